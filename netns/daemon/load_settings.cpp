@@ -1,0 +1,207 @@
+#include <fmt/format.h>
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+
+#include "netns/daemon/settings.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+/// Names that the Python original's documents mention but nothing ever read, and what to use instead (empty: nothing).
+struct IgnoredName {
+  std::string_view name;
+  std::string_view instead;
+};
+constexpr IgnoredName ignored_names[]{
+    {"VPN_SENTINEL_SERVER_DASHBOARD_ENABLED", "VPN_SENTINEL_SERVER_WEB_DASHBOARD_ENABLED"},
+    {"VPN_SENTINEL_WEB_DASHBOARD_ENABLED", "VPN_SENTINEL_SERVER_WEB_DASHBOARD_ENABLED"},
+    {"VPN_SENTINEL_ALLOWED_IPS", "VPN_SENTINEL_SERVER_ALLOWED_IPS"},
+    {"VPN_SENTINEL_SERVER_PORT", "VPN_SENTINEL_SERVER_API_PORT"},
+    {"VPN_SENTINEL_SERVER_URL", "VPN_SENTINEL_URL"},
+    {"VPN_SENTINEL_TELEGRAM_TOKEN", "TELEGRAM_BOT_TOKEN"},
+    {"VPN_SENTINEL_TELEGRAM_BOT_TOKEN", "TELEGRAM_BOT_TOKEN"},
+    {"VPN_SENTINEL_TELEGRAM_CHAT_ID", "TELEGRAM_CHAT_ID"},
+    {"VPN_SENTINEL_DB_PATH", "VPN_SENTINEL_DATA_DIR"},
+    {"VPN_SENTINEL_SERVER_ALERT_THRESHOLD_MINUTES", ""},
+    {"VPN_SENTINEL_SERVER_CHECK_INTERVAL_MINUTES", ""},
+    {"VPN_SENTINEL_SERVER_RATE_LIMIT_REQUESTS", ""},
+};
+
+constexpr std::size_t most_file_bytes = 1024 * 1024;
+
+Result<std::string> read_secret_file(std::string_view name, const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return fail(Error::Kind::not_found, fmt::format("{} = '{}': the file cannot be read", name, path));
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  if (text.empty()) return fail(Error::Kind::invalid, fmt::format("{} = '{}': the file is empty", name, path));
+  return text;
+}
+
+/// A TOML value as the text that a flag would carry; nullopt for tables and dates.
+std::optional<std::string> as_text(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
+  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  const auto* const array = node.as_array();
+  if (!array) return std::nullopt;
+  std::string list;
+  for (const auto& item : *array) {
+    const auto text = item.is_array() ? std::nullopt : as_text(item);
+    if (!text) return std::nullopt;
+    list += (list.empty() ? "" : ",") + *text;
+  }
+  return list;
+}
+
+class Loader {
+ public:
+  Loader(std::span<const SettingRow> rows, std::string file) : rows_(rows), file_(std::move(file)), loaded_{Settings(rows), {}, {}} {}
+
+  Result<LoadedSettings> run(const std::map<std::string, std::string>& flags, const std::map<std::string, std::string>& environment,
+                             bool file_must_exist) {
+    auto result = read_file(file_must_exist)
+                      .and_then([&] { return apply_table(loaded_.global, document_, false); })
+                      .and_then([&] { return apply_environment(environment); })
+                      .and_then([&] { return apply_flags(flags); })
+                      .and_then([&] { return apply_targets(); });
+    if (!result) return fail(result.error());
+    return std::move(loaded_);
+  }
+
+ private:
+  Result<void> read_file(bool must_exist) {
+    if (file_.empty()) return {};
+    std::ifstream in(file_, std::ios::binary);
+    if (!in) {
+      if (!must_exist && errno == ENOENT) return {};
+      return fail(Error::Kind::not_found, fmt::format("{}: the configuration file cannot be read", file_));
+    }
+    const std::string text(std::istreambuf_iterator<char>(in), {});
+    if (text.size() > most_file_bytes) return fail(Error::Kind::invalid, fmt::format("{}: larger than 1 MiB", file_));
+    auto parsed = toml::parse(text, file_);
+    if (!parsed) {
+      const auto& where = parsed.error().source().begin;
+      return fail(Error::Kind::invalid,
+                  fmt::format("{}:{}:{}: {}", file_, where.line, where.column, std::string_view(parsed.error().description())));
+    }
+    document_ = std::move(parsed).table();
+    return {};
+  }
+
+  Result<void> apply_table(Settings& settings, const toml::table& table, bool in_target) {
+    for (const auto& [key, node] : table) {
+      const std::string_view name = key.str();
+      if (name == "target" && !in_target) continue;
+      if (auto result = apply_entry(settings, name, node, in_target); !result) return result;
+    }
+    return {};
+  }
+
+  Result<void> apply_entry(Settings& settings, std::string_view name, const toml::node& node, bool in_target) {
+    const auto origin = fmt::format("{}:{}", file_, node.source().begin.line);
+    const auto row = std::ranges::find(rows_, name, &SettingRow::key);
+    const auto text = as_text(node);
+    if (row == rows_.end()) {
+      const auto secret = std::ranges::find_if(rows_, [&](const SettingRow& candidate) {
+        return candidate.type == SettingRow::Type::secret && name == fmt::format("{}_file", candidate.key);
+      });
+      if (secret != rows_.end() && text) {
+        auto value = read_secret_file(name, *text);
+        return value ? settings.set(secret->key, *value, origin) : Result<void>{fail(value.error())};
+      }
+      return fail(Error::Kind::invalid, fmt::format("{}: '{}' is no setting; see --print-sample-config for all names", origin, name));
+    }
+    if (in_target && !row->per_target) {
+      return fail(Error::Kind::invalid,
+                  fmt::format("{}: '{}' cannot differ between targets; move it above the first [[target]]", origin, name));
+    }
+    if (!text)
+      return fail(Error::Kind::invalid, fmt::format("{}: '{}' must be a text, a number, true, false or a list of those", origin, name));
+    return settings.set(row->key, *text, origin);
+  }
+
+  Result<void> apply_environment(const std::map<std::string, std::string>& environment) {
+    for (const auto& row : rows_) {
+      for (const auto name : {row.alias, row.environment}) {  // the full name wins over its alias
+        const auto found = name.empty() ? environment.end() : environment.find(std::string(name));
+        // Compose files hand over unset variables as empty ones: empty means "not set".
+        if (found == environment.end() || found->second.empty()) continue;
+        if (auto result = set_global(row, found->second, fmt::format("environment {}", name)); !result) return result;
+      }
+      if (row.type != SettingRow::Type::secret || row.environment.empty()) continue;
+      const auto file = environment.find(fmt::format("{}_FILE", row.environment));
+      if (file == environment.end() || file->second.empty()) continue;
+      auto text = read_secret_file(file->first, file->second);
+      if (!text) return fail(text.error());
+      if (auto result = set_global(row, *text, fmt::format("file {}", file->second)); !result) return result;
+    }
+    for (const auto& ignored : ignored_names) {
+      if (!environment.contains(std::string(ignored.name))) continue;
+      loaded_.warnings.push_back(ignored.instead.empty() ? fmt::format("{} has no effect", ignored.name)
+                                                         : fmt::format("{} has no effect; use {}", ignored.name, ignored.instead));
+    }
+    return {};
+  }
+
+  Result<void> apply_flags(const std::map<std::string, std::string>& flags) {
+    for (const auto& [key, text] : flags) {
+      const auto row = std::ranges::find(rows_, key, &SettingRow::key);
+      if (row == rows_.end()) return fail(Error::Kind::invalid, fmt::format("--{} is no flag", key));
+      std::string flag(key);
+      std::ranges::replace(flag, '_', '-');
+      if (auto result = set_global(*row, text, fmt::format("flag --{}", flag)); !result) return result;
+    }
+    return {};
+  }
+
+  Result<void> set_global(const SettingRow& row, const std::string& text, const std::string& origin) {
+    return loaded_.global.set(row.key, text, origin);
+  }
+
+  /// A target's table wins over everything global: it is the more specific word.
+  Result<void> apply_targets() {
+    const auto* const node = document_.get("target");
+    if (!node) return {};
+    const auto* const array = node->as_array();
+    if (!array || !array->is_homogeneous(toml::node_type::table)) {
+      return fail(Error::Kind::invalid, fmt::format("{}: targets are written as [[target]] tables", file_));
+    }
+    for (const auto& item : *array) {
+      Settings target = loaded_.global;
+      if (auto result = apply_table(target, *item.as_table(), true); !result) return result;
+      loaded_.targets.push_back(std::move(target));
+    }
+    return {};
+  }
+
+  std::span<const SettingRow> rows_;
+  std::string file_;
+  toml::table document_;
+  LoadedSettings loaded_;
+};
+
+}  // namespace
+
+Result<LoadedSettings> load_settings(std::span<const SettingRow> rows, const std::map<std::string, std::string>& flags,
+                                     const std::map<std::string, std::string>& environment, const std::string& file, bool file_must_exist) {
+  return Loader(rows, file).run(flags, environment, file_must_exist);
+}
+
+std::map<std::string, std::string> read_environment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; entry && *entry; ++entry) {
+    const std::string_view text = *entry;
+    const auto equals = text.find('=');
+    if (equals != std::string_view::npos) variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+}  // namespace vpn_sentinel

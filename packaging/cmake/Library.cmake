@@ -1,0 +1,42 @@
+# vpn_sentinel_library(NAME SOURCES a.cpp… HEADERS a.hpp… [PUBLIC libs…] [PRIVATE libs…])
+#   One library target per folder. Headers lie beside their sources, are included from the root ("netns/base/fd.hpp"), and each is
+#   compiled alone by the target all_verify_interface_header_sets.
+function(vpn_sentinel_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE")
+  if(ARG_SOURCES)
+    add_library(${name} STATIC)
+    target_sources(${name} PRIVATE ${ARG_SOURCES}
+                   PUBLIC FILE_SET HEADERS BASE_DIRS "${CMAKE_SOURCE_DIR}" FILES ${ARG_HEADERS})
+    target_link_libraries(${name} PUBLIC standard_settings ${ARG_PUBLIC} PRIVATE standard_warnings ${ARG_PRIVATE})
+  else()
+    add_library(${name} INTERFACE)
+    target_sources(${name} INTERFACE FILE_SET HEADERS BASE_DIRS "${CMAKE_SOURCE_DIR}" FILES ${ARG_HEADERS})
+    target_link_libraries(${name} INTERFACE standard_settings ${ARG_PUBLIC})
+  endif()
+endfunction()
+
+# vpn_sentinel_unit_test(NAME SOURCES a_test.cpp… LINK libs… [LABELS l…])
+#   One Boost.Test executable and one CTest entry; exit code 77 means SKIPPED (the reason is in the output).
+function(vpn_sentinel_unit_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINK;LABELS")
+  add_executable(${name} "${CMAKE_SOURCE_DIR}/tests/support/main.cpp" ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE standard_settings standard_warnings dep_boost_test ${ARG_LINK})
+  add_test(NAME ${name} COMMAND ${name} --random --color_output=no)
+  set_tests_properties(${name} PROPERTIES LABELS "unit;${ARG_LABELS}" SKIP_RETURN_CODE 77 TIMEOUT 120)
+endfunction()
+
+# vpn_sentinel_fuzz_target(NAME SOURCE x_fuzz.cpp CORPUS dir LINK libs…)
+#   LLVMFuzzerTestOneInput in SOURCE. Under plain g++ it is linked with a runner that replays the corpus as a CTest entry; in the
+#   fuzz preset it is a libFuzzer binary.
+function(vpn_sentinel_fuzz_target name)
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "SOURCE;CORPUS" "LINK")
+  add_executable(${name} ${ARG_SOURCE})
+  target_link_libraries(${name} PRIVATE standard_settings standard_warnings ${ARG_LINK})
+  if(VPN_SENTINEL_LIBFUZZER)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cpp")
+    add_test(NAME ${name} COMMAND ${name} "${ARG_CORPUS}")
+    set_tests_properties(${name} PROPERTIES LABELS "fuzz" TIMEOUT 120)
+  endif()
+endfunction()

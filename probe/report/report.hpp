@@ -1,0 +1,79 @@
+/// The report: the language both daemons speak (DESIGN section 6). A superset of the Python original's payload.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netns/base/clock.hpp"
+#include "probe/verdict/finding.hpp"
+
+namespace vpn_sentinel {
+
+struct TunnelReport {
+  std::string name;
+  std::string kind;
+  bool up = false;
+  std::optional<WallTime> since;
+  std::optional<std::uint64_t> rx_bytes;
+  std::optional<std::uint64_t> tx_bytes;
+  std::optional<std::uint32_t> handshake_age_s;
+  friend bool operator==(const TunnelReport&, const TunnelReport&) = default;
+};
+
+struct ExitReport {
+  std::optional<std::string> v4;
+  std::optional<std::string> v6;
+  std::optional<std::uint32_t> asn;
+  std::optional<std::string> country;  ///< alpha-2
+  std::string source;                  ///< "cloudflare-trace", …
+  friend bool operator==(const ExitReport&, const ExitReport&) = default;
+};
+
+struct DnsReport {
+  std::string verdict;  ///< "no_leak", "leak", "unverifiable"
+  std::string reason;
+  std::vector<std::string> egress;  ///< addresses from which port 53 was seen to leave
+  friend bool operator==(const DnsReport&, const DnsReport&) = default;
+};
+
+/// The Python original's location and dns_test objects; empty strings are left out.
+struct LocationReport {
+  std::string country, city, region, org, timezone;
+  friend bool operator==(const LocationReport&, const LocationReport&) = default;
+};
+
+struct Report {
+  int schema = 2;                     ///< 1: the Python original's payload
+  std::string client_id;              ///< 1-100 of [A-Za-z0-9._-]
+  std::string boot_id;                ///< random per start of the probe; empty in schema 1
+  std::uint64_t seq = 0;              ///< 1, 2, … within boot_id; 0 in schema 1
+  std::optional<WallTime> timestamp;  ///< when it was true, probe's clock
+  std::string client_version;
+  std::optional<std::uint32_t> lease_s;  ///< the next report comes within; absent in schema 1
+  std::string path;                      ///< "tunnel" or "uplink"; empty in schema 1
+  std::string trigger;                   ///< "start", "change", "interval", "stop"
+  std::optional<std::string> public_ip;
+  std::optional<LocationReport> location;
+  std::string dns_location, dns_colo;  ///< dns_test.location, dns_test.colo
+  std::optional<State> state;          ///< absent in schema 1: the hub derives it
+  std::vector<Finding> findings;
+  std::optional<TunnelReport> tunnel;
+  std::optional<ExitReport> exit;
+  std::optional<DnsReport> dns;
+  std::optional<double> latency_ms;
+  friend bool operator==(const Report&, const Report&) = default;
+};
+
+/// To the wire. Absent values are left out.
+[[nodiscard]] nlohmann::json encode(const Report& report);
+/// From the wire: unknown keys are ignored, a bad field is an Error that names it. Limits: 100 findings, 4 KiB evidence each.
+[[nodiscard]] Result<Report> decode_report(const nlohmann::json& json);
+
+/// A client id as the Python original makes it: lower case, other characters become '-', runs squeezed, ends trimmed, at most 100.
+[[nodiscard]] std::string sanitize_client_id(std::string_view text);
+[[nodiscard]] bool is_valid_client_id(std::string_view text);
+
+}  // namespace vpn_sentinel

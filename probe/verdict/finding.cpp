@@ -1,0 +1,76 @@
+#include "probe/verdict/finding.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace vpn_sentinel {
+namespace {
+
+using enum Severity;
+
+constexpr std::array finding_rows{
+    FindingText{"tunnel_missing", contained, "The tunnel interface does not exist.",
+                "Start the VPN; if its interface has another name, set VPN_SENTINEL_TUNNEL."},
+    FindingText{"tunnel_down", contained, "The tunnel interface is there but switched off.", "Bring the interface up or restart the VPN."},
+    FindingText{"tunnel_no_address", contained, "The tunnel interface has lost its address, so nothing can be sent through it.",
+                "Restart the VPN so that it configures its interface again."},
+    FindingText{"tunnel_not_routed", contained, "The tunnel is up, but no public address is routed into it and none outside either.",
+                "Check the VPN's routes and policy rules (ip rule, ip route show table all)."},
+    FindingText{
+        "tunnel_stalled", warning, "The tunnel is up and routed, but nothing answers through it any more.",
+        "The VPN server or the way to it has died silently: reconnect the VPN. Traffic may leave outside as soon as the VPN gives up."},
+    FindingText{"tunnel_unverified", warning, "The tunnel is up and routed, but nothing has answered through it yet.",
+                "Wait a few seconds. If it stays, check that the VPN server answers and that VPN_SENTINEL_LIVENESS_SERVER is reachable."},
+    FindingText{"default_route_outside", danger, "Traffic to public addresses leaves outside the tunnel.",
+                "Stop what must not be exposed, then reconnect the VPN or restore its routes and rules."},
+    FindingText{"ipv6_outside", danger, "IPv6 traffic leaves outside the tunnel.",
+                "Tunnel IPv6 too, or switch it off in this namespace (sysctl net.ipv6.conf.all.disable_ipv6=1)."},
+    FindingText{"uplink_lost", contained, "The interface that carries the tunnel is down, so the VPN server cannot be reached.",
+                "Check the cable, the Wi-Fi or the container's network."},
+    FindingText{"routes_unverifiable", warning, "The kernel could not be asked where packets go, so protection is not proved.",
+                "Look at the evidence; run vpn-sentinel-probe doctor for missing rights or kernel features."},
+    FindingText{"namespace_gone", warning, "The watched network namespace does not exist any more.",
+                "Start the container or service again; the probe attaches by itself when the namespace is back."},
+    FindingText{"exit_unverifiable", warning, "The exit address could not be verified: no address service answered through the tunnel.",
+                "Usually passes by itself. If it stays, check VPN_SENTINEL_TRACE_URLS and whether HTTPS works inside the tunnel."},
+    FindingText{"exit_changed", information, "The exit address changed.", "Normal when the VPN reconnects to another server."},
+    FindingText{"dns_unverifiable", warning, "It could not be verified by which address DNS leaves.",
+                "Check that UDP port 53 to VPN_SENTINEL_WHOAMI_SERVERS works inside the tunnel."},
+    FindingText{"dns_answers_differ", warning, "DNS leaves by another address than HTTPS.",
+                "Look for something that redirects port 53 (a router, a firewall rule, another tunnel)."},
+    FindingText{"lease_expired", warning, "The probe has been silent for longer than it promised.",
+                "Check the probe's host, its service (systemctl status vpn-sentinel-probe) and the way to the hub."},
+    FindingText{"probe_stopped", warning, "The probe was stopped, so nobody is watching.", "Start it again when the VPN is in use."},
+};
+
+constexpr std::array<std::string_view, 5> state_words{"secure", "warning", "contained", "danger", "offline"};
+constexpr std::array<std::string_view, 4> severity_words{"information", "warning", "contained", "danger"};
+
+template <typename Enum, std::size_t N>
+std::optional<Enum> parse_word(std::string_view text, const std::array<std::string_view, N>& words) {
+  const auto* const found = std::ranges::find(words, text);
+  if (found == words.end()) return std::nullopt;
+  return static_cast<Enum>(found - words.begin());
+}
+
+}  // namespace
+
+std::string_view to_string(State state) { return state_words.at(static_cast<std::size_t>(state)); }
+std::optional<State> parse_state(std::string_view text) { return parse_word<State>(text, state_words); }
+std::string_view to_string(Severity severity) { return severity_words.at(static_cast<std::size_t>(severity)); }
+std::optional<Severity> parse_severity(std::string_view text) { return parse_word<Severity>(text, severity_words); }
+
+State state_of(std::span<const Finding> findings) {
+  auto worst = information;
+  for (const auto& finding : findings) worst = std::max(worst, finding.severity);
+  return static_cast<State>(worst);
+}
+
+std::span<const FindingText> finding_table() { return finding_rows; }
+
+const FindingText* find_text(std::string_view code) {
+  const auto* const found = std::ranges::find(finding_rows, code, &FindingText::code);
+  return found == finding_rows.end() ? nullptr : found;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,159 @@
+#include "probe/verdict/judge.hpp"
+
+#include <algorithm>
+
+namespace vpn_sentinel {
+namespace {
+
+using nlohmann::json;
+
+/// How the look-ups of one family went.
+struct Tally {
+  std::size_t by_tunnel = 0;
+  std::size_t outside = 0;
+  std::size_t nowhere = 0;
+  std::size_t failed = 0;
+};
+
+Tally tally(const std::vector<LookUp>& look_ups, Family family) {
+  Tally count;
+  for (const auto& look_up : look_ups) {
+    if (look_up.destination.family() != family) continue;
+    if (!look_up.way) {
+      ++count.failed;
+    } else if (look_up.way->kind == Way::Kind::tunnel) {
+      ++count.by_tunnel;
+    } else if (look_up.way->kind == Way::Kind::outside) {
+      ++count.outside;
+    } else {
+      ++count.nowhere;
+    }
+  }
+  return count;
+}
+
+json look_up_evidence(const std::vector<LookUp>& look_ups, Family family) {
+  json list = json::array();
+  for (const auto& look_up : look_ups) {
+    if (look_up.destination.family() != family || !look_up.way || look_up.way->kind != Way::Kind::outside) continue;
+    if (list.size() == 8) break;  // enough to understand; a report is bounded
+    json row{{"destination", look_up.destination.to_string()}, {"device", look_up.way->device}};
+    if (look_up.way->gateway) row["gateway"] = look_up.way->gateway->to_string();
+    if (look_up.reason != "public") row["reason"] = look_up.reason;
+    list.push_back(std::move(row));
+  }
+  return json{{"routes", std::move(list)}};
+}
+
+class Judge {
+ public:
+  explicit Judge(const Observation& seen) : seen_(seen), v4_(tally(seen.look_ups, Family::v4)), v6_(tally(seen.look_ups, Family::v6)) {}
+
+  Verdict run() {
+    if (seen_.namespace_gone) {
+      add("namespace_gone", json::object());
+    } else if (seen_.blind) {
+      add("routes_unverifiable", json{{"error", seen_.blind->message}});
+    } else {
+      judge_tunnel();
+      judge_routes();
+      judge_uplink();
+      // What is asked through the tunnel says something only while there is a tunnel that packets take.
+      if (tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel > 0) judge_answers();
+    }
+    std::ranges::stable_sort(findings_, std::ranges::greater{}, &Finding::severity);
+    Verdict verdict{state_of(findings_), std::move(findings_)};
+    return verdict;
+  }
+
+ private:
+  void add(std::string_view code, json evidence, std::optional<Severity> severity = std::nullopt) {
+    const auto* const text = find_text(code);
+    findings_.push_back(Finding{std::string(code), severity.value_or(text->severity), seen_.time, std::move(evidence)});
+  }
+
+  void judge_tunnel() {
+    if (!seen_.tunnel) {
+      add("tunnel_missing", json{{"tunnel", seen_.expected_tunnel}});
+    } else if (!seen_.tunnel->up) {
+      json evidence{{"tunnel", seen_.tunnel->name}};
+      if (seen_.tunnel->carrier) evidence["carrier"] = *seen_.tunnel->carrier;
+      add("tunnel_down", std::move(evidence));
+    } else if (!seen_.tunnel->has_address) {
+      add("tunnel_no_address", json{{"tunnel", seen_.tunnel->name}});
+    } else {
+      tunnel_works_ = true;
+    }
+  }
+
+  void judge_routes() {
+    if (v4_.outside > 0) add("default_route_outside", look_up_evidence(seen_.look_ups, Family::v4));
+    if (v6_.outside > 0) add("ipv6_outside", look_up_evidence(seen_.look_ups, Family::v6));
+    if (seen_.look_ups.empty() || v4_.failed + v6_.failed > 0) {
+      // Without a tunnel only the routes could prove that nothing leaves: not proved means danger.
+      add("routes_unverifiable", look_up_errors(), tunnel_works_ ? Severity::warning : Severity::danger);
+    } else if (!tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel > 0) {
+      // RTM_NEWLINK is sent before the kernel flushes the routes of a dying link, so this answer is stale; the next look tells.
+      add("routes_unverifiable", json{{"error", "the kernel still names a tunnel that is down; looking again"}}, Severity::danger);
+    } else if (tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel + v4_.outside + v6_.outside == 0) {
+      add("tunnel_not_routed", json{{"tunnel", seen_.tunnel->name}});
+    }
+  }
+
+  [[nodiscard]] json look_up_errors() const {
+    for (const auto& look_up : seen_.look_ups) {
+      if (!look_up.way) return json{{"destination", look_up.destination.to_string()}, {"error", look_up.way.error().message}};
+    }
+    return json{{"error", "no route was looked up"}};
+  }
+
+  void judge_uplink() {
+    if (seen_.uplink_lost) add("uplink_lost", json{{"interfaces", seen_.uplinks}});
+  }
+
+  void judge_answers() {
+    if (seen_.liveness == LivenessView::stalled) {
+      add("tunnel_stalled", json{{"tunnel", seen_.tunnel->name}, {"silent_ms", seen_.silent_for.count()}});
+    } else if (seen_.liveness == LivenessView::waiting) {
+      add("tunnel_unverified", json{{"tunnel", seen_.tunnel->name}});
+    }
+    // While nothing answers at all, failed checks are the same news twice.
+    if (seen_.liveness == LivenessView::stalled || seen_.uplink_lost) return;
+    if (seen_.exit && !seen_.exit->v4 && !seen_.exit->v6) add("exit_unverifiable", json{{"error", seen_.exit->error}});
+    if (seen_.whoami && !seen_.whoami->egress) add("dns_unverifiable", json{{"error", seen_.whoami->error}});
+    if (seen_.exit && seen_.whoami && seen_.whoami->egress) judge_egress(*seen_.exit, *seen_.whoami->egress);
+  }
+
+  void judge_egress(const ExitView& exit, const IpAddress& egress) {
+    const auto& same_family = egress.is_v4() ? exit.v4 : exit.v6;
+    if (!same_family || *same_family == egress) return;
+    // Big providers send the flows of one customer from several addresses of one network.
+    if (IpPrefix(*same_family, egress.is_v4() ? 24 : 64).contains(egress)) return;
+    add("dns_answers_differ", json{{"exit", same_family->to_string()}, {"dns_egress", egress.to_string()}});
+  }
+
+  const Observation& seen_;
+  Tally v4_;
+  Tally v6_;
+  bool tunnel_works_ = false;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+Verdict judge(const Observation& seen) { return Judge(seen).run(); }
+
+void carry_since(std::vector<Finding>& findings, const std::vector<Finding>& previous) {
+  for (auto& finding : findings) {
+    const auto before = std::ranges::find(previous, finding.code, &Finding::code);
+    if (before != previous.end()) finding.since = before->since;
+  }
+}
+
+bool same_judgement(const Verdict& a, const Verdict& b) {
+  return a.state == b.state && std::ranges::equal(a.findings, b.findings, [](const Finding& left, const Finding& right) {
+           return left.code == right.code && left.severity == right.severity;
+         });
+}
+
+}  // namespace vpn_sentinel
