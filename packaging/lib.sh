@@ -1,0 +1,89 @@
+# Shared by packaging/up, packaging/test and .ci/run: steps with progress, packages, builds. Sourced by bash.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+logs=$top/build/logs
+step_number=0
+
+die() { # MESSAGE [HINT]
+  printf '%s: %s\n' "$(basename "$0")" "$1" >&2
+  [ -z "${2-}" ] || printf '  what to do: %s\n' "$2" >&2
+  exit 1
+}
+
+need_root() {
+  [ "$(id -u)" -eq 0 ] || die "must run as root (network namespaces and packages need it)" "sudo $0"
+}
+
+# step NAME HINT COMMAND…: runs the command with its output in a log file; shows on a terminal the log's last line while it runs.
+step() {
+  local name=$1 hint=$2 log started=$SECONDS
+  shift 2
+  step_number=$((step_number + 1))
+  mkdir -p "$logs"
+  log=$logs/$(printf '%02d-%s.log' "$step_number" "${name//[^A-Za-z0-9]/-}")
+  printf '[%d] %s …' "$step_number" "$name"
+  [ -t 1 ] || printf '\n'
+  "$@" >"$log" 2>&1 </dev/null &
+  local pid=$!
+  follow_step "$pid" "$name" "$log" "$started"
+  if wait "$pid"; then
+    if [ -t 1 ]; then printf '\r\033[K'; fi
+    printf '[%d] %s: done in %d s\n' "$step_number" "$name" $((SECONDS - started))
+    return 0
+  fi
+  [ -t 1 ] && printf '\n'
+  tail -n 25 "$log" >&2
+  die "step $step_number ($name) failed; the whole output is in $log" "$hint"
+}
+
+follow_step() { # PID NAME LOG STARTED
+  local shown=0
+  while kill -0 "$1" 2>/dev/null; do
+    if [ -t 1 ]; then
+      printf '\r\033[K[%d] %s … %d s  %s' "$step_number" "$2" $((SECONDS - $4)) "$(tail -n 1 "$3" 2>/dev/null | tr -d '\r' | cut -c1-60)"
+    elif [ $((SECONDS - $4)) -ge $((shown + 30)) ]; then
+      shown=$((SECONDS - $4))
+      printf '    … %d s  %s\n' "$shown" "$(tail -n 1 "$3" 2>/dev/null | cut -c1-100)"
+    fi
+    sleep 0.5
+  done
+}
+
+packages_of() { # LIST…: names without comments
+  local list
+  for list in "$@"; do sed -e 's/#.*//' -e '/^ *$/d' "$top/packaging/packages-$list.txt"; done
+}
+
+missing_packages() { # LIST…
+  local name
+  for name in $(packages_of "$@"); do
+    dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || printf '%s\n' "$name"
+  done
+}
+
+apt_install() {
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update && apt-get install -y --no-install-recommends "$@"
+}
+
+install_packages() { # LIST…
+  local missing
+  missing=$(missing_packages "$@")
+  [ -n "$missing" ] || return 0
+  command -v apt-get >/dev/null || die "packages are missing and there is no apt-get: $(echo $missing)" "install them by hand; the names are Debian 12's"
+  # shellcheck disable=SC2086  # one word per package is meant
+  step "Installing $(echo "$missing" | wc -l) packages" "check the network and /etc/apt/sources.list, then run this again" apt_install $missing
+}
+
+configure() { # PRESET
+  cmake --preset "$1" -S "$top"
+}
+
+build() { # PRESET [TARGET…]
+  local preset=$1
+  shift
+  [ -f "$top/build/$preset/build.ninja" ] ||
+    step "Configuring ($preset)" "read the log; a missing library is named in it" configure "$preset"
+  step "Building ($preset)" "read the log; 'rm -rf build/$preset' and run this again" \
+    cmake --build "$top/build/$preset" ${1:+--target "$@"}
+}

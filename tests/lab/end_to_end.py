@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Hub, probe, a real tunnel and Telegram's protocol together.
+
+    end_to_end.py --build FOLDER [TEST…]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import unittest
+from datetime import datetime
+from pathlib import Path
+
+from lab import Lab
+from lab_requirements import skip_unless_possible
+from stack import API, KEY, Live, Stack, wait_for
+
+BUILD = Path()
+# Captured from the Python original's client (nested layout), with this lab's addresses.
+ORIGINAL_PAYLOAD = {
+    "client_id": "office-vpn-primary",
+    "timestamp": "2026-11-20T23:30:56+0000",
+    "public_ip": "198.18.7.10",
+    "status": "alive",
+    "client_version": "1.1.4",
+    "location": {
+        "country": "RO",
+        "city": "Bucharest",
+        "region": "Bucharest",
+        "org": "AS64500 Example",
+        "timezone": "Europe/Bucharest",
+    },
+    "dns_test": {"location": "RO", "colo": "OTP"},
+}
+
+
+def wall(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+class EndToEnd(unittest.TestCase):
+    """Each test has a lab with a fresh hub and probe that have agreed on `secure`."""
+
+    def setUp(self) -> None:
+        self.lab = self.enterContext(Lab())
+        self.lab.start("wg-quick")
+        self.stack = Stack(self.lab, BUILD)
+        self.addCleanup(self.stack.stop)
+        self.stack.start_hub()
+        self.stack.start_probe()
+        wait_for("the client is secure", lambda: self.stack.state() == "secure")
+        self.live = Live(self.lab)
+        self.addCleanup(self.live.close)
+
+    def test_a_break_is_seen_live_in_the_api_and_by_telegram_and_so_is_the_recovery(self) -> None:
+        wait_for("the exit address is known", lambda: self.stack.client()["public_ip"] == "198.51.100.2")
+        self.stack.wait_telegram("VPN Sentinel")
+        self.stack.wait_telegram("VPN Connected!")
+        broken = self.lab.break_tunnel("link_down")
+        client, seen = self.live.wait("danger")
+        codes = {finding["code"] for finding in client["findings"]}
+        self.assertIn("tunnel_down", codes)
+        self.assertIn("default_route_outside", codes)
+        message = self.stack.wait_telegram("office", after=broken)
+        self.assertIn("leaves outside the tunnel", message["params"]["text"])
+        print(f"\n  break -> live channel {(seen - broken) / 1e6:.1f} ms, -> Telegram {(message['mono_ns'] - broken) / 1e6:.1f} ms")
+        self.assertEqual(self.stack.state(), "danger")
+        mended = time.monotonic_ns()
+        self.lab.heal()
+        self.live.wait("secure")
+        self.stack.wait_telegram("office", after=mended)
+
+    def test_nothing_is_lost_while_the_hub_is_away_and_times_are_the_original_ones(self) -> None:
+        self.stack.kill_hub()
+        down = time.time()
+        self.lab.break_tunnel("link_down")
+        time.sleep(1.5)  # a stretch of real time, so that original and delivery times differ
+        up = time.time()
+        self.lab.heal()
+        time.sleep(1.5)
+        back = time.time()
+        self.stack.start_hub()
+        wait_for("the client is secure again", lambda: self.stack.state() == "secure" and len(self.stack.history()) >= 3)
+        changes = [change for change in self.stack.history() if wall(change["at"]) > down - 0.5]
+        reached = {change["to"]: wall(change["at"]) for change in reversed(changes)}
+        self.assertIn("danger", reached)
+        self.assertLess(reached["danger"], up, "the break keeps the time at which it happened")
+        self.assertLess(reached["secure"], back, "so does the recovery")
+
+    def test_a_probe_that_dies_is_offline_after_its_lease_and_comes_back(self) -> None:
+        killed = time.monotonic_ns()
+        self.stack.kill_probe()
+        client, seen = self.live.wait("offline", seconds=15)
+        self.assertIn("lease_expired", {finding["code"] for finding in client["findings"]})
+        self.assertGreater((seen - killed) / 1e9, 0.5, "not before the lease is over")
+        self.stack.wait_telegram("office", after=killed)
+        self.stack.start_probe()
+        self.live.wait("secure")
+
+    def test_a_probe_that_is_stopped_says_goodbye(self) -> None:
+        self.stack.probe.terminate()
+        self.assertEqual(self.stack.probe.wait(10), 0)
+        client = wait_for("offline", lambda: self.stack.client() if self.stack.state() == "offline" else None, 3)
+        self.assertIn("probe_stopped", {finding["code"] for finding in client["findings"]})
+
+    def test_a_restarted_hub_remembers_everything_and_announces_nobody_twice(self) -> None:
+        wait_for("the exit address is known", lambda: self.stack.client()["public_ip"])
+        before = self.stack.client()
+        self.stack.kill_hub()
+        restarted = time.monotonic_ns()
+        self.stack.start_hub()
+        after = self.stack.client()
+        for field in ("client_id", "state", "since", "first_seen", "public_ip"):
+            self.assertEqual(before[field], after[field], field)
+        time.sleep(2.5)  # more than a lease: the probe goes on, so nothing may change
+        self.assertEqual(self.stack.state(), "secure")
+        texts = [m["params"]["text"] for m in self.stack.telegram() if m["mono_ns"] > restarted]
+        self.assertFalse([text for text in texts if "VPN Connected!" in text], texts)
+
+    def test_messages_wait_for_telegram_and_arrive_once_in_order(self) -> None:
+        self.stack.telegram_mode(mode="500", count=0)
+        broken = time.monotonic_ns()
+        self.lab.break_tunnel("link_down")
+        self.live.wait("danger")
+        self.lab.heal()
+        self.live.wait("secure")
+        self.stack.telegram_mode(mode="ok", count=0)
+        wait_for("both messages", lambda: len([m for m in self.stack.telegram() if m["mono_ns"] > broken]) >= 2, 20)
+        time.sleep(1)
+        texts = [m["params"]["text"] for m in self.stack.telegram() if m["mono_ns"] > broken]
+        self.assertEqual(len(texts), len(set(texts)), texts)
+        self.assertIn("leaves outside the tunnel", texts[0])
+
+    def test_the_python_originals_client_is_accepted(self) -> None:
+        status, answer = self.stack.fetch(f"{API}/api/v1/keepalive", ORIGINAL_PAYLOAD)
+        self.assertEqual((status, answer["status"], answer["message"]), (200, "ok", "Keepalive received"))
+        record = self.stack.fetch(f"{API}/api/v1/status")[1]["office-vpn-primary"]
+        self.assertEqual(record["ip"], "198.18.7.10")
+        self.assertEqual(record["location"], "Bucharest, Bucharest, RO")
+        # A base URL that ends in '/' makes the original's client send a doubled one.
+        self.assertEqual(self.stack.fetch(f"{API}//api/v1/keepalive", ORIGINAL_PAYLOAD)[0], 200)
+
+    def test_without_or_with_a_wrong_key_nothing_is_told(self) -> None:
+        self.assertEqual(self.stack.fetch(f"{API}/api/v1/status", key=None)[0], 401)
+        self.assertEqual(self.stack.fetch(f"{API}/api/v1/status", key="x" * len(KEY))[0], 403)
+        self.assertEqual(self.stack.fetch(f"{API}/api/v1/keepalive", ORIGINAL_PAYLOAD, key=None)[0], 401)
+
+    def test_one_probe_watches_several_targets(self) -> None:
+        folder = self.stack.folder("several")
+        config = folder / "probe.toml"
+        config.write_text(
+            f'[[target]]\nnetns = "name:{self.lab.netns("vpn")}"\nclient_id = "protected"\n\n'
+            f'[[target]]\nnetns = "name:{self.lab.netns("hub")}"\nclient_id = "bare"\n'
+        )
+        self.stack.probe.terminate()
+        self.stack.probe.wait(10)
+        empty = {"VPN_SENTINEL_NETNS": "", "VPN_SENTINEL_CLIENT_ID": ""}
+        self.stack.start_probe(VPN_SENTINEL_CONFIG=str(config), VPN_SENTINEL_DATA_DIR=str(folder), **empty)
+        wait_for("one target is secure", lambda: self.stack.state("protected") == "secure")
+        wait_for("the other is in danger", lambda: self.stack.state("bare") == "danger")
+
+
+def main() -> int:
+    global BUILD
+    skip_unless_possible()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("tests", nargs="*")
+    given = parser.parse_args()
+    BUILD = given.build.resolve()
+    names = [f"EndToEnd.{test}" for test in given.tests] or ["EndToEnd"]
+    suite = unittest.defaultTestLoader.loadTestsFromNames(names, sys.modules[__name__])
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
