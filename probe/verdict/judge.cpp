@@ -92,7 +92,7 @@ class Judge {
     if (seen_.look_ups.empty() || v4_.failed + v6_.failed > 0) {
       // Without a tunnel only the routes could prove that nothing leaves: not proved means danger.
       add("routes_unverifiable", look_up_errors(), tunnel_works_ ? Severity::warning : Severity::danger);
-    } else if (!tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel > 0) {
+    } else if (!(seen_.tunnel && seen_.tunnel->up) && v4_.by_tunnel + v6_.by_tunnel > 0) {
       // RTM_NEWLINK is sent before the kernel flushes the routes of a dying link, so this answer is stale; the next look tells.
       add("routes_unverifiable", json{{"error", "the kernel still names a tunnel that is down; looking again"}}, Severity::danger);
     } else if (tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel + v4_.outside + v6_.outside == 0) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -238,6 +239,15 @@ class Lab:
         argv += ["--log", str(self.telegram_log)]
         self._net.popen("inet", argv, "telegram", self.folder / "telegram.log")
         wait_until(lambda: None not in self.ask("inet", 0.5).values(), 15, "the services answer", 0.02)
+        wait_until(self._telegram_listens, 15, "the Telegram server listens", 0.02)
+
+    def _telegram_listens(self) -> bool:
+        for port in (TELEGRAM_PORT, TELEGRAM_CONTROL_PORT):
+            try:
+                self.call("inet", socket.create_connection, (TELEGRAM, port), 1.0).close()
+            except OSError:
+                return False
+        return True
 
 
 def sweep(everything: bool = False) -> list[str]:

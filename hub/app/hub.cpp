@@ -1,0 +1,160 @@
+#include "hub/app/hub.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "hub/alert/message.hpp"
+#include "hub/http/api.hpp"
+#include "hub/http/auth.hpp"
+#include "hub/web/pages.hpp"
+#include "netns/base/fatal_error.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+constexpr int exit_unavailable = 69;
+constexpr int exit_cannot_create = 73;
+/// The page takes 12 s of silence for a broken connection.
+constexpr std::chrono::seconds heartbeat_period{5};
+/// Where the dashboard's page finds its data, whatever the API's own path is.
+constexpr auto dashboard_api_path = "/api/v1";
+
+LogLevel level_of(const Change& change) {
+  const bool bad = change.to == State::danger || change.to == State::offline || change.to == State::contained;
+  return bad ? LogLevel::warning : LogLevel::info;
+}
+
+void log_change(const Change& change) {
+  std::string codes;
+  for (const auto& finding : change.client.findings) codes += (codes.empty() ? "" : ",") + finding.code;
+  log(level_of(change), to_string(change.kind),
+      {{"client", change.client_id},
+       {"from", change.from ? to_string(*change.from) : "-"},
+       {"to", to_string(change.to)},
+       {"at", to_rfc3339(change.at)},
+       {"findings", codes.empty() ? "-" : codes}});
+}
+
+std::vector<StoredAlert> compose(const Change& change) {
+  const auto text = telegram_text(change);
+  if (!text) return {};
+  return {StoredAlert{0, "telegram", *text, change.noticed, 0}};
+}
+
+std::vector<Gate> api_gates(const HubConfig& config) {
+  std::vector<Gate> gates;
+  if (!config.allowed.empty()) gates.push_back(allow_addresses(config.allowed));
+  gates.push_back(config.api_key.empty() ? require_loopback_host() : require_key(config.api_key));
+  gates.push_back(refuse_other_sites());
+  return gates;
+}
+
+std::vector<Gate> dashboard_gates(const HubConfig& config) {
+  return {config.dashboard_password.empty() ? require_loopback_host() : require_password(config.dashboard_password), refuse_other_sites()};
+}
+
+}  // namespace
+
+Hub::Hub(const HubConfig& config) : data_dir_(config.data_dir) {
+  start_engine(config);
+  server_ = Server::make(config.io_threads);
+  listen(config);
+  server_->run();
+  if (!config.telegram) return;
+  engine_->add_alert({0, "telegram", telegram_start_text(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size()), wall_now(), 0});
+  alerts_.start(*config.telegram, *engine_);
+}
+
+Hub::~Hub() {
+  if (server_) server_->stop();  // the engine still runs: reports under way are stored and answered
+  alerts_.stop();
+  engine_.reset();
+}
+
+void Hub::start_engine(const HubConfig& config) {
+  auto store = open_sqlite_store(data_dir_.file("hub.db"));
+  if (!store) throw FatalError(exit_cannot_create, fmt::format("the database cannot be opened: {}", store.error().message));
+  EngineHooks hooks;
+  if (config.telegram) hooks.compose_alerts = compose;
+  // engine -> live feed and log
+  hooks.on_committed = [this](const auto& changes, const auto& touched) { on_committed(changes, touched); };
+  // engine -> Telegram
+  hooks.on_alerts = [this](std::vector<StoredAlert> alerts) { alerts_.take(std::move(alerts)); };
+  hooks.on_store_trouble = [](const std::string& problem) { log(LogLevel::error, "store", {{"message", problem}}); };
+  EngineOptions options;
+  options.keep_reports = config.keep_reports;
+  FleetPolicy policy;
+  policy.default_lease = config.client_timeout;
+  auto engine = Engine::start(std::move(*store), policy, std::move(hooks), std::move(options));
+  if (!engine) throw FatalError(exit_cannot_create, fmt::format("the database cannot be read: {}", engine.error().message));
+  engine_ = std::move(*engine);
+  feed_.restore(engine_->clients());
+  log(LogLevel::info, "store_loaded", {{"file", data_dir_.file("hub.db")}, {"clients", engine_->clients().size()}});
+}
+
+void Hub::listen(const HubConfig& config) {
+  const auto api = std::make_shared<Router>();
+  add_report_routes(*api, config.api_prefix, *engine_);
+  add_read_routes(*api, config.api_prefix, *engine_);
+  open("api", config.api_prefix, config.api_endpoints, make_live_routes(api_gates(config), api, config.api_prefix, feed_));
+
+  const auto dashboard = std::make_shared<Router>();
+  add_read_routes(*dashboard, dashboard_api_path, *engine_);
+  const std::uint16_t api_port = config.api_endpoints.empty() ? 0 : config.api_endpoints.front().port;
+  add_page_routes(*dashboard, {VPN_SENTINEL_VERSION, api_port, config.api_prefix});
+  open("dashboard", "/dashboard", config.dashboard_endpoints,
+       make_live_routes(dashboard_gates(config), dashboard, dashboard_api_path, feed_));
+
+  const auto health_pages = std::make_shared<Router>();
+  add_health_routes(*health_pages, [this] { return health(); });
+  open("health", "/health", config.health_endpoints, make_routes({}, health_pages));
+}
+
+void Hub::open(const char* what, const std::string& path, const std::vector<Endpoint>& endpoints, Routes routes) {
+  if (endpoints.empty()) {
+    log(LogLevel::info, "not_listening", {{"what", what}});
+    return;
+  }
+  ListenOptions options;
+  options.endpoints = endpoints;
+  options.max_body = max_report_bytes;
+  const auto bound = server_->listen(std::move(options), std::move(routes));
+  if (!bound) throw FatalError(exit_unavailable, fmt::format("{}: {}", what, bound.error().message));
+  for (const auto& endpoint : *bound) {
+    log(LogLevel::info, "listening", {{"what", what}, {"url", fmt::format("http://{}{}", endpoint.to_string(), path)}});
+  }
+  summary_ += fmt::format("{}{} http://{}{}", summary_.empty() ? "" : ", ", what, bound->front().to_string(), path);
+}
+
+std::vector<HealthComponent> Hub::health() const {
+  using Status = HealthComponent::Status;
+  const auto clients = engine_->clients();
+  const auto offline = std::ranges::count_if(clients, [](const auto& client) { return client->state == State::offline; });
+  const auto alerts = alerts_.standing();
+  return {
+      {"store", engine_->healthy() ? Status::ok : Status::fail,
+       engine_->healthy() ? fmt::format("{} reports stored since the start", engine_->stored_reports()) : "reports cannot be stored"},
+      {"clients", Status::ok, fmt::format("{} known, {} offline", clients.size(), offline)},
+      {"alerts", alerts.failing ? Status::degraded : Status::ok,
+       alerts.on ? fmt::format("telegram {}, {} waiting", alerts.failing ? "does not take messages" : "on", alerts.waiting) : "off"},
+  };
+}
+
+void Hub::on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched) {
+  feed_.committed(changes, touched);
+  for (const auto& change : changes) log_change(change);
+}
+
+bool Hub::turn() {
+  if (broker_->subscribers() == 0) return false;
+  feed_.flush(wall_now());
+  if (mono_now() >= next_heartbeat_) {
+    next_heartbeat_ = mono_now() + heartbeat_period;
+    feed_.heartbeat(wall_now());
+  }
+  return true;
+}
+
+}  // namespace vpn_sentinel

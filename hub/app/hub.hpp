@@ -1,0 +1,50 @@
+/// The hub: wires store, engine, live feed, alerts and listeners together, in an order in which each finds what it needs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hub/app/alert_relay.hpp"
+#include "hub/app/data_dir.hpp"
+#include "hub/app/hub_settings.hpp"
+#include "hub/engine/engine.hpp"
+#include "hub/http/health.hpp"
+#include "hub/http/server.hpp"
+#include "hub/live/broker.hpp"
+#include "hub/live/feed.hpp"
+
+namespace vpn_sentinel {
+
+class Hub {
+ public:
+  /// Throws FatalError: 69 a port is taken, 73 the data folder or the database cannot be used.
+  explicit Hub(const HubConfig& config);
+  /// Stops taking requests, answers those under way, stores what is queued.
+  ~Hub();
+  Hub(const Hub&) = delete;
+  Hub& operator=(const Hub&) = delete;
+
+  /// What is due; call it about ten times per second. False: there is nobody to see it, once per second is enough.
+  bool turn();
+  /// "api http://127.0.0.1:5000/api/v1, dashboard …"
+  [[nodiscard]] const std::string& summary() const noexcept { return summary_; }
+
+ private:
+  void start_engine(const HubConfig& config);
+  void listen(const HubConfig& config);
+  void open(const char* what, const std::string& path, const std::vector<Endpoint>& endpoints, Routes routes);
+  [[nodiscard]] std::vector<HealthComponent> health() const;
+  void on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
+
+  DataDir data_dir_;
+  std::unique_ptr<Broker> broker_ = Broker::make();
+  LiveFeed feed_{*broker_};
+  AlertRelay alerts_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Server> server_;
+  MonoTime next_heartbeat_{};
+  std::string summary_;
+};
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,233 @@
+#include "hub/app/hub_settings.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "hub/http/api.hpp"
+#include "netns/base/fd.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using Type = SettingRow::Type;
+
+constexpr std::array rows{
+    SettingRow{"api_key", "VPN_SENTINEL_API_KEY", Type::secret, "",
+               "Key that probes send with their reports; without it the API listens on loopback only"},
+    SettingRow{"api_path", "VPN_SENTINEL_API_PATH", Type::text, "/api/v1", "Path of the API"},
+    SettingRow{"api_port", "VPN_SENTINEL_SERVER_API_PORT", Type::integer, "5000", "Port of the API; 0 switches it off", 0, 65535},
+    SettingRow{"bind", "VPN_SENTINEL_SERVER_BIND", Type::list, "", "Addresses of the API; empty: all with an API key, loopback without"},
+    SettingRow{"allowed_ips", "VPN_SENTINEL_SERVER_ALLOWED_IPS", Type::list, "",
+               "Addresses and networks (CIDR) that may use the API; empty: all"},
+    SettingRow{"dashboard_enabled", "VPN_SENTINEL_SERVER_WEB_DASHBOARD_ENABLED", Type::boolean, "true", "Serve the dashboard"},
+    SettingRow{"dashboard_port", "VPN_SENTINEL_SERVER_DASHBOARD_PORT", Type::integer, "8080", "Port of the dashboard; 0 switches it off", 0,
+               65535},
+    SettingRow{"dashboard_bind", "VPN_SENTINEL_DASHBOARD_BIND", Type::list, "",
+               "Addresses of the dashboard; empty: all with a password, loopback without"},
+    SettingRow{"dashboard_password", "VPN_SENTINEL_DASHBOARD_PASSWORD", Type::secret, "",
+               "Password of the dashboard, with any user name; without it the dashboard listens on loopback only"},
+    SettingRow{"health_port", "VPN_SENTINEL_SERVER_HEALTH_PORT", Type::integer, "8081", "Port of the health pages; 0 switches them off", 0,
+               65535},
+    SettingRow{"health_bind", "VPN_SENTINEL_HEALTH_BIND", Type::list, "",
+               "Addresses of the health pages; empty: all with an API key, loopback without"},
+    SettingRow{"client_timeout_minutes", "VPN_SENTINEL_CLIENT_TIMEOUT_MINUTES", Type::integer, "30",
+               "Minutes of silence after which a client that names no lease is offline", 1, 10080},
+    SettingRow{"telegram_bot_token", "TELEGRAM_BOT_TOKEN", Type::secret, "", "Token of the Telegram bot that sends the alerts"},
+    SettingRow{"telegram_chat_id", "TELEGRAM_CHAT_ID", Type::text, "", "Telegram chat that gets the alerts"},
+    SettingRow{"telegram_enabled", "VPN_SENTINEL_TELEGRAM_ENABLED", Type::text, "auto",
+               "true, false or auto (when token and chat are given)"},
+    SettingRow{"telegram_api_url", "VPN_SENTINEL_TELEGRAM_API_URL", Type::text, "https://api.telegram.org", "Address of the Bot API"},
+    SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for outgoing HTTPS; empty: the system's"},
+    SettingRow{"data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel", "Folder of the database"},
+    SettingRow{"retention_days", "VPN_SENTINEL_RETENTION_DAYS", Type::integer, "30", "Days after which reports are removed", 1, 3650},
+    SettingRow{"io_threads", "VPN_SENTINEL_IO_THREADS", Type::integer, "0", "Threads that serve HTTP; 0: one per core, at most 4", 0, 64},
+    SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error; SIGHUP reads it again"},
+    SettingRow{"tls_cert_path", "VPN_SENTINEL_TLS_CERT_PATH", Type::text, "",
+               "Not supported yet: the hub refuses to start when it is set; put a TLS proxy in front"},
+    SettingRow{"tls_key_path", "VPN_SENTINEL_TLS_KEY_PATH", Type::text, "", "Not supported yet, see VPN_SENTINEL_TLS_CERT_PATH"},
+};
+
+std::string_view name_of(std::string_view key) { return std::ranges::find(rows, key, &SettingRow::key)->environment; }
+
+tl::unexpected<Error> wrong(const Settings& settings, std::string_view key, std::string_view value, std::string_view expected) {
+  return fail(Error::Kind::invalid, fmt::format("{} = '{}' (from {}): expected {}", name_of(key), value, settings.origin(key), expected));
+}
+
+std::vector<IpAddress> default_addresses(bool everywhere, bool has_ipv6) {
+  std::vector<IpAddress> addresses;
+  for (const auto* const text : everywhere ? std::array{"0.0.0.0", "::"} : std::array{"127.0.0.1", "::1"}) {
+    const auto address = IpAddress::parse(text).value();
+    if (address.is_v4() || has_ipv6) addresses.push_back(address);
+  }
+  return addresses;
+}
+
+/// Where one listener stands, and whether it may be reached from other machines.
+struct ListenerKeys {
+  std::string_view port;
+  std::string_view bind;
+  bool everywhere;          ///< by default
+  std::string_view secret;  ///< the setting without which only loopback addresses are accepted; empty: none is needed
+};
+
+Result<std::vector<Endpoint>> read_endpoints(const Settings& settings, const ListenerKeys& keys, bool has_ipv6) {
+  const auto port = static_cast<std::uint16_t>(settings.integer(keys.port));
+  std::vector<IpAddress> addresses;
+  for (const auto& item : settings.list(keys.bind)) {
+    const auto address = IpAddress::parse(item);
+    if (!address) return wrong(settings, keys.bind, item, "an IP address of this machine, such as 127.0.0.1, 0.0.0.0 or ::");
+    if (!address->is_loopback() && !keys.secret.empty() && settings.text(keys.secret).empty()) {
+      return fail(Error::Kind::invalid,
+                  fmt::format("{} = '{}' (from {}): without {} only loopback addresses (127.0.0.1, ::1) are safe; "
+                              "set {}, or bind to 127.0.0.1",
+                              name_of(keys.bind), item, settings.origin(keys.bind), name_of(keys.secret), name_of(keys.secret)));
+    }
+    addresses.push_back(*address);
+  }
+  if (port == 0) return std::vector<Endpoint>{};
+  if (addresses.empty()) addresses = default_addresses(keys.everywhere, has_ipv6);
+  std::vector<Endpoint> endpoints;
+  for (const auto& address : addresses) endpoints.push_back({address, port});
+  return endpoints;
+}
+
+Result<void> read_listeners(const Settings& settings, bool has_ipv6, HubConfig& config) {
+  auto api = read_endpoints(settings, {"api_port", "bind", !config.api_key.empty(), "api_key"}, has_ipv6);
+  if (!api) return fail(api.error());
+  config.api_endpoints = std::move(*api);
+  auto health = read_endpoints(settings, {"health_port", "health_bind", !config.api_key.empty(), ""}, has_ipv6);
+  if (!health) return fail(health.error());
+  config.health_endpoints = std::move(*health);
+  auto dashboard =
+      read_endpoints(settings, {"dashboard_port", "dashboard_bind", !config.dashboard_password.empty(), "dashboard_password"}, has_ipv6);
+  if (!dashboard) return fail(dashboard.error());
+  if (settings.boolean("dashboard_enabled")) config.dashboard_endpoints = std::move(*dashboard);
+  return {};
+}
+
+/// Two listeners on one port would fail later with "address in use", which sends people looking for another program.
+Result<void> check_ports(const HubConfig& config, const Settings& settings) {
+  constexpr std::array keys{"api_port", "dashboard_port", "health_port"};
+  const std::array lists{&config.api_endpoints, &config.dashboard_endpoints, &config.health_endpoints};
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (lists.at(i)->empty() || lists.at(j)->empty() || lists.at(i)->front().port != lists.at(j)->front().port) continue;
+      return wrong(settings, keys.at(i), settings.text(keys.at(i)), fmt::format("another port than {}", name_of(keys.at(j))));
+    }
+  }
+  return {};
+}
+
+Result<void> read_allowed(const Settings& settings, HubConfig& config) {
+  for (const auto& item : settings.list("allowed_ips")) {
+    const auto prefix = IpPrefix::parse(item);
+    if (!prefix) return wrong(settings, "allowed_ips", item, "addresses or networks such as 192.0.2.7 or 192.0.2.0/24");
+    config.allowed.push_back(*prefix);
+  }
+  return {};
+}
+
+Result<void> read_telegram(const Settings& settings, HubConfig& config) {
+  auto wanted = settings.text("telegram_enabled");
+  std::ranges::transform(wanted, wanted.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (wanted != "auto" && wanted != "true" && wanted != "false") return wrong(settings, "telegram_enabled", wanted, "true, false or auto");
+  const auto& token = settings.text("telegram_bot_token");
+  const auto& chat = settings.text("telegram_chat_id");
+  const bool complete = !token.empty() && !chat.empty();
+  if (wanted == "true" && !complete) {
+    return wrong(settings, "telegram_enabled", wanted, "TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID to be set as well");
+  }
+  if (wanted != "false" && !complete && (!token.empty() || !chat.empty())) {
+    return fail(Error::Kind::invalid, fmt::format("{} is set but {} is not: alerts would silently not be sent; set both or neither",
+                                                  name_of(token.empty() ? "telegram_chat_id" : "telegram_bot_token"),
+                                                  name_of(token.empty() ? "telegram_bot_token" : "telegram_chat_id")));
+  }
+  const auto& url = settings.text("telegram_api_url");
+  if (!url.starts_with("https://") && !url.starts_with("http://"))
+    return wrong(settings, "telegram_api_url", url, "a URL such as https://…");
+  if (wanted == "false" || !complete) return {};
+  config.telegram = TelegramOptions{};
+  config.telegram->api_url = url;
+  config.telegram->bot_token = token;
+  config.telegram->chat_id = chat;
+  config.telegram->ca_file = settings.text("ca_file");
+  return {};
+}
+
+Result<void> refuse_tls(const Settings& settings) {
+  for (const auto* const key : {"tls_cert_path", "tls_key_path"}) {
+    if (settings.text(key).empty()) continue;
+    return fail(Error::Kind::invalid,
+                fmt::format("{} = '{}' (from {}): this version speaks no TLS, and serving plain text instead would be unsafe; "
+                            "unset it and put a TLS proxy in front",
+                            name_of(key), settings.text(key), settings.origin(key)));
+  }
+  return {};
+}
+
+Result<void> read_rest(const Settings& settings, HubConfig& config) {
+  const auto level = parse_log_level(settings.text("log_level"));
+  if (!level) return wrong(settings, "log_level", settings.text("log_level"), "debug, info, warning or error");
+  config.log_level = *level;
+  const auto& ca_file = settings.text("ca_file");
+  if (!ca_file.empty() && access(ca_file.c_str(), R_OK) != 0) return wrong(settings, "ca_file", ca_file, "a readable PEM file");
+  config.data_dir = settings.text("data_dir");
+  if (!config.data_dir.starts_with('/')) return wrong(settings, "data_dir", config.data_dir, "an absolute path");
+  config.client_timeout = std::chrono::minutes{settings.integer("client_timeout_minutes")};
+  config.keep_reports = std::chrono::hours{24 * settings.integer("retention_days")};
+  const auto threads = static_cast<unsigned>(settings.integer("io_threads"));
+  config.io_threads = threads != 0 ? threads : std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
+  return {};
+}
+
+/// The path becomes part of every route.
+Result<void> read_api_path(const Settings& settings, HubConfig& config) {
+  const auto& path = settings.text("api_path");
+  const bool plain = std::ranges::all_of(path, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '/' || c == '-' || c == '_' || c == '.';
+  });
+  if (!plain) return wrong(settings, "api_path", path, "a path of letters, digits, '/', '-', '_' and '.', such as /api/v1");
+  config.api_prefix = api_prefix(path);
+  return {};
+}
+
+}  // namespace
+
+std::span<const SettingRow> hub_setting_rows() { return rows; }
+
+Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6) {
+  HubConfig config;
+  config.api_key = settings.text("api_key");
+  config.dashboard_password = settings.text("dashboard_password");
+  auto result = refuse_tls(settings)
+                    .and_then([&] { return read_api_path(settings, config); })
+                    .and_then([&] { return read_listeners(settings, has_ipv6, config); })
+                    .and_then([&] { return check_ports(config, settings); })
+                    .and_then([&] { return read_allowed(settings, config); })
+                    .and_then([&] { return read_telegram(settings, config); })
+                    .and_then([&] { return read_rest(settings, config); });
+  if (!result) return fail(result.error());
+  return config;
+}
+
+bool machine_has_ipv6() {
+  const Fd fd(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage address{};
+  const auto length = Endpoint{IpAddress::parse("::1").value(), 0}.to_sockaddr(address);
+  return fd && bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0;
+}
+
+std::vector<std::string> differing_settings(const Settings& left, const Settings& right) {
+  std::vector<std::string> names;
+  for (const auto& row : rows) {
+    if (left.text(row.key) != right.text(row.key)) names.emplace_back(row.environment);
+  }
+  return names;
+}
+
+}  // namespace vpn_sentinel

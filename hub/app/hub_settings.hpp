@@ -1,0 +1,45 @@
+/// The hub's settings: the table, and the checked configuration that comes from it.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hub/alert/telegram.hpp"
+#include "netns/base/ip.hpp"
+#include "netns/daemon/log.hpp"
+#include "netns/daemon/settings.hpp"
+
+namespace vpn_sentinel {
+
+[[nodiscard]] std::span<const SettingRow> hub_setting_rows();
+
+struct HubConfig {
+  std::string api_key;                  ///< empty: no authentication, and then only loopback addresses
+  std::string api_prefix;               ///< "/api/v1"
+  std::vector<Endpoint> api_endpoints;  ///< empty: switched off; so for the other two
+  std::vector<Endpoint> dashboard_endpoints;
+  std::vector<Endpoint> health_endpoints;
+  std::string dashboard_password;  ///< empty: no login, and then only loopback addresses
+  std::vector<IpPrefix> allowed;   ///< peers of the API; empty: everybody
+  std::chrono::minutes client_timeout{};
+  std::optional<TelegramOptions> telegram;
+  std::string data_dir;
+  std::chrono::hours keep_reports{};
+  unsigned io_threads = 1;
+  LogLevel log_level = LogLevel::info;
+};
+
+/// Checks every value, and that the values fit together: what would be unsafe is refused. The Error names setting, value and what was
+/// expected. `has_ipv6`: default addresses that the machine does not have are left out; addresses that were asked for are not.
+[[nodiscard]] Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6);
+
+/// True when a socket can be bound to ::1.
+[[nodiscard]] bool machine_has_ipv6();
+
+/// Names of the settings whose values differ.
+[[nodiscard]] std::vector<std::string> differing_settings(const Settings& left, const Settings& right);
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,241 @@
+#include "hub/engine/engine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <iterator>
+#include <thread>
+#include <utility>
+
+#include "hub/engine/alert_flow.hpp"
+#include "hub/engine/board.hpp"
+#include "hub/engine/work_queue.hpp"
+#include "hub/engine/writer.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr microseconds longest_pause{1'000'000};
+/// More than this between the wall clock and the monotonic one within a turn: the clock was set, or the machine slept.
+constexpr microseconds clock_step{2'000'000};
+/// Housekeeping comes at the latest after so many reports, else when nothing else is to do, but not more often than every 30 s: each
+/// time costs a flush of the disk.
+constexpr std::uint64_t reports_between_maintenance = 20'000;
+constexpr std::chrono::seconds pause_between_maintenance{30};
+
+class EngineThread final : public Engine {
+ public:
+  EngineThread(std::unique_ptr<Store> store, FleetPolicy policy, EngineHooks hooks, EngineOptions options)
+      : hooks_(std::move(hooks)),
+        options_(std::move(options)),
+        queue_(options_.queue_bound),
+        writer_(std::move(store), policy, hooks_.compose_alerts) {}
+
+  ~EngineThread() override {
+    queue_.close();
+    if (thread_.joinable()) thread_.join();
+  }
+  EngineThread(const EngineThread&) = delete;
+  EngineThread& operator=(const EngineThread&) = delete;
+
+  Result<void> open() {
+    wall_ = options_.now();
+    mono_ = mono_now();
+    last_maintenance_ = mono_;
+    auto clients = writer_.load(wall_);
+    if (!clients) return fail(clients.error());
+    board_.show(*clients);
+    auto pending = flow_.load(writer_.store());
+    if (!pending) return fail(pending.error());
+    pending_ = std::move(*pending);
+    thread_ = std::thread([this] { run(); });
+    return {};
+  }
+
+  bool submit(Admitted admitted, std::function<void(SubmitResult)> done) override {
+    return queue_.push(WaitingReport{std::move(admitted), std::move(done)});
+  }
+  void add_alert(StoredAlert alert) override { queue_.push(std::move(alert)); }
+  void alert_delivered(std::int64_t id) override { queue_.push(AlertResult{id, true, {}, false}); }
+  void alert_failed(std::int64_t id, std::string reason, bool give_up) override {
+    queue_.push(AlertResult{id, false, std::move(reason), give_up});
+  }
+
+  std::vector<std::shared_ptr<const ClientState>> clients() const override { return board_.all(); }
+  std::shared_ptr<const ClientState> client(const std::string& client_id) const override { return board_.find(client_id); }
+
+  void history(std::string client_id, std::size_t most, std::function<void(Result<nlohmann::json>)> done) override {
+    if (queue_.push(HistoryRequest{std::move(client_id), most, done})) return;
+    done(fail(Error::Kind::unavailable, "too many questions are waiting; try again in a moment"));
+  }
+
+  std::vector<StoredAlert> pending_alerts() override { return std::exchange(pending_, {}); }
+  bool healthy() const override { return healthy_; }
+  std::uint64_t stored_reports() const override { return stored_reports_; }
+
+ private:
+  void run() {
+    bool last_turn = false;
+    while (!last_turn) {
+      auto work = queue_.take(pause());
+      last_turn = work.empty() && queue_.closed();
+      const auto now = options_.now();
+      follow_clock(now);
+      const bool idle = work.empty();
+      auto requests = std::exchange(work.requests, {});
+      write(std::move(work), now);
+      answer(requests);
+      maintain(now, idle);
+    }
+  }
+
+  microseconds pause() const {
+    const auto deadline = writer_.fleet().next_deadline();
+    if (!deadline || !healthy_) return longest_pause;
+    return std::clamp(*deadline - options_.now(), microseconds{0}, longest_pause);
+  }
+
+  /// Leases are stretches of time: when the clock is set they move with it, else everyone would seem silent, or nobody.
+  void follow_clock(WallTime now) {
+    const auto mono = mono_now();
+    const auto step = (now - wall_) - std::chrono::duration_cast<microseconds>(mono - mono_);
+    wall_ = now;
+    mono_ = mono;
+    if (step > clock_step || step < -clock_step) show({}, writer_.shift_leases(step));
+  }
+
+  void write(Work work, WallTime now) {
+    work.alerts.insert(work.alerts.begin(), kept_.alerts.begin(), kept_.alerts.end());
+    work.results.insert(work.results.begin(), kept_.results.begin(), kept_.results.end());
+    kept_ = {};
+    if (!healthy_ && !work.has_writes()) return try_again(now);
+    const auto deadline = writer_.fleet().next_deadline();
+    if (!work.has_writes() && (!deadline || *deadline > now)) return;
+    // After trouble nobody is silent before there was a chance to be heard.
+    auto written = writer_.write(work, now, healthy_);
+    if (!written) return failed(std::move(work), written.error(), now);
+    const bool was_healthy = now_healthy();
+    committed(std::move(work), std::move(*written));
+    if (!was_healthy) show({}, writer_.grant_grace(now));
+  }
+
+  void try_again(WallTime now) {
+    const auto done = writer_.try_write();
+    if (done && *done) {
+      static_cast<void>(now_healthy());
+      show({}, writer_.grant_grace(now));
+    } else {
+      show_overdue(now);
+    }
+  }
+
+  void committed(Work work, Written written) {
+    stored_reports_ += static_cast<std::uint64_t>(std::count(written.results.begin(), written.results.end(), SubmitResult::stored));
+    for (const auto& result : work.results) {
+      if (result.delivered || result.give_up) flow_.finished();
+    }
+    hand_on(flow_.admit(std::move(written.alerts)));
+    refill_alerts();
+    show(written.changes, written.touched);
+    for (std::size_t i = 0; i < work.reports.size(); ++i) finish(work.reports[i], written.results[i]);
+  }
+
+  void failed(Work work, const Error& error, WallTime now) {
+    if (healthy_.exchange(false)) tell(fmt::format("reports cannot be stored, their senders are told to try again: {}", error.message));
+    for (auto& report : work.reports) finish(report, SubmitResult::store_failed);
+    work.reports.clear();
+    kept_ = std::move(work);
+    show_overdue(now);
+  }
+
+  /// A transaction succeeded. True: so did the one before.
+  bool now_healthy() {
+    const bool was_healthy = healthy_.exchange(true);
+    if (!was_healthy) tell("reports are stored again");
+    return was_healthy;
+  }
+
+  /// Nothing can be stored, so nobody goes offline by the book; but an old colour must not pass for the present one.
+  void show_overdue(WallTime now) {
+    std::vector<ClientSnapshot> views;
+    for (auto& client : writer_.fleet().overdue(now)) {
+      const auto shown = board_.find(client.client_id);
+      if (shown == nullptr || shown->state != State::offline) views.push_back(std::make_shared<const ClientState>(std::move(client)));
+    }
+    show({}, views);
+  }
+
+  void show(const std::vector<Change>& changes, const std::vector<ClientSnapshot>& clients) {
+    if (changes.empty() && clients.empty()) return;
+    board_.show(clients);
+    if (hooks_.on_committed) hooks_.on_committed(changes, clients);
+  }
+
+  void hand_on(std::vector<StoredAlert> alerts) {
+    if (!alerts.empty() && hooks_.on_alerts) hooks_.on_alerts(std::move(alerts));
+  }
+
+  void refill_alerts() {
+    auto alerts = flow_.refill(writer_.store());
+    if (alerts) hand_on(std::move(*alerts));  // A failing read is tried again at the next result.
+  }
+
+  static void finish(const WaitingReport& report, SubmitResult result) {
+    if (report.done) report.done(result);
+  }
+
+  void tell(const std::string& sentence) {
+    if (hooks_.on_store_trouble) hooks_.on_store_trouble(sentence);
+  }
+
+  void answer(const std::vector<HistoryRequest>& requests) {
+    for (const auto& request : requests) {
+      auto changes = writer_.store().load_changes(request.client_id, request.most);
+      request.done(changes ? Result<nlohmann::json>(nlohmann::json{{"changes", std::move(*changes)}}) : fail(changes.error()));
+    }
+  }
+
+  void maintain(WallTime now, bool idle) {
+    const auto waiting = stored_reports_ - maintained_reports_;
+    const bool due = idle && mono_now() - last_maintenance_ >= pause_between_maintenance;
+    if (!healthy_ || (waiting < reports_between_maintenance && !due)) return;
+    last_maintenance_ = mono_now();
+    maintained_reports_ = stored_reports_;
+    const auto done = writer_.store().maintain(now - options_.keep_reports);
+    if (!done && maintenance_works_) tell(fmt::format("housekeeping of the store fails, the file may grow: {}", done.error().message));
+    if (done && !maintenance_works_) tell("housekeeping of the store works again");
+    maintenance_works_ = done.has_value();
+  }
+
+  EngineHooks hooks_;
+  EngineOptions options_;
+  WorkQueue queue_;
+  Board board_;
+  std::atomic<bool> healthy_{true};
+  std::atomic<std::uint64_t> stored_reports_{0};
+  std::vector<StoredAlert> pending_;
+
+  // Only the engine's thread from here on, once it runs.
+  Writer writer_;
+  AlertFlow flow_;
+  Work kept_;  ///< alerts and results that a failed transaction left over
+  WallTime wall_{};
+  MonoTime mono_{};
+  MonoTime last_maintenance_{};
+  std::uint64_t maintained_reports_ = 0;
+  bool maintenance_works_ = true;
+  std::thread thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::start(std::unique_ptr<Store> store, FleetPolicy policy, EngineHooks hooks, EngineOptions options) {
+  auto engine = std::make_unique<EngineThread>(std::move(store), policy, std::move(hooks), std::move(options));
+  if (auto opened = engine->open(); !opened) return fail(opened.error());
+  return std::unique_ptr<Engine>(std::move(engine));
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,66 @@
+/// The one writer of the hub: waiting reports go together through the state machine into one transaction; after the commit the senders
+/// are answered and the changes are handed on. The commit in progress is the batching window, there is no timer.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hub/ingest/admission.hpp"
+#include "hub/state/client_state.hpp"
+#include "hub/state/fleet.hpp"
+#include "hub/store/store.hpp"
+
+namespace vpn_sentinel {
+
+enum class SubmitResult { stored, duplicate, store_failed };
+
+struct EngineHooks {
+  /// Messages for one change; pure. Called on the engine's thread, inside the transaction.
+  std::function<std::vector<StoredAlert>(const Change&)> compose_alerts;
+  /// After the commit, on the engine's thread; must not block. Also without changes: when clients look different because the store
+  /// fails (whoever is overdue looks offline) or works again.
+  std::function<void(const std::vector<Change>&, const std::vector<std::shared_ptr<const ClientState>>& touched)> on_committed;
+  /// In the order of their ids. At most 1,000 are under way; the next ones follow as results come in.
+  std::function<void(std::vector<StoredAlert>)> on_alerts;
+  /// A sentence for the log: the store cannot write, or can again.
+  std::function<void(const std::string& problem)> on_store_trouble;
+};
+
+struct EngineOptions {
+  std::size_t queue_bound = 20'000;          ///< reports that may wait
+  std::chrono::hours keep_reports{24 * 30};  ///< older ones are removed
+  std::function<WallTime()> now = wall_now;
+};
+
+class Engine {
+ public:
+  /// Loads the store on the caller's thread, then starts its own.
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> start(std::unique_ptr<Store> store, FleetPolicy policy, EngineHooks hooks,
+                                                             EngineOptions options = {});
+  virtual ~Engine() = default;  ///< drains what is queued, then stops
+
+  /// False: the queue is full (answer 503). `done` is called on the engine's thread after the commit.
+  [[nodiscard]] virtual bool submit(Admitted admitted, std::function<void(SubmitResult)> done) = 0;
+  /// A message that belongs to no client (the hub started); stored, then handed to on_alerts.
+  virtual void add_alert(StoredAlert alert) = 0;
+  virtual void alert_delivered(std::int64_t id) = 0;
+  virtual void alert_failed(std::int64_t id, std::string reason, bool give_up) = 0;
+
+  /// The current states, sorted by client_id; from any thread.
+  [[nodiscard]] virtual std::vector<std::shared_ptr<const ClientState>> clients() const = 0;
+  [[nodiscard]] virtual std::shared_ptr<const ClientState> client(const std::string& client_id) const = 0;
+  /// Newest changes of one client, read on the engine's thread; `done` gets {"changes":[…]} there.
+  virtual void history(std::string client_id, std::size_t most, std::function<void(Result<nlohmann::json>)> done) = 0;
+  /// Messages not yet delivered, for load at start; called once before the sender starts.
+  [[nodiscard]] virtual std::vector<StoredAlert> pending_alerts() = 0;
+  /// True while the last transaction succeeded.
+  [[nodiscard]] virtual bool healthy() const = 0;
+  [[nodiscard]] virtual std::uint64_t stored_reports() const = 0;
+};
+
+}  // namespace vpn_sentinel

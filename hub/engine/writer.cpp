@@ -1,0 +1,139 @@
+#include "hub/engine/writer.hpp"
+
+#include <iterator>
+#include <utility>
+
+namespace vpn_sentinel {
+
+Writer::Writer(std::unique_ptr<Store> store, FleetPolicy policy, ComposeAlerts compose)
+    : store_(std::move(store)), fleet_(policy), compose_(std::move(compose)) {}
+
+Result<std::vector<ClientSnapshot>> Writer::load(WallTime now) {
+  auto clients = store_->load_clients();
+  if (!clients) return fail(clients.error());
+  fleet_.restore(std::move(*clients), now);
+  return publish_all();
+}
+
+Result<Written> Writer::write(const Work& work, WallTime now, bool expire) {
+  touched_.clear();
+  if (auto begun = store_->begin(); !begun) return fail(begun.error());
+  Written written;
+  auto done = fill(work, now, expire, written);
+  if (done) done = store_->commit();
+  if (!done) {
+    store_->rollback();
+    take_back();
+    return fail(done.error());
+  }
+  written.touched = publish(touched_);
+  return written;
+}
+
+std::optional<Result<void>> Writer::try_write() {
+  if (fleet_.clients().empty()) return std::nullopt;
+  auto done = store_->begin();
+  if (done) done = store_->save_client(fleet_.clients().begin()->second);
+  if (done) done = store_->commit();
+  if (!done) store_->rollback();
+  return done;
+}
+
+std::vector<ClientSnapshot> Writer::grant_grace(WallTime now) {
+  fleet_.grant_grace(now);
+  return publish_all();
+}
+
+std::vector<ClientSnapshot> Writer::shift_leases(std::chrono::microseconds by) {
+  fleet_.shift_leases(by);
+  return publish_all();
+}
+
+Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& written) {
+  if (auto done = add_reports(work.reports, written); !done) return done;
+  if (expire) {
+    auto changes = fleet_.expire(now);
+    for (const auto& change : changes) touched_.insert(change.client_id);
+    std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
+  }
+  for (const auto& change : written.changes) {
+    if (auto done = add_change(change, written); !done) return done;
+  }
+  for (const auto& alert : work.alerts) {
+    if (auto done = add_alert(alert, written); !done) return done;
+  }
+  for (const auto& result : work.results) {
+    if (auto done = add_result(result, now); !done) return done;
+  }
+  return save_touched();
+}
+
+Result<void> Writer::add_reports(const std::vector<WaitingReport>& reports, Written& written) {
+  for (const auto& waiting : reports) {
+    const auto stored = store_->add_report(waiting.admitted);
+    if (!stored) return fail(stored.error());
+    written.results.push_back(*stored ? SubmitResult::stored : SubmitResult::duplicate);
+    if (!*stored) continue;
+    touched_.insert(waiting.admitted.report.client_id);
+    auto changes = fleet_.apply(waiting.admitted);
+    std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
+  }
+  return {};
+}
+
+Result<void> Writer::add_change(const Change& change, Written& written) {
+  if (auto done = store_->add_change(change); !done) return done;
+  if (!compose_) return {};
+  for (auto& alert : compose_(change)) {
+    if (auto done = add_alert(std::move(alert), written); !done) return done;
+  }
+  return {};
+}
+
+Result<void> Writer::add_alert(StoredAlert alert, Written& written) {
+  auto done = store_->add_alert(alert);
+  if (done) written.alerts.push_back(std::move(alert));
+  return done;
+}
+
+Result<void> Writer::add_result(const AlertResult& result, WallTime now) {
+  if (result.delivered) return store_->mark_alert_delivered(result.id, now);
+  return store_->mark_alert_failed(result.id, result.reason, result.give_up);
+}
+
+Result<void> Writer::save_touched() {
+  for (const auto& client_id : touched_) {
+    const auto* client = fleet_.find(client_id);
+    if (client == nullptr) continue;
+    if (auto done = store_->save_client(*client); !done) return done;
+  }
+  return {};
+}
+
+std::vector<ClientSnapshot> Writer::publish(const std::set<std::string>& client_ids) {
+  std::vector<ClientSnapshot> snapshots;
+  snapshots.reserve(client_ids.size());
+  for (const auto& client_id : client_ids) {
+    const auto* client = fleet_.find(client_id);
+    if (client == nullptr) continue;
+    auto& place = committed_[client_id];
+    place = std::make_shared<const ClientState>(*client);
+    snapshots.push_back(place);
+  }
+  return snapshots;
+}
+
+std::vector<ClientSnapshot> Writer::publish_all() {
+  std::set<std::string> client_ids;
+  for (const auto& [client_id, client] : fleet_.clients()) client_ids.insert(client_id);
+  return publish(client_ids);
+}
+
+void Writer::take_back() {
+  for (const auto& client_id : touched_) {
+    const auto found = committed_.find(client_id);
+    fleet_.reset(client_id, found == committed_.end() ? std::nullopt : std::optional(*found->second));
+  }
+}
+
+}  // namespace vpn_sentinel

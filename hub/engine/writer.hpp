@@ -1,0 +1,66 @@
+/// One transaction at a time: reports through the state machine into the store, with their changes and alerts. No threads.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "hub/engine/work_queue.hpp"
+#include "hub/state/fleet.hpp"
+#include "hub/store/store.hpp"
+
+namespace vpn_sentinel {
+
+using ClientSnapshot = std::shared_ptr<const ClientState>;
+
+/// What one transaction did.
+struct Written {
+  std::vector<SubmitResult> results;  ///< one per report, in order
+  std::vector<Change> changes;
+  std::vector<ClientSnapshot> touched;
+  std::vector<StoredAlert> alerts;  ///< with their ids
+};
+
+class Writer {
+ public:
+  using ComposeAlerts = std::function<std::vector<StoredAlert>(const Change&)>;
+
+  Writer(std::unique_ptr<Store> store, FleetPolicy policy, ComposeAlerts compose);
+
+  /// What the store knew.
+  [[nodiscard]] Result<std::vector<ClientSnapshot>> load(WallTime now);
+
+  /// All of it, or nothing: after a failure the fleet is what the store still has. `expire`: whose lease passed is offline now.
+  [[nodiscard]] Result<Written> write(const Work& work, WallTime now, bool expire);
+  /// A real write that changes nothing: does the store work again? Nullopt: there is nothing to write.
+  [[nodiscard]] std::optional<Result<void>> try_write();
+
+  /// See Fleet; every client's new snapshot.
+  [[nodiscard]] std::vector<ClientSnapshot> grant_grace(WallTime now);
+  [[nodiscard]] std::vector<ClientSnapshot> shift_leases(std::chrono::microseconds by);
+
+  [[nodiscard]] const Fleet& fleet() const noexcept { return fleet_; }
+  [[nodiscard]] Store& store() noexcept { return *store_; }
+
+ private:
+  Result<void> fill(const Work& work, WallTime now, bool expire, Written& written);
+  Result<void> add_reports(const std::vector<WaitingReport>& reports, Written& written);
+  Result<void> add_change(const Change& change, Written& written);
+  Result<void> add_alert(StoredAlert alert, Written& written);
+  Result<void> add_result(const AlertResult& result, WallTime now);
+  Result<void> save_touched();
+  std::vector<ClientSnapshot> publish(const std::set<std::string>& client_ids);
+  std::vector<ClientSnapshot> publish_all();
+  void take_back();
+
+  std::unique_ptr<Store> store_;
+  Fleet fleet_;
+  ComposeAlerts compose_;
+  std::map<std::string, ClientSnapshot> committed_;
+  std::set<std::string> touched_;  ///< by the transaction under way
+};
+
+}  // namespace vpn_sentinel

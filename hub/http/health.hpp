@@ -1,0 +1,25 @@
+/// GET /health, /health/ready and /health/startup for container engines and load balancers.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "hub/http/router.hpp"
+
+namespace vpn_sentinel {
+
+struct HealthComponent {
+  enum class Status { ok, degraded, fail };
+  std::string name;
+  Status status = Status::ok;
+  std::string details;  ///< for strangers too: counts, never names or addresses
+};
+
+/// Asked at every request, on an I/O thread.
+using HealthCheck = std::function<std::vector<HealthComponent>()>;
+
+/// 503 when a component has failed; a degraded one is told with 200.
+void add_health_routes(Router& router, HealthCheck check);
+
+}  // namespace vpn_sentinel

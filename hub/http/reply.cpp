@@ -1,0 +1,104 @@
+#include "hub/http/reply.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <utility>
+
+#include "hub/http/target.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+constexpr std::array<std::pair<int, std::string_view>, 24> reasons{{
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {200, "OK"},
+    {204, "No Content"},
+    {302, "Found"},
+    {304, "Not Modified"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {411, "Length Required"},
+    {413, "Payload Too Large"},
+    {415, "Unsupported Media Type"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {426, "Upgrade Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {503, "Service Unavailable"},
+}};
+
+/// On every reply. Pages of other sites must neither read nor guess the type of anything that the hub says.
+constexpr std::string_view fixed_headers =
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n";
+
+bool has_header(const Response& response, std::string_view name) {
+  return std::ranges::any_of(response.headers, [&](const auto& header) { return equal_ignoring_case(header.first, name); });
+}
+
+}  // namespace
+
+std::string_view reason_phrase(int status) {
+  const auto* found = std::ranges::find(reasons, status, &std::pair<int, std::string_view>::first);
+  return found == reasons.end() ? "Unknown" : found->second;
+}
+
+std::string serialize(const Response& response, const ReplyFrame& frame) {
+  std::string reply;
+  reply.reserve(384 + (frame.head_only ? 0 : response.body.size()));
+  auto out = std::back_inserter(reply);
+  fmt::format_to(out, "HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status));
+  if (!frame.date.empty()) fmt::format_to(out, "Date: {}\r\n", frame.date);
+  if (!response.content_type.empty()) fmt::format_to(out, "Content-Type: {}\r\n", response.content_type);
+  fmt::format_to(out, "Content-Length: {}\r\n", response.body.size());
+  reply += fixed_headers;
+  if (!has_header(response, "Cache-Control")) reply += "Cache-Control: no-store\r\n";
+  for (const auto& [name, value] : response.headers) fmt::format_to(out, "{}: {}\r\n", name, value);
+  if (!frame.keep_alive) {
+    reply += "Connection: close\r\n";
+  } else if (frame.http_1_0) {
+    reply += "Connection: keep-alive\r\n";
+  }
+  reply += "\r\n";
+  if (!frame.head_only) reply += response.body;
+  return reply;
+}
+
+std::string imf_fixdate(WallTime time) {
+  static constexpr std::array<std::string_view, 7> weekdays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date{day};
+  const std::chrono::hh_mm_ss clock{std::chrono::floor<std::chrono::seconds>(time - day)};
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", weekdays.at(std::chrono::weekday{day}.c_encoding()),
+                     static_cast<unsigned>(date.day()), months.at(static_cast<unsigned>(date.month()) - 1), static_cast<int>(date.year()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
+
+std::string to_text(const nlohmann::json& json) { return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n'; }
+
+Response json_response(int status, const nlohmann::json& json) { return Response{status, "application/json", to_text(json), {}}; }
+
+Response error_response(int status, std::string_view error, std::string_view message) {
+  nlohmann::json json{{"error", error}};
+  if (!message.empty()) json["message"] = message;
+  return json_response(status, json);
+}
+
+Response redirect_response(std::string location) { return Response{302, "", "", {{"Location", std::move(location)}}}; }
+
+}  // namespace vpn_sentinel

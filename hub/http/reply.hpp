@@ -1,0 +1,37 @@
+/// The bytes of an HTTP/1.1 reply, and the replies that every route needs. Pure.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "hub/http/server.hpp"
+#include "netns/base/clock.hpp"
+
+namespace vpn_sentinel {
+
+/// What the connection adds to a response.
+struct ReplyFrame {
+  bool keep_alive = true;
+  bool head_only = false;      ///< the answer to HEAD: every header, no body
+  bool http_1_0 = false;       ///< keep-alive must be said aloud
+  std::string_view date = {};  ///< IMF-fixdate; empty: left out
+};
+
+/// The whole reply in one buffer, so that it is written with one system call.
+[[nodiscard]] std::string serialize(const Response& response, const ReplyFrame& frame);
+
+/// "Not Found" for 404; "Unknown" for a number that is not in the table.
+[[nodiscard]] std::string_view reason_phrase(int status);
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT".
+[[nodiscard]] std::string imf_fixdate(WallTime time);
+
+/// JSON with sorted keys, compact, ending in a newline. Bytes that are no UTF-8 become U+FFFD.
+[[nodiscard]] std::string to_text(const nlohmann::json& json);
+[[nodiscard]] Response json_response(int status, const nlohmann::json& json);
+/// {"error": …, "message": …}; an empty message is left out.
+[[nodiscard]] Response error_response(int status, std::string_view error, std::string_view message);
+[[nodiscard]] Response redirect_response(std::string location);
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,49 @@
+#include "hub/http/router.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "hub/http/reply.hpp"
+
+namespace vpn_sentinel {
+
+void Router::add(std::string method, std::string pattern, Handler handler) {
+  Route route{std::move(method), std::move(pattern), {}, false, std::move(handler)};
+  const auto open = route.before.find('{');
+  const auto close = route.before.find('}');
+  if (open != std::string::npos && close != std::string::npos) {
+    route.after = route.before.substr(close + 1);
+    route.before.resize(open);
+    route.has_parameter = true;
+  }
+  routes_.push_back(std::move(route));
+}
+
+bool Router::matches(const Route& route, std::string_view path, std::string_view& parameter) {
+  if (!route.has_parameter) return path == route.before;
+  if (path.size() <= route.before.size() + route.after.size()) return false;
+  if (!path.starts_with(route.before) || !path.ends_with(route.after)) return false;
+  parameter = path.substr(route.before.size(), path.size() - route.before.size() - route.after.size());
+  return parameter.find('/') == std::string_view::npos;
+}
+
+void Router::handle(const Request& request, Respond respond) const {
+  std::string allowed;
+  for (const auto& route : routes_) {
+    std::string_view parameter;
+    if (!matches(route, request.path, parameter)) continue;
+    if (route.method == request.method) return route.handler(request, parameter, std::move(respond));
+    allowed += fmt::format("{}{}", allowed.empty() ? "" : ", ", route.method == "GET" ? "GET, HEAD" : route.method);
+  }
+  if (allowed.empty()) return respond(error_response(404, "Not found", "Nothing is served at this path"));
+  allowed += ", OPTIONS";
+  auto response = Response{200, "", "", {}};
+  if (request.method != "OPTIONS") {
+    response = error_response(405, "Method not allowed", fmt::format("This path takes {}", allowed));
+  }
+  response.headers.emplace_back("Allow", allowed);
+  respond(std::move(response));
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,37 @@
+/// Which handler answers a method and a path. Pure.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/http/server.hpp"
+
+namespace vpn_sentinel {
+
+class Router {
+ public:
+  /// `parameter`: what stands for {…} in the pattern; valid during the call only.
+  using Handler = std::function<void(const Request& request, std::string_view parameter, Respond respond)>;
+
+  /// `pattern`: "/api/v1/clients/{id}/history"; at most one {…}, which stands for one path segment that is not empty.
+  void add(std::string method, std::string pattern, Handler handler);
+
+  /// 404 for an unknown path, 405 with Allow for an unknown method, both JSON. OPTIONS tells the methods.
+  void handle(const Request& request, Respond respond) const;
+
+ private:
+  struct Route {
+    std::string method;
+    std::string before;  ///< the pattern up to {…}, or all of it
+    std::string after;
+    bool has_parameter = false;
+    Handler handler;
+  };
+  [[nodiscard]] static bool matches(const Route& route, std::string_view path, std::string_view& parameter);
+
+  std::vector<Route> routes_;
+};
+
+}  // namespace vpn_sentinel

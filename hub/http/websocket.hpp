@@ -1,0 +1,18 @@
+/// The server's side of one WebSocket: sends text, pings, ignores what the peer says.
+#pragma once
+
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <memory>
+
+#include "hub/http/listener.hpp"
+#include "hub/http/loop.hpp"
+
+namespace vpn_sentinel {
+
+using UpgradeRequest = boost::beast::http::request<boost::beast::http::string_body>;
+
+/// Answers the handshake and calls the listener's on_live. On the loop's thread.
+void start_websocket(Loop& loop, Socket socket, std::unique_ptr<Slot> slot, UpgradeRequest request);
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,209 @@
+#include "hub/ingest/admission.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "hub/ingest/original.hpp"
+#include "hub/ingest/parse.hpp"
+#include "hub/ingest/text.hpp"
+#include "netns/base/ip.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using nlohmann::json;
+
+/// A probe's clock may be this far ahead; later times become the hub's.
+constexpr std::chrono::minutes most_ahead{5};
+constexpr std::uint32_t longest_lease_s = 7 * 24 * 3600;
+/// SQLite's integers are signed.
+constexpr auto greatest_seq = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+
+tl::unexpected<Rejection> reject(std::string error, std::string message = {}) {
+  return tl::unexpected<Rejection>(Rejection{400, std::move(error), std::move(message)});
+}
+
+tl::unexpected<Rejection> bad_field(std::string_view field, std::string_view expected) {
+  return reject("Invalid report", fmt::format("{}: expected {}", field, expected));
+}
+
+using Checked = tl::expected<void, Rejection>;
+
+/// The client id of either payload, with the Python original's words.
+tl::expected<std::string, Rejection> client_id_of(const json& body) {
+  const auto found = body.find("client_id");
+  const bool falsy = found == body.end() || is_falsy(*found);
+  if (falsy) return reject("client_id is required", "client_id: expected 1-100 characters out of A-Z a-z 0-9 . _ -");
+  const auto format = [] { return reject("Invalid client_id format", "client_id: expected 1-100 characters out of A-Z a-z 0-9 . _ -"); };
+  if (!found->is_string()) return format();
+  const auto text = trimmed(found->get_ref<const std::string&>());
+  if (!is_valid_client_id(text) || text == "unknown") return format();
+  return std::string(text);
+}
+
+struct TextField {
+  std::string_view name;
+  std::string_view value;
+  std::size_t most;
+};
+
+Checked check_texts(std::initializer_list<TextField> fields) {
+  for (const auto& field : fields) {
+    if (!is_plain_text(field.value, field.most)) {
+      return bad_field(field.name, fmt::format("at most {} characters and no control characters", field.most));
+    }
+  }
+  return {};
+}
+
+/// RFC 5952 form, so that one address has one spelling.
+Checked normalise_address(std::string_view field, std::string& text) {
+  const auto address = IpAddress::parse(text);
+  if (!address) return bad_field(field, "an IP address");
+  text = address->to_string();
+  return {};
+}
+
+Checked normalise_address(std::string_view field, std::optional<std::string>& text) {
+  return text ? normalise_address(field, *text) : Checked{};
+}
+
+bool is_word(std::string_view text, std::size_t most) {
+  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
+  return !text.empty() && text.size() <= most && std::all_of(text.begin(), text.end(), fits);
+}
+
+Checked check_identity(const Report& report) {
+  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'; };
+  const auto& boot = report.boot_id;
+  if (boot.empty() || boot.size() > 64 || !std::all_of(boot.begin(), boot.end(), fits)) {
+    return bad_field("boot_id", "1-64 letters, digits or '-'");
+  }
+  if (report.seq < 1 || report.seq > greatest_seq) return bad_field("seq", fmt::format("1 to {}", greatest_seq));
+  if (report.lease_s && (*report.lease_s < 1 || *report.lease_s > longest_lease_s)) {
+    return bad_field("lease_s", fmt::format("1 to {} seconds", longest_lease_s));
+  }
+  if (!report.path.empty() && report.path != "tunnel" && report.path != "uplink") return bad_field("path", "\"tunnel\" or \"uplink\"");
+  if (!report.trigger.empty() && !is_word(report.trigger, 32)) return bad_field("trigger", "a word of a-z, 0-9 and _");
+  return {};
+}
+
+Checked check_place(const Report& report) {
+  const auto location = report.location.value_or(LocationReport{});
+  return check_texts({{"client_version", report.client_version, 100},
+                      {"location.country", location.country, 100},
+                      {"location.city", location.city, 200},
+                      {"location.region", location.region, 200},
+                      {"location.org", location.org, 200},
+                      {"location.timezone", location.timezone, 100},
+                      {"dns_test.location", report.dns_location, 100},
+                      {"dns_test.colo", report.dns_colo, 100}});
+}
+
+Checked check_exit(Report& report) {
+  if (auto checked = normalise_address("public_ip", report.public_ip); !checked) return checked;
+  if (!report.exit) return {};
+  if (auto checked = normalise_address("exit.v4", report.exit->v4); !checked) return checked;
+  if (auto checked = normalise_address("exit.v6", report.exit->v6); !checked) return checked;
+  return check_texts({{"exit.country", report.exit->country.value_or(""), 100}, {"exit.source", report.exit->source, 100}});
+}
+
+Checked check_dns(Report& report) {
+  if (!report.dns) return {};
+  if (report.dns->egress.size() > 64) return bad_field("dns.egress", "at most 64 addresses");
+  for (auto& address : report.dns->egress) {
+    if (auto checked = normalise_address("dns.egress", address); !checked) return checked;
+  }
+  return check_texts({{"dns.verdict", report.dns->verdict, 64}, {"dns.reason", report.dns->reason, 100}});
+}
+
+Checked check_tunnel(const Report& report) {
+  if (report.latency_ms && (!std::isfinite(*report.latency_ms) || *report.latency_ms < 0))
+    return bad_field("latency_ms", "a number from 0");
+  if (!report.tunnel) return {};
+  return check_texts({{"tunnel.name", report.tunnel->name, 64}, {"tunnel.kind", report.tunnel->kind, 64}});
+}
+
+Checked check_findings(Report& report) {
+  for (auto& finding : report.findings) {
+    if (!is_word(finding.code, 64)) return bad_field("findings.code", "a word of a-z, 0-9 and _, at most 64 long");
+    // Evidence may carry names that somebody else chose (processes, interfaces): made harmless, never a reason to lose a report.
+    replace_control_characters(finding.evidence);
+  }
+  return {};
+}
+
+/// The most severe finding wins: a state that is milder than its own findings is not believed.
+Checked settle_state(Report& report) {
+  const bool stops = report.trigger == "stop";
+  if (!report.state && !stops) return bad_field("state", "secure, warning, contained or danger");
+  if (report.state == State::offline && !stops)
+    return bad_field("state", "secure, warning, contained or danger; offline is the hub's word");
+  const auto of_findings = state_of(report.findings);
+  if (!report.state) report.state = of_findings;
+  if (*report.state < of_findings) report.state = of_findings;
+  return {};
+}
+
+tl::expected<Report, Rejection> read_ours(const json& body) {
+  auto decoded = decode_report(body);
+  if (!decoded) return reject("Invalid report", decoded.error().message);
+  Report report = std::move(*decoded);
+  report.schema = 2;
+  for (auto checked : {check_identity(report), check_place(report), check_exit(report), check_dns(report), check_tunnel(report),
+                       check_findings(report), settle_state(report)}) {
+    if (!checked) return tl::unexpected<Rejection>(std::move(checked.error()));
+  }
+  return report;
+}
+
+void clamp(WallTime& time, WallTime now) {
+  if (time > now + most_ahead) time = now;
+}
+
+/// Times from a clock that runs far ahead would make a state begin in the future and later reports look old.
+void clamp_times(Report& report, WallTime now) {
+  if (report.timestamp) clamp(*report.timestamp, now);
+  for (auto& finding : report.findings) clamp(finding.since, now);
+  if (report.tunnel && report.tunnel->since) clamp(*report.tunnel->since, now);
+}
+
+/// True for our own payload, false for the Python original's.
+tl::expected<bool, Rejection> is_ours(const json& body) {
+  const auto schema = body.find("schema");
+  if (schema == body.end() || *schema == 1) return false;
+  if (*schema == 2) return true;
+  return bad_field("schema", "1 or 2");
+}
+
+}  // namespace
+
+tl::expected<Admitted, Rejection> admit(std::string_view body, std::string_view source_address, WallTime now) {
+  auto object = parse_object(body);
+  if (!object) return tl::unexpected<Rejection>(std::move(object.error()));
+  auto client_id = client_id_of(*object);
+  if (!client_id) return tl::unexpected<Rejection>(std::move(client_id.error()));
+  const auto ours = is_ours(*object);
+  if (!ours) return tl::unexpected<Rejection>(ours.error());
+  (*object)["client_id"] = *client_id;
+
+  Admitted admitted{Report{}, std::string(source_address), now};
+  if (*ours) {
+    auto report = read_ours(*object);
+    if (!report) return tl::unexpected<Rejection>(std::move(report.error()));
+    admitted.report = std::move(*report);
+  } else {
+    admitted.report = report_from_original(*object);
+  }
+  admitted.report.client_id = std::move(*client_id);
+  clamp_times(admitted.report, now);
+  if (!*ours) judge_original(admitted.report, admitted.report.timestamp.value_or(now));
+  return admitted;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,13 @@
+/// Countries as the geolocation services name them: some send "RO", some "Romania".
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace vpn_sentinel {
+
+/// ISO 3166-1 alpha-2 in capitals for a code or an English name, in any case; nullopt for anything else ("XX", "T1", a city).
+[[nodiscard]] std::optional<std::string> country_code(std::string_view text);
+
+}  // namespace vpn_sentinel

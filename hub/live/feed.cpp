@@ -1,0 +1,96 @@
+#include "hub/live/feed.hpp"
+
+#include <utility>
+
+namespace vpn_sentinel {
+namespace {
+
+using Text = std::shared_ptr<const std::string>;
+
+Text to_message(const nlohmann::json& json) {
+  return std::make_shared<const std::string>(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+/// Holds back what is published while the snapshot is still being written, so that the snapshot comes first and the engine never
+/// waits for it (10,000 clients take about 0.2 s).
+class Joiner {
+ public:
+  explicit Joiner(Broker::Sink sink) : sink_(std::move(sink)) {}
+
+  void on_message(Text message) {
+    const std::lock_guard lock(mutex_);
+    if (open_) return sink_(std::move(message));
+    held_.push_back(std::move(message));
+  }
+
+  void open(Text snapshot) {
+    const std::lock_guard lock(mutex_);
+    sink_(std::move(snapshot));
+    for (auto& message : held_) sink_(std::move(message));
+    held_ = {};
+    open_ = true;
+  }
+
+ private:
+  std::mutex mutex_;
+  Broker::Sink sink_;
+  std::vector<Text> held_;
+  bool open_ = false;
+};
+
+}  // namespace
+
+void LiveFeed::restore(const std::vector<std::shared_ptr<const ClientState>>& clients) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& client : clients) clients_.emplace(client->client_id, client);
+}
+
+void LiveFeed::committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched) {
+  const std::lock_guard lock(mutex_);
+  const bool heard = broker_.subscribers() > 0;
+  for (const auto& client : touched) {
+    clients_[client->client_id] = client;
+    if (heard) gathered_[client->client_id] = client;
+  }
+  if (!heard) return;
+  for (const auto& change : changes) {
+    auto json = to_json(change);
+    json["server_time"] = to_rfc3339(change.noticed);
+    broker_.publish(to_message(json));
+  }
+  for (const auto& change : changes) {
+    const auto latest = clients_.find(change.client_id);
+    if (latest != clients_.end() && *latest->second == change.client) gathered_.erase(change.client_id);
+  }
+}
+
+std::size_t LiveFeed::flush(WallTime now) {
+  const std::lock_guard lock(mutex_);
+  const auto gathered = std::exchange(gathered_, {});
+  for (const auto& [id, client] : gathered) {
+    broker_.publish(to_message({{"type", "client"}, {"server_time", to_rfc3339(now)}, {"client", to_json(*client)}}));
+  }
+  return gathered.size();
+}
+
+void LiveFeed::heartbeat(WallTime now) {
+  const std::lock_guard lock(mutex_);
+  if (broker_.subscribers() > 0) broker_.publish(to_message({{"type", "heartbeat"}, {"server_time", to_rfc3339(now)}}));
+}
+
+std::unique_ptr<Broker::Subscription> LiveFeed::join(Broker::Sink sink, WallTime now) {
+  const auto joiner = std::make_shared<Joiner>(std::move(sink));
+  std::unique_ptr<Broker::Subscription> subscription;
+  Clients clients;
+  {
+    const std::lock_guard lock(mutex_);
+    subscription = broker_.subscribe([joiner](Text message) { joiner->on_message(std::move(message)); });
+    clients = clients_;
+  }
+  auto list = nlohmann::json::array();
+  for (const auto& [id, client] : clients) list.push_back(to_json(*client));
+  joiner->open(to_message({{"type", "snapshot"}, {"server_time", to_rfc3339(now)}, {"clients", std::move(list)}}));
+  return subscription;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,46 @@
+/// What live listeners hear: first a snapshot of all clients, then every change at once, and the latest state of clients that merely
+/// reported again, gathered for a moment. Nothing between snapshot and stream is lost, and no client ever goes back in time.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "hub/live/broker.hpp"
+#include "hub/state/client_state.hpp"
+#include "netns/base/clock.hpp"
+
+namespace vpn_sentinel {
+
+/// Messages, one JSON object each:
+///   {"type":"snapshot","server_time":…,"clients":[…]}   once, first
+///   {"type":"change",…}                                 to_json(Change) plus server_time
+///   {"type":"client","server_time":…,"client":{…}}      a client reported; its state is the same
+///   {"type":"heartbeat","server_time":…}                so that a page can tell a quiet hub from a dead connection
+class LiveFeed {
+ public:
+  explicit LiveFeed(Broker& broker) : broker_(broker) {}
+
+  /// What the engine knew at its start; a state that came in meanwhile is newer and stays.
+  void restore(const std::vector<std::shared_ptr<const ClientState>>& clients);
+  /// After a commit, on the engine's thread.
+  void committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
+  /// Sends what was gathered; call about ten times per second. Returns how many clients that were.
+  std::size_t flush(WallTime now);
+  void heartbeat(WallTime now);
+
+  /// The first message is the snapshot. Any thread.
+  [[nodiscard]] std::unique_ptr<Broker::Subscription> join(Broker::Sink sink, WallTime now);
+
+ private:
+  using Clients = std::map<std::string, std::shared_ptr<const ClientState>>;
+
+  Broker& broker_;
+  std::mutex mutex_;  // held while publishing, so that the order of messages is the order of states
+  Clients clients_;
+  Clients gathered_;
+};
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,60 @@
+/// What the hub believes about one client, and what changed.
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netns/base/clock.hpp"
+#include "probe/report/report.hpp"
+#include "probe/verdict/finding.hpp"
+
+namespace vpn_sentinel {
+
+struct ClientState {
+  std::string client_id;
+  State state = State::offline;
+  std::vector<Finding> findings;  ///< the probe's and the hub's own; lease_expired when offline
+  WallTime since{};               ///< when `state` began (the probe's time for reported states)
+  WallTime first_seen{};
+  WallTime last_seen{};       ///< hub's clock, last admitted report
+  WallTime lease_deadline{};  ///< hub's clock; passes -> offline. Absolute, so that it survives a restart
+  std::optional<State> state_before_offline;
+  std::string source_address;  ///< of the last report
+  Report last_report;
+  std::string known_address;               ///< last public address that was known; reports without one keep it
+  std::vector<std::string> retired_boots;  ///< boots that others followed: their late reports are history
+  friend bool operator==(const ClientState&, const ClientState&) = default;
+};
+
+/// One thing that people may want to hear about.
+struct Change {
+  enum class Kind { connected, state_changed, address_changed, went_offline, came_back };
+  Kind kind = Kind::state_changed;
+  std::string client_id;
+  std::optional<State> from;  ///< absent for connected
+  State to = State::secure;
+  WallTime at{};                                ///< when it was true: the probe's time, or the lease deadline for went_offline
+  WallTime noticed{};                           ///< hub's clock
+  std::chrono::milliseconds previous_lasted{};  ///< how long `from` had lasted
+  std::string previous_address;                 ///< set whenever the public address changed with it
+  ClientState client;                           ///< after the change
+  friend bool operator==(const Change&, const Change&) = default;
+};
+
+[[nodiscard]] std::string_view to_string(Change::Kind kind);
+
+/// {code, severity, since, evidence}, with meaning and advice from the finding table for a code that is in it.
+[[nodiscard]] nlohmann::json to_json(const Finding& finding);
+
+/// GET /api/v1/clients and the live channel: one client as JSON (client_id, state, since, findings with meaning and advice, last_seen,
+/// lease_deadline, public_ip, location, tunnel, exit, dns, client_version, …).
+[[nodiscard]] nlohmann::json to_json(const ClientState& client);
+/// GET /api/v1/status: the Python original's record, without its client_id.
+[[nodiscard]] nlohmann::json to_status_json(const ClientState& client);
+/// The live channel: {"type":"change","kind":…,"from":…,"to":…,"at":…,"client":{…}}.
+[[nodiscard]] nlohmann::json to_json(const Change& change);
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,39 @@
+#include "hub/state/order.hpp"
+
+#include <algorithm>
+
+namespace vpn_sentinel {
+namespace {
+
+/// A report that took no longer than this from its making to the hub is about now.
+constexpr std::chrono::seconds fresh{60};
+constexpr std::size_t most_retired_boots = 8;
+
+bool contains(const std::vector<std::string>& texts, const std::string& text) {
+  return std::find(texts.begin(), texts.end(), text) != texts.end();
+}
+
+}  // namespace
+
+bool is_newer(const Report& report, WallTime received, const ClientState& known) {
+  const auto& last = known.last_report;
+  if (report.boot_id.empty()) return true;  // The Python original keeps no queue: what arrives is the latest.
+  if (report.boot_id == last.boot_id) return report.seq > last.seq;
+  const auto time = report.timestamp.value_or(received);
+  const bool later = time > last.timestamp.value_or(known.last_seen);
+  const bool is_fresh = received - time <= fresh;
+  if (contains(known.retired_boots, report.boot_id)) return later && is_fresh;
+  return later || is_fresh || known.state == State::offline || last.boot_id.empty();
+}
+
+std::vector<std::string> retire_boot(const ClientState& known, const Report& report) {
+  auto retired = known.retired_boots;
+  std::erase(retired, report.boot_id);
+  const auto& last = known.last_report.boot_id;
+  if (last.empty() || report.boot_id.empty() || last == report.boot_id || contains(retired, last)) return retired;
+  if (retired.size() >= most_retired_boots) retired.erase(retired.begin());
+  retired.push_back(last);
+  return retired;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,16 @@
+/// Which of two reports of one client is the newer one. Pure.
+#pragma once
+
+#include "hub/state/client_state.hpp"
+
+namespace vpn_sentinel {
+
+/// Within one boot the sequence number decides. A boot that was never seen is newer when its clock says so, when its report is fresh (a
+/// corrected clock must not hide a restarted probe), or when the client is silent anyway. A boot that another followed is history, unless
+/// it plainly lives: two probes under one name must show, not hide each other.
+[[nodiscard]] bool is_newer(const Report& report, WallTime received, const ClientState& known);
+
+/// The boots that others followed, after `report` became the newest.
+[[nodiscard]] std::vector<std::string> retire_boot(const ClientState& known, const Report& report);
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,118 @@
+#include "hub/store/codec.hpp"
+
+#include <utility>
+
+namespace vpn_sentinel {
+namespace {
+
+using nlohmann::json;
+
+/// Text that is not UTF-8 must not stop the writer: it is shown with replacement characters.
+std::string to_text(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
+WallTime time_of(std::int64_t number) { return WallTime{std::chrono::microseconds{number}}; }
+
+json encode_finding(const Finding& finding) {
+  return {{"code", finding.code},
+          {"severity", to_string(finding.severity)},
+          {"since", to_rfc3339(finding.since)},
+          {"evidence", finding.evidence}};
+}
+
+json encode_findings(const std::vector<Finding>& findings) {
+  auto list = json::array();
+  for (const auto& finding : findings) list.push_back(encode_finding(finding));
+  return list;
+}
+
+Finding decode_finding(const json& object) {
+  Finding finding;
+  finding.code = object.at("code").get<std::string>();
+  finding.severity = parse_severity(object.at("severity").get<std::string>()).value_or(Severity::warning);
+  finding.since = parse_rfc3339(object.at("since").get<std::string>()).value_or(WallTime{});
+  finding.evidence = object.at("evidence");
+  return finding;
+}
+
+Report decode_last_report(const json& object, const std::string& client_id) {
+  if (auto report = decode_report(object)) return std::move(*report);
+  Report report;
+  report.client_id = client_id;
+  return report;
+}
+
+/// Throws json::exception when a member is missing or has another type.
+ClientState decode_client(const json& object) {
+  ClientState client;
+  client.client_id = object.at("client_id").get<std::string>();
+  client.state = parse_state(object.at("state").get<std::string>()).value_or(State::offline);
+  for (const auto& finding : object.at("findings")) client.findings.push_back(decode_finding(finding));
+  client.since = time_of(object.at("since").get<std::int64_t>());
+  client.first_seen = time_of(object.at("first_seen").get<std::int64_t>());
+  client.last_seen = time_of(object.at("last_seen").get<std::int64_t>());
+  client.lease_deadline = time_of(object.at("lease_deadline").get<std::int64_t>());
+  if (object.contains("state_before_offline")) {
+    client.state_before_offline = parse_state(object.at("state_before_offline").get<std::string>());
+  }
+  client.source_address = object.at("source_address").get<std::string>();
+  client.known_address = object.at("known_address").get<std::string>();
+  client.retired_boots = object.at("retired_boots").get<std::vector<std::string>>();
+  client.last_report = decode_last_report(object.at("last_report"), client.client_id);
+  return client;
+}
+
+}  // namespace
+
+std::string encode_report_text(const Report& report) { return to_text(encode(report)); }
+
+std::string encode_client_text(const ClientState& client) {
+  json object{{"client_id", client.client_id},
+              {"state", to_string(client.state)},
+              {"findings", encode_findings(client.findings)},
+              {"since", number_of(client.since)},
+              {"first_seen", number_of(client.first_seen)},
+              {"last_seen", number_of(client.last_seen)},
+              {"lease_deadline", number_of(client.lease_deadline)},
+              {"source_address", client.source_address},
+              {"known_address", client.known_address},
+              {"retired_boots", client.retired_boots},
+              {"last_report", encode(client.last_report)}};
+  if (client.state_before_offline) object["state_before_offline"] = to_string(*client.state_before_offline);
+  return to_text(object);
+}
+
+Result<ClientState> decode_client_text(std::string_view text) {
+  try {
+    return decode_client(json::parse(text));
+  } catch (const json::exception& error) {
+    return fail(Error::Kind::invalid, error.what());
+  }
+}
+
+std::string encode_change_text(const Change& change) {
+  json object{{"at", to_rfc3339(change.at)},
+              {"noticed", to_rfc3339(change.noticed)},
+              {"kind", to_string(change.kind)},
+              {"to", to_string(change.to)},
+              {"previous_lasted_ms", change.previous_lasted.count()},
+              {"findings", encode_findings(change.client.findings)}};
+  object["from"] = change.from ? json(to_string(*change.from)) : json(nullptr);
+  if (!change.previous_address.empty()) object["previous_address"] = change.previous_address;
+  if (!change.client.known_address.empty()) object["public_ip"] = change.client.known_address;
+  return to_text(object);
+}
+
+json decode_change_text(std::string_view text) {
+  auto object = json::parse(text, nullptr, false);
+  if (!object.is_object()) return json::object();
+  for (auto& finding : object["findings"]) {
+    const auto* known = find_text(finding.value("code", ""));
+    if (known == nullptr) continue;
+    finding["meaning"] = known->meaning;
+    finding["advice"] = known->advice;
+  }
+  return object;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,108 @@
+#include "hub/store/migrations.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+
+namespace vpn_sentinel {
+namespace {
+
+/// "VPNS": tells our files from other SQLite databases.
+constexpr long application_id = 0x56504e53;
+
+// Times are microseconds since 1970 UTC. Names of clients are kept once: the index of reports, which makes delivery exactly-once, stays
+// small. There is no other index on reports: each costs about half of the writing speed (measured).
+constexpr std::array steps{
+    R"sql(
+CREATE TABLE names (
+  id INTEGER PRIMARY KEY,
+  client_id TEXT NOT NULL UNIQUE
+);
+CREATE TABLE reports (
+  id INTEGER PRIMARY KEY,
+  client INTEGER NOT NULL REFERENCES names(id),
+  boot_id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  time INTEGER NOT NULL,
+  received INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  path TEXT NOT NULL,
+  source TEXT NOT NULL,
+  json TEXT NOT NULL
+);
+CREATE UNIQUE INDEX reports_once ON reports (client, boot_id, seq) WHERE boot_id <> '';
+CREATE TABLE changes (
+  id INTEGER PRIMARY KEY,
+  client INTEGER NOT NULL REFERENCES names(id),
+  at INTEGER NOT NULL,
+  noticed INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  json TEXT NOT NULL
+);
+CREATE INDEX changes_of_client ON changes (client, id);
+CREATE TABLE clients (
+  client INTEGER PRIMARY KEY REFERENCES names(id),
+  state TEXT NOT NULL,
+  json TEXT NOT NULL
+);
+CREATE TABLE alerts (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  channel TEXT NOT NULL,
+  text TEXT NOT NULL,
+  created INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  delivered INTEGER,
+  gave_up INTEGER NOT NULL DEFAULT 0,
+  last_error TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX alerts_pending ON alerts (id) WHERE delivered IS NULL AND gave_up = 0;
+)sql",
+};
+
+Result<long> pragma_number(Database& database, std::string_view sql) {
+  const auto text = database.value(sql);
+  if (!text) return fail(text.error());
+  long number = 0;
+  std::from_chars(text->data(), text->data() + text->size(), number);
+  return number;
+}
+
+Result<void> apply_step(Database& database, std::size_t number) {
+  const auto sql = fmt::format("BEGIN IMMEDIATE; {}; PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;", steps.at(number),
+                               application_id, number + 1);
+  auto done = database.execute(sql);
+  // The first error is the one to tell; a failing ROLLBACK means that there was nothing left to take back.
+  if (!done && database.in_transaction()) static_cast<void>(database.execute("ROLLBACK"));
+  return done;
+}
+
+}  // namespace
+
+Result<void> check_owner(Database& database, const std::string& file) {
+  const auto version = pragma_number(database, "PRAGMA user_version");
+  if (!version) return fail(version.error());
+  const auto owner = pragma_number(database, "PRAGMA application_id");
+  if (!owner) return fail(owner.error());
+  const auto tables = pragma_number(database, "SELECT count(*) FROM sqlite_schema");
+  if (!tables) return fail(tables.error());
+  if (*tables > 0 && *owner != application_id) {
+    return fail(Error::Kind::invalid, fmt::format("{}: the file is another program's database; name another file", file));
+  }
+  if (*version < 0 || static_cast<std::size_t>(*version) > steps.size()) {
+    return fail(Error::Kind::invalid, fmt::format("{}: the database has version {}, this program knows up to {}; install the newer one",
+                                                  file, *version, steps.size()));
+  }
+  return {};
+}
+
+Result<void> migrate(Database& database) {
+  const auto version = pragma_number(database, "PRAGMA user_version");
+  if (!version) return fail(version.error());
+  for (auto number = static_cast<std::size_t>(*version); number < steps.size(); ++number) {
+    if (auto done = apply_step(database, number); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,98 @@
+// The rows of the table: made once per client and changed in place. Text goes in by textContent only: ids, places and evidence come
+// from the network.
+
+import { ago, codeText, dnsText, duration, exitText, overdue, placeText, stateText, tunnelText } from "./words.js";
+
+const columns = ["State", "Client", "Findings", "For", "Last seen", "Exit", "DNS", "Tunnel", "Version"];
+
+export function element(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+export function light(text, state) {
+  const node = element("span", "light");
+  node.dataset.state = state;
+  const sign = element("span", "sign", text.sign);
+  sign.setAttribute("aria-hidden", "true");
+  node.append(sign, element("span", "word", text.word));
+  return node;
+}
+
+function finding(item, wasOpen) {
+  const details = element("details", `finding ${item.severity}`);
+  details.dataset.code = item.code;
+  details.open = wasOpen;
+  details.append(element("summary", "", item.meaning ?? codeText(item.code)));
+  if (item.advice) details.append(element("p", "", item.advice));
+  const evidence = Object.entries(item.evidence ?? {});
+  if (evidence.length > 0) {
+    const list = element("dl", "evidence");
+    for (const [key, value] of evidence) {
+      list.append(element("dt", "", codeText(key)), element("dd", "", typeof value === "string" ? value : JSON.stringify(value)));
+    }
+    details.append(list);
+  }
+  details.append(element("p", "code", item.code));
+  return details;
+}
+
+function fillFindings(cell, findings) {
+  const open = new Set([...cell.querySelectorAll("details[open]")].map((node) => node.dataset.code));
+  const nodes = findings.map((item) => finding(item, open.has(item.code)));
+  cell.replaceChildren(...(nodes.length > 0 ? nodes : [element("span", "quiet", "None")]));
+}
+
+function fillLines(cell, lines, className) {
+  const nodes = lines.map((line) => element("span", className, line));
+  cell.replaceChildren(...(nodes.length > 0 ? nodes : [element("span", "quiet", "–")]));
+}
+
+export class Row {
+  #cells = {};
+  #findings = "";
+  #light = "";
+
+  constructor() {
+    this.node = element("tr");
+    this.node.setAttribute("role", "row");
+    for (const name of columns) {
+      const cell = element(name === "Client" ? "th" : "td");
+      cell.setAttribute("role", name === "Client" ? "rowheader" : "cell");
+      if (name === "Client") cell.scope = "row";
+      cell.dataset.label = name;
+      this.#cells[name] = cell;
+      this.node.append(cell);
+    }
+  }
+
+  show(client) {
+    this.client = client;
+    const cells = this.#cells;
+    cells.Client.textContent = client.client_id;
+    // Only when they differ: a details element that is being read must not be torn away by every report.
+    const findings = JSON.stringify(client.findings ?? []);
+    if (findings !== this.#findings) fillFindings(cells.Findings, client.findings ?? []);
+    this.#findings = findings;
+    fillLines(cells.Exit, exitText(client), "address");
+    const where = [placeText(client), client.location?.org].filter(Boolean);
+    cells.Exit.append(...where.map((line) => element("span", "quiet", line)));
+    fillLines(cells.DNS, dnsText(client));
+    fillLines(cells.Tunnel, tunnelText(client));
+    fillLines(cells.Version, client.client_version ? [client.client_version] : []);
+  }
+
+  /** What changes with time alone. */
+  tick(hubTime, isOverdue) {
+    const { client } = this;
+    this.#cells.For.textContent = duration(hubTime - Date.parse(client.since));
+    this.#cells["Last seen"].textContent = ago(hubTime - Date.parse(client.last_seen));
+    const shown = isOverdue ? "overdue" : client.state;
+    if (shown === this.#light) return;
+    this.#light = shown;
+    this.node.dataset.state = shown;
+    this.#cells.State.replaceChildren(light(isOverdue ? overdue : stateText(client.state), shown));
+  }
+}

@@ -1,0 +1,86 @@
+// Words, glyphs and times for people. Pure.
+
+/** Every state: what it is called, its sign (colour alone is not enough), and what it means. The order is the order of attention. */
+export const states = {
+  danger: { word: "Danger", sign: "✕", meaning: "Traffic can leave, or has left, outside the tunnel." },
+  warning: { word: "Warning", sign: "!", meaning: "The address is protected, but something leaks, weakens it, or could not be checked." },
+  contained: { word: "Contained", sign: "■", meaning: "The tunnel is down, and nothing can leave." },
+  offline: { word: "Offline", sign: "–", meaning: "No report in time: the hub does not know." },
+  secure: { word: "Secure", sign: "✓", meaning: "Traffic leaves by the tunnel, exit and DNS are as they should be." },
+};
+
+/** A report is late although the hub has not said so yet: what was last known must not be shown as current. */
+export const overdue = { word: "Overdue", sign: "?", meaning: "The next report is late." };
+
+/** An unknown word from a newer hub is shown as it is, and never as green. */
+export function stateText(state) {
+  return states[state] ?? { word: state || "Unknown", sign: "?", meaning: "" };
+}
+
+const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+
+/** 3723000 -> "1 h 2 min": the two largest units. */
+export function duration(milliseconds) {
+  let seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const first = units.findIndex(([, size]) => seconds >= size);
+  if (first < 0) return "0 s";
+  const parts = [];
+  for (const [name, size] of units.slice(first, first + 2)) {
+    const count = Math.floor(seconds / size);
+    seconds -= count * size;
+    if (count > 0) parts.push(`${count} ${name}`);
+  }
+  return parts.join(" ");
+}
+
+/** "12 s ago"; a time that lies ahead is "now". */
+export function ago(milliseconds) {
+  return milliseconds < 1000 ? "now" : `${duration(milliseconds)} ago`;
+}
+
+/** "dns_egress_outside" -> "DNS egress outside", for findings that the hub has no sentence for. */
+export function codeText(code) {
+  const text = String(code).replaceAll("_", " ").replace(/\b(dns|ip|udp|tcp|vpn|mtu)\b/g, (word) => word.toUpperCase()).replace(/\bipv/g, "IPv");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+const verdicts = { no_leak: "No leak", leak: "Leak", unverifiable: "Could not be verified" };
+
+export function dnsText(client) {
+  const verdict = verdicts[client.dns?.verdict] ?? client.dns?.verdict;
+  const place = [client.dns_test?.location, client.dns_test?.colo].filter(Boolean).join(" / ");
+  return [verdict, place].filter(Boolean);
+}
+
+export function exitText(client) {
+  const addresses = [client.exit?.v4, client.exit?.v6].filter(Boolean);
+  if (addresses.length === 0 && client.public_ip) addresses.push(client.public_ip);
+  return addresses;
+}
+
+export function placeText(client) {
+  const place = client.location ?? {};
+  const parts = [place.city, place.region, client.exit?.country ?? place.country].filter(Boolean);
+  return [...new Set(parts)].join(", ");
+}
+
+export function tunnelText(client) {
+  const tunnel = client.tunnel;
+  if (!tunnel) return [];
+  return [tunnel.name, tunnel.kind, tunnel.up ? "up" : "down"].filter(Boolean);
+}
+
+const kinds = {
+  connected: (change) => `reported for the first time: ${stateText(change.to).word}`,
+  state_changed: (change) => `${stateText(change.from).word} → ${stateText(change.to).word}`,
+  address_changed: (change) => `exit address changed${change.previous_address ? ` from ${change.previous_address}` : ""}`
+    + `${exitText(change.client ?? {}).length ? ` to ${exitText(change.client)[0]}` : ""}`,
+  went_offline: (change) => `went offline (was ${stateText(change.from).word})`,
+  came_back: (change) => `is back: ${stateText(change.to).word}`,
+};
+
+export function changeText(change) {
+  const text = kinds[change.kind]?.(change) ?? codeText(change.kind);
+  const lasted = change.previous_lasted_ms > 0 && change.kind !== "address_changed" ? ` after ${duration(change.previous_lasted_ms)}` : "";
+  return text + lasted;
+}

@@ -1,0 +1,107 @@
+#include "netns/clients/http_client.hpp"
+
+#include <boost/asio/post.hpp>
+#include <compare>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "netns/clients/curl_multi.hpp"
+#include "netns/clients/http_transfer.hpp"
+
+namespace vpn_sentinel {
+
+/// Fresh requests share one multi handle, in which no connection outlives its transfer. Each persistent channel has its own, because
+/// libcurl chooses a connection by host, port and TLS options and knows nothing of namespaces.
+class HttpClient::Impl : public std::enable_shared_from_this<HttpClient::Impl> {
+ public:
+  explicit Impl(boost::asio::io_context& io) : io_(io) {}
+
+  void send(HttpRequest request, Handler handler);
+  void drop_connections();
+  void close();
+
+ private:
+  using MultiPtr = std::shared_ptr<CurlMulti>;
+  struct ChannelKey {
+    std::string name;
+    std::string device;
+    std::optional<Family> family;
+    auto operator<=>(const ChannelKey&) const = default;
+  };
+  struct Running {
+    std::unique_ptr<HttpTransfer> transfer;
+    MultiPtr multi;
+    Handler handler;
+  };
+
+  MultiPtr make_multi();
+  MultiPtr multi_for(const HttpRequest& request, bool fresh);
+  void post_error(Handler handler, Error error);
+  void done(CURL* easy, CURLcode code);
+
+  boost::asio::io_context& io_;
+  MultiPtr fresh_;
+  std::map<ChannelKey, MultiPtr> channels_;
+  std::unordered_map<CURL*, Running> running_;  // keeps a dropped channel's multi handle until its last transfer has ended
+  bool closed_ = false;
+};
+
+HttpClient::Impl::MultiPtr HttpClient::Impl::make_multi() {
+  return std::make_shared<CurlMulti>(io_, [weak = weak_from_this()](CURL* easy, CURLcode code) {
+    if (const auto self = weak.lock()) self->done(easy, code);
+  });
+}
+
+HttpClient::Impl::MultiPtr HttpClient::Impl::multi_for(const HttpRequest& request, bool fresh) {
+  auto& multi = fresh ? fresh_ : channels_[ChannelKey{request.channel, request.bind_device, request.family}];
+  if (!multi) multi = make_multi();
+  return multi;
+}
+
+void HttpClient::Impl::post_error(Handler handler, Error error) {
+  boost::asio::post(io_, [weak = weak_from_this(), handler = std::move(handler), error = std::move(error)]() mutable {
+    const auto self = weak.lock();
+    if (self && !self->closed_) handler(fail(std::move(error)));
+  });
+}
+
+void HttpClient::Impl::send(HttpRequest request, Handler handler) {
+  const bool unnamed_path = request.channel.empty() && request.open_socket != nullptr;
+  const bool fresh = request.fresh_connection || unnamed_path;
+  auto multi = multi_for(request, fresh);
+  auto transfer = HttpTransfer::make(std::move(request), fresh);
+  if (!transfer) return post_error(std::move(handler), transfer.error());
+  auto* easy = (*transfer)->handle();
+  if (auto added = multi->add(easy); !added) return post_error(std::move(handler), added.error());
+  running_.emplace(easy, Running{std::move(*transfer), std::move(multi), std::move(handler)});
+}
+
+void HttpClient::Impl::done(CURL* easy, CURLcode code) {
+  const auto found = running_.find(easy);
+  if (found == running_.end()) return;
+  auto running = std::move(found->second);
+  running_.erase(found);
+  auto result = running.transfer->take_result(code);
+  running.transfer.reset();  // the handler may run for long or send again: the memory is free by then
+  running.handler(std::move(result));
+}
+
+void HttpClient::Impl::drop_connections() { channels_.clear(); }
+
+void HttpClient::Impl::close() {
+  closed_ = true;
+  channels_.clear();
+  for (auto& [easy, running] : std::exchange(running_, {})) running.multi->remove(easy);
+  fresh_.reset();
+}
+
+HttpClient::HttpClient(boost::asio::io_context& io) : impl_(std::make_shared<Impl>(io)) {}
+
+HttpClient::~HttpClient() { impl_->close(); }
+
+void HttpClient::send(HttpRequest request, Handler handler) { impl_->send(std::move(request), std::move(handler)); }
+
+void HttpClient::drop_connections() { impl_->drop_connections(); }
+
+}  // namespace vpn_sentinel

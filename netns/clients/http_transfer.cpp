@@ -1,0 +1,299 @@
+#include "netns/clients/http_transfer.hpp"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "netns/clients/curl_multi.hpp"
+#include "netns/clients/dns_socket.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+// CVE-2023-38039: libcurl 7.84-8.2 stores response headers without a bound.
+constexpr std::size_t most_header_bytes = 64 * 1024;
+// A reloaded CA file is noticed within this time; without the cache each connection reads the whole bundle (75 ms for 143 certificates,
+// during which the loop stands still).
+constexpr long ca_cache_seconds = 3600;
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; });
+}
+
+bool is_header_value(std::string_view text) {
+  return std::ranges::none_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+}
+
+Result<void> check(const HttpRequest& request) {
+  if (!is_token(request.method)) return fail(Error::Kind::invalid, "the HTTP method is not a word");
+  for (const auto& [name, value] : request.headers) {
+    if (!is_token(name) || !is_header_value(value)) {
+      return fail(Error::Kind::invalid, fmt::format("the HTTP header '{}' has characters that are not allowed", name));
+    }
+  }
+  return {};
+}
+
+template <typename List>
+void append(List& list, const std::string& line) {
+  auto* longer = curl_slist_append(list.get(), line.c_str());
+  if (longer == nullptr) throw std::bad_alloc();
+  std::ignore = list.release();
+  list.reset(longer);
+}
+
+/// True for names like "5ed36f99.0": OpenSSL finds one certificate by its subject's hash instead of reading all.
+bool is_hash_link(const std::string& name) {
+  return name.size() == 10 && name.ends_with(".0") &&
+         std::all_of(name.begin(), name.begin() + 8, [](unsigned char c) { return std::isxdigit(c) != 0; });
+}
+
+bool has_hash_links(const char* directory) {
+  std::error_code error;
+  if (directory == nullptr) return false;
+  for (auto entry = std::filesystem::directory_iterator(directory, error); !error && entry != std::filesystem::directory_iterator();
+       entry.increment(error)) {
+    if (is_hash_link(entry->path().filename().string())) return true;
+  }
+  return false;
+}
+
+void set(CURL* easy, CURLoption option, long value) { curl_easy_setopt(easy, option, value); }
+void set(CURL* easy, CURLoption option, const char* value) { curl_easy_setopt(easy, option, value); }
+
+}  // namespace
+
+std::optional<std::chrono::seconds> parse_retry_after(std::string_view value) {
+  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
+  while (!value.empty() && std::isspace(static_cast<unsigned char>(value.back())) != 0) value.remove_suffix(1);
+  std::uint32_t seconds = 0;
+  const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+  if (error != std::errc{} || stop != value.data() + value.size()) return std::nullopt;
+  return std::chrono::seconds{seconds};
+}
+
+Result<std::unique_ptr<HttpTransfer>> HttpTransfer::make(HttpRequest request, bool fresh) {
+  if (auto checked = check(request); !checked) return fail(checked.error());
+  auto url = HttpUrl::parse(request.url);
+  if (!url) return fail(url.error());
+  if (request.family) {
+    const bool given = !request.resolved.empty();
+    std::erase_if(request.resolved, [&](const IpAddress& address) { return address.family() != *request.family; });
+    // None left must not mean "ask the process's resolver": that would tell the host's network which name a target looks for.
+    const bool none_left = given && request.resolved.empty();
+    const bool wrong_literal = url->literal && url->literal->family() != *request.family;
+    if (none_left || wrong_literal) {
+      const char* name = *request.family == Family::v4 ? "IPv4" : "IPv6";
+      return fail(Error::Kind::unreachable, fmt::format("{}: the host has no {} address", url->origin, name));
+    }
+  }
+  init_curl();
+  return std::unique_ptr<HttpTransfer>(new HttpTransfer(std::move(request), std::move(*url), fresh));
+}
+
+HttpTransfer::HttpTransfer(HttpRequest request, HttpUrl url, bool fresh)
+    : request_(std::move(request)), url_(std::move(url)), fresh_(fresh), easy_(curl_easy_init()) {
+  if (!easy_) throw std::bad_alloc();
+  set_connection();
+  set_addresses();
+  set_tls();
+  set_request();
+  set_callbacks();
+}
+
+void HttpTransfer::set_connection() {
+  auto* easy = handle();
+  set(easy, CURLOPT_URL, request_.url.c_str());
+  set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(easy, CURLOPT_PROXY, "");  // else http_proxy of the environment decides where a probe goes
+  set(easy, CURLOPT_NOSIGNAL, 1L);
+  set(easy, CURLOPT_TIMEOUT_MS, std::max(1L, static_cast<long>(request_.timeout.count())));  // 0 would mean: for ever
+  set(easy, CURLOPT_QUICK_EXIT, 1L);  // else a timed-out name look-up blocks the loop until getaddrinfo(3) comes back
+  set(easy, CURLOPT_TCP_NODELAY, 1L);
+  set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16L * 1024);
+  set(easy, CURLOPT_FRESH_CONNECT, fresh_ ? 1L : 0L);
+  set(easy, CURLOPT_FORBID_REUSE, fresh_ ? 1L : 0L);
+  if (!fresh_) set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+}
+
+void HttpTransfer::set_addresses() {
+  auto* easy = handle();
+  set(easy, CURLOPT_DNS_CACHE_TIMEOUT, fresh_ ? 0L : 60L);
+  if (request_.family) {
+    set(easy, CURLOPT_IPRESOLVE, static_cast<long>(*request_.family == Family::v4 ? CURL_IPRESOLVE_V4 : CURL_IPRESOLVE_V6));
+  }
+  if (url_.literal) return;
+  // Entries of CURLOPT_RESOLVE stay in the multi handle for ever: without addresses of its own a request must delete another's.
+  std::string entry = fmt::format("-{}:{}", url_.host, url_.port);
+  if (!request_.resolved.empty()) {
+    entry = fmt::format("{}:{}:", url_.host, url_.port);
+    for (const auto& address : request_.resolved) {
+      if (entry.back() != ':') entry += ',';
+      entry += address.is_v4() ? address.to_string() : fmt::format("[{}]", address.to_string());
+    }
+  }
+  append(resolve_, entry);
+  curl_easy_setopt(easy, CURLOPT_RESOLVE, resolve_.get());
+}
+
+void HttpTransfer::set_tls() {
+  auto* easy = handle();
+  set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(easy, CURLOPT_SSL_VERIFYPEER, request_.verify ? 1L : 0L);
+  set(easy, CURLOPT_SSL_VERIFYHOST, request_.verify ? 2L : 0L);
+  // A resumed session would let the server link the addresses from which we came.
+  if (fresh_) set(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+  set(easy, CURLOPT_CA_CACHE_TIMEOUT, ca_cache_seconds);
+  if (!request_.ca_file.empty()) {
+    set(easy, CURLOPT_CAINFO, request_.ca_file.c_str());
+    set(easy, CURLOPT_CAPATH, nullptr);  // libcurl would go on trusting the system's directory
+    return;
+  }
+  char* directory = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_CAPATH, &directory);
+  if (has_hash_links(directory)) {
+    set(easy, CURLOPT_CAINFO, nullptr);  // saves 0.8 MiB and 75 ms for each connection
+  } else {
+    set(easy, CURLOPT_CAPATH, nullptr);  // with a directory set libcurl does not cache the bundle
+  }
+}
+
+void HttpTransfer::set_request() {
+  auto* easy = handle();
+  set(easy, CURLOPT_USERAGENT, "vpn-sentinel/" VPN_SENTINEL_VERSION);
+  append(headers_, "Expect:");  // no "100-continue" round trip for bodies over 1 MiB
+  for (const auto& [name, value] : request_.headers) append(headers_, value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
+  curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
+  if (request_.method == "HEAD") {
+    set(easy, CURLOPT_NOBODY, 1L);
+  } else if (request_.method != "GET" || !request_.body.empty()) {
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    set(easy, CURLOPT_POSTFIELDS, request_.body.c_str());  // not copied: request_ outlives the transfer
+    set(easy, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  }
+}
+
+void HttpTransfer::set_callbacks() {
+  auto* easy = handle();
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_.data());
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &HttpTransfer::open_socket);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+  // An idle connection outlives its transfer and keeps this callback: it must not know the transfer.
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &HttpTransfer::close_socket);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &HttpTransfer::take_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &HttpTransfer::take_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
+}
+
+curl_socket_t HttpTransfer::open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) {
+  auto& transfer = *static_cast<HttpTransfer*>(self);
+  if (purpose != CURLSOCKTYPE_IPCXN) return CURL_SOCKET_BAD;
+  const int type = address->socktype & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
+  const auto& request = transfer.request_;
+  try {
+    // Bound here and not by CURLOPT_INTERFACE: libcurl falls back to the device's address without a word, and looks for the device in
+    // our namespace instead of the socket's.
+    auto socket = open_bound_socket(request.open_socket, address->family, type, address->protocol, request.bind_device);
+    if (socket) return socket->release();
+    transfer.opener_error_ = std::move(socket.error());
+  } catch (const std::exception& exception) {  // must not cross libcurl's C frames
+    transfer.opener_error_ = Error{Error::Kind::failed, fmt::format("opening a socket: {}", exception.what())};
+  }
+  return CURL_SOCKET_BAD;
+}
+
+int HttpTransfer::close_socket(void* /*unused*/, curl_socket_t socket) { return ::close(socket); }
+
+std::size_t HttpTransfer::take_body(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& transfer = *static_cast<HttpTransfer*>(self);
+  const std::size_t length = size * count;
+  transfer.too_long_ = transfer.response_.body.size() + length > transfer.request_.most_bytes;
+  if (transfer.too_long_) return CURL_WRITEFUNC_ERROR;
+  transfer.response_.body.append(data, length);
+  return length;
+}
+
+std::size_t HttpTransfer::take_header(char* data, std::size_t size, std::size_t count, void* self) {
+  auto& transfer = *static_cast<HttpTransfer*>(self);
+  const std::string_view line(data, size * count);
+  transfer.header_bytes_ += line.size();
+  transfer.too_long_ = transfer.header_bytes_ > most_header_bytes;
+  if (transfer.too_long_) return 0;
+  static constexpr std::string_view name = "retry-after:";
+  if (line.starts_with("HTTP/")) transfer.response_.retry_after.reset();  // a final reply after an interim one
+  if (line.size() > name.size() && ::strncasecmp(line.data(), name.data(), name.size()) == 0) {
+    transfer.response_.retry_after = parse_retry_after(line.substr(name.size()));
+  }
+  return line.size();
+}
+
+Result<HttpResponse> HttpTransfer::take_result(CURLcode code) {
+  if (code != CURLE_OK) return fail(error_of(code));
+  auto* easy = handle();
+  char* local = nullptr;
+  char* remote = nullptr;
+  curl_off_t elapsed = 0;
+  long connections = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &response_.status);
+  curl_easy_getinfo(easy, CURLINFO_LOCAL_IP, &local);
+  curl_easy_getinfo(easy, CURLINFO_PRIMARY_IP, &remote);
+  curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &elapsed);
+  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connections);
+  if (fresh_ && connections != 1) {
+    return fail(Error::Kind::failed, fmt::format("{}: the reply did not come over a new connection", url_.origin));
+  }
+  response_.local_address = local == nullptr ? "" : local;
+  response_.remote_address = remote == nullptr ? "" : remote;
+  response_.elapsed = std::chrono::microseconds{elapsed};
+  return std::move(response_);
+}
+
+std::string HttpTransfer::os_error() const {
+  long code = 0;
+  curl_easy_getinfo(handle(), CURLINFO_OS_ERRNO, &code);
+  return code == 0 ? std::string{} : fmt::format(" ({})", std::generic_category().message(static_cast<int>(code)));
+}
+
+Error HttpTransfer::error_of(CURLcode code) const {
+  using Kind = Error::Kind;
+  const auto error = [&](Kind kind, std::string_view what) { return Error{kind, fmt::format("{}: {}", url_.origin, what)}; };
+  if (too_long_) return error(Kind::failed, fmt::format("the reply is longer than {} bytes", request_.most_bytes));
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return error(Kind::timed_out, fmt::format("no reply within {} ms", request_.timeout.count()));
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return error(Kind::unreachable, "the host's name could not be resolved");
+    case CURLE_COULDNT_CONNECT:
+      if (opener_error_) return error(opener_error_->kind, opener_error_->message);
+      return error(Kind::unreachable, "no connection" + os_error());
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+      return error(Kind::unreachable, "the connection broke before the reply was complete" + os_error());
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return error(Kind::invalid, "the URL is not valid");
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+      // libcurl's text here names certificates and files, never the URL's path.
+      return error(Kind::failed, error_text_[0] != '\0' ? error_text_.data() : curl_easy_strerror(code));
+    default:
+      return error(Kind::failed, curl_easy_strerror(code));
+  }
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,24 @@
+/// Changes as lines for people, in the words of ip-monitor(8): "route default dev wg0 table 51820 deleted". Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "netns/monitor/snapshot.hpp"
+#include "netns/netlink/decode.hpp"
+#include "netns/netlink/values.hpp"
+
+namespace vpn_sentinel {
+
+/// "link wg0 down (carrier lost)": carrier lost means that the program that held the tunnel is gone, "set down" that somebody switched
+/// it off. `before` is null for a link that was not known.
+[[nodiscard]] std::string describe_link(const Link& now, const Link* before);
+[[nodiscard]] std::string describe_deleted_link(const Link& link);
+
+/// `names` gives the names of the links; `happened` ends the line: "added", "deleted", "replaced", "gone".
+[[nodiscard]] std::string describe_address(const InterfaceAddress& address, const Snapshot& names, std::string_view happened);
+[[nodiscard]] std::string describe_route(const Route& route, const Snapshot& names, std::string_view happened);
+[[nodiscard]] std::string describe_rule(const Rule& rule, std::string_view happened);
+[[nodiscard]] std::string describe_router_option(const RouterOption& option, const Snapshot& names);
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,182 @@
+#include "netns/monitor/follower.hpp"
+
+#include <linux/rtnetlink.h>
+
+#include <array>
+#include <cerrno>
+#include <string>
+
+#include "netns/netlink/decode.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+constexpr std::uint32_t group_bit(unsigned group) { return 1U << (group - 1); }
+
+constexpr std::uint32_t groups = group_bit(RTNLGRP_LINK) | group_bit(RTNLGRP_IPV4_IFADDR) | group_bit(RTNLGRP_IPV6_IFADDR) |
+                                 group_bit(RTNLGRP_IPV4_ROUTE) | group_bit(RTNLGRP_IPV6_ROUTE) | group_bit(RTNLGRP_IPV4_RULE) |
+                                 group_bit(RTNLGRP_IPV6_RULE) | group_bit(RTNLGRP_ND_USEROPT) | group_bit(RTNLGRP_NEXTHOP);
+
+/// 20,000 changes (832 bytes each, and the kernel doubles the number) wait before one is lost.
+constexpr int receive_buffer_bytes = 8 << 20;
+
+/// How often a dump is repeated at once while tables change under it, before the caller goes on with what there is.
+constexpr int most_rounds = 5;
+constexpr std::size_t most_messages_at_once = 4096;
+
+}  // namespace
+
+Result<NetlinkSocket> Follower::open_socket(const SocketOpener& opener, Mode mode) {
+  auto socket = open_netlink(opener, mode == Mode::follow ? groups : 0);
+  if (socket && mode == Mode::follow) grow_receive_buffer(socket->fd.get(), receive_buffer_bytes);
+  return socket;
+}
+
+Result<Follower> Follower::open(const SocketOpener& opener, Mode mode) {
+  auto socket = open_socket(opener, mode);
+  if (!socket) return fail(socket.error());
+  Follower follower{std::move(*socket), mode};
+  follower.want_everything();
+  return follower;
+}
+
+Result<void> Follower::reopen(const SocketOpener& opener) {
+  auto socket = open_socket(opener, mode_);
+  if (!socket) return fail(socket.error());
+  socket_ = std::move(*socket);
+  running_.reset();
+  want_everything();
+  lost_ = true;
+  return {};
+}
+
+void Follower::want_everything() {
+  wanted_.set();
+  unknown_.set();
+  doubtful_.reset();
+  // The kernel refuses a second dump while one runs (EBUSY), so that one is waited for and its result not used.
+  interrupted_ = running_.has_value();
+}
+
+void Follower::want_doubtful() noexcept {
+  wanted_ |= doubtful_;
+  doubtful_.reset();
+}
+
+Result<void> Follower::start_dump() {
+  if (running_ || wanted_.none()) return {};
+  std::size_t next = 0;
+  while (!wanted_.test(next)) ++next;
+  const auto kind = static_cast<DumpKind>(next);
+  if (auto sent = send_netlink(fd(), dump_request(kind, ++sequence_)); !sent) return sent;
+  wanted_.reset(next);
+  running_ = kind;
+  collected_ = SnapshotStore{};
+  disturbed_ = interrupted_ = false;
+  return {};
+}
+
+Follower::Turn Follower::read(std::size_t most_messages) {
+  Turn turn;
+  std::array<std::byte, netlink_datagram_size> buffer;
+  std::size_t messages = 0;
+  while (messages < most_messages) {
+    const auto datagram = receive_netlink(fd(), buffer);
+    if (datagram.outcome == Datagram::Outcome::empty) return turn;
+    if (turn.received == MonoTime{}) turn.received = mono_now();
+    switch (datagram.outcome) {
+      case Datagram::Outcome::data:
+        take(datagram.bytes, turn, messages);
+        break;
+      case Datagram::Outcome::overrun:
+        note_overrun(turn);
+        break;
+      case Datagram::Outcome::failed:
+        turn.failure = system_error(datagram.code, "the netlink socket failed");
+        return turn;
+      default:
+        ++messages;  // counted, so that a flood from another process cannot hold the loop
+        break;
+    }
+  }
+  turn.more = true;
+  return turn;
+}
+
+void Follower::take(std::span<const std::byte> datagram, Turn& turn, std::size_t& messages) {
+  MessageCursor cursor{datagram};
+  ++messages;
+  while (const auto message = cursor.next()) {
+    ++messages;
+    // Only replies to our own requests carry our port: an event carries the port of the process that caused it.
+    if (message->port == socket_.port && running_ && message->sequence == sequence_) {
+      take_dump_part(*message, turn);
+    } else if (message->type >= RTM_BASE) {
+      take_event(*message, turn);
+    }
+  }
+}
+
+void Follower::take_event(const NetlinkMessage& message, Turn& turn) {
+  store_.apply(message, turn.burst);
+  doubtful_ |= turn.burst.doubtful;
+  if (!running_) return;
+  Burst unused;
+  collected_.apply(message, unused);
+  if (SnapshotStore::kind_of(message) == *running_ || doubtful_.test(position(*running_))) disturbed_ = true;
+}
+
+void Follower::take_dump_part(const NetlinkMessage& message, Turn& turn) {
+  if ((message.flags & NLM_F_DUMP_INTR) != 0) interrupted_ = true;
+  if (message.type == NLMSG_DONE || message.type == NLMSG_ERROR) {
+    finish_dump(decode_error_code(message.payload).value_or(0), turn);
+  } else {
+    collected_.insert(*running_, message);
+  }
+}
+
+void Follower::finish_dump(int code, Turn& turn) {
+  const auto kind = *running_;
+  running_.reset();
+  // A kernel that was built without a family or without policy rules has none of them; every other code means "could not look".
+  const bool absent = code == EOPNOTSUPP || code == EAFNOSUPPORT;
+  if (interrupted_ || (code != 0 && !absent)) {
+    doubtful_.set(position(kind));
+    return;
+  }
+  store_.adopt(kind, std::exchange(collected_, {}), turn.burst);
+  doubtful_ |= turn.burst.doubtful;
+  // An event that overtook the part of the dump which it concerns leaves an entry that is no more: look once again.
+  if (disturbed_) doubtful_.set(position(kind));
+  unknown_.reset(position(kind));
+  if (lost_ && unknown_.none()) {
+    lost_ = false;
+    turn.resynchronised = true;
+  }
+}
+
+void Follower::note_overrun(Turn& turn) {
+  turn.overrun = true;
+  lost_ = true;
+  want_everything();
+  turn.burst.note(Telling::noise, [] { return std::string("messages were lost because too many came at once; everything is read again"); });
+}
+
+Result<void> Follower::read_everything(MonoTime deadline) {
+  for (int round = 0; round < most_rounds; ++round) {
+    while (!settled()) {
+      if (auto started = start_dump(); !started) return started;
+      auto turn = read(most_messages_at_once);
+      if (turn.failure) return fail(std::move(*turn.failure));
+      if (!running_ || turn.more) continue;
+      if (auto readable = wait_readable(fd(), deadline); !readable) return readable;
+    }
+    if (!has_doubts()) return {};
+    if (mono_now() >= deadline) break;
+    want_doubtful();
+  }
+  if (unknown_.any()) return fail(Error::Kind::failed, "links, addresses, routes or rules changed during every attempt to read them");
+  return {};
+}
+
+}  // namespace vpn_sentinel

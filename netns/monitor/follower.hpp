@@ -1,0 +1,79 @@
+/// The netlink side of the monitor without an event loop: one socket that is subscribed first and then dumps, both through one handler.
+/// A dump is collected beside the snapshot while events go into both, so that its end replaces a part in one step.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "netns/base/clock.hpp"
+#include "netns/base/result.hpp"
+#include "netns/monitor/snapshot_store.hpp"
+#include "netns/namespace/socket_opener.hpp"
+#include "netns/netlink/netlink_socket.hpp"
+
+namespace vpn_sentinel {
+
+class Follower {
+ public:
+  enum class Mode {
+    follow,     ///< subscribed to everything that can change the way out
+    look_once,  ///< dumps only
+  };
+  /// What one call of read() brought.
+  struct Turn {
+    Burst burst;
+    MonoTime received{};           ///< when the first datagram was read
+    bool more = false;             ///< the bound was reached: messages are waiting
+    bool overrun = false;          ///< messages were lost; everything is wanted again
+    bool resynchronised = false;   ///< everything has been dumped after a loss
+    std::optional<Error> failure;  ///< the socket is of no more use
+  };
+
+  [[nodiscard]] static Result<Follower> open(const SocketOpener& opener, Mode mode);
+  /// A new socket in the place of a failed one; the snapshot stays and everything is wanted again.
+  [[nodiscard]] Result<void> reopen(const SocketOpener& opener);
+
+  [[nodiscard]] int fd() const noexcept { return socket_.fd.get(); }
+  [[nodiscard]] const Snapshot& snapshot() const noexcept { return store_.snapshot(); }
+
+  /// Reads what is waiting, at most about `most_messages`. Never blocks.
+  [[nodiscard]] Turn read(std::size_t most_messages);
+  /// Sends the next wanted dump unless one is running. An Error means that the socket failed.
+  [[nodiscard]] Result<void> start_dump();
+  /// No dump is running or wanted.
+  [[nodiscard]] bool settled() const noexcept { return !running_ && wanted_.none(); }
+
+  /// Parts that may have changed silently, or whose dump was disturbed by events; the owner waits a little and then asks for them.
+  [[nodiscard]] bool has_doubts() const noexcept { return doubtful_.any(); }
+  void want_doubtful() noexcept;
+
+  /// Dumps everything, waiting for the kernel; timed_out when `deadline` comes first, failed when the tables never stood still.
+  [[nodiscard]] Result<void> read_everything(MonoTime deadline);
+
+ private:
+  Follower(NetlinkSocket socket, Mode mode) : socket_(std::move(socket)), mode_(mode) {}
+
+  [[nodiscard]] static Result<NetlinkSocket> open_socket(const SocketOpener& opener, Mode mode);
+  void want_everything();
+  void take(std::span<const std::byte> datagram, Turn& turn, std::size_t& messages);
+  void take_event(const NetlinkMessage& message, Turn& turn);
+  void take_dump_part(const NetlinkMessage& message, Turn& turn);
+  void finish_dump(int code, Turn& turn);
+  void note_overrun(Turn& turn);
+
+  NetlinkSocket socket_;
+  Mode mode_;
+  SnapshotStore store_;
+  SnapshotStore collected_;  ///< of the running dump
+  std::optional<DumpKind> running_;
+  std::uint32_t sequence_ = 0;  ///< of the running dump
+  bool disturbed_ = false;      ///< events concerned the running dump
+  bool interrupted_ = false;    ///< the running dump is incomplete: its result is thrown away
+  DumpSet wanted_;
+  DumpSet doubtful_;
+  DumpSet unknown_;  ///< not dumped since the start or the last loss
+  bool lost_ = false;
+};
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,64 @@
+#include "netns/monitor/link_reader.hpp"
+
+#include <fmt/format.h>
+#include <linux/rtnetlink.h>
+
+#include <array>
+#include <cerrno>
+#include <optional>
+
+#include "netns/netlink/decode.hpp"
+#include "netns/netlink/request.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+constexpr std::chrono::seconds patience{1};
+
+/// The reply with number `sequence` in `datagram`; empty when it is an older one, whose reader had given up.
+std::optional<Result<Link>> find_reply(std::span<const std::byte> datagram, std::uint32_t sequence) {
+  MessageCursor messages{datagram};
+  while (const auto message = messages.next()) {
+    if (message->sequence != sequence) continue;
+    if (message->type != NLMSG_ERROR) return decode_link(message->payload);
+    return fail(system_error(decode_error_code(message->payload).value_or(EPROTO), "reading a link"));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<LinkReader> LinkReader::open(const SocketOpener& opener) {
+  auto socket = open_netlink(opener, 0);
+  if (!socket) return fail(socket.error());
+  return LinkReader{std::move(*socket)};
+}
+
+Result<Link> LinkReader::read(std::uint32_t index) {
+  if (index == 0) return fail(Error::Kind::not_found, "no link has the index 0");
+  if (auto sent = send_netlink(socket_.fd.get(), link_request(index, ++sequence_)); !sent) return fail(sent.error());
+  return receive();
+}
+
+Result<Link> LinkReader::receive() {
+  std::array<std::byte, netlink_datagram_size> buffer;
+  const auto deadline = mono_now() + patience;
+  for (;;) {
+    const auto datagram = receive_netlink(socket_.fd.get(), buffer);
+    switch (datagram.outcome) {
+      case Datagram::Outcome::data:
+        if (auto reply = find_reply(datagram.bytes, sequence_)) return *reply;
+        break;
+      case Datagram::Outcome::foreign:
+        break;
+      case Datagram::Outcome::empty:
+        if (auto readable = wait_readable(socket_.fd.get(), deadline); !readable) return fail(readable.error());
+        break;
+      case Datagram::Outcome::overrun:
+      case Datagram::Outcome::failed:
+        return fail(system_error(datagram.code, "reading a link"));
+    }
+  }
+}
+
+}  // namespace vpn_sentinel

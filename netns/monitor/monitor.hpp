@@ -1,0 +1,46 @@
+/// Follows a namespace: subscribes, then dumps, through one handler; after an overrun (ENOBUFS) it dumps again. A message is only a
+/// hint: every burst ends in one on_change call, and the listener then looks for itself (RouteLookup).
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "netns/base/clock.hpp"
+#include "netns/base/result.hpp"
+#include "netns/monitor/snapshot.hpp"
+#include "netns/namespace/socket_opener.hpp"
+
+namespace vpn_sentinel {
+
+class Monitor {
+ public:
+  struct Change {
+    std::uint64_t generation = 0;  ///< grows by one with each burst
+    MonoTime received{};           ///< when the first message of the burst was read
+    std::string cause;             ///< the first telling message, like "link wg0 down" or "route default via 203.0.113.1 dev eth0 added"
+    bool resynchronised = false;   ///< the burst followed a loss: a fresh dump was made
+  };
+  struct Listener {
+    std::function<void(const Change&)> on_change;
+    /// The socket failed and could not be opened again: the owner must say "could not look".
+    std::function<void(const Error&)> on_blind;
+  };
+
+  virtual ~Monitor() = default;
+  /// Kept up to date; valid until the next turn of the loop.
+  [[nodiscard]] virtual const Snapshot& snapshot() const noexcept = 0;
+  [[nodiscard]] virtual std::uint64_t generation() const noexcept = 0;
+  /// Reads again the link statistics (rx_bytes, tx_bytes, …) of one link, which change without messages.
+  [[nodiscard]] virtual Result<Link> read_link(std::uint32_t index) = 0;
+
+  /// Subscribed and dumped when it returns; the listener is called on the thread that runs `io`. Destroying it stops everything.
+  [[nodiscard]] static Result<std::unique_ptr<Monitor>> start(boost::asio::io_context& io, const SocketOpener& opener, Listener listener);
+};
+
+/// One look without subscribing, for one-shot tools: blocking.
+[[nodiscard]] Result<Snapshot> take_snapshot(const SocketOpener& opener);
+
+}  // namespace vpn_sentinel

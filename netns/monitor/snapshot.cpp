@@ -1,0 +1,17 @@
+#include "netns/monitor/snapshot.hpp"
+
+#include <algorithm>
+
+namespace vpn_sentinel {
+
+const Link* Snapshot::find_link(std::uint32_t index) const noexcept {
+  const auto found = std::ranges::find(links, index, &Link::index);
+  return found == links.end() ? nullptr : &*found;
+}
+
+const Link* Snapshot::find_link(std::string_view name) const noexcept {
+  const auto found = std::ranges::find(links, name, &Link::name);
+  return found == links.end() ? nullptr : &*found;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,26 @@
+/// Everything rtnetlink told about a namespace at one moment.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "netns/netlink/values.hpp"
+
+namespace vpn_sentinel {
+
+/// Rules are in the order in which the kernel asks them, per family; everything else is in no particular order. Left out are cached
+/// routes and the single addresses, broadcast and multicast entries of table 255, which the addresses already tell.
+struct Snapshot {
+  std::vector<Link> links;
+  std::vector<InterfaceAddress> addresses;
+  std::vector<Route> routes;
+  std::vector<Rule> rules;
+
+  [[nodiscard]] const Link* find_link(std::uint32_t index) const noexcept;
+  /// By name, never by index: a restarted VPN has a new index.
+  [[nodiscard]] const Link* find_link(std::string_view name) const noexcept;
+  friend bool operator==(const Snapshot&, const Snapshot&) = default;
+};
+
+}  // namespace vpn_sentinel

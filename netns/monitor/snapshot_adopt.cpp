@@ -1,0 +1,97 @@
+// SnapshotStore::adopt: what a finished dump brings replaces a part of the snapshot, and the first difference becomes the cause.
+#include <algorithm>
+
+#include "netns/monitor/describe.hpp"
+#include "netns/monitor/snapshot_store.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+/// The first of `these` that has no equal among `those`; null when all have.
+template <typename Value>
+const Value* first_missing(const std::vector<Value>& these, const std::vector<Value>& those) {
+  const auto found = std::ranges::find_if(these, [&](const Value& value) { return std::ranges::find(those, value) == those.end(); });
+  return found == these.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+void SnapshotStore::adopt(DumpKind kind, SnapshotStore fresh, Burst& burst) {
+  switch (kind) {
+    case DumpKind::links:
+      return adopt_links(std::move(fresh.snapshot_.links), burst);
+    case DumpKind::addresses:
+      return adopt_addresses(std::move(fresh.snapshot_.addresses), burst);
+    case DumpKind::routes_v4:
+      return adopt_routes(Family::v4, fresh, burst);
+    case DumpKind::routes_v6:
+      return adopt_routes(Family::v6, fresh, burst);
+    case DumpKind::rules_v4:
+      return adopt_rules(Family::v4, fresh.snapshot_.rules, burst);
+    case DumpKind::rules_v6:
+      return adopt_rules(Family::v6, fresh.snapshot_.rules, burst);
+  }
+}
+
+void SnapshotStore::adopt_links(std::vector<Link> fresh, Burst& burst) {
+  // By the same functions as events, so that a link that is gone takes its addresses and IPv4 routes along.
+  for (const auto& link : std::vector(snapshot_.links)) {
+    const bool gone = std::ranges::none_of(fresh, [&](const Link& other) { return other.index == link.index; });
+    if (gone) remove_link(link, burst);
+  }
+  for (const auto& link : fresh) put_link(link, burst);
+}
+
+void SnapshotStore::adopt_addresses(std::vector<InterfaceAddress> fresh, Burst& burst) {
+  auto& addresses = snapshot_.addresses;
+  if (std::ranges::is_permutation(addresses, fresh)) return;
+  if (const auto* gone = first_missing(addresses, fresh)) {
+    burst.note(Telling::path, [&] { return describe_address(*gone, snapshot_, "gone"); });
+  } else if (const auto* found = first_missing(fresh, addresses)) {
+    burst.note(Telling::path, [&] { return describe_address(*found, snapshot_, "found"); });
+  }
+  addresses = std::move(fresh);
+}
+
+void SnapshotStore::adopt_routes(Family family, SnapshotStore& fresh, Burst& burst) {
+  auto& routes = snapshot_.routes;
+  bool differs = false;
+  const auto note = [&](const Route& route, std::string_view happened) {
+    differs = true;
+    burst.note(Telling::path, [&] { return describe_route(route, snapshot_, happened); });
+  };
+  for (const auto& route : routes) {
+    if (route.family != family) continue;
+    const auto same = fresh.index_.find(fresh.snapshot_.routes, route);
+    if (!same) {
+      note(route, "gone");
+    } else if (fresh.snapshot_.routes[*same] != route) {
+      note(route, "changed");
+    }
+  }
+  for (const auto& route : fresh.snapshot_.routes) {
+    if (!index_.find(routes, route)) note(route, "found");
+  }
+  if (!differs) return;
+  std::erase_if(routes, [&](const Route& route) { return route.family == family; });
+  std::ranges::move(fresh.snapshot_.routes, std::back_inserter(routes));
+  index_.rebuild(routes);
+}
+
+void SnapshotStore::adopt_rules(Family family, const std::vector<Rule>& fresh, Burst& burst) {
+  auto& rules = snapshot_.rules;
+  std::vector<Rule> known;
+  std::ranges::copy_if(rules, std::back_inserter(known), [&](const Rule& rule) { return rule.family == family; });
+  if (known == fresh) return;
+  if (const auto* gone = first_missing(known, fresh)) {
+    burst.note(Telling::path, [&] { return describe_rule(*gone, "gone"); });
+  } else if (const auto* found = first_missing(fresh, known)) {
+    burst.note(Telling::path, [&] { return describe_rule(*found, "found"); });
+  } else {
+    burst.note(Telling::path, [] { return std::string("the order of the rules changed"); });
+  }
+  std::erase_if(rules, [&](const Rule& rule) { return rule.family == family; });
+  for (const auto& rule : fresh) insert_rule(rule);
+}
+
+}  // namespace vpn_sentinel

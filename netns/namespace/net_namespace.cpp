@@ -1,0 +1,133 @@
+#include "netns/namespace/net_namespace.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
+#include <exception>
+#include <optional>
+#include <system_error>
+#include <thread>
+
+namespace vpn_sentinel {
+namespace {
+
+struct OpenNamespace {
+  Fd fd;
+  NamespaceIdentity identity;
+};
+
+Error open_error(const NamespaceRef& ref, int code) {
+  const auto file = ref.file();
+  if (code == ENOENT || code == ESRCH) {
+    if (ref.kind == NamespaceRef::Kind::name) {
+      return {Error::Kind::not_found, fmt::format("there is no network namespace '{}' (no file {}); 'ip netns list' shows the names",
+                                                  ref.value, file)};
+    }
+    if (ref.kind == NamespaceRef::Kind::pid) return {Error::Kind::not_found, fmt::format("there is no process {}", ref.value)};
+  }
+  auto error = system_error(code, "cannot open " + file);
+  if (error.kind == Error::Kind::not_permitted) error.message += " (the namespace of another user's process needs CAP_SYS_PTRACE)";
+  return error;
+}
+
+Error not_a_namespace(const NamespaceRef& ref, mode_t mode) {
+  if (ref.kind == NamespaceRef::Kind::name && S_ISREG(mode)) {
+    // ip-netns(8) makes a plain file and mounts the namespace over it: this one was never mounted, or is unmounted already.
+    return {Error::Kind::invalid, fmt::format("{0} is a plain file, no network namespace: it was left behind or is being made or deleted; "
+                                              "'ip netns delete {1}' removes it",
+                                              ref.file(), ref.value)};
+  }
+  return {Error::Kind::invalid, fmt::format("{} is not a network namespace", ref.file())};
+}
+
+Result<OpenNamespace> open_file(const NamespaceRef& ref) {
+  const auto file = ref.file();
+  // O_NONBLOCK: a user may name a FIFO by mistake, and opening one waits for its writer.
+  Fd fd{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (!fd) return fail(open_error(ref, errno));
+  struct stat status {};
+  struct statfs filesystem {};
+  if (::fstat(fd.get(), &status) != 0 || ::fstatfs(fd.get(), &filesystem) != 0) return fail(system_error(errno, file));
+  if (filesystem.f_type != NSFS_MAGIC || ::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) return fail(not_a_namespace(ref, status.st_mode));
+  return OpenNamespace{std::move(fd), NamespaceIdentity{status.st_dev, status.st_ino}};
+}
+
+/// The namespace of the process: /proc/self is the main thread's, whatever thread asks.
+std::optional<NamespaceIdentity> own_identity() {
+  struct stat status {};
+  if (::stat("/proc/self/ns/net", &status) != 0) return std::nullopt;
+  return NamespaceIdentity{status.st_dev, status.st_ino};
+}
+
+Result<void> run_guarded(const std::function<void()>& work) {
+  try {
+    work();
+    return {};
+  } catch (const std::exception& error) {
+    return fail(Error::Kind::failed, error.what());
+  } catch (...) {
+    return fail(Error::Kind::failed, "an exception of unknown type");
+  }
+}
+
+Result<void> enter(int fd) {
+  if (::setns(fd, CLONE_NEWNET) == 0) return {};
+  auto error = system_error(errno, "cannot enter the network namespace");
+  if (error.kind == Error::Kind::not_permitted) error.message += " (CAP_SYS_ADMIN is needed)";
+  return fail(std::move(error));
+}
+
+}  // namespace
+
+std::string NamespaceIdentity::to_string() const { return fmt::format("net:[{}]", inode); }
+
+Result<NetNamespace> NetNamespace::open(const NamespaceRef& ref) {
+  auto opened = open_file(ref);
+  if (!opened) return fail(opened.error());
+  const bool own = own_identity() == opened->identity;
+  return NetNamespace{std::make_shared<const Fd>(std::move(opened->fd)), opened->identity, own};
+}
+
+Result<NamespaceIdentity> NetNamespace::identity_of(const NamespaceRef& ref) {
+  const auto opened = open_file(ref);
+  if (!opened) return fail(opened.error());
+  return opened->identity;
+}
+
+Result<void> NetNamespace::run_inside(const std::function<void()>& work) const {
+  if (own_) return run_guarded(work);
+  Result<void> result;
+  try {
+    std::jthread([&] {
+      result = enter(fd_->get());
+      if (result) result = run_guarded(work);
+    }).join();
+  } catch (const std::system_error& error) {
+    return fail(system_error(error.code().value(), "cannot start a thread for the network namespace"));
+  }
+  return result;
+}
+
+Result<Fd> NetNamespace::open_socket(int domain, int type, int protocol) const {
+  Result<Fd> socket;
+  const auto inside = run_inside([&] {
+    Fd fd{::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)};
+    socket = fd ? Result<Fd>(std::move(fd)) : fail(system_error(errno, "socket"));
+  });
+  if (!inside) return fail(inside.error());
+  return socket;
+}
+
+SocketOpener NetNamespace::opener() const {
+  return [self = *this](int domain, int type, int protocol) { return self.open_socket(domain, type, protocol); };
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,39 @@
+/// Bytes of the kernel to values (rtnetlink(7)). Pure. `payload` is what follows struct nlmsghdr. Unknown attributes are skipped; an
+/// attribute with a wrong size counts as absent. An Error (kind invalid) means that the message is not of this kind, is about something
+/// else (a bridge port, MPLS, multicast routing) or lacks what the value cannot be without: the caller skips it.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "netns/base/result.hpp"
+#include "netns/netlink/attribute_cursor.hpp"
+#include "netns/netlink/route_lookup.hpp"
+#include "netns/netlink/values.hpp"
+
+namespace vpn_sentinel {
+
+/// RTM_NEWLINK, RTM_DELLINK. Wireless events (IFLA_WIRELESS), which carry half a link, are an Error.
+[[nodiscard]] Result<Link> decode_link(std::span<const std::byte> payload);
+/// RTM_NEWADDR, RTM_DELADDR.
+[[nodiscard]] Result<InterfaceAddress> decode_address(std::span<const std::byte> payload);
+/// RTM_NEWROUTE, RTM_DELROUTE.
+[[nodiscard]] Result<Route> decode_route(std::span<const std::byte> payload);
+/// RTM_NEWRULE, RTM_DELRULE.
+[[nodiscard]] Result<Rule> decode_rule(std::span<const std::byte> payload);
+
+/// A router advertisement's option that the kernel passes on (RTM_NEWNDUSEROPT): 25 DNS servers (RFC 8106), 31 search list.
+struct RouterOption {
+  std::uint32_t link_index = 0;
+  std::uint8_t option = 0;
+  friend bool operator==(const RouterOption&, const RouterOption&) = default;
+};
+[[nodiscard]] Result<RouterOption> decode_router_option(std::span<const std::byte> payload);
+
+/// The code of NLMSG_ERROR as a positive errno value; 0: an acknowledgement. Also for NLMSG_DONE, which carries the same int.
+[[nodiscard]] Result<int> decode_error_code(std::span<const std::byte> payload);
+
+/// The reply to RTM_GETROUTE: RTM_NEWROUTE or NLMSG_ERROR. Codes by which the kernel says "no route" are answers, all others Errors.
+[[nodiscard]] Result<RouteAnswer> decode_route_answer(const NetlinkMessage& message);
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,75 @@
+#include "netns/netlink/netlink_socket.hpp"
+
+#include <linux/netlink.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace vpn_sentinel {
+
+Result<NetlinkSocket> open_netlink(const SocketOpener& opener, std::uint32_t groups) {
+  auto fd = opener(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+  if (!fd) return fail(fd.error());
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = groups;
+  if (::bind(fd->get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return fail(system_error(errno, "netlink bind"));
+  socklen_t length = sizeof address;
+  if (::getsockname(fd->get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return fail(system_error(errno, "netlink getsockname"));
+  return NetlinkSocket{std::move(*fd), address.nl_pid};
+}
+
+void grow_receive_buffer(int fd, int bytes) noexcept {
+  if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) == 0) return;
+  // A smaller buffer only means an earlier overrun, and an overrun is handled: nothing to report.
+  (void)::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
+Result<void> send_netlink(int fd, std::span<const std::byte> request) {
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  for (;;) {
+    const auto sent = ::sendto(fd, request.data(), request.size(), 0, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel);
+    if (sent >= 0) return {};
+    if (errno != EINTR) return fail(system_error(errno, "netlink request"));
+  }
+}
+
+Datagram receive_netlink(int fd, std::span<std::byte> buffer) noexcept {
+  sockaddr_nl sender{};
+  iovec part{buffer.data(), buffer.size()};
+  msghdr header{};
+  header.msg_name = &sender;
+  header.msg_namelen = sizeof sender;
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  ssize_t size = 0;
+  do {
+    size = ::recvmsg(fd, &header, MSG_DONTWAIT);
+  } while (size < 0 && errno == EINTR);
+  if (size < 0) {
+    if (errno == EAGAIN) return {Datagram::Outcome::empty, {}, EAGAIN};
+    return {errno == ENOBUFS ? Datagram::Outcome::overrun : Datagram::Outcome::failed, {}, errno};
+  }
+  if (header.msg_namelen != sizeof sender || sender.nl_family != AF_NETLINK) return {Datagram::Outcome::failed, {}, EPROTO};
+  // Any process may send to a netlink socket whose port it guesses; only the kernel has port 0.
+  if (sender.nl_pid != 0) return {Datagram::Outcome::foreign, {}, 0};
+  if ((header.msg_flags & MSG_TRUNC) != 0) return {Datagram::Outcome::overrun, {}, EMSGSIZE};
+  return {Datagram::Outcome::data, buffer.first(static_cast<std::size_t>(size)), 0};
+}
+
+Result<void> wait_readable(int fd, MonoTime deadline) {
+  pollfd poll_fd{fd, POLLIN, 0};
+  for (;;) {
+    // Rounded up: a wait of 0 ms before the deadline would spin.
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - mono_now()).count();
+    const int ready = ::poll(&poll_fd, 1, static_cast<int>(std::clamp<long>(left, 0, 60'000)));
+    if (ready > 0) return {};
+    if (ready < 0 && errno != EINTR) return fail(system_error(errno, "netlink poll"));
+    if (mono_now() >= deadline) return fail(Error::Kind::timed_out, "the kernel did not answer a netlink request in time");
+  }
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,24 @@
+/// Requests to rtnetlink as bytes (rtnetlink(7)). Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "netns/base/ip.hpp"
+
+namespace vpn_sentinel {
+
+/// What can be asked for as a whole.
+enum class DumpKind : std::uint8_t { links, addresses, routes_v4, routes_v6, rules_v4, rules_v6 };
+inline constexpr std::size_t dump_kinds = 6;
+
+/// RTM_GETLINK, RTM_GETADDR (both families), RTM_GETROUTE or RTM_GETRULE with NLM_F_DUMP.
+[[nodiscard]] std::vector<std::byte> dump_request(DumpKind kind, std::uint32_t sequence);
+/// RTM_GETLINK of one link.
+[[nodiscard]] std::vector<std::byte> link_request(std::uint32_t index, std::uint32_t sequence);
+/// RTM_GETROUTE for each destination, numbered `first_sequence`, `first_sequence` + 1, …, to be sent as one datagram.
+[[nodiscard]] std::vector<std::byte> route_requests(std::span<const IpAddress> destinations, std::uint32_t first_sequence);
+
+}  // namespace vpn_sentinel

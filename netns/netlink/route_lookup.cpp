@@ -1,0 +1,98 @@
+#include "netns/netlink/route_lookup.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "netns/netlink/decode.hpp"
+#include "netns/netlink/netlink_socket.hpp"
+#include "netns/netlink/request.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+/// Each reply takes 832 bytes of the default receive buffer of 212992: more than 256 at once would be an overrun.
+constexpr std::size_t batch_size = 128;
+constexpr std::chrono::seconds patience{1};
+/// A reply has at most about 300 bytes.
+constexpr std::size_t reply_room = 8192;
+
+using Answers = std::vector<Result<RouteAnswer>>;
+
+/// The answers of one batch, filled in the order in which replies come.
+class Batch {
+ public:
+  Batch(std::span<Result<RouteAnswer>> answers, std::uint32_t first_sequence)
+      : answers_(answers), answered_(answers.size(), false), first_sequence_(first_sequence), missing_(answers.size()) {}
+
+  [[nodiscard]] bool complete() const noexcept { return missing_ == 0; }
+
+  void take(std::span<const std::byte> datagram) {
+    MessageCursor messages{datagram};
+    while (const auto message = messages.next()) {
+      // A reply to an earlier look-up that had timed out has a number outside the batch.
+      const std::uint32_t place = message->sequence - first_sequence_;
+      if (place >= answers_.size() || answered_[place]) continue;
+      answers_[place] = decode_route_answer(*message);
+      answered_[place] = true;
+      --missing_;
+    }
+  }
+
+  void fail_the_rest(const Error& error) {
+    for (std::size_t i = 0; i < answers_.size(); ++i) {
+      if (!answered_[i]) answers_[i] = fail(error);
+    }
+  }
+
+ private:
+  std::span<Result<RouteAnswer>> answers_;
+  std::vector<bool> answered_;
+  std::uint32_t first_sequence_;
+  std::size_t missing_;
+};
+
+Result<void> receive_all(int fd, Batch& batch) {
+  std::array<std::byte, reply_room> buffer;
+  const auto deadline = mono_now() + patience;
+  while (!batch.complete()) {
+    const auto datagram = receive_netlink(fd, buffer);
+    switch (datagram.outcome) {
+      case Datagram::Outcome::data:
+        batch.take(datagram.bytes);
+        break;
+      case Datagram::Outcome::foreign:
+        break;
+      case Datagram::Outcome::empty:
+        if (auto readable = wait_readable(fd, deadline); !readable) return readable;
+        break;
+      case Datagram::Outcome::overrun:
+      case Datagram::Outcome::failed:
+        return fail(system_error(datagram.code, "route look-up"));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<RouteLookup> RouteLookup::open(const SocketOpener& opener) {
+  auto socket = open_netlink(opener, 0);
+  if (!socket) return fail(socket.error());
+  return RouteLookup{std::move(socket->fd)};
+}
+
+Answers RouteLookup::look_up(std::span<const IpAddress> destinations) {
+  Answers answers(destinations.size());
+  for (std::size_t start = 0; start < destinations.size(); start += batch_size) {
+    const auto size = std::min(batch_size, destinations.size() - start);
+    Batch batch{std::span(answers).subspan(start, size), sequence_ + 1};
+    const auto request = route_requests(destinations.subspan(start, size), sequence_ + 1);
+    sequence_ += static_cast<std::uint32_t>(size);
+    auto done = send_netlink(fd_.get(), request);
+    if (done) done = receive_all(fd_.get(), batch);
+    if (!done) batch.fail_the_rest(done.error());
+  }
+  return answers;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,19 @@
+/// What the command line can do. Each function blocks until the command is done and returns the exit code.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "netns/daemon/settings.hpp"
+#include "probe/app/probe_settings.hpp"
+
+namespace vpn_sentinel {
+
+/// One look with everything that is asked through the tunnel, printed. 0 secure, 1 warning, 2 danger, 3 contained, 4 could not look.
+[[nodiscard]] int check_command(const TargetPolicy& policy, bool json);
+/// Prints each change until SIGINT or SIGTERM: 0.
+[[nodiscard]] int watch_command(const std::vector<TargetPolicy>& policies, bool json);
+/// The daemon. `reload` reads the settings anew (SIGHUP). 0 after SIGTERM; throws FatalError when it cannot start.
+[[nodiscard]] int run_command(ProbeConfig config, const std::function<Result<ProbeConfig>()>& reload);
+
+}  // namespace vpn_sentinel

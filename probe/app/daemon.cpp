@@ -1,0 +1,225 @@
+#include "probe/app/daemon.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+
+#include "netns/base/fatal_error.hpp"
+#include "netns/base/random.hpp"
+#include "netns/daemon/log.hpp"
+#include "netns/daemon/notify.hpp"
+#include "probe/app/commands.hpp"
+#include "probe/app/report_builder.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// What a stop waits for the hub; what is not delivered then stays in the outbox.
+constexpr auto drain_time = 3s;
+constexpr int exit_cannot_create = 73;
+
+std::string codes(const Verdict& verdict) {
+  std::string text;
+  for (const auto& finding : verdict.findings) text += (text.empty() ? "" : ",") + finding.code;
+  return text.empty() ? "none" : text;
+}
+
+LogLevel level_of(State state) {
+  switch (state) {
+    case State::secure:
+      return LogLevel::info;
+    case State::danger:
+      return LogLevel::error;
+    default:
+      return LogLevel::warning;
+  }
+}
+
+}  // namespace
+
+int run_command(ProbeConfig config, const std::function<Result<ProbeConfig>()>& reload) {
+  init_log(config.log_level);
+  Daemon daemon(std::move(config), reload);
+  return daemon.run();
+}
+
+Daemon::Daemon(ProbeConfig config, std::function<Result<ProbeConfig>()> reload)
+    : config_(std::move(config)),
+      reload_(std::move(reload)),
+      boot_id_(random_hex(16)),
+      http_(io_),
+      dns_(io_),
+      keepalive_timer_(io_),
+      watchdog_timer_(io_),
+      signals_(io_, SIGTERM, SIGINT, SIGHUP) {
+  lock_data_dir();
+  open_outbox();
+  if (const auto own = NetNamespace::open(NamespaceRef{})) own_namespace_ = own->opener();
+  sender_ = Sender::make(io_, http_, dns_, *outbox_, config_.hub, delivery_hooks());
+  for (const auto& target : config_.targets) {
+    watches_.emplace(target.client_id,
+                     std::make_unique<TargetWatch>(io_, http_, dns_, target,
+                                                   [this](const auto& watch, const auto& update) { on_update(watch, update); }));
+  }
+}
+
+void Daemon::lock_data_dir() {
+  std::error_code error;
+  std::filesystem::create_directories(config_.data_dir, error);
+  const auto file = config_.data_dir + "/probe.lock";
+  lock_ = Fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock_) {
+    throw FatalError(exit_cannot_create,
+                     fmt::format("{}. Hint: set VPN_SENTINEL_DATA_DIR to a folder that this user can write",
+                                 system_error(errno, fmt::format("VPN_SENTINEL_DATA_DIR = '{}'", config_.data_dir)).message));
+  }
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    throw FatalError(exit_cannot_create,
+                     fmt::format("{} is in use by another vpn-sentinel-probe. Hint: list several namespaces as [[target]] "
+                                 "in one probe, or give each probe its own VPN_SENTINEL_DATA_DIR",
+                                 file));
+  }
+}
+
+void Daemon::open_outbox() {
+  auto outbox = Outbox::open(Outbox::Options{config_.data_dir + "/probe-outbox.sqlite", 10'000});
+  if (!outbox) throw FatalError(exit_cannot_create, outbox.error().message);
+  outbox_ = std::move(*outbox);
+  if (outbox_->size() > 0) log(LogLevel::info, "outbox_restored", {{"reports", outbox_->size()}});
+  if (const auto trouble = outbox_->trouble()) log(LogLevel::warning, "outbox_trouble", {{"reason", *trouble}});
+}
+
+Sender::Hooks Daemon::delivery_hooks() {
+  return Sender::Hooks{[this](const std::string& client_id) { return paths(client_id); },
+                       [this](const std::string& client_id, const Report& report, const std::string& path) {
+                         log(LogLevel::debug, "report_delivered",
+                             {{"client_id", client_id}, {"seq", report.seq}, {"trigger", report.trigger}, {"path", path}});
+                         if (std::exchange(delivery_failing_[client_id], false))
+                           log(LogLevel::info, "hub_reached_again", {{"client_id", client_id}, {"path", path}});
+                       },
+                       [this](const std::string& client_id, const Error& error, std::chrono::milliseconds retry_in) {
+                         const bool again = std::exchange(delivery_failing_[client_id], true);
+                         log(again ? LogLevel::debug : LogLevel::warning, "hub_not_reached",
+                             {{"client_id", client_id},
+                              {"reason", error.message},
+                              {"retry_in", human_duration(retry_in)},
+                              {"kept_reports", outbox_->size()}});
+                       },
+                       [](const std::string& client_id, const Report& report, const Error& error) {
+                         log(LogLevel::error, "report_refused",
+                             {{"client_id", client_id},
+                              {"seq", report.seq},
+                              {"reason", error.message},
+                              {"hint", "hub and probe disagree about the wire format: check their versions"}});
+                       }};
+}
+
+DeliveryPaths Daemon::paths(const std::string& client_id) const {
+  const auto found = watches_.find(client_id);
+  // Reports of a target that is no longer configured still have to reach the hub.
+  if (found == watches_.end()) return DeliveryPaths{std::nullopt, own_namespace_, {}};
+  const auto& watch = *found->second;
+  DeliveryPaths paths{std::nullopt, std::nullopt, watch.policy().resolvers};
+  if (watch.tunnel_carries() && config_.hub_path != "uplink") paths.tunnel = watch.opener();
+  const bool way_round = watch.has_separate_uplink() || !watch.opener();
+  // A sidecar has only its namespace's own routes: they count as tunnel while the tunnel carries, and as uplink when it does not.
+  if (config_.hub_path != "tunnel" && (way_round || !paths.tunnel)) paths.uplink = own_namespace_;
+  return paths;
+}
+
+int Daemon::run() {
+  wait_for_signals();
+  for (const auto& [client_id, watch] : watches_) {
+    log(LogLevel::info, "target_watched",
+        {{"client_id", client_id}, {"netns", watch->policy().netns.to_string()}, {"hub", config_.hub.url}});
+    watch->start();
+  }
+  keepalive();
+  watchdog();
+  notify_ready(fmt::format("watching {} target(s)", watches_.size()));
+  io_.run();
+  log(LogLevel::info, "stopped", {{"kept_reports", outbox_->size()}});
+  return 0;
+}
+
+void Daemon::on_update(const TargetWatch& watch, const TargetWatch::Update& update) {
+  send(watch, update.trigger, true);
+  const auto& verdict = watch.verdict();
+  log(update.trigger == "check" ? LogLevel::info : level_of(verdict.state), "verdict",
+      {{"client_id", watch.policy().client_id},
+       {"state", to_string(verdict.state)},
+       {"findings", codes(verdict)},
+       {"cause", update.cause}});
+}
+
+void Daemon::send(const TargetWatch& watch, const std::string& trigger, bool is_change) {
+  auto report = build_report(watch, trigger);
+  report.boot_id = boot_id_;
+  report.seq = ++sequence_;
+  report.lease_s = static_cast<std::uint32_t>(config_.lease.count());
+  sender_->submit(OutboxItem{std::move(report), is_change, false});
+}
+
+void Daemon::keepalive() {
+  keepalive_timer_.expires_after(config_.interval);
+  keepalive_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || stopping_) return;
+    for (const auto& [client_id, watch] : watches_) {
+      if (watch->has_published()) send(*watch, "interval", false);
+    }
+    keepalive();
+  });
+}
+
+void Daemon::wait_for_signals() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    if (signal == SIGHUP) {
+      reload_settings();
+      return wait_for_signals();
+    }
+    log(LogLevel::info, "stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+    // A second signal ends the wait for the hub at once.
+    signals_.async_wait([this](const boost::system::error_code& later, int) {
+      if (!later) io_.stop();
+    });
+    stop();
+  });
+}
+
+void Daemon::reload_settings() {
+  const auto fresh = reload_();
+  if (!fresh) {
+    log(LogLevel::error, "reload_failed", {{"reason", fresh.error().message}, {"hint", "the old settings stay in force"}});
+    return;
+  }
+  set_log_level(fresh->log_level);
+  log(LogLevel::info, "reloaded", {{"log_level", "applied"}, {"hint", "other settings need a restart"}});
+}
+
+void Daemon::stop() {
+  stopping_ = true;
+  notify_stopping();
+  for (const auto& [client_id, watch] : watches_) send(*watch, "stop", true);
+  sender_->drain(drain_time, [this] { io_.stop(); });
+}
+
+void Daemon::watchdog() {
+  const auto period = watchdog_period();
+  if (!period) return;
+  notify_watchdog();
+  watchdog_timer_.expires_after(*period);
+  watchdog_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) watchdog();
+  });
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,62 @@
+/// The probe daemon: watches -> reports -> outbox -> sender, keepalives by timer, signals.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netns/base/fd.hpp"
+#include "probe/app/probe_settings.hpp"
+#include "probe/delivery/outbox.hpp"
+#include "probe/delivery/sender.hpp"
+#include "probe/watch/target_watch.hpp"
+
+namespace vpn_sentinel {
+
+class Daemon {
+ public:
+  /// Throws FatalError when the data folder cannot be used, is in use, or the watched namespace may not be entered.
+  Daemon(ProbeConfig config, std::function<Result<ProbeConfig>()> reload);
+  /// Until SIGTERM or SIGINT; the last reports are delivered or kept in the outbox.
+  int run();
+
+ private:
+  void lock_data_dir();
+  void open_outbox();
+  void on_update(const TargetWatch& watch, const TargetWatch::Update& update);
+  void send(const TargetWatch& watch, const std::string& trigger, bool is_change);
+  void keepalive();
+  void wait_for_signals();
+  void reload_settings();
+  void stop();
+  void watchdog();
+  [[nodiscard]] DeliveryPaths paths(const std::string& client_id) const;
+  [[nodiscard]] Sender::Hooks delivery_hooks();
+
+  ProbeConfig config_;
+  std::function<Result<ProbeConfig>()> reload_;
+  const std::string boot_id_;
+  std::uint64_t sequence_ = 0;
+  Fd lock_;
+  boost::asio::io_context io_{1};
+  HttpClient http_;
+  DnsClient dns_;
+  std::unique_ptr<Outbox> outbox_;
+  std::unique_ptr<Sender> sender_;
+  std::map<std::string, std::unique_ptr<TargetWatch>> watches_;  ///< by client id
+  std::optional<SocketOpener> own_namespace_;
+  boost::asio::steady_timer keepalive_timer_;
+  boost::asio::steady_timer watchdog_timer_;
+  boost::asio::signal_set signals_;
+  std::map<std::string, bool> delivery_failing_;  ///< to log the first failure and the recovery, not every try
+  bool stopping_ = false;
+};
+
+}  // namespace vpn_sentinel

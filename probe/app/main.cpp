@@ -1,0 +1,131 @@
+// vpn-sentinel-probe: the command line. Parses, hands over to a command, turns FatalError into one line and an exit code.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+
+#include "netns/base/fatal_error.hpp"
+#include "netns/daemon/command_line.hpp"
+#include "probe/app/commands.hpp"
+#include "probe/app/probe_settings.hpp"
+
+namespace {
+
+using namespace vpn_sentinel;
+
+constexpr auto default_config_file = "/etc/vpn-sentinel/probe.toml";
+constexpr int exit_usage = 64;
+constexpr int exit_internal = 70;
+constexpr int exit_config = 78;
+
+constexpr auto footer =
+    "Exit codes of check: 0 secure, 1 warning, 2 danger, 3 contained, 4 could not look.\n"
+    "All commands: 64 wrong usage, 70 internal error, 73 data folder, 78 wrong setting.\n"
+    "Secrets are read from the environment (VPN_SENTINEL_API_KEY, VPN_SENTINEL_API_KEY_FILE) or the file, never from flags.";
+
+struct CommandLine {
+  std::map<std::string, std::string> flags;
+  std::string config_file = default_config_file;
+  bool config_given = false;
+  bool json = false;
+  bool offline = false;
+};
+
+Result<LoadedSettings> load(const CommandLine& line) {
+  const auto environment = read_environment();
+  const auto named = environment.find("VPN_SENTINEL_CONFIG");
+  const bool by_environment = !line.config_given && named != environment.end() && !named->second.empty();
+  auto loaded = load_settings(probe_setting_rows(), line.flags, environment, by_environment ? named->second : line.config_file,
+                              line.config_given || by_environment);
+  if (!loaded) return fail(loaded.error());
+  for (const auto& warning : loaded->warnings) fmt::print(stderr, "vpn-sentinel-probe: warning: {}\n", warning);
+  return loaded;
+}
+
+Result<ProbeConfig> load_config(const CommandLine& line) {
+  return load(line).and_then([](const LoadedSettings& loaded) { return make_probe_config(loaded); });
+}
+
+ProbeConfig require_config(const CommandLine& line) {
+  auto config = load_config(line);
+  if (!config) throw FatalError(exit_config, config.error().message);
+  return std::move(*config);
+}
+
+/// check and watch name their target on the command line; without one, the targets of the file are taken.
+std::vector<TargetPolicy> require_targets(const CommandLine& line) {
+  auto targets = require_config(line).targets;
+  if (line.flags.contains("netns")) targets.resize(1);
+  for (auto& target : targets) target.offline = line.offline;
+  return targets;
+}
+
+int run_check(const CommandLine& line) {
+  int worst = 0;
+  // 2 (danger) outranks 3 (contained); 4 (could not look) outranks all: an unseen target may be anything.
+  const auto rank = [](int code) { return code == 2 ? 3 : code == 3 ? 2 : code; };
+  for (const auto& target : require_targets(line)) {
+    const int code = check_command(target, line.json);
+    if (rank(code) > rank(worst)) worst = code;
+  }
+  return worst;
+}
+
+int dispatch(int argc, char** argv) {
+  CommandLine line;
+  CLI::App app{"Tells within milliseconds when a VPN stops protecting you.", "vpn-sentinel-probe"};
+  app.set_version_flag("--version", "vpn-sentinel-probe " VPN_SENTINEL_VERSION);
+  app.footer(footer);
+  app.require_subcommand(0, 1);
+  bool sample = false;
+  bool table = false;
+  app.add_flag("--print-sample-config", sample, "Print a commented configuration file with every default");
+  app.add_flag("--print-settings-table", table, "Print the settings as a Markdown table");
+
+  const auto command = [&](const char* name, const char* help) {
+    auto* const added = app.add_subcommand(name, help);
+    added->footer(footer);
+    added->add_option_function<std::string>(
+        "--config", [&line](const std::string& file) { line.config_file = file, line.config_given = true; },
+        fmt::format("Configuration file in TOML (VPN_SENTINEL_CONFIG, default {})", default_config_file));
+    add_setting_flags(*added, probe_setting_rows(), line.flags);
+    return added;
+  };
+  auto* const run = command("run", "Watch the targets and report to the hub (the daemon)");
+  auto* const check = command("check", "Look once, print the verdict with evidence and advice");
+  auto* const watch = command("watch", "Print every change until interrupted");
+  for (auto* const one : {check, watch}) {
+    one->add_flag("--json", line.json, "Print JSON");
+    one->add_flag("--offline", line.offline, "Kernel facts only: send nothing");
+  }
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : exit_usage;
+  }
+  if (sample || table) {
+    fmt::print("{}", sample ? sample_file(probe_setting_rows()) : markdown_table(probe_setting_rows()));
+    return 0;
+  }
+  if (run->parsed()) return run_command(require_config(line), [&line] { return load_config(line); });
+  if (check->parsed()) return run_check(line);
+  if (watch->parsed()) return watch_command(require_targets(line), line.json);
+  fmt::print(stderr, "{}", app.help());
+  return exit_usage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of write(2), not the end
+  try {
+    return dispatch(argc, argv);
+  } catch (const FatalError& error) {
+    fmt::print(stderr, "vpn-sentinel-probe: {}\n", error.what());
+    return error.exit_code();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "vpn-sentinel-probe: internal error: {}\n", error.what());
+    return exit_internal;
+  }
+}

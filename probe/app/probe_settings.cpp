@@ -1,0 +1,215 @@
+#include "probe/app/probe_settings.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+namespace vpn_sentinel {
+namespace {
+
+using Type = SettingRow::Type;
+
+constexpr std::array rows{
+    SettingRow{"netns", "VPN_SENTINEL_NETNS", Type::text, "self",
+               "Network namespace to watch: self, name:NAME (ip netns), pid:PID or path:FILE", 0, 0, true},
+    SettingRow{"tunnel", "VPN_SENTINEL_TUNNEL", Type::list, "", "Tunnel interface name or pattern; empty: found by kind and routes", 0, 0,
+               true},
+    SettingRow{"endpoint", "VPN_SENTINEL_ENDPOINT", Type::list, "",
+               "VPN server address, with or without :PORT/PROTO, that may be reached outside the tunnel", 0, 0, true},
+    SettingRow{"local_network", "VPN_SENTINEL_LOCAL_NETWORKS", Type::list, "",
+               "Networks (CIDR) beside the private ranges that may leave by the uplink", 0, 0, true},
+    SettingRow{"url", "VPN_SENTINEL_URL", Type::text, "http://127.0.0.1:5000", "Base URL of the hub"},
+    SettingRow{"api_path", "VPN_SENTINEL_API_PATH", Type::text, "/api/v1", "Path of the hub's API"},
+    SettingRow{"api_key", "VPN_SENTINEL_API_KEY", Type::secret, "", "Key of the hub's API; empty: the header is left out"},
+    SettingRow{"client_id", "VPN_SENTINEL_CLIENT_ID", Type::text, "", "Name of the target at the hub; empty: host name and namespace", 0, 0,
+               true},
+    SettingRow{"interval", "VPN_SENTINEL_INTERVAL", Type::seconds, "15s", "Time between keepalives; changes are reported at once", 1, 86400,
+               false, "INTERVAL"},
+    SettingRow{"timeout", "VPN_SENTINEL_TIMEOUT", Type::seconds, "10s", "Time-out of one request to the hub or to an address service", 1,
+               300, false, "TIMEOUT"},
+    SettingRow{"hub_path", "VPN_SENTINEL_HUB_PATH", Type::text, "auto",
+               "Way of reports to the hub: auto (changes by the uplink, keepalives through the tunnel), tunnel or uplink"},
+    SettingRow{"tls_cert_path", "VPN_SENTINEL_TLS_CERT_PATH", Type::text, "", "CA bundle (PEM) for the hub; empty: the system's"},
+    SettingRow{"allow_insecure", "VPN_SENTINEL_ALLOW_INSECURE", Type::boolean, "false", "Do not check the hub's certificate"},
+    SettingRow{"check_interval", "VPN_SENTINEL_CHECK_INTERVAL", Type::seconds, "5m", "Time between checks of exit address and DNS", 5,
+               86400, true},
+    SettingRow{"liveness_interval", "VPN_SENTINEL_LIVENESS_INTERVAL", Type::seconds, "1s",
+               "Time between small questions through the tunnel; 0 switches them off", 0, 3600, true},
+    SettingRow{"liveness_server", "VPN_SENTINEL_LIVENESS_SERVER", Type::text, "1.1.1.1:53",
+               "DNS server that is asked through the tunnel; any answer is a sign of life", 0, 0, true},
+    SettingRow{"liveness_failures", "VPN_SENTINEL_LIVENESS_FAILURES", Type::integer, "3",
+               "Unanswered questions before the tunnel counts as stalled", 1, 100, true},
+    SettingRow{"whoami_servers", "VPN_SENTINEL_WHOAMI_SERVERS", Type::list, "1.0.0.1:53,1.1.1.1:53",
+               "DNS servers that answer whoami.cloudflare (class CH) with the asker's address; none: not checked", 0, 0, true},
+    SettingRow{"trace_urls", "VPN_SENTINEL_TRACE_URLS", Type::list,
+               "https://api.cloudflare.com/cdn-cgi/trace,https://www.cloudflare.com/cdn-cgi/trace,"
+               "https://connectivity.cloudflareclient.com/cdn-cgi/trace,https://cloudflare.com/cdn-cgi/trace,"
+               "https://one.one.one.one/cdn-cgi/trace,https://1.1.1.1/cdn-cgi/trace",
+               "Services that tell the exit address, tried in order; none: not checked", 0, 0, true},
+    SettingRow{"resolvers", "VPN_SENTINEL_RESOLVERS", Type::list, "1.1.1.1:53,9.9.9.9:53",
+               "DNS servers for the names that the probe itself looks up inside the namespace", 0, 0, true},
+    SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for the address services; empty: the system's", 0, 0,
+               true},
+    SettingRow{"data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel",
+               "Folder for reports that the hub has not acknowledged yet"},
+    SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error"},
+};
+
+tl::unexpected<Error> wrong(const Settings& settings, std::string_view key, std::string_view value, std::string_view expected) {
+  const auto row = std::ranges::find(rows, key, &SettingRow::key);
+  return fail(Error::Kind::invalid,
+              fmt::format("{} = '{}' (from {}): expected {}", row->environment, value, settings.origin(key), expected));
+}
+
+Result<std::vector<Endpoint>> dns_servers(const Settings& settings, std::string_view key) {
+  std::vector<Endpoint> servers;
+  for (const auto& item : settings.list(key)) {
+    const auto server = Endpoint::parse(item, 53);
+    if (!server) return wrong(settings, key, item, "an IP address with an optional port, such as 1.1.1.1:53");
+    servers.push_back(*server);
+  }
+  return servers;
+}
+
+bool is_http_url(std::string_view url) {
+  return (url.starts_with("http://") && url.size() > 7) || (url.starts_with("https://") && url.size() > 8);
+}
+
+std::string default_client_id(const NamespaceRef& netns) {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  const std::string name = host.front() == '\0' ? "vpn-monitor" : host.data();
+  switch (netns.kind) {
+    case NamespaceRef::Kind::self:
+      return sanitize_client_id(name);
+    case NamespaceRef::Kind::path:
+      return sanitize_client_id(fmt::format("{}-{}", name, netns.value.substr(netns.value.find_last_of('/') + 1)));
+    default:
+      return sanitize_client_id(fmt::format("{}-{}", name, netns.value));
+  }
+}
+
+Result<void> read_client_id(const Settings& settings, TargetPolicy& target) {
+  const auto& text = settings.text("client_id");
+  // Valid ids are kept as they are; the Python original's rule makes one of anything else.
+  target.client_id = text.empty() ? default_client_id(target.netns) : is_valid_client_id(text) ? text : sanitize_client_id(text);
+  return {};
+}
+
+Result<void> read_networks(const Settings& settings, TargetPolicy& target) {
+  for (const auto& item : settings.list("local_network")) {
+    const auto network = IpPrefix::parse(item);
+    if (!network) return wrong(settings, "local_network", item, "a network such as 192.0.2.0/24");
+    target.local_networks.push_back(*network);
+  }
+  for (const auto& item : settings.list("endpoint")) {
+    const auto without_protocol = item.substr(0, item.find('/'));
+    const auto protocol = without_protocol.size() == item.size() ? std::string("udp") : item.substr(without_protocol.size() + 1);
+    const auto endpoint = Endpoint::parse(without_protocol, 0);
+    if (!endpoint || (protocol != "udp" && protocol != "tcp")) {
+      return wrong(settings, "endpoint", item, "ADDRESS, ADDRESS:PORT or ADDRESS:PORT/udp (or /tcp)");
+    }
+    target.endpoints.push_back(endpoint->address);
+  }
+  return {};
+}
+
+Result<void> read_checks(const Settings& settings, TargetPolicy& target) {
+  const auto liveness = Endpoint::parse(settings.text("liveness_server"), 53);
+  if (!liveness) {
+    return wrong(settings, "liveness_server", settings.text("liveness_server"), "an IP address with an optional port, such as 1.1.1.1:53");
+  }
+  target.liveness_server = *liveness;
+  target.liveness_interval = settings.duration("liveness_interval");
+  target.liveness_failures = static_cast<int>(settings.integer("liveness_failures"));
+  target.check_interval = settings.duration("check_interval");
+  target.check_timeout = settings.duration("timeout");
+  target.trace_urls = settings.list("trace_urls");
+  for (const auto& url : target.trace_urls) {
+    if (!is_http_url(url)) return wrong(settings, "trace_urls", url, "an http:// or https:// URL");
+  }
+  auto whoami = dns_servers(settings, "whoami_servers");
+  if (!whoami) return fail(whoami.error());
+  auto resolvers = dns_servers(settings, "resolvers");
+  if (!resolvers) return fail(resolvers.error());
+  target.whoami_servers = std::move(*whoami);
+  target.resolvers = std::move(*resolvers);
+  target.ca_file = settings.text("ca_file");
+  if (!target.ca_file.empty() && access(target.ca_file.c_str(), R_OK) != 0) {
+    return wrong(settings, "ca_file", target.ca_file, "a readable PEM file");
+  }
+  return {};
+}
+
+Result<void> read_hub(const Settings& settings, ProbeConfig& config) {
+  config.hub.url = settings.text("url");
+  if (!is_http_url(config.hub.url))
+    return wrong(settings, "url", config.hub.url, "an http:// or https:// URL such as http://hub.example:5000");
+  config.hub.api_path = settings.text("api_path");
+  config.hub.api_key = settings.text("api_key");
+  config.hub.verify = !settings.boolean("allow_insecure");
+  config.hub.timeout = settings.duration("timeout");
+  config.hub.ca_file = settings.text("tls_cert_path");
+  if (!config.hub.ca_file.empty() && access(config.hub.ca_file.c_str(), R_OK) != 0) {
+    return wrong(settings, "tls_cert_path", config.hub.ca_file, "a readable PEM file");
+  }
+  config.hub_path = settings.text("hub_path");
+  if (config.hub_path != "auto" && config.hub_path != "tunnel" && config.hub_path != "uplink") {
+    return wrong(settings, "hub_path", config.hub_path, "auto, tunnel or uplink");
+  }
+  return {};
+}
+
+/// Two targets of one name would overwrite each other at the hub.
+Result<void> check_unique(const std::vector<TargetPolicy>& targets) {
+  std::set<std::string> ids;
+  for (const auto& target : targets) {
+    if (!ids.insert(target.client_id).second) {
+      return fail(Error::Kind::invalid,
+                  fmt::format("client_id = '{}' is used by two targets: give each [[target]] its own", target.client_id));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const SettingRow> probe_setting_rows() { return rows; }
+
+Result<TargetPolicy> make_target_policy(const Settings& settings) {
+  TargetPolicy target;
+  const auto netns = NamespaceRef::parse(settings.text("netns"));
+  if (!netns) return wrong(settings, "netns", settings.text("netns"), netns.error().message);
+  target.netns = *netns;
+  target.tunnels = settings.list("tunnel");
+  auto result = read_client_id(settings, target).and_then([&] { return read_networks(settings, target); }).and_then([&] {
+    return read_checks(settings, target);
+  });
+  if (!result) return fail(result.error());
+  return target;
+}
+
+Result<ProbeConfig> make_probe_config(const LoadedSettings& loaded) {
+  ProbeConfig config;
+  if (auto result = read_hub(loaded.global, config); !result) return fail(result.error());
+  config.interval = loaded.global.duration("interval");
+  // Two intervals: one lost keepalive is no outage.
+  config.lease = std::chrono::ceil<std::chrono::seconds>(config.interval * 2);
+  config.data_dir = loaded.global.text("data_dir");
+  const auto level = parse_log_level(loaded.global.text("log_level"));
+  if (!level) return wrong(loaded.global, "log_level", loaded.global.text("log_level"), "debug, info, warning or error");
+  config.log_level = *level;
+  const std::vector<Settings> only{loaded.global};
+  for (const auto& settings : loaded.targets.empty() ? only : loaded.targets) {
+    auto target = make_target_policy(settings);
+    if (!target) return fail(target.error());
+    config.targets.push_back(std::move(*target));
+  }
+  if (auto result = check_unique(config.targets); !result) return fail(result.error());
+  return config;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,33 @@
+/// The probe's settings table and the typed configuration that it yields.
+#pragma once
+
+#include <chrono>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "netns/daemon/log.hpp"
+#include "netns/daemon/settings.hpp"
+#include "probe/delivery/sender.hpp"
+#include "probe/watch/policy.hpp"
+
+namespace vpn_sentinel {
+
+[[nodiscard]] std::span<const SettingRow> probe_setting_rows();
+
+struct ProbeConfig {
+  std::vector<TargetPolicy> targets;  ///< at least one, client ids are unique
+  HubAddress hub;
+  std::string hub_path;                  ///< "auto", "tunnel" or "uplink"
+  std::chrono::milliseconds interval{};  ///< between keepalives
+  std::chrono::seconds lease{};          ///< told to the hub with each report
+  std::string data_dir;
+  LogLevel log_level = LogLevel::info;
+};
+
+/// Typed values; the Error names the setting, its value, where it came from and what was expected.
+[[nodiscard]] Result<ProbeConfig> make_probe_config(const LoadedSettings& loaded);
+/// One target without a hub: for check and watch.
+[[nodiscard]] Result<TargetPolicy> make_target_policy(const Settings& settings);
+
+}  // namespace vpn_sentinel

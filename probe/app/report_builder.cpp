@@ -1,0 +1,59 @@
+#include "probe/app/report_builder.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+void add_exit(const Observation& seen, Report& report) {
+  if (!seen.exit || (!seen.exit->v4 && !seen.exit->v6)) return;
+  ExitReport exit;
+  if (seen.exit->v4) exit.v4 = seen.exit->v4->to_string();
+  if (seen.exit->v6) exit.v6 = seen.exit->v6->to_string();
+  if (!seen.exit->country.empty()) exit.country = seen.exit->country;
+  exit.source = seen.exit->source;
+  report.public_ip = exit.v4 ? exit.v4 : exit.v6;
+  if (exit.country) report.location = LocationReport{*exit.country, {}, {}, {}, {}};
+  report.exit = std::move(exit);
+}
+
+/// whoami.cloudflare proves which way port 53 takes, not which resolver applications use: that alone is never "no leak".
+void add_dns(const Observation& seen, Report& report) {
+  if (!seen.whoami) return;
+  DnsReport dns{"unverifiable", {}, {}};
+  if (seen.whoami->egress) {
+    dns.reason = "PORT_53_PATH_ONLY";
+    dns.egress.push_back(seen.whoami->egress->to_string());
+  } else {
+    dns.reason = "U_NO_EGRESS_ANSWER";
+  }
+  report.dns = std::move(dns);
+}
+
+void add_tunnel(const TargetWatch& watch, Report& report) {
+  const auto& seen = watch.seen();
+  if (!seen.tunnel) return;
+  TunnelReport tunnel{seen.tunnel->name, seen.tunnel->kind, seen.tunnel->up, watch.tunnel_since(), {}, {}, {}};
+  if (const auto link = watch.tunnel_link()) {
+    tunnel.rx_bytes = link->rx_bytes;
+    tunnel.tx_bytes = link->tx_bytes;
+  }
+  report.tunnel = std::move(tunnel);
+}
+
+}  // namespace
+
+Report build_report(const TargetWatch& watch, std::string trigger) {
+  Report report;
+  report.client_id = watch.policy().client_id;
+  report.client_version = VPN_SENTINEL_VERSION;
+  report.timestamp = watch.seen().time;
+  report.trigger = std::move(trigger);
+  report.state = watch.verdict().state;
+  report.findings = watch.verdict().findings;
+  add_tunnel(watch, report);
+  add_exit(watch.seen(), report);
+  add_dns(watch.seen(), report);
+  report.latency_ms = watch.latency_ms();
+  return report;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,59 @@
+/// Takes reports to the hub in order, one under way per client, over the path that fits: changes at once over the uplink where there is
+/// one, keepalives from inside the namespace (proof that the tunnel carries), each falling back to the other path.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "netns/base/ip.hpp"
+#include "netns/clients/dns_client.hpp"
+#include "netns/clients/http_client.hpp"
+#include "probe/delivery/outbox.hpp"
+
+namespace vpn_sentinel {
+
+struct HubAddress {
+  std::string url;       ///< "http://hub:5000", without the API path; a trailing '/' is cut
+  std::string api_path;  ///< "/api/v1"
+  std::string api_key;   ///< empty: the header is left out
+  std::string ca_file;
+  bool verify = true;
+  std::chrono::milliseconds timeout{10'000};        ///< uplink path
+  std::chrono::milliseconds tunnel_timeout{3'000};  ///< in-tunnel path, before the uplink is tried
+};
+
+/// The two ways out for one client.
+struct DeliveryPaths {
+  std::optional<SocketOpener> tunnel;  ///< sockets inside the namespace; absent: not now (tunnel is down)
+  std::optional<SocketOpener> uplink;  ///< sockets in the probe's own namespace; absent in sidecar mode
+  std::vector<Endpoint> resolvers;     ///< for the hub's name, asked inside the namespace; a literal host needs none
+};
+
+class Sender {
+ public:
+  struct Hooks {
+    std::function<DeliveryPaths(const std::string& client_id)> paths;  ///< asked before each try
+    std::function<void(const std::string& client_id, const Report&, const std::string& path)> on_delivered;
+    /// Each failed try: a sentence with the reason (status, refused, time-out, TLS), and when it is tried again.
+    std::function<void(const std::string& client_id, const Error&, std::chrono::milliseconds retry_in)> on_failed;
+    /// 400: the hub refuses this report for good; it is dropped after this call.
+    std::function<void(const std::string& client_id, const Report&, const Error&)> on_refused;
+  };
+  virtual ~Sender() = default;
+
+  /// `http` and `outbox` outlive the sender.
+  [[nodiscard]] static std::unique_ptr<Sender> make(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, Outbox& outbox,
+                                                    HubAddress hub, Hooks hooks);
+  /// Stores the report and sends it as soon as its turn comes.
+  virtual void submit(OutboxItem item) = 0;
+  /// Tries at once what waits for its next try (the network changed). Resets the back-off.
+  virtual void kick() = 0;
+  /// Resolves when the outbox is empty or `deadline` passed: for a clean stop.
+  virtual void drain(std::chrono::milliseconds deadline, std::function<void()> done) = 0;
+};
+
+}  // namespace vpn_sentinel

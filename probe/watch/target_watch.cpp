@@ -1,0 +1,211 @@
+#include "probe/watch/target_watch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+namespace vpn_sentinel {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A message is a hint, and one of them comes too early: RTM_NEWLINK precedes the flush of the routes (kernel.md, rule 4).
+constexpr auto first_relook = 1ms;
+constexpr auto second_relook = 20ms;
+/// Finds what sends no message: a namespace made anew, a missed race.
+constexpr auto sweep_period = 1s;
+
+std::string fingerprint(const Observation& seen) {
+  std::string text;
+  for (const auto& look_up : seen.look_ups) {
+    if (look_up.reason != "public") continue;
+    text += look_up.way ? fmt::format("{}/{};", static_cast<int>(look_up.way->kind), look_up.way->device) : "?;";
+  }
+  return text;
+}
+
+std::string facts_of(const Observation& seen) {
+  std::string text;
+  if (seen.exit) {
+    text += fmt::format("{}|{}|", seen.exit->v4 ? seen.exit->v4->to_string() : "-", seen.exit->v6 ? seen.exit->v6->to_string() : "-");
+  }
+  if (seen.whoami && seen.whoami->egress) text += seen.whoami->egress->to_string();
+  return text;
+}
+
+bool carries(const Observation& seen, Family family) {
+  return std::ranges::any_of(seen.look_ups, [family](const LookUp& item) {
+    return item.destination.family() == family && item.way && item.way->kind == Way::Kind::tunnel;
+  });
+}
+
+bool carries(const Observation& seen) {
+  const bool works = seen.tunnel && seen.tunnel->up && seen.tunnel->has_address;
+  return works && (carries(seen, Family::v4) || carries(seen, Family::v6));
+}
+
+}  // namespace
+
+TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, TargetPolicy policy, OnUpdate on_update)
+    : io_(io),
+      policy_(std::move(policy)),
+      on_update_(std::move(on_update)),
+      sweep_timer_(io),
+      relook_timer_(io),
+      gate_timer_(io),
+      verifier_(io, http, dns, policy_, [this] { look("check", mono_now()); }) {}
+
+void TargetWatch::start() {
+  attach();
+  look("start", mono_now());
+  sweep();
+}
+
+void TargetWatch::attach() {
+  auto opened = NetNamespace::open(policy_.netns);
+  if (!opened) return detach(opened.error(), opened.error().kind == Error::Kind::not_found);
+  const auto opener = opened->opener();
+  auto look_up = RouteLookup::open(opener);
+  if (!look_up) return detach(look_up.error(), false);
+  auto monitor = Monitor::start(io_, opener,
+                                Monitor::Listener{[this](const Monitor::Change& change) {
+                                                    look(change.cause, change.received);
+                                                    look_again_soon();
+                                                  },
+                                                  [this](const Error& error) {
+                                                    detach(error, false);
+                                                    look("monitor lost", mono_now());
+                                                  }});
+  if (!monitor) return detach(monitor.error(), false);
+  namespace_ = std::move(*opened);
+  look_up_ = std::move(*look_up);
+  monitor_ = std::move(*monitor);
+  blind_.reset();
+  gone_ = false;
+}
+
+void TargetWatch::detach(Error reason, bool gone) {
+  verifier_.stop();
+  // Destroying the monitor from inside its own callback must wait until the callback has returned.
+  if (monitor_) boost::asio::post(io_, [old = std::shared_ptr<Monitor>(std::move(monitor_))] {});
+  look_up_.reset();
+  namespace_.reset();
+  tunnel_index_ = 0;
+  blind_ = std::move(reason);
+  gone_ = gone;
+}
+
+std::optional<SocketOpener> TargetWatch::opener() const {
+  if (!namespace_) return std::nullopt;
+  return namespace_->opener();
+}
+
+std::optional<Link> TargetWatch::tunnel_link() const {
+  if (!monitor_ || !seen_.tunnel) return std::nullopt;
+  const auto link = monitor_->read_link(seen_.tunnel->index);
+  if (!link) return std::nullopt;
+  return *link;
+}
+
+/// Held sockets keep a deleted namespace alive, so it must be asked for by name again and again.
+void TargetWatch::check_identity() {
+  if (!namespace_) return attach();
+  const auto now = NetNamespace::identity_of(policy_.netns);
+  if (now && *now == namespace_->identity()) return;
+  if (now) {
+    detach(Error{Error::Kind::not_found, fmt::format("{} was made anew", policy_.netns.to_string())}, true);
+    return attach();
+  }
+  detach(now.error(), now.error().kind == Error::Kind::not_found);
+}
+
+void TargetWatch::sweep() {
+  sweep_timer_.expires_after(sweep_period);
+  sweep_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    check_identity();
+    look("periodic look", mono_now());
+    sweep();
+  });
+}
+
+void TargetWatch::look_again_soon() {
+  relook_timer_.expires_after(first_relook);
+  relook_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    look("second look", mono_now());
+    relook_timer_.expires_after(second_relook);
+    relook_timer_.async_wait([this](const boost::system::error_code& later) {
+      if (!later) look("third look", mono_now());
+    });
+  });
+}
+
+void TargetWatch::look(const std::string& cause, MonoTime noticed) {
+  if (namespace_) {
+    seen_ = observe(monitor_->snapshot(), *look_up_, policy_, learnt_);
+    follow_tunnel(seen_);
+    verifier_.fill(seen_);
+  } else {
+    seen_ = Observation{};
+    seen_.time = wall_now();
+    seen_.blind = blind_;
+    seen_.namespace_gone = gone_;
+    seen_.expected_tunnel = learnt_.tunnel;
+    tunnel_carries_ = false;
+  }
+  auto verdict = judge(seen_);
+  carry_since(verdict.findings, verdict_.findings);
+  if (verdict.state != verdict_.state || state_since_ == WallTime{}) state_since_ = seen_.time;
+  verdict_ = std::move(verdict);
+  publish(cause, noticed);
+}
+
+void TargetWatch::follow_tunnel(const Observation& seen) {
+  tunnel_carries_ = carries(seen);
+  if (!seen.tunnel || !seen.tunnel->up) {
+    tunnel_since_.reset();
+  } else if (!tunnel_since_ || seen.tunnel->index != tunnel_index_) {
+    tunnel_since_ = seen.time;
+  }
+  const auto ways = fingerprint(seen);
+  const auto index = tunnel_carries_ ? seen.tunnel->index : 0;
+  if (index == 0) {
+    if (tunnel_index_ != 0) verifier_.stop();
+  } else if (index != tunnel_index_) {
+    verifier_.start(namespace_->opener(), seen.tunnel->name, carries(seen, Family::v6), [this]() -> std::optional<std::uint64_t> {
+      const auto link = tunnel_link();
+      if (!link) return std::nullopt;
+      return link->rx_packets;
+    });
+  } else if (ways != ways_) {
+    verifier_.recheck(carries(seen, Family::v6));
+  }
+  tunnel_index_ = index;
+  ways_ = ways;
+}
+
+void TargetWatch::publish(const std::string& cause, MonoTime noticed) {
+  const bool first = !gate_.published();
+  const bool pending = verifier_.liveness_pending() || (first && verifier_.checks_pending());
+  const auto decision = gate_.decide(verdict_, pending, mono_now());
+  if (decision.again_at) return wait_for_gate(*decision.again_at, cause, noticed);
+  gate_timer_.cancel();
+  const auto facts = facts_of(seen_);
+  // Losing the facts is part of the change that made them stale; only new ones are worth a report of their own.
+  const bool new_facts = !first && !facts.empty() && facts != facts_;
+  if (!decision.publish && !new_facts) return;
+  if (decision.publish) published_since_ = state_since_;
+  facts_ = facts;
+  on_update_(*this, Update{first ? "start" : decision.publish ? "change" : "check", cause, noticed});
+}
+
+void TargetWatch::wait_for_gate(MonoTime when, const std::string& cause, MonoTime noticed) {
+  gate_timer_.expires_at(when);
+  gate_timer_.async_wait([this, cause, noticed](const boost::system::error_code& error) {
+    if (!error) publish(cause, noticed);
+  });
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,99 @@
+/// Follows one target: attaches to its namespace (and again after it was made anew), looks after every hint of the kernel and every
+/// second, judges, and publishes what changed. Lives on the loop thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "netns/clients/dns_client.hpp"
+#include "netns/clients/http_client.hpp"
+#include "netns/monitor/monitor.hpp"
+#include "netns/namespace/net_namespace.hpp"
+#include "netns/netlink/route_lookup.hpp"
+#include "probe/verdict/judge.hpp"
+#include "probe/watch/observe.hpp"
+#include "probe/watch/policy.hpp"
+#include "probe/watch/publish_gate.hpp"
+#include "probe/watch/verifier.hpp"
+
+namespace vpn_sentinel {
+
+class TargetWatch {
+ public:
+  struct Update {
+    std::string trigger;  ///< "start", "change" (another judgement) or "check" (same judgement, new facts about exit or DNS)
+    std::string cause;    ///< the kernel message or check that led to it, for people
+    MonoTime noticed{};   ///< when the probe heard of it
+  };
+  using OnUpdate = std::function<void(const TargetWatch&, const Update&)>;
+
+  TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, TargetPolicy policy, OnUpdate on_update);
+  TargetWatch(const TargetWatch&) = delete;
+  TargetWatch& operator=(const TargetWatch&) = delete;
+
+  void start();
+
+  [[nodiscard]] const TargetPolicy& policy() const noexcept { return policy_; }
+  /// The newest look.
+  [[nodiscard]] const Observation& seen() const noexcept { return seen_; }
+  /// The judgement as last published; before the first publication the newest one. An improvement that is not yet confirmed is not in it.
+  [[nodiscard]] const Verdict& verdict() const noexcept { return gate_.published() ? *gate_.published() : verdict_; }
+  [[nodiscard]] bool has_published() const noexcept { return gate_.published().has_value(); }
+  /// When the published state began.
+  [[nodiscard]] WallTime state_since() const noexcept { return published_since_; }
+  [[nodiscard]] std::optional<WallTime> tunnel_since() const noexcept { return tunnel_since_; }
+  [[nodiscard]] std::optional<double> latency_ms() const noexcept { return verifier_.latency_ms(); }
+  /// Sockets inside the namespace; absent while it is gone.
+  [[nodiscard]] std::optional<SocketOpener> opener() const;
+  /// False in sidecar mode: the probe lives in the watched namespace and has no way round the tunnel.
+  [[nodiscard]] bool has_separate_uplink() const noexcept { return namespace_ && !namespace_->is_own(); }
+  /// True while packets go by a tunnel that is up.
+  [[nodiscard]] bool tunnel_carries() const noexcept { return tunnel_carries_; }
+  /// Fresh statistics of the tunnel's link; absent when there is none.
+  [[nodiscard]] std::optional<Link> tunnel_link() const;
+  /// Nothing is awaited that could still change the verdict.
+  [[nodiscard]] bool settled() const noexcept { return !verifier_.liveness_pending() && !verifier_.checks_pending(); }
+
+ private:
+  void attach();
+  void detach(Error reason, bool gone);
+  void check_identity();
+  void sweep();
+  void look(const std::string& cause, MonoTime noticed);
+  void look_again_soon();
+  void follow_tunnel(const Observation& seen);
+  void publish(const std::string& cause, MonoTime noticed);
+  void wait_for_gate(MonoTime when, const std::string& cause, MonoTime noticed);
+
+  boost::asio::io_context& io_;
+  TargetPolicy policy_;
+  OnUpdate on_update_;
+  boost::asio::steady_timer sweep_timer_;
+  boost::asio::steady_timer relook_timer_;
+  boost::asio::steady_timer gate_timer_;
+
+  std::optional<NetNamespace> namespace_;
+  std::unique_ptr<Monitor> monitor_;
+  std::optional<RouteLookup> look_up_;
+  std::optional<Error> blind_;
+  bool gone_ = false;
+
+  Learnt learnt_;
+  Verifier verifier_;
+  PublishGate gate_;
+  Observation seen_;
+  Verdict verdict_;
+  std::uint32_t tunnel_index_ = 0;  ///< of the tunnel that the verifier asks through; 0: none
+  std::string ways_;                ///< fingerprint of the look-ups: a change means that the exit may have changed
+  bool tunnel_carries_ = false;
+  WallTime state_since_{};
+  WallTime published_since_{};
+  std::optional<WallTime> tunnel_since_;
+  std::string facts_;  ///< exit and DNS as last published
+};
+
+}  // namespace vpn_sentinel

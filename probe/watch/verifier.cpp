@@ -1,0 +1,172 @@
+#include "probe/watch/verifier.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "netns/clients/idle_memory.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Changes come in bursts (a restart sends a dozen messages): the checks wait until they are over.
+constexpr auto after_change = 150ms;
+/// One failed round is repeated before it counts; later rounds come sooner than the usual interval.
+constexpr auto second_try = 2s;
+constexpr auto while_failing = 15s;
+
+}  // namespace
+
+Verifier::Verifier(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, const TargetPolicy& policy, std::function<void()> on_news)
+    : timer_(io), policy_(policy), on_news_(std::move(on_news)), liveness_(io, dns), exit_check_(http, dns), whoami_check_(dns) {}
+
+void Verifier::start(SocketOpener opener, const std::string& device, bool has_v6,
+                     std::function<std::optional<std::uint64_t>()> read_rx_packets) {
+  stop();
+  if (policy_.offline) return;
+  opener_ = std::move(opener);
+  if (policy_.liveness_interval > 0ms) start_liveness(device, std::move(read_rx_packets));
+  recheck(has_v6);
+}
+
+void Verifier::stop() {
+  liveness_.stop();
+  timer_.cancel();
+  opener_.reset();
+  liveness_view_ = LivenessView::off;
+  latency_ms_.reset();
+  forget();
+}
+
+void Verifier::recheck(bool has_v6) {
+  if (!opener_) return;
+  forget();
+  has_v6_ = has_v6;
+  checks_due_ = !policy_.trace_urls.empty() || !policy_.whoami_servers.empty();
+  if (checks_due_) check_in(after_change);
+}
+
+void Verifier::forget() {
+  ++generation_;
+  running_ = 0;
+  checks_due_ = false;
+  failed_rounds_ = 0;
+  exit_.reset();
+  whoami_.reset();
+}
+
+void Verifier::start_liveness(const std::string& device, std::function<std::optional<std::uint64_t>()> read_rx_packets) {
+  liveness_view_ = LivenessView::waiting;
+  LivenessOptions options;
+  options.open_socket = *opener_;
+  options.device = device;
+  options.server = policy_.liveness_server;
+  options.interval = policy_.liveness_interval;
+  options.failures = policy_.liveness_failures;
+  options.received_packets = std::move(read_rx_packets);
+  liveness_.start(std::move(options), [this](const LivenessStreak& streak, std::optional<std::chrono::microseconds> round_trip) {
+    on_liveness(streak, round_trip);
+  });
+}
+
+void Verifier::on_liveness(const LivenessStreak& streak, std::optional<std::chrono::microseconds> round_trip) {
+  if (round_trip) latency_ms_ = static_cast<double>(round_trip->count()) / 1000.0;
+  last_answer_ = streak.last_answer();
+  const auto view = streak.view() == LivenessStreak::View::alive     ? LivenessView::alive
+                    : streak.view() == LivenessStreak::View::stalled ? LivenessView::stalled
+                                                                     : LivenessView::waiting;
+  const bool news = view != liveness_view_;
+  // What failed while nothing came through says nothing about a tunnel that works again.
+  if (view == LivenessView::alive && liveness_view_ == LivenessView::stalled) recheck(has_v6_);
+  liveness_view_ = view;
+  if (news) on_news_();
+}
+
+bool Verifier::liveness_pending() const noexcept { return liveness_view_ == LivenessView::waiting; }
+
+void Verifier::check_in(std::chrono::milliseconds pause) {
+  timer_.expires_after(pause);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && opener_) run_checks();
+  });
+}
+
+void Verifier::run_checks() {
+  checks_due_ = false;
+  next_exit_ = {};
+  next_whoami_.reset();
+  // Counted before the first begins: one that fails at once must not end the round.
+  const bool ask_exit = !policy_.trace_urls.empty();
+  const bool ask_whoami = !policy_.whoami_servers.empty();
+  running_ = (ask_exit ? (has_v6_ ? 2 : 1) : 0) + (ask_whoami ? 1 : 0);
+  if (ask_exit) run_exit_check(Family::v4);
+  if (ask_exit && has_v6_) run_exit_check(Family::v6);
+  if (ask_whoami) run_whoami_check();
+}
+
+void Verifier::run_exit_check(Family family) {
+  ExitRequest request;
+  request.open_socket = *opener_;
+  request.family = family;
+  request.urls = policy_.trace_urls;
+  request.resolvers = policy_.resolvers;
+  request.ca_file = policy_.ca_file;
+  request.timeout = policy_.check_timeout;
+  exit_check_.run(std::move(request),
+                  [this, generation = generation_, family](const Result<ExitAnswer>& answer) { on_exit(generation, family, answer); });
+}
+
+void Verifier::run_whoami_check() {
+  whoami_check_.run(*opener_, policy_.whoami_servers,
+                    [this, generation = generation_](const Result<WhoamiAnswer>& answer) { on_whoami(generation, answer); });
+}
+
+void Verifier::on_exit(std::uint64_t generation, Family family, const Result<ExitAnswer>& answer) {
+  if (generation != generation_) return;
+  if (answer) {
+    (family == Family::v4 ? next_exit_.v4 : next_exit_.v6) = answer->trace.ip;
+    // IPv4 comes first where both answer: it is what people compare.
+    if (family == Family::v4 || next_exit_.source.empty()) {
+      next_exit_.country = answer->trace.country;
+      next_exit_.colo = answer->trace.colo;
+      next_exit_.source = answer->source;
+    }
+  } else if (family == Family::v4 || next_exit_.error.empty()) {
+    next_exit_.error = answer.error().message;
+  }
+  on_check_done();
+}
+
+void Verifier::on_whoami(std::uint64_t generation, const Result<WhoamiAnswer>& answer) {
+  if (generation != generation_) return;
+  next_whoami_ = answer ? WhoamiView{answer->egress, answer->server.to_string(), {}} : WhoamiView{std::nullopt, {}, answer.error().message};
+  on_check_done();
+}
+
+void Verifier::on_check_done() {
+  if (--running_ > 0) return;
+  release_idle_memory();
+  const bool exit_failed = !policy_.trace_urls.empty() && !next_exit_.v4 && !next_exit_.v6;
+  const bool failed = exit_failed || (next_whoami_ && !next_whoami_->egress);
+  failed_rounds_ = failed ? failed_rounds_ + 1 : 0;
+  if (failed_rounds_ == 1) {
+    checks_due_ = true;
+    return check_in(second_try);
+  }
+  if (!policy_.trace_urls.empty()) exit_ = next_exit_;
+  whoami_ = next_whoami_;
+  check_in(failed ? std::min<std::chrono::milliseconds>(while_failing, policy_.check_interval) : policy_.check_interval);
+  on_news_();
+}
+
+void Verifier::fill(Observation& seen) const {
+  seen.liveness = liveness_view_;
+  if (liveness_view_ == LivenessView::stalled) {
+    seen.silent_for = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - last_answer_);
+  }
+  seen.exit = exit_;
+  seen.whoami = whoami_;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,75 @@
+/// What has to be asked through the tunnel: liveness each second, exit address and DNS egress at start, after each change of the network
+/// and every check_interval. An answer belongs to the generation in which it was asked; one from an older network is thrown away.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "netns/clients/dns_client.hpp"
+#include "netns/clients/http_client.hpp"
+#include "probe/checks/exit_check.hpp"
+#include "probe/checks/liveness.hpp"
+#include "probe/checks/whoami_check.hpp"
+#include "probe/verdict/observation.hpp"
+#include "probe/watch/policy.hpp"
+
+namespace vpn_sentinel {
+
+class Verifier {
+ public:
+  /// `on_news`: an answer came or failed to come; look again. `policy` outlives the verifier.
+  Verifier(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, const TargetPolicy& policy, std::function<void()> on_news);
+
+  /// The tunnel `device` works (again): what was known about an older network is forgotten, everything is asked anew.
+  void start(SocketOpener opener, const std::string& device, bool has_v6, std::function<std::optional<std::uint64_t>()> read_rx_packets);
+  /// There is no working tunnel: nothing is asked, nothing is known.
+  void stop();
+  /// Routes changed while the tunnel stayed: exit and DNS are checked again soon; the old answers no longer count.
+  void recheck(bool has_v6);
+
+  /// Adds liveness, exit and whoami.
+  void fill(Observation& seen) const;
+  [[nodiscard]] bool liveness_pending() const noexcept;
+  [[nodiscard]] bool checks_pending() const noexcept { return checks_due_ || running_ > 0; }
+  [[nodiscard]] std::optional<double> latency_ms() const noexcept { return latency_ms_; }
+
+ private:
+  void start_liveness(const std::string& device, std::function<std::optional<std::uint64_t>()> read_rx_packets);
+  void on_liveness(const LivenessStreak& streak, std::optional<std::chrono::microseconds> round_trip);
+  void check_in(std::chrono::milliseconds pause);
+  void run_checks();
+  void run_exit_check(Family family);
+  void run_whoami_check();
+  void on_exit(std::uint64_t generation, Family family, const Result<ExitAnswer>& answer);
+  void on_whoami(std::uint64_t generation, const Result<WhoamiAnswer>& answer);
+  void on_check_done();
+  void forget();
+
+  boost::asio::steady_timer timer_;
+  const TargetPolicy& policy_;
+  std::function<void()> on_news_;
+  Liveness liveness_;
+  ExitCheck exit_check_;
+  WhoamiCheck whoami_check_;
+
+  std::optional<SocketOpener> opener_;  ///< absent while stopped
+  std::uint64_t generation_ = 0;
+  bool has_v6_ = false;      ///< IPv6 goes by the tunnel: its exit is asked for too
+  int running_ = 0;          ///< checks of this generation that have not answered
+  bool checks_due_ = false;  ///< the first round of this generation has not begun
+  int failed_rounds_ = 0;
+  ExitView next_exit_;  ///< what the round under way has found so far
+  std::optional<WhoamiView> next_whoami_;
+  std::optional<ExitView> exit_;
+  std::optional<WhoamiView> whoami_;
+  LivenessView liveness_view_ = LivenessView::off;
+  MonoTime last_answer_{};
+  std::optional<double> latency_ms_;
+};
+
+}  // namespace vpn_sentinel

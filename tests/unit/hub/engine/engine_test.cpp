@@ -1,0 +1,322 @@
+#include "hub/engine/engine.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <condition_variable>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "tests/unit/hub/engine/memory_store.hpp"
+#include "tests/unit/hub/make.hpp"
+#include "tests/unit/hub/store/temporary_directory.hpp"
+
+BOOST_AUTO_TEST_SUITE(engine)
+
+using namespace vpn_sentinel;
+using namespace std::chrono_literals;
+using test::MemoryStore;
+using test::Shelf;
+
+namespace {
+
+/// What the hooks were told, for any thread.
+class Record {
+ public:
+  EngineHooks hooks() {
+    EngineHooks hooks;
+    hooks.compose_alerts = [](const Change& change) -> std::vector<StoredAlert> {
+      return {{0, "telegram", std::string(to_string(change.kind)), change.noticed, 0}};
+    };
+    hooks.on_committed = [this](const auto& changes, const auto&) {
+      note([&] {
+        for (const auto& change : changes) changes_.push_back(std::string(to_string(change.kind)));
+      });
+    };
+    hooks.on_alerts = [this](const std::vector<StoredAlert>& alerts) {
+      note([&] { alerts_.insert(alerts_.end(), alerts.begin(), alerts.end()); });
+    };
+    hooks.on_store_trouble = [this](const std::string& problem) { note([&] { troubles_.push_back(problem); }); };
+    return hooks;
+  }
+
+  template <typename Condition>
+  bool wait(Condition condition) {
+    std::unique_lock lock(mutex_);
+    return told_.wait_for(lock, 10s, [&] { return condition(*this); });
+  }
+
+  std::vector<std::string> changes() { return copy(changes_); }
+  std::vector<std::string> troubles() { return copy(troubles_); }
+  std::vector<StoredAlert> alerts() { return copy(alerts_); }
+
+  // For conditions of wait(): the lock is held.
+  std::vector<std::string> changes_;
+  std::vector<std::string> troubles_;
+  std::vector<StoredAlert> alerts_;
+
+ private:
+  void note(const std::function<void()>& add) {
+    {
+      const std::lock_guard lock(mutex_);
+      add();
+    }
+    told_.notify_all();
+  }
+  template <typename T>
+  T copy(const T& list) {
+    const std::lock_guard lock(mutex_);
+    return list;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable told_;
+};
+
+std::unique_ptr<Engine> start(std::unique_ptr<Store> store, EngineHooks hooks, FleetPolicy policy = {}, EngineOptions options = {}) {
+  auto engine = Engine::start(std::move(store), policy, std::move(hooks), std::move(options));
+  BOOST_REQUIRE_MESSAGE(engine.has_value(), (engine ? "" : engine.error().message));
+  return std::move(*engine);
+}
+
+Admitted now_report(const std::string& client_id, std::uint64_t seq, State state = State::secure) {
+  return test::report(client_id, "b", seq, state, wall_now());
+}
+
+SubmitResult submit(Engine& engine, Admitted admitted) {
+  std::promise<SubmitResult> answer;
+  auto result = answer.get_future();
+  BOOST_REQUIRE(engine.submit(std::move(admitted), [&answer](SubmitResult stored) { answer.set_value(stored); }));
+  return result.get();
+}
+
+std::unique_ptr<Store> sqlite(const test::TemporaryDirectory& directory) {
+  auto store = open_sqlite_store(directory.file("hub.db"));
+  BOOST_REQUIRE_MESSAGE(store.has_value(), (store ? "" : store.error().message));
+  return std::move(*store);
+}
+
+bool eventually(const std::function<bool()>& condition) {
+  for (int i = 0; i < 1000 && !condition(); ++i) std::this_thread::sleep_for(10ms);
+  return condition();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(an_acknowledged_report_is_visible_and_survives_a_restart) {
+  const test::TemporaryDirectory directory;
+  Record record;
+  {
+    const auto engine = start(sqlite(directory), record.hooks());
+    BOOST_TEST((submit(*engine, now_report("a", 1, State::danger)) == SubmitResult::stored));
+    BOOST_TEST((engine->client("a")->state == State::danger));
+    BOOST_TEST((submit(*engine, now_report("a", 1, State::danger)) == SubmitResult::duplicate));
+    BOOST_TEST(engine->stored_reports() == 1U);
+    BOOST_TEST(engine->healthy());
+    BOOST_TEST((engine->client("nobody") == nullptr));
+  }
+  const auto again = start(sqlite(directory), record.hooks());
+  BOOST_TEST((again->client("a")->state == State::danger));
+  BOOST_TEST((submit(*again, now_report("a", 1, State::danger)) == SubmitResult::duplicate));
+  BOOST_TEST((submit(*again, now_report("a", 2, State::secure)) == SubmitResult::stored));
+  BOOST_TEST((record.changes() == std::vector<std::string>{"connected", "state_changed"}));
+}
+
+BOOST_AUTO_TEST_CASE(many_senders_at_once_are_all_answered_and_stored_once) {
+  const test::TemporaryDirectory directory;
+  Record record;
+  const auto engine = start(sqlite(directory), record.hooks());
+  std::atomic<int> stored{0};
+  std::atomic<int> duplicates{0};
+  std::vector<std::thread> senders;
+  for (int sender = 0; sender < 4; ++sender) {
+    senders.emplace_back([&, sender] {
+      for (std::uint64_t seq = 1; seq <= 250; ++seq) {
+        const auto client_id = "client-" + std::to_string(sender / 2);
+        const bool taken = engine->submit(now_report(client_id, seq),
+                                          [&](SubmitResult result) { ++(result == SubmitResult::stored ? stored : duplicates); });
+        if (!taken) ++duplicates;
+      }
+    });
+  }
+  for (auto& sender : senders) sender.join();
+  BOOST_TEST(eventually([&] { return stored + duplicates == 1000; }));
+  BOOST_TEST(stored == 500);
+  BOOST_TEST(engine->stored_reports() == 500U);
+  BOOST_TEST(engine->clients().size() == 2U);
+  BOOST_TEST(engine->clients()[0]->client_id == "client-0");
+}
+
+BOOST_AUTO_TEST_CASE(what_is_queued_when_the_engine_ends_is_still_stored_and_answered) {
+  const auto shelf = std::make_shared<Shelf>();
+  std::atomic<int> answered{0};
+  {
+    const auto engine = start(std::make_unique<MemoryStore>(shelf), {});
+    for (std::uint64_t seq = 1; seq <= 500; ++seq) BOOST_REQUIRE(engine->submit(now_report("a", seq), [&](SubmitResult) { ++answered; }));
+  }
+  BOOST_TEST(answered == 500);
+  BOOST_TEST(shelf->content.reports.size() == 500U);
+}
+
+BOOST_AUTO_TEST_CASE(a_full_queue_refuses) {
+  const auto shelf = std::make_shared<Shelf>();
+  EngineOptions options;
+  options.queue_bound = 2;
+  std::promise<void> entered;
+  std::promise<void> release;
+  const auto engine = start(std::make_unique<MemoryStore>(shelf), {}, {}, options);
+  BOOST_REQUIRE(engine->submit(now_report("a", 1), [&](SubmitResult) {
+    entered.set_value();
+    release.get_future().wait();
+  }));
+  entered.get_future().wait();
+  BOOST_TEST(engine->submit(now_report("a", 2), nullptr));
+  BOOST_TEST(engine->submit(now_report("a", 3), nullptr));
+  BOOST_TEST(!engine->submit(now_report("a", 4), nullptr));
+  release.set_value();
+}
+
+BOOST_AUTO_TEST_CASE(a_silent_client_goes_offline_by_itself_at_its_deadline) {
+  const test::TemporaryDirectory directory;
+  Record record;
+  FleetPolicy policy;
+  policy.lease_grace = 100ms;
+  const auto engine = start(sqlite(directory), record.hooks(), policy);
+  auto admitted = now_report("a", 1);
+  admitted.report.lease_s = 1;
+  const auto begun = mono_now();
+  BOOST_TEST((submit(*engine, admitted) == SubmitResult::stored));
+  BOOST_REQUIRE(record.wait([](Record& seen) { return seen.changes_.size() == 2; }));
+  const auto took = mono_now() - begun;
+  BOOST_TEST((took >= 1000ms));
+  BOOST_TEST((took < 2500ms));
+  BOOST_TEST((record.changes() == std::vector<std::string>{"connected", "went_offline"}));
+  BOOST_TEST((engine->client("a")->state == State::offline));
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::stored));
+  BOOST_TEST(record.changes().back() == "came_back");
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_fails_refuses_reports_and_the_engine_says_so_once) {
+  const auto shelf = std::make_shared<Shelf>();
+  Record record;
+  const auto engine = start(std::make_unique<MemoryStore>(shelf), record.hooks());
+  BOOST_TEST((submit(*engine, now_report("a", 1)) == SubmitResult::stored));
+  shelf->commit_fails = true;
+  BOOST_TEST((submit(*engine, now_report("a", 2, State::danger)) == SubmitResult::store_failed));
+  BOOST_TEST((submit(*engine, now_report("a", 2, State::danger)) == SubmitResult::store_failed));
+  BOOST_TEST(!engine->healthy());
+  BOOST_TEST((engine->client("a")->state == State::secure));
+  shelf->commit_fails = false;
+  BOOST_TEST((submit(*engine, now_report("a", 2, State::danger)) == SubmitResult::stored));
+  BOOST_TEST((engine->client("a")->state == State::danger));
+  BOOST_TEST(engine->healthy());
+  BOOST_TEST((record.changes() == std::vector<std::string>{"connected", "state_changed"}));
+  const auto troubles = record.troubles();
+  BOOST_REQUIRE_EQUAL(troubles.size(), 2U);
+  BOOST_TEST((troubles[0].find("the disk is full") != std::string::npos));
+  BOOST_TEST(troubles[1] == "reports are stored again");
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_works_again_is_noticed_without_a_report) {
+  const auto shelf = std::make_shared<Shelf>();
+  Record record;
+  const auto engine = start(std::make_unique<MemoryStore>(shelf), record.hooks());
+  BOOST_TEST((submit(*engine, now_report("a", 1)) == SubmitResult::stored));
+  shelf->begin_fails = true;
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::store_failed));
+  shelf->begin_fails = false;
+  BOOST_TEST(eventually([&] { return engine->healthy(); }));
+}
+
+BOOST_AUTO_TEST_CASE(while_nothing_can_be_stored_an_overdue_client_looks_offline_and_afterwards_nobody_is_blamed) {
+  const auto shelf = std::make_shared<Shelf>();
+  Record record;
+  FleetPolicy policy;
+  policy.lease_grace = 0ms;
+  const auto engine = start(std::make_unique<MemoryStore>(shelf), record.hooks(), policy);
+  auto admitted = now_report("a", 1);
+  admitted.report.lease_s = 1;
+  BOOST_TEST((submit(*engine, admitted) == SubmitResult::stored));
+  shelf->commit_fails = true;
+  BOOST_TEST(eventually([&] { return engine->client("a")->state == State::offline; }));
+  BOOST_TEST(record.changes().size() == 1U);
+  shelf->commit_fails = false;
+  BOOST_TEST(eventually([&] { return engine->healthy() && engine->client("a")->state == State::secure; }));
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::stored));
+  BOOST_TEST((record.changes() == std::vector<std::string>{"connected"}));
+}
+
+BOOST_AUTO_TEST_CASE(alerts_are_stored_first_then_handed_on_and_their_results_kept) {
+  const test::TemporaryDirectory directory;
+  Record record;
+  {
+    const auto engine = start(sqlite(directory), record.hooks());
+    engine->add_alert({0, "telegram", "started", wall_now(), 0});
+    submit(*engine, now_report("a", 1));
+    submit(*engine, now_report("b", 1));
+    BOOST_REQUIRE(record.wait([](Record& seen) { return seen.alerts_.size() == 3; }));
+    const auto alerts = record.alerts();
+    BOOST_TEST(alerts[0].id < alerts[1].id);
+    engine->alert_delivered(alerts[0].id);
+    engine->alert_failed(alerts[1].id, "bad text", true);
+    engine->alert_failed(alerts[2].id, "no network", false);
+  }
+  const auto again = start(sqlite(directory), {});
+  const auto pending = again->pending_alerts();
+  BOOST_REQUIRE_EQUAL(pending.size(), 1U);
+  BOOST_TEST(pending[0].id == record.alerts()[2].id);
+  BOOST_TEST(pending[0].attempts == 1);
+  BOOST_TEST(again->pending_alerts().empty());
+}
+
+BOOST_AUTO_TEST_CASE(alerts_and_results_wait_for_a_store_that_fails) {
+  const auto shelf = std::make_shared<Shelf>();
+  Record record;
+  const auto engine = start(std::make_unique<MemoryStore>(shelf), record.hooks());
+  submit(*engine, now_report("a", 1));
+  shelf->commit_fails = true;
+  engine->alert_delivered(1);
+  engine->add_alert({0, "telegram", "hello", wall_now(), 0});
+  BOOST_TEST(eventually([&] { return !engine->healthy(); }));
+  shelf->commit_fails = false;
+  BOOST_TEST(record.wait([](Record& seen) { return seen.alerts_.size() == 2; }));
+  BOOST_TEST(record.alerts().back().text == "hello");
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::stored));
+  BOOST_TEST(shelf->content.finished.at(1) == "delivered");
+}
+
+BOOST_AUTO_TEST_CASE(history_is_read_behind_the_commits) {
+  const test::TemporaryDirectory directory;
+  const auto engine = start(sqlite(directory), {});
+  BOOST_REQUIRE(engine->submit(now_report("a", 1, State::secure), nullptr));
+  BOOST_REQUIRE(engine->submit(now_report("a", 2, State::danger), nullptr));
+  std::promise<nlohmann::json> answer;
+  engine->history("a", 10, [&](Result<nlohmann::json> changes) { answer.set_value(changes.value()); });
+  const auto changes = answer.get_future().get();
+  BOOST_REQUIRE_EQUAL(changes.at("changes").size(), 2U);
+  BOOST_TEST(changes.at("changes").at(0).at("to") == "danger");
+}
+
+BOOST_AUTO_TEST_CASE(a_clock_that_is_set_makes_nobody_silent_and_nobody_immortal) {
+  for (const auto jump : {std::chrono::hours{5}, std::chrono::hours{-5}}) {
+    const auto shelf = std::make_shared<Shelf>();
+    Record record;
+    std::atomic<std::chrono::microseconds::rep> ahead{0};
+    EngineOptions options;
+    options.now = [&ahead] { return wall_now() + std::chrono::microseconds{ahead.load()}; };
+    FleetPolicy policy;
+    policy.lease_grace = 0ms;
+    const auto engine = start(std::make_unique<MemoryStore>(shelf), record.hooks(), policy, options);
+    auto admitted = now_report("a", 1);
+    admitted.report.lease_s = 2;
+    const auto begun = mono_now();
+    BOOST_TEST((submit(*engine, admitted) == SubmitResult::stored));
+    ahead = std::chrono::microseconds{jump}.count();
+    BOOST_REQUIRE(record.wait([](Record& seen) { return seen.changes_.size() == 2; }));
+    const auto took = mono_now() - begun;
+    BOOST_TEST((took >= 1900ms));
+    BOOST_TEST((took < 5s));
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

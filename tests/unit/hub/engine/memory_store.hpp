@@ -1,0 +1,114 @@
+/// A store in memory that fails on command: what the engine does then cannot be seen with a healthy one.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "hub/store/store.hpp"
+
+namespace vpn_sentinel::test {
+
+/// What outlives the store, and what goes wrong with it. The engine's thread writes, the test reads when the engine is gone or idle.
+struct Shelf {
+  std::atomic<bool> begin_fails{false};
+  std::atomic<bool> change_fails{false};
+  std::atomic<bool> commit_fails{false};
+  std::atomic<int> commits{0};
+  std::atomic<int> maintained{0};
+
+  struct Content {
+    std::set<std::tuple<std::string, std::string, std::uint64_t>> reports;
+    std::vector<Change> changes;
+    std::map<std::string, ClientState> clients;
+    std::map<std::int64_t, StoredAlert> alerts;
+    std::map<std::int64_t, std::string> finished;
+    std::int64_t last_alert = 0;
+  };
+  Content content;
+};
+
+class MemoryStore final : public Store {
+ public:
+  explicit MemoryStore(std::shared_ptr<Shelf> shelf) : shelf_(std::move(shelf)) {}
+
+  Result<void> begin() override {
+    if (shelf_->begin_fails) return fail(Error::Kind::failed, "the disk is full");
+    draft_ = shelf_->content;
+    return {};
+  }
+  Result<void> commit() override {
+    if (shelf_->commit_fails) return fail(Error::Kind::failed, "the disk is full");
+    shelf_->content = std::move(draft_);
+    ++shelf_->commits;
+    return {};
+  }
+  void rollback() noexcept override { draft_ = {}; }
+
+  Result<bool> add_report(const Admitted& admitted) override {
+    const auto& report = admitted.report;
+    return report.boot_id.empty() || draft_.reports.emplace(report.client_id, report.boot_id, report.seq).second;
+  }
+  Result<void> add_change(const Change& change) override {
+    if (shelf_->change_fails) return fail(Error::Kind::failed, "the disk is full");
+    draft_.changes.push_back(change);
+    return {};
+  }
+  Result<void> save_client(const ClientState& client) override {
+    draft_.clients[client.client_id] = client;
+    return {};
+  }
+  Result<void> add_alert(StoredAlert& alert) override {
+    alert.id = ++draft_.last_alert;
+    draft_.alerts[alert.id] = alert;
+    return {};
+  }
+  Result<void> mark_alert_delivered(std::int64_t id, WallTime) override { return finish(id, "delivered"); }
+  Result<void> mark_alert_failed(std::int64_t id, const std::string& reason, bool give_up) override {
+    if (give_up) return finish(id, reason);
+    ++draft_.alerts[id].attempts;
+    return {};
+  }
+
+  Result<std::vector<ClientState>> load_clients() override {
+    std::vector<ClientState> clients;
+    for (const auto& [client_id, client] : shelf_->content.clients) clients.push_back(client);
+    return clients;
+  }
+  Result<std::vector<StoredAlert>> load_pending_alerts(std::int64_t after, std::size_t most) override {
+    std::vector<StoredAlert> alerts;
+    for (auto next = shelf_->content.alerts.upper_bound(after); next != shelf_->content.alerts.end() && alerts.size() < most; ++next) {
+      alerts.push_back(next->second);
+    }
+    return alerts;
+  }
+  Result<nlohmann::json> load_changes(const std::string& client_id, std::size_t) override {
+    auto list = nlohmann::json::array();
+    for (const auto& change : shelf_->content.changes) {
+      if (change.client_id == client_id) list.push_back(to_string(change.kind));
+    }
+    return list;
+  }
+  Result<void> maintain(WallTime) override {
+    ++shelf_->maintained;
+    return {};
+  }
+
+ private:
+  Result<void> finish(std::int64_t id, const std::string& how) {
+    draft_.alerts.erase(id);
+    draft_.finished[id] = how;
+    return {};
+  }
+
+  std::shared_ptr<Shelf> shelf_;
+  Shelf::Content draft_;
+};
+
+}  // namespace vpn_sentinel::test

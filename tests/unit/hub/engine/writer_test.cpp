@@ -1,0 +1,100 @@
+#include "hub/engine/writer.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/unit/hub/engine/memory_store.hpp"
+#include "tests/unit/hub/make.hpp"
+
+BOOST_AUTO_TEST_SUITE(writer)
+
+using namespace vpn_sentinel;
+using test::at;
+using test::report;
+
+namespace {
+
+std::vector<StoredAlert> one_alert(const Change& change) {
+  return {{0, "telegram", std::string(to_string(change.kind)) + " " + std::string(to_string(change.to)), change.noticed, 0}};
+}
+
+struct Bench {
+  std::shared_ptr<test::Shelf> shelf = std::make_shared<test::Shelf>();
+  Writer writer{std::make_unique<test::MemoryStore>(shelf), FleetPolicy{}, one_alert};
+
+  Result<Written> write(std::vector<Admitted> reports, WallTime now = at(0)) {
+    Work work;
+    for (auto& admitted : reports) work.reports.push_back({std::move(admitted), nullptr});
+    return writer.write(work, now, true);
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_report_its_change_its_alert_and_its_client_are_one_transaction) {
+  Bench bench;
+  const auto written = bench.write({report("a", "b", 1, State::danger, at(0))});
+  BOOST_REQUIRE(written.has_value());
+  BOOST_TEST((written->results == std::vector{SubmitResult::stored}));
+  BOOST_TEST(written->changes.size() == 1U);
+  BOOST_TEST(written->alerts.at(0).id == 1);
+  BOOST_TEST(written->alerts.at(0).text == "connected danger");
+  BOOST_TEST(bench.shelf->commits == 1);
+  BOOST_TEST((bench.shelf->content.clients.at("a").state == State::danger));
+  BOOST_TEST((*written->touched.at(0) == bench.shelf->content.clients.at("a")));
+}
+
+BOOST_AUTO_TEST_CASE(a_duplicate_is_told_and_changes_nothing) {
+  Bench bench;
+  BOOST_REQUIRE(bench.write({report("a", "b", 1, State::secure, at(0))}).has_value());
+  const auto written = bench.write({report("a", "b", 1, State::danger, at(0)), report("a", "b", 1, State::danger, at(0))});
+  BOOST_TEST((written.value().results == std::vector{SubmitResult::duplicate, SubmitResult::duplicate}));
+  BOOST_TEST(written->changes.empty());
+  BOOST_TEST(written->touched.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_lease_that_passes_is_stored_with_its_change_and_alert) {
+  Bench bench;
+  BOOST_REQUIRE(bench.write({report("a", "b", 1, State::secure, at(0))}).has_value());
+  const auto written = bench.write({}, at(40));
+  BOOST_TEST(written.value().alerts.at(0).text == "went_offline offline");
+  BOOST_TEST((bench.shelf->content.clients.at("a").state == State::offline));
+}
+
+BOOST_AUTO_TEST_CASE(what_could_not_be_stored_never_happened) {
+  for (const auto failing : {&test::Shelf::begin_fails, &test::Shelf::change_fails, &test::Shelf::commit_fails}) {
+    Bench bench;
+    BOOST_REQUIRE(bench.write({report("a", "b", 1, State::secure, at(0)), report("silent", "x", 1, State::secure, at(-20))}).has_value());
+    const auto before = bench.writer.fleet().clients();
+    auto& switch_ = (*bench.shelf).*failing;
+    switch_ = true;
+    BOOST_TEST(!bench.write({report("a", "b", 2, State::danger, at(20)), report("new", "c", 1, State::secure, at(20))}, at(20)));
+    BOOST_TEST((bench.writer.fleet().clients() == before));
+    switch_ = false;
+    const auto written = bench.write({report("a", "b", 2, State::danger, at(20)), report("new", "c", 1, State::secure, at(20))}, at(20));
+    BOOST_TEST((written.value().results == std::vector{SubmitResult::stored, SubmitResult::stored}));
+    BOOST_TEST(written->changes.size() == 3U);
+    BOOST_TEST((bench.writer.fleet().find("silent")->state == State::offline));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_the_store_knew_is_there_after_a_restart) {
+  Bench first;
+  BOOST_REQUIRE(first.write({report("a", "b", 1, State::danger, at(0))}).has_value());
+  Writer second(std::make_unique<test::MemoryStore>(first.shelf), FleetPolicy{}, one_alert);
+  const auto clients = second.load(at(7200));
+  BOOST_TEST((clients.value().at(0)->state == State::danger));
+  BOOST_TEST((clients->at(0)->lease_deadline == at(7260)));
+}
+
+BOOST_AUTO_TEST_CASE(trying_the_store_changes_nothing_in_it) {
+  Bench bench;
+  BOOST_TEST(!bench.writer.try_write().has_value());
+  BOOST_REQUIRE(bench.write({report("a", "b", 1, State::danger, at(0))}).has_value());
+  const auto before = bench.shelf->content.clients;
+  BOOST_TEST(bench.writer.try_write().value().has_value());
+  BOOST_TEST((bench.shelf->content.clients == before));
+  bench.shelf->commit_fails = true;
+  BOOST_TEST(!bench.writer.try_write().value().has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

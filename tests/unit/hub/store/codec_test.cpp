@@ -1,0 +1,60 @@
+#include "hub/store/codec.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "hub/state/fleet.hpp"
+#include "tests/unit/hub/make.hpp"
+
+BOOST_AUTO_TEST_SUITE(codec)
+
+using namespace vpn_sentinel;
+using test::at;
+
+namespace {
+
+ClientState full_client() {
+  Fleet fleet{FleetPolicy{}};
+  auto admitted = test::report("a", "b", 7, State::danger, at(0.123456));
+  auto& report = admitted.report;
+  report.location = LocationReport{"RO", "Bucharest", "B", "AS64500 Example", "Europe/Bucharest"};
+  report.dns_location = "RO";
+  report.dns_colo = "OTP";
+  report.tunnel = TunnelReport{"wg0", "wireguard", true, at(-5), 1, 2, 12};
+  report.exit = ExitReport{"198.51.100.2", std::nullopt, 64500, "RO", "cloudflare-trace"};
+  report.dns = DnsReport{"no_leak", "EGRESS_IS_EXIT", {"198.51.100.2"}};
+  report.latency_ms = 23.5;
+  fleet.apply(admitted);
+  return *fleet.find("a");
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_client_comes_back_as_it_was) {
+  const auto client = full_client();
+  const auto decoded = decode_client_text(encode_client_text(client));
+  BOOST_REQUIRE(decoded.has_value());
+  BOOST_TEST((*decoded == client));
+}
+
+BOOST_AUTO_TEST_CASE(a_client_of_the_python_original_comes_back_too) {
+  Fleet fleet{FleetPolicy{}};
+  fleet.apply(test::original("a", State::warning, at(0)));
+  const auto decoded = decode_client_text(encode_client_text(*fleet.find("a")));
+  BOOST_REQUIRE(decoded.has_value());
+  BOOST_TEST((*decoded == *fleet.find("a")));
+}
+
+BOOST_AUTO_TEST_CASE(an_unreadable_last_report_leaves_the_rest_usable) {
+  auto object = nlohmann::json::parse(encode_client_text(full_client()));
+  object["last_report"]["public_ip"] = 5;
+  const auto decoded = decode_client_text(object.dump());
+  BOOST_REQUIRE(decoded.has_value());
+  BOOST_TEST((decoded->state == State::danger));
+  BOOST_TEST(decoded->last_report.client_id == "a");
+}
+
+BOOST_AUTO_TEST_CASE(broken_text_is_an_error) {
+  for (const char* text : {"", "{", "[]", "{}", R"({"client_id":5})"}) BOOST_TEST(!decode_client_text(text).has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

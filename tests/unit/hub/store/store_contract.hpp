@@ -1,0 +1,26 @@
+/// The cases that every backend must pass. A backend's test gives a place that it can open again and again.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "hub/store/store.hpp"
+
+namespace vpn_sentinel::test {
+
+struct StoreFactory {
+  std::string backend;
+  /// A store with nothing in it, and a way to open the same data again after it was destroyed.
+  std::function<std::function<std::unique_ptr<Store>()>()> fresh;
+};
+
+struct ContractCase {
+  const char* name;
+  void (*run)(const StoreFactory&);
+};
+
+/// All cases, to be registered under the backend's name.
+const std::vector<ContractCase>& store_contract();
+
+}  // namespace vpn_sentinel::test

@@ -1,0 +1,234 @@
+#include "tests/unit/hub/store/store_contract.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <vector>
+
+#include "hub/state/fleet.hpp"
+#include "tests/unit/hub/make.hpp"
+
+namespace vpn_sentinel::test {
+namespace {
+
+using nlohmann::json;
+
+template <typename T>
+T take(Result<T> result) {
+  BOOST_REQUIRE_MESSAGE(result.has_value(), (result ? "" : result.error().message));
+  return std::move(*result);
+}
+
+void check(const Result<void>& result) { BOOST_REQUIRE_MESSAGE(result.has_value(), (result ? "" : result.error().message)); }
+
+Change change_of(const std::string& client_id, State state, WallTime when) {
+  Fleet fleet{FleetPolicy{}};
+  return fleet.apply(report(client_id, "b", 1, state, when)).at(0);
+}
+
+StoredAlert alert(const std::string& text, WallTime when = at(0)) { return {0, "telegram", text, when, 0}; }
+
+std::vector<std::string> pending(Store& store, std::int64_t after = 0, std::size_t most = 100) {
+  std::vector<std::string> texts;
+  for (const auto& waiting : take(store.load_pending_alerts(after, most))) texts.push_back(waiting.text);
+  return texts;
+}
+
+void what_was_committed_is_there_after_reopening(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  const auto change = change_of("a", State::danger, at(0));
+  {
+    auto store = open();
+    check(store->begin());
+    BOOST_TEST(take(store->add_report(report("a", "b", 1, State::danger, at(0)))));
+    check(store->add_change(change));
+    check(store->save_client(change.client));
+    auto message = alert("danger");
+    check(store->add_alert(message));
+    BOOST_TEST(message.id > 0);
+    check(store->commit());
+  }
+  auto store = open();
+  BOOST_TEST((take(store->load_clients()) == std::vector{change.client}));
+  BOOST_TEST(pending(*store) == std::vector<std::string>{"danger"}, boost::test_tools::per_element());
+  BOOST_TEST(take(store->load_changes("a", 10)).size() == 1U);
+}
+
+void what_was_rolled_back_never_was(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  const auto change = change_of("a", State::secure, at(0));
+  check(store->add_change(change));
+  check(store->save_client(change.client));
+  auto message = alert("x");
+  check(store->add_alert(message));
+  store->rollback();
+  BOOST_TEST(take(store->load_clients()).empty());
+  BOOST_TEST(pending(*store).empty());
+  BOOST_TEST(take(store->load_changes("a", 10)).empty());
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  check(store->commit());
+}
+
+void what_was_not_committed_is_gone_after_reopening(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  {
+    auto store = open();
+    check(store->begin());
+    BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  }
+  auto store = open();
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  check(store->commit());
+}
+
+void a_report_is_stored_once_per_client_boot_and_number(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  BOOST_TEST(!take(store->add_report(report("a", "b", 1, State::danger, at(5)))));
+  BOOST_TEST(take(store->add_report(report("a", "b", 2, State::secure, at(0)))));
+  BOOST_TEST(take(store->add_report(report("a", "c", 1, State::secure, at(0)))));
+  BOOST_TEST(take(store->add_report(report("z", "b", 1, State::secure, at(0)))));
+  check(store->commit());
+  store.reset();
+  store = open();
+  check(store->begin());
+  BOOST_TEST(!take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  check(store->commit());
+}
+
+void reports_without_a_boot_are_all_stored(const StoreFactory& factory) {
+  auto store = factory.fresh()();
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(original("a", State::secure, at(0)))));
+  BOOST_TEST(take(store->add_report(original("a", State::secure, at(0)))));
+  check(store->commit());
+}
+
+void a_client_has_one_state_the_latest(const StoreFactory& factory) {
+  auto store = factory.fresh()();
+  check(store->begin());
+  check(store->save_client(change_of("b", State::secure, at(0)).client));
+  check(store->save_client(change_of("a", State::secure, at(0)).client));
+  check(store->save_client(change_of("a", State::danger, at(9)).client));
+  check(store->commit());
+  const auto clients = take(store->load_clients());
+  BOOST_REQUIRE_EQUAL(clients.size(), 2U);
+  BOOST_TEST((clients[0] == change_of("a", State::danger, at(9)).client));
+  BOOST_TEST(clients[1].client_id == "b");
+}
+
+void changes_come_newest_first_and_only_of_their_client(const StoreFactory& factory) {
+  auto store = factory.fresh()();
+  check(store->begin());
+  check(store->add_change(change_of("a", State::secure, at(0))));
+  check(store->add_change(change_of("b", State::secure, at(1))));
+  check(store->add_change(change_of("a", State::danger, at(2))));
+  check(store->commit());
+  const auto changes = take(store->load_changes("a", 10));
+  BOOST_REQUIRE_EQUAL(changes.size(), 2U);
+  BOOST_TEST(changes[0].at("to") == "danger");
+  BOOST_TEST(changes[0].at("at") == "2026-11-21T10:00:02.000000Z");
+  BOOST_TEST(changes[0].at("kind") == "connected");
+  BOOST_TEST(changes[0].at("from").is_null());
+  BOOST_TEST(changes[0].at("findings").at(0).at("code") == "default_route_outside");
+  BOOST_TEST(changes[0].at("findings").at(0).contains("advice"));
+  BOOST_TEST(changes[1].at("to") == "secure");
+  BOOST_TEST(take(store->load_changes("a", 1)).size() == 1U);
+  BOOST_TEST(take(store->load_changes("nobody", 10)).empty());
+}
+
+void an_alert_waits_until_it_is_delivered_or_given_up(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  std::vector<StoredAlert> alerts{alert("one"), alert("two"), alert("three")};
+  check(store->begin());
+  for (auto& message : alerts) check(store->add_alert(message));
+  check(store->commit());
+  BOOST_TEST(alerts[0].id < alerts[1].id);
+  check(store->begin());
+  check(store->mark_alert_delivered(alerts[0].id, at(1)));
+  check(store->mark_alert_failed(alerts[1].id, "bad text", true));
+  check(store->mark_alert_failed(alerts[2].id, "no network", false));
+  check(store->commit());
+  store.reset();
+  store = open();
+  const auto waiting = take(store->load_pending_alerts(0, 10));
+  BOOST_REQUIRE_EQUAL(waiting.size(), 1U);
+  BOOST_TEST(waiting[0].text == "three");
+  BOOST_TEST(waiting[0].attempts == 1);
+  BOOST_TEST((waiting[0].created == at(0)));
+  BOOST_TEST(waiting[0].channel == "telegram");
+}
+
+void waiting_alerts_come_in_order_and_in_portions(const StoreFactory& factory) {
+  auto store = factory.fresh()();
+  std::vector<StoredAlert> alerts{alert("one"), alert("two"), alert("three")};
+  check(store->begin());
+  for (auto& message : alerts) check(store->add_alert(message));
+  check(store->commit());
+  BOOST_TEST((pending(*store, 0, 2) == std::vector<std::string>{"one", "two"}));
+  BOOST_TEST((pending(*store, alerts[1].id, 2) == std::vector<std::string>{"three"}));
+}
+
+void housekeeping_removes_what_is_old_and_keeps_the_rest(const StoreFactory& factory) {
+  auto store = factory.fresh()();
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  BOOST_TEST(take(store->add_report(report("a", "b", 2, State::secure, at(100)))));
+  check(store->add_change(change_of("a", State::secure, at(0))));
+  auto old = alert("old", at(0));
+  auto young = alert("young", at(100));
+  check(store->add_alert(old));
+  check(store->add_alert(young));
+  check(store->commit());
+  check(store->maintain(at(50)));
+  BOOST_TEST((pending(*store) == std::vector<std::string>{"young"}));
+  BOOST_TEST(take(store->load_changes("a", 10)).size() == 1U);
+  check(store->begin());
+  BOOST_TEST(!take(store->add_report(report("a", "b", 2, State::secure, at(100)))));
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  check(store->commit());
+}
+
+void any_text_survives(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto client = change_of("a", State::danger, at(0)).client;
+  client.last_report.location = LocationReport{"RO", "Toruń '); DROP TABLE clients; --", "\"", "%s", "東京"};
+  client.findings.at(0).evidence = {{"nested", {{"list", {1, nullptr, "x"}}}}};
+  client.retired_boots = {"x", "y"};
+  client.state_before_offline = State::warning;
+  {
+    auto store = open();
+    check(store->begin());
+    check(store->save_client(client));
+    check(store->commit());
+  }
+  BOOST_TEST((take(open()->load_clients()).at(0) == client));
+}
+
+}  // namespace
+
+const std::vector<ContractCase>& store_contract() {
+#define CASE(name) \
+  { #name, name }
+  static const std::vector<ContractCase> cases{CASE(what_was_committed_is_there_after_reopening),
+                                               CASE(what_was_rolled_back_never_was),
+                                               CASE(what_was_not_committed_is_gone_after_reopening),
+                                               CASE(a_report_is_stored_once_per_client_boot_and_number),
+                                               CASE(reports_without_a_boot_are_all_stored),
+                                               CASE(a_client_has_one_state_the_latest),
+                                               CASE(changes_come_newest_first_and_only_of_their_client),
+                                               CASE(an_alert_waits_until_it_is_delivered_or_given_up),
+                                               CASE(waiting_alerts_come_in_order_and_in_portions),
+                                               CASE(housekeeping_removes_what_is_old_and_keeps_the_rest),
+                                               CASE(any_text_survives)};
+#undef CASE
+  return cases;
+}
+
+}  // namespace vpn_sentinel::test

@@ -1,0 +1,175 @@
+#include "hub/http/api.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "fake_engine.hpp"
+#include "fake_request.hpp"
+#include "hub/http/health.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+struct Api {
+  FakeEngine engine;
+  Router router;
+  std::vector<Response> answers;
+
+  Api() {
+    add_report_routes(router, "/api/v1", engine);
+    add_read_routes(router, "/api/v1", engine);
+  }
+  void ask(const FakeRequest& request) {
+    router.handle(request.view(), [this](Response response) { answers.push_back(std::move(response)); });
+  }
+  Response get(const std::string& path, const std::string& query = {}) {
+    ask({.path = path, .query = query});
+    return answers.back();
+  }
+  void post(const std::string& body) { ask({.method = "POST", .path = "/api/v1/keepalive", .body = body, .peer = "192.0.2.7"}); }
+};
+
+std::string header(const Response& response, std::string_view name) {
+  for (const auto& [key, value] : response.headers) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+BOOST_FIXTURE_TEST_SUITE(api, Api)
+
+BOOST_AUTO_TEST_CASE(the_prefix_follows_the_rule_of_the_original) {
+  BOOST_TEST(api_prefix("/api/v1") == "/api/v1");
+  BOOST_TEST(api_prefix("api/v1/") == "/api/v1");
+  BOOST_TEST(api_prefix("//x//") == "/x");
+  BOOST_TEST(api_prefix("/").empty());
+  BOOST_TEST(api_prefix("").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_report_is_acknowledged_only_after_it_is_stored) {
+  post(R"({"client_id":"office"})");
+  BOOST_TEST(answers.empty());
+  BOOST_TEST_REQUIRE(engine.submitted.size() == 1);
+  BOOST_TEST(engine.submitted[0].first.report.client_id == "office");
+  BOOST_TEST(engine.submitted[0].first.source_address == "192.0.2.7");
+  engine.submitted[0].second(SubmitResult::stored);
+  BOOST_TEST_REQUIRE(answers.size() == 1);
+  BOOST_TEST(answers[0].status == 200);
+  const auto json = nlohmann::json::parse(answers[0].body);
+  BOOST_TEST(json["status"] == "ok");
+  BOOST_TEST(json["message"] == "Keepalive received");
+  BOOST_TEST(parse_rfc3339(json["server_time"].get<std::string>()).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_duplicate_is_acknowledged_because_it_is_stored_already) {
+  post(R"({"client_id":"office"})");
+  engine.submitted[0].second(SubmitResult::duplicate);
+  BOOST_TEST(answers.at(0).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(a_report_that_was_not_stored_is_answered_with_503_and_when_to_try_again) {
+  post(R"({"client_id":"office"})");
+  engine.submitted[0].second(SubmitResult::store_failed);
+  engine.full = true;
+  post(R"({"client_id":"office"})");
+  BOOST_TEST_REQUIRE(answers.size() == 2);
+  for (const auto& answer : answers) {
+    BOOST_TEST(answer.status == 503);
+    BOOST_TEST(!header(answer, "Retry-After").empty());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_report_is_refused_with_its_reason_and_never_submitted) {
+  post("{}");
+  BOOST_TEST(answers.at(0).status == 400);
+  BOOST_TEST(nlohmann::json::parse(answers[0].body)["error"] == "No JSON data provided");
+  post("{\"client_id\":");
+  BOOST_TEST(answers.at(1).status == 400);
+  BOOST_TEST(engine.submitted.empty());
+}
+
+BOOST_AUTO_TEST_CASE(status_has_the_original_shape_and_leaves_silent_clients_out) {
+  engine.add(client_of("b", State::danger));
+  engine.add(client_of("a", State::secure));
+  engine.add(client_of("gone", State::offline));
+  const auto json = nlohmann::json::parse(get("/api/v1/status").body);
+  BOOST_TEST(json.size() == 2U);
+  BOOST_TEST(json["a"].contains("dns_loc"));
+  BOOST_TEST(json.contains("b"));
+}
+
+BOOST_AUTO_TEST_CASE(clients_lists_everybody_with_the_time_of_the_server) {
+  engine.add(client_of("a", State::secure));
+  engine.add(client_of("gone", State::offline));
+  const auto json = nlohmann::json::parse(get("/api/v1/clients").body);
+  BOOST_TEST(json["clients"].size() == 2U);
+  BOOST_TEST(json["clients"][1]["state"] == "offline");
+  BOOST_TEST(json.contains("server_time"));
+}
+
+BOOST_AUTO_TEST_CASE(one_client_is_found_by_its_id) {
+  engine.add(client_of("a", State::secure));
+  BOOST_TEST(nlohmann::json::parse(get("/api/v1/clients/a").body)["client_id"] == "a");
+  BOOST_TEST(get("/api/v1/clients/b").status == 404);
+}
+
+BOOST_AUTO_TEST_CASE(history_is_bounded_and_only_of_known_clients) {
+  engine.add(client_of("a", State::secure));
+  BOOST_TEST(get("/api/v1/clients/a/history").status == 200);
+  BOOST_TEST(engine.asked_limit == 100U);
+  BOOST_TEST(get("/api/v1/clients/a/history", "limit=7").status == 200);
+  BOOST_TEST(engine.asked_limit == 7U);
+  for (const auto* limit : {"limit=0", "limit=1001", "limit=x", "limit=-1", "limit=99999999999999999999"}) {
+    BOOST_TEST_CONTEXT(limit) { BOOST_TEST(get("/api/v1/clients/a/history", limit).status == 400); }
+  }
+  BOOST_TEST(get("/api/v1/clients/b/history").status == 404);
+  engine.history_works = false;
+  BOOST_TEST(get("/api/v1/clients/a/history").status == 503);
+}
+
+BOOST_AUTO_TEST_CASE(gates_come_before_routes_also_for_unknown_paths_and_the_live_channel) {
+  const auto broker = Broker::make();
+  LiveFeed feed(*broker);
+  const Gate closed = [](const Request&) { return std::optional<Response>(Response{401, "", "", {}}); };
+  const auto routes = make_live_routes({closed}, std::make_shared<Router>(), "/api/v1", feed);
+  const FakeRequest request{.path = "/nowhere"};
+  routes.handle(request.view(), [this](Response response) { answers.push_back(std::move(response)); });
+  BOOST_TEST(answers.at(0).status == 401);
+  BOOST_TEST(routes.admit_live(FakeRequest{.path = "/api/v1/live"}.view())->status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(the_live_channel_is_at_one_path_only_and_says_so_to_plain_requests) {
+  const auto broker = Broker::make();
+  LiveFeed feed(*broker);
+  const auto routes = make_live_routes({}, std::make_shared<Router>(), "/api/v1", feed);
+  BOOST_TEST(!routes.admit_live(FakeRequest{.path = "/api/v1/live"}.view()).has_value());
+  BOOST_TEST(routes.admit_live(FakeRequest{.path = "/live"}.view())->status == 404);
+  const FakeRequest plain{.path = "/api/v1/live"};
+  routes.handle(plain.view(), [this](Response response) { answers.push_back(std::move(response)); });
+  BOOST_TEST(answers.at(0).status == 426);
+}
+
+BOOST_AUTO_TEST_CASE(health_is_503_exactly_when_something_has_failed) {
+  using Status = HealthComponent::Status;
+  auto status = Status::ok;
+  Router health;
+  add_health_routes(health, [&] { return std::vector<HealthComponent>{{"store", status, "x"}, {"clients", Status::ok, "y"}}; });
+  const auto ask_health = [&](const std::string& path) {
+    Response answer;
+    health.handle(FakeRequest{.path = path}.view(), [&](Response response) { answer = std::move(response); });
+    return answer;
+  };
+  BOOST_TEST(ask_health("/health").status == 200);
+  BOOST_TEST(nlohmann::json::parse(ask_health("/health").body)["components"]["store"]["status"] == "ok");
+  status = Status::degraded;
+  BOOST_TEST(ask_health("/health").status == 200);
+  BOOST_TEST(nlohmann::json::parse(ask_health("/health").body)["status"] == "degraded");
+  status = Status::fail;
+  BOOST_TEST(ask_health("/health").status == 503);
+  BOOST_TEST(ask_health("/health/ready").status == 503);
+  BOOST_TEST(ask_health("/health/startup").status == 200);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace vpn_sentinel

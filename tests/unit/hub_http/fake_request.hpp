@@ -1,0 +1,38 @@
+/// A request as a route sees it, from a few words.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "hub/http/server.hpp"
+#include "hub/http/target.hpp"
+
+namespace vpn_sentinel {
+
+struct FakeRequest {
+  std::string method = "GET";
+  std::string path = "/";
+  std::string query = {};
+  std::string body = {};
+  std::string peer = "127.0.0.1";
+  std::map<std::string, std::string> headers = {};
+
+  /// Refers to this object.
+  [[nodiscard]] Request view() const {
+    Request request;
+    request.method = method;
+    request.path = path;
+    request.query = query;
+    request.body = body;
+    request.peer_address = peer;
+    request.header = [this](std::string_view name) -> std::string_view {
+      for (const auto& [key, value] : headers) {
+        if (equal_ignoring_case(key, name)) return value;
+      }
+      return {};
+    };
+    return request;
+  }
+};
+
+}  // namespace vpn_sentinel

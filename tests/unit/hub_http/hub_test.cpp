@@ -1,0 +1,141 @@
+// The whole hub over real sockets: report in, acknowledged, shown, told live, kept over a restart.
+#include "hub/app/hub.hpp"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+
+#include "netns/base/fatal_error.hpp"
+#include "raw_client.hpp"
+#include "server_fixture.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+struct Folder {
+  std::string path;
+  Folder() {
+    BOOST_REQUIRE(sodium_init() >= 0);
+    init_log(LogLevel::error);
+    std::string name = (std::filesystem::temp_directory_path() / "hub_test.XXXXXX").string();
+    BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  /// Port 0 means a free port for the server; "switched off" is the settings' business.
+  [[nodiscard]] HubConfig config() const {
+    HubConfig config;
+    config.api_prefix = "/api/v1";
+    config.api_endpoints = {Endpoint{IpAddress::v4({127, 0, 0, 1}), 0}};
+    config.dashboard_endpoints = config.api_endpoints;
+    config.data_dir = path + "/data";
+    config.client_timeout = std::chrono::minutes{30};
+    config.keep_reports = std::chrono::hours{24};
+    return config;
+  }
+};
+
+/// The address of one listener, from "api http://127.0.0.1:1234/api/v1, dashboard http://…".
+Endpoint endpoint_of(const Hub& hub, const std::string& what) {
+  const auto start = hub.summary().find("http://", hub.summary().find(what + " ")) + 7;
+  return Endpoint::parse(hub.summary().substr(start, hub.summary().find('/', start) - start), 0).value();
+}
+
+std::string post(const std::string& body, const std::string& more = {}) {
+  return "POST /api/v1/keepalive HTTP/1.1\r\nHost: localhost\r\n" + more + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         body;
+}
+
+std::string get(const std::string& path, const std::string& more = {}) {
+  return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more + "\r\n";
+}
+
+const std::string report =
+    R"({"client_id":"office","public_ip":"198.51.100.2","location":{"country":"RO"},"dns_test":{"location":"RO","colo":"OTP"}})";
+
+BOOST_FIXTURE_TEST_SUITE(hub, Folder)
+
+BOOST_AUTO_TEST_CASE(a_report_is_kept_shown_and_survives_a_restart) {
+  {
+    Hub first(config());
+    RawClient client(endpoint_of(first, "api"));
+    client.send(post(report));
+    BOOST_TEST(status_of(client.read_reply()) == 200);
+    client.send(get("/api/v1/clients/office"));
+    BOOST_TEST(body_of(client.read_reply()).find("198.51.100.2") != std::string::npos);
+  }
+  Hub second(config());
+  RawClient client(endpoint_of(second, "dashboard"));
+  client.send(get("/api/v1/clients"));
+  BOOST_TEST(body_of(client.read_reply()).find("\"client_id\":\"office\"") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_key_is_asked_for_before_the_body_is_looked_at) {
+  auto with_key = config();
+  with_key.api_key = "k";
+  Hub hub(with_key);
+  RawClient client(endpoint_of(hub, "api"));
+  client.send(post("nonsense"));
+  BOOST_TEST(status_of(client.read_reply()) == 401);
+  client.send(post("nonsense", "X-API-Key: wrong\r\n"));
+  BOOST_TEST(status_of(client.read_reply()) == 403);
+  client.send(post("nonsense", "Authorization: Bearer k\r\n"));
+  BOOST_TEST(status_of(client.read_reply()) == 400);
+  client.send(get("/nowhere"));
+  BOOST_TEST(status_of(client.read_reply()) == 401);
+}
+
+BOOST_AUTO_TEST_CASE(the_dashboard_takes_no_reports) {
+  Hub hub(config());
+  RawClient client(endpoint_of(hub, "dashboard"));
+  client.send(post(report));
+  BOOST_TEST(status_of(client.read_reply()) == 404);
+}
+
+BOOST_AUTO_TEST_CASE(a_password_guards_page_data_and_live_channel) {
+  auto with_password = config();
+  with_password.dashboard_password = "p";
+  Hub hub(with_password);
+  RawClient client(endpoint_of(hub, "dashboard"));
+  const std::string upgrade =
+      "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  for (const auto* page : {"/dashboard", "/app.js", "/api/v1/clients", "/hub.json"}) {
+    client.send(get(page));
+    BOOST_TEST(status_of(client.read_reply()) == 401);
+  }
+  client.send(get("/api/v1/live", upgrade));
+  BOOST_TEST(status_of(client.read_reply()) == 401);
+  client.send(get("/dashboard", "Authorization: Basic dTpw\r\n"));  // u:p
+  BOOST_TEST(status_of(client.read_reply()) == 200);
+  client.send(get("/api/v1/live", upgrade + "Authorization: Basic dTpw\r\n"));
+  BOOST_TEST(status_of(client.read_reply()) == 101);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_hub_on_the_same_data_is_refused) {
+  const Hub first(config());
+  BOOST_CHECK_EXCEPTION(Hub{config()}, FatalError, [](const FatalError& error) { return error.exit_code() == 69; });
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_made_is_a_clear_end) {
+  auto wrong = config();
+  wrong.data_dir = "/proc/nowhere";
+  BOOST_CHECK_EXCEPTION(Hub{wrong}, FatalError, [](const FatalError& error) { return error.exit_code() == 73; });
+}
+
+BOOST_AUTO_TEST_CASE(a_taken_port_is_a_clear_end) {
+  const Hub first(config());
+  auto taken = config();
+  taken.data_dir += "2";
+  taken.api_endpoints = {endpoint_of(first, "api")};
+  BOOST_CHECK_EXCEPTION(Hub{taken}, FatalError, [](const FatalError& error) { return error.exit_code() == 69; });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace vpn_sentinel

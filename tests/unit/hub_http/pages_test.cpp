@@ -1,0 +1,86 @@
+#include "hub/web/pages.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <nlohmann/json.hpp>
+
+#include "fake_request.hpp"
+#include "hub/web/assets.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+Response get(const std::string& path) {
+  Router router;
+  add_page_routes(router, {"1.2.3", 5000, "/api/v1"});
+  const FakeRequest request{.path = path};
+  Response answer;
+  router.handle(request.view(), [&](Response response) { answer = std::move(response); });
+  return answer;
+}
+
+std::string_view asset(std::string_view name) {
+  for (const auto& each : web_assets()) {
+    if (each.name == name) return each.body;
+  }
+  return {};
+}
+
+BOOST_AUTO_TEST_SUITE(pages)
+
+BOOST_AUTO_TEST_CASE(the_root_leads_to_the_dashboard) {
+  const auto root = get("/");
+  BOOST_TEST(root.status == 302);
+  BOOST_TEST(root.headers.at(0).second == "/dashboard");
+}
+
+BOOST_AUTO_TEST_CASE(files_have_their_type_and_forbid_everything_foreign) {
+  const std::vector<std::pair<std::string, std::string>> table{{"/dashboard", "text/html; charset=utf-8"},
+                                                               {"/dashboard/", "text/html; charset=utf-8"},
+                                                               {"/app.js", "text/javascript; charset=utf-8"},
+                                                               {"/app.css", "text/css; charset=utf-8"},
+                                                               {"/favicon.svg", "image/svg+xml"}};
+  for (const auto& [path, type] : table) {
+    BOOST_TEST_CONTEXT(path) {
+      const auto page = get(path);
+      BOOST_TEST(page.status == 200);
+      BOOST_TEST(page.content_type == type);
+      BOOST_TEST(!page.body.empty());
+      BOOST_TEST(page.headers.at(0).first == "Content-Security-Policy");
+      BOOST_TEST(page.headers.at(0).second.starts_with("default-src 'none'; script-src 'self'"));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_page_asks_for_nothing_that_is_not_served) {
+  const auto html = asset("dashboard.html");
+  for (const std::string_view attribute : {"src=\"", "href=\""}) {
+    for (auto at = html.find(attribute); at != std::string_view::npos; at = html.find(attribute, at + 1)) {
+      const auto start = at + attribute.size();
+      const std::string path(html.substr(start, html.find('"', start) - start));
+      BOOST_TEST_CONTEXT(path) { BOOST_TEST((path.starts_with("/api/") || get(path).status == 200)); }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nothing_inline_and_no_html_from_text) {
+  const auto html = asset("dashboard.html");
+  for (const auto* word : {" style=", " onclick", " onload", "<style", "javascript:"}) {
+    BOOST_TEST(html.find(word) == std::string_view::npos, word);
+  }
+  for (const auto& each : web_assets()) {
+    for (const auto* word : {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("}) {
+      BOOST_TEST(each.body.find(word) == std::string_view::npos, each.name);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_page_learns_where_probes_report_to) {
+  const auto json = nlohmann::json::parse(get("/hub.json").body);
+  BOOST_TEST(json["api_port"] == 5000);
+  BOOST_TEST(json["version"] == "1.2.3");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace vpn_sentinel

@@ -1,0 +1,48 @@
+/// A server on a free loopback port with a few routes that tests need.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "hub/http/server.hpp"
+#include "raw_client.hpp"
+
+namespace vpn_sentinel {
+
+/// Routes: /echo answers with method, path, query and body; /later keeps its Respond in `waiting`; /big answers with 8 MiB; /throw
+/// throws; /thread answers from another thread. The WebSocket is at /live.
+class ServerFixture {
+ public:
+  explicit ServerFixture(ListenOptions options = {}, unsigned threads = 2);
+  ~ServerFixture();
+
+  [[nodiscard]] RawClient connect() const { return RawClient(endpoint_); }
+  [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
+  Respond take_waiting();
+  std::shared_ptr<LiveChannel> take_channel();
+  void stop() { server_->stop(); }
+  void destroy() { server_.reset(); }
+  [[nodiscard]] bool subscription_gone();
+
+ private:
+  void handle(const Request& request, Respond respond);
+  std::optional<Response> admit_live(const Request& request);
+
+  Endpoint endpoint_;
+  std::mutex mutex_;
+  std::vector<Respond> waiting_;
+  std::vector<std::thread> threads_;
+  std::shared_ptr<LiveChannel> channel_;
+  std::weak_ptr<void> subscription_;
+  std::unique_ptr<Server> server_;
+};
+
+/// Asks until it is true, for at most five seconds.
+[[nodiscard]] bool eventually(const std::function<bool()>& condition);
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,33 @@
+/// A report with every field set.
+#pragma once
+
+#include "probe/report/report.hpp"
+
+namespace vpn_sentinel::test {
+
+inline Report full_report() {
+  const auto time = parse_rfc3339("2026-11-21T10:15:30.123456Z").value();
+  Report report;
+  report.client_id = "office-vpn";
+  report.boot_id = "6f1c0a";
+  report.seq = 1841;
+  report.timestamp = time;
+  report.client_version = "1.0.0";
+  report.lease_s = 30;
+  report.path = "tunnel";
+  report.trigger = "interval";
+  report.public_ip = "198.51.100.2";
+  report.location = LocationReport{"RO", "Bucharest", "B", "AS64500 Example", "Europe/Bucharest"};
+  report.dns_location = "RO";
+  report.dns_colo = "OTP";
+  report.state = State::warning;
+  report.findings = {Finding{"tunnel_stalled", Severity::warning, time, {{"tunnel", "wg0"}, {"silent_ms", 3200}}},
+                     Finding{"code_of_a_newer_probe", Severity::information, time, nlohmann::json::object()}};
+  report.tunnel = TunnelReport{"wg0", "wireguard", true, time, 18'446'744'073'709'551'615ULL, 0, 12};
+  report.exit = ExitReport{"198.51.100.2", "2001:db8::2", 64500, "RO", "cloudflare-trace"};
+  report.dns = DnsReport{"no_leak", "EGRESS_IS_EXIT", {"198.51.100.2", "2001:db8::2"}};
+  report.latency_ms = 23.1;
+  return report;
+}
+
+}  // namespace vpn_sentinel::test

@@ -1,0 +1,193 @@
+#include "probe/verdict/judge.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <functional>
+
+#include "tests/unit/probe/verdict/make_observation.hpp"
+
+using namespace vpn_sentinel;
+using namespace vpn_sentinel::test;
+
+namespace {
+
+using Way::Kind::local;
+using Way::Kind::nowhere;
+using Way::Kind::outside;
+using Way::Kind::tunnel;
+
+struct Row {
+  std::string story;
+  std::function<void(Observation&)> change;
+  std::string expected;
+};
+
+void check(const std::vector<Row>& rows) {
+  for (const auto& row : rows) {
+    auto seen = sound();
+    row.change(seen);
+    BOOST_TEST(summary(judge(seen)) == row.expected, row.story << ": " << summary(judge(seen)) << ", expected " << row.expected);
+  }
+}
+
+void no_tunnel(Observation& seen) { seen.tunnel.reset(); }
+void down(Observation& seen) { seen.tunnel->up = false; }
+void no_address(Observation& seen) { seen.tunnel->has_address = false; }
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(judge_routes)
+
+BOOST_AUTO_TEST_CASE(a_sound_target_is_secure) {
+  const auto verdict = judge(sound());
+  BOOST_TEST(summary(verdict) == "secure");
+}
+
+BOOST_AUTO_TEST_CASE(a_dead_tunnel_is_contained_only_when_every_look_up_goes_nowhere) {
+  const auto nothing = together(all_v4(nowhere), all_v6(nowhere));
+  check({
+      {"missing, unreachable everything", [&](auto& s) { no_tunnel(s), s.look_ups = nothing; }, "contained: tunnel_missing"},
+      {"down, unreachable everything", [&](auto& s) { down(s), s.look_ups = nothing; }, "contained: tunnel_down"},
+      {"no address, unreachable everything", [&](auto& s) { no_address(s), s.look_ups = nothing; }, "contained: tunnel_no_address"},
+      {"up, nothing routed", [&](auto& s) { s.look_ups = nothing; }, "contained: tunnel_not_routed"},
+      {"down, the own machine answers", [&](auto& s) { down(s), s.look_ups = {look_up("11.0.0.1", local)}; }, "contained: tunnel_down"},
+      {"missing, v4 leaves", [&](auto& s) { no_tunnel(s), s.look_ups = together(all_v4(outside), all_v6(nowhere)); },
+       "danger: default_route_outside, tunnel_missing"},
+      {"down, v6 leaves", [&](auto& s) { down(s), s.look_ups = together(all_v4(nowhere), all_v6(outside)); },
+       "danger: ipv6_outside, tunnel_down"},
+      {"down, one quarter of v4 leaves",
+       [&](auto& s) {
+         down(s);
+         s.look_ups = nothing;
+         s.look_ups[2] = look_up("150.0.0.1", outside);
+       },
+       "danger: default_route_outside, tunnel_down"},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_stale_look_up_through_a_dead_tunnel_is_danger_not_contained) {
+  check({
+      {"down, all still by the tunnel", [](auto& s) { down(s); }, "danger: routes_unverifiable(danger), tunnel_down"},
+      {"missing, one still by the tunnel",
+       [](auto& s) {
+         no_tunnel(s);
+         s.look_ups = together(all_v4(nowhere), {look_up("2600::1", tunnel)});
+       },
+       "danger: routes_unverifiable(danger), tunnel_missing"},
+      {"down, one outside and one stale",
+       [](auto& s) {
+         down(s);
+         s.look_ups = {look_up("11.0.0.1", outside), look_up("100.0.0.1", tunnel)};
+       },
+       "danger: default_route_outside, routes_unverifiable(danger), tunnel_down"},
+      // The device is up and its routes are really there: without a source address nothing leaves, and nothing is stale.
+      {"no address, routes by the tunnel", [](auto& s) { no_address(s); }, "contained: tunnel_no_address"},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(what_could_not_be_looked_at_is_never_secure_and_never_contained) {
+  check({
+      {"blind", [](auto& s) { s.blind = Error{Error::Kind::not_permitted, "setns: not permitted"}; }, "warning: routes_unverifiable"},
+      {"one look-up failed", [](auto& s) { s.look_ups[0] = failed_look_up("11.0.0.1"); }, "warning: routes_unverifiable"},
+      {"every look-up failed", [](auto& s) { s.look_ups = {failed_look_up("11.0.0.1"), failed_look_up("2600::1")}; },
+       "warning: routes_unverifiable"},
+      {"no look-up was made", [](auto& s) { s.look_ups.clear(); }, "warning: routes_unverifiable"},
+      {"no look-up was made, no tunnel", [](auto& s) { no_tunnel(s), s.look_ups.clear(); },
+       "danger: routes_unverifiable(danger), tunnel_missing"},
+      {"down, one look-up failed, the others go nowhere",
+       [](auto& s) {
+         down(s);
+         s.look_ups = all_v4(nowhere);
+         s.look_ups[1] = failed_look_up("100.0.0.1");
+       },
+       "danger: routes_unverifiable(danger), tunnel_down"},
+      {"one failed, another outside",
+       [](auto& s) {
+         s.look_ups = {look_up("11.0.0.1", outside), failed_look_up("100.0.0.1")};
+       },
+       "danger: default_route_outside, routes_unverifiable"},
+      {"the namespace is gone", [](auto& s) { s.namespace_gone = true; }, "warning: namespace_gone"},
+      {"gone says more than blind",
+       [](auto& s) {
+         s.namespace_gone = true;
+         s.blind = Error{Error::Kind::not_found, "no such file"};
+       },
+       "warning: namespace_gone"},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(no_failed_look_up_ever_gives_green_or_blue) {
+  for (const auto tunnel_state : {0, 1, 2, 3}) {
+    for (const auto rest : {tunnel, outside, nowhere, local}) {
+      auto seen = sound();
+      if (tunnel_state == 1) no_tunnel(seen);
+      if (tunnel_state == 2) down(seen);
+      if (tunnel_state == 3) no_address(seen);
+      seen.look_ups = together(all_v4(rest), {failed_look_up("2600::1")});
+      const auto verdict = judge(seen);
+      BOOST_TEST((verdict.state == State::warning || verdict.state == State::danger), summary(verdict));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_leaves_beside_a_working_tunnel_is_danger) {
+  check({
+      {"v6 outside beside tunnelled v4", [](auto& s) { s.look_ups = together(all_v4(tunnel), all_v6(outside)); }, "danger: ipv6_outside"},
+      {"v4 outside beside tunnelled v6", [](auto& s) { s.look_ups = together(all_v4(outside), all_v6(tunnel)); },
+       "danger: default_route_outside"},
+      {"one quarter outside", [](auto& s) { s.look_ups[3] = look_up("200.0.0.1", outside); }, "danger: default_route_outside"},
+      {"both families outside", [](auto& s) { s.look_ups = together(all_v4(outside), all_v6(outside)); },
+       "danger: default_route_outside, ipv6_outside"},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(a_lost_uplink_is_contained_and_silences_the_checks) {
+  check({
+      {"uplink lost, tunnel still up",
+       [](auto& s) {
+         s.uplink_lost = true;
+         s.exit = ExitView{{}, {}, "", "", "", "timed out"};
+         s.whoami = WhoamiView{{}, "", "timed out"};
+       },
+       "contained: uplink_lost"},
+      {"uplink lost, tunnel stalled",
+       [](auto& s) {
+         s.uplink_lost = true;
+         s.liveness = LivenessView::stalled;
+       },
+       "contained: uplink_lost, tunnel_stalled"},
+      {"uplink lost, but something leaves by another way",
+       [](auto& s) {
+         s.uplink_lost = true;
+         s.look_ups[0] = look_up("11.0.0.1", outside, "wwan0");
+       },
+       "danger: default_route_outside, uplink_lost"},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(the_evidence_names_route_device_and_gateway) {
+  auto seen = sound();
+  seen.look_ups = {look_up("11.0.0.1", outside), look_up("128.0.0.1", outside, "eth1", "route 128.0.0.0/2 dev eth1")};
+  seen.look_ups[0].way->gateway = ip("192.0.2.1");
+  const auto verdict = judge(seen);
+  const auto expected = nlohmann::json::parse(R"({"routes": [
+    {"destination": "11.0.0.1", "device": "eth0", "gateway": "192.0.2.1"},
+    {"destination": "128.0.0.1", "device": "eth1", "reason": "route 128.0.0.0/2 dev eth1"}]})");
+  BOOST_TEST(verdict.findings.at(0).evidence == expected);
+}
+
+BOOST_AUTO_TEST_CASE(the_evidence_is_bounded) {
+  auto seen = sound();
+  seen.look_ups.assign(500, look_up("11.0.0.1", outside));
+  BOOST_TEST(judge(seen).findings.at(0).evidence.at("routes").size() == 8U);
+}
+
+BOOST_AUTO_TEST_CASE(findings_carry_the_time_of_the_observation_and_the_severe_ones_come_first) {
+  auto seen = sound();
+  down(seen);
+  seen.look_ups = together(all_v4(outside), all_v6(outside));
+  const auto verdict = judge(seen);
+  for (const auto& finding : verdict.findings) BOOST_TEST((finding.since == seen.time));
+  BOOST_TEST(std::ranges::is_sorted(verdict.findings, std::ranges::greater{}, &Finding::severity));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
