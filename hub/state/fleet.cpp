@@ -16,8 +16,9 @@ bool ends_on_purpose(const Report& report) { return report.trigger == "stop"; }
 
 milliseconds length(WallTime from, WallTime to) { return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(to - from)); }
 
-/// admit() always sets a state; without one nothing was judged, and what was not judged is not secure.
-State state_of_report(const Report& report) { return report.state.value_or(std::max(State::warning, state_of(report.findings))); }
+/// admit() always sets a state; without one nothing was judged, and what was not judged is not secure. A report that calls itself better
+/// than its own findings is not believed.
+State state_of_report(const Report& report) { return std::max(report.state.value_or(State::warning), state_of(report.findings)); }
 
 Finding hub_finding(std::string_view code, WallTime since, nlohmann::json evidence) {
   const auto* text = find_text(code);

@@ -151,6 +151,8 @@ int Daemon::run() {
 }
 
 void Daemon::on_update(const TargetWatch& watch, const TargetWatch::Update& update) {
+  // A sidecar's connections lead through the very routes that have just changed.
+  if (!watch.has_separate_uplink()) sender_->kick();
   send(watch, update.trigger, true);
   const auto& verdict = watch.verdict();
   log(update.trigger == "check" ? LogLevel::info : level_of(verdict.state), "verdict",

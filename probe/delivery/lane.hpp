@@ -5,9 +5,11 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "netns/base/backoff.hpp"
+#include "netns/base/clock.hpp"
 #include "netns/base/random.hpp"
 #include "netns/base/result.hpp"
 #include "probe/delivery/delivery_path.hpp"
@@ -24,8 +26,10 @@ struct Lane {
   Lane(boost::asio::io_context& io, bool carries_changes) : timer(io), is_change(carries_changes) {}
 
   /// How long to wait after a failed try. `demanded` is the hub's Retry-After: never less than that.
-  [[nodiscard]] std::chrono::milliseconds pause(std::optional<std::chrono::milliseconds> demanded) {
-    const auto own = backoff.next(random_unit());
+  [[nodiscard]] std::chrono::milliseconds pause(std::optional<std::chrono::milliseconds> demanded, MonoTime now) {
+    const bool keeps_its_turn = std::exchange(prompted, false) && planned > now;
+    if (!keeps_its_turn) planned = now + backoff.next(random_unit());
+    const auto own = std::chrono::ceil<std::chrono::milliseconds>(planned - now);
     demanded_wait = demanded && *demanded > own;
     // Thousands that were all told "in 5 s" must not come in the same millisecond.
     const std::chrono::milliseconds spread{static_cast<std::chrono::milliseconds::rep>(500 * random_unit())};
@@ -37,6 +41,8 @@ struct Lane {
   bool is_change;
   State state = State::idle;
   bool demanded_wait = false;  ///< waiting because the hub said so: only kick() shortens it
+  bool prompted = false;       ///< the try under way came before its time: it must not make the pauses longer
+  MonoTime planned{};          ///< when the next try is due
   bool kicked = false;         ///< the network changed during the try: if it fails, try again at once
   Report report;               ///< in flight
   std::vector<DeliveryPath> tried;

@@ -50,7 +50,7 @@ class Core : public std::enable_shared_from_this<Core> {
     auto& lane = item.is_change ? client.changes : client.keepalives;
     outbox_.enqueue(std::move(item));
     // News of a change is a reason to try now, however long the hub has been away; a keepalive waits.
-    if (lane.is_change && lane.state == Lane::State::waiting && !lane.demanded_wait) lane.state = Lane::State::idle;
+    if (lane.is_change) prompt(client);
     pump(client, lane);
   }
 
@@ -77,6 +77,8 @@ class Core : public std::enable_shared_from_this<Core> {
     wake_waiting();
     end_drain_if_empty();
   }
+
+  [[nodiscard]] std::uint64_t refused() const noexcept { return refused_; }
 
  private:
   using ClientPtr = std::shared_ptr<Client>;
@@ -108,10 +110,21 @@ class Core : public std::enable_shared_from_this<Core> {
     pump(client, lane);
   }
 
+  /// A try of the changes before its time; if it fails too, the next one comes when it would have come anyway.
+  void prompt(Client& client) {
+    auto& changes = client.changes;
+    if (changes.state != Lane::State::waiting || changes.demanded_wait) return;
+    changes.prompted = true;
+    wake(client, changes);
+  }
+
   /// Begins a try when the lane is free and something waits.
   void pump(Client& client, Lane& lane) {
     if (lane.state != Lane::State::idle) return;
-    const auto* const item = lane.is_change ? outbox_.front_change(client.id) : outbox_.keepalive(client.id);
+    const auto* const change = outbox_.front_change(client.id);
+    // To the hub, what comes after a newer report is history: no keepalive may overtake a change. It is a reason to try that one.
+    if (!lane.is_change && change) return prompt(client);
+    const auto* const item = lane.is_change ? change : outbox_.keepalive(client.id);
     if (!item) return;
     lane.timer.cancel();
     lane.state = Lane::State::in_flight;
@@ -125,8 +138,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   void try_next_path(Client& client, Lane& lane) {
     const auto ways = hooks_.paths(client.id);
-    const auto order =
-        path_order({lane.is_change, ways.tunnel.has_value(), ways.uplink.has_value(), client.trust.trusted(mono_now())});
+    const auto order = path_order({lane.is_change, ways.tunnel.has_value(), ways.uplink.has_value(), client.trust.trusted(mono_now())});
     const auto next = std::ranges::find_if(order, [&](DeliveryPath path) { return std::ranges::count(lane.tried, path) == 0; });
     if (next == order.end()) {
       return try_later(client, lane, lane.tried.empty() ? no_way() : with_hint(lane.failure), std::nullopt);
@@ -164,14 +176,16 @@ class Core : public std::enable_shared_from_this<Core> {
     lane.backoff.reset();
     lane.state = Lane::State::idle;
     if (answer.kind == HubAnswer::Kind::refused) {
+      ++refused_;
       if (hooks_.on_refused) hooks_.on_refused(client.id, report, answer.error);
     } else if (hooks_.on_delivered) {
       hooks_.on_delivered(client.id, report, std::string(to_string(path)));
     }
     pump(client, lane);
-    // The hub is there: what waits for its own next try need not wait any longer.
+    // The hub is there: what waits for its own next try, or for the changes to be through, need not wait any longer.
     auto& other = lane.is_change ? client.keepalives : client.changes;
     if (!other.demanded_wait) wake(client, other);
+    pump(client, other);
     end_drain_if_empty();
   }
 
@@ -185,7 +199,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   void try_later(Client& client, Lane& lane, const Error& error, std::optional<milliseconds> demanded) {
     const bool at_once = std::exchange(lane.kicked, false) && !demanded;
-    const auto wait = at_once ? milliseconds{0} : lane.pause(demanded);
+    const auto wait = at_once ? milliseconds{0} : lane.pause(demanded, mono_now());
     lane.state = Lane::State::waiting;
     lane.timer.expires_after(wait);
     lane.timer.async_wait(
@@ -216,6 +230,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::map<std::string, ClientPtr> clients_;
   boost::asio::steady_timer drain_timer_;
   std::function<void()> drained_;
+  std::uint64_t refused_ = 0;
 };
 
 class SenderImpl final : public Sender {
@@ -224,6 +239,7 @@ class SenderImpl final : public Sender {
   void submit(OutboxItem item) override { core_->submit(std::move(item)); }
   void kick() override { core_->kick(); }
   void drain(milliseconds deadline, std::function<void()> done) override { core_->drain(deadline, std::move(done)); }
+  [[nodiscard]] std::uint64_t refused() const override { return core_->refused(); }
 
  private:
   std::shared_ptr<Core> core_;
