@@ -3,6 +3,8 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 logs=$top/build/logs
 step_number=0
+# One cache for all build folders and clones: paths below the checkout are made relative before they are hashed.
+export CCACHE_BASEDIR=$top CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=include_file_mtime,include_file_ctime,time_macros
 
 die() { # MESSAGE [HINT]
   printf '%s: %s\n' "$(basename "$0")" "$1" >&2

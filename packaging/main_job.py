@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import html
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -181,7 +183,9 @@ def show_telegram(log: Path) -> None:
             request = json.loads(line)
             text = request["params"].get("text") if request["method"] == "sendMessage" and request["status"] == 200 else None
             if text:
-                say("\n".join(f"    {paint('│ Telegram', '36')} {part}" for part in text.splitlines()))
+                # What a phone shows: the text without its HTML tags.
+                plain = html.unescape(re.sub(r"</?\w+>", "", text))
+                say("\n".join(f"    {paint('│ Telegram', '36')} {part}" for part in plain.splitlines()))
 
 
 def state_line(client: dict, note: str) -> str:

@@ -66,7 +66,23 @@ std::string meaning_of(const Finding& finding) {
   return text != nullptr ? escape_html(text->meaning) : code(finding.code);
 }
 
+/// "203.0.113.7 dev eth0 via 203.0.113.1": the first route tells enough for a phone; the page has all.
+std::string first_route(const nlohmann::json& routes) {
+  if (!routes.is_array() || routes.empty() || !routes.front().is_object()) return {};
+  std::string text;
+  for (const auto* const key : {"destination", "device", "gateway"}) {
+    const auto found = routes.front().find(key);
+    if (found == routes.front().end() || !found->is_string()) continue;
+    const std::string_view word = key == std::string_view("device") ? "dev " : key == std::string_view("gateway") ? "via " : "";
+    text += fmt::format("{}{}{}", text.empty() ? "" : " ", word, found->get_ref<const std::string&>());
+  }
+  return routes.size() > 1 ? fmt::format("{} and {} more", text, routes.size() - 1) : text;
+}
+
 std::string evidence_of(const Finding& finding) {
+  if (const auto routes = finding.evidence.find("routes"); routes != finding.evidence.end()) {
+    if (const auto route = first_route(*routes); !route.empty()) return shown(route, most_evidence);
+  }
   std::string list;
   for (const auto& [key, value] : finding.evidence.items()) {
     if (!list.empty()) list += ", ";
@@ -188,7 +204,12 @@ std::string dns_of(const Report& report) {
   std::string verdict;
   if (report.dns) {
     const auto& word = report.dns->verdict;
-    verdict = word == "no_leak" ? "no leak" : word == "unverifiable" ? "could not be verified" : shown(word);
+    // The way of port 53 is known then, but not which resolver programs ask.
+    const bool path_only = report.dns->reason == "PORT_53_PATH_ONLY" && !report.dns->egress.empty();
+    verdict = word == "no_leak"        ? "no leak"
+              : path_only              ? fmt::format("port 53 leaves by {}, resolver not checked", code(report.dns->egress.front()))
+              : word == "unverifiable" ? "could not be verified"
+                                       : shown(word);
   }
   if (report.dns_location.empty()) return verdict;
   const auto colo = report.dns_colo.empty() ? std::string() : fmt::format(" ({})", shown(report.dns_colo));

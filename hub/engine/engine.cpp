@@ -26,6 +26,14 @@ constexpr microseconds clock_step{2'000'000};
 constexpr std::uint64_t reports_between_maintenance = 20'000;
 constexpr std::chrono::seconds pause_between_maintenance{30};
 
+/// What waits for a store that fails, at most.
+constexpr std::size_t most_kept = 10'000;
+
+template <typename T>
+void keep_newest(std::vector<T>& list) {
+  if (list.size() > most_kept) list.erase(list.begin(), list.end() - most_kept);
+}
+
 class EngineThread final : public Engine {
  public:
   EngineThread(std::unique_ptr<Store> store, FleetPolicy policy, EngineHooks hooks, EngineOptions options)
@@ -90,6 +98,8 @@ class EngineThread final : public Engine {
       answer(requests);
       maintain(now, idle);
     }
+    // What fails here costs the newest last_seen of some clients, nothing that was acknowledged.
+    static_cast<void>(writer_.flush(options_.now()));
   }
 
   microseconds pause() const {
@@ -113,7 +123,8 @@ class EngineThread final : public Engine {
     kept_ = {};
     if (!healthy_ && !work.has_writes()) return try_again(now);
     const auto deadline = writer_.fleet().next_deadline();
-    if (!work.has_writes() && (!deadline || *deadline > now)) return;
+    const bool overdue = deadline && *deadline <= now;
+    if (!work.has_writes() && !overdue && !writer_.flush_due(now)) return;
     // After trouble nobody is silent before there was a chance to be heard.
     auto written = writer_.write(work, now, healthy_);
     if (!written) return failed(std::move(work), written.error(), now);
@@ -147,6 +158,8 @@ class EngineThread final : public Engine {
     if (healthy_.exchange(false)) tell(fmt::format("reports cannot be stored, their senders are told to try again: {}", error.message));
     for (auto& report : work.reports) finish(report, SubmitResult::store_failed);
     work.reports.clear();
+    keep_newest(work.alerts);
+    keep_newest(work.results);
     kept_ = std::move(work);
     show_overdue(now);
   }
@@ -200,11 +213,12 @@ class EngineThread final : public Engine {
 
   void maintain(WallTime now, bool idle) {
     const auto waiting = stored_reports_ - maintained_reports_;
-    const bool due = idle && mono_now() - last_maintenance_ >= pause_between_maintenance;
-    if (!healthy_ || (waiting < reports_between_maintenance && !due)) return;
+    const bool due = (idle || !healthy_) && mono_now() - last_maintenance_ >= pause_between_maintenance;
+    if (waiting < reports_between_maintenance && !due) return;
     last_maintenance_ = mono_now();
     maintained_reports_ = stored_reports_;
     const auto done = writer_.store().maintain(now - options_.keep_reports);
+    if (!healthy_) return;  // That much is known already.
     if (!done && maintenance_works_) tell(fmt::format("housekeeping of the store fails, the file may grow: {}", done.error().message));
     if (done && !maintenance_works_) tell("housekeeping of the store works again");
     maintenance_works_ = done.has_value();

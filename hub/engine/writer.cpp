@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace vpn_sentinel {
+namespace {
+
+constexpr std::chrono::seconds flush_interval{5};
+
+}  // namespace
 
 Writer::Writer(std::unique_ptr<Store> store, FleetPolicy policy, ComposeAlerts compose)
     : store_(std::move(store)), fleet_(policy), compose_(std::move(compose)) {}
@@ -26,8 +31,16 @@ Result<Written> Writer::write(const Work& work, WallTime now, bool expire) {
     take_back();
     return fail(done.error());
   }
+  note_saved(now);
   written.touched = publish(touched_);
   return written;
+}
+
+Result<void> Writer::flush(WallTime now) {
+  if (unsaved_.empty()) return {};
+  unsaved_since_ = {};
+  const auto written = write(Work{}, now, false);
+  return written ? Result<void>() : fail(written.error());
 }
 
 std::optional<Result<void>> Writer::try_write() {
@@ -65,7 +78,7 @@ Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& 
   for (const auto& result : work.results) {
     if (auto done = add_result(result, now); !done) return done;
   }
-  return save_touched();
+  return save_touched(now);
 }
 
 Result<void> Writer::add_reports(const std::vector<WaitingReport>& reports, Written& written) {
@@ -101,14 +114,35 @@ Result<void> Writer::add_result(const AlertResult& result, WallTime now) {
   return store_->mark_alert_failed(result.id, result.reason, result.give_up);
 }
 
-Result<void> Writer::save_touched() {
+bool Writer::must_save(const ClientState& client) const {
+  const auto found = committed_.find(client.client_id);
+  if (found == committed_.end()) return true;
+  const auto& saved = *found->second;
+  return client.state != saved.state || client.since != saved.since || client.known_address != saved.known_address ||
+         client.last_report.boot_id != saved.last_report.boot_id || client.findings != saved.findings;
+}
+
+Result<void> Writer::save_touched(WallTime now) {
+  saving_ = flush_due(now) ? unsaved_ : std::set<std::string>();
   for (const auto& client_id : touched_) {
+    const auto* client = fleet_.find(client_id);
+    if (client != nullptr && must_save(*client)) saving_.insert(client_id);
+  }
+  for (const auto& client_id : saving_) {
     const auto* client = fleet_.find(client_id);
     if (client == nullptr) continue;
     if (auto done = store_->save_client(*client); !done) return done;
   }
   return {};
 }
+
+void Writer::note_saved(WallTime now) {
+  if (unsaved_.empty() || flush_due(now)) unsaved_since_ = now;
+  unsaved_.insert(touched_.begin(), touched_.end());
+  for (const auto& client_id : saving_) unsaved_.erase(client_id);
+}
+
+bool Writer::flush_due(WallTime now) const { return !unsaved_.empty() && std::chrono::abs(now - unsaved_since_) >= flush_interval; }
 
 std::vector<ClientSnapshot> Writer::publish(const std::set<std::string>& client_ids) {
   std::vector<ClientSnapshot> snapshots;

@@ -35,6 +35,10 @@ class Writer {
 
   /// All of it, or nothing: after a failure the fleet is what the store still has. `expire`: whose lease passed is offline now.
   [[nodiscard]] Result<Written> write(const Work& work, WallTime now, bool expire);
+  /// Clients that only renewed their lease are saved together every few seconds: one row less per report. A crash loses nothing but the
+  /// newest last_seen; states, findings and addresses are saved with the report that changed them.
+  [[nodiscard]] bool flush_due(WallTime now) const;
+  [[nodiscard]] Result<void> flush(WallTime now);
   /// A real write that changes nothing: does the store work again? Nullopt: there is nothing to write.
   [[nodiscard]] std::optional<Result<void>> try_write();
 
@@ -51,7 +55,9 @@ class Writer {
   Result<void> add_change(const Change& change, Written& written);
   Result<void> add_alert(StoredAlert alert, Written& written);
   Result<void> add_result(const AlertResult& result, WallTime now);
-  Result<void> save_touched();
+  Result<void> save_touched(WallTime now);
+  [[nodiscard]] bool must_save(const ClientState& client) const;
+  void note_saved(WallTime now);
   std::vector<ClientSnapshot> publish(const std::set<std::string>& client_ids);
   std::vector<ClientSnapshot> publish_all();
   void take_back();
@@ -61,6 +67,9 @@ class Writer {
   ComposeAlerts compose_;
   std::map<std::string, ClientSnapshot> committed_;
   std::set<std::string> touched_;  ///< by the transaction under way
+  std::set<std::string> saving_;   ///< by the transaction under way
+  std::set<std::string> unsaved_;  ///< renewed their lease since they were saved
+  WallTime unsaved_since_{};
 };
 
 }  // namespace vpn_sentinel

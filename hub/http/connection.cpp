@@ -1,14 +1,12 @@
 #include "hub/http/connection.hpp"
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <optional>
 #include <utility>
 
 #include "hub/http/reply.hpp"
+#include "hub/http/request_reader.hpp"
 #include "hub/http/target.hpp"
 #include "hub/http/websocket.hpp"
 
@@ -16,21 +14,10 @@ namespace vpn_sentinel {
 namespace {
 
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
 using ErrorCode = boost::system::error_code;
 
 /// After "Connection: close" the peer may still be sending; closing at once would reset the connection and destroy the reply.
 constexpr std::chrono::seconds linger_timeout{2};
-
-std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
-
-Response refusal_for(const ErrorCode& error) {
-  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-    return error_response(431, "Request header fields too large", "The request line and headers may have 16384 bytes together");
-  }
-  if (error == http::error::body_limit) return error_response(413, "Payload too large", "The body is longer than this server accepts");
-  return error_response(400, "Bad request", "This is not a valid HTTP/1.1 request: " + error.message());
-}
 
 class Connection final : public Session {
  public:
@@ -50,7 +37,6 @@ class Connection final : public Session {
 
  private:
   enum class Phase { idle, header, body, handling, writing, lingering, closed };
-  using Parser = http::request_parser<http::string_body>;
 
   [[nodiscard]] const ListenOptions& options() const { return slot_->listener().options; }
   [[nodiscard]] bool is_reading() const { return phase_ == Phase::idle || phase_ == Phase::header || phase_ == Phase::body; }
@@ -61,10 +47,9 @@ class Connection final : public Session {
 
   void on_readable();
   void advance();
-  bool parse();
-  bool check_progress();
+  bool read_request();
+  void go_on_with_body();
   void dispatch();
-  [[nodiscard]] std::optional<Response> precheck(Request& request);
   void call_route(const Request& request);
   bool try_upgrade(const Request& request);
   void refuse(const Response& response);
@@ -78,7 +63,7 @@ class Connection final : public Session {
   Socket socket_;
   std::unique_ptr<Slot> slot_;
   const std::string peer_address_;
-  std::optional<Parser> parser_;
+  std::optional<RequestReader> reader_;
   std::string buffer_;      ///< bytes of an unfinished or of the next request; empty while idle
   std::string_view input_;  ///< what advance() works on: the loop's scratch or buffer_
   std::string reply_;
@@ -89,7 +74,6 @@ class Connection final : public Session {
   std::optional<Response> early_answer_;  ///< given while the route was still being called
   bool in_route_ = false;
   bool reading_ = false;
-  bool continued_ = false;
   bool keep_alive_ = true;
   bool head_only_ = false;
   bool http_1_0_ = false;
@@ -125,7 +109,7 @@ void Connection::on_readable() {
 /// Works through `input_` until a request is incomplete or waits for its answer; keeps the rest.
 void Connection::advance() {
   while (is_reading()) {
-    if (!parse()) break;
+    if (!read_request()) break;
     dispatch();
   }
   buffer_ = std::string(input_);  // a new string, so that an idle connection gives its memory back
@@ -134,78 +118,45 @@ void Connection::advance() {
 }
 
 /// True when a request is complete.
-bool Connection::parse() {
-  if (!parser_) {
+bool Connection::read_request() {
+  if (!reader_) {
     if (input_.empty()) return false;
-    parser_.emplace();
-    parser_->header_limit(max_header_bytes);
-    parser_->body_limit(options().max_body);
-    parser_->eager(true);
-    continued_ = false;
+    reader_.emplace(options().max_body);
     enter(Phase::header, options().header_timeout);
   }
-  ErrorCode error;
-  while (!input_.empty() && !parser_->is_done()) {
-    const auto used = parser_->put(asio::buffer(input_.data(), input_.size()), error);
-    input_.remove_prefix(used);
-    if (error == http::error::need_more) {
-      error = {};
+  switch (reader_->take(input_)) {
+    case RequestReader::Progress::complete:
+      return true;
+    case RequestReader::Progress::refused:
+      refuse(reader_->refusal());
       break;
-    }
-    if (error) {
-      refuse(refusal_for(error));
-      return false;
-    }
+    case RequestReader::Progress::incomplete:
+      if (phase_ == Phase::header && reader_->has_headers()) go_on_with_body();
+      break;
   }
-  return check_progress();
-}
-
-bool Connection::check_progress() {
-  if (parser_->is_done()) return true;
-  if (input_.size() > max_header_bytes) {  // an endless chunk header: the parser has no bound of its own for it
-    refuse(refusal_for(http::error::header_limit));
-    return false;
-  }
-  if (phase_ != Phase::header || !parser_->is_header_done()) return false;
-  enter(Phase::body, options().header_timeout);
-  const auto expect = view(parser_->get()[http::field::expect]);
-  if (parser_->get().version() < 11 || !equal_ignoring_case(expect, "100-continue") || std::exchange(continued_, true)) return false;
-  constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-  ErrorCode error;
-  if (socket_.write_some(asio::buffer(go_on.data(), go_on.size()), error) != go_on.size()) close();
   return false;
 }
 
-void Connection::dispatch() {
-  const auto& message = parser_->get();
-  keep_alive_ = message.keep_alive() && !loop_.stopping();
-  http_1_0_ = message.version() < 11;
-  head_only_ = message.method() == http::verb::head;
-  Request request;
-  request.method = head_only_ ? "GET" : view(message.method_string());
-  request.body = message.body();
-  request.peer_address = peer_address_;
-  request.header = [&message](std::string_view name) { return view(message[boost::beast::string_view(name.data(), name.size())]); };
-  enter(Phase::handling, options().reply_timeout);
-  ++request_number_;
-  if (const auto response = precheck(request)) return refuse(*response);
-  if (boost::beast::websocket::is_upgrade(message) && slot_->listener().routes.admit_live && try_upgrade(request)) return;
-  call_route(request);
+void Connection::go_on_with_body() {
+  enter(Phase::body, options().header_timeout);
+  if (!reader_->wants_continue()) return;
+  constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+  ErrorCode error;
+  if (socket_.write_some(asio::buffer(go_on.data(), go_on.size()), error) != go_on.size()) close();
 }
 
-/// What no route should have to think of; fills path and query.
-std::optional<Response> Connection::precheck(Request& request) {
-  const auto& message = parser_->get();
-  if (message.method() == http::verb::unknown || message.method() == http::verb::connect || message.method() == http::verb::trace) {
-    return error_response(501, "Not implemented", "This server does not know the method");
-  }
-  const auto hosts = message.count(http::field::host);
-  if (hosts > 1 || (hosts == 0 && !http_1_0_)) return error_response(400, "Bad request", "Exactly one Host header is required");
-  const auto target = split_target(view(message.target()));
-  if (!target) return error_response(400, "Bad request", "The request target must be a path");
-  request.path = target->path;
-  request.query = target->query;
-  return std::nullopt;
+void Connection::dispatch() {
+  const auto& message = reader_->message();
+  keep_alive_ = message.keep_alive() && !loop_.stopping();
+  http_1_0_ = message.version() < 11;
+  head_only_ = message.method() == boost::beast::http::verb::head;
+  enter(Phase::handling, options().reply_timeout);
+  ++request_number_;
+  Request request;
+  request.peer_address = peer_address_;
+  if (const auto refusal = reader_->fill(request)) return refuse(*refusal);
+  if (boost::beast::websocket::is_upgrade(message) && slot_->listener().routes.admit_live && try_upgrade(request)) return;
+  call_route(request);
 }
 
 void Connection::call_route(const Request& request) {
@@ -240,7 +191,7 @@ bool Connection::try_upgrade(const Request& request) {
     return true;
   }
   phase_ = Phase::closed;
-  start_websocket(loop_, std::move(socket_), std::move(slot_), parser_->release());
+  start_websocket(loop_, std::move(socket_), std::move(slot_), reader_->release());
   loop_.remove(shared_from_this());
   return true;
 }
@@ -265,7 +216,7 @@ void Connection::refuse(const Response& response) {
 void Connection::write(const Response& response) {
   reply_ = serialize(response, {keep_alive_, head_only_, http_1_0_, loop_.date()});
   written_ = 0;
-  parser_.reset();
+  reader_.reset();
   write_some();
 }
 
@@ -311,7 +262,7 @@ void Connection::sweep(MonoTime now) {
     ++request_number_;  // the late answer is dropped
     return refuse(error_response(503, "Service unavailable", "The hub did not answer in time"));
   }
-  const bool unfinished = phase_ == Phase::body || (phase_ == Phase::header && parser_);
+  const bool unfinished = phase_ == Phase::body || (phase_ == Phase::header && reader_);
   if (unfinished) return refuse(error_response(408, "Request timeout", "The request did not arrive in time"));
   close();
 }

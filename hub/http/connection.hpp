@@ -9,9 +9,6 @@
 
 namespace vpn_sentinel {
 
-/// Largest request line and headers together.
-inline constexpr std::size_t max_header_bytes = 16 * 1024;
-
 /// On the loop's thread.
 void start_connection(Loop& loop, Socket socket, std::unique_ptr<Slot> slot, std::string peer_address);
 

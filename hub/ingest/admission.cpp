@@ -20,6 +20,8 @@ using nlohmann::json;
 
 /// A probe's clock may be this far ahead; later times become the hub's.
 constexpr std::chrono::minutes most_ahead{5};
+/// The original's client gives up after 30 s.
+constexpr std::chrono::seconds longest_transfer{60};
 constexpr std::uint32_t longest_lease_s = 7 * 24 * 3600;
 /// SQLite's integers are signed.
 constexpr auto greatest_seq = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
@@ -173,6 +175,11 @@ void clamp_times(Report& report, WallTime now) {
   if (report.tunnel && report.tunnel->since) clamp(*report.tunnel->since, now);
 }
 
+/// The Python original sends at once or not at all: a time far from now is its clock's mistake, not a delay.
+void trust_arrival(Report& report, WallTime now) {
+  if (report.timestamp && std::chrono::abs(now - *report.timestamp) > longest_transfer) report.timestamp = now;
+}
+
 /// True for our own payload, false for the Python original's.
 tl::expected<bool, Rejection> is_ours(const json& body) {
   const auto schema = body.find("schema");
@@ -199,6 +206,7 @@ tl::expected<Admitted, Rejection> admit(std::string_view body, std::string_view 
     admitted.report = std::move(*report);
   } else {
     admitted.report = report_from_original(*object);
+    trust_arrival(admitted.report, now);
   }
   admitted.report.client_id = std::move(*client_id);
   clamp_times(admitted.report, now);

@@ -17,7 +17,7 @@ namespace vpn_sentinel {
 /// Messages, one JSON object each:
 ///   {"type":"snapshot","server_time":…,"clients":[…]}   once, first
 ///   {"type":"change",…}                                 to_json(Change) plus server_time
-///   {"type":"client","server_time":…,"client":{…}}      a client reported; its state is the same
+///   {"type":"client","server_time":…,"client":{…}}      the latest state of a client, when there is no change to tell
 ///   {"type":"heartbeat","server_time":…}                so that a page can tell a quiet hub from a dead connection
 class LiveFeed {
  public:

@@ -64,8 +64,6 @@ ClientState decode_client(const json& object) {
 
 }  // namespace
 
-std::string encode_report_text(const Report& report) { return to_text(encode(report)); }
-
 std::string encode_client_text(const ClientState& client) {
   json object{{"client_id", client.client_id},
               {"state", to_string(client.state)},

@@ -8,7 +8,6 @@
 
 namespace vpn_sentinel {
 
-[[nodiscard]] std::string encode_report_text(const Report& report);
 [[nodiscard]] std::string encode_client_text(const ClientState& client);
 /// A last report that cannot be read any more (made by another version) leaves the rest of the client usable.
 [[nodiscard]] Result<ClientState> decode_client_text(std::string_view text);

@@ -12,6 +12,7 @@
 
 #include "hub/store/codec.hpp"
 #include "hub/store/migrations.hpp"
+#include "hub/store/report_text.hpp"
 #include "hub/store/sqlite.hpp"
 #include "hub/store/store.hpp"
 #include "netns/base/fd.hpp"
@@ -69,7 +70,7 @@ Result<void> check_integrity(Database& database, const std::string& file) {
 
 struct Statements {
   Statement begin, commit, find_name, add_name, add_report, add_change, save_client, add_alert, alert_delivered, alert_failed, load_clients,
-      load_alerts, load_changes, prune_reports, prune_changes, prune_alerts;
+      last_seq, load_alerts, load_changes, prune_reports, prune_changes, prune_alerts;
 };
 
 struct StatementText {
@@ -91,6 +92,7 @@ constexpr StatementText statement_texts[] = {
     {&Statements::alert_delivered, "UPDATE alerts SET delivered = ?2, attempts = attempts + 1, last_error = '' WHERE id = ?1"},
     {&Statements::alert_failed, "UPDATE alerts SET attempts = attempts + 1, last_error = ?2, gave_up = ?3 WHERE id = ?1"},
     {&Statements::load_clients, "SELECT json FROM clients"},
+    {&Statements::last_seq, "SELECT coalesce(max(seq), 0) FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> ''"},
     {&Statements::load_alerts,
      "SELECT id, channel, text, created, attempts FROM alerts WHERE delivered IS NULL AND gave_up = 0 AND id > ?1 ORDER BY id LIMIT ?2"},
     {&Statements::load_changes,
@@ -118,7 +120,7 @@ class SqliteStore final : public Store {
     const auto name = name_of(report.client_id);
     if (!name) return fail(name.error());
     const auto time = report.timestamp.value_or(admitted.received);
-    const auto json = encode_report_text(report);
+    const auto json = report_text(report);
     auto done =
         sql_.add_report.run(*name, report.boot_id, static_cast<std::int64_t>(report.seq), number_of(time), number_of(admitted.received),
                             report.state ? to_string(*report.state) : std::string_view(), report.path, admitted.source_address, json);
@@ -160,6 +162,9 @@ class SqliteStore final : public Store {
     });
     if (!done) return fail(done.error());
     if (!readable) return fail(Error::Kind::invalid, fmt::format("{}: a client cannot be read: {}", file_, readable.error().message));
+    for (auto& client : clients) {
+      if (auto known = catch_up(client.last_report); !known) return fail(known.error());
+    }
     std::sort(clients.begin(), clients.end(), [](const auto& left, const auto& right) { return left.client_id < right.client_id; });
     return clients;
   }
@@ -184,20 +189,27 @@ class SqliteStore final : public Store {
     return changes;
   }
 
+  /// The checkpoint first: it gives the log's space back, which may be what a full disk needs.
   Result<void> maintain(WallTime keep_after) override {
-    if (auto begun = begin(); !begun) return begun;
-    auto pruned = prune(keep_after);
-    if (pruned) pruned = commit();
-    if (!pruned) {
-      rollback();
-      return pruned;
-    }
     const int code = sqlite3_wal_checkpoint_v2(database_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-    if (code != SQLITE_OK) return fail(sqlite_error(database_.handle(), code, file_));
-    return {};
+    auto done = code == SQLITE_OK ? begin() : Result<void>(fail(sqlite_error(database_.handle(), code, file_)));
+    if (done) done = prune(keep_after);
+    if (done) done = commit();
+    if (!done) rollback();
+    return done;
   }
 
  private:
+  /// A client is saved less often than its reports: the newest stored report's number is the one that counts.
+  Result<void> catch_up(Report& last_report) {
+    const auto name = name_of(last_report.client_id);
+    if (!name) return fail(name.error());
+    const auto take_seq = [&](const Statement& row) {
+      last_report.seq = std::max(last_report.seq, static_cast<std::uint64_t>(row.integer(0)));
+    };
+    return sql_.last_seq.query(take_seq, *name, last_report.boot_id);
+  }
+
   Result<void> prune(WallTime keep_after) {
     auto done = sql_.prune_reports.run(number_of(keep_after), most_removed);
     if (done) done = sql_.prune_alerts.run(number_of(keep_after), most_removed);

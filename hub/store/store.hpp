@@ -42,6 +42,7 @@ class Store {
   [[nodiscard]] virtual Result<void> mark_alert_delivered(std::int64_t id, WallTime when) = 0;
   [[nodiscard]] virtual Result<void> mark_alert_failed(std::int64_t id, const std::string& reason, bool give_up) = 0;
 
+  /// Sorted by client id. A client may have been saved before its newest report: last_report.seq is that of the newest stored one.
   [[nodiscard]] virtual Result<std::vector<ClientState>> load_clients() = 0;
   /// Neither delivered nor given up, ascending, with an id above `after`.
   [[nodiscard]] virtual Result<std::vector<StoredAlert>> load_pending_alerts(std::int64_t after, std::size_t most) = 0;

@@ -80,7 +80,11 @@ std::optional<WallTime> read_time(std::string_view text) {
   if (!fraction) return std::nullopt;
   const auto offset = take_offset(text);
   if (!offset || !text.empty()) return std::nullopt;
-  return std::chrono::sys_days{date} + hours{*hour} + minutes{*minute} + seconds{*second} + *fraction - *offset;
+  const WallTime time = std::chrono::sys_days{date} + hours{*hour} + minutes{*minute} + seconds{*second} + *fraction - *offset;
+  // The offset or a leap second may lead out of the years that can be written again.
+  constexpr std::chrono::sys_days end{std::chrono::year{10000} / 1 / 1};
+  if (time < WallTime{} || time >= end) return std::nullopt;
+  return time;
 }
 
 }  // namespace

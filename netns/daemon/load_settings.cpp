@@ -3,9 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "netns/daemon/settings.hpp"
 
@@ -34,12 +33,26 @@ constexpr IgnoredName ignored_names[]{
 
 constexpr std::size_t most_file_bytes = 1024 * 1024;
 
-Result<std::string> read_secret_file(std::string_view name, const std::string& path) {
+/// At most `most_file_bytes` + 1, so that a file without end (a device) is seen as too long and no more of it is read.
+Result<std::string> read_whole(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Error::Kind::not_found, fmt::format("{} = '{}': the file cannot be read", name, path));
-  std::string text(std::istreambuf_iterator<char>(in), {});
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  if (text.empty()) return fail(Error::Kind::invalid, fmt::format("{} = '{}': the file is empty", name, path));
+  std::string text(most_file_bytes + 1, '\0');
+  // Unlike an iterator, read() turns the stream buffer's exception (a folder) into a bad stream.
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!in.is_open() || in.bad()) return fail(Error::Kind::not_found, "cannot be read");
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > most_file_bytes) return fail(Error::Kind::invalid, "larger than 1 MiB");
+  return text;
+}
+
+Result<std::string> read_secret_file(std::string_view name, const std::string& path) {
+  auto text = read_whole(path);
+  if (!text) {
+    const auto* const verb = text.error().kind == Error::Kind::invalid ? "is " : "";
+    return fail(text.error().kind, fmt::format("{} = '{}': the file {}{}", name, path, verb, text.error().message));
+  }
+  while (!text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
+  if (text->empty()) return fail(Error::Kind::invalid, fmt::format("{} = '{}': the file is empty", name, path));
   return text;
 }
 
@@ -78,14 +91,13 @@ class Loader {
  private:
   Result<void> read_file(bool must_exist) {
     if (file_.empty()) return {};
-    std::ifstream in(file_, std::ios::binary);
-    if (!in) {
-      if (!must_exist && errno == ENOENT) return {};
-      return fail(Error::Kind::not_found, fmt::format("{}: the configuration file cannot be read", file_));
-    }
-    const std::string text(std::istreambuf_iterator<char>(in), {});
-    if (text.size() > most_file_bytes) return fail(Error::Kind::invalid, fmt::format("{}: larger than 1 MiB", file_));
-    auto parsed = toml::parse(text, file_);
+    std::error_code ignored;
+    // Only "does not exist" is fine for the default path: a file that may not be read must not silently count as none.
+    if (!must_exist && std::filesystem::status(file_, ignored).type() == std::filesystem::file_type::not_found) return {};
+    const auto text = read_whole(file_);
+    if (!text && text.error().kind == Error::Kind::invalid) return fail(Error::Kind::invalid, fmt::format("{}: larger than 1 MiB", file_));
+    if (!text) return fail(Error::Kind::not_found, fmt::format("{}: the configuration file cannot be read", file_));
+    auto parsed = toml::parse(*text, file_);
     if (!parsed) {
       const auto& where = parsed.error().source().begin;
       return fail(Error::Kind::invalid,
@@ -106,25 +118,28 @@ class Loader {
 
   Result<void> apply_entry(Settings& settings, std::string_view name, const toml::node& node, bool in_target) {
     const auto origin = fmt::format("{}:{}", file_, node.source().begin.line);
-    const auto row = std::ranges::find(rows_, name, &SettingRow::key);
-    const auto text = as_text(node);
-    if (row == rows_.end()) {
-      const auto secret = std::ranges::find_if(rows_, [&](const SettingRow& candidate) {
-        return candidate.type == SettingRow::Type::secret && name == fmt::format("{}_file", candidate.key);
-      });
-      if (secret != rows_.end() && text) {
-        auto value = read_secret_file(name, *text);
-        return value ? settings.set(secret->key, *value, origin) : Result<void>{fail(value.error())};
-      }
+    const auto* const row = row_for(name);
+    if (!row)
       return fail(Error::Kind::invalid, fmt::format("{}: '{}' is no setting; see --print-sample-config for all names", origin, name));
-    }
     if (in_target && !row->per_target) {
       return fail(Error::Kind::invalid,
                   fmt::format("{}: '{}' cannot differ between targets; move it above the first [[target]]", origin, name));
     }
-    if (!text)
+    const auto text = as_text(node);
+    if (!text) {
       return fail(Error::Kind::invalid, fmt::format("{}: '{}' must be a text, a number, true, false or a list of those", origin, name));
-    return settings.set(row->key, *text, origin);
+    }
+    if (name == row->key) return settings.set(row->key, *text, origin);
+    auto secret = read_secret_file(name, *text);
+    return secret ? settings.set(row->key, *secret, origin) : Result<void>{fail(secret.error())};
+  }
+
+  /// The row that `name` belongs to: by its key, or by "KEY_file" for a secret.
+  [[nodiscard]] const SettingRow* row_for(std::string_view name) const {
+    const auto row = std::ranges::find_if(rows_, [name](const SettingRow& candidate) {
+      return name == candidate.key || (candidate.type == SettingRow::Type::secret && name == fmt::format("{}_file", candidate.key));
+    });
+    return row == rows_.end() ? nullptr : &*row;
   }
 
   Result<void> apply_environment(const std::map<std::string, std::string>& environment) {
@@ -143,7 +158,10 @@ class Loader {
       if (auto result = set_global(row, *text, fmt::format("file {}", file->second)); !result) return result;
     }
     for (const auto& ignored : ignored_names) {
-      if (!environment.contains(std::string(ignored.name))) continue;
+      const auto found = environment.find(std::string(ignored.name));
+      const bool honoured =
+          std::ranges::any_of(rows_, [&](const auto& row) { return ignored.name == row.environment || ignored.name == row.alias; });
+      if (found == environment.end() || found->second.empty() || honoured) continue;
       loaded_.warnings.push_back(ignored.instead.empty() ? fmt::format("{} has no effect", ignored.name)
                                                          : fmt::format("{} has no effect; use {}", ignored.name, ignored.instead));
     }

@@ -72,12 +72,18 @@ std::string_view action_text(std::uint8_t action) {
 
 bool running(const Link& link) { return (link.flags & IFF_RUNNING) != 0; }
 
+/// A tun keeps its carrier as long as a program holds it, and loses it when the program dies. Ethernet and veth lose theirs by being
+/// switched off, too: there it tells nothing.
+std::string_view why_down(const Link& now, const Link& before) {
+  if (now.carrier == true) return " (set down)";
+  return now.kind == "tun" && before.carrier == true && now.carrier == false ? " (carrier lost)" : "";
+}
+
 }  // namespace
 
 std::string describe_link(const Link& now, const Link* before) {
   if (before == nullptr) return fmt::format("link {} added", now.name);
-  if (before->is_up() && !now.is_up())
-    return fmt::format("link {} down ({})", now.name, now.carrier == false ? "carrier lost" : "set down");
+  if (before->is_up() && !now.is_up()) return fmt::format("link {} down{}", now.name, why_down(now, *before));
   if (!before->is_up() && now.is_up()) return fmt::format("link {} up", now.name);
   if (before->name != now.name) return fmt::format("link {} renamed to {}", before->name, now.name);
   if (running(*before) != running(now)) return fmt::format("link {} {} its carrier", now.name, running(now) ? "found" : "lost");

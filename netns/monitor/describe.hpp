@@ -10,8 +10,8 @@
 
 namespace vpn_sentinel {
 
-/// "link wg0 down (carrier lost)": carrier lost means that the program that held the tunnel is gone, "set down" that somebody switched
-/// it off. `before` is null for a link that was not known.
+/// "link tun0 down (carrier lost)": the program that held the tunnel is gone; "(set down)": somebody switched it off; neither where the
+/// kernel's message fits both. `before` is null for a link that was not known.
 [[nodiscard]] std::string describe_link(const Link& now, const Link* before);
 [[nodiscard]] std::string describe_deleted_link(const Link& link);
 

@@ -108,8 +108,7 @@ void Follower::take(std::span<const std::byte> datagram, Turn& turn, std::size_t
   ++messages;
   while (const auto message = cursor.next()) {
     ++messages;
-    // Only replies to our own requests carry our port: an event carries the port of the process that caused it.
-    if (message->port == socket_.port && running_ && message->sequence == sequence_) {
+    if (is_dump_part(*message)) {
       take_dump_part(*message, turn);
     } else if (message->type >= RTM_BASE) {
       take_event(*message, turn);
@@ -117,13 +116,22 @@ void Follower::take(std::span<const std::byte> datagram, Turn& turn, std::size_t
   }
 }
 
+bool Follower::is_dump_part(const NetlinkMessage& message) const noexcept {
+  // An event carries port and number of the request that caused it. The port is unique only within a namespace, and a request from
+  // another one can change this one, so that port and number alone could mean an event.
+  const bool of_dump = (message.flags & NLM_F_MULTI) != 0 || message.type == NLMSG_ERROR;
+  return running_ && of_dump && message.port == socket_.port && message.sequence == sequence_;
+}
+
 void Follower::take_event(const NetlinkMessage& message, Turn& turn) {
   store_.apply(message, turn.burst);
   doubtful_ |= turn.burst.doubtful;
   if (!running_) return;
+  const bool concerned = SnapshotStore::kind_of(message) == *running_;
+  if (concerned || doubtful_.test(position(*running_))) disturbed_ = true;
+  if (!concerned) return;
   Burst unused;
   collected_.apply(message, unused);
-  if (SnapshotStore::kind_of(message) == *running_ || doubtful_.test(position(*running_))) disturbed_ = true;
 }
 
 void Follower::take_dump_part(const NetlinkMessage& message, Turn& turn) {
@@ -159,7 +167,7 @@ void Follower::note_overrun(Turn& turn) {
   turn.overrun = true;
   lost_ = true;
   want_everything();
-  turn.burst.note(Telling::noise, [] { return std::string("messages were lost because too many came at once; everything is read again"); });
+  turn.burst.note(Telling::loss, [] { return std::string("messages were lost because too many came at once; everything is read again"); });
 }
 
 Result<void> Follower::read_everything(MonoTime deadline) {

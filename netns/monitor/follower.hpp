@@ -57,6 +57,7 @@ class Follower {
   [[nodiscard]] static Result<NetlinkSocket> open_socket(const SocketOpener& opener, Mode mode);
   void want_everything();
   void take(std::span<const std::byte> datagram, Turn& turn, std::size_t& messages);
+  [[nodiscard]] bool is_dump_part(const NetlinkMessage& message) const noexcept;
   void take_event(const NetlinkMessage& message, Turn& turn);
   void take_dump_part(const NetlinkMessage& message, Turn& turn);
   void finish_dump(int code, Turn& turn);

@@ -27,9 +27,9 @@ void SnapshotStore::adopt(DumpKind kind, SnapshotStore fresh, Burst& burst) {
     case DumpKind::routes_v6:
       return adopt_routes(Family::v6, fresh, burst);
     case DumpKind::rules_v4:
-      return adopt_rules(Family::v4, fresh.snapshot_.rules, burst);
+      return adopt_rules(Family::v4, std::move(fresh.snapshot_.rules), burst);
     case DumpKind::rules_v6:
-      return adopt_rules(Family::v6, fresh.snapshot_.rules, burst);
+      return adopt_rules(Family::v6, std::move(fresh.snapshot_.rules), burst);
   }
 }
 
@@ -53,7 +53,7 @@ void SnapshotStore::adopt_addresses(std::vector<InterfaceAddress> fresh, Burst& 
   addresses = std::move(fresh);
 }
 
-void SnapshotStore::adopt_routes(Family family, SnapshotStore& fresh, Burst& burst) {
+void SnapshotStore::adopt_routes(Family family, const SnapshotStore& fresh, Burst& burst) {
   auto& routes = snapshot_.routes;
   bool differs = false;
   const auto note = [&](const Route& route, std::string_view happened) {
@@ -70,18 +70,18 @@ void SnapshotStore::adopt_routes(Family family, SnapshotStore& fresh, Burst& bur
     }
   }
   for (const auto& route : fresh.snapshot_.routes) {
-    if (!index_.find(routes, route)) note(route, "found");
+    if (route.family == family && !index_.find(routes, route)) note(route, "found");
   }
   if (!differs) return;
   std::erase_if(routes, [&](const Route& route) { return route.family == family; });
-  std::ranges::move(fresh.snapshot_.routes, std::back_inserter(routes));
+  std::ranges::copy_if(fresh.snapshot_.routes, std::back_inserter(routes), [&](const Route& route) { return route.family == family; });
   index_.rebuild(routes);
 }
 
-void SnapshotStore::adopt_rules(Family family, const std::vector<Rule>& fresh, Burst& burst) {
+void SnapshotStore::adopt_rules(Family family, std::vector<Rule> fresh, Burst& burst) {
   auto& rules = snapshot_.rules;
-  std::vector<Rule> known;
-  std::ranges::copy_if(rules, std::back_inserter(known), [&](const Rule& rule) { return rule.family == family; });
+  std::vector<Rule> known = rules;
+  for (auto* list : {&known, &fresh}) std::erase_if(*list, [&](const Rule& rule) { return rule.family != family; });
   if (known == fresh) return;
   if (const auto* gone = first_missing(known, fresh)) {
     burst.note(Telling::path, [&] { return describe_rule(*gone, "gone"); });

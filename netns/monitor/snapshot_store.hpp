@@ -21,6 +21,7 @@ enum class Telling : std::uint8_t {
   noise,      ///< follows from something else: local, broadcast and multicast entries
   detail,     ///< a link that is added, renamed, up; link-local routes
   path,       ///< addresses, rules, routes
+  loss,       ///< messages were lost
   way_out,    ///< routes that cover an eighth of all addresses or more
   link_lost,  ///< a link that went down or away
 };
@@ -78,8 +79,8 @@ class SnapshotStore {
 
   void adopt_links(std::vector<Link> fresh, Burst& burst);
   void adopt_addresses(std::vector<InterfaceAddress> fresh, Burst& burst);
-  void adopt_routes(Family family, SnapshotStore& fresh, Burst& burst);
-  void adopt_rules(Family family, const std::vector<Rule>& fresh, Burst& burst);
+  void adopt_routes(Family family, const SnapshotStore& fresh, Burst& burst);
+  void adopt_rules(Family family, std::vector<Rule> fresh, Burst& burst);
 
   Snapshot snapshot_;
   RouteIndex index_;

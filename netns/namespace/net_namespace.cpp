@@ -28,8 +28,8 @@ Error open_error(const NamespaceRef& ref, int code) {
   const auto file = ref.file();
   if (code == ENOENT || code == ESRCH) {
     if (ref.kind == NamespaceRef::Kind::name) {
-      return {Error::Kind::not_found, fmt::format("there is no network namespace '{}' (no file {}); 'ip netns list' shows the names",
-                                                  ref.value, file)};
+      return {Error::Kind::not_found,
+              fmt::format("there is no network namespace '{}' (no file {}); 'ip netns list' shows the names", ref.value, file)};
     }
     if (ref.kind == NamespaceRef::Kind::pid) return {Error::Kind::not_found, fmt::format("there is no process {}", ref.value)};
   }
@@ -56,7 +56,8 @@ Result<OpenNamespace> open_file(const NamespaceRef& ref) {
   struct stat status {};
   struct statfs filesystem {};
   if (::fstat(fd.get(), &status) != 0 || ::fstatfs(fd.get(), &filesystem) != 0) return fail(system_error(errno, file));
-  if (filesystem.f_type != NSFS_MAGIC || ::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) return fail(not_a_namespace(ref, status.st_mode));
+  const bool network = filesystem.f_type == NSFS_MAGIC && ::ioctl(fd.get(), NS_GET_NSTYPE) == CLONE_NEWNET;
+  if (!network) return fail(not_a_namespace(ref, status.st_mode));
   return OpenNamespace{std::move(fd), NamespaceIdentity{status.st_dev, status.st_ino}};
 }
 

@@ -250,8 +250,7 @@ Result<Route> decode_route(std::span<const std::byte> payload) {
   const auto family = family_of(header->rtm_family);
   if (!family) return fail(Error::Kind::invalid, fmt::format("address family {} is neither IPv4 nor IPv6", header->rtm_family));
   if (header->rtm_dst_len > address_bits(*family)) return fail(Error::Kind::invalid, "the prefix is longer than the address");
-  Route route{*family,           {}, header->rtm_table, header->rtm_protocol, header->rtm_scope,
-              header->rtm_type, 0,  header->rtm_flags, {}};
+  Route route{*family, {}, header->rtm_table, header->rtm_protocol, header->rtm_scope, header->rtm_type, 0, header->rtm_flags, {}};
   std::optional<IpAddress> destination;
   NextHop single;
   AttributeCursor attributes{payload};

@@ -15,9 +15,10 @@ Result<NetlinkSocket> open_netlink(const SocketOpener& opener, std::uint32_t gro
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   address.nl_groups = groups;
-  if (::bind(fd->get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return fail(system_error(errno, "netlink bind"));
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
   socklen_t length = sizeof address;
-  if (::getsockname(fd->get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return fail(system_error(errno, "netlink getsockname"));
+  if (::bind(fd->get(), generic, length) != 0) return fail(system_error(errno, "netlink bind"));
+  if (::getsockname(fd->get(), generic, &length) != 0) return fail(system_error(errno, "netlink getsockname"));
   return NetlinkSocket{std::move(*fd), address.nl_pid};
 }
 

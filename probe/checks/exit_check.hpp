@@ -37,12 +37,14 @@ class ExitCheck {
   using Handler = std::function<void(Result<ExitAnswer>)>;
   /// `http` and `dns` outlive the check.
   ExitCheck(HttpClient& http, DnsClient& dns) : http_(http), dns_(dns) {}
-  /// The handler is called once, on the loop; not at all when the clients are destroyed before.
+  /// The handler is called once, on the loop (from inside run() when there is nothing to ask); not at all when this check or the clients
+  /// are destroyed before.
   void run(ExitRequest request, Handler handler);
 
  private:
   HttpClient& http_;
   DnsClient& dns_;
+  std::shared_ptr<const bool> life_ = std::make_shared<const bool>(true);  ///< rounds under way see by it that nobody waits any more
 };
 
 }  // namespace vpn_sentinel

@@ -6,7 +6,7 @@
 namespace vpn_sentinel {
 namespace {
 
-/// One question waits this long; a lost packet is asked for once more within it.
+/// One question waits this long; within it a lost packet is asked for twice more.
 constexpr std::chrono::milliseconds patience{1000};
 constexpr std::chrono::milliseconds retry_after{400};
 

@@ -22,6 +22,23 @@ std::optional<std::string_view> value_of(std::string_view text, std::string_view
   return std::nullopt;
 }
 
+/// True when a second line begins with `key=`: then it is not known which of them counts.
+bool is_repeated(std::string_view text, std::string_view key) {
+  const auto first = value_of(text, key);
+  return first && value_of(text.substr(static_cast<std::size_t>(first->data() - text.data())), key).has_value();
+}
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+std::string_view without_brackets(std::string_view host) {
+  return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
+}
+
+/// Names know no case, and a server may write a literal IPv6 address with brackets.
+bool same_host(std::string_view left, std::string_view right) {
+  return std::ranges::equal(without_brackets(left), without_brackets(right), [](char a, char b) { return lower(a) == lower(b); });
+}
+
 /// A short word in capitals, else nothing: it goes into reports and alerts.
 std::string word(std::optional<std::string_view> value, std::size_t least, std::size_t most) {
   if (!value || value->size() < least || value->size() > most) return {};
@@ -34,16 +51,17 @@ std::string word(std::optional<std::string_view> value, std::size_t least, std::
 Result<TraceAnswer> parse_trace(std::string_view text, std::string_view host) {
   if (text.size() > most_bytes)
     return fail(Error::Kind::invalid, fmt::format("the reply has {} bytes, a trace has about 300", text.size()));
-  if (const auto named = value_of(text, "h"); named && *named != host) {
-    return fail(Error::Kind::invalid, fmt::format("'{}' was asked, but '{}' answered", host, named->substr(0, 64)));
+  if (const auto named = value_of(text, "h"); named && !same_host(*named, host)) {
+    return fail(Error::Kind::invalid, fmt::format("'{}' was asked, but another host answered", host));
   }
   if (value_of(text, "warp").value_or("off") != "off") {
     return fail(Error::Kind::invalid, "the reply came through WARP, so its address is not the exit");
   }
+  if (is_repeated(text, "ip")) return fail(Error::Kind::invalid, "the reply has more than one line ip=");
   const auto ip = value_of(text, "ip");
   if (!ip) return fail(Error::Kind::invalid, "the reply is no trace: it has no line ip=");
   const auto address = IpAddress::parse(*ip);
-  if (!address) return fail(Error::Kind::invalid, fmt::format("ip={}", address.error().message));
+  if (!address) return fail(Error::Kind::invalid, "the reply's line ip= holds no IP address");
   return TraceAnswer{*address, word(value_of(text, "loc"), 2, 2), word(value_of(text, "colo"), 3, 4)};
 }
 

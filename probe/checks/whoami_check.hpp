@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "netns/base/ip.hpp"
@@ -26,11 +27,14 @@ class WhoamiCheck {
   using Handler = std::function<void(Result<WhoamiAnswer>)>;
   /// `dns` outlives the check.
   explicit WhoamiCheck(DnsClient& dns) : dns_(dns) {}
-  /// Asks `servers` in order until one answers. The handler is called once, on the loop.
+  /// Asks `servers` in order until one answers. The handler is called once, on the loop (from inside run() when there is no server); not
+  /// at all when this check or the client is destroyed before. Of several Errors it gets the most telling: an answer of the wrong sort
+  /// (invalid, unavailable) before silence.
   void run(SocketOpener opener, std::vector<Endpoint> servers, Handler handler);
 
  private:
   DnsClient& dns_;
+  std::shared_ptr<const bool> life_ = std::make_shared<const bool>(true);  ///< rounds under way see by it that nobody waits any more
 };
 
 }  // namespace vpn_sentinel

@@ -58,7 +58,8 @@ class NameLookUp : public std::enable_shared_from_this<NameLookUp> {
 
 void look_up_name(boost::asio::io_context& io, DnsClient& dns, NameQuestion question, std::function<void(Addresses)> handler) {
   if (question.resolvers.empty()) {
-    auto error = Error{Error::Kind::unavailable, fmt::format("no resolver is known inside the namespace for the hub's name {}", question.host)};
+    auto error =
+        Error{Error::Kind::unavailable, fmt::format("no resolver is known inside the namespace for the hub's name {}", question.host)};
     boost::asio::post(io, [handler = std::move(handler), error = std::move(error)] { handler(fail(error)); });
     return;
   }

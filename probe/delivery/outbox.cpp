@@ -78,8 +78,8 @@ class OutboxImpl final : public Outbox {
     if (!opened) return;
     if (!opened->rows.empty()) next_id_ = std::max(next_id_, opened->rows.rbegin()->first + 1);
     if (!opened->moved_to.empty()) moved_aside_ = MovedAside{opened->moved_to, opened->trouble};
-    writer_ = std::make_unique<OutboxWriter>(
-        OutboxWriter::Start{options.file, std::move(opened->file), opened->trouble, options.retry_after});
+    writer_ =
+        std::make_unique<OutboxWriter>(OutboxWriter::Start{options.file, std::move(opened->file), opened->trouble, options.retry_after});
     for (const auto& [id, row] : opened->rows) take_over(id, row);
   }
 

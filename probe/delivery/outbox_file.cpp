@@ -166,9 +166,9 @@ Result<std::map<std::uint64_t, OutboxRow>> OutboxFile::load() {
 }
 
 Result<void> OutboxFile::apply(const OutboxBatch& batch) {
-  auto done = execute(database_.get(), "BEGIN IMMEDIATE")
-                  .and_then([&] { return run_each(database_.get(), batch); })
-                  .and_then([&] { return execute(database_.get(), "COMMIT"); });
+  auto done = execute(database_.get(), "BEGIN IMMEDIATE").and_then([&] { return run_each(database_.get(), batch); }).and_then([&] {
+    return execute(database_.get(), "COMMIT");
+  });
   if (done) return {};
   // Some errors have rolled back already; then this one fails and that is fine.
   sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);

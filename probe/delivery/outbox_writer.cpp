@@ -11,8 +11,7 @@ constexpr std::chrono::seconds removal_delay{1};
 
 }  // namespace
 
-OutboxWriter::OutboxWriter(Start start)
-    : path_(std::move(start.path)), retry_after_(start.retry_after), file_(std::move(start.file)) {
+OutboxWriter::OutboxWriter(Start start) : path_(std::move(start.path)), retry_after_(start.retry_after), file_(std::move(start.file)) {
   if (!file_) trouble_ = std::move(start.trouble);
   thread_ = std::thread([this] { run(); });
 }

@@ -1,9 +1,12 @@
-/// Takes reports to the hub in order, one under way per client, over the path that fits: changes at once over the uplink where there is
-/// one, keepalives from inside the namespace (proof that the tunnel carries), each falling back to the other path.
+/// Takes reports to the hub over the path that fits: changes at once over the uplink where there is one, keepalives from inside the
+/// namespace (proof that the tunnel carries), each falling back to the other path. Per client one change is under way, in order, and
+/// beside it one keepalive: a change never waits for a keepalive that is stuck in a dead tunnel, but a keepalive begins only after the
+/// changes before it are through.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -38,9 +41,10 @@ class Sender {
   struct Hooks {
     std::function<DeliveryPaths(const std::string& client_id)> paths;  ///< asked before each try
     std::function<void(const std::string& client_id, const Report&, const std::string& path)> on_delivered;
-    /// Each failed try: a sentence with the reason (status, refused, time-out, TLS), and when it is tried again.
+    /// Each failed try, after every path there is: a sentence with the reason (status, refused, time-out, TLS) and the setting to check,
+    /// and when it is tried again.
     std::function<void(const std::string& client_id, const Error&, std::chrono::milliseconds retry_in)> on_failed;
-    /// 400: the hub refuses this report for good; it is dropped after this call.
+    /// 400, 413, 422: the hub refuses this report for good; it is gone from the outbox.
     std::function<void(const std::string& client_id, const Report&, const Error&)> on_refused;
   };
   virtual ~Sender() = default;
@@ -54,6 +58,8 @@ class Sender {
   virtual void kick() = 0;
   /// Resolves when the outbox is empty or `deadline` passed: for a clean stop.
   virtual void drain(std::chrono::milliseconds deadline, std::function<void()> done) = 0;
+  /// How many reports the hub has refused for good.
+  [[nodiscard]] virtual std::uint64_t refused() const = 0;
 };
 
 }  // namespace vpn_sentinel

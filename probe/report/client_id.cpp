@@ -21,7 +21,7 @@ std::string sanitize_client_id(std::string_view text) {
     id += kept;
   }
   while (!id.empty() && id.back() == '-') id.pop_back();
-  return id.empty() ? "sanitized-client" : id;
+  return is_valid_client_id(id) ? id : "sanitized-client";  // empty, or "unknown", which no hub takes
 }
 
 bool is_valid_client_id(std::string_view text) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "probe/report/report.hpp"
@@ -13,6 +14,7 @@ constexpr std::size_t most_findings = 100;
 constexpr std::size_t most_evidence = 4096;
 constexpr std::size_t most_egress = 64;
 constexpr std::size_t longest_text = 256;
+constexpr int most_levels = 32;
 
 /// Thrown and caught inside this file only: nested fields give up with one line each.
 struct BadField {
@@ -22,6 +24,12 @@ struct BadField {
 [[noreturn]] void reject(std::string_view field, std::string_view expected, const json& value) {
   throw BadField{
       fmt::format("{}: expected {}, got {}", field, expected, value.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 80))};
+}
+
+/// Copying and dumping a JSON value recurse: 64 KiB of '[' would need more stack than a thread has.
+bool is_deeper_than(int levels, const json& value) {
+  if (!value.is_structured()) return false;
+  return levels == 0 || std::ranges::any_of(value, [levels](const json& item) { return is_deeper_than(levels - 1, item); });
 }
 
 /// The member, or null when it is absent or JSON null.
@@ -62,7 +70,9 @@ template <typename Number>
 std::optional<Number> optional_number(const json& object, const char* key, std::string_view field) {
   const auto* const value = member(object, key);
   if (!value) return std::nullopt;
-  if (!value->is_number_unsigned() || value->get<std::uint64_t>() > std::numeric_limits<Number>::max()) {
+  // A value made in code holds its positive numbers as signed ones, a parsed one as unsigned.
+  const bool negative = value->is_number_integer() && !value->is_number_unsigned() && value->get<std::int64_t>() < 0;
+  if (!value->is_number_integer() || negative || value->get<std::uint64_t>() > std::numeric_limits<Number>::max()) {
     reject(field, fmt::format("a whole number from 0 to {}", std::numeric_limits<Number>::max()), *value);
   }
   return static_cast<Number>(value->get<std::uint64_t>());
@@ -152,6 +162,7 @@ void decode_network(const json& object, Report& report) {
 }
 
 Report decode(const json& object) {
+  if (is_deeper_than(most_levels, object)) throw BadField{fmt::format("report: nested deeper than {} levels", most_levels)};
   if (!object.is_object()) reject("report", "an object", object);
   Report report;
   report.schema = static_cast<int>(optional_number<std::uint16_t>(object, "schema", "schema").value_or(1));

@@ -1,24 +1,25 @@
-/// From just before a breaking system call to the verdict "danger", beside the first line of `ip -ts monitor` in the same rounds.
+/// From just before a breaking system call to the verdict "danger", beside the first line of `ip -ts monitor` in the same run.
+///
+/// Each break is measured three times over, in turns: both listening, as when somebody compares by hand; only the product; only ip. The
+/// first tells what two listeners cost each other (on two CPUs the breaking program and both of them do not fit), the others compare.
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <atomic>
-#include <boost/asio/io_context.hpp>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "netns/base/fatal_error.hpp"
-#include "probe/watch/target_watch.hpp"
 #include "tests/bench/ip_monitor.hpp"
 #include "tests/bench/protected_network.hpp"
-#include "tests/bench/timeline.hpp"
+#include "tests/bench/watch_thread.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -27,55 +28,13 @@ using namespace std::chrono_literals;
 
 /// Longer than the watch's third look, which comes 21 ms after the last message.
 constexpr auto quiet_time = 30ms;
+/// After holding one of the listeners, so that all rounds begin with idle CPUs.
+constexpr auto breather = 5ms;
 constexpr auto break_patience = 10s;
 constexpr auto mend_patience = 30s;
 /// After so many the rest of the rounds would only wait.
 constexpr int most_misses = 3;
-
-/// The product's own watch on a loop of its own, as the daemon runs it.
-class WatchThread {
- public:
-  WatchThread() : thread_([this] { run(); }) {}
-  WatchThread(const WatchThread&) = delete;
-  WatchThread& operator=(const WatchThread&) = delete;
-  ~WatchThread() {
-    io_.stop();
-    thread_.join();
-  }
-
-  [[nodiscard]] bool secure() const noexcept { return state_.load() == State::secure; }
-  /// When "danger" was told.
-  [[nodiscard]] const Timeline& dangers() const noexcept { return dangers_; }
-  /// When the first message of each bad burst was read.
-  [[nodiscard]] const Timeline& heard() const noexcept { return heard_; }
-
- private:
-  void run() {
-    HttpClient http(io_);
-    DnsClient dns(io_);
-    TargetPolicy policy;
-    policy.client_id = "bench";
-    policy.tunnels = {ProtectedNetwork::tunnel};
-    policy.offline = true;
-    TargetWatch watch(io_, http, dns, policy, [this](const TargetWatch& told, const TargetWatch::Update& update) {
-      const auto now = mono_now();
-      const auto state = told.verdict().state;
-      if (state == State::danger) {
-        dangers_.note(now);
-        heard_.note(update.noticed);
-      }
-      state_ = state;
-    });
-    watch.start();
-    io_.run();
-  }
-
-  boost::asio::io_context io_{1};
-  Timeline dangers_;
-  Timeline heard_;
-  std::atomic<State> state_{State::offline};
-  std::thread thread_;  ///< last: it uses all others
-};
+constexpr int exit_failed = 70;
 
 bool wait_until(const std::function<bool()>& condition, std::chrono::milliseconds patience) {
   const auto deadline = mono_now() + patience;
@@ -86,10 +45,12 @@ bool wait_until(const std::function<bool()>& condition, std::chrono::millisecond
   return true;
 }
 
-/// Sorted samples in microseconds.
+/// Microseconds.
 class Samples {
  public:
-  void add(MonoTime from, MonoTime to) { values_.push_back(std::chrono::duration<double, std::micro>(to - from).count()); }
+  void add(MonoTime from, std::optional<MonoTime> to) {
+    if (to) values_.push_back(std::chrono::duration<double, std::micro>(*to - from).count());
+  }
   /// Nearest rank; not a number without samples.
   [[nodiscard]] double percentile(double part) const {
     if (values_.empty()) return std::nan("");
@@ -103,12 +64,19 @@ class Samples {
   std::vector<double> values_;
 };
 
-struct Row {
+enum class Listeners { both, product, ip };
+
+struct Times {
   Samples heard;
   Samples verdict;
   Samples line;
-  int rounds = 0;
-  int missed = 0;
+};
+
+struct Row {
+  std::string_view name;
+  Times together;
+  Times alone;
+  int missed = 0;  ///< rounds without a verdict
 };
 
 class Bench {
@@ -120,20 +88,41 @@ class Bench {
           return monitor_.lines().last().has_value();
         },
         mend_patience);
-    if (!listening) throw FatalError(70, "ip -ts monitor prints nothing");
+    if (!listening) throw FatalError(exit_failed, "ip -ts monitor prints nothing");
   }
 
   Row run(const ProtectedNetwork::Break& kind, int count) {
     Row row;
-    while (row.rounds < count && row.missed < most_misses) {
-      wait_for_quiet();
-      round(kind, row);
-      network_.mend(kind);
+    row.name = kind.name;
+    for (int round = 0; round < count && row.missed < most_misses; ++round) {
+      row.missed += one_round(kind, Listeners::both, row.together) ? 0 : 1;
+      row.missed += one_round(kind, Listeners::product, row.alone) ? 0 : 1;
+      one_round(kind, Listeners::ip, row.alone);
     }
     return row;
   }
 
  private:
+  /// False when the product should have told danger and did not.
+  bool one_round(const ProtectedNetwork::Break& kind, Listeners listeners, Times& times) {
+    wait_for_quiet();
+    if (listeners == Listeners::product) monitor_.hold();
+    if (listeners == Listeners::ip) watch_.hold();
+    std::this_thread::sleep_for(breather);
+    const auto broken = network_.do_break(kind);
+    const auto verdict = [&] { return listeners == Listeners::ip ? std::nullopt : watch_.dangers().first_after(broken); };
+    const auto line = [&] { return listeners == Listeners::product ? std::nullopt : monitor_.lines().first_after(broken); };
+    wait_until([&] { return (verdict() || listeners == Listeners::ip) && (line() || listeners == Listeners::product); }, break_patience);
+    times.verdict.add(broken, verdict());
+    times.line.add(broken, line());
+    if (verdict()) times.heard.add(broken, watch_.heard().first_after(broken));
+    const bool detected = listeners == Listeners::ip || verdict();
+    monitor_.release();
+    watch_.release();
+    network_.mend(kind);
+    return detected;
+  }
+
   void wait_for_quiet() {
     const bool quiet = wait_until(
         [this] {
@@ -141,23 +130,7 @@ class Bench {
           return watch_.secure() && last && mono_now() - *last > quiet_time;
         },
         mend_patience);
-    if (!quiet) throw FatalError(70, "the mended network is not judged secure");
-  }
-
-  void round(const ProtectedNetwork::Break& kind, Row& row) {
-    ++row.rounds;
-    const auto broken = network_.do_break(kind);
-    const bool both =
-        wait_until([&] { return watch_.dangers().first_after(broken).has_value() && monitor_.lines().first_after(broken).has_value(); },
-                   break_patience);
-    const auto verdict = watch_.dangers().first_after(broken);
-    if (!verdict) {
-      ++row.missed;
-      return;
-    }
-    row.verdict.add(broken, *verdict);
-    if (const auto heard = watch_.heard().first_after(broken)) row.heard.add(broken, *heard);
-    if (both) row.line.add(broken, *monitor_.lines().first_after(broken));
+    if (!quiet) throw FatalError(exit_failed, "the mended network is not judged secure");
   }
 
   ProtectedNetwork network_;
@@ -169,25 +142,34 @@ std::string machine() {
   utsname names{};
   ::uname(&names);
   std::string load;
-  std::getline(std::ifstream("/proc/loadavg"), load);
+  std::ifstream file("/proc/loadavg");
+  std::getline(file, load);
   return fmt::format("{} {}, {} CPUs, load {}", names.sysname, names.release, std::thread::hardware_concurrency(), load);
+}
+
+void print_table(std::string_view title, const std::vector<Row>& rows, Times Row::*which) {
+  fmt::print("\n{:<34}{:>14}{:>20}{:>26}{:>12}\n", title, "read p50 µs", "verdict p50 / p99", "ip -ts monitor p50 / p99", "ratio p50");
+  for (const auto& row : rows) {
+    const auto& [heard, verdict, line] = row.*which;
+    fmt::print("{:<34}{:>13.0f}{:>11.0f} / {:>6.0f}{:>17.0f} / {:>6.0f}{:>12.2f}\n", row.name, heard.percentile(0.5),
+               verdict.percentile(0.5), verdict.percentile(0.99), line.percentile(0.5), line.percentile(0.99),
+               verdict.percentile(0.5) / line.percentile(0.5));
+  }
 }
 
 int run(int count) {
   ProtectedNetwork::enter();
-  fmt::print("machine: {}\n", machine());
+  fmt::print("machine: {}\nrounds of each break: {}\n", machine(), count);
+  std::fflush(stdout);
   Bench bench;
-  fmt::print("{:<22}{:>7}{:>16}{:>20}{:>26}{:>12}\n", "break", "rounds", "read p50 µs", "verdict p50 / p99", "ip -ts monitor p50 / p99",
-             "ratio p50");
+  std::vector<Row> rows;
+  for (const auto& kind : ProtectedNetwork::breaks()) rows.push_back(bench.run(kind, count));
+  print_table("each alone", rows, &Row::alone);
+  print_table("side by side", rows, &Row::together);
   int missed = 0;
-  for (const auto& kind : ProtectedNetwork::breaks()) {
-    const auto row = bench.run(kind, count);
+  for (const auto& row : rows) {
+    if (row.missed > 0) fmt::print("NOT DETECTED: {}, {} times\n", row.name, row.missed);
     missed += row.missed;
-    fmt::print("{:<22}{:>7}{:>15.0f}{:>11.0f} / {:>6.0f}{:>17.0f} / {:>6.0f}{:>12.2f}{}\n", kind.name, row.rounds,
-               row.heard.percentile(0.5), row.verdict.percentile(0.5), row.verdict.percentile(0.99), row.line.percentile(0.5),
-               row.line.percentile(0.99), row.verdict.percentile(0.5) / row.line.percentile(0.5),
-               row.missed > 0 ? fmt::format("   not detected: {}", row.missed) : "");
-    std::fflush(stdout);
   }
   return missed == 0 ? 0 : 1;
 }

@@ -45,6 +45,13 @@ IpMonitor::~IpMonitor() {
   reader_.join();
 }
 
+void IpMonitor::hold() const {
+  ::kill(child_, SIGSTOP);
+  ::waitpid(child_, nullptr, WUNTRACED);
+}
+
+void IpMonitor::release() const { ::kill(child_, SIGCONT); }
+
 /// ip writes each message out at once, so what one read(2) brings begins with a new line.
 void IpMonitor::read_lines() {
   std::array<char, 65536> text;

@@ -20,6 +20,10 @@ class IpMonitor {
 
   [[nodiscard]] const Timeline& lines() const noexcept { return lines_; }
 
+  /// The child does nothing from the return of hold() to release(); messages of the kernel wait in its socket.
+  void hold() const;
+  void release() const;
+
  private:
   void read_lines();
 

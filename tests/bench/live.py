@@ -86,8 +86,8 @@ def measure(lab: Lab, monitor: IpMonitor, count: int) -> Times:
             broken = lab.break_tunnel("link_down")
             _, seen = news.result()
             times.live.append((seen - broken) / 1e6)
-            if (line := monitor.first_after(broken)) is not None:
-                times.line.append((line - broken) / 1e6)
+            line = wait_for("a line of ip -ts monitor", lambda since=broken: monitor.first_after(since))
+            times.line.append((line - broken) / 1e6)
             news = reader.submit(live.wait, "secure", seconds=30)
             lab.heal()
             news.result()

@@ -6,7 +6,7 @@ export const states = {
   warning: { word: "Warning", sign: "!", meaning: "The address is protected, but something leaks, weakens it, or could not be checked." },
   contained: { word: "Contained", sign: "■", meaning: "The tunnel is down, and nothing can leave." },
   offline: { word: "Offline", sign: "–", meaning: "No report in time: the hub does not know." },
-  secure: { word: "Secure", sign: "✓", meaning: "Traffic leaves by the tunnel, exit and DNS are as they should be." },
+  secure: { word: "Secure", sign: "✓", meaning: "Traffic leaves by the tunnel, and something answers through it." },
 };
 
 /** A report is late although the hub has not said so yet: what was last known must not be shown as current. */
@@ -47,6 +47,8 @@ export function codeText(code) {
 const verdicts = { no_leak: "No leak", leak: "Leak", unverifiable: "Could not be verified" };
 
 export function dnsText(client) {
+  // The way of port 53 is known then, but not which resolver programs ask.
+  if (client.dns?.reason === "PORT_53_PATH_ONLY") return [`Port 53 leaves by ${client.dns.egress?.[0] ?? "?"}`, "Resolver not checked"];
   const verdict = verdicts[client.dns?.verdict] ?? client.dns?.verdict;
   const place = [client.dns_test?.location, client.dns_test?.colo].filter(Boolean).join(" / ");
   return [verdict, place].filter(Boolean);

@@ -1,107 +1,80 @@
+#include "probe/checks/liveness_streak.hpp"
+
 #include <boost/test/unit_test.hpp>
 #include <chrono>
-#include <optional>
+#include <string>
 #include <string_view>
-
-#include "probe/checks/liveness.hpp"
 
 using namespace vpn_sentinel;
 
 namespace {
 
-constexpr MonoTime start{std::chrono::hours{1}};
-MonoTime at(int second) { return start + std::chrono::seconds{second}; }
+MonoTime at(int second) { return MonoTime{std::chrono::hours{1}} + std::chrono::seconds{second}; }
 
-char letter(Life life) { return life == Life::alive ? 'a' : life == Life::stalled ? 's' : 'u'; }
+char letter(LivenessStreak::View view) {
+  switch (view) {
+    case LivenessStreak::View::alive:
+      return 'a';
+    case LivenessStreak::View::stalled:
+      return 's';
+    default:
+      return 'w';
+  }
+}
 
-/// One event a second. a: answer, t: time-out, r: time-out while rx grew, d: rx fell (new device), ?: rx not known.
-std::string play(std::string_view events, LivenessLimits limits = {}) {
-  LivenessStreak streak(limits);
-  std::string states;
+/// One event a second. a: answer, t: time-out, r: time-out while packets came in.
+std::string play(std::string_view events, int failures) {
+  LivenessStreak streak(failures);
+  std::string views;
   int second = 0;
   for (const char event : events) {
-    const auto asked = at(++second);
-    switch (event) {
-      case 'a':
-        states += letter(streak.answered(asked));
-        break;
-      case 'r':
-        states += letter(streak.timed_out(asked, 100, 101));
-        break;
-      case 'd':
-        states += letter(streak.timed_out(asked, 100, 5));
-        break;
-      case '?':
-        states += letter(streak.timed_out(asked, std::nullopt, 101));
-        break;
-      default:
-        states += letter(streak.timed_out(asked, 100, 100));
+    ++second;
+    if (event == 'a') {
+      streak.answered(at(second));
+    } else {
+      streak.timed_out(event == 'r');
     }
+    views += letter(streak.view());
   }
-  return states;
+  return views;
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(liveness_streak)
 
-BOOST_AUTO_TEST_CASE(rows_of_events_give_these_states) {
+BOOST_AUTO_TEST_CASE(rows_of_events_give_these_views) {
   struct Row {
     const char* what;
     const char* events;
-    const char* states;
-    LivenessLimits limits;
+    const char* views;
+    int failures = 3;
   };
   const Row rows[] = {
-      {"an answer is life", "a", "a", {}},
-      {"two failures are not enough", "att", "aaa", {}},
-      {"three in a row stall", "attt", "aaas", {}},
-      {"an answer between starts anew", "attattt", "aaaaaas", {}},
-      {"an answer revives at once", "attta", "aaasa", {}},
-      {"never answered: unknown, then stalled", "ttt", "uus", {}},
-      {"stalled stays stalled", "ttttt", "uusss", {}},
-      {"growing rx excuses", "arrrrr", "aaaaaa", {}},
-      {"growing rx revives nothing", "atttr", "aaass", {}},
-      {"excuses do not clear failures", "attrt", "aaaas", {}},
-      {"a device made anew does not excuse", "addd", "aaas", {}},
-      {"an unknown counter does not excuse", "a???", "aaas", {}},
-      {"ten excuses, then failures", "arrrrrrrrrrrrr", "aaaaaaaaaaaaas", {}},
-      {"one failure is enough when so set", "at", "as", {.failures = 1}},
-      {"zero counts as one", "at", "as", {.failures = 0}},
-      {"no excuses when so set", "arrr", "aaas", {.neutral = 0}},
+      {"an answer is life", "a", "a"},
+      {"two failures are not enough", "att", "aaa"},
+      {"three in a row stall", "attt", "aaas"},
+      {"an answer between starts anew", "attattt", "aaaaaas"},
+      {"an answer revives at once", "attta", "aaasa"},
+      {"never answered: waiting, then stalled", "ttt", "wws"},
+      {"stalled stays stalled", "ttttt", "wwsss"},
+      {"packets that come in excuse", "arrrrr", "aaaaaa"},
+      {"packets revive nothing", "atttrrr", "aaassss"},
+      {"packets before the first answer excuse nothing", "rrr", "wws"},
+      {"excuses do not clear failures", "attrt", "aaaas"},
+      {"ten excuses, then failures", "arrrrrrrrrrrrr", "aaaaaaaaaaaaas"},
+      {"an answer grants ten new excuses", "arrrrrrrrrrarrrrrrrrrr", "aaaaaaaaaaaaaaaaaaaaaa"},
+      {"one failure is enough when so set", "at", "as", 1},
   };
-  for (const auto& row : rows) BOOST_TEST(play(row.events, row.limits) == row.states, row.what);
+  for (const auto& row : rows) BOOST_TEST(play(row.events, row.failures) == row.views, row.what);
 }
 
-BOOST_AUTO_TEST_CASE(the_first_unanswered_question_tells_since_when) {
-  LivenessStreak streak;
+BOOST_AUTO_TEST_CASE(the_last_answer_is_remembered_through_failures) {
+  LivenessStreak streak(3);
   streak.answered(at(1));
-  BOOST_TEST(!streak.failing_since().has_value());
-  for (int second : {2, 3, 4}) streak.timed_out(at(second), 1, 1);
-  BOOST_TEST((streak.state() == Life::stalled));
-  BOOST_TEST((streak.failing_since() == at(2)));
-  BOOST_TEST(streak.failures() == 3U);
-  streak.answered(at(5));
-  BOOST_TEST(!streak.failing_since().has_value());
-}
-
-BOOST_AUTO_TEST_CASE(a_time_out_that_was_overtaken_by_an_answer_is_nothing) {
-  LivenessStreak streak({.failures = 1});
-  streak.answered(at(10));
-  BOOST_TEST((streak.timed_out(at(9), 1, 1) == Life::alive));
-  BOOST_TEST(streak.failures() == 0U);
-  BOOST_TEST((streak.timed_out(at(11), 1, 1) == Life::stalled));
-}
-
-BOOST_AUTO_TEST_CASE(a_reset_forgets_all_but_the_limits) {
-  LivenessStreak streak({.failures = 1});
-  streak.answered(at(1));
-  streak.timed_out(at(2), 1, 1);
-  BOOST_TEST(streak.ever_answered());
-  streak.reset();
-  BOOST_TEST((streak.state() == Life::unknown));
-  BOOST_TEST(!streak.ever_answered());
-  BOOST_TEST((streak.timed_out(at(3), 1, 1) == Life::stalled));
+  streak.answered(at(2));
+  for (int i = 0; i < 5; ++i) streak.timed_out(false);
+  BOOST_TEST((streak.last_answer() == at(2)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,9 +2,9 @@
 
 #include <boost/test/unit_test.hpp>
 #include <chrono>
-#include <functional>
+#include <cstdint>
+#include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "tests/unit/netns_clients/dns_servers.hpp"
@@ -12,33 +12,39 @@
 using namespace vpn_sentinel;
 using namespace vpn_sentinel::test;
 using std::chrono::milliseconds;
+using View = LivenessStreak::View;
 
 namespace {
 
 struct Fixture {
+  struct Call {
+    View view;
+    bool answered;
+  };
   asio::io_context io;
   DnsClient dns{io};
   Liveness liveness{io, dns};
-  std::vector<LivenessSample> samples;
+  int sockets = 0;
+  std::vector<Call> calls;
   std::size_t wanted = 0;
   std::optional<bool> enough;
 
-  LivenessOptions options(const Endpoint& server) const {
+  LivenessOptions options(const Endpoint& server) {
     LivenessOptions result;
+    result.open_socket = counting_opener(sockets);
     result.server = server;
     result.device = "lo";
-    result.interval = milliseconds{30};
-    result.timeout = milliseconds{60};
+    result.interval = milliseconds{20};
     return result;
   }
   Liveness::Handler collect() {
-    return [this](const LivenessSample& sample) {
-      samples.push_back(sample);
-      if (samples.size() >= wanted) enough = true;
+    return [this](const LivenessStreak& streak, std::optional<std::chrono::microseconds> round_trip) {
+      calls.push_back({streak.view(), round_trip.has_value()});
+      if (calls.size() >= wanted) enough = true;
     };
   }
   void wait_for(std::size_t count) {
-    wanted = samples.size() + count;
+    wanted = calls.size() + count;
     enough.reset();
     BOOST_REQUIRE(run_until(io, enough));
   }
@@ -54,87 +60,85 @@ BOOST_FIXTURE_TEST_SUITE(liveness, Fixture)
 BOOST_AUTO_TEST_CASE(any_answer_counts_and_questions_go_on) {
   UdpServer server(io, refuse);
   liveness.start(options(server.endpoint()), collect());
-  BOOST_TEST(samples.empty());
+  BOOST_TEST(calls.empty());
   wait_for(4);
-  for (const auto& sample : samples) BOOST_TEST(sample.round_trip.has_value());
-  BOOST_TEST((samples[1].asked > samples[0].asked));
-}
-
-BOOST_AUTO_TEST_CASE(silence_is_a_time_out_of_one_question_each) {
-  UdpServer server(io, silence);
-  liveness.start(options(server.endpoint()), collect());
-  wait_for(3);
-  for (const auto& sample : samples) {
-    BOOST_REQUIRE(!sample.round_trip);
-    BOOST_TEST((sample.round_trip.error().kind == Error::Kind::timed_out));
+  for (const auto& call : calls) {
+    BOOST_TEST((call.view == View::alive));
+    BOOST_TEST(call.answered);
   }
-  liveness.stop();
+  BOOST_TEST(server.queries() >= 4);
+  BOOST_TEST(sockets >= 4);
 }
 
-BOOST_AUTO_TEST_CASE(a_missing_device_is_told_apart_from_silence) {
+BOOST_AUTO_TEST_CASE(silence_stalls_after_the_set_number_of_failures) {
+  UdpServer server(io, silence);
+  auto impatient = options(server.endpoint());
+  impatient.failures = 2;
+  liveness.start(impatient, collect());
+  wait_for(2);
+  BOOST_TEST((calls[0].view == View::waiting));
+  BOOST_TEST((calls[1].view == View::stalled));
+  BOOST_TEST(!calls[1].answered);
+  BOOST_TEST(server.queries() >= 4);  // each question is asked again: one lost packet is no failure
+}
+
+BOOST_AUTO_TEST_CASE(packets_that_came_in_meanwhile_excuse_a_time_out) {
+  bool answering = true;
+  std::uint64_t received = 0;
+  UdpServer server(io, [&](const Message& query) { return answering ? refuse(query) : Messages{}; });
+  auto counted = options(server.endpoint());
+  counted.failures = 1;
+  counted.received_packets = [&] { return std::optional(++received); };
+  liveness.start(counted, collect());
+  wait_for(1);
+  answering = false;
+  while (calls.back().answered) wait_for(1);
+  BOOST_TEST((calls.back().view == View::alive));
+}
+
+BOOST_AUTO_TEST_CASE(a_question_that_cannot_be_sent_is_a_failure_and_not_repeated_without_pause) {
   auto broken = options({loopback(), 53});
   broken.device = "no-such-dev0";
   liveness.start(broken, collect());
-  wait_for(1);
-  BOOST_TEST((samples[0].round_trip.error().kind == Error::Kind::not_found));
+  wait_for(3);
+  BOOST_TEST((calls.back().view == View::stalled));
+  BOOST_TEST(sockets == 3);
 }
 
-BOOST_AUTO_TEST_CASE(a_kick_asks_at_once) {
-  UdpServer server(io, refuse);
-  auto slow = options(server.endpoint());
-  slow.interval = std::chrono::hours{1};
-  liveness.start(slow, collect());
-  wait_for(1);
-  liveness.kick();
-  wait_for(1);
-  BOOST_TEST(server.queries() == 2);
-}
-
-BOOST_AUTO_TEST_CASE(kicks_are_bounded) {
-  UdpServer server(io, silence);
-  auto slow = options(server.endpoint());
-  slow.interval = std::chrono::hours{1};
-  liveness.start(slow, collect());
-  for (int i = 0; i < 50; ++i) liveness.kick();
-  wait_for(8);
-  BOOST_TEST(server.queries() == 8);
-}
-
-BOOST_AUTO_TEST_CASE(after_stop_nothing_comes_and_a_kick_does_nothing) {
+BOOST_AUTO_TEST_CASE(after_stop_nothing_comes) {
   UdpServer server(io, refuse);
   liveness.start(options(server.endpoint()), collect());
   wait_for(1);
   liveness.stop();
-  liveness.kick();
-  const auto queries = server.queries();
-  const auto seen = samples.size();
+  const auto seen = calls.size();
   io.restart();
-  io.run_for(milliseconds{100});
-  BOOST_TEST(samples.size() == seen);
-  BOOST_TEST(server.queries() <= queries + 1);  // one may have been on its way
+  io.run_for(milliseconds{80});
+  BOOST_TEST(calls.size() == seen);
 }
 
 BOOST_AUTO_TEST_CASE(a_handler_may_stop_or_start_again) {
   UdpServer first(io, refuse);
   UdpServer second(io, refuse);
-  liveness.start(options(first.endpoint()), [&](const LivenessSample&) { liveness.start(options(second.endpoint()), collect()); });
+  liveness.start(options(first.endpoint()), [&](const LivenessStreak&, std::optional<std::chrono::microseconds>) {
+    liveness.start(options(second.endpoint()), collect());
+  });
   wait_for(2);
   BOOST_TEST(second.queries() >= 2);
-  liveness.start(options(first.endpoint()), [&](const LivenessSample&) {
+  BOOST_TEST(first.queries() == 1);
+  std::optional<bool> stopped;
+  liveness.start(options(first.endpoint()), [&](const LivenessStreak&, std::optional<std::chrono::microseconds>) {
     liveness.stop();
-    enough = true;
+    stopped = true;
   });
-  enough.reset();
-  BOOST_TEST(run_until(io, enough));
+  BOOST_TEST(run_until(io, stopped));
 }
 
 BOOST_AUTO_TEST_CASE(a_destroyed_liveness_calls_nobody) {
   UdpServer server(io, refuse);
-  {
-    Liveness gone(io, dns);
-    gone.start(options(server.endpoint()), [](const LivenessSample&) { BOOST_ERROR("called"); });
-    io.poll_one();
-  }
+  auto gone = std::make_unique<Liveness>(io, dns);
+  gone->start(options(server.endpoint()), [](const LivenessStreak&, std::optional<std::chrono::microseconds>) { BOOST_ERROR("called"); });
+  io.poll_one();
+  gone.reset();
   liveness.start(options(server.endpoint()), collect());
   wait_for(2);
 }

@@ -86,6 +86,38 @@ BOOST_AUTO_TEST_CASE(what_the_store_knew_is_there_after_a_restart) {
   BOOST_TEST((clients->at(0)->lease_deadline == at(7260)));
 }
 
+BOOST_AUTO_TEST_CASE(a_client_that_only_renews_its_lease_is_saved_every_few_seconds) {
+  Bench bench;
+  const auto saved_seq = [&] { return bench.shelf->content.clients.at("a").last_report.seq; };
+  BOOST_REQUIRE(bench.write({report("a", "b", 1, State::secure, at(0))}, at(0)).has_value());
+  BOOST_TEST(saved_seq() == 1U);
+  BOOST_REQUIRE(bench.write({report("a", "b", 2, State::secure, at(1))}, at(1)).has_value());
+  BOOST_REQUIRE(bench.write({report("a", "b", 3, State::secure, at(2))}, at(2)).has_value());
+  BOOST_TEST(saved_seq() == 1U);
+  BOOST_TEST(!bench.writer.flush_due(at(5.9)));
+  BOOST_TEST(bench.writer.flush_due(at(6)));
+  BOOST_REQUIRE(bench.write({}, at(6)).has_value());
+  BOOST_TEST(saved_seq() == 3U);
+  BOOST_TEST(!bench.writer.flush_due(at(100)));
+  BOOST_REQUIRE(bench.write({report("a", "b", 4, State::secure, at(7))}, at(7)).has_value());
+  BOOST_REQUIRE(bench.writer.flush(at(8)).has_value());
+  BOOST_TEST(saved_seq() == 4U);
+  BOOST_TEST(!bench.writer.flush_due(at(100)));
+}
+
+BOOST_AUTO_TEST_CASE(a_change_is_saved_at_once_and_a_failed_one_later) {
+  Bench bench;
+  BOOST_REQUIRE(bench.write({report("a", "b", 1, State::secure, at(0))}, at(0)).has_value());
+  BOOST_REQUIRE(bench.write({report("a", "b", 2, State::secure, at(1))}, at(1)).has_value());
+  BOOST_REQUIRE(bench.write({report("a", "b", 3, State::danger, at(2))}, at(2)).has_value());
+  BOOST_TEST((bench.shelf->content.clients.at("a").state == State::danger));
+  bench.shelf->commit_fails = true;
+  BOOST_REQUIRE(!bench.write({report("a", "b", 4, State::secure, at(3))}, at(3)).has_value());
+  bench.shelf->commit_fails = false;
+  BOOST_REQUIRE(bench.write({report("a", "b", 5, State::secure, at(4))}, at(4)).has_value());
+  BOOST_TEST((bench.shelf->content.clients.at("a").state == State::secure));
+}
+
 BOOST_AUTO_TEST_CASE(trying_the_store_changes_nothing_in_it) {
   Bench bench;
   BOOST_TEST(!bench.writer.try_write().has_value());

@@ -44,13 +44,19 @@ BOOST_AUTO_TEST_CASE(the_captured_keepalive_is_read_field_by_field) {
   BOOST_TEST(report.schema == 1);
   BOOST_TEST(report.client_id == "office-vpn-primary");
   BOOST_TEST(report.client_version == "1.1.4");
-  BOOST_TEST(to_rfc3339(*report.timestamp) == "2026-11-20T23:30:56.000000Z");
   BOOST_TEST(*report.public_ip == "198.18.7.10");
   BOOST_TEST((*report.location == LocationReport{"RO", "Bucharest", "Bucharest", "AS9009 M247 Europe SRL", "Europe/Bucharest"}));
   BOOST_TEST(report.dns_location == "RO");
   BOOST_TEST(report.dns_colo == "OTP");
   BOOST_TEST((report.state == State::secure));
   BOOST_TEST(report.findings.empty());
+}
+
+BOOST_AUTO_TEST_CASE(its_time_counts_unless_its_clock_is_plainly_wrong) {
+  BOOST_TEST((admitted(with("/timestamp", "2026-11-21T09:59:30+0000")).timestamp == at(-30)));
+  BOOST_TEST((admitted(with("/timestamp", "2026-11-21T10:59:30+0100")).timestamp == at(-30)));
+  BOOST_TEST((admitted(with("/timestamp", "2026-11-20T23:30:56+0000")).timestamp == at(0)));
+  BOOST_TEST((admitted(with("/timestamp", "2026-11-21T12:00:00+0000")).timestamp == at(0)));
 }
 
 BOOST_AUTO_TEST_CASE(the_flat_layout_means_the_same) {

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "hub/state/fleet.hpp"
+#include "hub/store/report_text.hpp"
 #include "tests/unit/hub/make.hpp"
 
 BOOST_AUTO_TEST_SUITE(codec)
@@ -51,6 +52,28 @@ BOOST_AUTO_TEST_CASE(an_unreadable_last_report_leaves_the_rest_usable) {
   BOOST_REQUIRE(decoded.has_value());
   BOOST_TEST((decoded->state == State::danger));
   BOOST_TEST(decoded->last_report.client_id == "a");
+}
+
+BOOST_AUTO_TEST_CASE(a_reports_text_has_the_content_of_its_wire_form) {
+  const auto full = full_client().last_report;
+  auto odd = full;
+  odd.location->city = "Toru\xc5\x84 \"quoted\" \\ \n";
+  odd.findings.at(0).evidence = {{"list", {1, nullptr, "x"}}};
+  odd.findings.push_back(test::finding("second", Severity::information, at(1)));
+  odd.exit->v4.reset();
+  odd.exit->v6 = "2001:db8::1";
+  odd.dns->egress = {"198.51.100.2", "2001:db8::1"};
+  odd.latency_ms = 23.0;
+  for (const auto& report : {full, odd, Report{}, test::original("a", State::warning, at(0)).report}) {
+    const auto text = report_text(report);
+    BOOST_TEST_CONTEXT(text) { BOOST_TEST(nlohmann::json::parse(text) == encode(report)); }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(text_that_is_not_utf_8_still_makes_json) {
+  auto report = full_client().last_report;
+  report.location->city = "a\xff";
+  BOOST_TEST(nlohmann::json::accept(report_text(report)));
 }
 
 BOOST_AUTO_TEST_CASE(broken_text_is_an_error) {

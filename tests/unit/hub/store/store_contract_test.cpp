@@ -122,6 +122,16 @@ void a_client_has_one_state_the_latest(const StoreFactory& factory) {
   BOOST_TEST(clients[1].client_id == "b");
 }
 
+void a_clients_last_number_is_that_of_its_newest_stored_report(const StoreFactory& factory) {
+  auto store = factory.fresh()();
+  check(store->begin());
+  check(store->save_client(change_of("a", State::secure, at(0)).client));
+  BOOST_TEST(take(store->add_report(report("a", "b", 7, State::secure, at(9)))));
+  BOOST_TEST(take(store->add_report(report("a", "other", 50, State::secure, at(9)))));
+  check(store->commit());
+  BOOST_TEST(take(store->load_clients()).at(0).last_report.seq == 7U);
+}
+
 void changes_come_newest_first_and_only_of_their_client(const StoreFactory& factory) {
   auto store = factory.fresh()();
   check(store->begin());
@@ -222,6 +232,7 @@ const std::vector<ContractCase>& store_contract() {
                                                CASE(a_report_is_stored_once_per_client_boot_and_number),
                                                CASE(reports_without_a_boot_are_all_stored),
                                                CASE(a_client_has_one_state_the_latest),
+                                               CASE(a_clients_last_number_is_that_of_its_newest_stored_report),
                                                CASE(changes_come_newest_first_and_only_of_their_client),
                                                CASE(an_alert_waits_until_it_is_delivered_or_given_up),
                                                CASE(waiting_alerts_come_in_order_and_in_portions),

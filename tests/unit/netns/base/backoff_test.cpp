@@ -2,8 +2,8 @@
 
 #include <boost/test/unit_test.hpp>
 
-using vpn_sentinel::Backoff;
 using std::chrono::milliseconds;
+using vpn_sentinel::Backoff;
 
 BOOST_AUTO_TEST_SUITE(backoff)
 

@@ -84,7 +84,8 @@ BOOST_AUTO_TEST_CASE(an_endpoint_reads_every_form_and_writes_it_back) {
 }
 
 BOOST_AUTO_TEST_CASE(an_endpoint_with_a_bad_part_is_refused) {
-  for (const auto* text : {"", ":53", "198.51.100.2:0", "198.51.100.2:65536", "198.51.100.2:", "[2001:db8::1", "[2001:db8::1]x", "host:53"}) {
+  for (const auto* text :
+       {"", ":53", "198.51.100.2:0", "198.51.100.2:65536", "198.51.100.2:", "[2001:db8::1", "[2001:db8::1]x", "host:53"}) {
     BOOST_TEST(!Endpoint::parse(text, 53).has_value(), text);
   }
 }

@@ -36,7 +36,8 @@ BOOST_AUTO_TEST_CASE(attributes_come_in_order_without_their_padding) {
 }
 
 BOOST_AUTO_TEST_CASE(the_flag_bits_of_a_type_are_removed) {
-  AttributeCursor cursor{Payload{}.add(18U | NLA_F_NESTED, bytes_of({}))};
+  const auto payload = Payload{}.add(18U | NLA_F_NESTED, bytes_of({}));
+  AttributeCursor cursor{payload};
   BOOST_TEST(cursor.next()->type == 18U);
 }
 

@@ -122,7 +122,8 @@ BOOST_AUTO_TEST_CASE(an_address_is_the_local_one_of_a_point_to_point_link) {
 }
 
 BOOST_AUTO_TEST_CASE(an_ipv6_address_has_no_local_attribute_and_its_flags_fit_one_byte) {
-  const auto payload = Payload{ifaddrmsg{AF_INET6, 64, IFA_F_TENTATIVE, RT_SCOPE_UNIVERSE, 5}}.add(IFA_ADDRESS, address_bytes("2001:db8::2"));
+  const auto payload =
+      Payload{ifaddrmsg{AF_INET6, 64, IFA_F_TENTATIVE, RT_SCOPE_UNIVERSE, 5}}.add(IFA_ADDRESS, address_bytes("2001:db8::2"));
   BOOST_TEST((decode_address(payload) == InterfaceAddress{5, ip("2001:db8::2"), 64, RT_SCOPE_UNIVERSE, IFA_F_TENTATIVE}));
 }
 
@@ -153,9 +154,16 @@ BOOST_AUTO_TEST_CASE(the_table_attribute_wins_over_the_byte_that_cannot_hold_it)
 BOOST_AUTO_TEST_CASE(a_multipath_route_has_all_its_next_hops) {
   const auto gateway = Payload{}.add(RTA_GATEWAY, address_bytes("203.0.113.1"));
   const auto hops = Payload{}.append(rtnexthop{16, 0, 0, 2}, gateway.bytes()).append(rtnexthop{8, 0, 0, 3}, {});
-  const auto payload = Payload{route_header(AF_INET, 1, RT_TABLE_MAIN)}.add(RTA_DST, address_bytes("128.0.0.0")).add(RTA_MULTIPATH, hops.bytes());
-  const Route expected{Family::v4, prefix("128.0.0.0/1"), 254, RTPROT_STATIC,
-                       0,          RTN_UNICAST,           0,   0,
+  const auto payload =
+      Payload{route_header(AF_INET, 1, RT_TABLE_MAIN)}.add(RTA_DST, address_bytes("128.0.0.0")).add(RTA_MULTIPATH, hops.bytes());
+  const Route expected{Family::v4,
+                       prefix("128.0.0.0/1"),
+                       254,
+                       RTPROT_STATIC,
+                       0,
+                       RTN_UNICAST,
+                       0,
+                       0,
                        {NextHop{2, ip("203.0.113.1")}, NextHop{3, std::nullopt}}};
   BOOST_TEST((decode_route(payload) == expected));
 }

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <boost/test/unit_test.hpp>
 #include <string>
 
@@ -119,6 +121,37 @@ BOOST_AUTO_TEST_CASE(limits_are_kept) {
 BOOST_AUTO_TEST_CASE(a_message_never_repeats_more_than_a_little_of_the_input) {
   BOOST_TEST(error_with("/boot_id", std::string(100'000, 'x')).size() < 250U);
   BOOST_TEST(error_with("/client_id", json(1000, "deep")).size() < 250U);
+}
+
+BOOST_AUTO_TEST_CASE(deep_nesting_is_refused_before_anything_walks_down_it) {
+  // 30,000 levels fit into the 64 KiB that the hub takes. Texts, because copying such a value would already need the stack.
+  const auto with = [](const std::string& field, std::size_t depth) {
+    const auto text =
+        fmt::format(R"({{"client_id": "a", "state": "danger", "findings": [{{"code": "c", "severity": "danger", "evidence": {{"x": 1}}}}],
+      {}: {}1{}}})",
+                    field, std::string(depth, '['), std::string(depth, ']'));
+    const auto decoded = decode_report(json::parse(text));
+    return decoded ? "accepted" : decoded.error().message;
+  };
+  for (const auto* const field : {"\"client_id\"", "\"findings\"", "\"location\"", "\"unknown\""}) {
+    BOOST_TEST(with(field, 30'000) == "report: nested deeper than 32 levels", field);
+  }
+  BOOST_TEST(with("\"unknown\"", 31) == "accepted");
+  BOOST_TEST(with("\"unknown\"", 32) == "report: nested deeper than 32 levels");
+}
+
+BOOST_AUTO_TEST_CASE(a_value_made_in_code_is_read_like_one_from_the_wire) {
+  const auto report = test::full_report();
+  BOOST_TEST((decode_report(encode(report)).value() == report));
+  BOOST_TEST(error_with("/seq", json(7)) == "accepted");
+  BOOST_TEST(error_with("/seq", json(-7)).starts_with("seq: expected a whole number from 0 to"));
+}
+
+BOOST_AUTO_TEST_CASE(a_time_that_leaves_the_years_of_rfc_3339_by_its_offset_is_refused) {
+  BOOST_TEST(error_with("/timestamp", "9999-12-31T23:59:59-23:59").starts_with("timestamp: expected an RFC 3339 time"));
+  BOOST_TEST(error_with("/timestamp", "1970-01-01T00:00:00+00:01").starts_with("timestamp: expected an RFC 3339 time"));
+  BOOST_TEST(error_with("/timestamp", "9999-12-31T23:59:59.999999Z") == "accepted");
+  BOOST_TEST(error_with("/timestamp", "1970-01-01T00:00:00Z") == "accepted");
 }
 
 BOOST_AUTO_TEST_CASE(control_characters_cannot_forge_log_lines) {

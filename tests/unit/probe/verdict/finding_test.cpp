@@ -1,7 +1,7 @@
 #include "probe/verdict/finding.hpp"
 
-#include <boost/test/unit_test.hpp>
 #include <algorithm>
+#include <boost/test/unit_test.hpp>
 #include <set>
 #include <string>
 

@@ -82,7 +82,8 @@ BOOST_AUTO_TEST_CASE(dns_that_leaves_by_another_network_than_https_is_a_warning)
     seen.exit->v4 = ip(row.exit_v4);
     if (*row.exit_v6 != '\0') seen.exit->v6 = ip(row.exit_v6);
     seen.whoami->egress = ip(row.egress);
-    BOOST_TEST(summary(judge(seen)) == row.expected, row.exit_v4 << " " << row.exit_v6 << " " << row.egress << ": " << summary(judge(seen)));
+    BOOST_TEST(summary(judge(seen)) == row.expected,
+               row.exit_v4 << " " << row.exit_v6 << " " << row.egress << ": " << summary(judge(seen)));
   }
 }
 

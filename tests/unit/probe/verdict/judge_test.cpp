@@ -86,9 +86,16 @@ BOOST_AUTO_TEST_CASE(a_stale_look_up_through_a_dead_tunnel_is_danger_not_contain
 
 BOOST_AUTO_TEST_CASE(what_could_not_be_looked_at_is_never_secure_and_never_contained) {
   check({
-      {"blind", [](auto& s) { s.blind = Error{Error::Kind::not_permitted, "setns: not permitted"}; }, "warning: routes_unverifiable"},
+      {"blind",
+       [](auto& s) {
+         s.blind = Error{Error::Kind::not_permitted, "setns: not permitted"};
+       },
+       "warning: routes_unverifiable"},
       {"one look-up failed", [](auto& s) { s.look_ups[0] = failed_look_up("11.0.0.1"); }, "warning: routes_unverifiable"},
-      {"every look-up failed", [](auto& s) { s.look_ups = {failed_look_up("11.0.0.1"), failed_look_up("2600::1")}; },
+      {"every look-up failed",
+       [](auto& s) {
+         s.look_ups = {failed_look_up("11.0.0.1"), failed_look_up("2600::1")};
+       },
        "warning: routes_unverifiable"},
       {"no look-up was made", [](auto& s) { s.look_ups.clear(); }, "warning: routes_unverifiable"},
       {"no look-up was made, no tunnel", [](auto& s) { no_tunnel(s), s.look_ups.clear(); },

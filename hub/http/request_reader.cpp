@@ -1,0 +1,72 @@
+#include "hub/http/request_reader.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <utility>
+
+#include "hub/http/reply.hpp"
+#include "hub/http/target.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+namespace http = boost::beast::http;
+using ErrorCode = boost::system::error_code;
+
+std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
+
+Response refusal_for(const ErrorCode& error) {
+  if (error == http::error::header_limit) {
+    return error_response(431, "Request header fields too large", "The request line and headers may have 16384 bytes together");
+  }
+  if (error == http::error::body_limit) return error_response(413, "Payload too large", "The body is longer than this server accepts");
+  return error_response(400, "Bad request", "This is not a valid HTTP/1.1 request: " + error.message());
+}
+
+}  // namespace
+
+RequestReader::RequestReader(std::size_t max_body) {
+  parser_.header_limit(max_header_bytes);
+  parser_.body_limit(max_body);
+  parser_.eager(true);
+}
+
+RequestReader::Progress RequestReader::take(std::string_view& input) {
+  ErrorCode error;
+  std::size_t used = 1;
+  while (used > 0 && !input.empty() && !parser_.is_done() && !error) {
+    used = parser_.put(boost::asio::buffer(input.data(), input.size()), error);
+    input.remove_prefix(used);
+  }
+  if (error == http::error::need_more) error = {};
+  // An endless chunk header: the parser has no bound of its own for it.
+  if (!error && !parser_.is_done() && input.size() > max_header_bytes) error = http::error::header_limit;
+  if (error) {
+    refusal_ = refusal_for(error);
+    return Progress::refused;
+  }
+  return parser_.is_done() ? Progress::complete : Progress::incomplete;
+}
+
+bool RequestReader::wants_continue() {
+  if (!parser_.is_header_done() || parser_.is_done() || message().version() < 11) return false;
+  return equal_ignoring_case(view(message()[http::field::expect]), "100-continue") && !std::exchange(continued_, true);
+}
+
+std::optional<Response> RequestReader::fill(Request& request) const {
+  const auto& all = message();
+  if (all.method() == http::verb::unknown || all.method() == http::verb::connect || all.method() == http::verb::trace) {
+    return error_response(501, "Not implemented", "This server does not know the method");
+  }
+  const auto hosts = all.count(http::field::host);
+  if (hosts > 1 || (hosts == 0 && all.version() >= 11)) return error_response(400, "Bad request", "Exactly one Host header is required");
+  const auto target = split_target(view(all.target()));
+  if (!target) return error_response(400, "Bad request", "The request target must be a path");
+  request.method = all.method() == http::verb::head ? "GET" : view(all.method_string());
+  request.path = target->path;
+  request.query = target->query;
+  request.body = all.body();
+  request.header = [&all](std::string_view name) { return view(all[boost::beast::string_view(name.data(), name.size())]); };
+  return std::nullopt;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,23 @@
+#include "netns/daemon/log.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+using namespace vpn_sentinel;
+
+BOOST_AUTO_TEST_SUITE(log_level)
+
+BOOST_AUTO_TEST_CASE(each_level_has_its_word) {
+  BOOST_TEST((parse_log_level("debug").value() == LogLevel::debug));
+  BOOST_TEST((parse_log_level("info").value() == LogLevel::info));
+  BOOST_TEST((parse_log_level("warning").value() == LogLevel::warning));
+  BOOST_TEST((parse_log_level("warn").value() == LogLevel::warning));
+  BOOST_TEST((parse_log_level("error").value() == LogLevel::error));
+}
+
+BOOST_AUTO_TEST_CASE(another_word_is_told_with_the_good_ones) {
+  for (const auto* const word : {"", "INFO", "verbose"}) {
+    BOOST_TEST(parse_log_level(word).error().message == "'" + std::string(word) + "': expected debug, info, warning or error");
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,197 @@
+// Which way a report takes.
+#include <boost/test/unit_test.hpp>
+
+#include "probe/delivery/delivery_path.hpp"
+#include "tests/unit/probe/delivery/loopback_dns.hpp"
+#include "tests/unit/probe/delivery/sender_fixture.hpp"
+
+using namespace vpn_sentinel;
+using namespace vpn_sentinel::test;
+
+BOOST_FIXTURE_TEST_SUITE(sender_path, SenderFixture)
+
+BOOST_AUTO_TEST_CASE(changes_take_the_uplink_and_keepalives_the_tunnel_and_the_report_says_so) {
+  start();
+  sender->submit(change(1));
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(tunnel.sockets == 0);
+  sender->submit(keepalive(2));
+  BOOST_REQUIRE(run_until_events(2));
+  BOOST_TEST(tunnel.sockets == 1);
+  BOOST_TEST(event(0) == "delivered a 1 uplink");
+  BOOST_TEST(event(1) == "delivered a 2 tunnel");
+  BOOST_TEST(hub.received.at(0).body.at("path") == "uplink");
+  BOOST_TEST(hub.received.at(1).body.at("path") == "tunnel");
+}
+
+BOOST_AUTO_TEST_CASE(the_only_way_is_taken_by_both) {
+  start();
+  tunnel.exists = false;
+  sender->submit(keepalive(1));
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "delivered a 1 uplink");
+  tunnel.exists = true;
+  uplink.exists = false;
+  sender->submit(change(2));
+  BOOST_REQUIRE(run_until_events(2));
+  BOOST_TEST(event(1) == "delivered a 2 tunnel");
+}
+
+BOOST_AUTO_TEST_CASE(a_broken_first_path_is_followed_by_the_other_at_once) {
+  start();
+  tunnel.broken = true;
+  sender->submit(keepalive(1));
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "delivered a 1 uplink");
+  tunnel.broken = false;
+  uplink.broken = true;
+  http.drop_connections();
+  sender->submit(change(2));
+  BOOST_REQUIRE(run_until_events(2));
+  BOOST_TEST(event(1) == "delivered a 2 tunnel");
+  BOOST_TEST(hub.received.at(1).body.at("path") == "tunnel");
+  BOOST_TEST(failures.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_tunnel_that_swallows_everything_costs_its_time_out_only) {
+  address.tunnel_timeout = std::chrono::milliseconds{150};
+  hub.answer = [](const Received& request) { return request.body.at("path") == "tunnel" ? std::nullopt : std::optional<Answer>(Answer{}); };
+  start();
+  const auto begin = mono_now();
+  sender->submit(keepalive(1));
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "delivered a 1 uplink");
+  BOOST_TEST((mono_now() - begin >= address.tunnel_timeout));
+}
+
+BOOST_AUTO_TEST_CASE(when_both_fail_the_error_names_both_and_the_setting) {
+  start();
+  tunnel.broken = uplink.broken = true;
+  sender->submit(change(1));
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "failed a");
+  const auto message = failures.at(0).message;
+  BOOST_TEST(message.find("uplink: ") == 0U, message);
+  BOOST_TEST(message.find("; tunnel: ") != std::string::npos, message);
+  BOOST_TEST(message.ends_with("; check VPN_SENTINEL_URL and that the hub runs"), message);
+  BOOST_TEST(outbox->size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(without_any_way_it_waits_for_one) {
+  tunnel.exists = uplink.exists = false;
+  start();
+  sender->submit(change(1));
+  BOOST_TEST(event(0) == "failed a");
+  BOOST_TEST(failures.at(0).message == "there is no way to the hub: the tunnel is down and there is no uplink");
+  uplink.exists = true;
+  sender->kick();
+  BOOST_REQUIRE(run_until_events(2));
+  BOOST_TEST(event(1) == "delivered a 1 uplink");
+}
+
+BOOST_AUTO_TEST_CASE(the_ways_are_asked_for_before_each_try) {
+  uplink.exists = false;
+  tunnel.broken = true;
+  start();
+  sender->submit(keepalive(1));
+  uplink.exists = true;  // while the first try is under way
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "delivered a 1 uplink");
+  BOOST_TEST(paths_asked == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_hub_that_only_the_uplink_reaches_is_not_sought_in_the_tunnel_each_time) {
+  start();
+  tunnel.broken = true;
+  for (std::uint64_t seq = 1; seq <= 8; ++seq) {
+    sender->submit(keepalive(seq));
+    BOOST_REQUIRE(run_until_events(seq));
+    BOOST_TEST(event(seq - 1) == "delivered a " + std::to_string(seq) + " uplink");
+  }
+  BOOST_TEST(tunnel.sockets == TunnelTrust::most_misses);
+  sender->kick();
+  tunnel.broken = false;
+  sender->submit(keepalive(9));
+  BOOST_REQUIRE(run_until_events(9));
+  BOOST_TEST(event(8) == "delivered a 9 tunnel");
+}
+
+BOOST_AUTO_TEST_CASE(a_doubtful_tunnel_is_still_better_than_nothing) {
+  start();
+  tunnel.broken = true;
+  for (std::uint64_t seq = 1; seq <= 5; ++seq) {
+    sender->submit(keepalive(seq));
+    BOOST_REQUIRE(run_until_events(seq));
+  }
+  tunnel.broken = false;
+  uplink.exists = false;
+  sender->submit(keepalive(6));
+  BOOST_REQUIRE(run_until_events(6));
+  BOOST_TEST(event(5) == "delivered a 6 tunnel");
+}
+
+BOOST_AUTO_TEST_CASE(the_uplink_keeps_its_connection_and_the_tunnel_never) {
+  start();
+  for (std::uint64_t seq = 1; seq <= 4; ++seq) {
+    sender->submit(seq % 2 == 0 ? keepalive(seq) : change(seq));
+    BOOST_REQUIRE(run_until_events(seq));
+  }
+  BOOST_TEST(hub.received.at(0).connection == hub.received.at(2).connection);
+  BOOST_TEST(hub.received.at(1).connection != hub.received.at(3).connection);
+  BOOST_TEST(uplink.sockets == 1);
+  BOOST_TEST(tunnel.sockets == 2);
+  sender->kick();  // the routes changed: what is open may lead nowhere
+  sender->submit(change(5));
+  BOOST_REQUIRE(run_until_events(5));
+  BOOST_TEST(uplink.sockets == 2);
+}
+
+BOOST_AUTO_TEST_CASE(in_the_tunnel_the_name_of_the_hub_is_asked_in_the_tunnel) {
+  LoopbackDns silent(io);
+  LoopbackDns server(io);
+  silent.silent = true;
+  server.names["hub.test"] = {IpAddress::v4({127, 0, 0, 1})};
+  resolvers = {silent.endpoint(), server.endpoint()};
+  address.url = "http://hub.test:" + hub.port();
+  uplink.exists = false;
+  start();
+  sender->submit(keepalive(1));
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "delivered a 1 tunnel");
+  BOOST_TEST(server.asked == std::vector<std::string>{"hub.test A"}, boost::test_tools::per_element());
+  BOOST_TEST(hub.received.at(0).headers.at("host") == "hub.test:" + hub.port());
+  BOOST_TEST(tunnel.sockets >= 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_that_is_unknown_in_the_tunnel_leads_to_the_uplink) {
+  LoopbackDns server(io);
+  resolvers = {server.endpoint()};
+  address.url = "http://localhost:" + hub.port();
+  start();
+  sender->submit(keepalive(1));
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "delivered a 1 uplink");
+  BOOST_TEST(server.asked.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_resolver_the_name_is_not_asked_outside) {
+  address.url = "http://hub.test:" + hub.port();
+  uplink.exists = false;
+  start();
+  sender->submit(keepalive(1));
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(failures.at(0).message.find("no resolver is known inside the namespace for the hub's name hub.test") != std::string::npos,
+             failures.at(0).message);
+  BOOST_TEST(tunnel.sockets == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_url_that_is_none_is_an_error_with_the_setting) {
+  address.url = "hub without scheme";
+  start();
+  sender->submit(change(1));
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "failed a");
+  BOOST_TEST(failures.at(0).message.find("VPN_SENTINEL_URL") != std::string::npos, failures.at(0).message);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
