@@ -4,6 +4,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <utility>
 
@@ -19,10 +20,83 @@ constexpr std::size_t most_incoming_bytes = 1024;
 /// A ping goes out after half of it; a peer that answers nothing for all of it is gone.
 constexpr std::chrono::seconds idle_timeout{30};
 
-class WebSocketSession final : public Session, public LiveChannel {
+using Text = std::shared_ptr<const std::string>;
+
+/// What other threads hold of a WebSocket: it may outlive the session and even the server, and then takes nothing any more.
+class Outbox final : public LiveChannel {
+ public:
+  Outbox(std::shared_ptr<Loop> loop, std::size_t most_pending) : loop_(std::move(loop)), most_pending_(most_pending) {}
+
+  /// `wake` is called on the loop's thread when there is something to write, `cut` when the peer is too slow.
+  struct Hooks {
+    std::function<void()> wake;
+    std::function<void()> cut;
+  };
+  void attach(Hooks hooks) { hooks_ = std::move(hooks); }
+
+  bool send(Text text) override;
+  /// The next message; null, and send() will wake, when there is none.
+  Text take();
+  /// False: it was closed before. Afterwards the loop is not held any more.
+  bool close();
+
+ private:
+  Hooks hooks_;
+  std::mutex mutex_;  // guards what follows
+  std::shared_ptr<Loop> loop_;
+  std::deque<Text> pending_;
+  const std::size_t most_pending_;
+  bool writing_ = false;
+};
+
+bool Outbox::send(Text text) {
+  std::shared_ptr<Loop> loop;
+  bool wake = false;
+  bool cut = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!loop_) return false;
+    cut = pending_.size() >= most_pending_;
+    if (cut) {
+      pending_.clear();
+      loop = std::exchange(loop_, nullptr);
+    } else {
+      pending_.push_back(std::move(text));
+      wake = !std::exchange(writing_, true);
+      loop = loop_;
+    }
+  }
+  if (cut) asio::post(loop->io(), hooks_.cut);
+  if (wake) asio::post(loop->io(), hooks_.wake);
+  return !cut;
+}
+
+Text Outbox::take() {
+  const std::lock_guard lock(mutex_);
+  if (!loop_ || pending_.empty()) {
+    writing_ = false;
+    return nullptr;
+  }
+  auto text = std::move(pending_.front());
+  pending_.pop_front();
+  return text;
+}
+
+bool Outbox::close() {
+  std::shared_ptr<Loop> loop;  // let go without the lock
+  const std::lock_guard lock(mutex_);
+  pending_.clear();
+  loop = std::exchange(loop_, nullptr);
+  return loop != nullptr;
+}
+
+class WebSocketSession final : public Session {
  public:
   WebSocketSession(Loop& loop, Socket socket, std::unique_ptr<Slot> slot)
-      : loop_(loop), slot_(std::move(slot)), stream_(std::move(socket)), most_pending_(slot_->listener().options.max_pending) {
+      : loop_(loop),
+        slot_(std::move(slot)),
+        stream_(std::move(socket)),
+        outbox_(std::make_shared<Outbox>(loop.shared_from_this(), slot_->listener().options.max_pending)) {
     websocket::stream_base::timeout timeouts{};
     timeouts.handshake_timeout = slot_->listener().options.header_timeout;
     timeouts.idle_timeout = idle_timeout;
@@ -33,108 +107,74 @@ class WebSocketSession final : public Session, public LiveChannel {
     stream_.text(true);
   }
 
-  void accept(UpgradeRequest request) {
-    stream_.async_accept(request, [self = self(), this](const ErrorCode& error) {
-      if (error || ended_) return finish();
-      held_ = slot_->listener().routes.on_live(self);
-      read();
-    });
-  }
-
-  bool send(std::shared_ptr<const std::string> text) override;
+  void accept(UpgradeRequest request);
   void sweep(MonoTime /*now*/) override {}  // the stream has its own timers
   void answer(std::uint64_t /*request*/, Response /*response*/) override {}
   void begin_stop() override;
   void abort() override { finish(); }
 
  private:
-  [[nodiscard]] std::shared_ptr<WebSocketSession> self() { return std::static_pointer_cast<WebSocketSession>(shared_from_this()); }
   void read();
   void write_next();
   void finish();
-  [[nodiscard]] bool close_queue();
 
   Loop& loop_;
   std::unique_ptr<Slot> slot_;
   websocket::stream<Socket, false> stream_;  // false: without permessage-deflate, which costs 8.5 KB more per peer
-  const std::size_t most_pending_;
+  std::shared_ptr<Outbox> outbox_;
   beast::flat_buffer incoming_{most_incoming_bytes};
   std::shared_ptr<void> held_;
-  std::shared_ptr<const std::string> current_;
+  Text current_;
   bool ended_ = false;
-
-  std::mutex mutex_;  // guards what follows
-  std::deque<std::shared_ptr<const std::string>> pending_;
-  bool writing_ = false;
-  bool closed_ = false;
 };
 
-bool WebSocketSession::send(std::shared_ptr<const std::string> text) {
-  bool start = false;
-  bool too_slow = false;
-  {
-    const std::lock_guard lock(mutex_);
-    if (closed_) return false;
-    too_slow = pending_.size() >= most_pending_;
-    if (too_slow) {
-      closed_ = true;
-      pending_.clear();
-    } else {
-      pending_.push_back(std::move(text));
-      start = !std::exchange(writing_, true);
-    }
-  }
-  // A peer that does not read would not read a close frame either.
-  if (too_slow) asio::post(loop_.io(), [self = self()] { self->abort(); });
-  if (start) asio::post(loop_.io(), [self = self()] { self->write_next(); });
-  return !too_slow;
+void WebSocketSession::accept(UpgradeRequest request) {
+  const auto on_session = [weak = weak_from_this()](void (WebSocketSession::*call)()) {
+    return [weak, call] {
+      if (const auto session = weak.lock()) (static_cast<WebSocketSession&>(*session).*call)();
+    };
+  };
+  outbox_->attach({on_session(&WebSocketSession::write_next), on_session(&WebSocketSession::finish)});
+  stream_.async_accept(request, [self = shared_from_this(), this](const ErrorCode& error) {
+    if (error || ended_) return finish();
+    held_ = slot_->listener().routes.on_live(outbox_);
+    read();
+  });
 }
 
 void WebSocketSession::write_next() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (closed_ || pending_.empty()) {
-      writing_ = false;
-      return;
-    }
-    current_ = std::move(pending_.front());
-    pending_.pop_front();
-  }
-  stream_.async_write(asio::buffer(*current_), [self = self(), this](const ErrorCode& error, std::size_t) {
+  if (ended_) return;
+  current_ = outbox_->take();
+  if (!current_) return;
+  stream_.async_write(asio::buffer(*current_), [self = shared_from_this(), this](const ErrorCode& error, std::size_t) {
     if (error) return finish();
     write_next();
   });
 }
 
 void WebSocketSession::read() {
-  stream_.async_read(incoming_, [self = self(), this](const ErrorCode& error, std::size_t) {
+  stream_.async_read(incoming_, [self = shared_from_this(), this](const ErrorCode& error, std::size_t) {
     if (error) return finish();
     incoming_.clear();
     read();
   });
 }
 
-bool WebSocketSession::close_queue() {
-  const std::lock_guard lock(mutex_);
-  pending_.clear();
-  return !std::exchange(closed_, true);
-}
-
 void WebSocketSession::begin_stop() {
-  if (!close_queue()) return abort();
-  if (!stream_.is_open()) return abort();  // still in the handshake
+  // Being cut off already, or still in the handshake: there is nobody to say goodbye to.
+  if (!outbox_->close() || !stream_.is_open()) return finish();
   stream_.async_close(websocket::close_reason(websocket::close_code::going_away, "the hub stops"),
-                      [self = self()](const ErrorCode&) { self->finish(); });
+                      [self = shared_from_this(), this](const ErrorCode&) { finish(); });
 }
 
+/// Closes without a word: a peer that was too slow would not read a close frame either.
 void WebSocketSession::finish() {
   if (std::exchange(ended_, true)) return;
   ErrorCode ignored;
   beast::get_lowest_layer(stream_).close(ignored);  // also ends a write that the peer does not take
-  static_cast<void>(close_queue());
+  static_cast<void>(outbox_->close());
   const auto held = std::exchange(held_, nullptr);
-  const auto keep = shared_from_this();
-  loop_.remove(keep);
+  loop_.remove(shared_from_this());
 }
 
 }  // namespace

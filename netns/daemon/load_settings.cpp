@@ -31,7 +31,7 @@ constexpr IgnoredName ignored_names[]{
     {"VPN_SENTINEL_SERVER_RATE_LIMIT_REQUESTS", ""},
 };
 
-constexpr std::size_t most_file_bytes = 1024 * 1024;
+constexpr std::size_t most_file_bytes = std::size_t{1024} * 1024;
 
 /// At most `most_file_bytes` + 1, so that a file without end (a device) is seen as too long and no more of it is read.
 Result<std::string> read_whole(const std::string& path) {

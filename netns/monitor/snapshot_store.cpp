@@ -26,8 +26,9 @@ bool same_link(Link a, const Link& b) {
 }
 
 Telling telling_of(const Link& now, const Link& before) {
+  if (before.is_up() && !now.is_up()) return Telling::link_lost;
   const bool lost_carrier = (before.flags & IFF_RUNNING) != 0 && (now.flags & IFF_RUNNING) == 0;
-  return (before.is_up() && !now.is_up()) || lost_carrier ? Telling::link_lost : Telling::detail;
+  return lost_carrier ? Telling::carrier : Telling::detail;
 }
 
 Telling telling_of(const Route& route) {

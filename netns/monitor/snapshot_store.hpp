@@ -23,6 +23,7 @@ enum class Telling : std::uint8_t {
   path,       ///< addresses, rules, routes
   loss,       ///< messages were lost
   way_out,    ///< routes that cover an eighth of all addresses or more
+  carrier,    ///< a link that lost its carrier
   link_lost,  ///< a link that went down or away
 };
 

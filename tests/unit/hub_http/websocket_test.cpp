@@ -148,6 +148,17 @@ BOOST_AUTO_TEST_CASE(stop_closes_with_going_away) {
   BOOST_TEST(hub.subscription_gone());
 }
 
+BOOST_AUTO_TEST_CASE(a_channel_may_outlive_the_server) {
+  std::shared_ptr<LiveChannel> channel;
+  {
+    ServerFixture hub;
+    WebSocketClient client(hub.endpoint());
+    channel = hub.take_channel();
+    BOOST_TEST(channel->send(text("hello")));
+  }
+  BOOST_TEST(!channel->send(text("to nobody")));
+}
+
 BOOST_AUTO_TEST_CASE(stop_does_not_wait_for_a_peer_that_is_silent) {
   ServerFixture hub;
   WebSocketClient client(hub.endpoint());

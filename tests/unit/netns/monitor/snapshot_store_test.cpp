@@ -236,6 +236,8 @@ BOOST_AUTO_TEST_CASE(the_cause_is_the_first_of_the_most_telling_changes) {
   apply(RTM_NEWROUTE, route("128.0.0.0", 1, eth0));
   apply(RTM_NEWROUTE, route("0.0.0.0", 0, eth0));
   BOOST_TEST(burst.cause == "route 128.0.0.0/1 dev eth0 added");
+  apply(RTM_NEWLINK, link(eth0, "eth0", IFF_UP));
+  BOOST_TEST(burst.cause == "link eth0 lost its carrier");
   apply(RTM_NEWLINK, link(wg0, "wg0", 0));
   apply(RTM_DELLINK, link(wg0, "wg0", 0));
   BOOST_TEST(burst.cause == "link wg0 down (set down)");
