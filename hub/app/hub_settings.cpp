@@ -92,6 +92,7 @@ Result<std::vector<Endpoint>> read_endpoints(const Settings& settings, const Lis
   if (port == 0) return std::vector<Endpoint>{};
   if (addresses.empty()) addresses = default_addresses(keys.everywhere, has_ipv6);
   std::vector<Endpoint> endpoints;
+  endpoints.reserve(addresses.size());
   for (const auto& address : addresses) endpoints.push_back({address, port});
   return endpoints;
 }

@@ -15,7 +15,7 @@ class Backoff {
   constexpr Duration next(double random) noexcept {
     const auto step = next_;
     next_ = std::min(next_ * 2, most_);
-    return step / 2 + Duration{static_cast<Duration::rep>(static_cast<double>(step.count() / 2) * random)};
+    return step / 2 + Duration{static_cast<Duration::rep>(static_cast<double>(step.count()) / 2 * random)};
   }
   constexpr void reset() noexcept { next_ = first_; }
 

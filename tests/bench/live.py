@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""From a broken tunnel to the hub's live channel, and what hub and probe cost in memory. Beside known tools, never a limit.
+"""From a broken tunnel to the hub's live channel, and what hub and probe cost in memory. Never a limit.
 
     live.py --build FOLDER [--count N]
 
-Each round sets the tunnel of a real WireGuard down and brings it back. The yardsticks are the first line of
-`ip -ts monitor` in the same rounds, and for memory the same `ip` and a curl that has fetched one page by HTTPS.
+Each round sets the tunnel of a real WireGuard down and brings it back. Known tools in the same run are the yardsticks:
+the first line of `ip -ts monitor` for time; for memory the same `ip`, and a curl that has fetched one page by HTTPS.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def measure(lab: Lab, monitor: IpMonitor, count: int) -> Times:
     live = Live(lab)
     with ThreadPoolExecutor(1) as reader:
         for _ in range(count):
-            # The breaking command ends milliseconds after the break itself; a message that waited for us would look late.
+            # The breaking command ends milliseconds after the break; a message that waited for us would look late.
             news = reader.submit(live.wait, "danger")
             time.sleep(0.05)
             broken = lab.break_tunnel("link_down")
