@@ -58,7 +58,7 @@ Response ready_response(const std::vector<HealthComponent>& components) {
 
 }  // namespace
 
-void add_health_routes(Router& router, HealthCheck check) {
+void add_health_routes(Router& router, const HealthCheck& check) {
   router.add("GET", "/health", [check](const Request&, std::string_view, const Respond& respond) { respond(health_response(check())); });
   router.add("GET", "/health/ready",
              [check](const Request&, std::string_view, const Respond& respond) { respond(ready_response(check())); });

@@ -20,6 +20,6 @@ struct HealthComponent {
 using HealthCheck = std::function<std::vector<HealthComponent>()>;
 
 /// 503 when a component has failed; a degraded one is told with 200.
-void add_health_routes(Router& router, HealthCheck check);
+void add_health_routes(Router& router, const HealthCheck& check);
 
 }  // namespace vpn_sentinel
