@@ -107,7 +107,7 @@ class WebSocketSession final : public Session {
     stream_.text(true);
   }
 
-  void accept(UpgradeRequest request);
+  void accept(const UpgradeRequest& request);
   void sweep(MonoTime /*now*/) override {}  // the stream has its own timers
   void answer(std::uint64_t /*request*/, Response /*response*/) override {}
   void begin_stop() override;
@@ -128,7 +128,7 @@ class WebSocketSession final : public Session {
   bool ended_ = false;
 };
 
-void WebSocketSession::accept(UpgradeRequest request) {
+void WebSocketSession::accept(const UpgradeRequest& request) {
   const auto on_session = [weak = weak_from_this()](void (WebSocketSession::*call)()) {
     return [weak, call] {
       if (const auto session = weak.lock()) (static_cast<WebSocketSession&>(*session).*call)();
@@ -179,10 +179,10 @@ void WebSocketSession::finish() {
 
 }  // namespace
 
-void start_websocket(Loop& loop, Socket socket, std::unique_ptr<Slot> slot, UpgradeRequest request) {
+void start_websocket(Loop& loop, Socket socket, std::unique_ptr<Slot> slot, const UpgradeRequest& request) {
   const auto session = std::make_shared<WebSocketSession>(loop, std::move(socket), std::move(slot));
   loop.add(session);
-  session->accept(std::move(request));
+  session->accept(request);
 }
 
 }  // namespace vpn_sentinel
