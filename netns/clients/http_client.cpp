@@ -27,6 +27,7 @@ class HttpClient::Impl : public std::enable_shared_from_this<HttpClient::Impl> {
     std::string name;
     std::string device;
     std::optional<Family> family;
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the comparison with literal 0 that is generated for a null pointer
     auto operator<=>(const ChannelKey&) const = default;
   };
   struct Running {

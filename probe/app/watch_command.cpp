@@ -24,6 +24,7 @@ int watch_command(const std::vector<TargetPolicy>& policies, bool json) {
     if (std::fflush(stdout) != 0) io.stop();
   };
   std::vector<std::unique_ptr<TargetWatch>> watches;
+  watches.reserve(policies.size());
   for (const auto& policy : policies) watches.push_back(std::make_unique<TargetWatch>(io, http, dns, policy, print));
   for (const auto& watch : watches) watch->start();
   io.run();

@@ -150,7 +150,7 @@ class OutboxImpl final : public Outbox {
 
 }  // namespace
 
-Result<std::unique_ptr<Outbox>> Outbox::open(Options options) {
+Result<std::unique_ptr<Outbox>> Outbox::open(const Options& options) {
   if (options.file.empty()) return std::make_unique<OutboxImpl>(options, std::nullopt);
   auto opened = open_or_replace(options.file);
   if (!opened) return fail(opened.error());

@@ -33,7 +33,7 @@ class Outbox {
 
   /// Reads what an earlier run left. An Error only when another process has the file open. A damaged file is moved aside to
   /// FILE.corrupt-N; a file that cannot be opened is tried again later. Both are told by trouble().
-  [[nodiscard]] static Result<std::unique_ptr<Outbox>> open(Options options);
+  [[nodiscard]] static Result<std::unique_ptr<Outbox>> open(const Options& options);
 
   virtual void enqueue(OutboxItem item) = 0;
   /// The oldest unacknowledged item of `client_id`; null when there is none. Valid until the next call.

@@ -121,10 +121,10 @@ void OutboxWriter::replace_damaged(const Error& why) {
   wants_everything_ = true;
 }
 
-void OutboxWriter::take_back(OutboxBatch batch) {
+void OutboxWriter::take_back(const OutboxBatch& batch) {
   for (const auto id : batch.removals) noted_.removals.insert(id);
-  for (auto& [id, row] : batch.puts) {
-    if (!noted_.removals.contains(id)) noted_.puts.emplace(id, std::move(row));
+  for (const auto& [id, row] : batch.puts) {
+    if (!noted_.removals.contains(id)) noted_.puts.emplace(id, row);
   }
   if (!noted_.removals.empty()) removal_since_ = std::chrono::steady_clock::now();
 }

@@ -51,7 +51,7 @@ class OutboxWriter {
   void wait_for_work(Lock& lock);
   [[nodiscard]] Result<void> write(const OutboxBatch& batch);
   void replace_damaged(const Error& why);
-  void take_back(OutboxBatch batch);
+  void take_back(const OutboxBatch& batch);
 
   const std::string path_;
   const std::chrono::milliseconds retry_after_;
