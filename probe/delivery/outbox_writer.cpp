@@ -96,7 +96,7 @@ void OutboxWriter::run() {
       continue;
     }
     trouble_ = done.error().message;
-    take_back(std::move(batch));
+    take_back(batch);
     if (stopping_) return;
     if (!wants_everything_) work_.wait_for(lock, retry_after_, [this] { return stopping_; });
   }

@@ -10,7 +10,7 @@ BOOST_AUTO_TEST_SUITE(values)
 
 BOOST_AUTO_TEST_CASE(up_is_the_switch_of_the_administrator_and_not_the_carrier) {
   Link link;
-  link.flags = IFF_RUNNING | IFF_LOWER_UP;
+  link.flags = static_cast<unsigned>(IFF_RUNNING) | static_cast<unsigned>(IFF_LOWER_UP);
   BOOST_TEST(!link.is_up());
   link.flags = IFF_UP;
   BOOST_TEST(link.is_up());
