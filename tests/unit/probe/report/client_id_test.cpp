@@ -5,6 +5,11 @@
 
 using namespace vpn_sentinel;
 
+namespace {
+// Not inline: g++ 12 warns of an overflow that is none when it sees the length (gcc bug 105329).
+[[gnu::noinline]] std::string letters(std::size_t count) { return std::string(count, 'a'); }
+}  // namespace
+
 BOOST_AUTO_TEST_SUITE(client_id)
 
 BOOST_AUTO_TEST_CASE(a_free_text_becomes_an_id_as_in_the_python_original) {
@@ -26,8 +31,8 @@ BOOST_AUTO_TEST_CASE(a_free_text_becomes_an_id_as_in_the_python_original) {
 }
 
 BOOST_AUTO_TEST_CASE(an_id_is_never_longer_than_100_and_never_ends_with_a_dash) {
-  BOOST_TEST(sanitize_client_id(std::string(300, 'a')) == std::string(100, 'a'));
-  BOOST_TEST(sanitize_client_id(std::string(99, 'a') + " b") == std::string(99, 'a'));
+  BOOST_TEST(sanitize_client_id(letters(300)) == letters(100));
+  BOOST_TEST(sanitize_client_id(letters(99) + " b") == letters(99));
 }
 
 BOOST_AUTO_TEST_CASE(whatever_is_sanitized_is_valid) {
@@ -43,9 +48,9 @@ BOOST_AUTO_TEST_CASE(whatever_is_sanitized_is_valid) {
 
 BOOST_AUTO_TEST_CASE(valid_ids_are_what_the_python_original_takes) {
   for (const std::string id : {"a", "Office.VPN_1-x", "-", "..", "Unknown"}) BOOST_TEST(is_valid_client_id(id), id);
-  BOOST_TEST(is_valid_client_id(std::string(100, 'a')));
+  BOOST_TEST(is_valid_client_id(letters(100)));
   for (const std::string id : {"", "unknown", "a b", "a/b", "a\n", "\xc5\x84", "a:b"}) BOOST_TEST(!is_valid_client_id(id), id);
-  BOOST_TEST(!is_valid_client_id(std::string(101, 'a')));
+  BOOST_TEST(!is_valid_client_id(letters(101)));
   BOOST_TEST(!is_valid_client_id(std::string("a\0b", 3)));
 }
 
