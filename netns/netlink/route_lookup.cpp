@@ -18,11 +18,21 @@ constexpr std::size_t reply_room = 8192;
 
 using Answers = std::vector<Result<RouteAnswer>>;
 
+/// A kernel without IPv6 (ipv6.disable=1) has nobody who takes the request: EOPNOTSUPP. No packet leaves by what is not there.
+Result<RouteAnswer> without_ipv6(const IpAddress& destination, Result<RouteAnswer> answer) {
+  if (answer || answer.error().kind != Error::Kind::unavailable || destination.is_v4()) return answer;
+  return RouteAnswer{};
+}
+
 /// The answers of one batch, filled in the order in which replies come.
 class Batch {
  public:
-  Batch(std::span<Result<RouteAnswer>> answers, std::uint32_t first_sequence)
-      : answers_(answers), answered_(answers.size(), false), first_sequence_(first_sequence), missing_(answers.size()) {}
+  Batch(std::span<const IpAddress> destinations, std::span<Result<RouteAnswer>> answers, std::uint32_t first_sequence)
+      : destinations_(destinations),
+        answers_(answers),
+        answered_(answers.size(), false),
+        first_sequence_(first_sequence),
+        missing_(answers.size()) {}
 
   [[nodiscard]] bool complete() const noexcept { return missing_ == 0; }
 
@@ -32,7 +42,7 @@ class Batch {
       // A reply to an earlier look-up that had timed out has a number outside the batch.
       const std::uint32_t place = message->sequence - first_sequence_;
       if (place >= answers_.size() || answered_[place]) continue;
-      answers_[place] = decode_route_answer(*message);
+      answers_[place] = without_ipv6(destinations_[place], decode_route_answer(*message));
       answered_[place] = true;
       --missing_;
     }
@@ -45,6 +55,7 @@ class Batch {
   }
 
  private:
+  std::span<const IpAddress> destinations_;
   std::span<Result<RouteAnswer>> answers_;
   std::vector<bool> answered_;
   std::uint32_t first_sequence_;
@@ -85,7 +96,7 @@ Answers RouteLookup::look_up(std::span<const IpAddress> destinations) {
   Answers answers(destinations.size());
   for (std::size_t start = 0; start < destinations.size(); start += batch_size) {
     const auto size = std::min(batch_size, destinations.size() - start);
-    Batch batch{std::span(answers).subspan(start, size), sequence_ + 1};
+    Batch batch{destinations.subspan(start, size), std::span(answers).subspan(start, size), sequence_ + 1};
     const auto request = route_requests(destinations.subspan(start, size), sequence_ + 1);
     sequence_ += static_cast<std::uint32_t>(size);
     auto done = send_netlink(fd_.get(), request);

@@ -32,17 +32,31 @@ Tally tally(const std::vector<LookUp>& look_ups, Family family) {
   return count;
 }
 
+/// One row for each way out, with the first address that takes it: eight addresses by one gateway are one fact, and the rows are made
+/// while the alarm waits.
 json look_up_evidence(const std::vector<LookUp>& look_ups, Family family) {
-  json list = json::array();
+  std::vector<const LookUp*> told;
   for (const auto& look_up : look_ups) {
     if (look_up.destination.family() != family || !look_up.way || look_up.way->kind != Way::Kind::outside) continue;
-    if (list.size() == 8) break;  // enough to understand; a report is bounded
-    json row{{"destination", look_up.destination.to_string()}, {"device", look_up.way->device}};
-    if (look_up.way->gateway) row["gateway"] = look_up.way->gateway->to_string();
-    if (look_up.reason != "public") row["reason"] = look_up.reason;
-    list.push_back(std::move(row));
+    const bool known =
+        std::ranges::any_of(told, [&](const LookUp* other) { return *other->way == *look_up.way && other->reason == look_up.reason; });
+    if (known) continue;
+    told.push_back(&look_up);
+    if (told.size() == 8) break;  // enough to understand; a report is bounded
   }
-  return json{{"routes", std::move(list)}};
+  json::array_t rows;
+  rows.reserve(told.size());
+  for (const auto* const look_up : told) {
+    json::object_t row;
+    row.emplace("destination", look_up->destination.to_string());
+    row.emplace("device", look_up->way->device);
+    if (look_up->way->gateway) row.emplace("gateway", look_up->way->gateway->to_string());
+    if (look_up->reason != "public") row.emplace("reason", look_up->reason);
+    rows.emplace_back(std::move(row));
+  }
+  json::object_t evidence;
+  evidence.emplace("routes", std::move(rows));
+  return evidence;
 }
 
 class Judge {
@@ -108,7 +122,10 @@ class Judge {
   }
 
   void judge_uplink() {
-    if (seen_.uplink_lost) add("uplink_lost", json{{"interfaces", seen_.uplinks}});
+    if (!seen_.uplink_lost) return;
+    // An answer that came since then shows that the tunnel has another way: a modem that has no address of its own, for example.
+    if (seen_.liveness == LivenessView::alive && seen_.silent_for < seen_.uplink_lost_for) return;
+    add("uplink_lost", json{{"interfaces", seen_.uplinks}});
   }
 
   void judge_answers() {
@@ -142,6 +159,15 @@ class Judge {
 }  // namespace
 
 Verdict judge(const Observation& seen) { return Judge(seen).run(); }
+
+void keep_dangers(Verdict& verdict, const Verdict& previous) {
+  for (const auto& finding : previous.findings) {
+    const bool told = std::ranges::find(verdict.findings, finding.code, &Finding::code) != verdict.findings.end();
+    if (finding.severity == Severity::danger && !told) verdict.findings.push_back(finding);
+  }
+  std::ranges::stable_sort(verdict.findings, std::ranges::greater{}, &Finding::severity);
+  verdict.state = state_of(verdict.findings);
+}
 
 void carry_since(std::vector<Finding>& findings, const std::vector<Finding>& previous) {
   for (auto& finding : findings) {

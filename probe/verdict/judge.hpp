@@ -16,6 +16,9 @@ struct Verdict {
 
 [[nodiscard]] Verdict judge(const Observation& seen);
 
+/// For a namespace that cannot be looked at: what was dangerous at the last look is taken to go on, because nothing shows that it ended.
+void keep_dangers(Verdict& verdict, const Verdict& previous);
+
 /// Findings that were there before keep their `since`.
 void carry_since(std::vector<Finding>& findings, const std::vector<Finding>& previous);
 

@@ -18,7 +18,7 @@ struct TunnelView {
   std::string name;
   std::string kind;
   std::uint32_t index = 0;
-  bool up = false;              ///< IFF_UP
+  bool up = false;              ///< IFF_UP, and not without carrier
   std::optional<bool> carrier;  ///< false: the program that owned it died
   bool has_address = false;     ///< any address beyond link-local
   friend bool operator==(const TunnelView&, const TunnelView&) = default;
@@ -66,10 +66,11 @@ struct Observation {
   std::string expected_tunnel;       ///< configured or learnt name; empty when none was ever seen
   std::optional<TunnelView> tunnel;  ///< absent: no such interface
   bool uplink_lost = false;          ///< there is an uplink interface and none is up with carrier
+  std::chrono::milliseconds uplink_lost_for{0};
   std::vector<std::string> uplinks;  ///< names of the interfaces outside the tunnel
   std::vector<LookUp> look_ups;
   LivenessView liveness = LivenessView::off;
-  std::chrono::milliseconds silent_for{0};  ///< since the last answer through the tunnel, when stalled
+  std::chrono::milliseconds silent_for{0};  ///< since the last answer through the tunnel, when alive or stalled
   std::optional<ExitView> exit;             ///< absent: not checked (yet)
   std::optional<WhoamiView> whoami;
 };

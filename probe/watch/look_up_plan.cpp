@@ -35,15 +35,24 @@ bool covered(const IpPrefix& inner, const std::vector<IpPrefix>& ranges) {
                              [&](const IpPrefix& outer) { return outer.length() <= inner.length() && outer.contains(inner.address()); });
 }
 
-/// The uplink's own subnet is local as long as it is of a size that a LAN has; "connected" /8s are the LocalNet attack.
-bool is_connected_subnet(const Route& route) {
-  const bool direct = std::ranges::none_of(route.next_hops, [](const NextHop& hop) { return hop.gateway.has_value(); });
-  return direct && route.destination.length() >= (route.family == Family::v4 ? 22U : 64U);
+bool holds_own_address(const Snapshot& snapshot, const Route& route, std::uint32_t link_index) {
+  return std::ranges::any_of(snapshot.addresses, [&](const InterfaceAddress& item) {
+    return item.link_index == link_index && item.prefix_length == route.destination.length() && route.destination.contains(item.address);
+  });
 }
 
-bool may_let_out(const Route& route, std::uint32_t tunnel_index, const TargetPolicy& policy) {
+/// The uplink's own subnet is local as long as it is of a size that a LAN has ("connected" /8s are the LocalNet attack) and holds our
+/// address. Any other on-link route was put there by somebody. Whether it holds the gateway tells nothing: a host whose default route was
+/// taken away, to contain it, keeps its LAN.
+bool is_connected_subnet(const Snapshot& snapshot, const Route& route) {
+  if (route.next_hops.size() != 1 || route.next_hops.front().gateway) return false;
+  if (route.destination.length() < (route.family == Family::v4 ? 22U : 64U)) return false;
+  return holds_own_address(snapshot, route, route.next_hops.front().link_index);
+}
+
+bool may_let_out(const Snapshot& snapshot, const Route& route, std::uint32_t tunnel_index, const TargetPolicy& policy) {
   const unsigned host_length = route.family == Family::v4 ? 32 : 128;
-  if (route.type != RTN_UNICAST || route.table == RT_TABLE_LOCAL || route.next_hops.empty()) return false;
+  if (route.type != RTN_UNICAST || route.next_hops.empty()) return false;
   if (route.destination.length() == 0) return false;
   // A host route is how most VPNs reach their server. Only where the servers are known is any other one suspicious.
   if (route.destination.length() == host_length &&
@@ -52,7 +61,7 @@ bool may_let_out(const Route& route, std::uint32_t tunnel_index, const TargetPol
   }
   if (std::ranges::all_of(route.next_hops, [&](const NextHop& hop) { return tunnel_index != 0 && hop.link_index == tunnel_index; }))
     return false;
-  return !is_local_destination(route.destination, policy.local_networks) && !is_connected_subnet(route);
+  return !is_local_destination(route.destination, policy.local_networks) && !is_connected_subnet(snapshot, route);
 }
 
 /// An address inside `range` that is not its first: the first may be a broadcast or router address.
@@ -77,10 +86,11 @@ bool is_local_destination(const IpPrefix& destination, const std::vector<IpPrefi
 
 std::vector<PlannedLookUp> plan_look_ups(const Snapshot& snapshot, std::uint32_t tunnel_index, const TargetPolicy& policy) {
   std::vector<PlannedLookUp> plan;
+  plan.reserve(public_addresses().size() + 8);
   for (const auto& destination : public_addresses()) plan.push_back({destination, "public"});
   std::size_t routes = 0;
   for (const auto& route : snapshot.routes) {
-    if (!may_let_out(route, tunnel_index, policy)) continue;
+    if (!may_let_out(snapshot, route, tunnel_index, policy)) continue;
     if (++routes > most_route_look_ups) break;
     plan.push_back({inside(route.destination), describe_route(route, snapshot)});
   }

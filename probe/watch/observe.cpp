@@ -1,7 +1,6 @@
 #include "probe/watch/observe.hpp"
 
 #include <fmt/format.h>
-#include <net/if_arp.h>
 
 #include <algorithm>
 #include <array>
@@ -19,8 +18,8 @@ bool has_global_address(const Snapshot& snapshot, std::uint32_t index) {
 
 /// Interfaces by which the tunnel's own packets could travel.
 bool is_uplink(const Snapshot& snapshot, const Link& link, const Link* tunnel) {
-  return !link.is_loopback() && (!tunnel || link.index != tunnel->index) && link.type == ARPHRD_ETHER &&
-         has_global_address(snapshot, link.index);
+  const bool is_this_tunnel = tunnel && link.index == tunnel->index;
+  return !link.is_loopback() && !is_this_tunnel && !looks_like_tunnel(link) && has_global_address(snapshot, link.index);
 }
 
 void observe_uplinks(const Snapshot& snapshot, const Link* tunnel, Learnt& learnt, Observation& seen) {
@@ -33,6 +32,13 @@ void observe_uplinks(const Snapshot& snapshot, const Link* tunnel, Learnt& learn
   // Without any uplink from the start the tunnel's packets travel in another namespace (WireGuard moved in): nothing is lost then.
   seen.uplink_lost = !any_works && (learnt.had_uplink || !seen.uplinks.empty());
   learnt.had_uplink = learnt.had_uplink || any_works;
+  if (!seen.uplink_lost) {
+    learnt.uplink_lost_at.reset();
+  } else if (!learnt.uplink_lost_at) {
+    learnt.uplink_lost_at = mono_now();
+  }
+  if (learnt.uplink_lost_at)
+    seen.uplink_lost_for = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - *learnt.uplink_lost_at);
 }
 
 /// Where public addresses go now, to tell the tunnel from other interfaces of its kind.
@@ -54,7 +60,10 @@ Way way_of(const RouteAnswer& answer, const Snapshot& snapshot, const Link* tunn
       // A device that the snapshot does not know yet is no known tunnel: outside until the next look.
       if (!link) return Way{Way::Kind::outside, fmt::format("if{}", answer.link_index), answer.gateway, {}};
       if (link->is_loopback()) return Way{Way::Kind::local, link->name, {}, {}};
-      return Way{is_tunnel(*link, tunnel, policy) ? Way::Kind::tunnel : Way::Kind::outside, link->name, answer.gateway, {}};
+      if (!is_tunnel(*link, tunnel, policy)) return Way{Way::Kind::outside, link->name, answer.gateway, {}};
+      // The routes of a persistent tun outlive the program that owned it; what they take is dropped (kernel.md, rule 6).
+      if (link->is_up() && !link->carrier.value_or(true)) return Way{Way::Kind::nowhere, {}, {}, "tunnel without carrier"};
+      return Way{Way::Kind::tunnel, link->name, answer.gateway, {}};
     }
     case RouteAnswer::Kind::local:
       return Way{Way::Kind::local, "lo", {}, {}};
@@ -74,6 +83,7 @@ void observe_routes(const Snapshot& snapshot, RouteLookup& look_up, const Link* 
   destinations.reserve(plan.size());
   for (const auto& item : plan) destinations.push_back(item.destination);
   const auto answers = look_up.look_up(destinations);
+  seen.look_ups.reserve(plan.size());
   for (std::size_t i = 0; i < plan.size(); ++i) {
     // A missing answer must not look like a missing route.
     if (i >= answers.size()) {
@@ -91,15 +101,16 @@ void observe_routes(const Snapshot& snapshot, RouteLookup& look_up, const Link* 
 Observation observe(const Snapshot& snapshot, RouteLookup& look_up, const TargetPolicy& policy, Learnt& learnt) {
   Observation seen;
   seen.time = wall_now();
-  const bool must_choose = policy.tunnels.empty() && !snapshot.find_link(learnt.tunnel);
-  const auto* const tunnel =
-      find_tunnel(snapshot, policy.tunnels, learnt.tunnel, must_choose ? routed_index(look_up, snapshot, policy) : 0);
+  const bool known = std::ranges::any_of(snapshot.links, [&](const Link& link) { return learnt.tunnel.is(link); });
+  const auto routed = policy.tunnels.empty() && !known ? routed_index(look_up, snapshot, policy) : 0;
+  const auto* const tunnel = find_tunnel(snapshot, policy.tunnels, learnt.tunnel, routed);
   if (tunnel) {
-    learnt.tunnel = tunnel->name;
-    seen.tunnel = TunnelView{tunnel->name,    tunnel->kind,    tunnel->index,
-                             tunnel->is_up(), tunnel->carrier, has_global_address(snapshot, tunnel->index)};
+    // Among several tunnels only the one that carries public addresses is the VPN; a name from the settings needs no proof.
+    if (tunnel->index == routed || !policy.tunnels.empty()) learnt.tunnel = LearntTunnel{tunnel->name, tunnel->kind};
+    const bool up = tunnel->is_up() && tunnel->carrier.value_or(true);
+    seen.tunnel = TunnelView{tunnel->name, tunnel->kind, tunnel->index, up, tunnel->carrier, has_global_address(snapshot, tunnel->index)};
   }
-  seen.expected_tunnel = learnt.tunnel.empty() && !policy.tunnels.empty() ? policy.tunnels.front() : learnt.tunnel;
+  seen.expected_tunnel = learnt.tunnel.name.empty() && !policy.tunnels.empty() ? policy.tunnels.front() : learnt.tunnel.name;
   observe_uplinks(snapshot, tunnel, learnt, seen);
   observe_routes(snapshot, look_up, tunnel, policy, seen);
   return seen;

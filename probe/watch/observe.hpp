@@ -1,19 +1,21 @@
 /// One look at a namespace: the snapshot's tunnel and uplink, and the kernel's answer for every planned address.
 #pragma once
 
-#include <string>
+#include <optional>
 
 #include "netns/monitor/snapshot.hpp"
 #include "netns/netlink/route_lookup.hpp"
 #include "probe/verdict/observation.hpp"
 #include "probe/watch/policy.hpp"
+#include "probe/watch/tunnel_finder.hpp"
 
 namespace vpn_sentinel {
 
 /// What earlier looks taught; kept by the owner for the life of a target.
 struct Learnt {
-  std::string tunnel;       ///< name of the tunnel once it was seen
-  bool had_uplink = false;  ///< an interface outside the tunnel was seen with an address
+  LearntTunnel tunnel;
+  bool had_uplink = false;                 ///< an interface outside the tunnel was seen with an address
+  std::optional<MonoTime> uplink_lost_at;  ///< since then no uplink works
 };
 
 /// Kernel facts only; liveness and check results are added by the caller. Updates `learnt`.

@@ -152,10 +152,11 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.time = wall_now();
     seen_.blind = blind_;
     seen_.namespace_gone = gone_;
-    seen_.expected_tunnel = learnt_.tunnel;
+    seen_.expected_tunnel = learnt_.tunnel.name;
     tunnel_carries_ = false;
   }
   auto verdict = judge(seen_);
+  if (seen_.blind && !seen_.namespace_gone) keep_dangers(verdict, verdict_);
   carry_since(verdict.findings, verdict_.findings);
   if (verdict.state != verdict_.state || state_since_ == WallTime{}) state_since_ = seen_.time;
   verdict_ = std::move(verdict);
@@ -166,8 +167,9 @@ void TargetWatch::follow_tunnel(const Observation& seen) {
   tunnel_carries_ = carries(seen);
   if (!seen.tunnel || !seen.tunnel->up) {
     tunnel_since_.reset();
-  } else if (!tunnel_since_ || seen.tunnel->index != tunnel_index_) {
+  } else if (!tunnel_since_ || seen.tunnel->index != tunnel_since_index_) {
     tunnel_since_ = seen.time;
+    tunnel_since_index_ = seen.tunnel->index;
   }
   const auto ways = fingerprint(seen);
   const auto index = tunnel_carries_ ? seen.tunnel->index : 0;

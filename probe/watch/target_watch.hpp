@@ -93,7 +93,8 @@ class TargetWatch {
   WallTime state_since_{};
   WallTime published_since_{};
   std::optional<WallTime> tunnel_since_;
-  std::string facts_;  ///< exit and DNS as last published
+  std::uint32_t tunnel_since_index_ = 0;  ///< of the tunnel that is up since then
+  std::string facts_;                     ///< exit and DNS as last published
 };
 
 }  // namespace vpn_sentinel

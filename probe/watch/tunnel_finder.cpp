@@ -36,10 +36,10 @@ bool looks_like_tunnel(const Link& link) {
   if (contains(fallback_devices, link.name)) return false;
   // A tap carries Ethernet and belongs to a virtual machine as often as to a VPN: it must be named in the settings.
   if (link.type == ARPHRD_ETHER) return false;
-  return contains(tunnel_kinds, link.kind) || link.type == ARPHRD_PPP;
+  return contains(tunnel_kinds, link.kind);
 }
 
-const Link* find_tunnel(const Snapshot& snapshot, const std::vector<std::string>& patterns, std::string_view learnt,
+const Link* find_tunnel(const Snapshot& snapshot, const std::vector<std::string>& patterns, const LearntTunnel& learnt,
                         std::uint32_t routed_index) {
   const Link* best = nullptr;
   if (!patterns.empty()) {
@@ -48,8 +48,10 @@ const Link* find_tunnel(const Snapshot& snapshot, const std::vector<std::string>
     }
     return best;
   }
-  if (!learnt.empty()) {
-    if (const auto* const known = snapshot.find_link(learnt)) return known;
+  if (!learnt.name.empty()) {
+    if (const auto* const known = snapshot.find_link(learnt.name); known && learnt.is(*known)) return known;
+    const auto* const routed = snapshot.find_link(routed_index);
+    return routed && looks_like_tunnel(*routed) && routed->kind == learnt.kind ? routed : nullptr;
   }
   int best_rank = 0;
   for (const auto& link : snapshot.links) {

@@ -12,14 +12,21 @@ namespace vpn_sentinel {
 /// True when `name` equals one of `patterns` or matches it as of fnmatch(3).
 [[nodiscard]] bool matches_any(const std::string& name, const std::vector<std::string>& patterns);
 
-/// A link whose kind or type says that it is made by a VPN: tun, wireguard, ipip, gre, vti, xfrm, ppp; not the fallback devices that the
-/// kernel makes by itself (tunl0, sit0, …).
+/// A link whose kind says that it is made by a VPN: tun, wireguard, ipip, gre, vti, xfrm; not the fallback devices that the kernel makes
+/// by itself (tunl0, sit0, …). Neither tap nor ppp: they are a virtual machine's or the uplink's as often as a VPN's and must be named.
 [[nodiscard]] bool looks_like_tunnel(const Link& link);
 
-/// The tunnel among `snapshot`'s links, or null. `patterns` decide if there are any; else `learnt` (the name that was the tunnel before)
-/// if it still exists, else the candidate by kind, preferring the one that `routed_index` (where a public address goes now) names, then
-/// one that is up.
-[[nodiscard]] const Link* find_tunnel(const Snapshot& snapshot, const std::vector<std::string>& patterns, std::string_view learnt,
+/// The link that carried public addresses when it was last seen to.
+struct LearntTunnel {
+  std::string name;  ///< empty: none yet
+  std::string kind;
+  [[nodiscard]] bool is(const Link& link) const { return !name.empty() && link.name == name && link.kind == kind; }
+};
+
+/// The tunnel among `snapshot`'s links, or null. `patterns` decide if there are any. Else it is the `learnt` one if it still exists; and
+/// while it is away only a link of the same kind by which public addresses go now (`routed_index`) takes its place: any other tunnel of
+/// the machine would turn a lost VPN into a protected one. Before anything was learnt: the best candidate by kind, for show.
+[[nodiscard]] const Link* find_tunnel(const Snapshot& snapshot, const std::vector<std::string>& patterns, const LearntTunnel& learnt,
                                       std::uint32_t routed_index);
 
 }  // namespace vpn_sentinel

@@ -162,7 +162,7 @@ void Verifier::on_check_done() {
 
 void Verifier::fill(Observation& seen) const {
   seen.liveness = liveness_view_;
-  if (liveness_view_ == LivenessView::stalled) {
+  if (liveness_view_ == LivenessView::stalled || liveness_view_ == LivenessView::alive) {
     seen.silent_for = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - last_answer_);
   }
   seen.exit = exit_;

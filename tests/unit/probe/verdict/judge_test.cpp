@@ -184,8 +184,44 @@ BOOST_AUTO_TEST_CASE(the_evidence_names_route_device_and_gateway) {
 
 BOOST_AUTO_TEST_CASE(the_evidence_is_bounded) {
   auto seen = sound();
-  seen.look_ups.assign(500, look_up("11.0.0.1", outside));
+  seen.look_ups.clear();
+  for (int i = 0; i < 500; ++i) seen.look_ups.push_back(look_up("11.0.0.1", outside, "eth" + std::to_string(i)));
   BOOST_TEST(judge(seen).findings.at(0).evidence.at("routes").size() == 8U);
+}
+
+BOOST_AUTO_TEST_CASE(the_evidence_tells_each_way_once) {
+  auto seen = sound();
+  seen.look_ups = {look_up("11.0.0.1", outside), look_up("45.0.0.1", outside), look_up("128.0.0.1", outside, "eth1")};
+  const auto routes = judge(seen).findings.at(0).evidence.at("routes");
+  BOOST_REQUIRE(routes.size() == 2U);
+  BOOST_TEST(routes[0].at("destination") == "11.0.0.1");
+  BOOST_TEST(routes[1].at("device") == "eth1");
+}
+
+BOOST_AUTO_TEST_CASE(a_lost_uplink_is_no_news_once_something_answered_after_it) {
+  auto seen = sound();
+  seen.uplink_lost = true;
+  seen.uplink_lost_for = std::chrono::seconds(5);
+  seen.liveness = LivenessView::alive;
+  seen.silent_for = std::chrono::seconds(6);
+  BOOST_TEST(judge(seen).findings.at(0).code == "uplink_lost");
+  seen.silent_for = std::chrono::seconds(1);
+  BOOST_TEST(judge(seen).findings.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_leak_does_not_end_because_nobody_can_look) {
+  auto seen = sound();
+  seen.look_ups = all_v4(outside);
+  const auto before = judge(seen);
+  auto blind = sound();
+  blind.blind = Error{Error::Kind::failed, "too many open files"};
+  auto verdict = judge(blind);
+  BOOST_TEST((verdict.state == State::warning));
+  keep_dangers(verdict, before);
+  BOOST_TEST((verdict.state == State::danger));
+  BOOST_REQUIRE(verdict.findings.size() == 2U);
+  BOOST_TEST(verdict.findings[0].code == "default_route_outside");
+  BOOST_TEST(verdict.findings[1].code == "routes_unverifiable");
 }
 
 BOOST_AUTO_TEST_CASE(findings_carry_the_time_of_the_observation_and_the_severe_ones_come_first) {
