@@ -5,9 +5,28 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace vpn_sentinel {
+namespace {
+
+constexpr std::size_t most_datagrams = 16;
+
+Datagram failed_receive(int code) noexcept {
+  if (code == EAGAIN) return {Datagram::Outcome::empty, {}, EAGAIN};
+  return {code == ENOBUFS ? Datagram::Outcome::overrun : Datagram::Outcome::failed, {}, code};
+}
+
+Datagram checked(const msghdr& header, const sockaddr_nl& sender, std::span<const std::byte> bytes) noexcept {
+  if (header.msg_namelen != sizeof sender || sender.nl_family != AF_NETLINK) return {Datagram::Outcome::failed, {}, EPROTO};
+  // Any process may send to a netlink socket whose port it guesses; only the kernel has port 0.
+  if (sender.nl_pid != 0) return {Datagram::Outcome::foreign, {}, 0};
+  if ((header.msg_flags & MSG_TRUNC) != 0) return {Datagram::Outcome::overrun, {}, EMSGSIZE};
+  return {Datagram::Outcome::data, bytes, 0};
+}
+
+}  // namespace
 
 Result<NetlinkSocket> open_netlink(const SocketOpener& opener, std::uint32_t groups) {
   auto fd = opener(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
@@ -39,26 +58,37 @@ Result<void> send_netlink(int fd, std::span<const std::byte> request) {
 }
 
 Datagram receive_netlink(int fd, std::span<std::byte> buffer) noexcept {
-  sockaddr_nl sender{};
-  iovec part{buffer.data(), buffer.size()};
-  msghdr header{};
-  header.msg_name = &sender;
-  header.msg_namelen = sizeof sender;
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  ssize_t size = 0;
-  do {
-    size = ::recvmsg(fd, &header, MSG_DONTWAIT);
-  } while (size < 0 && errno == EINTR);
-  if (size < 0) {
-    if (errno == EAGAIN) return {Datagram::Outcome::empty, {}, EAGAIN};
-    return {errno == ENOBUFS ? Datagram::Outcome::overrun : Datagram::Outcome::failed, {}, errno};
+  Datagram datagram;
+  (void)receive_netlink(fd, buffer, std::span(&datagram, 1));
+  return datagram;
+}
+
+std::size_t receive_netlink(int fd, std::span<std::byte> buffer, std::span<Datagram> into) noexcept {
+  const auto count = std::min(into.size(), most_datagrams);
+  const auto room = buffer.size() / count;
+  std::array<sockaddr_nl, most_datagrams> senders;
+  std::array<iovec, most_datagrams> parts;
+  std::array<mmsghdr, most_datagrams> headers;
+  for (std::size_t i = 0; i < count; ++i) {
+    parts[i] = {buffer.data() + i * room, room};
+    headers[i] = {};
+    headers[i].msg_hdr.msg_name = &senders[i];
+    headers[i].msg_hdr.msg_namelen = sizeof senders[i];
+    headers[i].msg_hdr.msg_iov = &parts[i];
+    headers[i].msg_hdr.msg_iovlen = 1;
   }
-  if (header.msg_namelen != sizeof sender || sender.nl_family != AF_NETLINK) return {Datagram::Outcome::failed, {}, EPROTO};
-  // Any process may send to a netlink socket whose port it guesses; only the kernel has port 0.
-  if (sender.nl_pid != 0) return {Datagram::Outcome::foreign, {}, 0};
-  if ((header.msg_flags & MSG_TRUNC) != 0) return {Datagram::Outcome::overrun, {}, EMSGSIZE};
-  return {Datagram::Outcome::data, buffer.first(static_cast<std::size_t>(size)), 0};
+  int received = 0;
+  do {
+    received = ::recvmmsg(fd, headers.data(), static_cast<unsigned>(count), MSG_DONTWAIT, nullptr);
+  } while (received < 0 && errno == EINTR);
+  if (received <= 0) {
+    into[0] = failed_receive(received < 0 ? errno : EAGAIN);
+    return 1;
+  }
+  for (std::size_t i = 0; i < static_cast<std::size_t>(received); ++i) {
+    into[i] = checked(headers[i].msg_hdr, senders[i], buffer.subspan(i * room, headers[i].msg_len));
+  }
+  return static_cast<std::size_t>(received);
 }
 
 Result<void> wait_readable(int fd, MonoTime deadline) {

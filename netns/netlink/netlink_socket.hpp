@@ -44,6 +44,10 @@ struct Datagram {
 };
 [[nodiscard]] Datagram receive_netlink(int fd, std::span<std::byte> buffer) noexcept;
 
+/// Up to `into.size()` waiting datagrams by one recvmmsg(2), each into its own equal part of `buffer`. Returns how many of `into` were
+/// filled, at least one: the first tells it when there is nothing or the socket is of no more use.
+[[nodiscard]] std::size_t receive_netlink(int fd, std::span<std::byte> buffer, std::span<Datagram> into) noexcept;
+
 /// Waits until something can be read; timed_out when `deadline` comes first.
 [[nodiscard]] Result<void> wait_readable(int fd, MonoTime deadline);
 

@@ -13,8 +13,9 @@ namespace {
 /// Each reply takes 832 bytes of the default receive buffer of 212992: more than 256 at once would be an overrun.
 constexpr std::size_t batch_size = 128;
 constexpr std::chrono::seconds patience{1};
-/// A reply has at most about 300 bytes.
-constexpr std::size_t reply_room = 8192;
+/// Received at once; a reply has at most about 300 bytes.
+constexpr std::size_t replies_at_once = 16;
+constexpr std::size_t reply_room = 2048;
 
 using Answers = std::vector<Result<RouteAnswer>>;
 
@@ -63,22 +64,25 @@ class Batch {
 };
 
 Result<void> receive_all(int fd, Batch& batch) {
-  std::array<std::byte, reply_room> buffer;
+  std::array<std::byte, replies_at_once * reply_room> buffer;
+  std::array<Datagram, replies_at_once> datagrams;
   const auto deadline = mono_now() + patience;
   while (!batch.complete()) {
-    const auto datagram = receive_netlink(fd, buffer);
-    switch (datagram.outcome) {
-      case Datagram::Outcome::data:
-        batch.take(datagram.bytes);
-        break;
-      case Datagram::Outcome::foreign:
-        break;
-      case Datagram::Outcome::empty:
-        if (auto readable = wait_readable(fd, deadline); !readable) return readable;
-        break;
-      case Datagram::Outcome::overrun:
-      case Datagram::Outcome::failed:
-        return fail(system_error(datagram.code, "route look-up"));
+    const auto count = receive_netlink(fd, buffer, datagrams);
+    for (const auto& datagram : std::span(datagrams).first(count)) {
+      switch (datagram.outcome) {
+        case Datagram::Outcome::data:
+          batch.take(datagram.bytes);
+          break;
+        case Datagram::Outcome::foreign:
+          break;
+        case Datagram::Outcome::empty:
+          if (auto readable = wait_readable(fd, deadline); !readable) return readable;
+          break;
+        case Datagram::Outcome::overrun:
+        case Datagram::Outcome::failed:
+          return fail(system_error(datagram.code, "route look-up"));
+      }
     }
   }
   return {};
