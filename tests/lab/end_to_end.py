@@ -139,6 +139,7 @@ class EndToEnd(unittest.TestCase):
         record = self.stack.fetch(f"{API}/api/v1/status")[1]["office-vpn-primary"]
         self.assertEqual(record["ip"], "198.18.7.10")
         self.assertEqual(record["location"], "Bucharest, Bucharest, RO")
+        self.assertEqual(self.stack.state("office-vpn-primary"), "warning", "nothing proves its tunnel")
         # A base URL that ends in '/' makes the original's client send a doubled one.
         self.assertEqual(self.stack.fetch(f"{API}//api/v1/keepalive", ORIGINAL_PAYLOAD)[0], 200)
 
