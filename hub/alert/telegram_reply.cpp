@@ -23,6 +23,12 @@ std::string description_of(const json& body) {
   return found != body.end() && found->is_string() ? found->get<std::string>().substr(0, most_reason) : std::string();
 }
 
+std::optional<bool> ok_of(const json& body) {
+  if (!body.is_object()) return std::nullopt;
+  const auto found = body.find("ok");
+  return found != body.end() && found->is_boolean() ? std::optional(found->get<bool>()) : std::nullopt;
+}
+
 const json& parameters_of(const json& body) {
   static const json none = json::object();
   if (!body.is_object()) return none;
@@ -37,17 +43,19 @@ std::optional<seconds> pause_of(const json& parameters, std::optional<seconds> h
   return std::clamp(*header, seconds{1}, longest_pause);
 }
 
-/// Telegram answers 400 for a bad text and for a bad chat; only the first is this message's fault.
-bool blames_chat(std::string_view description) {
-  constexpr std::array words{"chat not found",  "chat_id is empty", "group chat was",    "have no rights",
-                             "PEER_ID_INVALID", "TOPIC_CLOSED",     "not enough rights", "CHAT_WRITE_FORBIDDEN"};
+/// Telegram answers 400 for a bad text and for whatever is wrong with chat, rights or topic, in words that grow with its versions. Only
+/// what surely blames the text may cost a message.
+bool blames_text(std::string_view description) {
+  constexpr std::array words{"can't parse entities", "message is too long", "message text is empty"};
   return std::any_of(words.begin(), words.end(), [&](const char* word) { return description.find(word) != std::string_view::npos; });
 }
 
-TelegramReply::Kind kind_of(long status, bool ok, std::string_view description) {
+/// `ok`: nullopt when the answer is not the Bot API's.
+TelegramReply::Kind kind_of(long status, std::optional<bool> ok, std::string_view description) {
   using enum TelegramReply::Kind;
-  if (status == 200) return ok ? delivered : try_again;  // A captive portal answers 200, too.
-  if (status == 400) return blames_chat(description) ? wrong_setup : bad_text;
+  if (status == 200) return ok == true ? delivered : try_again;  // A captive portal answers 200, too.
+  if (status == 400 && ok != false) return try_again;            // A proxy's own page.
+  if (status == 400) return blames_text(description) ? bad_text : wrong_setup;
   if (status == 401 || status == 403 || status == 404) return wrong_setup;
   return try_again;
 }
@@ -58,10 +66,9 @@ TelegramReply read_telegram_reply(long status, std::string_view body, std::optio
   const auto answer = json::parse(body, nullptr, false);
   const auto description = description_of(answer);
   const auto& parameters = parameters_of(answer);
-  const bool ok = answer.is_object() && answer.contains("ok") && answer["ok"] == true;
 
   TelegramReply reply;
-  reply.kind = kind_of(status, ok, description);
+  reply.kind = kind_of(status, ok_of(answer), description);
   reply.pause = pause_of(parameters, retry_after);
   if (const auto moved = parameters.find("migrate_to_chat_id"); moved != parameters.end() && moved->is_number_integer()) {
     reply.kind = TelegramReply::Kind::chat_moved;

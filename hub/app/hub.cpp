@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <ranges>
 #include <utility>
 
 #include "hub/alert/message.hpp"
@@ -55,6 +57,18 @@ std::vector<Gate> dashboard_gates(const HubConfig& config) {
   return {config.dashboard_password.empty() ? require_loopback_host() : require_password(config.dashboard_password), refuse_other_sites()};
 }
 
+/// The first of `sites` and all that stand at the same place. Port 0 is a free port for each.
+std::vector<Hub::Site> take_joined(std::vector<Hub::Site>& sites) {
+  const auto place = sites.front().endpoints;
+  const auto joins = [&](const Hub::Site& site) {
+    return !place.empty() && place.front().port != 0 && std::ranges::is_permutation(place, site.endpoints);
+  };
+  const auto rest = std::stable_partition(std::next(sites.begin()), sites.end(), joins);
+  std::vector<Hub::Site> joined(std::make_move_iterator(sites.begin()), std::make_move_iterator(rest));
+  sites.erase(sites.begin(), rest);
+  return joined;
+}
+
 }  // namespace
 
 Hub::Hub(const HubConfig& config) : data_dir_(config.data_dir) {
@@ -95,37 +109,44 @@ void Hub::start_engine(const HubConfig& config) {
 }
 
 void Hub::listen(const HubConfig& config) {
+  std::vector<Site> sites;
   const auto api = std::make_shared<Router>();
   add_report_routes(*api, config.api_prefix, *engine_);
   add_read_routes(*api, config.api_prefix, *engine_);
-  open("api", config.api_prefix, config.api_endpoints, make_live_routes(api_gates(config), api, config.api_prefix, feed_));
+  auto live = make_live_routes(api_gates(config), api, config.api_prefix, feed_);
+  sites.push_back({"api", config.api_prefix, config.api_endpoints, {api, api_gates(config), std::move(live)}});
 
   const auto dashboard = std::make_shared<Router>();
   add_read_routes(*dashboard, dashboard_api_path, *engine_);
   const std::uint16_t api_port = config.api_endpoints.empty() ? 0 : config.api_endpoints.front().port;
   add_page_routes(*dashboard, {VPN_SENTINEL_VERSION, api_port, config.api_prefix});
-  open("dashboard", "/dashboard", config.dashboard_endpoints,
-       make_live_routes(dashboard_gates(config), dashboard, dashboard_api_path, feed_));
+  live = make_live_routes(dashboard_gates(config), dashboard, dashboard_api_path, feed_);
+  sites.push_back({"dashboard", "/dashboard", config.dashboard_endpoints, {dashboard, dashboard_gates(config), std::move(live)}});
 
   const auto health_pages = std::make_shared<Router>();
   add_health_routes(*health_pages, [this] { return health(); });
-  open("health", "/health", config.health_endpoints, make_routes({}, health_pages));
+  sites.push_back({"health", "/health", config.health_endpoints, {health_pages, {}, make_routes({}, health_pages)}});
+
+  while (!sites.empty()) open(take_joined(sites));
 }
 
-void Hub::open(const char* what, const std::string& path, const std::vector<Endpoint>& endpoints, Routes routes) {
-  if (endpoints.empty()) {
-    log(LogLevel::info, "not_listening", {{"what", what}});
-    return;
-  }
+void Hub::open(std::vector<Site> sites) {
+  const auto endpoints = sites.front().endpoints;
+  if (endpoints.empty()) return log(LogLevel::info, "not_listening", {{"what", sites.front().what}});
+  std::vector<Service> services;
+  // The API comes last: on a joined listener its refusals and its 404 are those of paths that are not the page's.
+  for (auto& site : sites | std::views::reverse) services.push_back(std::move(site.service));
   ListenOptions options;
   options.endpoints = endpoints;
   options.max_body = max_report_bytes;
-  const auto bound = server_->listen(std::move(options), std::move(routes));
-  if (!bound) throw FatalError(exit_unavailable, fmt::format("{}: {}", what, bound.error().message));
-  for (const auto& endpoint : *bound) {
-    log(LogLevel::info, "listening", {{"what", what}, {"url", fmt::format("http://{}{}", endpoint.to_string(), path)}});
+  const auto bound = server_->listen(std::move(options), join_services(std::move(services)));
+  if (!bound) throw FatalError(exit_unavailable, fmt::format("{}: {}", sites.front().what, bound.error().message));
+  for (const auto& site : sites) {
+    for (const auto& endpoint : *bound) {
+      log(LogLevel::info, "listening", {{"what", site.what}, {"url", fmt::format("http://{}{}", endpoint.to_string(), site.path)}});
+    }
+    summary_ += fmt::format("{}{} http://{}{}", summary_.empty() ? "" : ", ", site.what, bound->front().to_string(), site.path);
   }
-  summary_ += fmt::format("{}{} http://{}{}", summary_.empty() ? "" : ", ", what, bound->front().to_string(), path);
 }
 
 std::vector<HealthComponent> Hub::health() const {

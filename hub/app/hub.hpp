@@ -10,6 +10,7 @@
 #include "hub/app/hub_settings.hpp"
 #include "hub/engine/engine.hpp"
 #include "hub/http/health.hpp"
+#include "hub/http/joined.hpp"
 #include "hub/http/server.hpp"
 #include "hub/live/broker.hpp"
 #include "hub/live/feed.hpp"
@@ -30,10 +31,18 @@ class Hub {
   /// "api http://127.0.0.1:5000/api/v1, dashboard …"
   [[nodiscard]] const std::string& summary() const noexcept { return summary_; }
 
+  /// One of API, dashboard and health pages, and where it listens (nowhere: switched off).
+  struct Site {
+    std::string what;
+    std::string path;
+    std::vector<Endpoint> endpoints;
+    Service service;
+  };
+
  private:
   void start_engine(const HubConfig& config);
   void listen(const HubConfig& config);
-  void open(const char* what, const std::string& path, const std::vector<Endpoint>& endpoints, Routes routes);
+  void open(std::vector<Site> sites);
   [[nodiscard]] std::vector<HealthComponent> health() const;
   void on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
 

@@ -25,14 +25,14 @@ constexpr std::array rows{
     SettingRow{"allowed_ips", "VPN_SENTINEL_SERVER_ALLOWED_IPS", Type::list, "",
                "Addresses and networks (CIDR) that may use the API; empty: all"},
     SettingRow{"dashboard_enabled", "VPN_SENTINEL_SERVER_WEB_DASHBOARD_ENABLED", Type::boolean, "true", "Serve the dashboard"},
-    SettingRow{"dashboard_port", "VPN_SENTINEL_SERVER_DASHBOARD_PORT", Type::integer, "8080", "Port of the dashboard; 0 switches it off", 0,
-               65535},
+    SettingRow{"dashboard_port", "VPN_SENTINEL_SERVER_DASHBOARD_PORT", Type::integer, "8080",
+               "Port of the dashboard, may be the API's; 0 switches it off", 0, 65535},
     SettingRow{"dashboard_bind", "VPN_SENTINEL_DASHBOARD_BIND", Type::list, "",
                "Addresses of the dashboard; empty: all with a password, loopback without"},
     SettingRow{"dashboard_password", "VPN_SENTINEL_DASHBOARD_PASSWORD", Type::secret, "",
                "Password of the dashboard, with any user name; without it the dashboard listens on loopback only"},
-    SettingRow{"health_port", "VPN_SENTINEL_SERVER_HEALTH_PORT", Type::integer, "8081", "Port of the health pages; 0 switches them off", 0,
-               65535},
+    SettingRow{"health_port", "VPN_SENTINEL_SERVER_HEALTH_PORT", Type::integer, "8081",
+               "Port of the health pages, may be another's; 0 switches them off", 0, 65535},
     SettingRow{"health_bind", "VPN_SENTINEL_HEALTH_BIND", Type::list, "",
                "Addresses of the health pages; empty: all with an API key, loopback without"},
     SettingRow{"client_timeout_minutes", "VPN_SENTINEL_CLIENT_TIMEOUT_MINUTES", Type::integer, "30",
@@ -111,14 +111,26 @@ Result<void> read_listeners(const Settings& settings, bool has_ipv6, HubConfig& 
   return {};
 }
 
-/// Two listeners on one port would fail later with "address in use", which sends people looking for another program.
+bool overlap(const Endpoint& left, const Endpoint& right) {
+  if (left.port != right.port || left.address.is_v4() != right.address.is_v4()) return false;
+  return left.address == right.address || left.address.is_unspecified() || right.address.is_unspecified();
+}
+
+/// Listeners at exactly the same place are joined into one. Where they share only a part, binding would fail later with "address in use",
+/// which sends people looking for another program.
 Result<void> check_ports(const HubConfig& config, const Settings& settings) {
   constexpr std::array keys{"api_port", "dashboard_port", "health_port"};
   const std::array lists{&config.api_endpoints, &config.dashboard_endpoints, &config.health_endpoints};
   for (std::size_t i = 0; i < lists.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
-      if (lists.at(i)->empty() || lists.at(j)->empty() || lists.at(i)->front().port != lists.at(j)->front().port) continue;
-      return wrong(settings, keys.at(i), settings.text(keys.at(i)), fmt::format("another port than {}", name_of(keys.at(j))));
+      const auto& left = *lists.at(i);
+      const auto& right = *lists.at(j);
+      if (std::ranges::is_permutation(left, right)) continue;
+      const bool collide = std::ranges::any_of(
+          left, [&](const auto& one) { return std::ranges::any_of(right, [&](const auto& other) { return overlap(one, other); }); });
+      if (!collide) continue;
+      return wrong(settings, keys.at(i), settings.text(keys.at(i)),
+                   fmt::format("another port than {}, or exactly the same addresses (one listener serves both then)", name_of(keys.at(j))));
     }
   }
   return {};

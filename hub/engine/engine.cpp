@@ -21,11 +21,6 @@ using std::chrono::microseconds;
 constexpr microseconds longest_pause{1'000'000};
 /// More than this between the wall clock and the monotonic one within a turn: the clock was set, or the machine slept.
 constexpr microseconds clock_step{2'000'000};
-/// Housekeeping comes at the latest after so many reports, else when nothing else is to do, but not more often than every 30 s: each
-/// time costs a flush of the disk.
-constexpr std::uint64_t reports_between_maintenance = 20'000;
-constexpr std::chrono::seconds pause_between_maintenance{30};
-
 /// What waits for a store that fails, at most.
 constexpr std::size_t most_kept = 10'000;
 
@@ -92,17 +87,17 @@ class EngineThread final : public Engine {
       last_turn = work.empty() && queue_.closed();
       const auto now = options_.now();
       follow_clock(now);
-      const bool idle = work.empty();
       auto requests = std::exchange(work.requests, {});
       write(std::move(work), now);
       answer(requests);
-      maintain(now, idle);
+      maintain(now);
     }
     // What fails here costs the newest last_seen of some clients, nothing that was acknowledged.
     static_cast<void>(writer_.flush(options_.now()));
   }
 
   microseconds pause() const {
+    if (more_to_remove_ && healthy_) return microseconds{0};
     const auto deadline = writer_.fleet().next_deadline();
     if (!deadline || !healthy_) return longest_pause;
     return std::clamp(*deadline - options_.now(), microseconds{0}, longest_pause);
@@ -211,17 +206,22 @@ class EngineThread final : public Engine {
     }
   }
 
-  void maintain(WallTime now, bool idle) {
-    const auto waiting = stored_reports_ - maintained_reports_;
-    const bool due = (idle || !healthy_) && mono_now() - last_maintenance_ >= pause_between_maintenance;
-    if (waiting < reports_between_maintenance && !due) return;
+  /// By time, however busy the hub is, and when the store asks. What is old goes slice by slice with reports in between, and never slower
+  /// than new reports come.
+  void maintain(WallTime now) {
+    const auto added = stored_reports_ - std::exchange(counted_reports_, stored_reports_);
+    const bool wanted = healthy_ && maintenance_works_ && (more_to_remove_ || writer_.store().needs_maintenance());
+    if (!wanted && mono_now() - last_maintenance_ < options_.maintenance_pause) return;
     last_maintenance_ = mono_now();
-    maintained_reports_ = stored_reports_;
-    const auto done = writer_.store().maintain(now - options_.keep_reports);
+    Result<bool> more = true;
+    for (std::uint64_t removed = 0; removed <= added && more && *more; removed += Store::most_removed) {
+      more = writer_.store().maintain(now - options_.keep_reports);
+    }
+    more_to_remove_ = more && *more;
     if (!healthy_) return;  // That much is known already.
-    if (!done && maintenance_works_) tell(fmt::format("housekeeping of the store fails, the file may grow: {}", done.error().message));
-    if (done && !maintenance_works_) tell("housekeeping of the store works again");
-    maintenance_works_ = done.has_value();
+    if (!more && maintenance_works_) tell(fmt::format("housekeeping of the store fails, the file may grow: {}", more.error().message));
+    if (more && !maintenance_works_) tell("housekeeping of the store works again");
+    maintenance_works_ = more.has_value();
   }
 
   EngineHooks hooks_;
@@ -239,8 +239,9 @@ class EngineThread final : public Engine {
   WallTime wall_{};
   MonoTime mono_{};
   MonoTime last_maintenance_{};
-  std::uint64_t maintained_reports_ = 0;
+  std::uint64_t counted_reports_ = 0;
   bool maintenance_works_ = true;
+  bool more_to_remove_ = false;
   std::thread thread_;
 };
 

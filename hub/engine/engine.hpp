@@ -32,8 +32,9 @@ struct EngineHooks {
 };
 
 struct EngineOptions {
-  std::size_t queue_bound = 20'000;          ///< reports that may wait
-  std::chrono::hours keep_reports{24 * 30};  ///< older ones are removed
+  std::size_t queue_bound = 20'000;                     ///< reports that may wait
+  std::chrono::hours keep_reports{24 * 30};             ///< older ones are removed
+  std::chrono::milliseconds maintenance_pause{30'000};  ///< housekeeping costs a flush of the disk each time
   std::function<WallTime()> now = wall_now;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "hub/http/reply.hpp"
@@ -26,6 +27,11 @@ bool Router::matches(const Route& route, std::string_view path, std::string_view
   if (!path.starts_with(route.before) || !path.ends_with(route.after)) return false;
   parameter = path.substr(route.before.size(), path.size() - route.before.size() - route.after.size());
   return parameter.find('/') == std::string_view::npos;
+}
+
+bool Router::serves(std::string_view path) const {
+  std::string_view parameter;
+  return std::ranges::any_of(routes_, [&](const Route& route) { return matches(route, path, parameter); });
 }
 
 void Router::handle(const Request& request, Respond respond) const {

@@ -20,6 +20,8 @@ class Router {
 
   /// 404 for an unknown path, 405 with Allow for an unknown method, both JSON. OPTIONS tells the methods.
   void handle(const Request& request, Respond respond) const;
+  /// True when something is served at this path, whatever the method.
+  [[nodiscard]] bool serves(std::string_view path) const;
 
  private:
   struct Route {

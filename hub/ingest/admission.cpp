@@ -180,10 +180,17 @@ void trust_arrival(Report& report, WallTime now) {
   if (report.timestamp && std::chrono::abs(now - *report.timestamp) > longest_transfer) report.timestamp = now;
 }
 
-/// True for our own payload, false for the Python original's.
+/// True for our own payload, false for the Python original's, which has no `schema`. A probe's report that lost its own must not have its
+/// verdict thrown away unseen.
 tl::expected<bool, Rejection> is_ours(const json& body) {
   const auto schema = body.find("schema");
-  if (schema == body.end() || *schema == 1) return false;
+  if (schema == body.end()) {
+    for (const auto* key : {"state", "boot_id", "findings"}) {
+      if (body.contains(key)) return bad_field("schema", fmt::format("2 in a report that has {}", key));
+    }
+    return false;
+  }
+  if (*schema == 1) return false;
   if (*schema == 2) return true;
   return bad_field("schema", "1 or 2");
 }

@@ -97,12 +97,13 @@ Report report_from_original(const nlohmann::json& json) {
 }
 
 void judge_original(Report& report, WallTime when) {
-  report.findings.clear();
   if (!report.public_ip) {
     report.findings.push_back(warning("exit_unverifiable", when, {{"reason", "the client does not know its public address"}}));
   }
   const std::string country = report.location ? report.location->country : std::string();
   if (auto finding = judge_dns(report.dns_location, country, when)) report.findings.push_back(std::move(*finding));
+  // A client behind a dead VPN reports the home line's address just as calmly: what it measured proves no tunnel.
+  report.findings.push_back(warning("routes_not_seen", when, {{"reason", "the client reports no routes"}}));
   report.state = state_of(report.findings);
 }
 

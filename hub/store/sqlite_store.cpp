@@ -20,8 +20,8 @@
 namespace vpn_sentinel {
 namespace {
 
-/// Rows that one maintain() removes from a table: a few milliseconds.
-constexpr std::int64_t most_removed = 2'000;
+/// 32 MB, half of what the log's file may keep: a checkpoint takes a fraction of a second then.
+constexpr int long_log_pages = 4'000;
 /// Changes are few and tell the story: kept eleven months longer than the reports behind them.
 constexpr std::chrono::hours changes_kept_longer{335 * 24};
 
@@ -99,13 +99,19 @@ constexpr StatementText statement_texts[] = {
      "SELECT json FROM changes WHERE client = (SELECT id FROM names WHERE client_id = ?1) ORDER BY id DESC LIMIT ?2"},
     {&Statements::prune_reports, "DELETE FROM reports WHERE received < ?1 AND id IN (SELECT id FROM reports ORDER BY id LIMIT ?2)"},
     {&Statements::prune_changes, "DELETE FROM changes WHERE noticed < ?1 AND id IN (SELECT id FROM changes ORDER BY id LIMIT ?2)"},
-    {&Statements::prune_alerts, "DELETE FROM alerts WHERE created < ?1 AND id IN (SELECT id FROM alerts ORDER BY id LIMIT ?2)"},
+    {&Statements::prune_alerts,
+     "DELETE FROM alerts WHERE created < ?1 AND id IN (SELECT id FROM alerts WHERE delivered IS NOT NULL OR gave_up = 1 ORDER BY id LIMIT "
+     "?2)"},
 };
 
 class SqliteStore final : public Store {
  public:
   SqliteStore(Fd claim, std::string file, Database database, Statements statements)
-      : claim_(std::move(claim)), file_(std::move(file)), database_(std::move(database)), sql_(std::move(statements)) {}
+      : claim_(std::move(claim)), file_(std::move(file)), database_(std::move(database)), sql_(std::move(statements)) {
+    sqlite3_wal_hook(database_.handle(), note_log_pages, this);
+  }
+  SqliteStore(const SqliteStore&) = delete;
+  SqliteStore& operator=(const SqliteStore&) = delete;
 
   Result<void> begin() override { return sql_.begin.run(); }
   Result<void> commit() override { return sql_.commit.run(); }
@@ -189,17 +195,38 @@ class SqliteStore final : public Store {
     return changes;
   }
 
-  /// The checkpoint first: it gives the log's space back, which may be what a full disk needs.
-  Result<void> maintain(WallTime keep_after) override {
-    const int code = sqlite3_wal_checkpoint_v2(database_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-    auto done = code == SQLITE_OK ? begin() : Result<void>(fail(sqlite_error(database_.handle(), code, file_)));
-    if (done) done = prune(keep_after);
+  /// The checkpoint first: it gives the log's space back, which may be what a full disk needs. Slice after slice of one removal share
+  /// one, unless the log is long.
+  Result<bool> maintain(WallTime keep_after) override {
+    const bool goes_on = std::exchange(more_to_remove_, false);
+    auto done = goes_on && !needs_maintenance() ? Result<void>() : checkpoint();
+    if (done) done = begin();
+    bool more = false;
+    if (done) done = prune(keep_after, more);
     if (done) done = commit();
     if (!done) rollback();
-    return done;
+    if (!done) return fail(done.error());
+    more_to_remove_ = more;
+    return more;
   }
 
+  bool needs_maintenance() const override { return log_pages_ >= long_log_pages; }
+
  private:
+  static int note_log_pages(void* store, sqlite3*, const char*, int pages) {
+    static_cast<SqliteStore*>(store)->log_pages_ = pages;
+    return SQLITE_OK;
+  }
+
+  Result<void> checkpoint() {
+    int in_log = 0;
+    int copied = 0;
+    const int code = sqlite3_wal_checkpoint_v2(database_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
+    if (code != SQLITE_OK) return fail(sqlite_error(database_.handle(), code, file_));
+    log_pages_ = in_log - copied;  // What was copied is overwritten by the next commit.
+    return {};
+  }
+
   /// A client is saved less often than its reports: the newest stored report's number is the one that counts.
   Result<void> catch_up(Report& last_report) {
     const auto name = name_of(last_report.client_id);
@@ -210,10 +237,16 @@ class SqliteStore final : public Store {
     return sql_.last_seq.query(take_seq, *name, last_report.boot_id);
   }
 
-  Result<void> prune(WallTime keep_after) {
-    auto done = sql_.prune_reports.run(number_of(keep_after), most_removed);
-    if (done) done = sql_.prune_alerts.run(number_of(keep_after), most_removed);
-    if (done) done = sql_.prune_changes.run(number_of(keep_after - changes_kept_longer), most_removed);
+  Result<void> prune(WallTime keep_after, bool& more) {
+    auto done = remove_old(sql_.prune_reports, keep_after, more);
+    if (done) done = remove_old(sql_.prune_alerts, keep_after, more);
+    if (done) done = remove_old(sql_.prune_changes, keep_after - changes_kept_longer, more);
+    return done;
+  }
+
+  Result<void> remove_old(Statement& statement, WallTime keep_after, bool& more) {
+    auto done = statement.run(number_of(keep_after), number_of(most_removed));
+    more = more || (done && number_of(most_removed) <= sqlite3_changes(database_.handle()));
     return done;
   }
 
@@ -236,6 +269,8 @@ class SqliteStore final : public Store {
   Database database_;
   Statements sql_;
   std::unordered_map<std::string, std::int64_t> names_;
+  int log_pages_ = 0;
+  bool more_to_remove_ = false;
 };
 
 }  // namespace

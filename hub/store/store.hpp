@@ -48,9 +48,14 @@ class Store {
   [[nodiscard]] virtual Result<std::vector<StoredAlert>> load_pending_alerts(std::int64_t after, std::size_t most) = 0;
   /// Newest first: {"at","kind","from","to","findings",…}.
   [[nodiscard]] virtual Result<nlohmann::json> load_changes(const std::string& client_id, std::size_t most) = 0;
-  /// Housekeeping outside the commit path: WAL checkpoint, removal of reports and alerts older than `keep_after` (changes stay
-  /// eleven months longer). Removes a bounded number of rows, so that it never holds up reports for long; call it again for the rest.
-  [[nodiscard]] virtual Result<void> maintain(WallTime keep_after) = 0;
+  /// Rows that one maintain() removes from a table, at most: a few milliseconds.
+  static constexpr std::size_t most_removed = 2'000;
+  /// Housekeeping outside the commit path: WAL checkpoint, removal of reports and finished alerts older than `keep_after` (changes stay
+  /// eleven months longer; an alert that still waits stays). Removes a bounded number of rows, so that it never holds up reports for
+  /// long. True: there is more to remove.
+  [[nodiscard]] virtual Result<bool> maintain(WallTime keep_after) = 0;
+  /// True: what commits leave behind (the WAL) has grown so much that maintain() should come soon.
+  [[nodiscard]] virtual bool needs_maintenance() const = 0;
 };
 
 /// Opens or makes the database file (mode 0600; its directory must exist), migrates it by number, checks its integrity (quick_check).

@@ -40,6 +40,8 @@ constexpr std::array finding_rows{
                 "Look for something that redirects port 53 (a router, a firewall rule, another tunnel)."},
     FindingText{"lease_expired", warning, "The probe has been silent for longer than it promised.",
                 "Check the probe's host, its service (systemctl status vpn-sentinel-probe) and the way to the hub."},
+    FindingText{"routes_not_seen", warning, "The address is known, but the tunnel is not verified: the Python client cannot see routes.",
+                "Run vpn-sentinel-probe beside the VPN instead: it asks the kernel where packets go."},
     FindingText{"probe_stopped", warning, "The probe was stopped, so nobody is watching.", "Start it again when the VPN is in use."},
 };
 

@@ -114,8 +114,11 @@ class EndToEnd(unittest.TestCase):
         after = self.stack.client()
         for field in ("client_id", "state", "since", "first_seen", "public_ip"):
             self.assertEqual(before[field], after[field], field)
+        up = time.time()
+        wait_for("the probe's next report", lambda: wall(self.stack.client()["last_seen"]) > up)
         time.sleep(2.5)  # more than a lease: the probe goes on, so nothing may change
         self.assertEqual(self.stack.state(), "secure")
+        self.assertGreater(wall(self.stack.client()["last_seen"]), up + 1, "reports go on coming")
         texts = [m["params"]["text"] for m in self.stack.telegram() if m["mono_ns"] > restarted]
         self.assertFalse([text for text in texts if "VPN Connected!" in text], texts)
 
@@ -139,6 +142,7 @@ class EndToEnd(unittest.TestCase):
         record = self.stack.fetch(f"{API}/api/v1/status")[1]["office-vpn-primary"]
         self.assertEqual(record["ip"], "198.18.7.10")
         self.assertEqual(record["location"], "Bucharest, Bucharest, RO")
+        self.assertEqual(self.stack.state("office-vpn-primary"), "warning", "nothing proves its tunnel")
         # A base URL that ends in '/' makes the original's client send a doubled one.
         self.assertEqual(self.stack.fetch(f"{API}//api/v1/keepalive", ORIGINAL_PAYLOAD)[0], 200)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import queue
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from typing import TypeVar
 from lab import Lab
 from laboratory import TELEGRAM_CONTROL_PORT, TELEGRAM_PORT, TELEGRAM_TOKEN
 from network import DNS, HUB, TELEGRAM
-from websocket import WebSocket
+from websocket import Closed, Message, WebSocket, WebSocketError
 
 KEY = "lab-key-for-hub-and-probe"
 API, HEALTH = f"http://{HUB['v4']}:5000", f"http://{HUB['v4']}:8081"
@@ -34,21 +36,34 @@ def wait_for(what: str, look: Callable[[], Value | None], seconds: float = 10.0)
 
 
 class Live:
-    """The hub's live channel, read from inside `hub`."""
+    """The hub's live channel, read from inside `hub` by a thread of its own: a message's time is when it came, not when a test asks."""
 
     def __init__(self, lab: Lab) -> None:
         sock = lab.call("hub", socket.create_connection, (HUB["v4"], 5000), 5)
         url = f"ws://{HUB['v4']}:5000/api/v1/live"
         self._socket = WebSocket.connect(url, {"Authorization": f"Bearer {KEY}"}, sock=sock)
         self.snapshot = json.loads(self._socket.receive(5).text)
+        self._messages: queue.Queue[Message] = queue.Queue()
+        self._closing = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while not self._closing:
+            try:
+                self._messages.put(self._socket.receive(0.2))
+            except TimeoutError:
+                continue
+            except (Closed, WebSocketError, OSError):
+                return
 
     def wait(self, state: str, client: str = "office", seconds: float = 10.0) -> tuple[dict, int]:
         """The client and the CLOCK_MONOTONIC time (ns) of the first message that shows it in `state`."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             try:
-                message = self._socket.receive(left)
-            except TimeoutError:
+                message = self._messages.get(timeout=left)
+            except queue.Empty:
                 break
             value = json.loads(message.text)
             shown = value.get("client", {})
@@ -57,6 +72,8 @@ class Live:
         raise AssertionError(f"the live channel did not show {client} as {state} within {seconds:g} s")
 
     def close(self) -> None:
+        self._closing = True
+        self._reader.join()
         self._socket.close()
 
 

@@ -105,6 +105,10 @@ function drawLegend() {
 async function showAbout() {
   const hub = await (await fetch("/hub.json")).json();
   byId("about").textContent = `VPN Sentinel ${hub.version}`;
+  if (hub.api_port === 0) {
+    byId("command").textContent = "# the API of this hub is switched off (VPN_SENTINEL_SERVER_API_PORT=0): no probe can report";
+    return;
+  }
   const host = location.hostname;
   byId("command").textContent = `export VPN_SENTINEL_API_KEY=…   # the hub's key, if it has one\n`
     + `vpn-sentinel-probe run --url http://${host}:${hub.api_port} --netns name:vpn --client-id my-vpn`;

@@ -60,6 +60,16 @@ BOOST_AUTO_TEST_CASE(port_0_and_false_switch_listeners_off) {
   BOOST_TEST(config.dashboard_endpoints.empty());
 }
 
+BOOST_AUTO_TEST_CASE(listeners_at_the_same_place_or_at_places_that_do_not_touch_are_fine) {
+  const auto same = config_of({{"VPN_SENTINEL_SERVER_DASHBOARD_PORT", "5000"}, {"VPN_SENTINEL_SERVER_HEALTH_PORT", "5000"}}).value();
+  BOOST_TEST((same.dashboard_endpoints == same.api_endpoints && same.health_endpoints == same.api_endpoints));
+  BOOST_TEST(config_of({{"VPN_SENTINEL_SERVER_BIND", "::1,127.0.0.1"}, {"VPN_SENTINEL_SERVER_DASHBOARD_PORT", "5000"}}).has_value());
+  const Environment apart{{"VPN_SENTINEL_SERVER_BIND", "127.0.0.1"},
+                          {"VPN_SENTINEL_DASHBOARD_BIND", "127.0.0.2,::1"},
+                          {"VPN_SENTINEL_SERVER_DASHBOARD_PORT", "5000"}};
+  BOOST_TEST(config_of(apart).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(the_allow_list_takes_addresses_and_networks) {
   const auto config = config_of({{"VPN_SENTINEL_SERVER_ALLOWED_IPS", "192.0.2.7, 198.51.100.0/24,2001:db8::/32"}}).value();
   BOOST_TEST_REQUIRE(config.allowed.size() == 3U);
@@ -89,7 +99,12 @@ BOOST_AUTO_TEST_CASE(what_is_unsafe_or_nonsense_is_refused_by_name_and_value) {
       {{{"VPN_SENTINEL_DASHBOARD_BIND", "192.0.2.1"}}, {"VPN_SENTINEL_DASHBOARD_PASSWORD"}},
       {{{"VPN_SENTINEL_API_KEY", "k"}, {"VPN_SENTINEL_DASHBOARD_BIND", "192.0.2.1"}}, {"VPN_SENTINEL_DASHBOARD_PASSWORD"}},
       {{{"VPN_SENTINEL_SERVER_API_PORT", "65536"}}, {"VPN_SENTINEL_SERVER_API_PORT", "65536"}},
-      {{{"VPN_SENTINEL_SERVER_HEALTH_PORT", "8080"}}, {"VPN_SENTINEL_SERVER_HEALTH_PORT", "VPN_SENTINEL_SERVER_DASHBOARD_PORT"}},
+      {{{"VPN_SENTINEL_API_KEY", "k"}, {"VPN_SENTINEL_SERVER_HEALTH_PORT", "8080"}},
+       {"VPN_SENTINEL_SERVER_HEALTH_PORT", "VPN_SENTINEL_SERVER_DASHBOARD_PORT"}},
+      {{{"VPN_SENTINEL_SERVER_BIND", "127.0.0.1"}, {"VPN_SENTINEL_SERVER_DASHBOARD_PORT", "5000"}},
+       {"VPN_SENTINEL_SERVER_DASHBOARD_PORT", "VPN_SENTINEL_SERVER_API_PORT"}},
+      {{{"VPN_SENTINEL_DASHBOARD_PASSWORD", "p"}, {"VPN_SENTINEL_SERVER_DASHBOARD_PORT", "5000"}},
+       {"VPN_SENTINEL_SERVER_DASHBOARD_PORT", "VPN_SENTINEL_SERVER_API_PORT"}},
       {{{"VPN_SENTINEL_SERVER_ALLOWED_IPS", "192.0.2.0/33"}}, {"192.0.2.0/33"}},
       {{{"VPN_SENTINEL_TELEGRAM_ENABLED", "true"}}, {"TELEGRAM_BOT_TOKEN"}},
       {{{"TELEGRAM_CHAT_ID", "1"}}, {"TELEGRAM_CHAT_ID", "TELEGRAM_BOT_TOKEN"}},

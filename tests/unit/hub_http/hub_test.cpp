@@ -4,6 +4,8 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 
@@ -44,6 +46,13 @@ struct Folder {
 Endpoint endpoint_of(const Hub& hub, const std::string& what) {
   const auto start = hub.summary().find("http://", hub.summary().find(what + " ")) + 7;
   return Endpoint::parse(hub.summary().substr(start, hub.summary().find('/', start) - start), 0).value();
+}
+
+/// One that nobody listens on at this moment.
+std::uint16_t free_port() {
+  boost::asio::io_context io;
+  const boost::asio::ip::tcp::acceptor taken(io, {boost::asio::ip::address_v4::loopback(), 0}, false);
+  return taken.local_endpoint().port();
 }
 
 std::string post(const std::string& body, const std::string& more = {}) {
@@ -114,6 +123,54 @@ BOOST_AUTO_TEST_CASE(a_password_guards_page_data_and_live_channel) {
   BOOST_TEST(status_of(client.read_reply()) == 200);
   client.send(get("/api/v1/live", upgrade + "Authorization: Basic dTpw\r\n"));
   BOOST_TEST(status_of(client.read_reply()) == 101);
+}
+
+BOOST_AUTO_TEST_CASE(joined_listeners_serve_everything_at_one_port_and_each_keeps_its_gates) {
+  auto joined = config();
+  joined.api_key = "k";
+  joined.dashboard_password = "p";
+  joined.api_endpoints = {Endpoint{IpAddress::v4({127, 0, 0, 1}), free_port()}};
+  joined.dashboard_endpoints = joined.health_endpoints = joined.api_endpoints;
+  Hub hub(joined);
+  BOOST_TEST((endpoint_of(hub, "api") == endpoint_of(hub, "dashboard") && endpoint_of(hub, "api") == endpoint_of(hub, "health")));
+  RawClient client(endpoint_of(hub, "api"));
+  const std::string key = "X-API-Key: k\r\n";
+  const std::string password = "Authorization: Basic dTpw\r\n";  // u:p
+  const std::string upgrade =
+      "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  struct Row {
+    std::string request;
+    int status;
+  };
+  for (const auto& row :
+       {Row{get("/health"), 200}, Row{get("/dashboard"), 401}, Row{get("/dashboard", key), 401}, Row{get("/dashboard", password), 200},
+        Row{get("/hub.json", key), 401}, Row{get("/api/v1/clients"), 401}, Row{get("/api/v1/clients", key), 200},
+        Row{get("/api/v1/clients", password), 200}, Row{get("/api/v1/clients", "X-API-Key: wrong\r\n"), 403}, Row{post(report), 401},
+        Row{post(report, password), 401}, Row{post(report, key), 200}, Row{get("/nowhere"), 401}, Row{get("/nowhere", password), 401},
+        Row{get("/nowhere", key), 404}, Row{get("/api/v1/live", upgrade), 401}, Row{get("/health", upgrade), 404}}) {
+    BOOST_TEST_CONTEXT(row.request) {
+      client.send(row.request);
+      BOOST_TEST(status_of(client.read_reply()) == row.status);
+    }
+  }
+  for (const auto& who : {key, password}) {
+    RawClient page(endpoint_of(hub, "dashboard"));
+    page.send(get("/api/v1/live", upgrade + who));
+    BOOST_TEST(status_of(page.read_reply()) == 101);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_switched_off_does_not_listen_and_the_rest_works) {
+  auto alone = config();
+  alone.api_endpoints.clear();
+  Hub hub(alone);
+  BOOST_TEST(hub.summary().starts_with("dashboard http://"));
+  BOOST_TEST(hub.summary().find(", ") == std::string::npos);
+  RawClient client(endpoint_of(hub, "dashboard"));
+  client.send(get("/hub.json"));
+  BOOST_TEST(body_of(client.read_reply()).find("\"api_port\":0") != std::string::npos);
+  client.send(post(report));
+  BOOST_TEST(status_of(client.read_reply()) == 404);
 }
 
 BOOST_AUTO_TEST_CASE(a_second_hub_on_the_same_data_is_refused) {

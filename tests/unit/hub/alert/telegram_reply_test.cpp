@@ -16,16 +16,26 @@ BOOST_AUTO_TEST_CASE(the_answer_decides_what_happens_to_the_message) {
     Kind kind;
   };
   for (const auto& row :
-       {Row{200, R"({"ok":true,"result":{}})", Kind::delivered}, Row{200, "<html>please log in</html>", Kind::try_again},
+       {Row{200, R"({"ok":true,"result":{}})", Kind::delivered},
+        Row{200, "<html>please log in</html>", Kind::try_again},
         Row{200, R"({"ok":false})", Kind::try_again},
         Row{400, R"({"ok":false,"description":"Bad Request: can't parse entities"})", Kind::bad_text},
         Row{400, R"({"ok":false,"description":"Bad Request: message is too long"})", Kind::bad_text},
         Row{400, R"({"ok":false,"description":"Bad Request: chat not found"})", Kind::wrong_setup},
+        Row{400, R"({"ok":false,"description":"Bad Request: message text is empty"})", Kind::bad_text},
+        Row{400, R"({"ok":false,"description":"Bad Request: need administrator rights in the channel chat"})", Kind::wrong_setup},
+        Row{400, R"({"ok":false,"description":"Bad Request: message thread not found"})", Kind::wrong_setup},
+        Row{400, R"({"ok":false,"description":"Bad Request: words of a later version"})", Kind::wrong_setup},
+        Row{400, R"({"ok":false})", Kind::wrong_setup},
+        Row{400, "<html>400 Bad Request, message is too long</html>", Kind::try_again},
+        Row{400, R"({"description":"message is too long"})", Kind::try_again},
+        Row{400, "", Kind::try_again},
         Row{401, R"({"ok":false,"description":"Unauthorized"})", Kind::wrong_setup},
         Row{403, R"({"ok":false,"description":"Forbidden: bot was blocked by the user"})", Kind::wrong_setup},
         Row{404, R"({"ok":false,"description":"Not Found"})", Kind::wrong_setup},
         Row{400, R"({"ok":false,"description":"group chat was upgraded","parameters":{"migrate_to_chat_id":-1001}})", Kind::chat_moved},
-        Row{429, R"({"ok":false,"parameters":{"retry_after":7}})", Kind::try_again}, Row{502, "bad gateway", Kind::try_again},
+        Row{429, R"({"ok":false,"parameters":{"retry_after":7}})", Kind::try_again},
+        Row{502, "bad gateway", Kind::try_again},
         Row{302, "", Kind::try_again}}) {
     const auto reply = read_telegram_reply(row.status, row.body, std::nullopt);
     BOOST_TEST_CONTEXT(row.status << " " << row.body << " " << reply.reason) {

@@ -147,6 +147,20 @@ BOOST_AUTO_TEST_CASE(a_wrong_token_or_chat_keeps_the_queue_and_names_the_reason)
   BOOST_TEST(done[2].reason.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_refusal_that_does_not_blame_the_text_costs_no_message) {
+  const BotApi::Answer rights{400, R"({"ok":false,"description":"Bad Request: need administrator rights in the channel chat"})"};
+  const BotApi::Answer proxy{400, "<html><h1>400 Bad Request</h1></html>"};
+  BotApi api({rights, rights, proxy, proxy});
+  Outcomes outcomes;
+  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  sender->enqueue(alerts({"<b>one</b>"}));
+  const auto done = outcomes.wait(5);
+  BOOST_REQUIRE_EQUAL(done.size(), 5U);
+  for (std::size_t i = 0; i < 4; ++i) BOOST_TEST((!done[i].give_up && !done[i].reason.empty()));
+  BOOST_TEST(done[4].reason.empty());
+  for (const auto& seen : api.wait(5)) BOOST_TEST(seen.body.contains("parse_mode"));
+}
+
 BOOST_AUTO_TEST_CASE(a_group_that_moved_is_followed) {
   BotApi api({{400, R"({"ok":false,"description":"group chat was upgraded","parameters":{"migrate_to_chat_id":-1001}})"}});
   Outcomes outcomes;

@@ -22,6 +22,8 @@ struct Shelf {
   std::atomic<bool> commit_fails{false};
   std::atomic<int> commits{0};
   std::atomic<int> maintained{0};
+  std::atomic<int> slices_left{0};  ///< that maintain() has to remove
+  std::atomic<bool> asks_for_maintenance{false};
 
   struct Content {
     std::set<std::tuple<std::string, std::string, std::uint64_t>> reports;
@@ -95,10 +97,12 @@ class MemoryStore final : public Store {
     }
     return list;
   }
-  Result<void> maintain(WallTime) override {
+  Result<bool> maintain(WallTime) override {
     ++shelf_->maintained;
-    return {};
+    shelf_->asks_for_maintenance = false;
+    return shelf_->slices_left > 0 && --shelf_->slices_left > 0;
   }
+  bool needs_maintenance() const override { return shelf_->asks_for_maintenance; }
 
  private:
   Result<void> finish(std::int64_t id, const std::string& how) {

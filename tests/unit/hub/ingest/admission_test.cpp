@@ -156,6 +156,19 @@ BOOST_AUTO_TEST_CASE(our_report_must_say_its_state_and_its_place_in_order) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_report_with_our_own_words_must_name_its_schema) {
+  for (const auto& [key, value] : std::vector<std::pair<const char*, json>>{
+           {"state", "danger"}, {"state", nullptr}, {"boot_id", "6f1c"}, {"findings", json::array()}}) {
+    const json body{{"client_id", "a"}, {"public_ip", "198.51.100.2"}, {key, value}};
+    const auto rejection = rejection_of(body.dump());
+    BOOST_TEST_CONTEXT(key << " -> " << rejection.message) {
+      BOOST_TEST(rejection.status == 400);
+      BOOST_TEST((rejection.message.find("schema") == 0));
+    }
+  }
+  BOOST_TEST((rejection_of(without(ours(), "schema").dump()).message.find("schema") == 0));
+}
+
 BOOST_AUTO_TEST_CASE(a_state_milder_than_its_own_findings_is_not_believed) {
   auto body = ours();
   body["findings"] = {{{"code", "default_route_outside"}, {"severity", "danger"}, {"since", "2026-11-21T09:59:59Z"}}};

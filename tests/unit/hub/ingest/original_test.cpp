@@ -48,8 +48,8 @@ BOOST_AUTO_TEST_CASE(the_captured_keepalive_is_read_field_by_field) {
   BOOST_TEST((*report.location == LocationReport{"RO", "Bucharest", "Bucharest", "AS9009 M247 Europe SRL", "Europe/Bucharest"}));
   BOOST_TEST(report.dns_location == "RO");
   BOOST_TEST(report.dns_colo == "OTP");
-  BOOST_TEST((report.state == State::secure));
-  BOOST_TEST(report.findings.empty());
+  BOOST_TEST((report.state == State::warning));
+  BOOST_TEST(codes(report) == "routes_not_seen");
 }
 
 BOOST_AUTO_TEST_CASE(its_time_counts_unless_its_clock_is_plainly_wrong) {
@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(the_flat_layout_means_the_same) {
   BOOST_TEST(*report.public_ip == "198.51.100.77");
   BOOST_TEST((*report.location == LocationReport{"RO", "Bucharest", "B", "P", "Europe/Bucharest"}));
   BOOST_TEST(report.dns_colo == "OTP");
-  BOOST_TEST((report.state == State::secure));
+  BOOST_TEST(codes(report) == "routes_not_seen");
 }
 
 BOOST_AUTO_TEST_CASE(a_location_without_country_counts_as_flat) {
@@ -80,28 +80,41 @@ BOOST_AUTO_TEST_CASE(a_location_without_country_counts_as_flat) {
   BOOST_TEST(report.location->city == "Flat");
 }
 
-BOOST_AUTO_TEST_CASE(what_the_measurements_prove_decides_the_state) {
+BOOST_AUTO_TEST_CASE(a_dead_vpn_whose_client_reports_the_home_lines_address_is_never_secure) {
+  auto body = json::parse(captured);
+  body["public_ip"] = "203.0.113.7";
+  body["location"] = {{"country", "DE"}, {"city", "Berlin"}, {"org", "Home Line"}};
+  body["dns_test"] = {{"location", "DE"}, {"colo", "BER"}};
+  for (const bool named : {false, true}) {
+    if (named) body["schema"] = 1;
+    const auto report = admitted(body);
+    BOOST_TEST((report.state == State::warning));
+    BOOST_REQUIRE_EQUAL(codes(report), "routes_not_seen");
+    BOOST_TEST((report.findings.front().severity == Severity::warning));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_the_measurements_do_not_prove_is_named) {
   struct Row {
     const char* where;
     json value;
-    State state;
     const char* codes;
   };
   for (const auto& row :
-       {Row{"/public_ip", "unknown", State::warning, "exit_unverifiable"}, Row{"/public_ip", "", State::warning, "exit_unverifiable"},
-        Row{"/public_ip", "not an address", State::warning, "exit_unverifiable"}, Row{"/public_ip", 5, State::warning, "exit_unverifiable"},
-        Row{"/dns_test/location", "ES", State::warning, "dns_answers_differ"},
-        Row{"/dns_test/location", "Spain", State::warning, "dns_answers_differ"},
-        Row{"/dns_test/location", "Unknown", State::warning, "dns_unverifiable"},
-        Row{"/dns_test/location", "", State::warning, "dns_unverifiable"},
-        Row{"/dns_test/location", "XX", State::warning, "dns_unverifiable"}, Row{"/location/country", "Romania", State::secure, ""},
-        Row{"/location/country", "romania", State::secure, ""}, Row{"/location/country", "Ruritania", State::warning, "dns_unverifiable"},
-        Row{"/location/country", "", State::warning, "dns_unverifiable"},
-        Row{"/dns_test", json::object(), State::warning, "dns_unverifiable"},
-        Row{"/location/city", "Toruń (Old Town) & São Paulo", State::secure, ""}}) {
+       {Row{"/public_ip", "unknown", "exit_unverifiable routes_not_seen"}, Row{"/public_ip", "", "exit_unverifiable routes_not_seen"},
+        Row{"/public_ip", "not an address", "exit_unverifiable routes_not_seen"}, Row{"/public_ip", 5, "exit_unverifiable routes_not_seen"},
+        Row{"/dns_test/location", "ES", "dns_answers_differ routes_not_seen"},
+        Row{"/dns_test/location", "Spain", "dns_answers_differ routes_not_seen"},
+        Row{"/dns_test/location", "Unknown", "dns_unverifiable routes_not_seen"},
+        Row{"/dns_test/location", "", "dns_unverifiable routes_not_seen"},
+        Row{"/dns_test/location", "XX", "dns_unverifiable routes_not_seen"}, Row{"/location/country", "Romania", "routes_not_seen"},
+        Row{"/location/country", "romania", "routes_not_seen"}, Row{"/location/country", "Ruritania", "dns_unverifiable routes_not_seen"},
+        Row{"/location/country", "", "dns_unverifiable routes_not_seen"},
+        Row{"/dns_test", json::object(), "dns_unverifiable routes_not_seen"},
+        Row{"/location/city", "Toruń (Old Town) & São Paulo", "routes_not_seen"}}) {
     const auto report = admitted(with(row.where, row.value));
     BOOST_TEST_CONTEXT(row.where << "=" << row.value.dump()) {
-      BOOST_TEST((report.state == row.state));
+      BOOST_TEST((report.state == State::warning));
       BOOST_TEST(codes(report) == row.codes);
     }
   }
@@ -110,7 +123,7 @@ BOOST_AUTO_TEST_CASE(what_the_measurements_prove_decides_the_state) {
 BOOST_AUTO_TEST_CASE(a_keepalive_with_nothing_but_an_id_is_not_secure) {
   const auto report = admitted({{"client_id", "bare"}});
   BOOST_TEST((report.state == State::warning));
-  BOOST_TEST(codes(report) == "exit_unverifiable dns_unverifiable");
+  BOOST_TEST(codes(report) == "exit_unverifiable dns_unverifiable routes_not_seen");
 }
 
 BOOST_AUTO_TEST_CASE(bad_text_is_unknown_and_never_a_reason_to_lose_the_keepalive) {
@@ -123,8 +136,10 @@ BOOST_AUTO_TEST_CASE(bad_text_is_unknown_and_never_a_reason_to_lose_the_keepaliv
 
 BOOST_AUTO_TEST_CASE(it_cannot_claim_a_state_or_findings) {
   auto body = with("/state", "secure");
-  body["public_ip"] = "unknown";
+  body["schema"] = 1;
+  body["findings"] = json::array();
   BOOST_TEST((admitted(body).state == State::warning));
+  BOOST_TEST(codes(admitted(body)) == "routes_not_seen");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

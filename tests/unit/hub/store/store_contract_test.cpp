@@ -195,14 +195,35 @@ void housekeeping_removes_what_is_old_and_keeps_the_rest(const StoreFactory& fac
   auto young = alert("young", at(100));
   check(store->add_alert(old));
   check(store->add_alert(young));
+  check(store->mark_alert_delivered(old.id, at(1)));
   check(store->commit());
-  check(store->maintain(at(50)));
+  BOOST_TEST(!take(store->maintain(at(50))));
   BOOST_TEST((pending(*store) == std::vector<std::string>{"young"}));
   BOOST_TEST(take(store->load_changes("a", 10)).size() == 1U);
   check(store->begin());
   BOOST_TEST(!take(store->add_report(report("a", "b", 2, State::secure, at(100)))));
   BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
   check(store->commit());
+}
+
+void housekeeping_keeps_an_alert_that_still_waits_however_old_it_is(const StoreFactory& factory) {
+  auto store = factory.fresh()();
+  auto tried = alert("tried");
+  auto untried = alert("untried");
+  auto finished = alert("finished");
+  auto hopeless = alert("hopeless");
+  check(store->begin());
+  for (auto* message : {&tried, &untried, &finished, &hopeless}) check(store->add_alert(*message));
+  check(store->mark_alert_failed(tried.id, "no network", false));
+  check(store->mark_alert_delivered(finished.id, at(1)));
+  check(store->mark_alert_failed(hopeless.id, "bad text", true));
+  check(store->commit());
+  BOOST_TEST(!take(store->maintain(at(1'000'000))));
+  BOOST_TEST((pending(*store) == std::vector<std::string>{"tried", "untried"}));
+  check(store->begin());
+  check(store->mark_alert_delivered(tried.id, at(1'000'000)));
+  check(store->commit());
+  BOOST_TEST((pending(*store) == std::vector<std::string>{"untried"}));
 }
 
 void any_text_survives(const StoreFactory& factory) {
@@ -237,6 +258,7 @@ const std::vector<ContractCase>& store_contract() {
                                                CASE(an_alert_waits_until_it_is_delivered_or_given_up),
                                                CASE(waiting_alerts_come_in_order_and_in_portions),
                                                CASE(housekeeping_removes_what_is_old_and_keeps_the_rest),
+                                               CASE(housekeeping_keeps_an_alert_that_still_waits_however_old_it_is),
                                                CASE(any_text_survives)};
 #undef CASE
   return cases;
