@@ -15,7 +15,7 @@ import netns
 import tunnels
 from network import GATEWAY, SERVER, TABLE, Network
 from process import Identity, LabError, wait_until
-from tunnels import CLIENT, OPENVPN_PORT, WIREGUARD_PORT, Mode
+from tunnels import CLIENT, OPENVPN_PORT, OTHER_TUNNEL, WIREGUARD_PORT, Mode
 
 Action = Callable[[Network, Mode], int]
 _OUT = f"via {GATEWAY['v4']} dev eth0"
@@ -104,6 +104,22 @@ def _restart(net: Network, mode: Mode) -> int:
     return started
 
 
+def _restart_beside(net: Network, mode: Mode) -> int:
+    """As restart, beside another tunnel that stays and carries nothing, like a split tunnel to an office."""
+    lines = [f"tuntap add dev {OTHER_TUNNEL} mode tun", f"addr add 198.18.9.1/24 dev {OTHER_TUNNEL}", f"link set {OTHER_TUNNEL} up"]
+    netns.ip(net.name("vpn"), lines)
+    return _restart(net, mode)
+
+
+def _owner_dies(net: Network, mode: Mode) -> int:
+    """A persistent tun, as systemd-networkd or `openvpn --mktun` makes it, outlives its client: up, with address and routes, but without
+    carrier."""
+    tunnels.stop_client(net)
+    netns.ip(net.name("vpn"), [f"tuntap add dev {mode.device} mode tun"])
+    tunnels.start(net, mode)
+    return _signal(net, signal.SIGKILL)
+
+
 def _unreachable_default(net: Network, mode: Mode) -> int:
     """A kill switch made of routes: in place first, so nothing leaves at any moment; then the daemon is killed, and
     the last way out, the route to the server, is closed too."""
@@ -156,6 +172,8 @@ CASES = {
         Case("rule_removed", "the IPv4 policy rule is removed", _rule_removed, frozenset({"wg-quick", "gluetun"})),
         Case("server_dies", "the VPN server falls silent", _server_dies),
         Case("restart", "the VPN client is restarted: new interface index", _restart),
+        Case("restart_beside", "the VPN client is restarted beside another tunnel", _restart_beside),
+        Case("owner_dies", "the client of a persistent tun is killed", _owner_dies, frozenset({"openvpn"})),
         Case("unreachable_default", "a route kill switch holds and the client is killed", _unreachable_default),
         Case("ipv6_open", "an IPv6 default via the uplink appears, metric 10", _ipv6_open),
         Case("uplink_down", "the uplink interface is set down", _uplink_down),

@@ -140,13 +140,15 @@ FINDING_OF_CASE = {
     "link_del": "tunnel_missing",
     "address_removed": "tunnel_no_address",
     "uplink_down": "uplink_lost",
+    "owner_dies": "tunnel_down",
     "unreachable_default": "tunnel_missing",
 }
+RESTARTS = ("restart", "restart_beside")
 
 
 def expected_of(mode: str, case: str, ipv6: str) -> Expected:
     """From what packets really do to what must be said about it."""
-    if case == "restart":
+    if case in RESTARTS:
         return Expected(SECURE, None, HEALTHY_WITHIN, by_event=False)
     ways = broken(mode, case, ipv6)
     if case == "server_dies":
@@ -192,17 +194,17 @@ def run_healthy(lab: Lab, watcher: Watcher, mode: str, ipv6: str) -> Row:
 
 def run_case(lab: Lab, watcher: Watcher, mode: str, case: str) -> Row:
     expected = expected_of(mode, case, lab.ipv6)
-    quiet = expected.state == SECURE and case != "restart"
+    quiet = expected.state == SECURE and case not in RESTARTS
     started = lab.break_tunnel(case)
     if quiet:
         line, note = still_secure(watcher)
     else:
         line, note = told_in_time(watcher, expected, started)
-    if not note and case not in ("restart", "server_dies") and lab.ways() != broken(mode, case, lab.ipv6):
+    if not note and case not in (*RESTARTS, "server_dies") and lab.ways() != broken(mode, case, lab.ipv6):
         note = f"the lab disagrees with its own table: {lab.ways()}"
     row = make_row(case, mode, expected, line, None if quiet else started, note)
     lab.heal()
-    if not quiet and case != "restart" and not watcher.wait(SECURE, None, HEALTHY_WITHIN):
+    if not quiet and case not in RESTARTS and not watcher.wait(SECURE, None, HEALTHY_WITHIN):
         row = Row(**{**asdict(row), "passed": False, "note": f"{row.note} not secure again after mending: {watcher.last}".strip()})
     watcher.listen(STAYS_FOR)
     return row

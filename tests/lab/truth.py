@@ -25,6 +25,8 @@ _TUNNELLED: dict[str, dict[str, tuple[str, str]]] = {
         "address_removed": ("direct", "nothing"),  # IPv6 enters the tunnel with an address that the server refuses
         "server_dies": _DARK,  # until ping-restart, see LATER
         "restart": _SAFE,
+        "restart_beside": _SAFE,
+        "owner_dies": _DARK,
         "unreachable_default": _DARK,
         "ipv6_open": _SAFE,  # as lower_metric
         "uplink_down": _DARK,
@@ -40,6 +42,7 @@ _TUNNELLED: dict[str, dict[str, tuple[str, str]]] = {
         "rule_removed": _LEAKS_V4,
         "server_dies": _DARK,
         "restart": _SAFE,
+        "restart_beside": _SAFE,
         "unreachable_default": _DARK,
         "ipv6_open": _SAFE,
         "uplink_down": _DARK,
@@ -55,6 +58,7 @@ _TUNNELLED: dict[str, dict[str, tuple[str, str]]] = {
         "rule_removed": _LEAKS_V4,
         "server_dies": _DARK,
         "restart": _SAFE,
+        "restart_beside": _SAFE,
         "unreachable_default": _DARK,
         "ipv6_open": _SAFE,
         "uplink_down": _DARK,
@@ -69,6 +73,7 @@ _TUNNELLED: dict[str, dict[str, tuple[str, str]]] = {
         "address_removed": _DARK,
         "server_dies": _DARK,
         "restart": _SAFE,
+        "restart_beside": _SAFE,
         "unreachable_default": _DARK,
         "ipv6_open": _LEAKS_V6,
         "uplink_down": _DARK,
