@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { client, openBrowser, page } from "./fake_page.mjs";
+
+const { Row } = await import(page("rows.js"));
+
+let now;
+let row;
+
+beforeEach(() => {
+  now = openBrowser().clock.now;
+  row = new Row();
+});
+
+const cell = (name) => row.node.all.find((node) => node.dataset.label === name);
+const evil = `<img src=x onerror="alert(1)"><script>alert(2)</script>&lt;b&gt;`;
+
+test("whatever a client says is shown as text and becomes no element", () => {
+  row.show(client(evil, now, {
+    client_version: evil, public_ip: evil, state: evil,
+    location: { city: evil, region: evil, country: evil, org: evil },
+    exit: { v4: evil, v6: evil, country: evil },
+    dns: { verdict: evil, reason: evil }, dns_test: { location: evil, colo: evil },
+    tunnel: { name: evil, kind: evil, up: true },
+    findings: [{ code: evil, severity: evil, meaning: evil, advice: evil, evidence: { [evil]: evil, list: [evil], deep: { [evil]: evil } } }],
+  }));
+  row.tick(now, false);
+  const tags = new Set(row.node.all.map((node) => node.tag));
+  for (const tag of tags) assert.ok(["th", "td", "span", "details", "summary", "p", "dl", "dt", "dd"].includes(tag), tag);
+  assert.equal(cell("Client").textContent, evil);
+  assert.equal(cell("Findings").querySelector("summary").textContent, evil);
+  assert.equal(cell("Findings").querySelector("dd").textContent, evil);
+  for (const name of ["State", "Exit", "DNS", "Tunnel", "Version"]) assert.ok(cell(name).textContent.includes(evil), name);
+});
+
+test("an unknown finding without a sentence shows its code as words", () => {
+  row.show(client("a", now, { findings: [{ code: "dns_egress_outside", severity: "danger" }] }));
+  assert.equal(cell("Findings").querySelector("summary").textContent, "DNS egress outside");
+});
+
+test("a row whose report is overdue loses its colour until the next report", () => {
+  row.show(client("a", now));
+  row.tick(now, false);
+  assert.equal(row.node.dataset.state, "secure");
+  assert.equal(cell("State").textContent, "✓Secure");
+  row.tick(now + 40_000, true);
+  assert.equal(row.node.dataset.state, "overdue");
+  assert.equal(cell("State").textContent, "?Overdue");
+  assert.equal(cell("State").querySelector("span").dataset.state, "overdue");
+  row.show(client("a", now + 41_000));
+  row.tick(now + 41_000, false);
+  assert.equal(row.node.dataset.state, "secure");
+});
+
+test("a state of a newer hub is shown as it is and never as green", () => {
+  row.show(client("a", now, { state: "excellent" }));
+  row.tick(now, false);
+  assert.equal(cell("State").textContent, "?excellent");
+  assert.equal(row.node.dataset.state, "excellent");
+});
+
+test("times go on without a report", () => {
+  row.show(client("a", now));
+  row.tick(now + 65_000, false);
+  assert.equal(cell("For").textContent, "1 min 5 s");
+  assert.equal(cell("Last seen").textContent, "1 min 5 s ago");
+  row.tick(now - 5_000, false);
+  assert.equal(cell("Last seen").textContent, "now");
+});
+
+test("a finding that somebody reads stays open while reports come in", () => {
+  const finding = { code: "tunnel_stalled", severity: "warning", meaning: "m", advice: "a", evidence: {} };
+  row.show(client("a", now, { findings: [finding] }));
+  const details = cell("Findings").querySelector("details");
+  details.open = true;
+  row.show(client("a", now + 1000, { findings: [finding] }));
+  assert.equal(cell("Findings").querySelector("details"), details);
+  row.show(client("a", now + 2000, { findings: [finding, { ...finding, code: "dns_unverifiable" }] }));
+  assert.deepEqual(cell("Findings").querySelectorAll("details").map((node) => node.open), [true, false]);
+  row.show(client("a", now + 3000));
+  assert.equal(cell("Findings").textContent, "None");
+});
