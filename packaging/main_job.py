@@ -97,6 +97,12 @@ class Job:
             child.kill()
             child.wait()
 
+    def start(self, program: str, environment: dict[str, str]) -> None:
+        """`vpn-sentinel-PROGRAM run` without this machine's configuration file, which may watch, open and store something else."""
+        empty = self.data / "empty.toml"
+        empty.write_text("")
+        self.spawn(program, [str(self.build / f"vpn-sentinel-{program}"), "run", "--config", str(empty)], environment)
+
     def check_children(self) -> None:
         for name, child in self.children:
             if child.poll() is not None:
@@ -114,7 +120,7 @@ class Job:
             "VPN_SENTINEL_DATA_DIR": str(self.data),
             **environment,
         }
-        self.spawn("hub", [str(self.build / "vpn-sentinel-hub"), "run"], environment)
+        self.start("hub", environment)
         deadline = time.monotonic() + 15
         while True:
             self.check_children()
@@ -128,7 +134,7 @@ class Job:
 
     def start_probe(self, environment: dict[str, str]) -> None:
         environment = {"VPN_SENTINEL_URL": f"http://127.0.0.1:{self.api}", "VPN_SENTINEL_DATA_DIR": str(self.data), **environment}
-        self.spawn("probe", [str(self.build / "vpn-sentinel-probe"), "run"], environment)
+        self.start("probe", environment)
 
     def changes(self) -> Iterator[dict]:
         """Messages of the hub's live channel, for ever."""
