@@ -36,6 +36,7 @@ void Verifier::stop() {
   opener_.reset();
   liveness_view_ = LivenessView::off;
   latency_ms_.reset();
+  asked_since_.reset();
   forget();
 }
 
@@ -44,14 +45,20 @@ void Verifier::recheck(bool has_v6) {
   forget();
   has_v6_ = has_v6;
   checks_due_ = !policy_.trace_urls.empty() || !policy_.whoami_servers.empty();
-  if (checks_due_) check_in(after_change);
+  if (!checks_due_) return;
+  // Not from the newest change: routes that change for ever would put the end of the patience off for ever.
+  if (!asked_since_) asked_since_ = mono_now();
+  check_in(after_change);
 }
 
 void Verifier::forget() {
-  ++generation_;
+  exit_check_.stop();
+  whoami_check_.stop();
   running_ = 0;
   checks_due_ = false;
   failed_rounds_ = 0;
+  next_exit_ = {};
+  next_whoami_.reset();
   exit_.reset();
   whoami_.reset();
 }
@@ -78,7 +85,10 @@ void Verifier::on_liveness(const LivenessStreak& streak, std::optional<std::chro
                                                                      : LivenessView::waiting;
   const bool news = view != liveness_view_;
   // What failed while nothing came through says nothing about a tunnel that works again.
-  if (view == LivenessView::alive && liveness_view_ == LivenessView::stalled) recheck(has_v6_);
+  if (view == LivenessView::alive && liveness_view_ == LivenessView::stalled) {
+    asked_since_.reset();
+    recheck(has_v6_);
+  }
   liveness_view_ = view;
   if (news) on_news_();
 }
@@ -113,17 +123,14 @@ void Verifier::run_exit_check(Family family) {
   request.resolvers = policy_.resolvers;
   request.ca_file = policy_.ca_file;
   request.timeout = policy_.check_timeout;
-  exit_check_.run(std::move(request),
-                  [this, generation = generation_, family](const Result<ExitAnswer>& answer) { on_exit(generation, family, answer); });
+  exit_check_.run(std::move(request), [this, family](const Result<ExitAnswer>& answer) { on_exit(family, answer); });
 }
 
 void Verifier::run_whoami_check() {
-  whoami_check_.run(*opener_, policy_.whoami_servers,
-                    [this, generation = generation_](const Result<WhoamiAnswer>& answer) { on_whoami(generation, answer); });
+  whoami_check_.run(*opener_, policy_.whoami_servers, [this](const Result<WhoamiAnswer>& answer) { on_whoami(answer); });
 }
 
-void Verifier::on_exit(std::uint64_t generation, Family family, const Result<ExitAnswer>& answer) {
-  if (generation != generation_) return;
+void Verifier::on_exit(Family family, const Result<ExitAnswer>& answer) {
   if (answer) {
     (family == Family::v4 ? next_exit_.v4 : next_exit_.v6) = answer->trace.ip;
     // IPv4 comes first where both answer: it is what people compare.
@@ -138,8 +145,7 @@ void Verifier::on_exit(std::uint64_t generation, Family family, const Result<Exi
   on_check_done();
 }
 
-void Verifier::on_whoami(std::uint64_t generation, const Result<WhoamiAnswer>& answer) {
-  if (generation != generation_) return;
+void Verifier::on_whoami(const Result<WhoamiAnswer>& answer) {
   next_whoami_ = answer ? WhoamiView{answer->egress, answer->server.to_string(), {}} : WhoamiView{std::nullopt, {}, answer.error().message};
   on_check_done();
 }
@@ -150,10 +156,13 @@ void Verifier::on_check_done() {
   const bool exit_failed = !policy_.trace_urls.empty() && !next_exit_.v4 && !next_exit_.v6;
   const bool failed = exit_failed || (next_whoami_ && !next_whoami_->egress);
   failed_rounds_ = failed ? failed_rounds_ + 1 : 0;
-  if (failed_rounds_ == 1) {
+  const auto waiting = pending();
+  if (failed_rounds_ == 1 && !(waiting && waiting->overdue)) {
+    keep_answers(exit_, whoami_);
     checks_due_ = true;
     return check_in(second_try);
   }
+  asked_since_.reset();
   if (!policy_.trace_urls.empty()) exit_ = next_exit_;
   whoami_ = next_whoami_;
   check_in(failed ? std::min<std::chrono::milliseconds>(while_failing, policy_.check_interval) : policy_.check_interval);
@@ -167,6 +176,23 @@ void Verifier::fill(Observation& seen) const {
   }
   seen.exit = exit_;
   seen.whoami = whoami_;
+  const auto waiting = pending();
+  if (!waiting) return;
+  // One check that hangs must not make a failure of the other.
+  if (waiting->overdue) keep_answers(seen.exit, seen.whoami);
+  if (!policy_.trace_urls.empty() && !seen.exit) seen.exit_pending = waiting;
+  if (!policy_.whoami_servers.empty() && !seen.whoami) seen.whoami_pending = waiting;
+}
+
+void Verifier::keep_answers(std::optional<ExitView>& exit, std::optional<WhoamiView>& whoami) const {
+  if (next_exit_.v4 || next_exit_.v6) exit = next_exit_;
+  if (next_whoami_ && next_whoami_->egress) whoami = next_whoami_;
+}
+
+std::optional<PendingView> Verifier::pending() const {
+  if (!asked_since_) return std::nullopt;
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - *asked_since_);
+  return PendingView{waited, given_up_ || waited >= policy_.check_timeout};
 }
 
 }  // namespace vpn_sentinel
