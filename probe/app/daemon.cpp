@@ -153,6 +153,8 @@ int Daemon::run() {
 void Daemon::on_update(const TargetWatch& watch, const TargetWatch::Update& update) {
   // A sidecar's connections lead through the very routes that have just changed.
   if (!watch.has_separate_uplink()) sender_->kick();
+  // The hub has been told that nobody watches any more: a later report would make the client live again.
+  if (stopping_) return;
   send(watch, update.trigger, true);
   const auto& verdict = watch.verdict();
   log(update.trigger == "check" ? LogLevel::info : level_of(verdict.state), "verdict",
