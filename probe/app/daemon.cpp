@@ -128,10 +128,12 @@ DeliveryPaths Daemon::paths(const std::string& client_id) const {
   if (found == watches_.end()) return DeliveryPaths{std::nullopt, own_namespace_, {}};
   const auto& watch = *found->second;
   DeliveryPaths paths{std::nullopt, std::nullopt, watch.policy().resolvers};
-  if (watch.tunnel_carries() && config_.hub_path != "uplink") paths.tunnel = watch.opener();
-  const bool way_round = watch.has_separate_uplink() || !watch.opener();
-  // A sidecar has only its namespace's own routes: they count as tunnel while the tunnel carries, and as uplink when it does not.
-  if (config_.hub_path != "tunnel" && (way_round || !paths.tunnel)) paths.uplink = own_namespace_;
+  if (watch.tunnel_carries() && watch.seen().tunnel && config_.hub_path != "uplink") {
+    paths.tunnel = watch.opener();
+    paths.tunnel_device = watch.seen().tunnel->name;
+  }
+  // A sidecar's uplink is whatever its namespace's routes say: it may lead through the tunnel, but proves nothing about it.
+  if (config_.hub_path != "tunnel") paths.uplink = own_namespace_;
   return paths;
 }
 

@@ -35,6 +35,26 @@ struct HubThread {
   std::jthread thread;
 };
 
+ProbeConfig config_of(const LoopbackHub& hub, const TemporaryFolder& folder) {
+  TargetPolicy target;
+  target.client_id = "a";
+  target.liveness_interval = 0ms;
+  ProbeConfig config;
+  config.targets = {target};
+  config.hub.url = hub.url();
+  config.hub.api_path = "/api/v1";
+  config.hub_path = "auto";
+  config.interval = 60s;
+  config.lease = 120s;
+  config.data_dir = folder.file("data");
+  config.log_level = LogLevel::error;
+  return config;
+}
+
+int run_until_signal(ProbeConfig config) {
+  return run_command(std::move(config), [] { return Result<ProbeConfig>(fail(Error::Kind::failed, "not asked for")); });
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(probe_daemon)
@@ -53,23 +73,35 @@ BOOST_AUTO_TEST_CASE(after_the_stop_report_nothing_more_is_told_that_would_reviv
     return std::nullopt;
   };
   const TemporaryFolder folder;
-  TargetPolicy target;
-  target.client_id = "a";
-  ProbeConfig config;
-  config.targets = {target};
-  config.hub.url = beside.hub.url();
-  config.hub.api_path = "/api/v1";
-  config.hub_path = "auto";
-  config.interval = 60s;
-  config.lease = 120s;
-  config.data_dir = folder.file("data");
-  config.log_level = LogLevel::error;
-  BOOST_TEST(run_command(config, [] { return Result<ProbeConfig>(fail(Error::Kind::failed, "not asked for")); }) == 0);
+  BOOST_TEST(run_until_signal(config_of(beside.hub, folder)) == 0);
   beside.end();
   std::string told;
   for (const auto& request : beside.hub.received) told += request.body.at("trigger").get<std::string>() + " ";
   BOOST_TEST(told == "start stop ");
   run("ip link delete eth0");
+}
+
+BOOST_AUTO_TEST_CASE(a_sidecar_whose_hub_is_not_behind_the_tunnel_reaches_it_and_does_not_call_that_way_the_tunnel) {
+  run("ip tuntap add tun7 mode tun && ip address add 10.7.0.2/24 dev tun7 && ip link set tun7 up && ip route add default dev tun7");
+  HubThread beside;
+  beside.hub.answer = [](const Received& request) {
+    if (request.body.at("trigger") == "interval") ::kill(::getpid(), SIGTERM);
+    return Answer{};
+  };
+  const TemporaryFolder folder;
+  auto config = config_of(beside.hub, folder);
+  config.targets[0].tunnels = {"tun7"};
+  config.hub.tunnel_timeout = 100ms;
+  config.interval = 200ms;
+  BOOST_TEST(run_until_signal(config) == 0);
+  beside.end();
+  std::string told;
+  for (const auto& request : beside.hub.received) {
+    told += request.body.at("trigger").get<std::string>() + " by " + request.body.at("path").get<std::string>() + ", ";
+  }
+  BOOST_TEST(told.find("interval by uplink") != std::string::npos, told);
+  BOOST_TEST(told.find("tunnel") == std::string::npos, told);
+  run("ip link delete tun7");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
