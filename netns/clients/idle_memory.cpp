@@ -17,10 +17,10 @@ namespace {
 
 /// libcurl, the TLS libraries, and what only they pull in. Everything else (the program itself, libc, libstdc++, netlink, DNS) is needed
 /// when a tunnel breaks, and must not have to be fetched then.
-constexpr std::array<std::string_view, 25> rarely_used{
-    "libcurl",    "libssl",   "libcrypto",  "libgnutls", "libnghttp2", "libidn2",    "librtmp",      "libssh",   "libpsl",
-    "libgssapi",  "libldap",  "liblber",    "libbrotli", "libnettle",  "libgmp",     "libunistring", "libkrb5",  "libk5crypto",
-    "libcom_err", "libsasl2", "libp11-kit", "libtasn1",  "libffi",     "libhogweed", "libkeyutils",  "libssh.so"};
+constexpr auto rarely_used = std::to_array<std::string_view>(
+    {"libcurl",    "libssl",   "libcrypto",  "libgnutls", "libnghttp2", "libidn2",    "librtmp",      "libssh",  "libpsl",
+     "libgssapi",  "libldap",  "liblber",    "libbrotli", "libnettle",  "libgmp",     "libunistring", "libkrb5", "libk5crypto",
+     "libcom_err", "libsasl2", "libp11-kit", "libtasn1",  "libffi",     "libhogweed", "libkeyutils"});
 
 bool is_rarely_used(std::string_view path) {
   const auto name = path.substr(path.find_last_of('/') + 1);
