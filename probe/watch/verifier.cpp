@@ -36,7 +36,8 @@ void Verifier::stop() {
   opener_.reset();
   liveness_view_ = LivenessView::off;
   latency_ms_.reset();
-  asked_since_.reset();
+  no_exit_since_.reset();
+  no_whoami_since_.reset();
   forget();
 }
 
@@ -44,11 +45,11 @@ void Verifier::recheck(bool has_v6) {
   if (!opener_) return;
   forget();
   has_v6_ = has_v6;
-  checks_due_ = !policy_.trace_urls.empty() || !policy_.whoami_servers.empty();
-  if (!checks_due_) return;
   // Not from the newest change: routes that change for ever would put the end of the patience off for ever.
-  if (!asked_since_) asked_since_ = mono_now();
-  check_in(after_change);
+  if (!policy_.trace_urls.empty() && !no_exit_since_) no_exit_since_ = mono_now();
+  if (!policy_.whoami_servers.empty() && !no_whoami_since_) no_whoami_since_ = mono_now();
+  checks_due_ = no_exit_since_ || no_whoami_since_;
+  if (checks_due_) check_in(after_change);
 }
 
 void Verifier::forget() {
@@ -86,7 +87,8 @@ void Verifier::on_liveness(const LivenessStreak& streak, std::optional<std::chro
   const bool news = view != liveness_view_;
   // What failed while nothing came through says nothing about a tunnel that works again.
   if (view == LivenessView::alive && liveness_view_ == LivenessView::stalled) {
-    asked_since_.reset();
+    no_exit_since_.reset();
+    no_whoami_since_.reset();
     recheck(has_v6_);
   }
   liveness_view_ = view;
@@ -154,15 +156,18 @@ void Verifier::on_check_done() {
   if (--running_ > 0) return;
   release_idle_memory();
   const bool exit_failed = !policy_.trace_urls.empty() && !next_exit_.v4 && !next_exit_.v6;
-  const bool failed = exit_failed || (next_whoami_ && !next_whoami_->egress);
+  const bool whoami_failed = next_whoami_ && !next_whoami_->egress;
+  const bool failed = exit_failed || whoami_failed;
   failed_rounds_ = failed ? failed_rounds_ + 1 : 0;
-  const auto waiting = pending();
-  if (failed_rounds_ == 1 && !(waiting && waiting->overdue)) {
+  const auto in_time = [this](std::optional<MonoTime> since) { return !since || !pending(since)->overdue; };
+  if (failed_rounds_ == 1 && (!exit_failed || in_time(no_exit_since_)) && (!whoami_failed || in_time(no_whoami_since_))) {
     keep_answers(exit_, whoami_);
     checks_due_ = true;
     return check_in(second_try);
   }
-  asked_since_.reset();
+  // A failure is no answer: when the routes change after it, it counts until there is one.
+  no_exit_since_ = exit_failed ? std::optional(no_exit_since_.value_or(mono_now())) : std::nullopt;
+  no_whoami_since_ = whoami_failed ? std::optional(no_whoami_since_.value_or(mono_now())) : std::nullopt;
   if (!policy_.trace_urls.empty()) exit_ = next_exit_;
   whoami_ = next_whoami_;
   check_in(failed ? std::min<std::chrono::milliseconds>(while_failing, policy_.check_interval) : policy_.check_interval);
@@ -176,12 +181,12 @@ void Verifier::fill(Observation& seen) const {
   }
   seen.exit = exit_;
   seen.whoami = whoami_;
-  const auto waiting = pending();
-  if (!waiting) return;
+  const auto no_exit = pending(no_exit_since_);
+  const auto no_whoami = pending(no_whoami_since_);
   // One check that hangs must not make a failure of the other.
-  if (waiting->overdue) keep_answers(seen.exit, seen.whoami);
-  if (!policy_.trace_urls.empty() && !seen.exit) seen.exit_pending = waiting;
-  if (!policy_.whoami_servers.empty() && !seen.whoami) seen.whoami_pending = waiting;
+  if ((no_exit && no_exit->overdue) || (no_whoami && no_whoami->overdue)) keep_answers(seen.exit, seen.whoami);
+  if (!seen.exit) seen.exit_pending = no_exit;
+  if (!seen.whoami) seen.whoami_pending = no_whoami;
 }
 
 void Verifier::keep_answers(std::optional<ExitView>& exit, std::optional<WhoamiView>& whoami) const {
@@ -189,9 +194,9 @@ void Verifier::keep_answers(std::optional<ExitView>& exit, std::optional<WhoamiV
   if (next_whoami_ && next_whoami_->egress) whoami = next_whoami_;
 }
 
-std::optional<PendingView> Verifier::pending() const {
-  if (!asked_since_) return std::nullopt;
-  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - *asked_since_);
+std::optional<PendingView> Verifier::pending(std::optional<MonoTime> since) const {
+  if (!since) return std::nullopt;
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - *since);
   return PendingView{waited, given_up_ || waited >= policy_.check_timeout};
 }
 

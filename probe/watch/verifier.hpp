@@ -55,7 +55,7 @@ class Verifier {
   void forget();
   /// Of the round under way, or the last one, what is no failure.
   void keep_answers(std::optional<ExitView>& exit, std::optional<WhoamiView>& whoami) const;
-  [[nodiscard]] std::optional<PendingView> pending() const;
+  [[nodiscard]] std::optional<PendingView> pending(std::optional<MonoTime> since) const;
 
   boost::asio::steady_timer timer_;
   const TargetPolicy& policy_;
@@ -69,7 +69,8 @@ class Verifier {
   int running_ = 0;                     ///< checks that have not answered
   bool checks_due_ = false;             ///< a round will begin soon
   int failed_rounds_ = 0;
-  std::optional<MonoTime> asked_since_;  ///< the checks have not answered since then; absent: nothing was asked, or they have
+  std::optional<MonoTime> no_exit_since_;  ///< asked for, and no answer or a failure only; absent: not asked for, or answered
+  std::optional<MonoTime> no_whoami_since_;
   bool given_up_ = false;
   ExitView next_exit_;  ///< what the round under way has found so far
   std::optional<WhoamiView> next_whoami_;

@@ -102,6 +102,23 @@ BOOST_AUTO_TEST_CASE(routes_that_change_for_ever_do_not_put_the_end_off_for_ever
   BOOST_TEST(silent.accepted() == 0);  // the changes came too fast for any round
 }
 
+BOOST_AUTO_TEST_CASE(a_failure_goes_on_counting_when_the_routes_change_until_there_is_an_answer) {
+  bool busy = true;
+  HttpServer service(io, [&](const std::string& request) { return busy ? http_reply("", "503 Busy") : trace(request); });
+  policy.trace_urls = {service.url()};
+  start();
+  BOOST_REQUIRE(await([&] { return seen().exit.has_value(); }));
+  BOOST_TEST(!seen().exit->v4);
+  verifier.recheck(false);
+  BOOST_REQUIRE(seen().exit_pending.has_value());
+  BOOST_TEST(seen().exit_pending->overdue);
+  busy = false;
+  BOOST_REQUIRE(await([&] { return seen().exit.has_value(); }));
+  BOOST_TEST(seen().exit->v4->to_string() == "198.51.100.7");
+  verifier.recheck(false);
+  BOOST_TEST(!seen().exit_pending->overdue);
+}
+
 BOOST_AUTO_TEST_CASE(a_first_failure_in_time_is_tried_again_before_it_counts) {
   int asked = 0;
   HttpServer flaky(io, [&](const std::string& request) { return ++asked == 1 ? http_reply("", "503 Busy") : trace(request); });
