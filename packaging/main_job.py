@@ -29,10 +29,9 @@ sys.path.insert(0, str(TOP / "tests" / "lab"))
 
 from laboratory import TELEGRAM_TOKEN, Lab  # noqa: E402
 from network import DNS  # noqa: E402
+from own_tunnel import own_tunnel, tunnel_links, why_none  # noqa: E402
 from websocket import WebSocket, WebSocketError  # noqa: E402
 
-TUNNEL_KINDS = {"tun", "wireguard", "ipip", "gre", "vti", "xfrm"}
-FALLBACK_DEVICES = {"tunl0", "sit0", "gre0", "ip_vti0"}
 COLOURS = {"secure": "1;32", "warning": "1;33", "contained": "1;34", "danger": "1;31", "offline": "1;90"}
 SYMBOLS = {"secure": "✔", "warning": "!", "contained": "■", "danger": "✖", "offline": "?"}
 
@@ -61,16 +60,6 @@ def free_port(wanted: int) -> int:
     raise CannotStart("no free port on 127.0.0.1")
 
 
-def own_tunnel() -> str | None:
-    """The first interface of this machine that a VPN made, if any."""
-    listed = subprocess.run(["ip", "-d", "-j", "link"], capture_output=True, text=True, check=True)
-    for link in json.loads(listed.stdout):
-        kind = link.get("linkinfo", {}).get("info_kind")
-        if kind in TUNNEL_KINDS and link["ifname"] not in FALLBACK_DEVICES and link.get("link_type") != "ether":
-            return link["ifname"]
-    return None
-
-
 class Job:
     """The processes of one run; ended in reverse order, by pid, whatever happens."""
 
@@ -97,6 +86,12 @@ class Job:
             child.kill()
             child.wait()
 
+    def start(self, program: str, environment: dict[str, str]) -> None:
+        """`vpn-sentinel-PROGRAM run` without this machine's configuration file, which may watch, open and store something else."""
+        empty = self.data / "empty.toml"
+        empty.write_text("")
+        self.spawn(program, [str(self.build / f"vpn-sentinel-{program}"), "run", "--config", str(empty)], environment)
+
     def check_children(self) -> None:
         for name, child in self.children:
             if child.poll() is not None:
@@ -114,7 +109,7 @@ class Job:
             "VPN_SENTINEL_DATA_DIR": str(self.data),
             **environment,
         }
-        self.spawn("hub", [str(self.build / "vpn-sentinel-hub"), "run"], environment)
+        self.start("hub", environment)
         deadline = time.monotonic() + 15
         while True:
             self.check_children()
@@ -128,7 +123,7 @@ class Job:
 
     def start_probe(self, environment: dict[str, str]) -> None:
         environment = {"VPN_SENTINEL_URL": f"http://127.0.0.1:{self.api}", "VPN_SENTINEL_DATA_DIR": str(self.data), **environment}
-        self.spawn("probe", [str(self.build / "vpn-sentinel-probe"), "run"], environment)
+        self.start("probe", environment)
 
     def changes(self) -> Iterator[dict]:
         """Messages of the hub's live channel, for ever."""
@@ -216,7 +211,7 @@ def banner(job: Job, rows: list[tuple[str, str]]) -> None:
 
 
 def run_demo(job: Job) -> None:
-    say("No VPN tunnel on this machine: starting a demonstration with a real WireGuard tunnel in namespaces of its own …")
+    say("Starting a demonstration with a real WireGuard tunnel in namespaces of its own …")
     lab = job.stack.enter_context(Lab())
     lab.start("wg-quick")
     job.start_hub(start_telegram(job))
@@ -241,6 +236,19 @@ def run_real(job: Job, netns: str, tunnel: str | None) -> None:
     follow(job)
 
 
+def run_chosen(job: Job, given: argparse.Namespace) -> None:
+    if given.netns:
+        return run_real(job, given.netns, given.tunnel)
+    if given.demo:
+        return run_demo(job)
+    links = tunnel_links()
+    tunnel = given.tunnel or own_tunnel(links)
+    if tunnel:
+        return run_real(job, "self", tunnel)
+    say(why_none(links))
+    return run_demo(job)
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="packaging/up", description="Runs hub and probe and shows live states.")
     parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
@@ -262,12 +270,7 @@ def main() -> int:
     job = Job(given.build, given.port)
     with job.stack:
         try:
-            if given.netns:
-                run_real(job, given.netns, given.tunnel)
-            elif not given.demo and (tunnel := given.tunnel or own_tunnel()):
-                run_real(job, "self", tunnel)
-            else:
-                run_demo(job)
+            run_chosen(job, given)
         except KeyboardInterrupt:
             say("\nEnding …")
         except (CannotStart, WebSocketError, OSError) as error:

@@ -1,8 +1,10 @@
 #include "netns/clients/http_client.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <compare>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -17,7 +19,8 @@ class HttpClient::Impl : public std::enable_shared_from_this<HttpClient::Impl> {
  public:
   explicit Impl(boost::asio::io_context& io) : io_(io) {}
 
-  void send(HttpRequest request, Handler handler);
+  RequestId send(HttpRequest request, Handler handler);
+  void cancel(RequestId id);
   void drop_connections();
   void close();
 
@@ -31,6 +34,7 @@ class HttpClient::Impl : public std::enable_shared_from_this<HttpClient::Impl> {
     auto operator<=>(const ChannelKey&) const = default;
   };
   struct Running {
+    RequestId id = 0;
     std::unique_ptr<HttpTransfer> transfer;
     MultiPtr multi;
     Handler handler;
@@ -38,13 +42,15 @@ class HttpClient::Impl : public std::enable_shared_from_this<HttpClient::Impl> {
 
   MultiPtr make_multi();
   MultiPtr multi_for(const HttpRequest& request, bool fresh);
-  void post_error(Handler handler, Error error);
+  RequestId post_error(Handler handler, Error error);
   void done(CURL* easy, CURLcode code);
 
   boost::asio::io_context& io_;
   MultiPtr fresh_;
   std::map<ChannelKey, MultiPtr> channels_;
   std::unordered_map<CURL*, Running> running_;  // keeps a dropped channel's multi handle until its last transfer has ended
+  std::set<RequestId> refused_;                 // their errors are on the way
+  RequestId last_id_ = 0;
   bool closed_ = false;
 };
 
@@ -60,14 +66,16 @@ HttpClient::Impl::MultiPtr HttpClient::Impl::multi_for(const HttpRequest& reques
   return multi;
 }
 
-void HttpClient::Impl::post_error(Handler handler, Error error) {
-  boost::asio::post(io_, [weak = weak_from_this(), handler = std::move(handler), error = std::move(error)]() mutable {
+HttpClient::RequestId HttpClient::Impl::post_error(Handler handler, Error error) {
+  const auto id = *refused_.insert(++last_id_).first;
+  boost::asio::post(io_, [weak = weak_from_this(), id, handler = std::move(handler), error = std::move(error)]() mutable {
     const auto self = weak.lock();
-    if (self && !self->closed_) handler(fail(std::move(error)));
+    if (self && !self->closed_ && self->refused_.erase(id) > 0) handler(fail(std::move(error)));
   });
+  return id;
 }
 
-void HttpClient::Impl::send(HttpRequest request, Handler handler) {
+HttpClient::RequestId HttpClient::Impl::send(HttpRequest request, Handler handler) {
   const bool unnamed_path = request.channel.empty() && request.open_socket != nullptr;
   const bool fresh = request.fresh_connection || unnamed_path;
   auto multi = multi_for(request, fresh);
@@ -75,7 +83,17 @@ void HttpClient::Impl::send(HttpRequest request, Handler handler) {
   if (!transfer) return post_error(std::move(handler), transfer.error());
   auto* easy = (*transfer)->handle();
   if (auto added = multi->add(easy); !added) return post_error(std::move(handler), added.error());
-  running_.emplace(easy, Running{std::move(*transfer), std::move(multi), std::move(handler)});
+  running_.emplace(easy, Running{++last_id_, std::move(*transfer), std::move(multi), std::move(handler)});
+  return last_id_;
+}
+
+void HttpClient::Impl::cancel(RequestId id) {
+  refused_.erase(id);
+  const auto found = std::ranges::find_if(running_, [id](const auto& entry) { return entry.second.id == id; });
+  if (found == running_.end()) return;
+  const auto running = std::move(found->second);
+  running_.erase(found);
+  running.multi->remove(running.transfer->handle());
 }
 
 void HttpClient::Impl::done(CURL* easy, CURLcode code) {
@@ -101,7 +119,9 @@ HttpClient::HttpClient(boost::asio::io_context& io) : impl_(std::make_shared<Imp
 
 HttpClient::~HttpClient() { impl_->close(); }
 
-void HttpClient::send(HttpRequest request, Handler handler) { impl_->send(std::move(request), std::move(handler)); }
+HttpClient::RequestId HttpClient::send(HttpRequest request, Handler handler) { return impl_->send(std::move(request), std::move(handler)); }
+
+void HttpClient::cancel(RequestId id) { impl_->cancel(id); }
 
 void HttpClient::drop_connections() { impl_->drop_connections(); }
 

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -23,13 +24,14 @@ struct HttpRequest {
   std::string url;  ///< http or https; user and password in it are refused (use a header)
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  std::chrono::milliseconds timeout{10'000};  ///< for everything: name, connection, reply; at least 1 ms
-  std::size_t most_bytes = 64 * 1024;         ///< a longer reply is an error
-  SocketOpener open_socket;                   ///< empty: the process's own namespace; must not call this client
-  std::string bind_device;                    ///< SO_BINDTODEVICE on every socket, in the socket's namespace; empty: the routes decide
-  std::optional<Family> family;               ///< only addresses of this family
-  std::vector<IpAddress> resolved;            ///< addresses of the URL's host; empty: the process's resolver is asked
-  std::string ca_file;                        ///< PEM bundle that is trusted alone; empty: the system's
+  std::chrono::milliseconds timeout{10'000};     ///< for everything: name, connection, reply; at least 1 ms
+  std::chrono::milliseconds connect_timeout{0};  ///< of that, for name and connection with TLS; 0: no limit of its own
+  std::size_t most_bytes = 64 * 1024;            ///< a longer reply is an error
+  SocketOpener open_socket;                      ///< empty: the process's own namespace; must not call this client
+  std::string bind_device;                       ///< SO_BINDTODEVICE on every socket, in the socket's namespace; empty: the routes decide
+  std::optional<Family> family;                  ///< only addresses of this family
+  std::vector<IpAddress> resolved;               ///< addresses of the URL's host; empty: the process's resolver is asked
+  std::string ca_file;                           ///< PEM bundle that is trusted alone; empty: the system's
   bool verify = true;
   /// A probe of a path must never ride on an old connection (a reused one tells about the old path): new connection, closed afterwards,
   /// no TLS resumption. False only for channels to the hub and to alert services.
@@ -56,12 +58,15 @@ struct HttpResponse {
 class HttpClient {
  public:
   using Handler = std::function<void(Result<HttpResponse>)>;
+  using RequestId = std::uint64_t;  ///< 0 is no request
   explicit HttpClient(boost::asio::io_context& io);
   ~HttpClient();  ///< cancels what is under way without calling the handlers
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
   /// The handler is called once, on the loop, never from inside send(). Any HTTP status is an answer; only transport trouble is an Error.
-  void send(HttpRequest request, Handler handler);
+  RequestId send(HttpRequest request, Handler handler);
+  /// Gives the request up: its socket and its opener are released, its handler is not called. Nothing happens when it has ended already.
+  void cancel(RequestId id);
   /// Idle connections are closed: the next request dials anew (after a change of routes).
   void drop_connections();
 

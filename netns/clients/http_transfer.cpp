@@ -91,8 +91,7 @@ Result<std::unique_ptr<HttpTransfer>> HttpTransfer::make(HttpRequest request, bo
     std::erase_if(request.resolved, [&](const IpAddress& address) { return address.family() != *request.family; });
     // None left must not mean "ask the process's resolver": that would tell the host's network which name a target looks for.
     const bool none_left = given && request.resolved.empty();
-    const bool wrong_literal = url->literal && url->literal->family() != *request.family;
-    if (none_left || wrong_literal) {
+    if (none_left || (url->literal && url->literal->family() != *request.family)) {
       const char* name = *request.family == Family::v4 ? "IPv4" : "IPv6";
       return fail(Error::Kind::unreachable, fmt::format("{}: the host has no {} address", url->origin, name));
     }
@@ -118,6 +117,7 @@ void HttpTransfer::set_connection() {
   set(easy, CURLOPT_PROXY, "");  // else http_proxy of the environment decides where a probe goes
   set(easy, CURLOPT_NOSIGNAL, 1L);
   set(easy, CURLOPT_TIMEOUT_MS, std::max(1L, static_cast<long>(request_.timeout.count())));  // 0 would mean: for ever
+  set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request_.connect_timeout.count()));
   set(easy, CURLOPT_QUICK_EXIT, 1L);  // else a timed-out name look-up blocks the loop until getaddrinfo(3) comes back
   set(easy, CURLOPT_TCP_NODELAY, 1L);
   set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));

@@ -180,16 +180,21 @@ class Loader {
   }
 
   Result<void> set_global(const SettingRow& row, const std::string& text, const std::string& origin) {
+    if (row.names_target) target_named_by_ = origin;
     return loaded_.global.set(row.key, text, origin);
   }
 
-  /// A target's table wins over everything global: it is the more specific word.
+  /// A target's table wins over everything global: it is the more specific word. But who names another target asks for that one.
   Result<void> apply_targets() {
     const auto* const node = document_.get("target");
     if (!node) return {};
     const auto* const array = node->as_array();
     if (!array || !array->is_homogeneous(toml::node_type::table)) {
       return fail(Error::Kind::invalid, fmt::format("{}: targets are written as [[target]] tables", file_));
+    }
+    if (!target_named_by_.empty()) {
+      loaded_.warnings.push_back(fmt::format("the [[target]] tables of {} have no effect: {} names the target", file_, target_named_by_));
+      return {};
     }
     for (const auto& item : *array) {
       Settings target = loaded_.global;
@@ -202,6 +207,7 @@ class Loader {
   std::span<const SettingRow> rows_;
   std::string file_;
   toml::table document_;
+  std::string target_named_by_;  ///< the flag or environment variable; empty: none
   LoadedSettings loaded_;
 };
 

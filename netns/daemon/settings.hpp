@@ -27,6 +27,7 @@ struct SettingRow {
   long most = 0;                   ///< 0: no bound
   bool per_target = false;         ///< also allowed inside [[target]]
   std::string_view alias = {};     ///< a second environment name (the Python original's short form)
+  bool names_target = false;       ///< says which target: by flag or environment it stands for the whole list of [[target]] tables
 };
 
 /// Where a value came from, for messages: "flag --interval", "environment VPN_SENTINEL_INTERVAL", "/etc/…/probe.toml", "default".
@@ -61,11 +62,12 @@ class Settings {
   std::map<std::string, SettingValue, std::less<>> values_;
 };
 
-/// What a TOML file may hold beside the rows: [[target]] tables, each a copy of the settings with its own per_target values.
+/// What a TOML file may hold beside the rows: [[target]] tables, each a copy of the settings with its own per_target values. Without
+/// targets the global values are the one target. Whoever names a target by flag or environment means that one, not those of the file.
 struct LoadedSettings {
   Settings global;
   std::vector<Settings> targets;
-  std::vector<std::string> warnings;  ///< known-but-unused names of the Python original, with what to use instead
+  std::vector<std::string> warnings;  ///< what has no effect, with what to use instead
 };
 
 /// `flags`: key -> text as given on the command line. `environment`: usually from environ. For secrets (and only those) KEY_FILE in

@@ -48,7 +48,11 @@ class OneLook {
 
  private:
   void wait() {
-    if (watch_.settled() || mono_now() >= deadline_) return io_.stop();
+    if (watch_.settled()) return io_.stop();
+    if (mono_now() >= deadline_) {
+      watch_.give_up();
+      return io_.stop();
+    }
     timer_.expires_after(5ms);
     timer_.async_wait([this](const boost::system::error_code&) { wait(); });
   }

@@ -128,10 +128,12 @@ DeliveryPaths Daemon::paths(const std::string& client_id) const {
   if (found == watches_.end()) return DeliveryPaths{std::nullopt, own_namespace_, {}};
   const auto& watch = *found->second;
   DeliveryPaths paths{std::nullopt, std::nullopt, watch.policy().resolvers};
-  if (watch.tunnel_carries() && config_.hub_path != "uplink") paths.tunnel = watch.opener();
-  const bool way_round = watch.has_separate_uplink() || !watch.opener();
-  // A sidecar has only its namespace's own routes: they count as tunnel while the tunnel carries, and as uplink when it does not.
-  if (config_.hub_path != "tunnel" && (way_round || !paths.tunnel)) paths.uplink = own_namespace_;
+  if (watch.tunnel_carries() && watch.seen().tunnel && config_.hub_path != "uplink") {
+    paths.tunnel = watch.opener();
+    paths.tunnel_device = watch.seen().tunnel->name;
+  }
+  // A sidecar's uplink is whatever its namespace's routes say: it may lead through the tunnel, but proves nothing about it.
+  if (config_.hub_path != "tunnel") paths.uplink = own_namespace_;
   return paths;
 }
 
@@ -153,6 +155,8 @@ int Daemon::run() {
 void Daemon::on_update(const TargetWatch& watch, const TargetWatch::Update& update) {
   // A sidecar's connections lead through the very routes that have just changed.
   if (!watch.has_separate_uplink()) sender_->kick();
+  // The hub has been told that nobody watches any more: a later report would make the client live again.
+  if (stopping_) return;
   send(watch, update.trigger, true);
   const auto& verdict = watch.verdict();
   log(update.trigger == "check" ? LogLevel::info : level_of(verdict.state), "verdict",

@@ -21,6 +21,8 @@ constexpr int exit_config = 78;
 constexpr auto footer =
     "Exit codes of check: 0 secure, 1 warning, 2 danger, 3 contained, 4 could not look.\n"
     "All commands: 64 wrong usage, 70 internal error, 73 data folder, 78 wrong setting.\n"
+    "A flag or variable that says which target (netns, tunnel, endpoint, local-network, client-id) stands for all [[target]] tables "
+    "of the file.\n"
     "Secrets are read from the environment (VPN_SENTINEL_API_KEY, VPN_SENTINEL_API_KEY_FILE) or the file, never from flags.";
 
 struct CommandLine {
@@ -52,10 +54,8 @@ ProbeConfig require_config(const CommandLine& line) {
   return std::move(*config);
 }
 
-/// check and watch name their target on the command line; without one, the targets of the file are taken.
 std::vector<TargetPolicy> require_targets(const CommandLine& line) {
   auto targets = require_config(line).targets;
-  if (line.flags.contains("netns")) targets.resize(1);
   for (auto& target : targets) target.offline = line.offline;
   return targets;
 }

@@ -87,8 +87,12 @@ std::string liveness_text(const TargetWatch& watch) {
   return "not checked";
 }
 
+std::string unanswered_text(const std::optional<PendingView>& pending) {
+  return pending ? fmt::format("no answer yet after {}", human_duration(pending->waited)) : "not checked";
+}
+
 std::string exit_text(const Observation& seen) {
-  if (!seen.exit) return "not checked";
+  if (!seen.exit) return unanswered_text(seen.exit_pending);
   std::string text;
   for (const auto& address : {seen.exit->v4, seen.exit->v6}) {
     if (address) text += (text.empty() ? "" : " and ") + address->to_string();
@@ -99,7 +103,7 @@ std::string exit_text(const Observation& seen) {
 }
 
 std::string dns_text(const Observation& seen) {
-  if (!seen.whoami) return "not checked";
+  if (!seen.whoami) return unanswered_text(seen.whoami_pending);
   if (!seen.whoami->egress) return fmt::format("could not be verified: {}", seen.whoami->error);
   return fmt::format("port 53 leaves by {} (told by {}); which resolver programs use is not judged", seen.whoami->egress->to_string(),
                      seen.whoami->server);

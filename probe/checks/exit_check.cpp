@@ -2,21 +2,35 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "netns/base/clock.hpp"
 #include "netns/clients/http_url.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-/// One run through the list of services; keeps itself alive by the handlers that it hands out.
-class Round : public std::enable_shared_from_this<Round> {
+using std::chrono::milliseconds;
+
+/// A resolver that is silent must leave time for the next one.
+constexpr milliseconds longest_question{2000};
+
+}  // namespace
+
+/// One run through the list of services.
+class ExitCheck::Round : public std::enable_shared_from_this<Round> {
  public:
-  Round(HttpClient& http, DnsClient& dns, std::weak_ptr<const bool> life, ExitRequest request, ExitCheck::Handler handler)
-      : http_(http), dns_(dns), life_(std::move(life)), request_(std::move(request)), handler_(std::move(handler)) {}
+  Round(HttpClient& http, DnsClient& dns, ExitRequest request, Handler handler)
+      : http_(http),
+        dns_(dns),
+        opener_(std::make_shared<const SocketOpener>(std::move(request.open_socket))),
+        request_(std::move(request)),
+        handler_(std::move(handler)),
+        deadline_(mono_now() + request_.timeout) {}
 
   void next_url() {
-    if (url_ == request_.urls.size()) return finish(fail(last_error_));
+    if (url_ == request_.urls.size() || left() <= milliseconds{0}) return finish(fail(last_error_));
     const auto url = HttpUrl::parse(request_.urls[url_]);
     if (!url) return give_up_url(url.error());
     host_ = url->host;
@@ -28,14 +42,39 @@ class Round : public std::enable_shared_from_this<Round> {
     fetch({});
   }
 
+  void cancel() {
+    handler_ = nullptr;
+    opener_.reset();
+    http_.cancel(transfer_);
+  }
+
  private:
+  [[nodiscard]] milliseconds left() const { return std::chrono::duration_cast<milliseconds>(deadline_ - mono_now()); }
+
+  /// Of the time that is left: an equal part for each service, but a third of the whole as long as there is so much.
+  [[nodiscard]] milliseconds share() const {
+    const auto services = static_cast<milliseconds::rep>(request_.urls.size() - url_);
+    return std::clamp(std::max(left() / services, request_.timeout / 3), milliseconds{1}, std::max(left(), milliseconds{1}));
+  }
+
+  /// A question cannot be cancelled; it must not keep the opener, and with it a deleted namespace, longer than the round.
+  [[nodiscard]] SocketOpener lent_opener() const {
+    if (!*opener_) return {};
+    return [weak = std::weak_ptr(opener_)](int domain, int type, int protocol) -> Result<Fd> {
+      const auto opener = weak.lock();
+      if (!opener) return fail(Error::Kind::unavailable, "the check was given up");
+      return (*opener)(domain, type, protocol);
+    };
+  }
+
   void resolve() {
     if (resolver_ == request_.resolvers.size()) return give_up_url(name_error_);
     DnsOptions options;
-    options.open_socket = request_.open_socket;
+    options.open_socket = lent_opener();
+    options.timeout = std::min(longest_question, share());
     const DnsQuestion question{host_, request_.family == Family::v4 ? DnsType::a : DnsType::aaaa, DnsClass::in};
     auto on_answer = [self = shared_from_this()](const Result<DnsAnswer>& answer) {
-      if (!self->life_.expired()) self->on_resolved(answer);
+      if (self->handler_) self->on_resolved(answer);
     };
     dns_.ask(question, request_.resolvers[resolver_], std::move(options), std::move(on_answer));
   }
@@ -57,16 +96,16 @@ class Round : public std::enable_shared_from_this<Round> {
   void fetch(std::vector<IpAddress> addresses) {
     HttpRequest request;
     request.url = request_.urls[url_];
-    request.timeout = request_.timeout;
+    request.timeout = share();
     request.most_bytes = 4096;
-    request.open_socket = request_.open_socket;
+    request.open_socket = *opener_;
     request.family = request_.family;
     request.resolved = std::move(addresses);
     request.ca_file = request_.ca_file;
     auto on_response = [self = shared_from_this()](const Result<HttpResponse>& response) {
-      if (!self->life_.expired()) self->on_fetched(response);
+      if (self->handler_) self->on_fetched(response);
     };
-    http_.send(std::move(request), std::move(on_response));
+    transfer_ = http_.send(std::move(request), std::move(on_response));
   }
 
   void on_fetched(const Result<HttpResponse>& response) {
@@ -90,13 +129,19 @@ class Round : public std::enable_shared_from_this<Round> {
     next_url();
   }
 
-  void finish(Result<ExitAnswer> result) { handler_(std::move(result)); }
+  /// The handler may stop or restart the check.
+  void finish(Result<ExitAnswer> result) {
+    opener_.reset();
+    std::exchange(handler_, nullptr)(std::move(result));
+  }
 
   HttpClient& http_;
   DnsClient& dns_;
-  std::weak_ptr<const bool> life_;
+  std::shared_ptr<const SocketOpener> opener_;
   ExitRequest request_;
-  ExitCheck::Handler handler_;
+  Handler handler_;  ///< empty: nobody waits any more
+  MonoTime deadline_;
+  HttpClient::RequestId transfer_ = 0;
   Error last_error_{Error::Kind::unavailable, "no service is configured"};
   Error name_error_;
   std::string host_;
@@ -104,10 +149,18 @@ class Round : public std::enable_shared_from_this<Round> {
   std::size_t resolver_ = 0;
 };
 
-}  // namespace
-
 void ExitCheck::run(ExitRequest request, Handler handler) {
-  std::make_shared<Round>(http_, dns_, life_, std::move(request), std::move(handler))->next_url();
+  auto& place = rounds_[request.family];
+  if (const auto before = place.lock()) before->cancel();
+  const auto round = std::make_shared<Round>(http_, dns_, std::move(request), std::move(handler));
+  place = round;
+  round->next_url();
+}
+
+void ExitCheck::stop() {
+  for (const auto& [family, place] : std::exchange(rounds_, {})) {
+    if (const auto round = place.lock()) round->cancel();
+  }
 }
 
 }  // namespace vpn_sentinel

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ struct ExitRequest {
   std::vector<std::string> urls;    ///< tried in order until one answers
   std::vector<Endpoint> resolvers;  ///< for the hosts in `urls`; a literal address needs none
   std::string ca_file;
-  std::chrono::milliseconds timeout{10'000};  ///< for one service
+  std::chrono::milliseconds timeout{10'000};  ///< for all services together; none gets so much that it leaves nothing to the next
 };
 
 struct ExitAnswer {
@@ -37,14 +38,21 @@ class ExitCheck {
   using Handler = std::function<void(Result<ExitAnswer>)>;
   /// `http` and `dns` outlive the check.
   ExitCheck(HttpClient& http, DnsClient& dns) : http_(http), dns_(dns) {}
-  /// The handler is called once, on the loop (from inside run() when there is nothing to ask); not at all when this check or the clients
-  /// are destroyed before.
+  ~ExitCheck() { stop(); }
+  ExitCheck(const ExitCheck&) = delete;
+  ExitCheck& operator=(const ExitCheck&) = delete;
+  /// The handler is called once, on the loop (from inside run() when there is nothing to ask); not at all after stop(), the next run() of
+  /// the same family, or the end of this check or of the clients.
   void run(ExitRequest request, Handler handler);
+  /// Ends what is under way. Openers and connections are released at once; a question for a name keeps its socket for 2 s at most.
+  void stop();
 
  private:
+  class Round;
+
   HttpClient& http_;
   DnsClient& dns_;
-  std::shared_ptr<const bool> life_ = std::make_shared<const bool>(true);  ///< rounds under way see by it that nobody waits any more
+  std::map<Family, std::weak_ptr<Round>> rounds_;  ///< each lives by the handlers that it has handed out
 };
 
 }  // namespace vpn_sentinel

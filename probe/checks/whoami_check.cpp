@@ -65,6 +65,7 @@ Result<IpAddress> read_whoami(const DnsAnswer& answer) {
 }
 
 void WhoamiCheck::run(SocketOpener opener, std::vector<Endpoint> servers, Handler handler) {
+  stop();
   ask_next(std::make_shared<Round>(Round{dns_, life_, std::move(opener), std::move(servers), std::move(handler), {}}));
 }
 

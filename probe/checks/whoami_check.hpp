@@ -28,9 +28,11 @@ class WhoamiCheck {
   /// `dns` outlives the check.
   explicit WhoamiCheck(DnsClient& dns) : dns_(dns) {}
   /// Asks `servers` in order until one answers. The handler is called once, on the loop (from inside run() when there is no server); not
-  /// at all when this check or the client is destroyed before. Of several Errors it gets the most telling: an answer of the wrong sort
-  /// (invalid, unavailable) before silence.
+  /// at all after stop(), the next run(), or the end of this check or of the client. Of several Errors it gets the most telling: an answer
+  /// of the wrong sort (invalid, unavailable) before silence.
   void run(SocketOpener opener, std::vector<Endpoint> servers, Handler handler);
+  /// Ends the round under way; its last question keeps opener and socket for 2 s at most.
+  void stop() { life_ = std::make_shared<const bool>(true); }
 
  private:
   DnsClient& dns_;

@@ -38,11 +38,12 @@ HttpRequest HubChannel::request_of(const Report& report) const {
   return request;
 }
 
-void HubChannel::post(Report report, DeliveryPath path, const DeliveryPaths& ways, Handler handler) {
+void HubChannel::post(Report report, DeliveryPath path, const DeliveryPaths& ways, bool is_last, Handler handler) {
   report.path = to_string(path);
   auto request = request_of(report);
   if (path == DeliveryPath::tunnel) return post_in_tunnel(std::move(request), ways, std::move(handler));
   request.timeout = hub_.timeout;
+  if (!is_last) request.connect_timeout = hub_.uplink_connect;
   request.open_socket = *ways.uplink;
   // Every client's uplink is the probe's own namespace, so all share the connections: a change is one round trip.
   request.fresh_connection = false;
@@ -54,8 +55,12 @@ void HubChannel::post_in_tunnel(HttpRequest request, const DeliveryPaths& ways, 
   const auto deadline = mono_now() + hub_.tunnel_timeout;
   request.timeout = hub_.tunnel_timeout;
   request.open_socket = *ways.tunnel;
+  request.bind_device = ways.tunnel_device;
   request.fresh_connection = true;  // a kept connection would prove nothing about the tunnel as it is now
-  if (!parsed_url_ || parsed_url_->literal) return http_.send(std::move(request), std::move(handler));
+  if (!parsed_url_ || parsed_url_->literal) {
+    http_.send(std::move(request), std::move(handler));
+    return;
+  }
   auto send = [weak = weak_from_this(), deadline, request = std::move(request),
                handler = std::move(handler)](Result<std::vector<IpAddress>> addresses) mutable {
     const auto self = weak.lock();

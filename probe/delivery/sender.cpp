@@ -25,7 +25,8 @@ struct Client {
   std::string id;
   Lane changes;
   Lane keepalives;
-  TunnelTrust trust;
+  PathTrust tunnel_trust{most_tunnel_misses};
+  PathTrust uplink_trust{most_uplink_misses};
 };
 
 /// Shared, so that handlers of the loop that come after the sender's end find it gone.
@@ -57,7 +58,8 @@ class Core : public std::enable_shared_from_this<Core> {
   void kick() {
     channel_->drop_connections();
     for (auto& [id, client] : clients_) {
-      client->trust.reset();
+      client->tunnel_trust.reset();
+      client->uplink_trust.reset();
       for (auto* const lane : {&client->changes, &client->keepalives}) {
         lane->backoff.reset();
         if (lane->state == Lane::State::in_flight) lane->kicked = true;
@@ -138,14 +140,16 @@ class Core : public std::enable_shared_from_this<Core> {
 
   void try_next_path(Client& client, Lane& lane) {
     const auto ways = hooks_.paths(client.id);
-    const auto order = path_order({lane.is_change, ways.tunnel.has_value(), ways.uplink.has_value(), client.trust.trusted(mono_now())});
+    const auto now = mono_now();
+    const auto order = path_order({lane.is_change, ways.tunnel.has_value(), ways.uplink.has_value(), client.tunnel_trust.trusted(now),
+                                   client.uplink_trust.trusted(now)});
     const auto next = std::ranges::find_if(order, [&](DeliveryPath path) { return std::ranges::count(lane.tried, path) == 0; });
     if (next == order.end()) {
       return try_later(client, lane, lane.tried.empty() ? no_way() : with_hint(lane.failure), std::nullopt);
     }
     const auto path = *next;
     lane.tried.push_back(path);
-    channel_->post(lane.report, path, ways,
+    channel_->post(lane.report, path, ways, lane.tried.size() >= order.size(),
                    [weak = weak_from_this(), id = client.id, is_change = lane.is_change, path](const Result<HttpResponse>& response) {
                      const auto self = weak.lock();
                      if (!self) return;
@@ -190,11 +194,10 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   static void note_path(Client& client, const Lane& lane, DeliveryPath path) {
-    if (path == DeliveryPath::tunnel) {
-      client.trust.tunnel_worked();
-    } else if (std::ranges::count(lane.tried, DeliveryPath::tunnel) > 0) {
-      client.trust.only_uplink_worked(mono_now());
-    }
+    auto& trust = path == DeliveryPath::tunnel ? client.tunnel_trust : client.uplink_trust;
+    auto& trust_of_other = path == DeliveryPath::tunnel ? client.uplink_trust : client.tunnel_trust;
+    trust.worked();
+    if (lane.tried.size() > 1) trust_of_other.only_the_other_worked(mono_now());
   }
 
   void try_later(Client& client, Lane& lane, const Error& error, std::optional<milliseconds> demanded) {

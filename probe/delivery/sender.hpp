@@ -27,6 +27,7 @@ struct HubAddress {
   bool verify = true;
   std::chrono::milliseconds timeout{10'000};        ///< uplink path
   std::chrono::milliseconds tunnel_timeout{3'000};  ///< in-tunnel path, before the uplink is tried
+  std::chrono::milliseconds uplink_connect{2'000};  ///< for the connection by the uplink while the tunnel is still to be tried
 };
 
 /// The two ways out for one client.
@@ -34,6 +35,7 @@ struct DeliveryPaths {
   std::optional<SocketOpener> tunnel;  ///< sockets inside the namespace; absent: not now (tunnel is down)
   std::optional<SocketOpener> uplink;  ///< sockets in the probe's own namespace; absent in sidecar mode
   std::vector<Endpoint> resolvers;     ///< for the hub's name, asked inside the namespace; a literal host needs none
+  std::string tunnel_device = {};      ///< what in-tunnel sockets are bound to: else they would prove the routes, not the tunnel
 };
 
 class Sender {

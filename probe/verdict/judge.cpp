@@ -59,6 +59,10 @@ json look_up_evidence(const std::vector<LookUp>& look_ups, Family family) {
   return evidence;
 }
 
+bool is_overdue(const std::optional<PendingView>& check) { return check && check->overdue; }
+
+json waiting_evidence(const PendingView& check) { return json{{"error", "no answer yet"}, {"waited_ms", check.waited.count()}}; }
+
 class Judge {
  public:
   explicit Judge(const Observation& seen) : seen_(seen), v4_(tally(seen.look_ups, Family::v4)), v6_(tally(seen.look_ups, Family::v6)) {}
@@ -137,7 +141,9 @@ class Judge {
     // While nothing answers at all, failed checks are the same news twice.
     if (seen_.liveness == LivenessView::stalled || seen_.uplink_lost) return;
     if (seen_.exit && !seen_.exit->v4 && !seen_.exit->v6) add("exit_unverifiable", json{{"error", seen_.exit->error}});
+    if (is_overdue(seen_.exit_pending)) add("exit_unverifiable", waiting_evidence(*seen_.exit_pending));
     if (seen_.whoami && !seen_.whoami->egress) add("dns_unverifiable", json{{"error", seen_.whoami->error}});
+    if (is_overdue(seen_.whoami_pending)) add("dns_unverifiable", waiting_evidence(*seen_.whoami_pending));
     if (seen_.exit && seen_.whoami && seen_.whoami->egress) judge_egress(*seen_.exit, *seen_.whoami->egress);
   }
 

@@ -59,6 +59,12 @@ struct WhoamiView {
   std::string error;  ///< why there is no egress
 };
 
+/// A check that was asked for and has not answered yet.
+struct PendingView {
+  std::chrono::milliseconds waited{0};
+  bool overdue = false;  ///< longer than a check may take, or nobody waits any longer: it counts as failed
+};
+
 struct Observation {
   WallTime time{};
   std::optional<Error> blind;  ///< the namespace could not be looked at, at all
@@ -71,8 +77,10 @@ struct Observation {
   std::vector<LookUp> look_ups;
   LivenessView liveness = LivenessView::off;
   std::chrono::milliseconds silent_for{0};  ///< since the last answer through the tunnel, when alive or stalled
-  std::optional<ExitView> exit;             ///< absent: not checked (yet)
-  std::optional<WhoamiView> whoami;
+  std::optional<ExitView> exit;             ///< absent: not asked for, or pending
+  std::optional<PendingView> exit_pending;  ///< only without `exit`
+  std::optional<WhoamiView> whoami;         ///< absent: not asked for, or pending
+  std::optional<PendingView> whoami_pending;
 };
 
 }  // namespace vpn_sentinel

@@ -57,6 +57,11 @@ class TargetWatch {
   [[nodiscard]] std::optional<Link> tunnel_link() const;
   /// Nothing is awaited that could still change the verdict.
   [[nodiscard]] bool settled() const noexcept { return !verifier_.liveness_pending() && !verifier_.checks_pending(); }
+  /// Nobody waits any longer: a check that has not answered yet counts as failed.
+  void give_up() {
+    verifier_.give_up();
+    look("check", mono_now());
+  }
 
  private:
   void attach();

@@ -36,6 +36,8 @@ void Verifier::stop() {
   opener_.reset();
   liveness_view_ = LivenessView::off;
   latency_ms_.reset();
+  no_exit_since_.reset();
+  no_whoami_since_.reset();
   forget();
 }
 
@@ -43,15 +45,21 @@ void Verifier::recheck(bool has_v6) {
   if (!opener_) return;
   forget();
   has_v6_ = has_v6;
-  checks_due_ = !policy_.trace_urls.empty() || !policy_.whoami_servers.empty();
+  // Not from the newest change: routes that change for ever would put the end of the patience off for ever.
+  if (!policy_.trace_urls.empty() && !no_exit_since_) no_exit_since_ = mono_now();
+  if (!policy_.whoami_servers.empty() && !no_whoami_since_) no_whoami_since_ = mono_now();
+  checks_due_ = no_exit_since_ || no_whoami_since_;
   if (checks_due_) check_in(after_change);
 }
 
 void Verifier::forget() {
-  ++generation_;
+  exit_check_.stop();
+  whoami_check_.stop();
   running_ = 0;
   checks_due_ = false;
   failed_rounds_ = 0;
+  next_exit_ = {};
+  next_whoami_.reset();
   exit_.reset();
   whoami_.reset();
 }
@@ -78,7 +86,11 @@ void Verifier::on_liveness(const LivenessStreak& streak, std::optional<std::chro
                                                                      : LivenessView::waiting;
   const bool news = view != liveness_view_;
   // What failed while nothing came through says nothing about a tunnel that works again.
-  if (view == LivenessView::alive && liveness_view_ == LivenessView::stalled) recheck(has_v6_);
+  if (view == LivenessView::alive && liveness_view_ == LivenessView::stalled) {
+    no_exit_since_.reset();
+    no_whoami_since_.reset();
+    recheck(has_v6_);
+  }
   liveness_view_ = view;
   if (news) on_news_();
 }
@@ -113,17 +125,14 @@ void Verifier::run_exit_check(Family family) {
   request.resolvers = policy_.resolvers;
   request.ca_file = policy_.ca_file;
   request.timeout = policy_.check_timeout;
-  exit_check_.run(std::move(request),
-                  [this, generation = generation_, family](const Result<ExitAnswer>& answer) { on_exit(generation, family, answer); });
+  exit_check_.run(std::move(request), [this, family](const Result<ExitAnswer>& answer) { on_exit(family, answer); });
 }
 
 void Verifier::run_whoami_check() {
-  whoami_check_.run(*opener_, policy_.whoami_servers,
-                    [this, generation = generation_](const Result<WhoamiAnswer>& answer) { on_whoami(generation, answer); });
+  whoami_check_.run(*opener_, policy_.whoami_servers, [this](const Result<WhoamiAnswer>& answer) { on_whoami(answer); });
 }
 
-void Verifier::on_exit(std::uint64_t generation, Family family, const Result<ExitAnswer>& answer) {
-  if (generation != generation_) return;
+void Verifier::on_exit(Family family, const Result<ExitAnswer>& answer) {
   if (answer) {
     (family == Family::v4 ? next_exit_.v4 : next_exit_.v6) = answer->trace.ip;
     // IPv4 comes first where both answer: it is what people compare.
@@ -138,8 +147,7 @@ void Verifier::on_exit(std::uint64_t generation, Family family, const Result<Exi
   on_check_done();
 }
 
-void Verifier::on_whoami(std::uint64_t generation, const Result<WhoamiAnswer>& answer) {
-  if (generation != generation_) return;
+void Verifier::on_whoami(const Result<WhoamiAnswer>& answer) {
   next_whoami_ = answer ? WhoamiView{answer->egress, answer->server.to_string(), {}} : WhoamiView{std::nullopt, {}, answer.error().message};
   on_check_done();
 }
@@ -148,12 +156,18 @@ void Verifier::on_check_done() {
   if (--running_ > 0) return;
   release_idle_memory();
   const bool exit_failed = !policy_.trace_urls.empty() && !next_exit_.v4 && !next_exit_.v6;
-  const bool failed = exit_failed || (next_whoami_ && !next_whoami_->egress);
+  const bool whoami_failed = next_whoami_ && !next_whoami_->egress;
+  const bool failed = exit_failed || whoami_failed;
   failed_rounds_ = failed ? failed_rounds_ + 1 : 0;
-  if (failed_rounds_ == 1) {
+  const auto in_time = [this](std::optional<MonoTime> since) { return !since || !pending(since)->overdue; };
+  if (failed_rounds_ == 1 && (!exit_failed || in_time(no_exit_since_)) && (!whoami_failed || in_time(no_whoami_since_))) {
+    keep_answers(exit_, whoami_);
     checks_due_ = true;
     return check_in(second_try);
   }
+  // A failure is no answer: when the routes change after it, it counts until there is one.
+  no_exit_since_ = exit_failed ? std::optional(no_exit_since_.value_or(mono_now())) : std::nullopt;
+  no_whoami_since_ = whoami_failed ? std::optional(no_whoami_since_.value_or(mono_now())) : std::nullopt;
   if (!policy_.trace_urls.empty()) exit_ = next_exit_;
   whoami_ = next_whoami_;
   check_in(failed ? std::min<std::chrono::milliseconds>(while_failing, policy_.check_interval) : policy_.check_interval);
@@ -167,6 +181,23 @@ void Verifier::fill(Observation& seen) const {
   }
   seen.exit = exit_;
   seen.whoami = whoami_;
+  const auto no_exit = pending(no_exit_since_);
+  const auto no_whoami = pending(no_whoami_since_);
+  // One check that hangs must not make a failure of the other.
+  if ((no_exit && no_exit->overdue) || (no_whoami && no_whoami->overdue)) keep_answers(seen.exit, seen.whoami);
+  if (!seen.exit) seen.exit_pending = no_exit;
+  if (!seen.whoami) seen.whoami_pending = no_whoami;
+}
+
+void Verifier::keep_answers(std::optional<ExitView>& exit, std::optional<WhoamiView>& whoami) const {
+  if (next_exit_.v4 || next_exit_.v6) exit = next_exit_;
+  if (next_whoami_ && next_whoami_->egress) whoami = next_whoami_;
+}
+
+std::optional<PendingView> Verifier::pending(std::optional<MonoTime> since) const {
+  if (!since) return std::nullopt;
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - *since);
+  return PendingView{waited, given_up_ || waited >= policy_.check_timeout};
 }
 
 }  // namespace vpn_sentinel

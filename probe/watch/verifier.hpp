@@ -1,5 +1,6 @@
 /// What has to be asked through the tunnel: liveness each second, exit address and DNS egress at start, after each change of the network
-/// and every check_interval. An answer belongs to the generation in which it was asked; one from an older network is thrown away.
+/// and every check_interval. What is under way when the network changes is cancelled: an answer never tells of an older network. A check
+/// that has not answered within check_timeout counts as failed until it does.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -32,6 +33,9 @@ class Verifier {
   /// Routes changed while the tunnel stayed: exit and DNS are checked again soon; the old answers no longer count.
   void recheck(bool has_v6);
 
+  /// Nobody waits any longer: what has not answered counts as failed.
+  void give_up() noexcept { given_up_ = true; }
+
   /// Adds liveness, exit and whoami.
   void fill(Observation& seen) const;
   [[nodiscard]] bool liveness_pending() const noexcept;
@@ -45,10 +49,13 @@ class Verifier {
   void run_checks();
   void run_exit_check(Family family);
   void run_whoami_check();
-  void on_exit(std::uint64_t generation, Family family, const Result<ExitAnswer>& answer);
-  void on_whoami(std::uint64_t generation, const Result<WhoamiAnswer>& answer);
+  void on_exit(Family family, const Result<ExitAnswer>& answer);
+  void on_whoami(const Result<WhoamiAnswer>& answer);
   void on_check_done();
   void forget();
+  /// Of the round under way, or the last one, what is no failure.
+  void keep_answers(std::optional<ExitView>& exit, std::optional<WhoamiView>& whoami) const;
+  [[nodiscard]] std::optional<PendingView> pending(std::optional<MonoTime> since) const;
 
   boost::asio::steady_timer timer_;
   const TargetPolicy& policy_;
@@ -58,11 +65,13 @@ class Verifier {
   WhoamiCheck whoami_check_;
 
   std::optional<SocketOpener> opener_;  ///< absent while stopped
-  std::uint64_t generation_ = 0;
-  bool has_v6_ = false;      ///< IPv6 goes by the tunnel: its exit is asked for too
-  int running_ = 0;          ///< checks of this generation that have not answered
-  bool checks_due_ = false;  ///< the first round of this generation has not begun
+  bool has_v6_ = false;                 ///< IPv6 goes by the tunnel: its exit is asked for too
+  int running_ = 0;                     ///< checks that have not answered
+  bool checks_due_ = false;             ///< a round will begin soon
   int failed_rounds_ = 0;
+  std::optional<MonoTime> no_exit_since_;  ///< asked for, and no answer or a failure only; absent: not asked for, or answered
+  std::optional<MonoTime> no_whoami_since_;
+  bool given_up_ = false;
   ExitView next_exit_;  ///< what the round under way has found so far
   std::optional<WhoamiView> next_whoami_;
   std::optional<ExitView> exit_;

@@ -123,6 +123,39 @@ BOOST_AUTO_TEST_CASE(each_target_is_a_copy_of_the_global_values_with_its_own) {
   BOOST_TEST(loaded.global.text("netns") == "self");
 }
 
+BOOST_AUTO_TEST_CASE(who_names_a_target_by_flag_or_environment_gets_that_one_and_not_those_of_the_file) {
+  const std::string two = "failures = 7\n[[target]]\nnetns = \"name:a\"\n[[target]]\nnetns = \"name:b\"\n";
+  const struct {
+    Variables flags;
+    Variables environment;
+    std::string named_by;
+  } rows[]{
+      {{{"netns", "name:c"}}, {}, "flag --netns"},
+      {{}, {{"VPN_SENTINEL_NETNS", "name:c"}}, "environment VPN_SENTINEL_NETNS"},
+      {{{"netns", "name:c"}}, {{"VPN_SENTINEL_NETNS", "name:d"}}, "flag --netns"},
+  };
+  for (const auto& row : rows) {
+    const auto loaded = test::load(row.flags, row.environment, two).value();
+    BOOST_TEST(loaded.targets.empty(), row.named_by);
+    BOOST_TEST(loaded.global.text("netns") == "name:c");
+    BOOST_TEST(loaded.global.integer("failures") == 7);
+    BOOST_REQUIRE(loaded.warnings.size() == 1U);
+    BOOST_TEST(loaded.warnings[0].ends_with(" have no effect: " + row.named_by + " names the target"), loaded.warnings[0]);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(other_flags_and_an_empty_variable_leave_the_targets_of_the_file) {
+  const auto loaded = test::load({{"failures", "4"}}, {{"VPN_SENTINEL_NETNS", ""}}, "[[target]]\nnetns = \"name:a\"\n").value();
+  BOOST_REQUIRE(loaded.targets.size() == 1U);
+  BOOST_TEST(loaded.targets[0].text("netns") == "name:a");
+  BOOST_TEST(loaded.targets[0].integer("failures") == 4);
+  BOOST_TEST(loaded.warnings.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_named_target_needs_no_warning_when_the_file_has_none) {
+  BOOST_TEST(test::load({{"netns", "name:c"}}, {}, "netns = \"name:a\"\n").value().warnings.empty());
+}
+
 BOOST_AUTO_TEST_CASE(what_is_the_same_for_all_targets_is_refused_in_a_target) {
   const auto message = error_of(test::load({}, {}, "[[target]]\nnetns = \"self\"\nurl = \"http://h\"\n"));
   BOOST_TEST(message.ends_with(":3: 'url' cannot differ between targets; move it above the first [[target]]"), message);

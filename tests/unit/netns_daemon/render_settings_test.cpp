@@ -34,6 +34,7 @@ BOOST_AUTO_TEST_CASE(the_sample_file_tells_each_help_what_may_differ_and_the_fil
   const auto sample = sample_file(sample_rows);
   for (const auto& row : sample_rows) BOOST_TEST(sample.find("# " + std::string(row.help) + ".") != std::string::npos, row.key);
   BOOST_TEST(sample.find("# Namespace to watch. May differ in each [[target]].\n# netns = \"self\"\n") != std::string::npos, sample);
+  BOOST_TEST(sample.find("A flag or a variable that says which target stands for all tables: netns.\n") != std::string::npos, sample);
   BOOST_TEST(sample.find("# api_key_file = ") != std::string::npos);
   BOOST_TEST(sample.find("# url_file = ") == std::string::npos);
 }

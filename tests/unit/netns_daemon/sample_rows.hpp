@@ -19,7 +19,7 @@ inline constexpr std::array sample_rows{
     SettingRow{"days", "VPN_SENTINEL_DAYS", SettingRow::Type::integer, "30", "Days without a bound", 0, 0},
     SettingRow{"insecure", "VPN_SENTINEL_ALLOW_INSECURE", SettingRow::Type::boolean, "false", "Do not check the certificate"},
     SettingRow{"resolvers", "VPN_SENTINEL_RESOLVERS", SettingRow::Type::list, "1.1.1.1:53,9.9.9.9:53", "DNS servers", 0, 0, true},
-    SettingRow{"netns", "VPN_SENTINEL_NETNS", SettingRow::Type::text, "self", "Namespace to watch", 0, 0, true},
+    SettingRow{"netns", "VPN_SENTINEL_NETNS", SettingRow::Type::text, "self", "Namespace to watch", 0, 0, true, "", true},
     SettingRow{"api_key", "VPN_SENTINEL_API_KEY", SettingRow::Type::secret, "", "Key of the hub"},
 };
 

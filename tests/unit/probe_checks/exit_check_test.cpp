@@ -1,5 +1,7 @@
 #include "probe/checks/exit_check.hpp"
 
+#include <sys/socket.h>
+
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <memory>
@@ -103,6 +105,7 @@ BOOST_AUTO_TEST_CASE(each_url_is_tried_until_one_answers) {
   HttpServer good(io, trace_of("127.0.0.1", "198.51.100.7"));
   HttpServer after(io, trace_of("127.0.0.1", "203.0.113.2"));
   const auto closed = "http://127.0.0.1:" + std::to_string(closed_tcp_port(io)) + "/";
+  request.timeout = milliseconds{3000};
   request.urls = {"not a url", closed, forbidden.url(), other_host.url(), silent.url(), huge.url(), good.url(), after.url()};
   BOOST_TEST(run().value().trace.ip.to_string() == "198.51.100.7");
   BOOST_TEST(forbidden.accepted() == 1);
@@ -163,6 +166,75 @@ BOOST_AUTO_TEST_CASE(a_silent_service_ends_at_the_time_out) {
   const auto begin = std::chrono::steady_clock::now();
   BOOST_TEST((error().kind == Error::Kind::timed_out));
   BOOST_TEST((std::chrono::steady_clock::now() - begin < milliseconds{2000}));
+}
+
+BOOST_AUTO_TEST_CASE(many_silent_services_take_no_longer_than_the_time_out_together) {
+  HttpServer silent(io, [](const std::string&) { return std::string{}; });
+  request.urls = std::vector<std::string>(6, silent.url());
+  const auto begin = std::chrono::steady_clock::now();
+  BOOST_TEST((error().kind == Error::Kind::timed_out));
+  const auto took = std::chrono::steady_clock::now() - begin;
+  BOOST_TEST((took >= milliseconds{290}));
+  BOOST_TEST((took < milliseconds{600}));
+  BOOST_TEST(silent.accepted() >= 2);  // the first one has not taken all the time
+}
+
+BOOST_AUTO_TEST_CASE(a_single_service_has_all_the_time) {
+  HttpServer silent(io, [](const std::string&) { return std::string{}; });
+  request.urls = {silent.url()};
+  const auto begin = std::chrono::steady_clock::now();
+  BOOST_TEST((error().kind == Error::Kind::timed_out));
+  BOOST_TEST((std::chrono::steady_clock::now() - begin >= milliseconds{290}));
+}
+
+BOOST_AUTO_TEST_CASE(a_stopped_round_releases_the_namespace_and_asks_no_further_service) {
+  HttpServer silent(io, [](const std::string&) { return std::string{}; });
+  UdpServer mute(io, [](const Message&) { return Messages{}; });
+  request.resolvers = {mute.endpoint()};
+  for (const auto& first : {silent.url(), std::string("http://trace.test/")}) {
+    const auto held = std::make_shared<int>(0);
+    request.urls = {first, silent.url()};
+    request.open_socket = [held](int domain, int type, int protocol) -> Result<Fd> {
+      ++*held;
+      return Fd(::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+    };
+    check.run(request, [](const Result<ExitAnswer>&) { BOOST_ERROR("called"); });
+    request.open_socket = {};
+    while (*held == 0) io.run_one();
+    BOOST_TEST(held.use_count() > 1);
+    check.stop();
+    BOOST_TEST(held.use_count() == 1);
+    io.run_for(milliseconds{400});
+    BOOST_TEST(*held == 1);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(of_one_family_only_the_newest_round_is_under_way) {
+  HttpServer silent(io, [](const std::string&) { return std::string{}; });
+  HttpServer server(io, trace_of("127.0.0.1", "198.51.100.7"));
+  const auto held = std::make_shared<int>(0);
+  auto old = request;
+  old.urls = {silent.url()};
+  old.open_socket = [held](int domain, int type, int protocol) -> Result<Fd> {
+    return Fd(::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+  };
+  check.run(std::move(old), [](const Result<ExitAnswer>&) { BOOST_ERROR("called"); });
+  request.urls = {server.url()};
+  BOOST_TEST(run().value().trace.ip.to_string() == "198.51.100.7");
+  BOOST_TEST(held.use_count() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(the_handler_may_stop_the_check_or_begin_anew) {
+  HttpServer server(io, trace_of("127.0.0.1", "198.51.100.7"));
+  request.urls = {server.url()};
+  std::optional<Result<ExitAnswer>> second;
+  check.run(request, [&](const Result<ExitAnswer>& first) {
+    BOOST_TEST(first.has_value());
+    check.stop();
+    check.run(request, [&](Result<ExitAnswer> answer) { second = std::move(answer); });
+  });
+  BOOST_REQUIRE(run_until(io, second));
+  BOOST_TEST(second->has_value());
 }
 
 BOOST_AUTO_TEST_CASE(an_opener_that_fails_is_told) {

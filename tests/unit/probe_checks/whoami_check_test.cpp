@@ -112,6 +112,19 @@ BOOST_AUTO_TEST_CASE(a_wrong_answer_says_more_than_none) {
   BOOST_TEST((ask({}).error().kind == Error::Kind::unavailable));
 }
 
+BOOST_AUTO_TEST_CASE(a_stopped_round_asks_no_further_server_and_of_two_rounds_only_the_newer_is_told) {
+  UdpServer refusing(io, [](const Message& query) { return Messages{answer_to(query, 5)}; });
+  UdpServer unused(io, text("198.51.100.7"));
+  check.run({}, {refusing.endpoint(), unused.endpoint()}, [](const Result<WhoamiAnswer>&) { BOOST_ERROR("called"); });
+  check.stop();
+  io.run_for(std::chrono::milliseconds{50});
+  BOOST_TEST(refusing.queries() == 1);
+  BOOST_TEST(unused.queries() == 0);
+  UdpServer server(io, text("198.51.100.8"));
+  check.run({}, {refusing.endpoint()}, [](const Result<WhoamiAnswer>&) { BOOST_ERROR("called"); });
+  BOOST_TEST(ask({server.endpoint()}).value().egress.to_string() == "198.51.100.8");
+}
+
 BOOST_AUTO_TEST_CASE(a_destroyed_check_calls_nobody) {
   UdpServer server(io, text("198.51.100.7"));
   {

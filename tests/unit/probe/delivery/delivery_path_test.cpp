@@ -32,33 +32,39 @@ BOOST_AUTO_TEST_CASE(each_kind_has_its_better_path) {
       {{false, false, true, true}, "uplink"},
       {{false, false, false, true}, ""},
       {{true, true, true, false}, "uplink tunnel"},
+      {{true, true, true, true, false}, "tunnel uplink"},
+      {{true, true, true, false, false}, "uplink tunnel"},
+      {{true, true, false, true, false}, "tunnel"},
+      {{true, false, true, true, false}, "uplink"},
+      {{false, true, true, true, false}, "tunnel uplink"},
+      {{false, true, true, false, false}, "uplink tunnel"},
   };
   for (const auto& row : rows) BOOST_TEST(order_of(row.choice) == row.order);
 }
 
-BOOST_AUTO_TEST_CASE(five_misses_in_a_row_make_the_tunnel_doubtful_for_five_minutes) {
+BOOST_AUTO_TEST_CASE(five_misses_in_a_row_make_a_way_doubtful_for_five_minutes) {
   const MonoTime start{};
-  TunnelTrust trust;
-  for (int i = 0; i < 4; ++i) trust.only_uplink_worked(start);
+  PathTrust trust(5);
+  for (int i = 0; i < 4; ++i) trust.only_the_other_worked(start);
   BOOST_TEST(trust.trusted(start));
-  trust.only_uplink_worked(start);
+  trust.only_the_other_worked(start);
   BOOST_TEST(!trust.trusted(start));
-  BOOST_TEST(!trust.trusted(start + TunnelTrust::pause - std::chrono::nanoseconds{1}));
-  const auto later = start + TunnelTrust::pause;
+  BOOST_TEST(!trust.trusted(start + PathTrust::pause - std::chrono::nanoseconds{1}));
+  const auto later = start + PathTrust::pause;
   BOOST_TEST(trust.trusted(later));
-  trust.only_uplink_worked(later);  // one miss is enough for the next five minutes
+  trust.only_the_other_worked(later);  // one miss is enough for the next five minutes
   BOOST_TEST(!trust.trusted(later + std::chrono::seconds{1}));
-  BOOST_TEST(trust.trusted(later + TunnelTrust::pause));
+  BOOST_TEST(trust.trusted(later + PathTrust::pause));
 }
 
 BOOST_AUTO_TEST_CASE(one_success_and_a_change_of_the_network_restore_the_trust) {
   const MonoTime start{};
-  TunnelTrust trust;
-  for (int i = 0; i < 4; ++i) trust.only_uplink_worked(start);
-  trust.tunnel_worked();
-  for (int i = 0; i < 4; ++i) trust.only_uplink_worked(start);
+  PathTrust trust(5);
+  for (int i = 0; i < 4; ++i) trust.only_the_other_worked(start);
+  trust.worked();
+  for (int i = 0; i < 4; ++i) trust.only_the_other_worked(start);
   BOOST_TEST(trust.trusted(start));
-  trust.only_uplink_worked(start);
+  trust.only_the_other_worked(start);
   BOOST_TEST(!trust.trusted(start));
   trust.reset();
   BOOST_TEST(trust.trusted(start));

@@ -5,17 +5,20 @@
 #include <boost/test/unit_test.hpp>
 #include <cerrno>
 
+#include "tests/unit/netns/support/drop_filter.hpp"
+
 namespace vpn_sentinel::test {
 
 std::optional<SocketOpener> WayOut::opener() {
   if (!exists) return std::nullopt;
-  return [this](int domain, int type, int protocol) -> Result<Fd> {
+  const SocketOpener plain = [this](int domain, int type, int protocol) -> Result<Fd> {
     ++sockets;
     if (broken) return fail(Error::Kind::unreachable, "socket: this way is broken");
     Fd fd(::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
     if (!fd) return fail(system_error(errno, "socket"));
     return fd;
   };
+  return swallows ? deaf(plain) : plain;
 }
 
 SenderFixture::SenderFixture() {
@@ -29,7 +32,7 @@ void SenderFixture::start() {
   Sender::Hooks hooks;
   hooks.paths = [this](const std::string&) {
     ++paths_asked;
-    return DeliveryPaths{tunnel.opener(), uplink.opener(), resolvers};
+    return DeliveryPaths{tunnel.opener(), uplink.opener(), resolvers, tunnel_device};
   };
   hooks.on_delivered = [this](const std::string& client_id, const Report& report, const std::string& path) {
     events.push_back("delivered " + client_id + " " + std::to_string(report.seq) + " " + path);

@@ -15,7 +15,8 @@ namespace vpn_sentinel::test {
 /// One of the two ways: counts its sockets and can be broken.
 struct WayOut {
   bool exists = true;
-  bool broken = false;  ///< no socket can be made
+  bool broken = false;    ///< no socket can be made
+  bool swallows = false;  ///< connections never come about
   int sockets = 0;
   [[nodiscard]] std::optional<SocketOpener> opener();
 };
@@ -43,6 +44,7 @@ struct SenderFixture {
   HubAddress address;
   WayOut tunnel;
   WayOut uplink;
+  std::string tunnel_device;
   std::vector<Endpoint> resolvers;
   int paths_asked = 0;
   std::vector<std::string> events;

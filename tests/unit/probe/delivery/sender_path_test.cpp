@@ -108,12 +108,84 @@ BOOST_AUTO_TEST_CASE(a_hub_that_only_the_uplink_reaches_is_not_sought_in_the_tun
     BOOST_REQUIRE(run_until_events(seq));
     BOOST_TEST(event(seq - 1) == "delivered a " + std::to_string(seq) + " uplink");
   }
-  BOOST_TEST(tunnel.sockets == TunnelTrust::most_misses);
+  BOOST_TEST(tunnel.sockets == most_tunnel_misses);
   sender->kick();
   tunnel.broken = false;
   sender->submit(keepalive(9));
   BOOST_REQUIRE(run_until_events(9));
   BOOST_TEST(event(8) == "delivered a 9 tunnel");
+}
+
+BOOST_AUTO_TEST_CASE(a_hub_that_only_the_tunnel_reaches_is_not_sought_by_the_uplink_at_each_change) {
+  start();
+  uplink.broken = true;
+  for (std::uint64_t seq = 1; seq <= 6; ++seq) {
+    sender->submit(change(seq));
+    BOOST_REQUIRE(run_until_events(seq));
+    BOOST_TEST(event(seq - 1) == "delivered a " + std::to_string(seq) + " tunnel");
+  }
+  BOOST_TEST(uplink.sockets == most_uplink_misses);
+  sender->kick();
+  uplink.broken = false;
+  sender->submit(change(7));
+  BOOST_REQUIRE(run_until_events(7));
+  BOOST_TEST(event(6) == "delivered a 7 uplink");
+}
+
+BOOST_AUTO_TEST_CASE(a_doubtful_uplink_is_still_taken_when_the_tunnel_fails) {
+  start();
+  uplink.broken = true;
+  for (std::uint64_t seq = 1; seq <= 2; ++seq) {
+    sender->submit(change(seq));
+    BOOST_REQUIRE(run_until_events(seq));
+  }
+  uplink.broken = false;
+  tunnel.broken = true;
+  sender->submit(change(3));
+  BOOST_REQUIRE(run_until_events(3));
+  BOOST_TEST(event(2) == "delivered a 3 uplink");
+  tunnel.broken = false;
+  sender->submit(change(4));  // trusted again: changes go at once by the uplink
+  BOOST_REQUIRE(run_until_events(4));
+  BOOST_TEST(event(3) == "delivered a 4 uplink");
+}
+
+BOOST_AUTO_TEST_CASE(an_uplink_on_which_no_connection_comes_about_costs_a_change_a_moment_and_not_the_whole_time_out) {
+  uplink.swallows = true;
+  address.timeout = std::chrono::seconds{15};
+  address.uplink_connect = std::chrono::milliseconds{150};
+  start();
+  const auto begin = mono_now();
+  sender->submit(change(1));
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "delivered a 1 tunnel");
+  BOOST_TEST((mono_now() - begin >= address.uplink_connect));
+  BOOST_TEST((mono_now() - begin < std::chrono::seconds{5}));
+}
+
+BOOST_AUTO_TEST_CASE(a_hub_that_thinks_for_long_has_its_time_by_the_uplink) {
+  address.uplink_connect = std::chrono::milliseconds{50};
+  hub.answer = [](const Received&) { return std::nullopt; };
+  start();
+  sender->submit(change(1));
+  BOOST_REQUIRE(run_until([&] { return hub.received.size() == 1; }));
+  const auto begin = mono_now();
+  BOOST_REQUIRE(run_until([&] { return mono_now() - begin > std::chrono::milliseconds{200}; }));
+  hub.release();
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "delivered a 1 uplink");
+}
+
+BOOST_AUTO_TEST_CASE(in_the_tunnel_a_socket_is_bound_to_the_tunnel_whatever_the_routes_say) {
+  tunnel_device = "lo";
+  start();
+  sender->submit(keepalive(1));
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "delivered a 1 tunnel");
+  tunnel_device = "nosuch0";
+  sender->submit(keepalive(2));
+  BOOST_REQUIRE(run_until_events(2));
+  BOOST_TEST(event(1) == "delivered a 2 uplink");
 }
 
 BOOST_AUTO_TEST_CASE(a_doubtful_tunnel_is_still_better_than_nothing) {

@@ -62,6 +62,22 @@ BOOST_AUTO_TEST_CASE(a_check_that_failed_is_a_warning_with_the_reason) {
   BOOST_TEST(summary(judge(seen)) == "warning: exit_unverifiable, dns_unverifiable");
 }
 
+BOOST_AUTO_TEST_CASE(a_check_that_has_not_answered_in_its_time_is_a_warning_and_before_that_no_finding) {
+  auto seen = sound();
+  seen.exit.reset();
+  seen.whoami.reset();
+  seen.exit_pending = seen.whoami_pending = PendingView{std::chrono::milliseconds{9'999}, false};
+  BOOST_TEST(summary(judge(seen)) == "secure");
+  seen.exit_pending->overdue = true;
+  BOOST_TEST(summary(judge(seen)) == "warning: exit_unverifiable");
+  BOOST_TEST(judge(seen).findings.at(0).evidence.at("error") == "no answer yet");
+  BOOST_TEST(judge(seen).findings.at(0).evidence.at("waited_ms") == 9'999);
+  seen.whoami_pending->overdue = true;
+  BOOST_TEST(summary(judge(seen)) == "warning: exit_unverifiable, dns_unverifiable");
+  seen.liveness = LivenessView::stalled;
+  BOOST_TEST(summary(judge(seen)) == "warning: tunnel_stalled");
+}
+
 BOOST_AUTO_TEST_CASE(dns_that_leaves_by_another_network_than_https_is_a_warning) {
   const struct {
     const char* exit_v4;

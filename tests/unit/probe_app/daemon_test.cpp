@@ -1,0 +1,107 @@
+#include <unistd.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/test/unit_test.hpp>
+#include <csignal>
+#include <thread>
+
+#include "probe/app/commands.hpp"
+#include "tests/unit/probe/delivery/loopback_hub.hpp"
+#include "tests/unit/probe/delivery/make_item.hpp"
+#include "tests/unit/probe_app/own_namespace.hpp"
+
+using namespace vpn_sentinel;
+using namespace vpn_sentinel::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A loopback hub on a thread of its own, because the daemon blocks the test's.
+struct HubThread {
+  HubThread() : thread([this] { io.run(); }) {}
+  HubThread(const HubThread&) = delete;
+  HubThread& operator=(const HubThread&) = delete;
+  ~HubThread() { end(); }
+  void end() {
+    io.stop();
+    if (thread.joinable()) thread.join();
+  }
+
+  boost::asio::io_context io{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{io.get_executor()};
+  LoopbackHub hub{io};
+  boost::asio::steady_timer timer{io};
+  std::jthread thread;
+};
+
+ProbeConfig config_of(const LoopbackHub& hub, const TemporaryFolder& folder) {
+  TargetPolicy target;
+  target.client_id = "a";
+  target.liveness_interval = 0ms;
+  ProbeConfig config;
+  config.targets = {target};
+  config.hub.url = hub.url();
+  config.hub.api_path = "/api/v1";
+  config.hub_path = "auto";
+  config.interval = 60s;
+  config.lease = 120s;
+  config.data_dir = folder.file("data");
+  config.log_level = LogLevel::error;
+  return config;
+}
+
+int run_until_signal(ProbeConfig config) {
+  return run_command(std::move(config), [] { return Result<ProbeConfig>(fail(Error::Kind::failed, "not asked for")); });
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(probe_daemon)
+
+BOOST_AUTO_TEST_CASE(after_the_stop_report_nothing_more_is_told_that_would_revive_the_client_at_the_hub) {
+  run("ip link add eth0 type veth peer name eth1 && ip link set eth0 up && ip link set eth1 up &&"
+      "ip address add 203.0.113.10/24 dev eth0 && ip route add default via 203.0.113.1");
+  HubThread beside;
+  beside.hub.answer = [&](const Received& request) -> std::optional<Answer> {
+    if (request.body.at("trigger") == "start") ::kill(::getpid(), SIGTERM);
+    if (request.body.at("trigger") != "stop") return Answer{};
+    // While the stop report waits for its answer, the judgement changes.
+    std::ignore = std::system("ip link set eth0 down");
+    beside.timer.expires_after(500ms);
+    beside.timer.async_wait([&](const boost::system::error_code&) { beside.hub.release(); });
+    return std::nullopt;
+  };
+  const TemporaryFolder folder;
+  BOOST_TEST(run_until_signal(config_of(beside.hub, folder)) == 0);
+  beside.end();
+  std::string told;
+  for (const auto& request : beside.hub.received) told += request.body.at("trigger").get<std::string>() + " ";
+  BOOST_TEST(told == "start stop ");
+  run("ip link delete eth0");
+}
+
+BOOST_AUTO_TEST_CASE(a_sidecar_whose_hub_is_not_behind_the_tunnel_reaches_it_and_does_not_call_that_way_the_tunnel) {
+  run("ip tuntap add tun7 mode tun && ip address add 10.7.0.2/24 dev tun7 && ip link set tun7 up && ip route add default dev tun7");
+  HubThread beside;
+  beside.hub.answer = [](const Received& request) {
+    if (request.body.at("trigger") == "interval") ::kill(::getpid(), SIGTERM);
+    return Answer{};
+  };
+  const TemporaryFolder folder;
+  auto config = config_of(beside.hub, folder);
+  config.targets[0].tunnels = {"tun7"};
+  config.hub.tunnel_timeout = 100ms;
+  config.interval = 200ms;
+  BOOST_TEST(run_until_signal(config) == 0);
+  beside.end();
+  std::string told;
+  for (const auto& request : beside.hub.received) {
+    told += request.body.at("trigger").get<std::string>() + " by " + request.body.at("path").get<std::string>() + ", ";
+  }
+  BOOST_TEST(told.find("interval by uplink") != std::string::npos, told);
+  BOOST_TEST(told.find("tunnel") == std::string::npos, told);
+  run("ip link delete tun7");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
