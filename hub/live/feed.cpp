@@ -47,12 +47,11 @@ void LiveFeed::restore(const std::vector<std::shared_ptr<const ClientState>>& cl
 
 void LiveFeed::committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched) {
   const std::lock_guard lock(mutex_);
-  const bool heard = broker_.subscribers() > 0;
   for (const auto& client : touched) {
     clients_[client->client_id] = client;
-    if (heard) gathered_[client->client_id] = client;
+    gathered_.insert(client->client_id);
   }
-  if (!heard) return;
+  if (broker_.subscribers() == 0) return gathered_.clear();
   for (const auto& change : changes) {
     auto json = to_json(change);
     json["server_time"] = to_rfc3339(change.noticed);
@@ -67,8 +66,8 @@ void LiveFeed::committed(const std::vector<Change>& changes, const std::vector<s
 std::size_t LiveFeed::flush(WallTime now) {
   const std::lock_guard lock(mutex_);
   const auto gathered = std::exchange(gathered_, {});
-  for (const auto& [id, client] : gathered) {
-    broker_.publish(to_message({{"type", "client"}, {"server_time", to_rfc3339(now)}, {"client", to_json(*client)}}));
+  for (const auto& id : gathered) {
+    broker_.publish(to_message({{"type", "client"}, {"server_time", to_rfc3339(now)}, {"client", to_json(*clients_.at(id))}}));
   }
   return gathered.size();
 }

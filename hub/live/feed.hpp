@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,7 @@ class LiveFeed {
   Broker& broker_;
   std::mutex mutex_;  // held while publishing, so that the order of messages is the order of states
   Clients clients_;
-  Clients gathered_;
+  std::set<std::string> gathered_;  // whose latest state is still to be told; empty while nobody listens
 };
 
 }  // namespace vpn_sentinel

@@ -99,6 +99,31 @@ BOOST_AUTO_TEST_CASE(a_report_that_was_gathered_before_a_change_never_comes_afte
   BOOST_TEST((listener.types() == Types{"snapshot", "change"}));
 }
 
+BOOST_AUTO_TEST_CASE(what_was_gathered_for_a_listener_that_left_is_never_told_to_the_next_one) {
+  auto subscription = feed.join(listener.sink(), wall_now());
+  feed.committed({}, {numbered("a", 1)});
+  subscription.reset();
+  const auto changed = numbered("a", 2);
+  feed.committed({change_to(*changed)}, {changed});
+  Listener next;
+  const auto joined = feed.join(next.sink(), wall_now());
+  BOOST_TEST(number_of(next.heard.at(0)["clients"][0]) == 2);
+  BOOST_TEST(feed.flush(wall_now()) == 0U);
+  BOOST_TEST(next.heard.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_listener_that_joins_between_two_flushes_hears_only_states_as_new_as_its_snapshot) {
+  auto subscription = feed.join(listener.sink(), wall_now());
+  feed.committed({}, {numbered("a", 1)});
+  subscription.reset();
+  Listener next;
+  const auto joined = feed.join(next.sink(), wall_now());
+  feed.committed({}, {numbered("a", 2)});
+  feed.flush(wall_now());
+  BOOST_TEST((next.types() == Types{"snapshot", "client"}));
+  BOOST_TEST(number_of(next.heard.at(1)["client"]) == 2);
+}
+
 BOOST_AUTO_TEST_CASE(a_change_that_was_followed_by_a_report_in_the_same_commit_is_followed_by_its_state) {
   const auto subscription = feed.join(listener.sink(), wall_now());
   feed.committed({change_to(*numbered("a", 1))}, {numbered("a", 2)});
