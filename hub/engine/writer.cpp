@@ -52,13 +52,8 @@ std::optional<Result<void>> Writer::try_write() {
   return done;
 }
 
-std::vector<ClientSnapshot> Writer::grant_grace(WallTime now) {
-  fleet_.grant_grace(now);
-  return publish_all();
-}
-
-std::vector<ClientSnapshot> Writer::shift_leases(std::chrono::microseconds by) {
-  fleet_.shift_leases(by);
+std::vector<ClientSnapshot> Writer::shift_leases(std::chrono::microseconds by, WallTime now) {
+  fleet_.shift_leases(by, now);
   return publish_all();
 }
 

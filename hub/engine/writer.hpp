@@ -42,9 +42,10 @@ class Writer {
   /// A real write that changes nothing: does the store work again? Nullopt: there is nothing to write.
   [[nodiscard]] std::optional<Result<void>> try_write();
 
-  /// See Fleet; every client's new snapshot.
-  [[nodiscard]] std::vector<ClientSnapshot> grant_grace(WallTime now);
-  [[nodiscard]] std::vector<ClientSnapshot> shift_leases(std::chrono::microseconds by);
+  /// See Fleet.
+  void grant_grace(WallTime now) { fleet_.grant_grace(now); }
+  /// Every client's new snapshot.
+  [[nodiscard]] std::vector<ClientSnapshot> shift_leases(std::chrono::microseconds by, WallTime now);
 
   [[nodiscard]] const Fleet& fleet() const noexcept { return fleet_; }
   [[nodiscard]] Store& store() noexcept { return *store_; }

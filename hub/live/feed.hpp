@@ -19,6 +19,7 @@ namespace vpn_sentinel {
 ///   {"type":"snapshot","server_time":…,"clients":[…]}   once, first
 ///   {"type":"change",…}                                 to_json(Change) plus server_time
 ///   {"type":"client","server_time":…,"client":{…}}      the latest state of a client, when there is no change to tell
+///   {"type":"removed","server_time":…,"client_id":…}    a client that the hub has forgotten
 ///   {"type":"heartbeat","server_time":…}                so that a page can tell a quiet hub from a dead connection
 class LiveFeed {
  public:
@@ -28,6 +29,8 @@ class LiveFeed {
   void restore(const std::vector<std::shared_ptr<const ClientState>>& clients);
   /// After a commit, on the engine's thread.
   void committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
+  /// Clients that are known no longer.
+  void removed(const std::vector<std::string>& client_ids, WallTime now);
   /// Sends what was gathered; call about ten times per second. Returns how many clients that were.
   std::size_t flush(WallTime now);
   void heartbeat(WallTime now);

@@ -40,6 +40,8 @@ constexpr std::array finding_rows{
                 "Look for something that redirects port 53 (a router, a firewall rule, another tunnel)."},
     FindingText{"lease_expired", warning, "The probe has been silent for longer than it promised.",
                 "Check the probe's host, its service (systemctl status vpn-sentinel-probe) and the way to the hub."},
+    FindingText{"hub_cannot_store", warning, "The hub could not store what the probe reported, so what is shown may be incomplete.",
+                "Look at the hub's health page and log: its disk is full, read-only or failing."},
     FindingText{"probe_stopped", warning, "The probe was stopped, so nobody is watching.", "Start it again when the VPN is in use."},
 };
 

@@ -83,7 +83,8 @@ BOOST_AUTO_TEST_CASE(what_the_store_knew_is_there_after_a_restart) {
   Writer second(std::make_unique<test::MemoryStore>(first.shelf), FleetPolicy{}, one_alert);
   const auto clients = second.load(at(7200));
   BOOST_TEST((clients.value().at(0)->state == State::danger));
-  BOOST_TEST((clients->at(0)->lease_deadline == at(7260)));
+  BOOST_TEST((clients->at(0)->lease_deadline == at(32)));
+  BOOST_TEST((second.fleet().next_deadline() == at(7260)));
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_only_renews_its_lease_is_saved_every_few_seconds) {
