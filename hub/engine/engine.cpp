@@ -24,10 +24,8 @@ constexpr microseconds longest_pause{1'000'000};
 constexpr microseconds clock_step{2'000'000};
 /// A turn that took longer than this, sleep of the machine included: the hub could hear nobody, so silence proves nothing.
 constexpr microseconds blind_after{5'000'000};
-/// Housekeeping comes at the latest after so many reports, else when nothing else is to do, but not more often than every 30 s: each
-/// time costs a flush of the disk.
+/// Housekeeping comes at the latest after so many reports, else when nothing else is to do.
 constexpr std::uint64_t reports_between_maintenance = 20'000;
-constexpr std::chrono::seconds pause_between_maintenance{30};
 
 /// What waits for a store that fails, at most.
 constexpr std::size_t most_kept = 10'000;
@@ -227,15 +225,24 @@ class EngineThread final : public Engine {
 
   void maintain(WallTime now, bool idle) {
     const auto waiting = stored_reports_ - maintained_reports_;
-    const bool due = (idle || !healthy_) && mono_now() - last_maintenance_ >= pause_between_maintenance;
+    const bool due = (idle || !healthy_) && mono_now() - last_maintenance_ >= options_.housekeeping;
     if (waiting < reports_between_maintenance && !due) return;
     last_maintenance_ = mono_now();
     maintained_reports_ = stored_reports_;
-    const auto done = writer_.store().maintain(now - options_.keep_reports);
+    auto done = writer_.store().maintain(now - options_.keep_reports);
     if (!healthy_) return;  // That much is known already.
+    if (done) done = forget(now);
     if (!done && maintenance_works_) tell(fmt::format("housekeeping of the store fails, the file may grow: {}", done.error().message));
     if (done && !maintenance_works_) tell("housekeeping of the store works again");
     maintenance_works_ = done.has_value();
+  }
+
+  Result<void> forget(WallTime now) {
+    const auto client_ids = writer_.forget(now - options_.keep_reports);
+    if (!client_ids) return fail(client_ids.error());
+    display_.forget(*client_ids);
+    remove(*client_ids);
+    return {};
   }
 
   EngineHooks hooks_;

@@ -35,8 +35,9 @@ struct EngineHooks {
 };
 
 struct EngineOptions {
-  std::size_t queue_bound = 20'000;          ///< reports that may wait
-  std::chrono::hours keep_reports{24 * 30};  ///< older ones are removed, and clients that were offline for so long
+  std::size_t queue_bound = 20'000;                ///< reports that may wait
+  std::chrono::hours keep_reports{24 * 30};        ///< older ones are removed, and clients that were offline for so long
+  std::chrono::milliseconds housekeeping{30'000};  ///< at most as often as this: each time costs a flush of the disk
   std::function<WallTime()> now = wall_now;
   std::function<std::chrono::microseconds()> uptime = vpn_sentinel::uptime;
 };

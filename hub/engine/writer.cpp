@@ -7,6 +7,8 @@ namespace vpn_sentinel {
 namespace {
 
 constexpr std::chrono::seconds flush_interval{5};
+/// Clients that one forget() removes: a few milliseconds.
+constexpr std::size_t most_forgotten = 1'000;
 
 }  // namespace
 
@@ -50,6 +52,26 @@ std::optional<Result<void>> Writer::try_write() {
   if (done) done = store_->commit();
   if (!done) store_->rollback();
   return done;
+}
+
+Result<std::vector<std::string>> Writer::forget(WallTime before) {
+  auto client_ids = fleet_.offline_since(before, most_forgotten);
+  if (client_ids.empty()) return client_ids;
+  auto done = store_->begin();
+  for (const auto& client_id : client_ids) {
+    if (done) done = store_->remove_client(client_id);
+  }
+  if (done) done = store_->commit();
+  if (!done) {
+    store_->rollback();
+    return fail(done.error());
+  }
+  for (const auto& client_id : client_ids) {
+    fleet_.reset(client_id, std::nullopt);
+    committed_.erase(client_id);
+    unsaved_.erase(client_id);
+  }
+  return client_ids;
 }
 
 std::vector<ClientSnapshot> Writer::shift_leases(std::chrono::microseconds by, WallTime now) {

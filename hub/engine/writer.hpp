@@ -42,6 +42,9 @@ class Writer {
   /// A real write that changes nothing: does the store work again? Nullopt: there is nothing to write.
   [[nodiscard]] std::optional<Result<void>> try_write();
 
+  /// Removes clients that have been offline since before `before`, some at a time. Returns them.
+  [[nodiscard]] Result<std::vector<std::string>> forget(WallTime before);
+
   /// See Fleet.
   void grant_grace(WallTime now) { fleet_.grant_grace(now); }
   /// Every client's new snapshot.

@@ -207,6 +207,15 @@ void Fleet::reset(const std::string& client_id, std::optional<ClientState> state
   clients_.erase(client_id);
 }
 
+std::vector<std::string> Fleet::offline_since(WallTime before, std::size_t most) const {
+  std::vector<std::string> client_ids;
+  for (const auto& [client_id, client] : clients_) {
+    if (client_ids.size() == most) break;
+    if (client.state == State::offline && std::max(client.since, client.last_seen) < before) client_ids.push_back(client_id);
+  }
+  return client_ids;
+}
+
 const ClientState* Fleet::find(const std::string& client_id) const {
   const auto found = clients_.find(client_id);
   return found == clients_.end() ? nullptr : &found->second;

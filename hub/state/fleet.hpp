@@ -50,6 +50,9 @@ class Fleet {
   /// gone_silent().
   [[nodiscard]] std::vector<std::string> overdue(WallTime now) const { return leases_.passed(now); }
 
+  /// At most `most` clients that are offline and were heard of last before `before`.
+  [[nodiscard]] std::vector<std::string> offline_since(WallTime before, std::size_t most) const;
+
   [[nodiscard]] const ClientState* find(const std::string& client_id) const;
   [[nodiscard]] const std::map<std::string, ClientState>& clients() const noexcept { return clients_; }
 

@@ -37,6 +37,8 @@ class Store {
   [[nodiscard]] virtual Result<bool> add_report(const Admitted& admitted) = 0;
   [[nodiscard]] virtual Result<void> add_change(const Change& change) = 0;
   [[nodiscard]] virtual Result<void> save_client(const ClientState& client) = 0;
+  /// The client is known no longer; its history stays as long as other history.
+  [[nodiscard]] virtual Result<void> remove_client(const std::string& client_id) = 0;
   /// Sets `alert.id`.
   [[nodiscard]] virtual Result<void> add_alert(StoredAlert& alert) = 0;
   [[nodiscard]] virtual Result<void> mark_alert_delivered(std::int64_t id, WallTime when) = 0;
@@ -49,7 +51,8 @@ class Store {
   /// Newest first: {"at","kind","from","to","findings",…}.
   [[nodiscard]] virtual Result<nlohmann::json> load_changes(const std::string& client_id, std::size_t most) = 0;
   /// Housekeeping outside the commit path: WAL checkpoint, removal of reports and alerts older than `keep_after` (changes stay
-  /// eleven months longer). Removes a bounded number of rows, so that it never holds up reports for long; call it again for the rest.
+  /// eleven months longer) and of names that nothing refers to. Removes a bounded number of rows, so that it never holds up reports for
+  /// long; call it again for the rest.
   [[nodiscard]] virtual Result<void> maintain(WallTime keep_after) = 0;
 };
 

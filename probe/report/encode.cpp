@@ -1,6 +1,6 @@
-#include <algorithm>
-
 #include "probe/report/report.hpp"
+
+#include <algorithm>
 
 namespace vpn_sentinel {
 namespace {

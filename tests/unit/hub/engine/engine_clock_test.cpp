@@ -93,4 +93,19 @@ BOOST_AUTO_TEST_CASE(while_the_disk_does_not_answer_readers_see_who_is_overdue_a
   BOOST_TEST(eventually([&] { return engine->since_last_turn() < 2s; }));
 }
 
+BOOST_AUTO_TEST_CASE(a_client_that_was_silent_for_longer_than_history_is_kept_is_known_no_longer) {
+  const auto shelf = std::make_shared<Shelf>();
+  Record record;
+  auto stopped = now_report("gone", 1);
+  stopped.received -= 24h * 31;
+  stopped.report.timestamp = stopped.received;
+  shelf->content.clients["gone"] = Fleet{{}}.preview(stopping(stopped)).value();
+  EngineOptions options;
+  options.housekeeping = 1ms;
+  const auto engine = start(std::make_unique<MemoryStore>(shelf), record.hooks(), {}, options);
+  BOOST_TEST(record.wait([](Record& seen) { return seen.removed_ == std::vector<std::string>{"gone"}; }));
+  BOOST_TEST((engine->client("gone") == nullptr));
+  BOOST_TEST(engine->clients().empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

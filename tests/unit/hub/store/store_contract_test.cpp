@@ -205,6 +205,29 @@ void housekeeping_removes_what_is_old_and_keeps_the_rest(const StoreFactory& fac
   check(store->commit());
 }
 
+void a_removed_client_is_no_client_any_more_and_its_history_goes_with_the_rest(const StoreFactory& factory) {
+  auto store = factory.fresh()();
+  const auto change = change_of("a", State::secure, at(0));
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  check(store->add_change(change));
+  check(store->save_client(change.client));
+  check(store->commit());
+  check(store->begin());
+  check(store->remove_client("a"));
+  check(store->remove_client("nobody"));
+  check(store->commit());
+  BOOST_TEST(take(store->load_clients()).empty());
+  BOOST_TEST(take(store->load_changes("a", 10)).size() == 1U);
+  check(store->maintain(at(0) + std::chrono::hours{24 * 400}));
+  BOOST_TEST(take(store->load_changes("a", 10)).empty());
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  check(store->save_client(change.client));
+  check(store->commit());
+  BOOST_TEST(take(store->load_clients()).size() == 1U);
+}
+
 void any_text_survives(const StoreFactory& factory) {
   const auto open = factory.fresh();
   auto client = change_of("a", State::danger, at(0)).client;
@@ -237,6 +260,7 @@ const std::vector<ContractCase>& store_contract() {
                                                CASE(an_alert_waits_until_it_is_delivered_or_given_up),
                                                CASE(waiting_alerts_come_in_order_and_in_portions),
                                                CASE(housekeeping_removes_what_is_old_and_keeps_the_rest),
+                                               CASE(a_removed_client_is_no_client_any_more_and_its_history_goes_with_the_rest),
                                                CASE(any_text_survives)};
 #undef CASE
   return cases;
