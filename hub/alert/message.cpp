@@ -134,6 +134,7 @@ std::string titled(std::string_view title, State state) {
 std::string headline_of(const Change& change) {
   const auto& words = words_of(change.to);
   const bool secure = change.to == State::secure;
+  if (change.past) return fmt::format("{} <b>WHILE IT WAS SILENT: {}</b>", words.emoji, words.headline);
   switch (change.kind) {
     case Change::Kind::connected:
       return titled("VPN Connected!", change.to);
@@ -150,8 +151,8 @@ std::string headline_of(const Change& change) {
   return fmt::format("{} <b>{}</b>", words.emoji, secure ? "SECURE again: the VPN protects" : words.headline);
 }
 
-void say_why(Text& text, const ClientState& client) {
-  const auto findings = weighty(client.findings);
+void say_why(Text& text, const Change& change) {
+  const auto findings = weighty(findings_of(change));
   if (findings.empty()) return;
   text.part();
   for (std::size_t i = 0; i < std::min(findings.size(), most_findings); ++i) text.line("• " + meaning_of(*findings[i]));
@@ -182,11 +183,13 @@ void say_when(Text& text, const Change& change) {
       text.field("Last known state", fmt::format("{} for {}", from, lasted));
       break;
     case Change::Kind::state_changed:
-      text.field("Since", utc(change.client.since));
+      text.field("Since", utc(change.past ? change.at : change.client.since));
+      if (change.past) break;
       text.field(change.to == State::secure ? "Recovered" : "Before", fmt::format("{} for {}", from, lasted));
       break;
   }
   const auto delay = std::chrono::duration_cast<milliseconds>(change.noticed - change.at);
+  if (change.past) text.line("⚪ The probe is still silent: what holds now is unknown");
   if (delay > late) text.line(fmt::format("⏳ Told late: the hub learnt it {} afterwards", human_duration(delay)));
 }
 
@@ -268,10 +271,12 @@ std::string escape_html(std::string_view text) {
 std::optional<std::string> telegram_text(const Change& change) {
   // A first report may already be the last one of a probe that stops: nothing to say.
   if (change.kind == Change::Kind::connected && change.to == State::offline) return std::nullopt;
+  // What was good again for a while is no comfort as long as nobody knows what is now.
+  if (change.past && change.to <= change.from.value_or(State::secure)) return std::nullopt;
   Text text;
   text.line(headline_of(change));
   text.field("Client", code(change.client_id));
-  say_why(text, change.client);
+  say_why(text, change);
   say_when(text, change);
   say_where(text, change);
   return text.finish();

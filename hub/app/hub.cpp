@@ -18,6 +18,8 @@ namespace {
 
 constexpr int exit_unavailable = 69;
 constexpr int exit_cannot_create = 73;
+/// A commit on a slow disk takes a second or two; reports wait for 10 s at most before their senders give up.
+constexpr std::chrono::seconds hangs_after{10};
 /// The page takes 12 s of silence for a broken connection.
 constexpr std::chrono::seconds heartbeat_period{5};
 /// Where the dashboard's page finds its data, whatever the API's own path is.
@@ -30,7 +32,7 @@ LogLevel level_of(const Change& change) {
 
 void log_change(const Change& change) {
   std::string codes;
-  for (const auto& finding : change.client.findings) codes += (codes.empty() ? "" : ",") + finding.code;
+  for (const auto& finding : findings_of(change)) codes += (codes.empty() ? "" : ",") + finding.code;
   log(level_of(change), to_string(change.kind),
       {{"client", change.client_id},
        {"from", change.from ? to_string(*change.from) : "-"},
@@ -69,6 +71,14 @@ std::vector<Hub::Site> take_joined(std::vector<Hub::Site>& sites) {
   return joined;
 }
 
+HealthComponent store_health(const Engine& engine) {
+  using Status = HealthComponent::Status;
+  const auto silent_for = engine.since_last_turn();
+  if (silent_for > hangs_after) return {"store", Status::fail, fmt::format("the disk has not answered for {}", human_duration(silent_for))};
+  if (!engine.healthy()) return {"store", Status::fail, "reports cannot be stored"};
+  return {"store", Status::ok, fmt::format("{} reports stored since the start", engine.stored_reports())};
+}
+
 }  // namespace
 
 Hub::Hub(const HubConfig& config) : data_dir_(config.data_dir) {
@@ -94,6 +104,7 @@ void Hub::start_engine(const HubConfig& config) {
   if (config.telegram) hooks.compose_alerts = compose;
   // engine -> live feed and log
   hooks.on_committed = [this](const auto& changes, const auto& touched) { on_committed(changes, touched); };
+  hooks.on_removed = [this](const auto& client_ids) { feed_.removed(client_ids, wall_now()); };
   // engine -> Telegram
   hooks.on_alerts = [this](std::vector<StoredAlert> alerts) { alerts_.take(std::move(alerts)); };
   hooks.on_store_trouble = [](const std::string& problem) { log(LogLevel::error, "store", {{"message", problem}}); };
@@ -149,14 +160,15 @@ void Hub::open(std::vector<Site> sites) {
   }
 }
 
+bool Hub::hangs() const { return engine_->since_last_turn() > hangs_after; }
+
 std::vector<HealthComponent> Hub::health() const {
   using Status = HealthComponent::Status;
   const auto clients = engine_->clients();
   const auto offline = std::ranges::count_if(clients, [](const auto& client) { return client->state == State::offline; });
   const auto alerts = alerts_.standing();
   return {
-      {"store", engine_->healthy() ? Status::ok : Status::fail,
-       engine_->healthy() ? fmt::format("{} reports stored since the start", engine_->stored_reports()) : "reports cannot be stored"},
+      store_health(*engine_),
       {"clients", Status::ok, fmt::format("{} known, {} offline", clients.size(), offline)},
       {"alerts", alerts.failing ? Status::degraded : Status::ok,
        alerts.on ? fmt::format("telegram {}, {} waiting", alerts.failing ? "does not take messages" : "on", alerts.waiting) : "off"},

@@ -28,6 +28,8 @@ class Hub {
 
   /// What is due; call it about ten times per second. False: there is nobody to see it, once per second is enough.
   bool turn();
+  /// Reports are not stored and nobody is judged, because the disk does not answer. Only a restart may help.
+  [[nodiscard]] bool hangs() const;
   /// "api http://127.0.0.1:5000/api/v1, dashboard …"
   [[nodiscard]] const std::string& summary() const noexcept { return summary_; }
 

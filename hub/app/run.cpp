@@ -76,7 +76,7 @@ class Runner {
 
   void turn() {
     const auto pause = hub_.turn() ? busy_pause : quiet_pause;
-    if (watchdog_ && mono_now() >= next_watchdog_) {
+    if (watchdog_ && mono_now() >= next_watchdog_ && !hub_.hangs()) {
       next_watchdog_ = mono_now() + *watchdog_;
       notify_watchdog();
     }

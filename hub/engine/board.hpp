@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "hub/state/client_state.hpp"
+#include "hub/state/view.hpp"
 
 namespace vpn_sentinel {
 
@@ -20,20 +20,25 @@ class Board {
     for (const auto& client : clients) clients_[client->client_id] = client;
   }
 
-  /// Sorted by client id.
-  [[nodiscard]] std::vector<Snapshot> all() const {
+  void remove(const std::vector<std::string>& client_ids) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& client_id : client_ids) clients_.erase(client_id);
+  }
+
+  /// As seen_at() `now`, sorted by client id.
+  [[nodiscard]] std::vector<Snapshot> all(WallTime now) const {
     const std::lock_guard lock(mutex_);
     std::vector<Snapshot> clients;
     clients.reserve(clients_.size());
-    for (const auto& [client_id, client] : clients_) clients.push_back(client);
+    for (const auto& [client_id, client] : clients_) clients.push_back(seen_at(client, now));
     return clients;
   }
 
   /// Null: unknown.
-  [[nodiscard]] Snapshot find(const std::string& client_id) const {
+  [[nodiscard]] Snapshot find(const std::string& client_id, WallTime now) const {
     const std::lock_guard lock(mutex_);
     const auto found = clients_.find(client_id);
-    return found == clients_.end() ? nullptr : found->second;
+    return found == clients_.end() ? nullptr : seen_at(found->second, now);
   }
 
  private:

@@ -10,6 +10,7 @@
 
 #include "hub/engine/alert_flow.hpp"
 #include "hub/engine/board.hpp"
+#include "hub/engine/display.hpp"
 #include "hub/engine/work_queue.hpp"
 #include "hub/engine/writer.hpp"
 
@@ -19,8 +20,10 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr microseconds longest_pause{1'000'000};
-/// More than this between the wall clock and the monotonic one within a turn: the clock was set, or the machine slept.
+/// More than this between the wall clock and the uptime within a turn: the clock was set.
 constexpr microseconds clock_step{2'000'000};
+/// A turn that took longer than this, sleep of the machine included: the hub could hear nobody, so silence proves nothing.
+constexpr microseconds blind_after{5'000'000};
 /// What waits for a store that fails, at most.
 constexpr std::size_t most_kept = 10'000;
 
@@ -46,11 +49,12 @@ class EngineThread final : public Engine {
 
   Result<void> open() {
     wall_ = options_.now();
-    mono_ = mono_now();
-    last_maintenance_ = mono_;
+    uptime_ = options_.uptime();
+    last_maintenance_ = mono_now();
+    last_turn_ = mono_now();
     auto clients = writer_.load(wall_);
     if (!clients) return fail(clients.error());
-    board_.show(*clients);
+    board_.show(display_.show(*clients, wall_));
     auto pending = flow_.load(writer_.store());
     if (!pending) return fail(pending.error());
     pending_ = std::move(*pending);
@@ -67,8 +71,8 @@ class EngineThread final : public Engine {
     queue_.push(AlertResult{id, false, std::move(reason), give_up});
   }
 
-  std::vector<std::shared_ptr<const ClientState>> clients() const override { return board_.all(); }
-  std::shared_ptr<const ClientState> client(const std::string& client_id) const override { return board_.find(client_id); }
+  std::vector<std::shared_ptr<const ClientState>> clients() const override { return board_.all(options_.now()); }
+  std::shared_ptr<const ClientState> client(const std::string& client_id) const override { return board_.find(client_id, options_.now()); }
 
   void history(std::string client_id, std::size_t most, std::function<void(Result<nlohmann::json>)> done) override {
     if (queue_.push(HistoryRequest{std::move(client_id), most, done})) return;
@@ -78,6 +82,9 @@ class EngineThread final : public Engine {
   std::vector<StoredAlert> pending_alerts() override { return std::exchange(pending_, {}); }
   bool healthy() const override { return healthy_; }
   std::uint64_t stored_reports() const override { return stored_reports_; }
+  std::chrono::milliseconds since_last_turn() const override {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - last_turn_.load());
+  }
 
  private:
   void run() {
@@ -89,8 +96,10 @@ class EngineThread final : public Engine {
       follow_clock(now);
       auto requests = std::exchange(work.requests, {});
       write(std::move(work), now);
+      turn_display(now);
       answer(requests);
       maintain(now);
+      last_turn_ = mono_now();
     }
     // What fails here costs the newest last_seen of some clients, nothing that was acknowledged.
     static_cast<void>(writer_.flush(options_.now()));
@@ -105,11 +114,11 @@ class EngineThread final : public Engine {
 
   /// Leases are stretches of time: when the clock is set they move with it, else everyone would seem silent, or nobody.
   void follow_clock(WallTime now) {
-    const auto mono = mono_now();
-    const auto step = (now - wall_) - std::chrono::duration_cast<microseconds>(mono - mono_);
-    wall_ = now;
-    mono_ = mono;
-    if (step > clock_step || step < -clock_step) show({}, writer_.shift_leases(step));
+    const auto up = options_.uptime();
+    const auto elapsed = up - std::exchange(uptime_, up);
+    const auto step = (now - std::exchange(wall_, now)) - elapsed;
+    if (step > clock_step || step < -clock_step) show({}, writer_.shift_leases(step, now), now);
+    if (elapsed > blind_after) writer_.grant_grace(now);
   }
 
   void write(Work work, WallTime now) {
@@ -123,40 +132,37 @@ class EngineThread final : public Engine {
     // After trouble nobody is silent before there was a chance to be heard.
     auto written = writer_.write(work, now, healthy_);
     if (!written) return failed(std::move(work), written.error(), now);
-    const bool was_healthy = now_healthy();
-    committed(std::move(work), std::move(*written));
-    if (!was_healthy) show({}, writer_.grant_grace(now));
+    if (!now_healthy()) writer_.grant_grace(now);
+    committed(std::move(work), std::move(*written), now);
   }
 
   void try_again(WallTime now) {
     const auto done = writer_.try_write();
-    if (done && *done) {
-      static_cast<void>(now_healthy());
-      show({}, writer_.grant_grace(now));
-    } else {
-      show_overdue(now);
-    }
+    if (!done || !*done) return;
+    static_cast<void>(now_healthy());
+    writer_.grant_grace(now);
   }
 
-  void committed(Work work, Written written) {
+  void committed(Work work, Written written, WallTime now) {
     stored_reports_ += static_cast<std::uint64_t>(std::count(written.results.begin(), written.results.end(), SubmitResult::stored));
     for (const auto& result : work.results) {
       if (result.delivered || result.give_up) flow_.finished();
     }
     hand_on(flow_.admit(std::move(written.alerts)));
     refill_alerts();
-    show(written.changes, written.touched);
+    display_.stored(work.reports);
+    show(written.changes, written.touched, now);
     for (std::size_t i = 0; i < work.reports.size(); ++i) finish(work.reports[i], written.results[i]);
   }
 
   void failed(Work work, const Error& error, WallTime now) {
     if (healthy_.exchange(false)) tell(fmt::format("reports cannot be stored, their senders are told to try again: {}", error.message));
+    publish({}, display_.refuse(writer_.fleet(), work.reports, now));
     for (auto& report : work.reports) finish(report, SubmitResult::store_failed);
     work.reports.clear();
     keep_newest(work.alerts);
     keep_newest(work.results);
     kept_ = std::move(work);
-    show_overdue(now);
   }
 
   /// A transaction succeeded. True: so did the one before.
@@ -166,17 +172,25 @@ class EngineThread final : public Engine {
     return was_healthy;
   }
 
-  /// Nothing can be stored, so nobody goes offline by the book; but an old colour must not pass for the present one.
-  void show_overdue(WallTime now) {
-    std::vector<ClientSnapshot> views;
-    for (auto& client : writer_.fleet().overdue(now)) {
-      const auto shown = board_.find(client.client_id);
-      if (shown == nullptr || shown->state != State::offline) views.push_back(std::make_shared<const ClientState>(std::move(client)));
-    }
-    show({}, views);
+  /// As long as nothing can be stored, or silence proves nothing, nobody goes offline by the book; but an old colour must not pass for
+  /// the present one.
+  void turn_display(WallTime now) {
+    const auto turned = display_.turn(writer_.fleet(), now);
+    publish({}, turned.clients);
+    remove(turned.removed);
   }
 
-  void show(const std::vector<Change>& changes, const std::vector<ClientSnapshot>& clients) {
+  void show(const std::vector<Change>& changes, const std::vector<ClientSnapshot>& stored, WallTime now) {
+    publish(changes, display_.show(stored, now));
+  }
+
+  void remove(const std::vector<std::string>& client_ids) {
+    if (client_ids.empty()) return;
+    board_.remove(client_ids);
+    if (hooks_.on_removed) hooks_.on_removed(client_ids);
+  }
+
+  void publish(const std::vector<Change>& changes, const std::vector<ClientSnapshot>& clients) {
     if (changes.empty() && clients.empty()) return;
     board_.show(clients);
     if (hooks_.on_committed) hooks_.on_committed(changes, clients);
@@ -219,9 +233,18 @@ class EngineThread final : public Engine {
     }
     more_to_remove_ = more && *more;
     if (!healthy_) return;  // That much is known already.
+    if (const auto forgotten = more ? forget(now) : Result<void>{}; !forgotten) more = fail(forgotten.error());
     if (!more && maintenance_works_) tell(fmt::format("housekeeping of the store fails, the file may grow: {}", more.error().message));
     if (more && !maintenance_works_) tell("housekeeping of the store works again");
     maintenance_works_ = more.has_value();
+  }
+
+  Result<void> forget(WallTime now) {
+    const auto client_ids = writer_.forget(now - options_.keep_reports);
+    if (!client_ids) return fail(client_ids.error());
+    display_.forget(*client_ids);
+    remove(*client_ids);
+    return {};
   }
 
   EngineHooks hooks_;
@@ -230,14 +253,16 @@ class EngineThread final : public Engine {
   Board board_;
   std::atomic<bool> healthy_{true};
   std::atomic<std::uint64_t> stored_reports_{0};
+  std::atomic<MonoTime> last_turn_{};
   std::vector<StoredAlert> pending_;
 
   // Only the engine's thread from here on, once it runs.
   Writer writer_;
+  Display display_;
   AlertFlow flow_;
   Work kept_;  ///< alerts and results that a failed transaction left over
   WallTime wall_{};
-  MonoTime mono_{};
+  microseconds uptime_{};
   MonoTime last_maintenance_{};
   std::uint64_t counted_reports_ = 0;
   bool maintenance_works_ = true;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "hub/engine/uptime.hpp"
 #include "hub/ingest/admission.hpp"
 #include "hub/state/client_state.hpp"
 #include "hub/state/fleet.hpp"
@@ -22,20 +23,23 @@ enum class SubmitResult { stored, duplicate, store_failed };
 struct EngineHooks {
   /// Messages for one change; pure. Called on the engine's thread, inside the transaction.
   std::function<std::vector<StoredAlert>(const Change&)> compose_alerts;
-  /// After the commit, on the engine's thread; must not block. Also without changes: when clients look different because the store
-  /// fails (whoever is overdue looks offline) or works again.
+  /// After the commit, on the engine's thread; must not block. Also without changes: when clients look different because time
+  /// went by (whoever is overdue looks offline) or because the store fails.
   std::function<void(const std::vector<Change>&, const std::vector<std::shared_ptr<const ClientState>>& touched)> on_committed;
   /// In the order of their ids. At most 1,000 are under way; the next ones follow as results come in.
   std::function<void(std::vector<StoredAlert>)> on_alerts;
+  /// Clients that are known no longer, on the engine's thread.
+  std::function<void(const std::vector<std::string>& client_ids)> on_removed;
   /// A sentence for the log: the store cannot write, or can again.
   std::function<void(const std::string& problem)> on_store_trouble;
 };
 
 struct EngineOptions {
   std::size_t queue_bound = 20'000;                     ///< reports that may wait
-  std::chrono::hours keep_reports{24 * 30};             ///< older ones are removed
+  std::chrono::hours keep_reports{24 * 30};             ///< older ones are removed, and clients that were offline for so long
   std::chrono::milliseconds maintenance_pause{30'000};  ///< housekeeping costs a flush of the disk each time
   std::function<WallTime()> now = wall_now;
+  std::function<std::chrono::microseconds()> uptime = vpn_sentinel::uptime;
 };
 
 class Engine {
@@ -52,7 +56,7 @@ class Engine {
   virtual void alert_delivered(std::int64_t id) = 0;
   virtual void alert_failed(std::int64_t id, std::string reason, bool give_up) = 0;
 
-  /// The current states, sorted by client_id; from any thread.
+  /// The current states, sorted by client_id; from any thread. Whoever is overdue looks offline, even while the engine hangs.
   [[nodiscard]] virtual std::vector<std::shared_ptr<const ClientState>> clients() const = 0;
   [[nodiscard]] virtual std::shared_ptr<const ClientState> client(const std::string& client_id) const = 0;
   /// Newest changes of one client, read on the engine's thread; `done` gets {"changes":[…]} there.
@@ -62,6 +66,8 @@ class Engine {
   /// True while the last transaction succeeded.
   [[nodiscard]] virtual bool healthy() const = 0;
   [[nodiscard]] virtual std::uint64_t stored_reports() const = 0;
+  /// More than a few seconds: the engine hangs (a disk that does not answer). Nobody is judged then.
+  [[nodiscard]] virtual std::chrono::milliseconds since_last_turn() const = 0;
 };
 
 }  // namespace vpn_sentinel

@@ -7,6 +7,8 @@ namespace vpn_sentinel {
 namespace {
 
 constexpr std::chrono::seconds flush_interval{5};
+/// Clients that one forget() removes: a few milliseconds.
+constexpr std::size_t most_forgotten = 1'000;
 
 }  // namespace
 
@@ -52,13 +54,28 @@ std::optional<Result<void>> Writer::try_write() {
   return done;
 }
 
-std::vector<ClientSnapshot> Writer::grant_grace(WallTime now) {
-  fleet_.grant_grace(now);
-  return publish_all();
+Result<std::vector<std::string>> Writer::forget(WallTime before) {
+  auto client_ids = fleet_.offline_since(before, most_forgotten);
+  if (client_ids.empty()) return client_ids;
+  auto done = store_->begin();
+  for (const auto& client_id : client_ids) {
+    if (done) done = store_->remove_client(client_id);
+  }
+  if (done) done = store_->commit();
+  if (!done) {
+    store_->rollback();
+    return fail(done.error());
+  }
+  for (const auto& client_id : client_ids) {
+    fleet_.reset(client_id, std::nullopt);
+    committed_.erase(client_id);
+    unsaved_.erase(client_id);
+  }
+  return client_ids;
 }
 
-std::vector<ClientSnapshot> Writer::shift_leases(std::chrono::microseconds by) {
-  fleet_.shift_leases(by);
+std::vector<ClientSnapshot> Writer::shift_leases(std::chrono::microseconds by, WallTime now) {
+  fleet_.shift_leases(by, now);
   return publish_all();
 }
 

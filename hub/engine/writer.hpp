@@ -42,9 +42,13 @@ class Writer {
   /// A real write that changes nothing: does the store work again? Nullopt: there is nothing to write.
   [[nodiscard]] std::optional<Result<void>> try_write();
 
-  /// See Fleet; every client's new snapshot.
-  [[nodiscard]] std::vector<ClientSnapshot> grant_grace(WallTime now);
-  [[nodiscard]] std::vector<ClientSnapshot> shift_leases(std::chrono::microseconds by);
+  /// Removes clients that have been offline since before `before`, some at a time. Returns them.
+  [[nodiscard]] Result<std::vector<std::string>> forget(WallTime before);
+
+  /// See Fleet.
+  void grant_grace(WallTime now) { fleet_.grant_grace(now); }
+  /// Every client's new snapshot.
+  [[nodiscard]] std::vector<ClientSnapshot> shift_leases(std::chrono::microseconds by, WallTime now);
 
   [[nodiscard]] const Fleet& fleet() const noexcept { return fleet_; }
   [[nodiscard]] Store& store() noexcept { return *store_; }

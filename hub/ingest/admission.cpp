@@ -168,8 +168,14 @@ void clamp(WallTime& time, WallTime now) {
   if (time > now + most_ahead) time = now;
 }
 
-/// Times from a clock that runs far ahead would make a state begin in the future and later reports look old.
+/// Times from a clock that runs far ahead would make a state begin in the future and later reports look old. How long a report waited
+/// is measured by its own clock and stays.
 void clamp_times(Report& report, WallTime now) {
+  if (report.sent_at && *report.sent_at > now + most_ahead) {
+    const auto ahead = *report.sent_at - now;
+    *report.sent_at -= ahead;
+    if (report.timestamp) *report.timestamp -= std::min(ahead, report.timestamp->time_since_epoch());
+  }
   if (report.timestamp) clamp(*report.timestamp, now);
   for (auto& finding : report.findings) clamp(finding.since, now);
   if (report.tunnel && report.tunnel->since) clamp(*report.tunnel->since, now);

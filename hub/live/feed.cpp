@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "hub/state/view.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -47,12 +49,11 @@ void LiveFeed::restore(const std::vector<std::shared_ptr<const ClientState>>& cl
 
 void LiveFeed::committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched) {
   const std::lock_guard lock(mutex_);
-  const bool heard = broker_.subscribers() > 0;
   for (const auto& client : touched) {
     clients_[client->client_id] = client;
-    if (heard) gathered_[client->client_id] = client;
+    gathered_.insert(client->client_id);
   }
-  if (!heard) return;
+  if (broker_.subscribers() == 0) return gathered_.clear();
   for (const auto& change : changes) {
     auto json = to_json(change);
     json["server_time"] = to_rfc3339(change.noticed);
@@ -64,11 +65,20 @@ void LiveFeed::committed(const std::vector<Change>& changes, const std::vector<s
   }
 }
 
+void LiveFeed::removed(const std::vector<std::string>& client_ids, WallTime now) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& client_id : client_ids) {
+    clients_.erase(client_id);
+    gathered_.erase(client_id);
+    broker_.publish(to_message({{"type", "removed"}, {"server_time", to_rfc3339(now)}, {"client_id", client_id}}));
+  }
+}
+
 std::size_t LiveFeed::flush(WallTime now) {
   const std::lock_guard lock(mutex_);
   const auto gathered = std::exchange(gathered_, {});
-  for (const auto& [id, client] : gathered) {
-    broker_.publish(to_message({{"type", "client"}, {"server_time", to_rfc3339(now)}, {"client", to_json(*client)}}));
+  for (const auto& id : gathered) {
+    broker_.publish(to_message({{"type", "client"}, {"server_time", to_rfc3339(now)}, {"client", to_json(*clients_.at(id))}}));
   }
   return gathered.size();
 }
@@ -88,7 +98,7 @@ std::unique_ptr<Broker::Subscription> LiveFeed::join(Broker::Sink sink, WallTime
     clients = clients_;
   }
   auto list = nlohmann::json::array();
-  for (const auto& [id, client] : clients) list.push_back(to_json(*client));
+  for (const auto& [id, client] : clients) list.push_back(to_json(*seen_at(client, now)));
   joiner->open(to_message({{"type", "snapshot"}, {"server_time", to_rfc3339(now)}, {"clients", std::move(list)}}));
   return subscription;
 }

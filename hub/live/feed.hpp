@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ namespace vpn_sentinel {
 ///   {"type":"snapshot","server_time":…,"clients":[…]}   once, first
 ///   {"type":"change",…}                                 to_json(Change) plus server_time
 ///   {"type":"client","server_time":…,"client":{…}}      the latest state of a client, when there is no change to tell
+///   {"type":"removed","server_time":…,"client_id":…}    a client that the hub has forgotten
 ///   {"type":"heartbeat","server_time":…}                so that a page can tell a quiet hub from a dead connection
 class LiveFeed {
  public:
@@ -27,6 +29,8 @@ class LiveFeed {
   void restore(const std::vector<std::shared_ptr<const ClientState>>& clients);
   /// After a commit, on the engine's thread.
   void committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
+  /// Clients that are known no longer.
+  void removed(const std::vector<std::string>& client_ids, WallTime now);
   /// Sends what was gathered; call about ten times per second. Returns how many clients that were.
   std::size_t flush(WallTime now);
   void heartbeat(WallTime now);
@@ -40,7 +44,7 @@ class LiveFeed {
   Broker& broker_;
   std::mutex mutex_;  // held while publishing, so that the order of messages is the order of states
   Clients clients_;
-  Clients gathered_;
+  std::set<std::string> gathered_;  // whose latest state is still to be told; empty while nobody listens
 };
 
 }  // namespace vpn_sentinel

@@ -38,6 +38,10 @@ std::string_view to_string(Change::Kind kind) {
   return "state_changed";
 }
 
+const std::vector<Finding>& findings_of(const Change& change) {
+  return change.past ? change.client.last_report.findings : change.client.findings;
+}
+
 json to_json(const Finding& finding) {
   json object{{"code", finding.code},
               {"severity", to_string(finding.severity)},
@@ -98,6 +102,7 @@ json to_json(const Change& change) {
               {"previous_lasted_ms", change.previous_lasted.count()},
               {"client", to_json(change.client)}};
   object["from"] = change.from ? json(to_string(*change.from)) : json(nullptr);
+  if (change.past) object["past"] = true;
   if (!change.previous_address.empty()) object["previous_address"] = change.previous_address;
   return object;
 }

@@ -19,7 +19,7 @@ struct ClientState {
   std::vector<Finding> findings;  ///< the probe's and the hub's own; lease_expired when offline
   WallTime since{};               ///< when `state` began (the probe's time for reported states)
   WallTime first_seen{};
-  WallTime last_seen{};       ///< hub's clock, last admitted report
+  WallTime last_seen{};       ///< hub's clock: when its last report was true
   WallTime lease_deadline{};  ///< hub's clock; passes -> offline. Absolute, so that it survives a restart
   std::optional<State> state_before_offline;
   std::string source_address;  ///< of the last report
@@ -33,6 +33,7 @@ struct ClientState {
 struct Change {
   enum class Kind { connected, state_changed, address_changed, went_offline, came_back };
   Kind kind = Kind::state_changed;
+  bool past = false;  ///< the client is offline: a late report told what it has been through meanwhile
   std::string client_id;
   std::optional<State> from;  ///< absent for connected
   State to = State::secure;
@@ -45,6 +46,8 @@ struct Change {
 };
 
 [[nodiscard]] std::string_view to_string(Change::Kind kind);
+/// The findings of the state `to`.
+[[nodiscard]] const std::vector<Finding>& findings_of(const Change& change);
 
 /// {code, severity, since, evidence}, with meaning and advice from the finding table for a code that is in it.
 [[nodiscard]] nlohmann::json to_json(const Finding& finding);

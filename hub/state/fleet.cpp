@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hub/state/order.hpp"
+#include "hub/state/view.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -20,10 +21,8 @@ milliseconds length(WallTime from, WallTime to) { return std::max(milliseconds{0
 /// than its own findings is not believed.
 State state_of_report(const Report& report) { return std::max(report.state.value_or(State::warning), state_of(report.findings)); }
 
-Finding hub_finding(std::string_view code, WallTime since, nlohmann::json evidence) {
-  const auto* text = find_text(code);
-  return {std::string(code), text != nullptr ? text->severity : Severity::warning, since, std::move(evidence)};
-}
+/// The moment on the hub's clock at which the report was true.
+WallTime true_at(const Admitted& admitted) { return admitted.received - age_when_sent(admitted.report); }
 
 /// The Python original's findings are derived anew from every report: one that was there before goes on.
 std::vector<Finding> findings_of(const Report& report, const ClientState* before) {
@@ -67,19 +66,29 @@ Change::Kind kind_of(const ClientState& before, const ClientState& after) {
   return before.state == after.state ? Change::Kind::address_changed : Change::Kind::state_changed;
 }
 
+/// What a client that stays silent has been through meanwhile; no sign of life.
+std::vector<Change> past_changes(const ClientState* before, const ClientState& after, const Admitted& admitted) {
+  const auto from = before != nullptr ? before->state_before_offline : std::nullopt;
+  const auto to = after.state_before_offline.value_or(State::warning);
+  if (ends_on_purpose(admitted.report) || from.value_or(State::secure) == to) return {};
+  auto change = change_to(Change::Kind::state_changed, after, admitted);
+  change.past = true;
+  change.from = from;
+  change.to = to;
+  return {std::move(change)};
+}
+
 std::vector<Change> changes_between(const ClientState* before, const ClientState& after, const Admitted& admitted) {
-  if (before == nullptr) {
-    if (after.state == State::offline) return {};  // Its first and last word: nothing to tell.
-    return {change_to(Change::Kind::connected, after, admitted)};
-  }
+  const bool was_silent = before == nullptr || before->state == State::offline;
+  if (was_silent && after.state == State::offline) return past_changes(before, after, admitted);
+  if (before == nullptr) return {change_to(Change::Kind::connected, after, admitted)};
   const bool moved = !before->known_address.empty() && before->known_address != after.known_address;
-  if (before->state == after.state && (after.state == State::offline || !moved)) return {};
+  if (before->state == after.state && !moved) return {};
 
   auto change = change_to(kind_of(*before, after), after, admitted);
   change.from = before->state;
   if (moved) change.previous_address = before->known_address;
   // Silence lasted until the hub heard again, whatever time the report is about.
-  const bool was_silent = change.kind == Change::Kind::came_back;
   const bool new_state = change.kind == Change::Kind::state_changed;
   change.previous_lasted = length(before->since, was_silent ? admitted.received : new_state ? after.since : change.at);
   return {std::move(change)};
@@ -91,13 +100,20 @@ std::chrono::seconds Fleet::lease_of(const Report& report) const {
   return report.lease_s ? std::chrono::seconds{*report.lease_s} : policy_.default_lease;
 }
 
+milliseconds Fleet::patience_with(const Report& report) const { return lease_of(report) + policy_.lease_grace; }
+
+std::chrono::seconds Fleet::grace_of(const Report& report) const {
+  return std::max(policy_.restart_grace, std::min(lease_of(report), policy_.default_lease));
+}
+
 ClientState Fleet::after_report(const ClientState* before, const Admitted& admitted) const {
   const auto& report = admitted.report;
   const auto time = time_of(admitted);
+  const bool was_silent = before == nullptr || before->state == State::offline;
   ClientState after;
   after.client_id = report.client_id;
   after.first_seen = before != nullptr ? before->first_seen : admitted.received;
-  after.last_seen = admitted.received;
+  after.last_seen = true_at(admitted);
   after.source_address = admitted.source_address;
   after.last_report = report;
   after.known_address = report.public_ip.value_or(before != nullptr ? before->known_address : std::string());
@@ -108,41 +124,45 @@ ClientState Fleet::after_report(const ClientState* before, const Admitted& admit
                                                                                  : report.state;
     after.state = State::offline;
     after.state_before_offline = last_state;
-    after.findings = {hub_finding("probe_stopped", time, {{"last_seen", to_rfc3339(admitted.received)}})};
-    after.lease_deadline = admitted.received;
+    after.findings = {hub_finding("probe_stopped", time, {{"last_seen", to_rfc3339(after.last_seen)}})};
+    after.lease_deadline = after.last_seen;
   } else {
     after.state = state_of_report(report);
     after.findings = findings_of(report, before);
-    after.lease_deadline = admitted.received + lease_of(report) + policy_.lease_grace;
+    after.lease_deadline = after.last_seen + patience_with(report);
   }
+  if (was_silent && !ends_on_purpose(report) && age_when_sent(report) > lease_of(report)) return still_silent(before, after);
   after.since = beginning(before, after, time);
   return after;
 }
 
-std::vector<Change> Fleet::apply(const Admitted& admitted) {
-  const auto found = clients_.find(admitted.report.client_id);
-  const ClientState* before = found == clients_.end() ? nullptr : &found->second;
-  if (before != nullptr && !is_newer(admitted.report, admitted.received, *before)) return {};
-  auto after = after_report(before, admitted);
-  auto changes = changes_between(before, after, admitted);
-  put(std::move(after));
-  return changes;
+/// A report that waited longer than its lease says what was, not what is.
+ClientState Fleet::still_silent(const ClientState* before, const ClientState& reported) {
+  auto after = gone_silent(reported);
+  if (before != nullptr) after.since = before->since;
+  after.findings.front().since = after.since;
+  return after;
 }
 
-ClientState Fleet::gone_silent(const ClientState& before) const {
-  auto after = before;
-  after.state = State::offline;
-  after.state_before_offline = before.state;
-  after.since = before.lease_deadline;
-  after.findings = {hub_finding("lease_expired", before.lease_deadline,
-                                {{"last_seen", to_rfc3339(before.last_seen)}, {"lease_s", lease_of(before.last_report).count()}})};
-  return after;
+std::optional<ClientState> Fleet::preview(const Admitted& admitted) const {
+  const auto* before = find(admitted.report.client_id);
+  if (before != nullptr && !is_newer(admitted.report, admitted.received, *before)) return std::nullopt;
+  return after_report(before, admitted);
+}
+
+std::vector<Change> Fleet::apply(const Admitted& admitted) {
+  auto after = preview(admitted);
+  if (!after) return {};
+  auto changes = changes_between(find(admitted.report.client_id), *after, admitted);
+  if (after->lease_deadline > admitted.received) leases_.heard(after->client_id);
+  put(std::move(*after));
+  return changes;
 }
 
 std::vector<Change> Fleet::expire(WallTime now) {
   std::vector<Change> changes;
-  while (!leases_.empty() && leases_.begin()->first <= now) {
-    const auto before = clients_.at(leases_.begin()->second);
+  for (const auto& client_id : leases_.due(now)) {
+    const auto before = clients_.at(client_id);
     Change change;
     change.kind = Change::Kind::went_offline;
     change.client_id = before.client_id;
@@ -157,41 +177,25 @@ std::vector<Change> Fleet::expire(WallTime now) {
   return changes;
 }
 
-std::vector<ClientState> Fleet::overdue(WallTime now) const {
-  std::vector<ClientState> silent;
-  for (const auto& [deadline, client_id] : leases_) {
-    if (deadline > now) break;
-    silent.push_back(gone_silent(clients_.at(client_id)));
-  }
-  return silent;
-}
-
-std::optional<WallTime> Fleet::next_deadline() const {
-  if (leases_.empty()) return std::nullopt;
-  return leases_.begin()->first;
-}
-
 void Fleet::restore(std::vector<ClientState> clients, WallTime now) {
-  clients_.clear();
   for (auto& client : clients) {
-    auto client_id = client.client_id;
-    clients_.insert_or_assign(std::move(client_id), std::move(client));
+    if (client.state != State::offline) client.lease_deadline = std::min(client.lease_deadline, now + patience_with(client.last_report));
+    put(std::move(client));
   }
   grant_grace(now);
 }
 
 void Fleet::grant_grace(WallTime now) {
-  for (auto& [client_id, client] : clients_) {
-    if (client.state != State::offline) client.lease_deadline = std::max(client.lease_deadline, now + policy_.restart_grace);
-  }
-  index_leases();
+  for (const auto& [client_id, client] : clients_) leases_.grant(client_id, now + grace_of(client.last_report));
 }
 
-void Fleet::shift_leases(std::chrono::microseconds by) {
+void Fleet::shift_leases(std::chrono::microseconds by, WallTime now) {
   for (auto& [client_id, client] : clients_) {
-    if (client.state != State::offline) client.lease_deadline += by;
+    if (client.state == State::offline) continue;
+    client.lease_deadline = std::min(client.lease_deadline + by, now + patience_with(client.last_report));
+    leases_.set(client_id, client.lease_deadline);
+    if (const auto grace = leases_.grace(client_id)) leases_.grant(client_id, std::min(*grace + by, now + grace_of(client.last_report)));
   }
-  index_leases();
 }
 
 void Fleet::reset(const std::string& client_id, std::optional<ClientState> state) {
@@ -199,10 +203,17 @@ void Fleet::reset(const std::string& client_id, std::optional<ClientState> state
     put(std::move(*state));
     return;
   }
-  if (const auto found = clients_.find(client_id); found != clients_.end()) {
-    leases_.erase({found->second.lease_deadline, client_id});
-    clients_.erase(found);
+  leases_.erase(client_id);
+  clients_.erase(client_id);
+}
+
+std::vector<std::string> Fleet::offline_since(WallTime before, std::size_t most) const {
+  std::vector<std::string> client_ids;
+  for (const auto& [client_id, client] : clients_) {
+    if (client_ids.size() == most) break;
+    if (client.state == State::offline && std::max(client.since, client.last_seen) < before) client_ids.push_back(client_id);
   }
+  return client_ids;
 }
 
 const ClientState* Fleet::find(const std::string& client_id) const {
@@ -211,18 +222,14 @@ const ClientState* Fleet::find(const std::string& client_id) const {
 }
 
 ClientState& Fleet::put(ClientState client) {
+  if (client.state == State::offline) {
+    leases_.erase(client.client_id);
+  } else {
+    leases_.set(client.client_id, client.lease_deadline);
+  }
   auto& place = clients_[client.client_id];
-  if (!place.client_id.empty()) leases_.erase({place.lease_deadline, place.client_id});
-  if (client.state != State::offline) leases_.emplace(client.lease_deadline, client.client_id);
   place = std::move(client);
   return place;
-}
-
-void Fleet::index_leases() {
-  leases_.clear();
-  for (const auto& [client_id, client] : clients_) {
-    if (client.state != State::offline) leases_.emplace(client.lease_deadline, client_id);
-  }
 }
 
 }  // namespace vpn_sentinel

@@ -3,15 +3,13 @@
 
 #include <chrono>
 #include <map>
-#include <memory>
 #include <optional>
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "hub/ingest/admission.hpp"
 #include "hub/state/client_state.hpp"
+#include "hub/state/leases.hpp"
 
 namespace vpn_sentinel {
 
@@ -20,7 +18,8 @@ struct FleetPolicy {
   std::chrono::seconds default_lease{30 * 60};
   /// Added to every lease before a client counts as silent: network jitter and a slow hub are no outage.
   std::chrono::milliseconds lease_grace{2000};
-  /// After a restart no lease ends earlier than this, so that a hub that was down does not declare everyone offline at once.
+  /// After a time in which the hub was blind nobody is told to be offline earlier than this, or than the client's own lease (at most the
+  /// default one): whoever was not heard may simply not have had his turn yet.
   std::chrono::seconds restart_grace{60};
 };
 
@@ -29,23 +28,30 @@ class Fleet {
   explicit Fleet(FleetPolicy policy) : policy_(policy) {}
 
   /// A stored report changes the state only when it is newer than what is known (boot_id and seq; timestamps across boots); an older one
-  /// is history and gives no change. The lease counts from `received`: a probe's clock never makes it longer.
+  /// is history and gives no change. The lease counts from `received` less the time that the report had waited: a probe's clock never
+  /// makes it longer. A report that waited longer than its lease is no sign of life of a silent client.
   std::vector<Change> apply(const Admitted& admitted);
-  /// Clients whose lease passed at `now`.
+  /// The client as apply() would leave it; nullopt: the report is history.
+  [[nodiscard]] std::optional<ClientState> preview(const Admitted& admitted) const;
+  /// Clients whose lease passed at `now`, and who have no grace any more. The changes carry the time at which the lease passed.
   std::vector<Change> expire(WallTime now);
   /// The next moment at which expire() has something to do.
-  [[nodiscard]] std::optional<WallTime> next_deadline() const;
+  [[nodiscard]] std::optional<WallTime> next_deadline() const { return leases_.next_alarm(); }
   /// What the store knew when the hub started.
   void restore(std::vector<ClientState> clients, WallTime now);
 
-  /// No lease ends before now + restart_grace: nothing could be stored for a while, so silence proves nothing.
+  /// Nobody could be heard for a while, so silence proves nothing: expire() waits. What is shown does not: see overdue().
   void grant_grace(WallTime now);
-  /// The hub's clock was set: leases are stretches of time and move with it.
-  void shift_leases(std::chrono::microseconds by);
+  /// The hub's clock was set to `now`: leases are stretches of time and move with it.
+  void shift_leases(std::chrono::microseconds by, WallTime now);
   /// Takes a client back to what it was before (nullopt: unknown), after a transaction failed.
   void reset(const std::string& client_id, std::optional<ClientState> state);
-  /// How clients whose lease passed would look, without changing them: what a hub shows while it cannot store.
-  [[nodiscard]] std::vector<ClientState> overdue(WallTime now) const;
+  /// Clients whose lease passed although they are not offline by the book: they have grace, or the hub cannot store. To be shown as
+  /// gone_silent().
+  [[nodiscard]] std::vector<std::string> overdue(WallTime now) const { return leases_.passed(now); }
+
+  /// At most `most` clients that are offline and were heard of last before `before`.
+  [[nodiscard]] std::vector<std::string> offline_since(WallTime before, std::size_t most) const;
 
   [[nodiscard]] const ClientState* find(const std::string& client_id) const;
   [[nodiscard]] const std::map<std::string, ClientState>& clients() const noexcept { return clients_; }
@@ -53,13 +59,15 @@ class Fleet {
  private:
   [[nodiscard]] std::chrono::seconds lease_of(const Report& report) const;
   [[nodiscard]] ClientState after_report(const ClientState* before, const Admitted& admitted) const;
-  [[nodiscard]] ClientState gone_silent(const ClientState& before) const;
+  [[nodiscard]] static ClientState still_silent(const ClientState* before, const ClientState& reported);
+  /// How long the hub waits for the report after this one.
+  [[nodiscard]] std::chrono::milliseconds patience_with(const Report& report) const;
+  [[nodiscard]] std::chrono::seconds grace_of(const Report& report) const;
   ClientState& put(ClientState client);
-  void index_leases();
 
   FleetPolicy policy_;
   std::map<std::string, ClientState> clients_;
-  std::set<std::pair<WallTime, std::string>> leases_;  ///< of every client that is not offline
+  Leases leases_;  ///< of every client that is not offline
 };
 
 }  // namespace vpn_sentinel

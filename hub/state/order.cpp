@@ -21,7 +21,7 @@ bool is_newer(const Report& report, WallTime received, const ClientState& known)
   if (report.boot_id == last.boot_id) return report.seq > last.seq;
   const auto time = report.timestamp.value_or(received);
   const bool later = time > last.timestamp.value_or(known.last_seen);
-  const bool is_fresh = received - time <= fresh;
+  const bool is_fresh = (report.sent_at ? age_when_sent(report) : received - time) <= fresh;
   if (contains(known.retired_boots, report.boot_id)) return later && is_fresh;
   return later || is_fresh || known.state == State::offline || last.boot_id.empty();
 }

@@ -94,8 +94,9 @@ std::string encode_change_text(const Change& change) {
               {"kind", to_string(change.kind)},
               {"to", to_string(change.to)},
               {"previous_lasted_ms", change.previous_lasted.count()},
-              {"findings", encode_findings(change.client.findings)}};
+              {"findings", encode_findings(findings_of(change))}};
   object["from"] = change.from ? json(to_string(*change.from)) : json(nullptr);
+  if (change.past) object["past"] = true;
   if (!change.previous_address.empty()) object["previous_address"] = change.previous_address;
   if (!change.client.known_address.empty()) object["public_ip"] = change.client.known_address;
   return to_text(object);

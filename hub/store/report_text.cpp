@@ -146,8 +146,8 @@ void append_dns_test(std::string& out, const std::string& location, const std::s
 }  // namespace
 
 std::string report_text(const Report& report) {
-  const auto& [schema, client_id, boot_id, seq, timestamp, client_version, lease_s, path, trigger, public_ip, location, dns_location,
-               dns_colo, state, findings, tunnel, exit, dns, latency_ms] = report;
+  const auto& [schema, client_id, boot_id, seq, timestamp, sent_at, client_version, lease_s, path, trigger, public_ip, location,
+               dns_location, dns_colo, state, findings, tunnel, exit, dns, latency_ms] = report;
   std::string out;
   out.reserve(1024);
   {
@@ -159,6 +159,7 @@ std::string report_text(const Report& report) {
     object.put_unless_empty("boot_id", boot_id);
     if (seq > 0) object.put("seq", seq);
     object.put("timestamp", timestamp);
+    object.put("sent_at", sent_at);
     object.put("lease_s", lease_s);
     object.put_unless_empty("path", path);
     object.put_unless_empty("trigger", trigger);

@@ -70,7 +70,7 @@ Result<void> check_integrity(Database& database, const std::string& file) {
 
 struct Statements {
   Statement begin, commit, find_name, add_name, add_report, add_change, save_client, add_alert, alert_delivered, alert_failed, load_clients,
-      last_seq, load_alerts, load_changes, prune_reports, prune_changes, prune_alerts;
+      last_seq, load_alerts, load_changes, prune_reports, prune_changes, prune_alerts, remove_client, prune_names;
 };
 
 struct StatementText {
@@ -102,6 +102,10 @@ constexpr StatementText statement_texts[] = {
     {&Statements::prune_alerts,
      "DELETE FROM alerts WHERE created < ?1 AND id IN (SELECT id FROM alerts WHERE delivered IS NOT NULL OR gave_up = 1 ORDER BY id LIMIT "
      "?2)"},
+    {&Statements::remove_client, "DELETE FROM clients WHERE client = (SELECT id FROM names WHERE client_id = ?1)"},
+    {&Statements::prune_names,
+     "DELETE FROM names WHERE id IN (SELECT id FROM names WHERE id NOT IN (SELECT client FROM clients) AND "
+     "NOT EXISTS (SELECT 1 FROM changes WHERE client = names.id) AND NOT EXISTS (SELECT 1 FROM reports WHERE client = names.id) LIMIT ?1)"},
 };
 
 class SqliteStore final : public Store {
@@ -145,6 +149,8 @@ class SqliteStore final : public Store {
     if (!name) return fail(name.error());
     return sql_.save_client.run(*name, to_string(client.state), encode_client_text(client));
   }
+
+  Result<void> remove_client(const std::string& client_id) override { return sql_.remove_client.run(client_id); }
 
   Result<void> add_alert(StoredAlert& alert) override {
     auto done = sql_.add_alert.run(alert.channel, alert.text, number_of(alert.created), std::int64_t{alert.attempts});
@@ -241,6 +247,9 @@ class SqliteStore final : public Store {
     auto done = remove_old(sql_.prune_reports, keep_after, more);
     if (done) done = remove_old(sql_.prune_alerts, keep_after, more);
     if (done) done = remove_old(sql_.prune_changes, keep_after - changes_kept_longer, more);
+    if (!done || more) return done;
+    done = sql_.prune_names.run(number_of(most_removed));
+    if (done && sqlite3_changes(database_.handle()) > 0) names_.clear();
     return done;
   }
 

@@ -37,6 +37,8 @@ class Store {
   [[nodiscard]] virtual Result<bool> add_report(const Admitted& admitted) = 0;
   [[nodiscard]] virtual Result<void> add_change(const Change& change) = 0;
   [[nodiscard]] virtual Result<void> save_client(const ClientState& client) = 0;
+  /// The client is known no longer; its history stays as long as other history.
+  [[nodiscard]] virtual Result<void> remove_client(const std::string& client_id) = 0;
   /// Sets `alert.id`.
   [[nodiscard]] virtual Result<void> add_alert(StoredAlert& alert) = 0;
   [[nodiscard]] virtual Result<void> mark_alert_delivered(std::int64_t id, WallTime when) = 0;
@@ -51,8 +53,8 @@ class Store {
   /// Rows that one maintain() removes from a table, at most: a few milliseconds.
   static constexpr std::size_t most_removed = 2'000;
   /// Housekeeping outside the commit path: WAL checkpoint, removal of reports and finished alerts older than `keep_after` (changes stay
-  /// eleven months longer; an alert that still waits stays). Removes a bounded number of rows, so that it never holds up reports for
-  /// long. True: there is more to remove.
+  /// eleven months longer; an alert that still waits stays) and of names that nothing refers to. Removes a bounded number of rows, so that
+  /// it never holds up reports for long. True: there is more to remove.
   [[nodiscard]] virtual Result<bool> maintain(WallTime keep_after) = 0;
   /// True: what commits leave behind (the WAL) has grown so much that maintain() should come soon.
   [[nodiscard]] virtual bool needs_maintenance() const = 0;

@@ -196,8 +196,8 @@ Result<ProbeConfig> make_probe_config(const LoadedSettings& loaded) {
   ProbeConfig config;
   if (auto result = read_hub(loaded.global, config); !result) return fail(result.error());
   config.interval = loaded.global.duration("interval");
-  // Two intervals: one lost keepalive is no outage.
-  config.lease = std::chrono::ceil<std::chrono::seconds>(config.interval * 2);
+  // Two intervals: one lost keepalive is no outage. The next one may first try a dead tunnel for its whole time.
+  config.lease = std::chrono::ceil<std::chrono::seconds>(config.interval * 2 + config.hub.tunnel_timeout);
   config.data_dir = loaded.global.text("data_dir");
   const auto level = parse_log_level(loaded.global.text("log_level"));
   if (!level) return wrong(loaded.global, "log_level", loaded.global.text("log_level"), "debug, info, warning or error");

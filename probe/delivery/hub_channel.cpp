@@ -40,6 +40,7 @@ HttpRequest HubChannel::request_of(const Report& report) const {
 
 void HubChannel::post(Report report, DeliveryPath path, const DeliveryPaths& ways, bool is_last, Handler handler) {
   report.path = to_string(path);
+  report.sent_at = wall_now();
   auto request = request_of(report);
   if (path == DeliveryPath::tunnel) return post_in_tunnel(std::move(request), ways, std::move(handler));
   request.timeout = hub_.timeout;

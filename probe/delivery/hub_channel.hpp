@@ -20,8 +20,8 @@ class HubChannel : public std::enable_shared_from_this<HubChannel> {
   /// `http` and `dns` outlive the channel.
   HubChannel(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, HubAddress hub);
 
-  /// `report.path` is set to `path`. `ways` has the opener of `path`. `is_last`: there is no other path to be tried after it. The handler
-  /// is called once, never from inside post(); not at all when the channel is gone.
+  /// `report.path` is set to `path`, `report.sent_at` to now. `ways` has the opener of `path`. `is_last`: there is no other path to be
+  /// tried after it. The handler is called once, never from inside post(); not at all when the channel is gone.
   void post(Report report, DeliveryPath path, const DeliveryPaths& ways, bool is_last, Handler handler);
   void drop_connections() { http_.drop_connections(); }
 

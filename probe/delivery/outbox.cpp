@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "netns/base/clock.hpp"
@@ -85,10 +86,8 @@ class OutboxImpl final : public Outbox {
 
   void enqueue(OutboxItem item) override {
     const auto id = next_id_++;
-    if (writer_) {
-      put_everything_if_wanted();
-      writer_->put(id, to_row(item));
-    }
+    if (writer_) put_everything_if_wanted();
+    write(id, item);
     forget(items_.add(id, std::move(item)));
   }
 
@@ -122,6 +121,8 @@ class OutboxImpl final : public Outbox {
 
  private:
   void take_over(std::uint64_t id, const OutboxRow& row) {
+    written_.insert(id);
+    if (!row.is_change) return forget({id});
     auto item = from_row(row);
     if (item) {
       forget(items_.add(id, std::move(*item)));
@@ -131,20 +132,29 @@ class OutboxImpl final : public Outbox {
     }
   }
 
+  /// A keepalive is news only while its probe lives: after a restart nobody has looked yet.
+  void write(std::uint64_t id, const OutboxItem& item) {
+    if (!writer_ || !item.is_change) return;
+    writer_->put(id, to_row(item));
+    written_.insert(id);
+  }
+
   void forget(const std::vector<WaitingItems::Id>& ids) {
-    if (!writer_) return;
-    for (const auto id : ids) writer_->remove(id);
+    for (const auto id : ids) {
+      if (written_.erase(id) > 0) writer_->remove(id);
+    }
   }
 
   void put_everything_if_wanted() {
     if (!writer_->take_wants_everything()) return;
-    for (const auto& [id, item] : items_.all()) writer_->put(id, to_row(item));
+    for (const auto& [id, item] : items_.all()) write(id, item);
   }
 
   WaitingItems items_;
   std::uint64_t next_id_ = 1;
   std::uint64_t unreadable_ = 0;
   std::optional<MovedAside> moved_aside_;
+  std::set<std::uint64_t> written_;  ///< what the file has or will have
   std::unique_ptr<OutboxWriter> writer_;
 };
 

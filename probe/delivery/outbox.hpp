@@ -1,5 +1,6 @@
-/// Reports that the hub has not acknowledged yet, kept in a crash-safe file (SQLite) so that an outage of hub, network or probe loses
-/// no change. Bounded: when full, the oldest keepalive goes first, then the oldest change; what was dropped is counted.
+/// Reports that the hub has not acknowledged yet. Changes are kept in a crash-safe file (SQLite) so that an outage of hub, network or probe
+/// loses none; a keepalive lives in memory only, because it says nothing about the time after a restart. Bounded: when full, the oldest
+/// keepalive goes first, then the oldest change; what was dropped is counted.
 #pragma once
 
 #include <chrono>

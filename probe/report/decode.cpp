@@ -171,6 +171,7 @@ Report decode(const json& object) {
   report.boot_id = text_or_empty(object, "boot_id", "boot_id");
   report.seq = optional_number<std::uint64_t>(object, "seq", "seq").value_or(0);
   report.timestamp = optional_time(object, "timestamp", "timestamp");
+  report.sent_at = optional_time(object, "sent_at", "sent_at");
   report.client_version = text_or_empty(object, "client_version", "client_version");
   report.lease_s = optional_number<std::uint32_t>(object, "lease_s", "lease_s");
   report.path = text_or_empty(object, "path", "path");

@@ -1,5 +1,7 @@
 #include "probe/report/report.hpp"
 
+#include <algorithm>
+
 namespace vpn_sentinel {
 namespace {
 
@@ -51,11 +53,17 @@ json encode_exit(const ExitReport& exit) {
 
 }  // namespace
 
+std::chrono::microseconds age_when_sent(const Report& report) {
+  if (!report.timestamp || !report.sent_at) return {};
+  return std::max(std::chrono::microseconds{0}, *report.sent_at - *report.timestamp);
+}
+
 json encode(const Report& report) {
   json object{{"schema", report.schema}, {"client_id", report.client_id}, {"status", "alive"}, {"client_version", report.client_version}};
   put(object, "boot_id", report.boot_id);
   if (report.seq > 0) object["seq"] = report.seq;
   if (report.timestamp) object["timestamp"] = to_rfc3339(*report.timestamp);
+  if (report.sent_at) object["sent_at"] = to_rfc3339(*report.sent_at);
   put(object, "lease_s", report.lease_s);
   put(object, "path", report.path);
   put(object, "trigger", report.trigger);

@@ -1,6 +1,7 @@
 /// The report: the language both daemons speak (DESIGN section 6). A superset of the Python original's payload.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -51,6 +52,7 @@ struct Report {
   std::string boot_id;                ///< random per start of the probe; empty in schema 1
   std::uint64_t seq = 0;              ///< 1, 2, … within boot_id; 0 in schema 1
   std::optional<WallTime> timestamp;  ///< when it was true, probe's clock
+  std::optional<WallTime> sent_at;    ///< when this try to send it began, the same clock; absent in schema 1
   std::string client_version;
   std::optional<std::uint32_t> lease_s;  ///< the next report comes within; absent in schema 1
   std::string path;                      ///< "tunnel" or "uplink"; empty in schema 1
@@ -66,6 +68,9 @@ struct Report {
   std::optional<double> latency_ms;
   friend bool operator==(const Report&, const Report&) = default;
 };
+
+/// How long the report had waited when it was sent, measured by one clock; zero when it does not say.
+[[nodiscard]] std::chrono::microseconds age_when_sent(const Report& report);
 
 /// To the wire. Absent values are left out.
 [[nodiscard]] nlohmann::json encode(const Report& report);

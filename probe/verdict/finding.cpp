@@ -42,6 +42,8 @@ constexpr std::array finding_rows{
                 "Check the probe's host, its service (systemctl status vpn-sentinel-probe) and the way to the hub."},
     FindingText{"routes_not_seen", warning, "The address is known, but the tunnel is not verified: the Python client cannot see routes.",
                 "Run vpn-sentinel-probe beside the VPN instead: it asks the kernel where packets go."},
+    FindingText{"hub_cannot_store", warning, "The hub could not store what the probe reported, so what is shown may be incomplete.",
+                "Look at the hub's health page and log: its disk is full, read-only or failing."},
     FindingText{"probe_stopped", warning, "The probe was stopped, so nobody is watching.", "Start it again when the VPN is in use."},
 };
 

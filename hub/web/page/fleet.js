@@ -18,6 +18,10 @@ export class Fleet {
       this.clients = new Map(message.clients.map((client) => [client.client_id, client]));
       return null;
     }
+    if (message.type === "removed") {
+      this.clients.delete(message.client_id);
+      return [message.client_id];
+    }
     if (!message.client) return [];
     this.clients.set(message.client.client_id, message.client);
     if (message.type === "change") this.changes = [message, ...this.changes].slice(0, mostChanges);

@@ -84,5 +84,5 @@ const kinds = {
 export function changeText(change) {
   const text = kinds[change.kind]?.(change) ?? codeText(change.kind);
   const lasted = change.previous_lasted_ms > 0 && change.kind !== "address_changed" ? ` after ${duration(change.previous_lasted_ms)}` : "";
-  return text + lasted;
+  return text + lasted + (change.past ? ", told later; the probe was silent" : "");
 }

@@ -49,6 +49,12 @@ inline Admitted late(Admitted admitted, WallTime received) {
   return admitted;
 }
 
+/// The same report, sent from the probe's queue at `received`.
+inline Admitted queued(Admitted admitted, WallTime received) {
+  admitted.report.sent_at = received;
+  return late(std::move(admitted), received);
+}
+
 inline Admitted with_address(Admitted admitted, std::optional<std::string> address) {
   admitted.report.public_ip = std::move(address);
   return admitted;

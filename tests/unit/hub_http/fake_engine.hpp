@@ -43,6 +43,7 @@ class FakeEngine final : public Engine {
   std::vector<StoredAlert> pending_alerts() override { return {}; }
   bool healthy() const override { return true; }
   std::uint64_t stored_reports() const override { return 0; }
+  std::chrono::milliseconds since_last_turn() const override { return {}; }
 };
 
 /// A client of one state.

@@ -32,6 +32,7 @@ struct Listener {
 std::shared_ptr<const ClientState> numbered(const std::string& id, int number) {
   auto client = client_of(id, State::secure);
   client.first_seen = WallTime{std::chrono::seconds{number}};
+  client.lease_deadline = wall_now() + std::chrono::hours{1};
   return std::make_shared<const ClientState>(std::move(client));
 }
 
@@ -99,6 +100,31 @@ BOOST_AUTO_TEST_CASE(a_report_that_was_gathered_before_a_change_never_comes_afte
   BOOST_TEST((listener.types() == Types{"snapshot", "change"}));
 }
 
+BOOST_AUTO_TEST_CASE(what_was_gathered_for_a_listener_that_left_is_never_told_to_the_next_one) {
+  auto subscription = feed.join(listener.sink(), wall_now());
+  feed.committed({}, {numbered("a", 1)});
+  subscription.reset();
+  const auto changed = numbered("a", 2);
+  feed.committed({change_to(*changed)}, {changed});
+  Listener next;
+  const auto joined = feed.join(next.sink(), wall_now());
+  BOOST_TEST(number_of(next.heard.at(0)["clients"][0]) == 2);
+  BOOST_TEST(feed.flush(wall_now()) == 0U);
+  BOOST_TEST(next.heard.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_listener_that_joins_between_two_flushes_hears_only_states_as_new_as_its_snapshot) {
+  auto subscription = feed.join(listener.sink(), wall_now());
+  feed.committed({}, {numbered("a", 1)});
+  subscription.reset();
+  Listener next;
+  const auto joined = feed.join(next.sink(), wall_now());
+  feed.committed({}, {numbered("a", 2)});
+  feed.flush(wall_now());
+  BOOST_TEST((next.types() == Types{"snapshot", "client"}));
+  BOOST_TEST(number_of(next.heard.at(1)["client"]) == 2);
+}
+
 BOOST_AUTO_TEST_CASE(a_change_that_was_followed_by_a_report_in_the_same_commit_is_followed_by_its_state) {
   const auto subscription = feed.join(listener.sink(), wall_now());
   feed.committed({change_to(*numbered("a", 1))}, {numbered("a", 2)});
@@ -113,6 +139,28 @@ BOOST_AUTO_TEST_CASE(what_was_committed_before_restore_is_newer_and_stays) {
   const auto subscription = feed.join(listener.sink(), wall_now());
   BOOST_TEST(number_of(listener.heard.at(0)["clients"][0]) == 2);
   BOOST_TEST(listener.heard[0]["clients"].size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(a_snapshot_shows_no_old_colour_even_when_nobody_judged_the_silence) {
+  auto client = client_of("a", State::secure);
+  client.lease_deadline = wall_now() - std::chrono::seconds{10};
+  feed.restore({std::make_shared<const ClientState>(client)});
+  const auto subscription = feed.join(listener.sink(), wall_now());
+  BOOST_TEST(listener.heard.at(0)["clients"][0]["state"] == "offline");
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_was_removed_is_told_once_and_is_in_no_snapshot) {
+  feed.restore({numbered("a", 1), numbered("b", 1)});
+  const auto subscription = feed.join(listener.sink(), wall_now());
+  feed.committed({}, {numbered("a", 2)});
+  feed.removed({"a"}, parse_rfc3339("2026-11-21T10:00:00Z").value());
+  BOOST_TEST(feed.flush(wall_now()) == 0U);
+  BOOST_TEST((listener.types() == Types{"snapshot", "removed"}));
+  BOOST_TEST(listener.heard[1]["client_id"] == "a");
+  BOOST_TEST(listener.heard[1]["server_time"] == "2026-11-21T10:00:00.000000Z");
+  Listener next;
+  const auto joined = feed.join(next.sink(), wall_now());
+  BOOST_TEST(next.heard.at(0)["clients"].size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_heartbeat_carries_the_time_of_the_hub) {

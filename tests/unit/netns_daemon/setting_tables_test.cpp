@@ -48,6 +48,15 @@ BOOST_AUTO_TEST_SUITE(setting_tables)
 BOOST_AUTO_TEST_CASE(the_table_of_the_probe_is_consistent) { check_table(probe_setting_rows()); }
 BOOST_AUTO_TEST_CASE(the_table_of_the_hub_is_consistent) { check_table(hub_setting_rows()); }
 
+BOOST_AUTO_TEST_CASE(a_lease_lasts_for_two_intervals_and_a_try_through_a_dead_tunnel) {
+  Settings settings(probe_setting_rows());
+  BOOST_REQUIRE(settings.set("url", "http://192.0.2.1:5000", "test").has_value());
+  BOOST_REQUIRE(settings.set("interval", "1s", "test").has_value());
+  const auto config = make_probe_config({settings, {}, {}});
+  BOOST_REQUIRE_MESSAGE(config.has_value(), (config ? "" : config.error().message));
+  BOOST_TEST((config->lease == std::chrono::seconds{5}));
+}
+
 BOOST_AUTO_TEST_CASE(the_probe_keeps_the_names_and_defaults_that_users_of_the_python_original_know) {
   const Settings settings(probe_setting_rows());
   BOOST_TEST(settings.text("api_path") == "/api/v1");

@@ -200,4 +200,21 @@ BOOST_AUTO_TEST_CASE(the_start_text_says_version_time_and_what_is_known) {
   BOOST_TEST(is_balanced(text));
 }
 
+BOOST_AUTO_TEST_CASE(what_a_silent_client_has_been_through_is_told_when_it_is_bad_news_and_never_as_protection) {
+  Fleet fleet{FleetPolicy{}};
+  fleet.apply(report("office", "b", 1, State::secure, at(0)));
+  fleet.expire(at(32));
+  const auto leak = fleet.apply(test::queued(report("office", "b", 2, State::danger, at(100)), at(300)));
+  const auto text = text_of(leak.at(0));
+  BOOST_TEST(has(first_line(text), "🔴"));
+  BOOST_TEST(has(text, escape_html(find_text("default_route_outside")->meaning)));
+  BOOST_TEST(has(text, "Since: 2026-11-21 10:01:40 UTC"));
+  BOOST_TEST(has(text, "still silent"));
+  BOOST_TEST(!has(text, find_text("lease_expired")->meaning.data()));
+  BOOST_TEST(is_balanced(text));
+  const auto mended = fleet.apply(test::queued(report("office", "b", 3, State::secure, at(200)), at(300)));
+  BOOST_TEST(mended.size() == 1U);
+  BOOST_TEST(text_of(mended.at(0)) == "");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -66,6 +66,10 @@ class MemoryStore final : public Store {
     draft_.clients[client.client_id] = client;
     return {};
   }
+  Result<void> remove_client(const std::string& client_id) override {
+    draft_.clients.erase(client_id);
+    return {};
+  }
   Result<void> add_alert(StoredAlert& alert) override {
     alert.id = ++draft_.last_alert;
     draft_.alerts[alert.id] = alert;

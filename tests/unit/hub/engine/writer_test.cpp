@@ -83,7 +83,8 @@ BOOST_AUTO_TEST_CASE(what_the_store_knew_is_there_after_a_restart) {
   Writer second(std::make_unique<test::MemoryStore>(first.shelf), FleetPolicy{}, one_alert);
   const auto clients = second.load(at(7200));
   BOOST_TEST((clients.value().at(0)->state == State::danger));
-  BOOST_TEST((clients->at(0)->lease_deadline == at(7260)));
+  BOOST_TEST((clients->at(0)->lease_deadline == at(32)));
+  BOOST_TEST((second.fleet().next_deadline() == at(7260)));
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_only_renews_its_lease_is_saved_every_few_seconds) {
@@ -116,6 +117,22 @@ BOOST_AUTO_TEST_CASE(a_change_is_saved_at_once_and_a_failed_one_later) {
   bench.shelf->commit_fails = false;
   BOOST_REQUIRE(bench.write({report("a", "b", 5, State::secure, at(4))}, at(4)).has_value());
   BOOST_TEST((bench.shelf->content.clients.at("a").state == State::secure));
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_was_offline_for_too_long_is_forgotten_everywhere_or_nowhere) {
+  Bench bench;
+  BOOST_REQUIRE(bench.write({report("old", "b", 1, State::secure, at(0)), report("live", "c", 1, State::secure, at(90))}, at(90)));
+  BOOST_TEST((bench.writer.fleet().find("old")->state == State::offline));  // since 32
+  BOOST_TEST(bench.writer.forget(at(32)).value().empty());
+  bench.shelf->commit_fails = true;
+  BOOST_TEST(!bench.writer.forget(at(100)).has_value());
+  BOOST_TEST(bench.writer.fleet().clients().size() == 2U);
+  bench.shelf->commit_fails = false;
+  BOOST_TEST((bench.writer.forget(at(100)).value() == std::vector<std::string>{"old"}));
+  BOOST_TEST(bench.writer.fleet().clients().size() == 1U);
+  BOOST_TEST(bench.shelf->content.clients.size() == 1U);
+  const auto again = bench.write({report("old", "d", 1, State::secure, at(100))}, at(100));
+  BOOST_TEST((again.value().changes.at(0).kind == Change::Kind::connected));
 }
 
 BOOST_AUTO_TEST_CASE(trying_the_store_changes_nothing_in_it) {

@@ -192,6 +192,16 @@ BOOST_AUTO_TEST_CASE(one_address_has_one_spelling) {
   BOOST_TEST(admitted->report.public_ip.value_or("") == "2001:db8::1");
 }
 
+BOOST_AUTO_TEST_CASE(a_clock_that_runs_far_ahead_makes_no_waiting_report_look_young) {
+  auto body = with(ours(), "/timestamp"_json_pointer, "2026-11-21T11:00:00Z");
+  body["sent_at"] = "2026-11-21T11:10:00Z";
+  const auto admitted = admit(body.dump(), "", at(1));
+  BOOST_TEST((admitted.value().report.sent_at == at(1)));
+  BOOST_TEST((admitted->report.timestamp == at(1 - 600)));
+  body["sent_at"] = "soon";
+  BOOST_TEST(admit(body.dump(), "", at(1)).error().message.find("sent_at") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(times_more_than_five_minutes_ahead_become_the_hubs) {
   auto body = with(ours(), "/timestamp"_json_pointer, "2026-11-21T10:06:00Z");
   body["state"] = "warning";

@@ -41,6 +41,15 @@ BOOST_AUTO_TEST_CASE(a_restarted_probe_whose_clock_was_put_back_is_heard_when_it
   BOOST_TEST(newer(test::report("a", "new", 1, State::danger, at(40)), known("b", 5)));
 }
 
+BOOST_AUTO_TEST_CASE(how_long_a_report_waited_counts_not_how_the_two_clocks_differ) {
+  auto slow_clock = late(test::report("a", "new", 1, State::danger, at(10)), at(200));
+  slow_clock.report.sent_at = at(11);
+  BOOST_TEST(newer(slow_clock, known("b", 5)));
+  auto waited = test::report("a", "new", 1, State::secure, at(40));
+  waited.report.sent_at = at(140);
+  BOOST_TEST(!newer(waited, known("b", 5)));
+}
+
 BOOST_AUTO_TEST_CASE(a_boot_that_another_followed_is_history_unless_it_lives) {
   BOOST_TEST(!newer(late(test::report("a", "old", 9, State::secure, at(101)), at(500)), known("b", 5)));
   BOOST_TEST(!newer(test::report("a", "old", 9, State::secure, at(99)), known("b", 5)));

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "hub/store/sqlite.hpp"
 #include "hub/store/store.hpp"
 #include "tests/unit/hub/make.hpp"
 #include "tests/unit/hub/store/store_contract.hpp"
@@ -181,6 +182,20 @@ BOOST_AUTO_TEST_CASE(whatever_was_committed_survives_a_kill) {
     BOOST_REQUIRE_EQUAL(store->add_report(report("a", "b", seq, State::secure, at(0))).value(), false);
   }
   store->rollback();
+}
+
+BOOST_AUTO_TEST_CASE(a_name_is_kept_as_long_as_something_refers_to_it) {
+  const TemporaryDirectory directory;
+  const auto store = open_or_fail(directory.file("hub.db"));
+  auto database = Database::open(directory.file("hub.db")).value();
+  const auto names = [&] { return database.value("SELECT count(*) FROM names").value(); };
+  BOOST_REQUIRE(store_report(*store, 1).has_value());
+  BOOST_REQUIRE(store->maintain(at(-1000)).has_value());
+  BOOST_TEST(names() == "1");
+  BOOST_REQUIRE(store->maintain(at(0) + std::chrono::hours{24}).has_value());
+  BOOST_TEST(names() == "0");
+  BOOST_REQUIRE(store_report(*store, 2).has_value());
+  BOOST_TEST(names() == "1");
 }
 
 BOOST_AUTO_TEST_CASE(housekeeping_empties_the_log_and_bounds_its_own_work) {

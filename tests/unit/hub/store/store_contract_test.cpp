@@ -226,6 +226,30 @@ void housekeeping_keeps_an_alert_that_still_waits_however_old_it_is(const StoreF
   BOOST_TEST((pending(*store) == std::vector<std::string>{"untried"}));
 }
 
+void a_removed_client_is_no_client_any_more_and_its_history_goes_with_the_rest(const StoreFactory& factory) {
+  auto store = factory.fresh()();
+  const auto change = change_of("a", State::secure, at(0));
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  check(store->add_change(change));
+  check(store->save_client(change.client));
+  check(store->commit());
+  check(store->begin());
+  check(store->remove_client("a"));
+  check(store->remove_client("nobody"));
+  check(store->commit());
+  BOOST_TEST(take(store->load_clients()).empty());
+  BOOST_TEST(take(store->load_changes("a", 10)).size() == 1U);
+  while (take(store->maintain(at(0) + std::chrono::hours{24 * 400}))) {
+  }
+  BOOST_TEST(take(store->load_changes("a", 10)).empty());
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  check(store->save_client(change.client));
+  check(store->commit());
+  BOOST_TEST(take(store->load_clients()).size() == 1U);
+}
+
 void any_text_survives(const StoreFactory& factory) {
   const auto open = factory.fresh();
   auto client = change_of("a", State::danger, at(0)).client;
@@ -259,6 +283,7 @@ const std::vector<ContractCase>& store_contract() {
                                                CASE(waiting_alerts_come_in_order_and_in_portions),
                                                CASE(housekeeping_removes_what_is_old_and_keeps_the_rest),
                                                CASE(housekeeping_keeps_an_alert_that_still_waits_however_old_it_is),
+                                               CASE(a_removed_client_is_no_client_any_more_and_its_history_goes_with_the_rest),
                                                CASE(any_text_survives)};
 #undef CASE
   return cases;

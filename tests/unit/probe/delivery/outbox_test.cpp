@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "probe/delivery/outbox_file.hpp"
 #include "tests/unit/probe/delivery/make_item.hpp"
 #include "tests/unit/probe/report/full_report.hpp"
 
@@ -34,20 +35,46 @@ BOOST_AUTO_TEST_CASE(what_was_not_acknowledged_is_there_after_the_next_start_and
   {
     const auto box = open_outbox(folder.file());
     for (std::uint64_t seq = 1; seq <= 5; ++seq) box->enqueue(change(seq));
-    box->enqueue(keepalive(6));
-    box->enqueue(keepalive(1, "b"));
     box->acknowledged("a", "b1", 1);
     box->acknowledged("a", "b1", 3);
     BOOST_TEST(!box->front("a")->from_earlier);
   }
   const auto box = open_outbox(folder.file());
-  BOOST_TEST(box->size() == 5U);
+  BOOST_TEST(box->size() == 3U);
   BOOST_TEST(box->front("a")->from_earlier);
   BOOST_TEST(box->front("a")->is_change);
-  BOOST_TEST(!box->front("b")->is_change);
-  BOOST_TEST(take_all(*box, "b") == "1");
-  box->enqueue(change(7));  // the order goes on behind the earlier ones
-  BOOST_TEST(take_all(*box) == "2 4 5 6 7");
+  box->enqueue(change(6));  // the order goes on behind the earlier ones
+  BOOST_TEST(take_all(*box) == "2 4 5 6");
+}
+
+BOOST_AUTO_TEST_CASE(a_keepalive_is_never_sent_by_a_later_start_which_has_not_looked_yet) {
+  const TemporaryFolder folder;
+  {
+    const auto box = open_outbox(folder.file());
+    box->enqueue(change(1));
+    box->enqueue(keepalive(2));
+    box->enqueue(keepalive(1, "b"));
+    BOOST_TEST(box->size() == 3U);
+  }
+  const auto box = open_outbox(folder.file());
+  BOOST_TEST(take_all(*box) == "1");
+  BOOST_TEST((box->front("b") == nullptr));
+}
+
+BOOST_AUTO_TEST_CASE(a_keepalive_that_an_older_version_left_in_the_file_is_forgotten) {
+  const TemporaryFolder folder;
+  {
+    auto file = OutboxFile::open(folder.file()).value();
+    OutboxBatch batch;
+    batch.puts.emplace(1, OutboxRow{false, encode(keepalive(1).report).dump()});
+    BOOST_REQUIRE(file.apply(batch).has_value());
+  }
+  {
+    const auto box = open_outbox(folder.file());
+    BOOST_TEST(box->size() == 0U);
+    BOOST_TEST(box->dropped() == 0U);
+  }
+  BOOST_TEST(OutboxFile::open(folder.file()).value().load().value().empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_report_comes_back_from_the_file_as_it_was) {
@@ -75,7 +102,7 @@ BOOST_AUTO_TEST_CASE(superseded_and_dropped_items_do_not_come_back) {
       box->enqueue(seq % 2 == 0 ? keepalive(seq) : change(seq));
       BOOST_TEST(box->wait_written(patience));  // so that each row reaches the file before it has to go again
     }
-    BOOST_TEST(box->dropped() == 5U);  // the changes 1 and 3, and the keepalives 4, 6 and 8
+    BOOST_TEST(box->dropped() == 5U);  // the changes 1 and 3, and the keepalives 4, 6 and 8, which were in memory only
   }
   const auto box = open_outbox(folder.file(), 3);
   BOOST_TEST(box->dropped() == 0U);

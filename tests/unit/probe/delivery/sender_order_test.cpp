@@ -30,6 +30,7 @@ BOOST_AUTO_TEST_CASE(a_report_is_one_post_with_key_and_content_type) {
   BOOST_TEST(request.headers.at("x-api-key") == "the-key");
   auto expected = change(1).report;
   expected.path = "uplink";
+  expected.sent_at = parse_rfc3339(request.body.at("sent_at").get<std::string>()).value();
   BOOST_TEST(request.body == encode(expected));
   BOOST_TEST(outbox->size() == 0U);
 }
@@ -127,7 +128,7 @@ BOOST_AUTO_TEST_CASE(what_an_earlier_run_left_is_sent_first_and_in_order) {
 
   hub.start();
   outbox = open_outbox(folder.file());
-  BOOST_TEST(outbox->size() == 4U);
+  BOOST_TEST(outbox->size() == 3U);  // the keepalive said nothing about the time after it
   start();
   sender->submit(change(5));
   BOOST_REQUIRE(run_until([&] { return outbox->size() == 0; }));
@@ -137,7 +138,7 @@ BOOST_AUTO_TEST_CASE(what_an_earlier_run_left_is_sent_first_and_in_order) {
     if (request.body.at("seq") == 1) BOOST_TEST(request.body.at("timestamp") == to_rfc3339(*change(1).report.timestamp));
   }
   BOOST_TEST(changes == "1 2 3 5 ");
-  BOOST_TEST(hub.received.size() == 5U);
+  BOOST_TEST(hub.received.size() == 4U);
 }
 
 BOOST_AUTO_TEST_CASE(drain_ends_when_everything_is_delivered_and_never_from_inside_the_call) {

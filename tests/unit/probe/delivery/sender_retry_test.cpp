@@ -27,6 +27,18 @@ BOOST_AUTO_TEST_CASE(after_503_the_same_report_is_sent_again_and_then_the_next) 
   BOOST_TEST(hub.seqs() == "1 1 2");
 }
 
+BOOST_AUTO_TEST_CASE(every_try_says_when_it_was_made_and_the_report_keeps_its_own_time) {
+  hub.answer = [this](const Received&) { return hub.received.size() == 1 ? Answer{503, ""} : Answer{}; };
+  start();
+  const auto begun = wall_now();
+  sender->submit(change(1));
+  BOOST_REQUIRE(run_until_events(2));
+  const auto sent_at = [this](std::size_t index) { return parse_rfc3339(hub.received.at(index).body.value("sent_at", "")).value(); };
+  BOOST_TEST((sent_at(0) >= begun));
+  BOOST_TEST((sent_at(1) - sent_at(0) >= std::chrono::milliseconds{250}));
+  BOOST_TEST(hub.received.at(0).body.at("timestamp") == hub.received.at(1).body.at("timestamp"));
+}
+
 BOOST_AUTO_TEST_CASE(any_2xx_is_an_acknowledgement) {
   for (const auto status : {200, 201, 202, 204}) {
     hub.answer = always({status, "", status == 204 ? "" : "{}"});

@@ -12,6 +12,7 @@ inline Report full_report() {
   report.boot_id = "6f1c0a";
   report.seq = 1841;
   report.timestamp = time;
+  report.sent_at = time + std::chrono::seconds{2};
   report.client_version = "1.0.0";
   report.lease_s = 30;
   report.path = "tunnel";

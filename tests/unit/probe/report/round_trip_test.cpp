@@ -23,11 +23,21 @@ BOOST_AUTO_TEST_CASE(a_full_report_comes_back_equal) {
   BOOST_TEST((*back == report));
 }
 
+BOOST_AUTO_TEST_CASE(how_long_a_report_waited_is_known_only_when_it_says_when_it_was_sent) {
+  auto report = test::full_report();
+  BOOST_TEST((age_when_sent(report) == std::chrono::seconds{2}));
+  report.timestamp = *report.sent_at + std::chrono::seconds{1};  // the clock was put back meanwhile
+  BOOST_TEST((age_when_sent(report) == std::chrono::seconds{0}));
+  report.sent_at.reset();
+  BOOST_TEST((age_when_sent(report) == std::chrono::seconds{0}));
+}
+
 BOOST_AUTO_TEST_CASE(a_report_without_any_single_field_comes_back_equal) {
   const std::vector<std::function<void(Report&)>> removals{
       [](Report& r) { r.boot_id.clear(); },
       [](Report& r) { r.seq = 0; },
       [](Report& r) { r.timestamp.reset(); },
+      [](Report& r) { r.sent_at.reset(); },
       [](Report& r) { r.client_version.clear(); },
       [](Report& r) { r.lease_s.reset(); },
       [](Report& r) { r.path.clear(); },

@@ -1,0 +1,75 @@
+#include "hub/engine/display.hpp"
+
+#include <utility>
+
+#include "hub/state/view.hpp"
+
+namespace vpn_sentinel {
+
+std::vector<ClientSnapshot> Display::show(const std::vector<ClientSnapshot>& stored, WallTime now) {
+  std::vector<ClientSnapshot> views;
+  views.reserve(stored.size());
+  for (const auto& client : stored) views.push_back(look(client, now));
+  return views;
+}
+
+Display::Turned Display::turn(const Fleet& fleet, WallTime now) {
+  Turned turned;
+  const auto add = [&](const ClientState& client) { turned.clients.push_back(look(std::make_shared<const ClientState>(client), now)); };
+  for (auto next = refused_.begin(); next != refused_.end();) {
+    const auto client_id = next->first;
+    const bool over = is_overdue(*next->second, now);
+    next = over ? refused_.erase(next) : std::next(next);
+    if (!over) continue;
+    if (const auto* client = fleet.find(client_id)) {
+      add(*client);
+    } else {
+      turned.removed.push_back(client_id);
+    }
+  }
+  for (const auto& client_id : fleet.overdue(now)) {
+    if (!silent_.contains(client_id) && !refused_.contains(client_id)) add(*fleet.find(client_id));
+  }
+  return turned;
+}
+
+std::vector<ClientSnapshot> Display::refuse(const Fleet& fleet, const std::vector<WaitingReport>& reports, WallTime now) {
+  std::map<std::string, ClientSnapshot> views;
+  for (const auto& waiting : reports) {
+    auto reported = fleet.preview(waiting.admitted);
+    if (!reported || reported->state == State::offline || is_overdue(*reported, now)) continue;
+    const auto client_id = reported->client_id;
+    const auto refused = refused_.find(client_id);
+    const auto* shown = refused != refused_.end() ? refused->second.get() : fleet.find(client_id);
+    if (shown != nullptr && is_overdue(*shown, now)) shown = nullptr;
+    const auto view = std::make_shared<const ClientState>(not_stored(std::move(*reported), shown, now));
+    refused_[client_id] = view;
+    views[client_id] = view;
+  }
+  std::vector<ClientSnapshot> list;
+  for (auto& [client_id, view] : views) list.push_back(std::move(view));
+  return list;
+}
+
+void Display::stored(const std::vector<WaitingReport>& reports) {
+  for (const auto& waiting : reports) refused_.erase(waiting.admitted.report.client_id);
+}
+
+void Display::forget(const std::vector<std::string>& client_ids) {
+  for (const auto& client_id : client_ids) {
+    refused_.erase(client_id);
+    silent_.erase(client_id);
+  }
+}
+
+ClientSnapshot Display::look(const ClientSnapshot& stored, WallTime now) {
+  const auto& client_id = stored->client_id;
+  silent_.erase(client_id);
+  if (stored->state == State::offline) refused_.erase(client_id);
+  if (const auto refused = refused_.find(client_id); refused != refused_.end()) return refused->second;
+  if (!is_overdue(*stored, now)) return stored;
+  silent_.insert(client_id);
+  return std::make_shared<const ClientState>(gone_silent(*stored));
+}
+
+}  // namespace vpn_sentinel
