@@ -215,10 +215,11 @@ BOOST_AUTO_TEST_CASE(housekeeping_empties_the_log_and_bounds_its_own_work) {
   BOOST_TEST(!is_gone(2001));
   BOOST_TEST(!store->maintain(at(1)).value());
   BOOST_TEST(is_gone(3000));
-  const auto log_size = std::filesystem::file_size(directory.file("hub.db-wal"));
+  std::uintmax_t log_size = 0;
   for (std::uint64_t round = 0; round < 20; ++round) {
     BOOST_REQUIRE(store_report(*store, 5000 + round).has_value());
     BOOST_REQUIRE(store->maintain(at(-1)).has_value());
+    if (round == 0) log_size = std::filesystem::file_size(directory.file("hub.db-wal"));
   }
   BOOST_TEST(std::filesystem::file_size(directory.file("hub.db-wal")) == log_size);
 }
