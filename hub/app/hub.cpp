@@ -18,8 +18,6 @@ namespace {
 
 constexpr int exit_unavailable = 69;
 constexpr int exit_cannot_create = 73;
-/// A commit on a slow disk takes a second or two; reports wait for 10 s at most before their senders give up.
-constexpr std::chrono::seconds hangs_after{10};
 /// The page takes 12 s of silence for a broken connection.
 constexpr std::chrono::seconds heartbeat_period{5};
 /// Where the dashboard's page finds its data, whatever the API's own path is.
@@ -69,14 +67,6 @@ std::vector<Hub::Site> take_joined(std::vector<Hub::Site>& sites) {
   std::vector<Hub::Site> joined(std::make_move_iterator(sites.begin()), std::make_move_iterator(rest));
   sites.erase(sites.begin(), rest);
   return joined;
-}
-
-HealthComponent store_health(const Engine& engine) {
-  using Status = HealthComponent::Status;
-  const auto silent_for = engine.since_last_turn();
-  if (silent_for > hangs_after) return {"store", Status::fail, fmt::format("the disk has not answered for {}", human_duration(silent_for))};
-  if (!engine.healthy()) return {"store", Status::fail, "reports cannot be stored"};
-  return {"store", Status::ok, fmt::format("{} reports stored since the start", engine.stored_reports())};
 }
 
 }  // namespace
@@ -160,7 +150,7 @@ void Hub::open(std::vector<Site> sites) {
   }
 }
 
-bool Hub::hangs() const { return engine_->since_last_turn() > hangs_after; }
+bool Hub::hangs() const { return vpn_sentinel::hangs(*engine_); }
 
 std::vector<HealthComponent> Hub::health() const {
   using Status = HealthComponent::Status;

@@ -1,5 +1,7 @@
 #include "hub/http/health.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -10,6 +12,9 @@ namespace vpn_sentinel {
 namespace {
 
 using Status = HealthComponent::Status;
+
+/// A commit on a slow disk takes a second or two; reports wait for 10 s at most before their senders give up.
+constexpr std::chrono::seconds hangs_after{10};
 
 std::string_view to_word(Status status) {
   switch (status) {
@@ -57,6 +62,16 @@ Response ready_response(const std::vector<HealthComponent>& components) {
 }
 
 }  // namespace
+
+bool hangs(const Engine& engine) { return engine.since_last_turn() > hangs_after; }
+
+HealthComponent store_health(const Engine& engine) {
+  if (hangs(engine)) {
+    return {"store", Status::fail, fmt::format("the disk has not answered for {}", human_duration(engine.since_last_turn()))};
+  }
+  if (!engine.healthy()) return {"store", Status::fail, "reports cannot be stored"};
+  return {"store", Status::ok, fmt::format("{} reports stored since the start", engine.stored_reports())};
+}
 
 void add_health_routes(Router& router, const HealthCheck& check) {
   router.add("GET", "/health", [check](const Request&, std::string_view, const Respond& respond) { respond(health_response(check())); });

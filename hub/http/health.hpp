@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "hub/engine/engine.hpp"
 #include "hub/http/router.hpp"
 
 namespace vpn_sentinel {
@@ -15,6 +16,10 @@ struct HealthComponent {
   Status status = Status::ok;
   std::string details;  ///< for strangers too: counts, never names or addresses
 };
+
+/// The engine has not finished a turn for so long that nobody is judged any more: the disk does not answer.
+[[nodiscard]] bool hangs(const Engine& engine);
+[[nodiscard]] HealthComponent store_health(const Engine& engine);
 
 /// Asked at every request, on an I/O thread.
 using HealthCheck = std::function<std::vector<HealthComponent>()>;

@@ -148,6 +148,20 @@ BOOST_AUTO_TEST_CASE(the_live_channel_is_at_one_path_only_and_says_so_to_plain_r
   BOOST_TEST(answers.at(0).status == 426);
 }
 
+BOOST_AUTO_TEST_CASE(a_store_that_fails_or_does_not_answer_is_no_healthy_one) {
+  using Status = HealthComponent::Status;
+  FakeEngine store;
+  store.silent_for = std::chrono::seconds{10};
+  BOOST_TEST((store_health(store).status == Status::ok));
+  store.silent_for += std::chrono::milliseconds{1};
+  BOOST_TEST(hangs(store));
+  BOOST_TEST((store_health(store).status == Status::fail));
+  BOOST_TEST(store_health(store).details == "the disk has not answered for 10 s");
+  store.silent_for = {};
+  store.stores = false;
+  BOOST_TEST((store_health(store).status == Status::fail));
+}
+
 BOOST_AUTO_TEST_CASE(health_is_503_exactly_when_something_has_failed) {
   using Status = HealthComponent::Status;
   auto status = Status::ok;

@@ -15,6 +15,8 @@ class FakeEngine final : public Engine {
   std::map<std::string, std::shared_ptr<const ClientState>> known;
   std::size_t asked_limit = 0;
   bool history_works = true;
+  bool stores = true;
+  std::chrono::milliseconds silent_for{0};
 
   void add(ClientState client) { known[client.client_id] = std::make_shared<const ClientState>(client); }
 
@@ -41,9 +43,9 @@ class FakeEngine final : public Engine {
     done(nlohmann::json{{"changes", nlohmann::json::array()}});
   }
   std::vector<StoredAlert> pending_alerts() override { return {}; }
-  bool healthy() const override { return true; }
+  bool healthy() const override { return stores; }
   std::uint64_t stored_reports() const override { return 0; }
-  std::chrono::milliseconds since_last_turn() const override { return {}; }
+  std::chrono::milliseconds since_last_turn() const override { return silent_for; }
 };
 
 /// A client of one state.
