@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_is_none_is_told) {
 
 BOOST_AUTO_TEST_CASE(a_truncated_answer_is_fetched_over_tcp) {
   UdpServer server(io, [](const Message& query) { return Messages{changed(answer_to(query), 2, 0x02)}; });
-  TcpDnsServer tcp(io, server.endpoint().port, [](const Message& query) { return txt_answer(query, std::string(200, 'x')); });
+  TcpDnsServer tcp(io, server, [](const Message& query) { return txt_answer(query, std::string(200, 'x')); });
   const auto answer = ask(server.endpoint()).value();
   BOOST_TEST(answer.over_tcp);
   BOOST_TEST(answer.texts.at(0).size() == 200U);
@@ -208,14 +208,14 @@ BOOST_AUTO_TEST_CASE(a_truncated_answer_is_fetched_over_tcp) {
 
 BOOST_AUTO_TEST_CASE(a_forged_answer_over_tcp_is_an_error) {
   UdpServer server(io, [](const Message& query) { return Messages{changed(answer_to(query), 2, 0x02)}; });
-  TcpDnsServer tcp(io, server.endpoint().port, [](const Message& query) { return changed(txt_answer(query, "x"), 0, 1); });
+  TcpDnsServer tcp(io, server, [](const Message& query) { return changed(txt_answer(query, "x"), 0, 1); });
   BOOST_TEST((error_from(server.endpoint()) == Error::Kind::invalid));
 }
 
 BOOST_AUTO_TEST_CASE(a_tcp_connection_that_closes_early_or_is_refused_is_an_error) {
   UdpServer server(io, [](const Message& query) { return Messages{changed(answer_to(query), 2, 0x02)}; });
   BOOST_TEST((error_from(server.endpoint()) == Error::Kind::unreachable));
-  TcpDnsServer tcp(io, server.endpoint().port, [](const Message&) { return Message{}; });
+  TcpDnsServer tcp(io, server, [](const Message&) { return Message{}; });
   BOOST_TEST((error_from(server.endpoint()) == Error::Kind::failed));
 }
 

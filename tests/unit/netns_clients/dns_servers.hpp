@@ -61,6 +61,11 @@ class UdpServer {
     receive();
   }
   [[nodiscard]] Endpoint endpoint() const { return {loopback(family_), socket_.local_endpoint().port()}; }
+  /// To another free port, because something else has the TCP port of the same number.
+  void move() {
+    socket_ = asio::ip::udp::socket(socket_.get_executor(), asio::ip::udp::endpoint(socket_.local_endpoint().address(), 0));
+    receive();
+  }
   [[nodiscard]] int queries() const { return queries_; }
   /// Ports from which questions came.
   [[nodiscard]] const std::vector<unsigned short>& ports() const { return ports_; }
@@ -91,12 +96,19 @@ class UdpServer {
   std::vector<unsigned short> ports_;
 };
 
-/// DNS over TCP for one connection on a given port; sends the answer in pieces of one byte.
+/// DNS over TCP for one connection on the port of `udp`; sends the answer in pieces of one byte.
 class TcpDnsServer {
  public:
   using Reply = std::function<Message(const Message& query)>;
-  TcpDnsServer(asio::io_context& io, unsigned short port, Reply reply)
-      : acceptor_(io, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), port)), socket_(io), reply_(std::move(reply)) {
+  TcpDnsServer(asio::io_context& io, UdpServer& udp, Reply reply) : acceptor_(io), socket_(io), reply_(std::move(reply)) {
+    acceptor_.open(asio::ip::tcp::v4());
+    for (int tries = 0; tries < 20; ++tries) {
+      boost::system::error_code taken;
+      acceptor_.bind({asio::ip::address_v4::loopback(), udp.endpoint().port}, taken);
+      if (!taken) break;
+      udp.move();
+    }
+    acceptor_.listen();
     acceptor_.async_accept(socket_, [this](const boost::system::error_code& error) {
       if (!error) read_length();
     });
