@@ -183,7 +183,7 @@ void say_when(Text& text, const Change& change) {
       text.field("Last known state", fmt::format("{} for {}", from, lasted));
       break;
     case Change::Kind::state_changed:
-      text.field("Since", utc(change.past ? change.at : change.client.since));
+      text.field("Since", utc(change.past || change.from == change.to ? change.at : change.client.since));
       if (change.past) break;
       text.field(change.to == State::secure ? "Recovered" : "Before", fmt::format("{} for {}", from, lasted));
       break;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <ranges>
 #include <utility>
 
 #include "hub/alert/message.hpp"
@@ -136,7 +135,7 @@ void Hub::open(std::vector<Site> sites) {
   if (endpoints.empty()) return log(LogLevel::info, "not_listening", {{"what", sites.front().what}});
   std::vector<Service> services;
   // The API comes last: on a joined listener its refusals and its 404 are those of paths that are not the page's.
-  for (auto& site : sites | std::views::reverse) services.push_back(std::move(site.service));
+  std::for_each(sites.rbegin(), sites.rend(), [&](Site& site) { services.push_back(std::move(site.service)); });
   ListenOptions options;
   options.endpoints = endpoints;
   options.max_body = max_report_bytes;

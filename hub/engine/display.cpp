@@ -47,6 +47,7 @@ std::vector<ClientSnapshot> Display::refuse(const Fleet& fleet, const std::vecto
     views[client_id] = view;
   }
   std::vector<ClientSnapshot> list;
+  list.reserve(views.size());
   for (auto& [client_id, view] : views) list.push_back(std::move(view));
   return list;
 }

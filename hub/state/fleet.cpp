@@ -60,10 +60,16 @@ Change change_to(Change::Kind kind, const ClientState& after, const Admitted& ad
   return change;
 }
 
-Change::Kind kind_of(const ClientState& before, const ClientState& after) {
+Change::Kind kind_of(const ClientState& before, const ClientState& after, bool moved) {
   if (before.state == State::offline) return Change::Kind::came_back;
   if (after.state == State::offline) return Change::Kind::went_offline;
-  return before.state == after.state ? Change::Kind::address_changed : Change::Kind::state_changed;
+  return moved && before.state == after.state ? Change::Kind::address_changed : Change::Kind::state_changed;
+}
+
+/// A Python client is a warning from its first report to its last, so a DNS leak that begins or ends would change no state.
+bool finding_changed_in_standing_warning(const ClientState& before, const ClientState& after) {
+  return after.last_report.schema == 1 && before.state == after.state &&
+         !std::ranges::is_permutation(before.findings, after.findings, {}, &Finding::code, &Finding::code);
 }
 
 /// What a client that stays silent has been through meanwhile; no sign of life.
@@ -83,13 +89,13 @@ std::vector<Change> changes_between(const ClientState* before, const ClientState
   if (was_silent && after.state == State::offline) return past_changes(before, after, admitted);
   if (before == nullptr) return {change_to(Change::Kind::connected, after, admitted)};
   const bool moved = !before->known_address.empty() && before->known_address != after.known_address;
-  if (before->state == after.state && !moved) return {};
+  if (before->state == after.state && !moved && !finding_changed_in_standing_warning(*before, after)) return {};
 
-  auto change = change_to(kind_of(*before, after), after, admitted);
+  auto change = change_to(kind_of(*before, after, moved), after, admitted);
   change.from = before->state;
   if (moved) change.previous_address = before->known_address;
   // Silence lasted until the hub heard again, whatever time the report is about.
-  const bool new_state = change.kind == Change::Kind::state_changed;
+  const bool new_state = before->state != after.state;
   change.previous_lasted = length(before->since, was_silent ? admitted.received : new_state ? after.since : change.at);
   return {std::move(change)};
 }

@@ -228,4 +228,22 @@ BOOST_AUTO_TEST_CASE(a_client_can_be_taken_back_to_what_it_was) {
   BOOST_TEST(fleet.expire(at(33)).size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_python_client_that_is_always_a_warning_still_tells_when_a_finding_comes_and_goes) {
+  Fleet fleet(policy);
+  const auto with = [](std::vector<std::string> codes, int second) {
+    auto admitted = with_address(test::original("a", State::warning, at(second)), "203.0.113.5");
+    admitted.report.findings.clear();
+    for (auto& code : codes) admitted.report.findings.push_back(test::finding(std::move(code), Severity::warning, at(second)));
+    return admitted;
+  };
+  fleet.apply(with({"routes_not_seen"}, 0));
+  BOOST_TEST(fleet.apply(with({"routes_not_seen"}, 300)).empty());
+  const auto leak = only(fleet.apply(with({"dns_answers_differ", "routes_not_seen"}, 600)));
+  BOOST_TEST((leak.kind == Kind::state_changed));
+  BOOST_TEST((leak.from == leak.to));
+  BOOST_TEST((leak.previous_lasted == seconds(600)));
+  BOOST_TEST(fleet.apply(with({"routes_not_seen", "dns_answers_differ"}, 900)).empty());
+  BOOST_TEST(fleet.apply(with({"routes_not_seen"}, 1200)).size() == 1U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
