@@ -106,7 +106,7 @@ class EngineThread final : public Engine {
   }
 
   microseconds pause() const {
-    if (more_to_remove_ && healthy_) return microseconds{0};
+    if (more_to_remove_ && healthy_ && maintenance_works_) return microseconds{0};
     const auto deadline = writer_.fleet().next_deadline();
     if (!deadline || !healthy_) return longest_pause;
     return std::clamp(*deadline - options_.now(), microseconds{0}, longest_pause);

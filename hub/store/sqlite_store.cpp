@@ -105,7 +105,9 @@ constexpr StatementText statement_texts[] = {
     {&Statements::remove_client, "DELETE FROM clients WHERE client = (SELECT id FROM names WHERE client_id = ?1)"},
     {&Statements::prune_names,
      "DELETE FROM names WHERE id IN (SELECT id FROM names WHERE id NOT IN (SELECT client FROM clients) AND "
-     "NOT EXISTS (SELECT 1 FROM changes WHERE client = names.id) AND NOT EXISTS (SELECT 1 FROM reports WHERE client = names.id) LIMIT ?1)"},
+     "NOT EXISTS (SELECT 1 FROM changes WHERE client = names.id) AND "
+     "NOT EXISTS (SELECT 1 FROM reports WHERE client = names.id AND boot_id <> '') AND "
+     "NOT EXISTS (SELECT 1 FROM reports WHERE client = names.id AND boot_id = '') LIMIT ?1)"},
 };
 
 class SqliteStore final : public Store {

@@ -42,6 +42,7 @@ struct Lane {
   State state = State::idle;
   bool demanded_wait = false;  ///< waiting because the hub said so: only kick() shortens it
   bool prompted = false;       ///< the try under way came before its time: it must not make the pauses longer
+  bool patient = false;        ///< no path was quick enough the last time: each gets its full time now
   MonoTime planned{};          ///< when the next try is due
   bool kicked = false;         ///< the network changed during the try: if it fails, try again at once
   Report report;               ///< in flight

@@ -145,11 +145,12 @@ class Core : public std::enable_shared_from_this<Core> {
                                    client.uplink_trust.trusted(now)});
     const auto next = std::ranges::find_if(order, [&](DeliveryPath path) { return std::ranges::count(lane.tried, path) == 0; });
     if (next == order.end()) {
+      lane.patient = lane.tried.size() > 1;
       return try_later(client, lane, lane.tried.empty() ? no_way() : with_hint(lane.failure), std::nullopt);
     }
     const auto path = *next;
     lane.tried.push_back(path);
-    channel_->post(lane.report, path, ways, lane.tried.size() >= order.size(),
+    channel_->post(lane.report, path, ways, lane.patient || lane.tried.size() >= order.size(),
                    [weak = weak_from_this(), id = client.id, is_change = lane.is_change, path](const Result<HttpResponse>& response) {
                      const auto self = weak.lock();
                      if (!self) return;
@@ -178,6 +179,7 @@ class Core : public std::enable_shared_from_this<Core> {
     // Only this very report: a newer keepalive may have taken its place meanwhile.
     outbox_.acknowledged(client.id, report.boot_id, report.seq);
     lane.backoff.reset();
+    lane.patient = false;
     lane.state = Lane::State::idle;
     if (answer.kind == HubAnswer::Kind::refused) {
       ++refused_;

@@ -129,6 +129,7 @@ class Judge {
     if (!seen_.uplink_lost) return;
     // An answer that came since then shows that the tunnel has another way: a modem that has no address of its own, for example.
     if (seen_.liveness == LivenessView::alive && seen_.silent_for < seen_.uplink_lost_for) return;
+    uplink_lost_ = true;
     add("uplink_lost", json{{"interfaces", seen_.uplinks}});
   }
 
@@ -139,7 +140,7 @@ class Judge {
       add("tunnel_unverified", json{{"tunnel", seen_.tunnel->name}});
     }
     // While nothing answers at all, failed checks are the same news twice.
-    if (seen_.liveness == LivenessView::stalled || seen_.uplink_lost) return;
+    if (seen_.liveness == LivenessView::stalled || uplink_lost_) return;
     if (seen_.exit && !seen_.exit->v4 && !seen_.exit->v6) add("exit_unverifiable", json{{"error", seen_.exit->error}});
     if (is_overdue(seen_.exit_pending)) add("exit_unverifiable", waiting_evidence(*seen_.exit_pending));
     if (seen_.whoami && !seen_.whoami->egress) add("dns_unverifiable", json{{"error", seen_.whoami->error}});
@@ -159,6 +160,7 @@ class Judge {
   Tally v4_;
   Tally v6_;
   bool tunnel_works_ = false;
+  bool uplink_lost_ = false;
   std::vector<Finding> findings_;
 };
 
@@ -168,8 +170,13 @@ Verdict judge(const Observation& seen) { return Judge(seen).run(); }
 
 void keep_dangers(Verdict& verdict, const Verdict& previous) {
   for (const auto& finding : previous.findings) {
-    const bool told = std::ranges::find(verdict.findings, finding.code, &Finding::code) != verdict.findings.end();
-    if (finding.severity == Severity::danger && !told) verdict.findings.push_back(finding);
+    if (finding.severity != Severity::danger) continue;
+    const auto told = std::ranges::find(verdict.findings, finding.code, &Finding::code);
+    if (told == verdict.findings.end()) {
+      verdict.findings.push_back(finding);
+    } else {
+      told->severity = Severity::danger;
+    }
   }
   std::ranges::stable_sort(verdict.findings, std::ranges::greater{}, &Finding::severity);
   verdict.state = state_of(verdict.findings);

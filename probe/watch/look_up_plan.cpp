@@ -37,8 +37,15 @@ bool covered(const IpPrefix& inner, const std::vector<IpPrefix>& ranges) {
 
 bool holds_own_address(const Snapshot& snapshot, const Route& route, std::uint32_t link_index) {
   return std::ranges::any_of(snapshot.addresses, [&](const InterfaceAddress& item) {
-    return item.link_index == link_index && item.prefix_length == route.destination.length() && route.destination.contains(item.address);
+    const bool same_size = route.family == Family::v6 || item.prefix_length == route.destination.length();
+    return item.link_index == link_index && same_size && route.destination.contains(item.address);
   });
+}
+
+/// The on-link prefix of a router advertisement: in the table before the address (its duplicate detection takes a second or two), and
+/// without any address of that length where DHCPv6 gives a /128.
+bool is_advertised(const Route& route) {
+  return route.family == Family::v6 && (route.protocol == RTPROT_KERNEL || route.protocol == RTPROT_RA);
 }
 
 /// The uplink's own subnet is local as long as it is of a size that a LAN has ("connected" /8s are the LocalNet attack) and holds our
@@ -47,7 +54,7 @@ bool holds_own_address(const Snapshot& snapshot, const Route& route, std::uint32
 bool is_connected_subnet(const Snapshot& snapshot, const Route& route) {
   if (route.next_hops.size() != 1 || route.next_hops.front().gateway) return false;
   if (route.destination.length() < (route.family == Family::v4 ? 22U : 64U)) return false;
-  return holds_own_address(snapshot, route, route.next_hops.front().link_index);
+  return is_advertised(route) || holds_own_address(snapshot, route, route.next_hops.front().link_index);
 }
 
 bool may_let_out(const Snapshot& snapshot, const Route& route, std::uint32_t tunnel_index, const TargetPolicy& policy) {

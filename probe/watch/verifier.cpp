@@ -190,8 +190,13 @@ void Verifier::fill(Observation& seen) const {
 }
 
 void Verifier::keep_answers(std::optional<ExitView>& exit, std::optional<WhoamiView>& whoami) const {
-  if (next_exit_.v4 || next_exit_.v6) exit = next_exit_;
-  if (next_whoami_ && next_whoami_->egress) whoami = next_whoami_;
+  const bool has_exit = next_exit_.v4 || next_exit_.v6;
+  const bool has_whoami = next_whoami_ && next_whoami_->egress;
+  // A new address beside the other check's old one is no contradiction: they are of different rounds.
+  if (has_exit && !has_whoami && exit && (exit->v4 != next_exit_.v4 || exit->v6 != next_exit_.v6)) whoami.reset();
+  if (has_whoami && !has_exit && whoami && whoami->egress != next_whoami_->egress) exit.reset();
+  if (has_exit) exit = next_exit_;
+  if (has_whoami) whoami = next_whoami_;
 }
 
 std::optional<PendingView> Verifier::pending(std::optional<MonoTime> since) const {

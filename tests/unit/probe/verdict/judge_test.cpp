@@ -207,6 +207,22 @@ BOOST_AUTO_TEST_CASE(a_lost_uplink_is_no_news_once_something_answered_after_it) 
   BOOST_TEST(judge(seen).findings.at(0).code == "uplink_lost");
   seen.silent_for = std::chrono::seconds(1);
   BOOST_TEST(judge(seen).findings.empty());
+  seen.exit = ExitView{};
+  seen.exit->error = "no reply";
+  BOOST_TEST(judge(seen).findings.at(0).code == "exit_unverifiable");
+}
+
+BOOST_AUTO_TEST_CASE(a_danger_is_not_milder_because_its_code_is_told_again_while_nobody_can_look) {
+  auto seen = sound();
+  seen.tunnel.reset();
+  seen.look_ups = {failed_look_up("11.0.0.1")};
+  const auto before = judge(seen);
+  BOOST_TEST((before.state == State::danger));
+  auto blind = sound();
+  blind.blind = Error{Error::Kind::failed, "too many open files"};
+  auto verdict = judge(blind);
+  keep_dangers(verdict, before);
+  BOOST_TEST((verdict.state == State::danger));
 }
 
 BOOST_AUTO_TEST_CASE(a_leak_does_not_end_because_nobody_can_look) {

@@ -74,6 +74,18 @@ BOOST_AUTO_TEST_CASE(an_on_link_route_without_an_own_address_is_no_connected_sub
   BOOST_TEST(asked_for(route("2001:db8:2::/64", eth0)) == Reasons{"route 2001:db8:2::/64 dev eth0 at 2001:db8:2::1"});
 }
 
+BOOST_AUTO_TEST_CASE(an_advertised_ipv6_prefix_is_connected_before_there_is_an_address_in_it) {
+  auto advertised = route("2001:db8:2::/64", eth0);
+  advertised.protocol = RTPROT_RA;
+  BOOST_TEST(asked_for(advertised).empty());
+  advertised.protocol = RTPROT_BOOT;
+  BOOST_TEST(asked_for(advertised).size() == 1U);
+  auto snapshot = host();
+  snapshot.addresses.push_back(own(eth0, "2001:db8:2::7", 128));
+  snapshot.routes.push_back(advertised);
+  BOOST_TEST(asked(snapshot).empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_connected_subnet_larger_than_a_lan_is_asked_for) {
   auto snapshot = host();
   snapshot.addresses.push_back(own(eth0, "203.0.113.10", 8));
