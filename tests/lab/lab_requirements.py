@@ -18,6 +18,8 @@ def skip_unless_possible() -> None:
         reason = f"not installed: {', '.join(missing)} (packaging/packages-lab.txt)"
     elif not os.path.exists("/dev/net/tun"):
         reason = "there is no /dev/net/tun"
+    elif not os.access("/proc/sys/net/ipv4/ip_forward", os.W_OK):
+        reason = "/proc/sys/net is read-only here (systemd-nspawn: SYSTEMD_NSPAWN_API_VFS_WRITABLE=network)"
     if reason:
         print(f"SKIPPED: {reason}")
         sys.exit(77)
