@@ -16,6 +16,7 @@ struct Snapshot {
   std::vector<InterfaceAddress> addresses;
   std::vector<Route> routes;
   std::vector<Rule> rules;
+  std::vector<NextHopObject> next_hop_objects;
 
   [[nodiscard]] const Link* find_link(std::uint32_t index) const noexcept;
   /// By name, never by index: a restarted VPN has a new index.

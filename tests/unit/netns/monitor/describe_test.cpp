@@ -22,7 +22,7 @@ Link wg0(std::uint32_t flags, std::optional<bool> carrier = true) {
   return link;
 }
 
-const Snapshot names{{wg0(IFF_UP)}, {}, {}, {}};
+const Snapshot names{{wg0(IFF_UP)}, {}, {}, {}, {}};
 
 Route route(std::string_view destination, std::vector<NextHop> hops, std::uint32_t table = RT_TABLE_MAIN) {
   Route route;

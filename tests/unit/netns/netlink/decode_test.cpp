@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(a_link_is_read_with_its_kind_and_statistics) {
                            .add(IFLA_STATS64, value_of(statistics))
                            .add(200, "an attribute of a later kernel")
                            .add(IFLA_LINKINFO | NLA_F_NESTED, info.bytes());
-  const Link expected{5, "wg0", "wireguard", ARPHRD_NONE, IFF_UP | IFF_POINTOPOINT, 0, true, 1420, 1ULL << 40U, 4, 1, 2};
+  const Link expected{5, "wg0", "wireguard", ARPHRD_NONE, IFF_UP | IFF_POINTOPOINT, 0, true, 1420, 1ULL << 40U, 4, 1, 2, 0, ""};
   BOOST_TEST((decode_link(payload) == expected));
 }
 
