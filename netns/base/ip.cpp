@@ -102,6 +102,14 @@ bool IpPrefix::contains(const IpAddress& address) const noexcept {
   return address.family() == address_.family() && IpPrefix{address, length_}.address_ == address_;
 }
 
+IpAddress IpPrefix::last() const noexcept {
+  std::array<std::uint8_t, 16> bytes{};
+  std::ranges::copy(address_.bytes(), bytes.begin());
+  const unsigned bits = address_.is_v4() ? 32 : 128;
+  for (unsigned bit = length_; bit < bits; ++bit) bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] | (0x80U >> (bit % 8)));
+  return address_.is_v4() ? IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]}) : IpAddress::v6(bytes);
+}
+
 std::string IpPrefix::to_string() const { return fmt::format("{}/{}", address_.to_string(), length_); }
 
 Result<Endpoint> Endpoint::parse(std::string_view text, std::uint16_t default_port) {

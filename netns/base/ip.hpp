@@ -61,6 +61,8 @@ class IpPrefix {
   [[nodiscard]] const IpAddress& address() const noexcept { return address_; }
   [[nodiscard]] unsigned length() const noexcept { return length_; }
   [[nodiscard]] bool contains(const IpAddress& address) const noexcept;
+  /// All host bits set: of an IPv4 subnet the broadcast address.
+  [[nodiscard]] IpAddress last() const noexcept;
   [[nodiscard]] std::string to_string() const;
 
   friend auto operator<=>(const IpPrefix&, const IpPrefix&) = default;

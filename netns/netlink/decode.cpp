@@ -303,22 +303,9 @@ Result<RouteAnswer> decode_route_answer(const NetlinkMessage& message) {
     return answer_of_error(*code);
   }
   if (message.type != RTM_NEWROUTE) return fail(Error::Kind::invalid, fmt::format("message type {} is no route answer", message.type));
-  const auto route = decode_route(message.payload);
+  auto route = decode_route(message.payload);
   if (!route) return fail(route.error());
-  auto answer = answer_of_kind(answer_kind(route->type));
-  answer.table = route->table;
-  if (answer.kind != RouteAnswer::Kind::device && answer.kind != RouteAnswer::Kind::local) return answer;
-  if (!route->next_hops.empty()) {
-    answer.link_index = route->next_hops.front().link_index;
-    answer.gateway = route->next_hops.front().gateway;
-  }
-  auto rest = message.payload;
-  (void)take_header<rtmsg>(rest);
-  AttributeCursor attributes{rest};
-  while (const auto attribute = attributes.next()) {
-    if (attribute->type == RTA_PREFSRC) answer.source = address_of(*attribute, route->family);
-  }
-  return answer;
+  return RouteAnswer{answer_kind(route->type), std::move(*route)};
 }
 
 }  // namespace vpn_sentinel

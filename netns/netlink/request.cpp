@@ -1,5 +1,6 @@
 #include "netns/netlink/request.hpp"
 
+#include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
@@ -8,8 +9,25 @@
 namespace vpn_sentinel {
 namespace {
 
-/// The longest request: header, struct ifinfomsg or rtmsg, and one attribute with an IPv6 address.
+/// The longest dump or link request: header and struct ifinfomsg.
 constexpr std::size_t room = 64;
+/// The longest question: header, struct rtmsg, two IPv6 addresses, mark, uid, protocol and two ports.
+constexpr std::size_t question_room = 128;
+
+template <typename Integer>
+void put(nlmsghdr* header, std::uint16_t type, Integer value) {
+  mnl_attr_put(header, type, sizeof value, &value);
+}
+
+/// What is not asked for is left out: kernels refuse attributes that they do not know only where they are used.
+void put_flow(nlmsghdr* header, const Flow& flow) {
+  if (flow.source) mnl_attr_put(header, RTA_SRC, flow.source->bytes().size(), flow.source->bytes().data());
+  if (flow.mark != 0) put(header, RTA_MARK, flow.mark);
+  if (flow.uid) put(header, RTA_UID, *flow.uid);
+  if (flow.ip_protocol != 0) put(header, RTA_IP_PROTO, flow.ip_protocol);
+  if (flow.source_port != 0) put(header, RTA_SPORT, htons(flow.source_port));
+  if (flow.destination_port != 0) put(header, RTA_DPORT, htons(flow.destination_port));
+}
 
 template <typename Body>
 nlmsghdr* put_request(std::byte* at, std::uint16_t type, std::uint16_t flags, std::uint32_t sequence, const Body& body) {
@@ -62,18 +80,21 @@ std::vector<std::byte> link_request(std::uint32_t index, std::uint32_t sequence)
   return one_request(RTM_GETLINK, 0, sequence, body);
 }
 
-std::vector<std::byte> route_requests(std::span<const IpAddress> destinations, std::uint32_t first_sequence) {
-  std::vector<std::byte> bytes(destinations.size() * room);
+std::vector<std::byte> route_requests(std::span<const RouteQuestion> questions, std::uint32_t first_sequence) {
+  std::vector<std::byte> bytes(questions.size() * question_room);
   std::size_t used = 0;
-  for (const auto& destination : destinations) {
-    const auto address = destination.bytes();
+  for (const auto& question : questions) {
+    const auto address = question.destination.bytes();
     rtmsg body{};
-    body.rtm_family = static_cast<unsigned char>(address_family(destination.family()));
+    body.rtm_family = static_cast<unsigned char>(address_family(question.destination.family()));
     body.rtm_dst_len = static_cast<unsigned char>(address.size() * 8);
-    // Without this flag the kernel answers "table main" for every IPv4 route.
-    body.rtm_flags = RTM_F_LOOKUP_TABLE;
+    if (question.flow.source) body.rtm_src_len = static_cast<unsigned char>(question.flow.source->bytes().size() * 8);
+    body.rtm_tos = question.flow.tos;
+    // Without RTM_F_LOOKUP_TABLE the kernel answers "table main" for every IPv4 route.
+    body.rtm_flags = RTM_F_LOOKUP_TABLE | RTM_F_FIB_MATCH;
     auto* header = put_request(bytes.data() + used, RTM_GETROUTE, 0, first_sequence++, body);
     mnl_attr_put(header, RTA_DST, address.size(), address.data());
+    put_flow(header, question.flow);
     used += NLMSG_ALIGN(header->nlmsg_len);
   }
   bytes.resize(used);

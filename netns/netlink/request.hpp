@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "netns/base/ip.hpp"
+#include "netns/netlink/route_lookup.hpp"
 
 namespace vpn_sentinel {
 
@@ -18,7 +18,8 @@ inline constexpr std::size_t dump_kinds = 6;
 [[nodiscard]] std::vector<std::byte> dump_request(DumpKind kind, std::uint32_t sequence);
 /// RTM_GETLINK of one link.
 [[nodiscard]] std::vector<std::byte> link_request(std::uint32_t index, std::uint32_t sequence);
-/// RTM_GETROUTE for each destination, numbered `first_sequence`, `first_sequence` + 1, …, to be sent as one datagram.
-[[nodiscard]] std::vector<std::byte> route_requests(std::span<const IpAddress> destinations, std::uint32_t first_sequence);
+/// RTM_GETROUTE for each question, numbered `first_sequence`, `first_sequence` + 1, …, to be sent as one datagram. Asks for the route as it
+/// stands in its table, with all next hops, instead of the one that a packet happened to get.
+[[nodiscard]] std::vector<std::byte> route_requests(std::span<const RouteQuestion> questions, std::uint32_t first_sequence);
 
 }  // namespace vpn_sentinel

@@ -28,8 +28,8 @@ Result<RouteAnswer> without_ipv6(const IpAddress& destination, Result<RouteAnswe
 /// The answers of one batch, filled in the order in which replies come.
 class Batch {
  public:
-  Batch(std::span<const IpAddress> destinations, std::span<Result<RouteAnswer>> answers, std::uint32_t first_sequence)
-      : destinations_(destinations),
+  Batch(std::span<const RouteQuestion> questions, std::span<Result<RouteAnswer>> answers, std::uint32_t first_sequence)
+      : questions_(questions),
         answers_(answers),
         answered_(answers.size(), false),
         first_sequence_(first_sequence),
@@ -43,7 +43,7 @@ class Batch {
       // A reply to an earlier look-up that had timed out has a number outside the batch.
       const std::uint32_t place = message->sequence - first_sequence_;
       if (place >= answers_.size() || answered_[place]) continue;
-      answers_[place] = without_ipv6(destinations_[place], decode_route_answer(*message));
+      answers_[place] = without_ipv6(questions_[place].destination, decode_route_answer(*message));
       answered_[place] = true;
       --missing_;
     }
@@ -56,7 +56,7 @@ class Batch {
   }
 
  private:
-  std::span<const IpAddress> destinations_;
+  std::span<const RouteQuestion> questions_;
   std::span<Result<RouteAnswer>> answers_;
   std::vector<bool> answered_;
   std::uint32_t first_sequence_;
@@ -96,12 +96,12 @@ Result<RouteLookup> RouteLookup::open(const SocketOpener& opener) {
   return RouteLookup{std::move(socket->fd)};
 }
 
-Answers RouteLookup::look_up(std::span<const IpAddress> destinations) {
-  Answers answers(destinations.size());
-  for (std::size_t start = 0; start < destinations.size(); start += batch_size) {
-    const auto size = std::min(batch_size, destinations.size() - start);
-    Batch batch{destinations.subspan(start, size), std::span(answers).subspan(start, size), sequence_ + 1};
-    const auto request = route_requests(destinations.subspan(start, size), sequence_ + 1);
+Answers RouteLookup::look_up(std::span<const RouteQuestion> questions) {
+  Answers answers(questions.size());
+  for (std::size_t start = 0; start < questions.size(); start += batch_size) {
+    const auto size = std::min(batch_size, questions.size() - start);
+    Batch batch{questions.subspan(start, size), std::span(answers).subspan(start, size), sequence_ + 1};
+    const auto request = route_requests(questions.subspan(start, size), sequence_ + 1);
     sequence_ += static_cast<std::uint32_t>(size);
     auto done = send_netlink(fd_.get(), request);
     if (done) done = receive_all(fd_.get(), batch);

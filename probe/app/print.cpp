@@ -109,18 +109,26 @@ std::string dns_text(const Observation& seen) {
                      seen.whoami->server);
 }
 
+/// The line of `ip route get`, then what is special about it.
+std::string route_text(const nlohmann::json& route) {
+  auto text = fmt::format("      {}\n", route.value("line", route.value("destination", "?") + " dev " + route.value("device", "?")));
+  std::string more;
+  const auto add = [&](std::string_view words) { more += fmt::format("{}{}", more.empty() ? "" : ", ", words); };
+  if (route.contains("route")) add("route " + route.value("route", ""));
+  if (route.contains("next_hops")) add(fmt::format("one of {} next hops", route.value("next_hops", 0)));
+  if (route.contains("router_advertisement")) add("advertised by " + route.value("router_advertisement", ""));
+  if (route.contains("for")) add("for " + route.value("for", ""));
+  if (route.contains("rule")) add(route.value("rule", ""));
+  return more.empty() ? text : text + fmt::format("        [{}]\n", more);
+}
+
 std::string evidence_text(const Finding& finding) {
   std::string text;
   if (const auto routes = finding.evidence.find("routes"); routes != finding.evidence.end() && routes->is_array()) {
-    for (const auto& route : *routes) {
-      text += fmt::format("      {} dev {}", route.value("destination", "?"), route.value("device", "?"));
-      if (route.contains("gateway")) text += fmt::format(" via {}", route.value("gateway", "?"));
-      if (route.contains("reason")) text += fmt::format("   [{}]", route.value("reason", ""));
-      text += "\n";
-    }
-    return text;
+    for (const auto& route : *routes) text += route_text(route);
   }
   for (const auto& [key, value] : finding.evidence.items()) {
+    if (key == "routes") continue;
     text += fmt::format("      {}: {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   return text;

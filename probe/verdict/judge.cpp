@@ -2,62 +2,15 @@
 
 #include <algorithm>
 
+#include "probe/verdict/route_findings.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
 using nlohmann::json;
 
-/// How the look-ups of one family went.
-struct Tally {
-  std::size_t by_tunnel = 0;
-  std::size_t outside = 0;
-  std::size_t nowhere = 0;
-  std::size_t failed = 0;
-};
-
-Tally tally(const std::vector<LookUp>& look_ups, Family family) {
-  Tally count;
-  for (const auto& look_up : look_ups) {
-    if (look_up.destination.family() != family) continue;
-    if (!look_up.way) {
-      ++count.failed;
-    } else if (look_up.way->kind == Way::Kind::tunnel) {
-      ++count.by_tunnel;
-    } else if (look_up.way->kind == Way::Kind::outside) {
-      ++count.outside;
-    } else {
-      ++count.nowhere;
-    }
-  }
-  return count;
-}
-
-/// One row for each way out, with the first address that takes it: eight addresses by one gateway are one fact, and the rows are made
-/// while the alarm waits.
-json look_up_evidence(const std::vector<LookUp>& look_ups, Family family) {
-  std::vector<const LookUp*> told;
-  for (const auto& look_up : look_ups) {
-    if (look_up.destination.family() != family || !look_up.way || look_up.way->kind != Way::Kind::outside) continue;
-    const bool known =
-        std::ranges::any_of(told, [&](const LookUp* other) { return *other->way == *look_up.way && other->reason == look_up.reason; });
-    if (known) continue;
-    told.push_back(&look_up);
-    if (told.size() == 8) break;  // enough to understand; a report is bounded
-  }
-  json::array_t rows;
-  rows.reserve(told.size());
-  for (const auto* const look_up : told) {
-    json::object_t row;
-    row.emplace("destination", look_up->destination.to_string());
-    row.emplace("device", look_up->way->device);
-    if (look_up->way->gateway) row.emplace("gateway", look_up->way->gateway->to_string());
-    if (look_up->reason != "public") row.emplace("reason", look_up->reason);
-    rows.emplace_back(std::move(row));
-  }
-  json::object_t evidence;
-  evidence.emplace("routes", std::move(rows));
-  return evidence;
-}
+/// WireGuard makes new keys after 120 s of traffic and uses none for longer than 180 s (REJECT_AFTER_TIME).
+constexpr std::chrono::seconds longest_handshake_age{180};
 
 bool is_overdue(const std::optional<PendingView>& check) { return check && check->overdue; }
 
@@ -65,7 +18,7 @@ json waiting_evidence(const PendingView& check) { return json{{"error", "no answ
 
 class Judge {
  public:
-  explicit Judge(const Observation& seen) : seen_(seen), v4_(tally(seen.look_ups, Family::v4)), v6_(tally(seen.look_ups, Family::v6)) {}
+  explicit Judge(const Observation& seen) : seen_(seen), v4_(tally(seen, Family::v4)), v6_(tally(seen, Family::v6)) {}
 
   Verdict run() {
     if (seen_.namespace_gone) {
@@ -75,6 +28,7 @@ class Judge {
     } else {
       judge_tunnel();
       judge_routes();
+      judge_changes();
       judge_uplink();
       // What is asked through the tunnel says something only while there is a tunnel that packets take.
       if (tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel > 0) judge_answers();
@@ -102,11 +56,14 @@ class Judge {
     } else {
       tunnel_works_ = true;
     }
+    // Traffic goes by the one that works, so the loss of another protects less and lets nothing out.
+    if (tunnel_works_ && !seen_.other_tunnels_down.empty()) {
+      add("tunnel_down", json{{"tunnels", seen_.other_tunnels_down}}, Severity::warning);
+    }
   }
 
   void judge_routes() {
-    if (v4_.outside > 0) add("default_route_outside", look_up_evidence(seen_.look_ups, Family::v4));
-    if (v6_.outside > 0) add("ipv6_outside", look_up_evidence(seen_.look_ups, Family::v6));
+    for (auto& finding : judge_ways_out(seen_)) findings_.push_back(std::move(finding));
     if (seen_.look_ups.empty() || v4_.failed + v6_.failed > 0) {
       // Without a tunnel only the routes could prove that nothing leaves: not proved means danger.
       add("routes_unverifiable", look_up_errors(), tunnel_works_ ? Severity::warning : Severity::danger);
@@ -116,6 +73,27 @@ class Judge {
     } else if (tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel + v4_.outside + v6_.outside == 0) {
       add("tunnel_not_routed", json{{"tunnel", seen_.tunnel->name}});
     }
+    if (seen_.not_asked > 0) add("routes_sampled", json{{"asked", seen_.look_ups.size()}, {"not_asked", seen_.not_asked}});
+    if (!seen_.unasked_rules.empty()) {
+      add("routes_unverifiable",
+          json{{"error", "the kernel cannot be asked about what these rules select"}, {"rules", seen_.unasked_rules}});
+    }
+  }
+
+  void judge_changes() {
+    if (!seen_.replaced.empty()) {
+      const auto severity = seen_.replaced_by_stranger ? std::optional(Severity::danger) : std::nullopt;
+      add("tunnel_replaced", json{{"change", seen_.replaced}}, severity);
+    }
+    const auto severity = seen_.drift.pinned ? Severity::warning : Severity::information;
+    const auto told = std::ranges::find(findings_, "rule_changed", &Finding::code);
+    if (!seen_.drift.rules.empty() && told == findings_.end()) {
+      add("rule_changed", json{{"changes", seen_.drift.rules}}, severity);
+    } else if (!seen_.drift.rules.empty()) {
+      told->severity = std::max(told->severity, severity);
+      told->evidence["changes"] = seen_.drift.rules;
+    }
+    if (!seen_.drift.routes.empty()) add("baseline_drift", json{{"changes", seen_.drift.routes}}, severity);
   }
 
   [[nodiscard]] json look_up_errors() const {
@@ -138,6 +116,10 @@ class Judge {
       add("tunnel_stalled", json{{"tunnel", seen_.tunnel->name}, {"silent_ms", seen_.silent_for.count()}});
     } else if (seen_.liveness == LivenessView::waiting) {
       add("tunnel_unverified", json{{"tunnel", seen_.tunnel->name}});
+    }
+    // An answer shows more than an age, and a tunnel that nobody uses needs no handshake.
+    if (seen_.handshake_age && *seen_.handshake_age > longest_handshake_age && seen_.liveness != LivenessView::alive) {
+      add("handshake_stale", json{{"tunnel", seen_.tunnel->name}, {"age_s", seen_.handshake_age->count()}});
     }
     // While nothing answers at all, failed checks are the same news twice.
     if (seen_.liveness == LivenessView::stalled || uplink_lost_) return;

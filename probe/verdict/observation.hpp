@@ -24,20 +24,55 @@ struct TunnelView {
   friend bool operator==(const TunnelView&, const TunnelView&) = default;
 };
 
-/// Which way a packet to one representative address would take.
+/// The route that the kernel found for a packet, as it stands in its table.
+struct RouteView {
+  IpPrefix prefix;
+  std::uint32_t table = 0;
+  std::uint32_t metric = 0;
+  std::uint8_t protocol = 0;  ///< RTPROT_*: who made it; 2 the kernel, 9 a router advertisement, 16 DHCP
+  bool on_link = false;       ///< without a gateway: the whole prefix is said to be neighbours
+  friend bool operator==(const RouteView&, const RouteView&) = default;
+};
+
+/// Which way a packet would take.
 struct Way {
   enum class Kind { tunnel, outside, nowhere, local };
   Kind kind = Kind::nowhere;
   std::string device;  ///< empty for nowhere
   std::optional<IpAddress> gateway;
-  std::string why_nowhere;  ///< "unreachable", "blackhole", "prohibit"
+  std::string why_nowhere;         ///< "unreachable", "blackhole", "prohibit"
+  std::optional<RouteView> route;  ///< absent where the kernel named none
   friend bool operator==(const Way&, const Way&) = default;
+};
+
+/// Packets that policy rules may treat alike.
+struct FlowView {
+  std::string whom;      ///< "mark 0x1", "uid 1000-1999", "TCP to port 443"; empty: what an ordinary program sends
+  std::string selector;  ///< the same as words of ip-route(8) get: "mark 0x1 uid 1000 ipproto tcp dport 443"
+  bool bound = false;    ///< only sockets that are bound to an own address: whoever binds there asks for that way
 };
 
 struct LookUp {
   IpAddress destination;
-  std::string reason;  ///< why it was asked: "public", "route 0.0.0.0/2 dev eth0"
-  Result<Way> way;     ///< an Error: could not look
+  std::size_t flow = 0;        ///< into Observation::flows; 0: the first ordinary one
+  Result<Way> way;             ///< an Error: could not look
+  bool representative = true;  ///< one of the addresses that stand for the whole Internet; else for what one route covers
+  unsigned legs = 1;           ///< of so many next hops this is one; the kernel spreads packets over them
+  std::string rule;            ///< the policy rule that led there, in the words of ip-rule(8); told for what leaves outside
+};
+
+/// Where the tunnel's own packets go: may be reached outside it.
+struct EndpointView {
+  IpAddress address;
+  std::string source;  ///< "configured", "wireguard", "socket of openvpn", "host route"
+  friend bool operator==(const EndpointView&, const EndpointView&) = default;
+};
+
+/// What differs from the healthy state, in words.
+struct DriftView {
+  std::vector<std::string> rules;
+  std::vector<std::string> routes;
+  bool pinned = false;  ///< the healthy state was confirmed by the user
 };
 
 enum class LivenessView { off, waiting, alive, stalled };
@@ -74,7 +109,16 @@ struct Observation {
   bool uplink_lost = false;          ///< there is an uplink interface and none is up with carrier
   std::chrono::milliseconds uplink_lost_for{0};
   std::vector<std::string> uplinks;  ///< names of the interfaces outside the tunnel
+  std::vector<EndpointView> endpoints;
+  std::vector<FlowView> flows;  ///< empty: only ordinary packets were asked for
   std::vector<LookUp> look_ups;
+  std::size_t not_asked = 0;                          ///< questions left out because there were too many
+  std::vector<std::string> unasked_rules;             ///< rules that may let packets out and cannot be asked about, in words
+  std::vector<std::string> other_tunnels_down;        ///< names or patterns that must be up too (all of several tunnels)
+  std::string replaced;                               ///< how another interface took the tunnel's place, in words; empty: none did
+  bool replaced_by_stranger = false;                  ///< it has the tunnel's name and is of another kind
+  std::optional<std::chrono::seconds> handshake_age;  ///< WireGuard's, when known
+  DriftView drift;
   LivenessView liveness = LivenessView::off;
   std::chrono::milliseconds silent_for{0};  ///< since the last answer through the tunnel, when alive or stalled
   std::optional<ExitView> exit;             ///< absent: not asked for, or pending

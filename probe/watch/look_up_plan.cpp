@@ -1,107 +1,97 @@
 #include "probe/watch/look_up_plan.hpp"
 
-#include <fmt/format.h>
-#include <linux/rtnetlink.h>
-
 #include <algorithm>
-#include <array>
+
+#include "probe/watch/address_regions.hpp"
+#include "probe/watch/local_destinations.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-IpAddress address(std::string_view text) { return IpAddress::parse(text).value_or(IpAddress{}); }
-IpPrefix prefix(std::string_view text) { return IpPrefix::parse(text).value_or(IpPrefix{}); }
-
-/// Addresses that nobody has a reason to route one by one; two in each quarter, because redirect-gateway def1 splits in halves and an
-/// injected route may split further.
-const std::array<IpAddress, 11>& public_addresses() {
-  static const std::array addresses{address("23.128.45.77"),       address("45.33.120.201"),       address("66.7.201.13"),
-                                    address("104.131.9.240"),      address("141.95.77.18"),        address("185.199.7.91"),
-                                    address("196.25.88.3"),        address("212.58.140.66"),       address("2001:500:88:200::10"),
-                                    address("2606:2800:220:1::9"), address("2a03:2880:f1ff:83::5")};
-  return addresses;
-}
-
-const std::vector<IpPrefix>& private_ranges() {
-  static const std::vector ranges{prefix("10.0.0.0/8"),     prefix("172.16.0.0/12"), prefix("192.168.0.0/16"), prefix("100.64.0.0/10"),
-                                  prefix("169.254.0.0/16"), prefix("127.0.0.0/8"),   prefix("224.0.0.0/4"),    prefix("240.0.0.0/4"),
-                                  prefix("0.0.0.0/8"),      prefix("fc00::/7"),      prefix("fe80::/10"),      prefix("ff00::/8"),
-                                  prefix("::1/128")};
-  return ranges;
-}
-
-bool covered(const IpPrefix& inner, const std::vector<IpPrefix>& ranges) {
-  return std::ranges::any_of(ranges,
-                             [&](const IpPrefix& outer) { return outer.length() <= inner.length() && outer.contains(inner.address()); });
-}
-
-bool holds_own_address(const Snapshot& snapshot, const Route& route, std::uint32_t link_index) {
-  return std::ranges::any_of(snapshot.addresses, [&](const InterfaceAddress& item) {
-    const bool same_size = route.family == Family::v6 || item.prefix_length == route.destination.length();
-    return item.link_index == link_index && same_size && route.destination.contains(item.address);
-  });
-}
-
-/// The on-link prefix of a router advertisement: in the table before the address (its duplicate detection takes a second or two), and
-/// without any address of that length where DHCPv6 gives a /128.
-bool is_advertised(const Route& route) {
-  return route.family == Family::v6 && (route.protocol == RTPROT_KERNEL || route.protocol == RTPROT_RA);
-}
-
-/// The uplink's own subnet is local as long as it is of a size that a LAN has ("connected" /8s are the LocalNet attack) and holds our
-/// address. Any other on-link route was put there by somebody. Whether it holds the gateway tells nothing: a host whose default route was
-/// taken away, to contain it, keeps its LAN.
-bool is_connected_subnet(const Snapshot& snapshot, const Route& route) {
-  if (route.next_hops.size() != 1 || route.next_hops.front().gateway) return false;
-  if (route.destination.length() < (route.family == Family::v4 ? 22U : 64U)) return false;
-  return is_advertised(route) || holds_own_address(snapshot, route, route.next_hops.front().link_index);
-}
-
-bool may_let_out(const Snapshot& snapshot, const Route& route, std::uint32_t tunnel_index, const TargetPolicy& policy) {
-  const unsigned host_length = route.family == Family::v4 ? 32 : 128;
-  if (route.type != RTN_UNICAST || route.next_hops.empty()) return false;
-  if (route.destination.length() == 0) return false;
-  // A host route is how most VPNs reach their server. Only where the servers are known is any other one suspicious.
-  if (route.destination.length() == host_length &&
-      (policy.endpoints.empty() || std::ranges::find(policy.endpoints, route.destination.address()) != policy.endpoints.end())) {
-    return false;
+std::vector<IpPrefix> splitting_prefixes(const Snapshot& snapshot) {
+  std::vector<IpPrefix> prefixes;
+  prefixes.reserve(snapshot.routes.size());
+  for (const auto& route : snapshot.routes) prefixes.push_back(route.destination);
+  for (const auto& rule : snapshot.rules) {
+    if (rule.destination) prefixes.push_back(*rule.destination);
   }
-  if (std::ranges::all_of(route.next_hops, [&](const NextHop& hop) { return tunnel_index != 0 && hop.link_index == tunnel_index; }))
-    return false;
-  return !is_local_destination(route.destination, policy.local_networks) && !is_connected_subnet(snapshot, route);
+  return prefixes;
 }
 
-/// An address inside `range` that is not its first: the first may be a broadcast or router address.
-IpAddress inside(const IpPrefix& range) {
-  std::array<std::uint8_t, 16> bytes{};
-  std::ranges::copy(range.address().bytes(), bytes.begin());
-  const std::size_t last = range.address().bytes().size() - 1;
-  if (range.length() < 8 * (last + 1)) bytes[last] = static_cast<std::uint8_t>(bytes[last] | 1U);
-  return range.address().is_v4() ? IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]}) : IpAddress::v6(bytes);
+/// One family's part of the plan.
+struct FamilyPart {
+  std::vector<AddressRegion> regions;
+  FlowClasses flows;
+};
+
+std::vector<std::uint32_t> marks_of(const PlanInput& input) {
+  auto marks = exempting_marks(input.snapshot, input.tunnel_index);
+  marks.insert(marks.end(), input.own_marks.begin(), input.own_marks.end());
+  return marks;
 }
 
-std::string describe_route(const Route& route, const Snapshot& snapshot) {
-  const auto* const link = snapshot.find_link(route.next_hops.front().link_index);
-  return fmt::format("route {} dev {}", route.destination.to_string(), link ? link->name : "?");
-}
+class Planner {
+ public:
+  explicit Planner(const PlanInput& input) : input_(input) {}
+
+  LookUpPlan run() {
+    const auto prefixes = splitting_prefixes(input_.snapshot);
+    const auto local = local_prefixes(input_.snapshot, input_.tunnel_index, input_.policy, input_.endpoints_known, input_.endpoints);
+    const auto marks = marks_of(input_);
+    std::vector<FamilyPart> parts;
+    std::size_t wanted = 0;
+    for (const auto family : {Family::v4, Family::v6}) {
+      parts.push_back({address_regions(family, prefixes, local, public_parts(), public_addresses()),
+                       flow_classes(input_.snapshot, family, input_.tunnel_index, input_.policy, marks)});
+      wanted += parts.back().regions.size() * parts.back().flows.classes.size();
+    }
+    share_ = wanted / most_questions + 1;
+    plan_.questions.reserve(std::min(wanted, 2 * most_questions));
+    plan_.meanings.reserve(plan_.questions.capacity());
+    for (auto& part : parts) add(part);
+    return std::move(plan_);
+  }
+
+ private:
+  void add(FamilyPart& part) {
+    for (auto& flow : part.flows.classes) {
+      for (const auto& region : part.regions) {
+        const bool always = region.by_request && flow.whom.empty();
+        if (!always && ++counted_ % share_ != input_.round % share_) {
+          ++plan_.not_asked;
+          continue;
+        }
+        plan_.questions.push_back({region.representative, flow.flow});
+        plan_.meanings.push_back({plan_.flows.size(), region.by_request});
+      }
+      plan_.flows.push_back(std::move(flow));
+    }
+    plan_.not_asked += part.flows.left_out;
+    auto& rules = part.flows.unasked_rules;
+    plan_.unasked_rules.insert(plan_.unasked_rules.end(), rules.begin(), rules.end());
+  }
+
+  const PlanInput& input_;
+  LookUpPlan plan_;
+  std::size_t share_ = 1;
+  std::size_t counted_ = 0;
+};
 
 }  // namespace
 
-bool is_local_destination(const IpPrefix& destination, const std::vector<IpPrefix>& configured) {
-  return covered(destination, private_ranges()) || covered(destination, configured);
+const std::vector<IpAddress>& public_addresses() {
+  static const std::vector<IpAddress> addresses = [] {
+    std::vector<IpAddress> made;
+    for (const auto* const text :
+         {"23.128.45.77", "45.33.120.201", "66.7.201.13", "104.131.9.240", "141.95.77.18", "185.199.7.91", "196.25.88.3", "212.58.140.66",
+          "2001:500:88:200::10", "2606:2800:220:1::9", "2a03:2880:f1ff:83::5", "64:ff9b::2d21:78c9"}) {
+      made.push_back(IpAddress::parse(text).value_or(IpAddress{}));
+    }
+    return made;
+  }();
+  return addresses;
 }
 
-std::vector<PlannedLookUp> plan_look_ups(const Snapshot& snapshot, std::uint32_t tunnel_index, const TargetPolicy& policy) {
-  std::vector<PlannedLookUp> plan;
-  plan.reserve(public_addresses().size() + 8);
-  for (const auto& destination : public_addresses()) plan.push_back({destination, "public"});
-  std::size_t routes = 0;
-  for (const auto& route : snapshot.routes) {
-    if (!may_let_out(snapshot, route, tunnel_index, policy)) continue;
-    if (++routes > most_route_look_ups) break;
-    plan.push_back({inside(route.destination), describe_route(route, snapshot)});
-  }
-  return plan;
-}
+LookUpPlan plan_look_ups(const PlanInput& input) { return Planner{input}.run(); }
 
 }  // namespace vpn_sentinel

@@ -1,30 +1,50 @@
-/// Which addresses the kernel is asked about: representatives of the public address space, and of every route that could let a part of
-/// it out beside the tunnel (TunnelVision: a more specific route pushed by DHCP). Pure.
+/// Which questions the kernel is asked: for every part of the address space that routes split and for every kind of packet that rules
+/// tell apart (TunnelVision: a more specific route pushed by DHCP; a rule for one user). Pure.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "netns/base/ip.hpp"
 #include "netns/monitor/snapshot.hpp"
+#include "netns/netlink/route_lookup.hpp"
+#include "probe/watch/flow_classes.hpp"
 #include "probe/watch/policy.hpp"
 
 namespace vpn_sentinel {
 
-struct PlannedLookUp {
-  IpAddress destination;
-  std::string reason;  ///< "public", or the route that it stands for: "route 0.0.0.0/2 dev eth0"
-  friend bool operator==(const PlannedLookUp&, const PlannedLookUp&) = default;
+/// At most this many questions are asked in one look, about 3 ms; an ordinary namespace needs 12 to 60.
+inline constexpr std::size_t most_questions = 2048;
+
+struct LookUpPlan {
+  /// What answers[i] will be about.
+  struct Meaning {
+    std::size_t flow = 0;        ///< into `flows`
+    bool representative = true;  ///< for the whole Internet; else for the region of one route
+  };
+  std::vector<RouteQuestion> questions;
+  std::vector<Meaning> meanings;
+  std::vector<FlowClass> flows;  ///< the first is the ordinary one
+  std::vector<std::string> unasked_rules;
+  std::size_t not_asked = 0;  ///< questions beyond the bound
 };
 
-/// At most this many routes are represented; full routing tables are sampled by the public addresses.
-inline constexpr std::size_t most_route_look_ups = 64;
+struct PlanInput {
+  const Snapshot& snapshot;
+  const TargetPolicy& policy;
+  std::uint32_t tunnel_index = 0;        ///< 0: no tunnel
+  bool endpoints_known = false;          ///< false: every host route beside the tunnel is taken for the way to the VPN server
+  std::vector<IpAddress> endpoints;      ///< of the VPN servers
+  std::vector<std::uint32_t> own_marks;  ///< what the VPN is known to put on its own packets
+  std::size_t round = 0;                 ///< which share is asked when there are too many questions
+};
 
-/// Private (RFC 1918, 4193), shared (6598), link-local, loopback and multicast ranges and `configured`: may leave by the uplink.
-[[nodiscard]] bool is_local_destination(const IpPrefix& prefix, const std::vector<IpPrefix>& configured);
+/// Addresses that nobody has a reason to route one by one: two in each quarter of IPv4, because redirect-gateway def1 splits in halves and
+/// an injected route may split further, three of 2000::/3, and one behind NAT64 (RFC 6052). Nothing is ever sent to them.
+[[nodiscard]] const std::vector<IpAddress>& public_addresses();
 
-/// Two addresses of each quarter of the IPv4 space, three of 2000::/3, and one for each public, non-host route that is not on
-/// `tunnel_index` (0: no tunnel). Nothing is ever sent to them.
-[[nodiscard]] std::vector<PlannedLookUp> plan_look_ups(const Snapshot& snapshot, std::uint32_t tunnel_index, const TargetPolicy& policy);
+[[nodiscard]] LookUpPlan plan_look_ups(const PlanInput& input);
 
 }  // namespace vpn_sentinel

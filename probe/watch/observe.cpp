@@ -1,15 +1,21 @@
 #include "probe/watch/observe.hpp"
 
 #include <fmt/format.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <array>
 
-#include "probe/watch/look_up_plan.hpp"
-#include "probe/watch/tunnel_finder.hpp"
+#include "netns/monitor/describe.hpp"
+#include "probe/watch/local_destinations.hpp"
 
 namespace vpn_sentinel {
 namespace {
+
+/// Clients make their host route before the routes into the tunnel, and the bursts of one restart are over long before.
+constexpr std::chrono::seconds routes_settle{2};
+/// How long a change of the tunnel's name is told.
+constexpr std::chrono::minutes replacement_is_news{5};
 
 bool has_global_address(const Snapshot& snapshot, std::uint32_t index) {
   return std::ranges::any_of(snapshot.addresses,
@@ -42,77 +48,213 @@ void observe_uplinks(const Snapshot& snapshot, const Link* tunnel, Learnt& learn
 }
 
 /// Where public addresses go now, to tell the tunnel from other interfaces of its kind.
-std::uint32_t routed_index(RouteLookup& look_up, const Snapshot& snapshot, const TargetPolicy& policy) {
-  const auto plan = plan_look_ups(snapshot, 0, policy);
-  const std::array<IpAddress, 1> first{plan.front().destination};
-  const auto answers = look_up.look_up(first);
-  return !answers.empty() && answers.front() && answers.front()->kind == RouteAnswer::Kind::device ? answers.front()->link_index : 0;
+std::uint32_t routed_index(RouteLookup& look_up) {
+  const std::array question{RouteQuestion{public_addresses().front(), {}}};
+  const auto answers = look_up.look_up(question);
+  if (answers.empty() || !answers.front() || answers.front()->kind != RouteAnswer::Kind::device) return 0;
+  const auto& hops = answers.front()->route.next_hops;
+  return hops.empty() ? 0 : hops.front().link_index;
 }
 
-bool is_tunnel(const Link& link, const Link* tunnel, const TargetPolicy& policy) {
-  return (tunnel && link.index == tunnel->index) || matches_any(link.name, policy.tunnels);
-}
+/// What one look needs to know about each answer.
+class Looker {
+ public:
+  Looker(const Snapshot& snapshot, const Link* tunnel, const TargetPolicy& policy, const Learnt& learnt, Observation& seen)
+      : snapshot_(snapshot), tunnel_(tunnel), policy_(policy), learnt_(learnt), seen_(seen) {}
 
-Way way_of(const RouteAnswer& answer, const Snapshot& snapshot, const Link* tunnel, const TargetPolicy& policy) {
-  switch (answer.kind) {
-    case RouteAnswer::Kind::device: {
-      const auto* const link = snapshot.find_link(answer.link_index);
-      // A device that the snapshot does not know yet is no known tunnel: outside until the next look.
-      if (!link) return Way{Way::Kind::outside, fmt::format("if{}", answer.link_index), answer.gateway, {}};
-      if (link->is_loopback()) return Way{Way::Kind::local, link->name, {}, {}};
-      if (!is_tunnel(*link, tunnel, policy)) return Way{Way::Kind::outside, link->name, answer.gateway, {}};
-      // The routes of a persistent tun outlive the program that owned it; what they take is dropped (kernel.md, rule 6).
-      if (link->is_up() && !link->carrier.value_or(true)) return Way{Way::Kind::nowhere, {}, {}, "tunnel without carrier"};
-      return Way{Way::Kind::tunnel, link->name, answer.gateway, {}};
-    }
-    case RouteAnswer::Kind::local:
-      return Way{Way::Kind::local, "lo", {}, {}};
-    case RouteAnswer::Kind::blackhole:
-      return Way{Way::Kind::nowhere, {}, {}, "blackhole"};
-    case RouteAnswer::Kind::prohibit:
-      return Way{Way::Kind::nowhere, {}, {}, "prohibit"};
-    case RouteAnswer::Kind::unreachable:
-      break;
-  }
-  return Way{Way::Kind::nowhere, {}, {}, "unreachable"};
-}
-
-void observe_routes(const Snapshot& snapshot, RouteLookup& look_up, const Link* tunnel, const TargetPolicy& policy, Observation& seen) {
-  const auto plan = plan_look_ups(snapshot, tunnel ? tunnel->index : 0, policy);
-  std::vector<IpAddress> destinations;
-  destinations.reserve(plan.size());
-  for (const auto& item : plan) destinations.push_back(item.destination);
-  const auto answers = look_up.look_up(destinations);
-  seen.look_ups.reserve(plan.size());
-  for (std::size_t i = 0; i < plan.size(); ++i) {
-    // A missing answer must not look like a missing route.
-    if (i >= answers.size()) {
-      seen.look_ups.push_back({plan[i].destination, plan[i].reason, fail(Error::Kind::failed, "no answer from the kernel")});
-    } else if (!answers[i]) {
-      seen.look_ups.push_back({plan[i].destination, plan[i].reason, fail(answers[i].error())});
-    } else {
-      seen.look_ups.push_back({plan[i].destination, plan[i].reason, way_of(*answers[i], snapshot, tunnel, policy)});
+  void take(const LookUpPlan& plan, const std::vector<Result<RouteAnswer>>& answers) {
+    for (const auto& flow : plan.flows) seen_.flows.push_back({flow.whom, flow.selector, flow.bound});
+    seen_.look_ups.reserve(plan.questions.size());
+    for (std::size_t i = 0; i < plan.questions.size(); ++i) {
+      const auto& meaning = plan.meanings[i];
+      const LookUp made{plan.questions[i].destination, meaning.flow, Way{}, meaning.representative, 1, {}};
+      // A missing answer must not look like a missing route.
+      if (i >= answers.size()) {
+        fail_one(made, Error{Error::Kind::failed, "no answer from the kernel"});
+      } else if (!answers[i]) {
+        fail_one(made, answers[i].error());
+      } else {
+        take_answer(made, *answers[i], plan.flows[meaning.flow]);
+      }
     }
   }
+
+ private:
+  void fail_one(LookUp made, const Error& error) {
+    made.way = fail(error);
+    seen_.look_ups.push_back(std::move(made));
+  }
+
+  void take_answer(LookUp made, const RouteAnswer& answer, const FlowClass& flow) {
+    if (answer.kind != RouteAnswer::Kind::device) {
+      made.way = way_without_device(answer.kind);
+      seen_.look_ups.push_back(std::move(made));
+      return;
+    }
+    const auto hops = next_hops_of(answer.route);
+    if (hops.empty()) return fail_one(std::move(made), Error{Error::Kind::failed, "the kernel named a route without a next hop"});
+    made.legs = static_cast<unsigned>(hops.size());
+    for (const auto& hop : hops) {
+      auto leg = made;
+      leg.way = way_by(hop, answer.route);
+      if (leg.way->kind == Way::Kind::outside && !flow.whom.empty()) {
+        if (std::ranges::find(policy_.allow_tables, answer.route.table) != policy_.allow_tables.end()) continue;
+        leg.rule = rule_of(flow.flow, made.destination, answer.route.table);
+      }
+      seen_.look_ups.push_back(std::move(leg));
+    }
+  }
+
+  static Way way_without_device(RouteAnswer::Kind kind) {
+    switch (kind) {
+      case RouteAnswer::Kind::local:
+        return Way{Way::Kind::local, "lo", {}, {}, {}};
+      case RouteAnswer::Kind::blackhole:
+        return Way{Way::Kind::nowhere, {}, {}, "blackhole", {}};
+      case RouteAnswer::Kind::prohibit:
+        return Way{Way::Kind::nowhere, {}, {}, "prohibit", {}};
+      default:
+        return Way{Way::Kind::nowhere, {}, {}, "unreachable", {}};
+    }
+  }
+
+  /// The kernel sends nothing by a dead next hop. Where net.ipv4.nexthop_compat_mode is 0 it names only the object.
+  [[nodiscard]] std::vector<NextHop> next_hops_of(const Route& route) const {
+    std::vector<NextHop> hops;
+    const auto take = [&](const NextHop& hop) {
+      if ((hop.flags & RTNH_F_DEAD) == 0) hops.push_back(hop);
+    };
+    for (const auto& hop : route.next_hops) take(hop);
+    if (!route.next_hops.empty() || route.next_hop_id == 0) return hops;
+    const auto& objects = snapshot_.next_hop_objects;
+    const auto object = std::ranges::find(objects, route.next_hop_id, &NextHopObject::id);
+    if (object == objects.end()) return hops;
+    if (object->group.empty()) take(object->hop);
+    for (const auto id : object->group) {
+      const auto member = std::ranges::find(objects, id, &NextHopObject::id);
+      if (member != objects.end()) take(member->hop);
+    }
+    return hops;
+  }
+
+  [[nodiscard]] Way way_by(const NextHop& hop, const Route& route) const {
+    const auto* const link = snapshot_.find_link(hop.link_index);
+    const RouteView view{route.destination, route.table, route.metric, route.protocol, !hop.gateway};
+    // A device that the snapshot does not know yet is no known tunnel: outside until the next look.
+    if (!link) return Way{Way::Kind::outside, fmt::format("if{}", hop.link_index), hop.gateway, {}, view};
+    if (link->is_loopback()) return Way{Way::Kind::local, link->name, {}, {}, view};
+    if (!is_tunnel(*link)) return Way{Way::Kind::outside, link->name, hop.gateway, {}, view};
+    // The routes of a persistent tun outlive the program that owned it; what they take is dropped (kernel.md, rule 6).
+    if (link->is_up() && !link->carrier.value_or(true)) return Way{Way::Kind::nowhere, {}, {}, "tunnel without carrier", view};
+    return Way{Way::Kind::tunnel, link->name, hop.gateway, {}, view};
+  }
+
+  [[nodiscard]] bool is_tunnel(const Link& link) const {
+    if (tunnel_ && link.index == tunnel_->index) return true;
+    return matches_any(link.name, policy_.tunnels) && !is_stranger(link, learnt_.tunnel);
+  }
+
+  [[nodiscard]] std::string rule_of(const Flow& flow, const IpAddress& destination, std::uint32_t table) const {
+    const auto rule =
+        std::ranges::find_if(snapshot_.rules, [&](const Rule& item) { return item.table == table && applies(item, flow, destination); });
+    return rule == snapshot_.rules.end() ? std::string() : describe_rule(*rule, "");
+  }
+
+  const Snapshot& snapshot_;
+  const Link* tunnel_;
+  const TargetPolicy& policy_;
+  const Learnt& learnt_;
+  Observation& seen_;
+};
+
+/// Configured endpoints and told ones are certain. Else those host routes count that were there when the tunnel began to carry; one that
+/// comes later is nobody's endpoint.
+void observe_endpoints(const TargetPolicy& policy, const Learnt& learnt, Observation& seen) {
+  for (const auto& address : policy.endpoints) seen.endpoints.push_back({address, "configured"});
+  seen.endpoints.insert(seen.endpoints.end(), learnt.told_endpoints.begin(), learnt.told_endpoints.end());
+  if (!seen.endpoints.empty()) return;
+  for (const auto& address : learnt.host_routes) seen.endpoints.push_back({address, "host route"});
+}
+
+void observe_routes(const Snapshot& snapshot, std::uint64_t generation, RouteLookup& look_up, const Link* tunnel,
+                    const TargetPolicy& policy, Learnt& learnt, Observation& seen) {
+  const auto now = mono_now();
+  PlanInput input{snapshot, policy, tunnel ? tunnel->index : 0, false, {}, learnt.told_marks, 0};
+  const bool settled = learnt.carries_since && now - *learnt.carries_since > routes_settle;
+  input.endpoints_known = settled || !policy.endpoints.empty() || !learnt.told_endpoints.empty();
+  for (const auto& endpoint : seen.endpoints) input.endpoints.push_back(endpoint.address);
+  const auto& plan = learnt.planner.plan(input, generation, now);
+  Looker{snapshot, tunnel, policy, learnt, seen}.take(plan, look_up.look_up(plan.questions));
+  seen.not_asked = plan.not_asked;
+  seen.unasked_rules = plan.unasked_rules;
+}
+
+/// Which host routes belong to the tunnel is settled a moment after packets began to go by it: clients make them before or just after.
+void learn_host_routes(const Snapshot& snapshot, const Observation& seen, Learnt& learnt) {
+  const bool carries = seen.tunnel && seen.tunnel->up && std::ranges::any_of(seen.look_ups, [](const LookUp& item) {
+                         return item.way && item.way->kind == Way::Kind::tunnel;
+                       });
+  if (!carries) {
+    learnt.carries_since.reset();
+    return;
+  }
+  const auto now = mono_now();
+  if (!learnt.carries_since) learnt.carries_since = now;
+  if (now - *learnt.carries_since <= routes_settle) learnt.host_routes = host_route_addresses(snapshot, seen.tunnel->index);
+}
+
+void observe_other_tunnels(const Snapshot& snapshot, const TargetPolicy& policy, const Learnt& learnt, Observation& seen) {
+  if (policy.tunnel_rule != TunnelRule::all) return;
+  for (const auto& pattern : policy.tunnels) {
+    const bool works = std::ranges::any_of(snapshot.links, [&](const Link& link) {
+      return matches_any(link.name, {pattern}) && !is_stranger(link, learnt.tunnel) && link.is_up() && link.carrier.value_or(true) &&
+             has_global_address(snapshot, link.index);
+    });
+    if (!works) seen.other_tunnels_down.push_back(pattern);
+  }
+}
+
+bool needs_routed_index(const Snapshot& snapshot, const TargetPolicy& policy, const Learnt& learnt) {
+  if (policy.tunnels.empty()) return std::ranges::none_of(snapshot.links, [&](const Link& link) { return learnt.tunnel.is(link); });
+  return std::ranges::count_if(snapshot.links, [&](const Link& link) { return matches_any(link.name, policy.tunnels); }) > 1;
+}
+
+void observe_tunnel(const Snapshot& snapshot, const Link* tunnel, std::uint32_t routed, const TargetPolicy& policy, Learnt& learnt,
+                    Observation& seen) {
+  const auto stranger = std::ranges::find_if(snapshot.links, [&](const Link& link) { return is_stranger(link, learnt.tunnel); });
+  if (stranger != snapshot.links.end()) {
+    seen.replaced = replacement_text(learnt.tunnel, *stranger);
+    seen.replaced_by_stranger = true;
+  }
+  if (!tunnel) return;
+  const auto replaced = policy.tunnels.empty() ? replacement_text(learnt.tunnel, *tunnel) : std::string();
+  if (!replaced.empty()) {
+    learnt.replaced = replaced;
+    learnt.replaced_at = mono_now();
+  }
+  if (seen.replaced.empty() && learnt.replaced_at && mono_now() - *learnt.replaced_at < replacement_is_news)
+    seen.replaced = learnt.replaced;
+  // Among several tunnels only the one that carries public addresses is the VPN; a name from the settings needs no proof.
+  const bool proved = tunnel->index == routed || !policy.tunnels.empty() || !learnt.tunnel.name.empty();
+  if (proved) learnt.tunnel = LearntTunnel{tunnel->name, tunnel->kind, tunnel->index};
+  const bool up = tunnel->is_up() && tunnel->carrier.value_or(true);
+  seen.tunnel = TunnelView{tunnel->name, tunnel->kind, tunnel->index, up, tunnel->carrier, has_global_address(snapshot, tunnel->index)};
 }
 
 }  // namespace
 
-Observation observe(const Snapshot& snapshot, RouteLookup& look_up, const TargetPolicy& policy, Learnt& learnt) {
+Observation observe(const Snapshot& snapshot, std::uint64_t generation, RouteLookup& look_up, const TargetPolicy& policy, Learnt& learnt) {
   Observation seen;
   seen.time = wall_now();
-  const bool known = std::ranges::any_of(snapshot.links, [&](const Link& link) { return learnt.tunnel.is(link); });
-  const auto routed = policy.tunnels.empty() && !known ? routed_index(look_up, snapshot, policy) : 0;
+  const auto routed = needs_routed_index(snapshot, policy, learnt) ? routed_index(look_up) : 0;
   const auto* const tunnel = find_tunnel(snapshot, policy.tunnels, learnt.tunnel, routed);
-  if (tunnel) {
-    // Among several tunnels only the one that carries public addresses is the VPN; a name from the settings needs no proof.
-    if (tunnel->index == routed || !policy.tunnels.empty()) learnt.tunnel = LearntTunnel{tunnel->name, tunnel->kind};
-    const bool up = tunnel->is_up() && tunnel->carrier.value_or(true);
-    seen.tunnel = TunnelView{tunnel->name, tunnel->kind, tunnel->index, up, tunnel->carrier, has_global_address(snapshot, tunnel->index)};
-  }
+  observe_tunnel(snapshot, tunnel, routed, policy, learnt, seen);
   seen.expected_tunnel = learnt.tunnel.name.empty() && !policy.tunnels.empty() ? policy.tunnels.front() : learnt.tunnel.name;
+  observe_other_tunnels(snapshot, policy, learnt, seen);
   observe_uplinks(snapshot, tunnel, learnt, seen);
-  observe_routes(snapshot, look_up, tunnel, policy, seen);
+  observe_endpoints(policy, learnt, seen);
+  observe_routes(snapshot, generation, look_up, tunnel, policy, learnt, seen);
+  learn_host_routes(snapshot, seen, learnt);
   return seen;
 }
 

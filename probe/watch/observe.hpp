@@ -1,11 +1,15 @@
-/// One look at a namespace: the snapshot's tunnel and uplink, and the kernel's answer for every planned address.
+/// One look at a namespace: the snapshot's tunnel and uplink, and the kernel's answer for every planned question.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "netns/monitor/snapshot.hpp"
 #include "netns/netlink/route_lookup.hpp"
 #include "probe/verdict/observation.hpp"
+#include "probe/watch/look_up_planner.hpp"
 #include "probe/watch/policy.hpp"
 #include "probe/watch/tunnel_finder.hpp"
 
@@ -16,9 +20,19 @@ struct Learnt {
   LearntTunnel tunnel;
   bool had_uplink = false;                 ///< an interface outside the tunnel was seen with an address
   std::optional<MonoTime> uplink_lost_at;  ///< since then no uplink works
+  LookUpPlanner planner;
+  std::string replaced;  ///< the last change of the tunnel's name or kind, in words
+  std::optional<MonoTime> replaced_at;
+
+  std::vector<EndpointView> told_endpoints;  ///< by WireGuard or the sockets of the VPN's program; set by the owner
+  std::vector<std::uint32_t> told_marks;     ///< WireGuard's fwmark; set by the owner
+  std::vector<IpAddress> host_routes;        ///< that were there when the tunnel began to carry
+  std::optional<MonoTime> carries_since;
 };
 
-/// Kernel facts only; liveness and check results are added by the caller. Updates `learnt`.
-[[nodiscard]] Observation observe(const Snapshot& snapshot, RouteLookup& look_up, const TargetPolicy& policy, Learnt& learnt);
+/// Kernel facts only; liveness and check results are added by the caller. `generation` is the snapshot's, 0 when it has none. Updates
+/// `learnt`.
+[[nodiscard]] Observation observe(const Snapshot& snapshot, std::uint64_t generation, RouteLookup& look_up, const TargetPolicy& policy,
+                                  Learnt& learnt);
 
 }  // namespace vpn_sentinel

@@ -2,13 +2,26 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "netns/base/ip.hpp"
 #include "netns/namespace/namespace_ref.hpp"
+#include "netns/netlink/values.hpp"
 
 namespace vpn_sentinel {
+
+/// How many of several tunnels must be up.
+enum class TunnelRule : std::uint8_t { any, all };
+
+/// Packets whose mark equals `value` under `mask`.
+struct MarkMatch {
+  std::uint32_t value = 0;
+  std::uint32_t mask = 0xffffffff;
+  [[nodiscard]] bool matches(std::uint32_t mark) const noexcept { return (mark & mask) == (value & mask); }
+  friend bool operator==(const MarkMatch&, const MarkMatch&) = default;
+};
 
 struct TargetPolicy {
   std::string client_id;
@@ -16,6 +29,11 @@ struct TargetPolicy {
   std::vector<std::string> tunnels;      ///< names or patterns as of fnmatch(3); empty: found by kind and routes
   std::vector<IpAddress> endpoints;      ///< the VPN servers' own addresses: may be reached outside the tunnel
   std::vector<IpPrefix> local_networks;  ///< may leave by the uplink, beside the private ranges
+  TunnelRule tunnel_rule = TunnelRule::any;
+  /// What may bypass the tunnel on purpose. It hides nothing else: packets of other programs are judged as always.
+  std::vector<UidRange> allow_uids;
+  std::vector<MarkMatch> allow_marks;
+  std::vector<std::uint32_t> allow_tables;  ///< only for packets that a rule sends there by mark, uid, protocol, port or address
 
   bool offline = false;                               ///< kernel facts only: nothing is sent
   std::chrono::milliseconds liveness_interval{1000};  ///< 0: no liveness check

@@ -19,7 +19,7 @@ constexpr auto sweep_period = 1s;
 std::string fingerprint(const Observation& seen) {
   std::string text;
   for (const auto& look_up : seen.look_ups) {
-    if (look_up.reason != "public") continue;
+    if (!look_up.representative || look_up.flow != 0) continue;
     text += look_up.way ? fmt::format("{}/{};", static_cast<int>(look_up.way->kind), look_up.way->device) : "?;";
   }
   return text;
@@ -144,7 +144,7 @@ void TargetWatch::look_again_soon() {
 
 void TargetWatch::look(const std::string& cause, MonoTime noticed) {
   if (namespace_) {
-    seen_ = observe(monitor_->snapshot(), *look_up_, policy_, learnt_);
+    seen_ = observe(monitor_->snapshot(), monitor_->generation(), *look_up_, policy_, learnt_);
     follow_tunnel(seen_);
     verifier_.fill(seen_);
   } else {

@@ -1,5 +1,6 @@
 #include "probe/watch/tunnel_finder.hpp"
 
+#include <fmt/format.h>
 #include <fnmatch.h>
 #include <net/if_arp.h>
 
@@ -26,6 +27,27 @@ int rank(const Link& link, std::uint32_t routed_index) {
   return link.is_up() ? 2 : 1;
 }
 
+std::string_view kind_text(const Link& link) { return link.kind.empty() ? "unknown" : std::string_view(link.kind); }
+
+const Link* find_named(const Snapshot& snapshot, const std::vector<std::string>& patterns, const LearntTunnel& learnt,
+                       std::uint32_t routed_index) {
+  const Link* best = nullptr;
+  const auto score = [&](const Link& link) { return (link.is_up() ? 2 : 0) + (link.is_up() && link.index == routed_index ? 1 : 0); };
+  for (const auto& link : snapshot.links) {
+    if (!matches_any(link.name, patterns) || is_stranger(link, learnt)) continue;
+    if (!best || score(link) > score(*best)) best = &link;
+  }
+  return best;
+}
+
+const Link* find_learnt(const Snapshot& snapshot, const LearntTunnel& learnt, std::uint32_t routed_index) {
+  if (const auto* const named = snapshot.find_link(learnt.name); named && (learnt.is(*named) || looks_like_tunnel(*named))) return named;
+  const auto same_kind = [&](const Link* link) { return link && looks_like_tunnel(*link) && link->kind == learnt.kind; };
+  if (const auto* const renamed = snapshot.find_link(learnt.index); same_kind(renamed)) return renamed;
+  const auto* const routed = snapshot.find_link(routed_index);
+  return same_kind(routed) ? routed : nullptr;
+}
+
 }  // namespace
 
 bool matches_any(const std::string& name, const std::vector<std::string>& patterns) {
@@ -39,20 +61,15 @@ bool looks_like_tunnel(const Link& link) {
   return contains(tunnel_kinds, link.kind);
 }
 
+bool is_stranger(const Link& link, const LearntTunnel& learnt) {
+  return !learnt.name.empty() && link.name == learnt.name && link.kind != learnt.kind && !looks_like_tunnel(link);
+}
+
 const Link* find_tunnel(const Snapshot& snapshot, const std::vector<std::string>& patterns, const LearntTunnel& learnt,
                         std::uint32_t routed_index) {
+  if (!patterns.empty()) return find_named(snapshot, patterns, learnt, routed_index);
+  if (!learnt.name.empty()) return find_learnt(snapshot, learnt, routed_index);
   const Link* best = nullptr;
-  if (!patterns.empty()) {
-    for (const auto& link : snapshot.links) {
-      if (matches_any(link.name, patterns) && (!best || (link.is_up() && !best->is_up()))) best = &link;
-    }
-    return best;
-  }
-  if (!learnt.name.empty()) {
-    if (const auto* const known = snapshot.find_link(learnt.name); known && learnt.is(*known)) return known;
-    const auto* const routed = snapshot.find_link(routed_index);
-    return routed && looks_like_tunnel(*routed) && routed->kind == learnt.kind ? routed : nullptr;
-  }
   int best_rank = 0;
   for (const auto& link : snapshot.links) {
     const int candidate = rank(link, routed_index);
@@ -62,6 +79,13 @@ const Link* find_tunnel(const Snapshot& snapshot, const std::vector<std::string>
     }
   }
   return best;
+}
+
+std::string replacement_text(const LearntTunnel& learnt, const Link& now) {
+  if (learnt.name.empty() || learnt.is(now)) return {};
+  if (learnt.name == now.name) return fmt::format("{} was of kind {} and is of kind {} now", now.name, learnt.kind, kind_text(now));
+  if (learnt.index == now.index) return fmt::format("{} is called {} now", learnt.name, now.name);
+  return fmt::format("{} ({}) took the place of {} ({})", now.name, kind_text(now), learnt.name, learnt.kind);
 }
 
 }  // namespace vpn_sentinel

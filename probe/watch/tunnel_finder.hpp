@@ -20,13 +20,21 @@ namespace vpn_sentinel {
 struct LearntTunnel {
   std::string name;  ///< empty: none yet
   std::string kind;
+  std::uint32_t index = 0;
   [[nodiscard]] bool is(const Link& link) const { return !name.empty() && link.name == name && link.kind == kind; }
 };
 
-/// The tunnel among `snapshot`'s links, or null. `patterns` decide if there are any. Else it is the `learnt` one if it still exists; and
-/// while it is away only a link of the same kind by which public addresses go now (`routed_index`) takes its place: any other tunnel of
+/// A link that has the learnt tunnel's name and is no tunnel: what goes to it is not protected.
+[[nodiscard]] bool is_stranger(const Link& link, const LearntTunnel& learnt);
+
+/// The tunnel among `snapshot`'s links, or null. `patterns` decide if there are any; of several that match, one that is up and best the one
+/// by which public addresses go now (`routed_index`). Else it is the `learnt` one if it still exists, also renamed, or made anew as another
+/// kind of tunnel; and while it is away only a link of the same kind by which public addresses go now takes its place: any other tunnel of
 /// the machine would turn a lost VPN into a protected one. Before anything was learnt: the best candidate by kind, for show.
 [[nodiscard]] const Link* find_tunnel(const Snapshot& snapshot, const std::vector<std::string>& patterns, const LearntTunnel& learnt,
                                       std::uint32_t routed_index);
+
+/// How `now` took the place of the learnt tunnel, in words; empty when it is that one.
+[[nodiscard]] std::string replacement_text(const LearntTunnel& learnt, const Link& now);
 
 }  // namespace vpn_sentinel

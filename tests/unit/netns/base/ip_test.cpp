@@ -102,4 +102,11 @@ BOOST_AUTO_TEST_CASE(an_endpoint_survives_the_way_through_a_socket_address) {
   BOOST_TEST(!Endpoint::from_sockaddr(other).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(the_last_address_of_a_prefix_has_all_host_bits_set) {
+  BOOST_TEST(IpPrefix::parse("198.51.100.0/22").value().last().to_string() == "198.51.103.255");
+  BOOST_TEST(IpPrefix::parse("198.51.100.7/32").value().last().to_string() == "198.51.100.7");
+  BOOST_TEST(IpPrefix::parse("0.0.0.0/0").value().last().to_string() == "255.255.255.255");
+  BOOST_TEST(IpPrefix::parse("2001:db8::/33").value().last().to_string() == "2001:db8:7fff:ffff:ffff:ffff:ffff:ffff");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -270,15 +270,17 @@ BOOST_AUTO_TEST_CASE(a_message_shorter_than_its_header_is_refused_by_every_decod
   BOOST_TEST(is_invalid(decode_router_option(bytes)));
 }
 
-BOOST_AUTO_TEST_CASE(the_answer_of_a_look_up_is_device_gateway_source_and_table) {
+BOOST_AUTO_TEST_CASE(the_answer_of_a_look_up_is_the_route_with_its_next_hops) {
   const auto payload = Payload{route_header(AF_INET, 32, RT_TABLE_MAIN)}
                            .add(RTA_DST, address_bytes("198.51.100.7"))
                            .add(RTA_TABLE, 51820U)
                            .add(RTA_OIF, 5U)
                            .add(RTA_GATEWAY, address_bytes("198.19.0.1"))
                            .add(RTA_PREFSRC, address_bytes("198.19.0.2"));
-  const RouteAnswer expected{RouteAnswer::Kind::device, 5, 51820, ip("198.19.0.1"), ip("198.19.0.2")};
-  BOOST_TEST((decode_route_answer(reply(RTM_NEWROUTE, payload)) == expected));
+  const auto answer = decode_route_answer(reply(RTM_NEWROUTE, payload)).value();
+  BOOST_TEST((answer.kind == RouteAnswer::Kind::device));
+  BOOST_TEST(answer.route.table == 51820U);
+  BOOST_TEST((answer.route.next_hops == std::vector{NextHop{5, ip("198.19.0.1")}}));
 }
 
 BOOST_AUTO_TEST_CASE(the_type_of_the_route_decides_what_the_answer_is) {

@@ -2,6 +2,8 @@
 
 #include <net/if.h>
 
+#include <fmt/format.h>
+
 #include <array>
 #include <boost/test/unit_test.hpp>
 
@@ -18,6 +20,16 @@ BOOST_TEST_GLOBAL_FIXTURE(NeedsNamespaces);
 namespace {
 
 IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
+RouteQuestion about(std::string_view destination, Flow flow = {}) { return {ip(destination), std::move(flow)}; }
+
+/// "dev 2 via 203.0.113.1 table 254": by which link, and the route's table.
+std::string way(const RouteAnswer& answer) {
+  std::string text;
+  for (const auto& hop : answer.route.next_hops) {
+    text += fmt::format("dev {}{} ", hop.link_index, hop.gateway ? " via " + hop.gateway->to_string() : "");
+  }
+  return text + fmt::format("table {}", answer.route.table);
+}
 
 /// An uplink eth0 with an address and a default route, and a tunnel-like device wg0.
 struct Network {
@@ -38,9 +50,9 @@ struct Network {
     (void)inside.get().run_inside([&] { result = ::if_nametoindex(name); });
     return result;
   }
-  [[nodiscard]] RouteAnswer ask(std::string_view destination) const {
+  [[nodiscard]] RouteAnswer ask(std::string_view destination, Flow flow = {}) const {
     auto lookup = RouteLookup::open(inside.opener()).value();
-    return lookup.look_up(std::array{ip(destination)}).front().value();
+    return lookup.look_up(std::array{about(destination, std::move(flow))}).front().value();
   }
 
   TestNamespace inside;
@@ -53,8 +65,8 @@ BOOST_AUTO_TEST_SUITE(route_lookup)
 BOOST_AUTO_TEST_CASE(a_public_address_goes_by_the_default_route_of_its_family) {
   const Network network;
   const auto eth0 = network.index("eth0");
-  BOOST_TEST((network.ask("198.51.100.7") == RouteAnswer{Kind::device, eth0, 254, ip("203.0.113.1"), ip("203.0.113.10")}));
-  BOOST_TEST((network.ask("2001:db8:80::80") == RouteAnswer{Kind::device, eth0, 254, ip("2001:db8:10::1"), ip("2001:db8:10::10")}));
+  BOOST_TEST(way(network.ask("198.51.100.7")) == fmt::format("dev {} via 203.0.113.1 table 254", eth0));
+  BOOST_TEST(way(network.ask("2001:db8:80::80")) == fmt::format("dev {} via 2001:db8:10::1 table 254", eth0));
 }
 
 BOOST_AUTO_TEST_CASE(a_policy_rule_sends_it_into_the_tunnel_and_the_table_says_so) {
@@ -63,8 +75,59 @@ BOOST_AUTO_TEST_CASE(a_policy_rule_sends_it_into_the_tunnel_and_the_table_says_s
       "ip route add default dev wg0 table 51820 && ip rule add not fwmark 51820 table 51820 &&"
       "ip -6 route add default dev wg0 table 51820 && ip -6 rule add not fwmark 51820 table 51820");
   const auto wg0 = network.index("wg0");
-  BOOST_TEST((network.ask("198.51.100.7") == RouteAnswer{Kind::device, wg0, 51820, std::nullopt, ip("198.19.0.2")}));
-  BOOST_TEST((network.ask("2001:db8:80::80") == RouteAnswer{Kind::device, wg0, 51820, std::nullopt, ip("2001:db8:19::2")}));
+  for (const auto* const destination : {"198.51.100.7", "2001:db8:80::80"}) {
+    BOOST_TEST(way(network.ask(destination)) == fmt::format("dev {} table 51820", wg0));
+    Flow marked;
+    marked.mark = 51820;
+    BOOST_TEST(network.ask(destination, marked).route.table == 254U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(each_selector_of_a_rule_can_be_asked_about) {
+  const Network network;
+  const struct {
+    std::string selector;
+    Flow flow;
+  } rows[]{
+      {"uidrange 1000-1999", {0, 1500, 0, 0, 0, 0, {}}},
+      {"ipproto tcp dport 443", {0, {}, 6, 0, 443, 0, {}}},
+      {"ipproto udp sport 5000-5999", {0, {}, 17, 5500, 0, 0, {}}},
+      {"tos 0x10", {0, {}, 0, 0, 0, 0x10, {}}},
+      {"fwmark 0x100/0xff00", {0x1ff, {}, 0, 0, 0, 0, {}}},
+  };
+  for (const auto& row : rows) {
+    for (const auto* const family : {"-4", "-6"}) {
+      const auto* const destination = family == std::string_view("-4") ? "198.51.100.7" : "2001:db8:80::80";
+      network.inside.run(
+          fmt::format("ip {0} route replace default dev wg0 table 77 && ip {0} rule add {1} table 77 priority 50", family, row.selector));
+      BOOST_TEST(network.ask(destination).route.table == 254U, row.selector << family);
+      BOOST_TEST(network.ask(destination, row.flow).route.table == 77U, row.selector << family);
+      network.inside.run(fmt::format("ip {} rule del priority 50", family));
+    }
+  }
+  network.inside.run("ip route replace default dev wg0 table 77 && ip rule add from 203.0.113.10 table 77");
+  Flow bound;
+  bound.source = ip("203.0.113.10");
+  BOOST_TEST(network.ask("198.51.100.7", bound).route.table == 77U);
+}
+
+BOOST_AUTO_TEST_CASE(the_answer_names_the_route_and_every_next_hop_of_it) {
+  const Network network;
+  const auto eth0 = network.index("eth0");
+  const auto wg0 = network.index("wg0");
+  network.inside.run(
+      "ip route add 198.18.0.0/15 metric 7 nexthop via 203.0.113.1 dev eth0 nexthop dev wg0 weight 3 &&"
+      "ip nexthop add id 4 via 2001:db8:10::1 dev eth0 && ip -6 nexthop add id 5 dev wg0 && ip nexthop add id 6 group 4/5 &&"
+      "ip -6 route add 2001:db8:80::/48 nhid 6 &&"
+      "ip nexthop add id 1 via 203.0.113.1 dev eth0 && ip nexthop add id 2 dev wg0 && ip nexthop add id 3 group 1/2 &&"
+      "ip route add 198.51.100.0/24 nhid 3");
+  const auto both = fmt::format("dev {} via 203.0.113.1 dev {} table 254", eth0, wg0);
+  const auto v4 = network.ask("198.18.0.7");
+  BOOST_TEST(way(v4) == both);
+  BOOST_TEST(v4.route.destination.to_string() == "198.18.0.0/15");
+  BOOST_TEST(v4.route.metric == 7U);
+  BOOST_TEST(network.ask("2001:db8:80::80").route.next_hops.size() == 2U);
+  BOOST_TEST(way(network.ask("198.51.100.7")) == both);
 }
 
 BOOST_AUTO_TEST_CASE(an_own_address_stays_in_the_namespace) {
@@ -78,7 +141,7 @@ BOOST_AUTO_TEST_CASE(no_route_and_each_refusing_route_have_their_own_answers) {
   const TestNamespace inside;
   inside.run("ip link set lo up");
   auto lookup = RouteLookup::open(inside.opener()).value();
-  const std::array destinations{ip("198.51.100.7"), ip("2001:db8:80::80")};
+  const std::array destinations{about("198.51.100.7"), about("2001:db8:80::80")};
   const auto check = [&](Kind expected) {
     const auto answers = lookup.look_up(destinations);
     BOOST_TEST((answers.at(0)->kind == expected));
@@ -96,8 +159,8 @@ BOOST_AUTO_TEST_CASE(no_route_and_each_refusing_route_have_their_own_answers) {
 BOOST_AUTO_TEST_CASE(answers_keep_the_order_of_the_questions_beyond_one_batch) {
   const Network network;
   const auto eth0 = network.index("eth0");
-  const std::array asked{ip("127.0.0.1"), ip("198.51.100.7"), ip("2001:db8:80::80")};
-  std::vector<IpAddress> destinations;
+  const std::array asked{about("127.0.0.1"), about("198.51.100.7"), about("2001:db8:80::80")};
+  std::vector<RouteQuestion> destinations;
   for (std::size_t i = 0; i < 300; ++i) destinations.push_back(asked.at(i % asked.size()));
   auto lookup = RouteLookup::open(network.inside.opener()).value();
   const auto answers = lookup.look_up(destinations);
@@ -105,7 +168,7 @@ BOOST_AUTO_TEST_CASE(answers_keep_the_order_of_the_questions_beyond_one_batch) {
   for (std::size_t i = 0; i < answers.size(); ++i) {
     BOOST_TEST_REQUIRE(answers[i].has_value());
     BOOST_TEST((answers[i]->kind == (i % 3 == 0 ? Kind::local : Kind::device)));
-    if (i % 3 != 0) BOOST_TEST(answers[i]->link_index == eth0);
+    if (i % 3 != 0) BOOST_TEST(answers[i]->route.next_hops.at(0).link_index == eth0);
   }
   BOOST_TEST(lookup.look_up({}).empty());
 }
@@ -113,7 +176,7 @@ BOOST_AUTO_TEST_CASE(answers_keep_the_order_of_the_questions_beyond_one_batch) {
 BOOST_AUTO_TEST_CASE(a_change_is_seen_by_the_next_look_up) {
   const Network network;
   auto lookup = RouteLookup::open(network.inside.opener()).value();
-  const std::array destination{ip("198.51.100.7")};
+  const std::array destination{about("198.51.100.7")};
   BOOST_TEST((lookup.look_up(destination).front()->kind == Kind::device));
   network.inside.run("ip link set eth0 down");
   BOOST_TEST((lookup.look_up(destination).front()->kind == Kind::unreachable));
@@ -128,16 +191,16 @@ BOOST_AUTO_TEST_CASE(a_late_reply_to_an_earlier_question_is_skipped) {
                   fd = socket->get();
                   return socket;
                 }).value();
-  const std::array late{ip("127.0.0.1")};
+  const std::array late{about("127.0.0.1")};
   BOOST_TEST(send_netlink(fd, route_requests(late, 4'000'000'000U)).has_value());
-  BOOST_TEST((lookup.look_up(std::array{ip("198.51.100.7")}).front()->kind == Kind::device));
+  BOOST_TEST((lookup.look_up(std::array{about("198.51.100.7")}).front()->kind == Kind::device));
 }
 
 BOOST_AUTO_TEST_CASE(a_kernel_that_does_not_answer_is_could_not_look_and_never_no_route) {
   const Network network;
   auto lookup = RouteLookup::open(deaf(network.inside.opener())).value();
   const auto begin = mono_now();
-  const auto answers = lookup.look_up(std::array{ip("198.51.100.7"), ip("2001:db8:80::80")});
+  const auto answers = lookup.look_up(std::array{about("198.51.100.7"), about("2001:db8:80::80")});
   BOOST_TEST((mono_now() - begin < std::chrono::seconds{5}));
   for (const auto& answer : answers) {
     BOOST_TEST_REQUIRE(!answer.has_value());

@@ -171,22 +171,12 @@ BOOST_AUTO_TEST_CASE(a_lost_uplink_is_contained_and_silences_the_checks) {
   });
 }
 
-BOOST_AUTO_TEST_CASE(the_evidence_names_route_device_and_gateway) {
-  auto seen = sound();
-  seen.look_ups = {look_up("11.0.0.1", outside), look_up("128.0.0.1", outside, "eth1", "route 128.0.0.0/2 dev eth1")};
-  seen.look_ups[0].way->gateway = ip("192.0.2.1");
-  const auto verdict = judge(seen);
-  const auto expected = nlohmann::json::parse(R"({"routes": [
-    {"destination": "11.0.0.1", "device": "eth0", "gateway": "192.0.2.1"},
-    {"destination": "128.0.0.1", "device": "eth1", "reason": "route 128.0.0.0/2 dev eth1"}]})");
-  BOOST_TEST(verdict.findings.at(0).evidence == expected);
-}
-
 BOOST_AUTO_TEST_CASE(the_evidence_is_bounded) {
   auto seen = sound();
   seen.look_ups.clear();
   for (int i = 0; i < 500; ++i) seen.look_ups.push_back(look_up("11.0.0.1", outside, "eth" + std::to_string(i)));
   BOOST_TEST(judge(seen).findings.at(0).evidence.at("routes").size() == 8U);
+  BOOST_TEST(judge(seen).findings.at(0).evidence.at("more") == 492U);
 }
 
 BOOST_AUTO_TEST_CASE(the_evidence_tells_each_way_once) {

@@ -13,16 +13,26 @@ inline IpAddress ip(std::string_view text) { return IpAddress::parse(text).value
 
 inline WallTime at(int seconds) { return WallTime{} + std::chrono::seconds{1'700'000'000 + seconds}; }
 
-inline LookUp look_up(std::string_view destination, Way::Kind kind, std::string device = "", std::string reason = "public") {
+inline LookUp look_up(std::string_view destination, Way::Kind kind, std::string device = "") {
   Way way;
   way.kind = kind;
   way.device = kind == Way::Kind::nowhere ? "" : (device.empty() ? (kind == Way::Kind::tunnel ? "wg0" : "eth0") : std::move(device));
   if (kind == Way::Kind::nowhere) way.why_nowhere = "unreachable";
-  return LookUp{ip(destination), std::move(reason), way};
+  return LookUp{ip(destination), 0, way, true, 1, {}};
 }
 
 inline LookUp failed_look_up(std::string_view destination, std::string message = "netlink: no buffer space") {
-  return LookUp{ip(destination), "public", fail(Error::Kind::overrun, std::move(message))};
+  return LookUp{ip(destination), 0, fail(Error::Kind::overrun, std::move(message)), true, 1, {}};
+}
+
+/// By the uplink along `route`, which covers only a part of the Internet.
+inline LookUp by_route(std::string_view destination, std::string_view route, std::uint8_t protocol = 3,
+                       std::string_view gateway = "203.0.113.1") {
+  auto made = look_up(destination, Way::Kind::outside);
+  made.representative = false;
+  made.way->route = RouteView{IpPrefix::parse(route).value(), 254, 0, protocol, gateway.empty()};
+  if (!gateway.empty()) made.way->gateway = ip(gateway);
+  return made;
 }
 
 inline std::vector<LookUp> all_v4(Way::Kind kind) {

@@ -1,0 +1,131 @@
+#include "probe/watch/address_regions.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace vpn_sentinel {
+namespace {
+
+using Bytes = std::array<std::uint8_t, 16>;
+
+Bytes bytes_of(const IpAddress& address) {
+  Bytes bytes{};
+  std::ranges::copy(address.bytes(), bytes.begin());
+  return bytes;
+}
+
+IpAddress address_of(const Bytes& bytes, Family family) {
+  return family == Family::v4 ? IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]}) : IpAddress::v6(bytes);
+}
+
+/// Empty after the last address of the family.
+std::optional<IpAddress> next_of(const IpAddress& address) {
+  auto bytes = bytes_of(address);
+  for (auto i = address.bytes().size(); i-- > 0;) {
+    if (++bytes.at(i) != 0) return address_of(bytes, address.family());
+  }
+  return std::nullopt;
+}
+
+/// A prefix that is open while the sorted list is walked: what follows may lie inside it.
+struct Open {
+  IpPrefix prefix;
+  IpAddress last;
+  bool local = false;
+  bool wanted = false;                  ///< an address that was asked for stands for it
+  std::optional<IpAddress> candidate;   ///< would stand for it
+  std::optional<IpAddress> free;        ///< first address that no inner prefix has covered so far; empty: none is left
+};
+
+struct Entry {
+  IpPrefix prefix;
+  bool local = false;
+  bool wanted = false;  ///< an address, no prefix
+  bool open = false;    ///< not local even inside a local one
+};
+
+class Walk {
+ public:
+  explicit Walk(Family family) : family_(family) {}
+
+  void take(const Entry& entry) {
+    while (!open_.empty() && open_.back().last < entry.prefix.address()) close();
+    if (entry.wanted) return want(entry.prefix.address());
+    if (!open_.empty() && open_.back().prefix == entry.prefix) {
+      open_.back().local = !entry.open && (open_.back().local || entry.local);
+      return;
+    }
+    const bool inside_local = !open_.empty() && open_.back().local;
+    if (!open_.empty()) cover(open_.back(), entry.prefix.address());
+    const bool local = !entry.open && (inside_local || entry.local);
+    open_.push_back({entry.prefix, entry.prefix.last(), local, false, std::nullopt, entry.prefix.address()});
+  }
+
+  std::vector<AddressRegion> finish() {
+    while (!open_.empty()) close();
+    return std::move(regions_);
+  }
+
+ private:
+  void want(const IpAddress& address) {
+    if (open_.empty() || open_.back().local) return;
+    open_.back().wanted = true;
+    regions_.push_back({open_.back().prefix, address, true});
+  }
+
+  /// An inner prefix begins at `first`: is there something before it that no earlier one covered?
+  void cover(Open& outer, const IpAddress& first) {
+    if (outer.free && *outer.free < first) represent(outer, first);
+  }
+
+  void represent(Open& outer, const std::optional<IpAddress>& end) {
+    if (outer.local || outer.candidate) return;
+    // The first address of a subnet may be its router or network address: the second is nobody's by custom.
+    outer.candidate = *outer.free;
+    const auto second = next_of(*outer.free);
+    if (second && (end ? *second < *end : *second <= outer.last)) outer.candidate = second;
+  }
+
+  void close() {
+    auto inner = open_.back();
+    if (inner.free && *inner.free <= inner.last) represent(inner, std::nullopt);
+    if (inner.candidate && !inner.wanted) regions_.push_back({inner.prefix, *inner.candidate, false});
+    open_.pop_back();
+    if (!open_.empty()) open_.back().free = next_of(inner.last);
+  }
+
+  Family family_;
+  std::vector<Open> open_;
+  std::vector<AddressRegion> regions_;
+};
+
+}  // namespace
+
+std::vector<AddressRegion> address_regions(Family family, std::span<const IpPrefix> prefixes, std::span<const IpPrefix> local,
+                                           std::span<const IpPrefix> open, std::span<const IpAddress> wanted) {
+  std::vector<Entry> entries;
+  entries.reserve(prefixes.size() + local.size() + wanted.size() + 1);
+  const auto is_ours = [&](const IpAddress& address) { return address.family() == family; };
+  entries.push_back({IpPrefix{family == Family::v4 ? IpAddress{} : IpAddress::v6({}), 0}});
+  for (const auto& prefix : prefixes) {
+    if (is_ours(prefix.address())) entries.push_back({prefix});
+  }
+  for (const auto& prefix : local) {
+    if (is_ours(prefix.address())) entries.push_back({prefix, true});
+  }
+  for (const auto& prefix : open) {
+    if (is_ours(prefix.address())) entries.push_back({prefix, false, false, true});
+  }
+  for (const auto& address : wanted) {
+    if (is_ours(address)) entries.push_back({IpPrefix{address, family == Family::v4 ? 32U : 128U}, false, true});
+  }
+  // Outer prefixes before inner ones; a wanted address after the host prefix that equals it.
+  std::ranges::sort(entries, [](const Entry& a, const Entry& b) {
+    return a.prefix != b.prefix ? a.prefix < b.prefix : (a.wanted != b.wanted ? b.wanted : !a.open && b.open);
+  });
+  Walk walk{family};
+  for (const auto& entry : entries) walk.take(entry);
+  return walk.finish();
+}
+
+}  // namespace vpn_sentinel

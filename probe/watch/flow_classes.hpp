@@ -1,0 +1,41 @@
+/// Which packets the policy rules of a namespace tell apart: one representative for each set of rules that can apply to a packet. Pure.
+/// Rules: ip-rule(8), linux/fib_rules.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "netns/monitor/snapshot.hpp"
+#include "netns/netlink/route_lookup.hpp"
+#include "probe/watch/policy.hpp"
+
+namespace vpn_sentinel {
+
+struct FlowClass {
+  Flow flow;
+  std::string whom;      ///< "mark 0x1", "uid 1000-1999", "TCP to port 443"; empty: what an ordinary program sends
+  std::string selector;  ///< as words of ip-route(8) get
+  bool bound = false;    ///< only sockets that are bound to one of the namespace's own addresses
+};
+
+struct FlowClasses {
+  std::vector<FlowClass> classes;          ///< the ordinary one first; what the policy lets bypass is left out
+  std::vector<std::string> unasked_rules;  ///< rules that may let packets out by what the kernel cannot be asked about, in words
+  std::size_t left_out = 0;                ///< classes beyond the bound
+};
+
+/// At most this many classes are asked for: a VPN has one to four.
+inline constexpr std::size_t most_flow_classes = 48;
+
+/// `own_marks`: what the VPN puts on its own packets.
+[[nodiscard]] FlowClasses flow_classes(const Snapshot& snapshot, Family family, std::uint32_t tunnel_index,
+                                       const TargetPolicy& policy, const std::vector<std::uint32_t>& own_marks);
+
+/// Marks that exempt packets from the tunnel's own table ("not fwmark 51820 lookup 51820", as wg-quick and gluetun do): the VPN's own
+/// packets carry them. The table counts as the tunnel's when no route in it leads outside.
+[[nodiscard]] std::vector<std::uint32_t> exempting_marks(const Snapshot& snapshot, std::uint32_t tunnel_index);
+
+/// Whether the selectors of `rule`, with its inversion, take a packet of `flow` to `destination`.
+[[nodiscard]] bool applies(const Rule& rule, const Flow& flow, const IpAddress& destination);
+
+}  // namespace vpn_sentinel

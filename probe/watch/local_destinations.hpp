@@ -1,0 +1,28 @@
+/// Which destinations may leave by the uplink: local networks and the VPN servers themselves. Pure.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "netns/monitor/snapshot.hpp"
+#include "probe/watch/policy.hpp"
+
+namespace vpn_sentinel {
+
+/// Private (RFC 1918, 4193), shared (6598), link-local, loopback, multicast and reserved ranges; of IPv6 everything but 2000::/3 (RFC 4291,
+/// section 2.4: clients such as OpenVPN's "redirect-gateway ipv6" leave the rest alone).
+[[nodiscard]] std::span<const IpPrefix> private_ranges();
+
+/// What is public inside private_ranges(): the NAT64 prefix (RFC 6052), behind which lies the whole IPv4 Internet.
+[[nodiscard]] std::span<const IpPrefix> public_parts();
+
+/// Every prefix that may leave outside the tunnel: private ranges, those of the policy, the uplinks' own connected subnets of the size
+/// that a LAN has, own and broadcast addresses, and the host addresses of `endpoints`. Without `endpoints_known` every host route beside the tunnel is taken for the
+/// way to the VPN server.
+[[nodiscard]] std::vector<IpPrefix> local_prefixes(const Snapshot& snapshot, std::uint32_t tunnel_index, const TargetPolicy& policy,
+                                                   bool endpoints_known, std::span<const IpAddress> endpoints);
+
+/// Public addresses of the host routes outside the tunnel: how most VPNs reach their servers.
+[[nodiscard]] std::vector<IpAddress> host_route_addresses(const Snapshot& snapshot, std::uint32_t tunnel_index);
+
+}  // namespace vpn_sentinel
