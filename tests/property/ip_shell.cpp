@@ -21,7 +21,7 @@ constexpr int exit_failed = 70;
 
 }  // namespace
 
-IpShell::IpShell(Family family) {
+void IpShell::start() {
   std::array<int, 2> in{};
   std::array<int, 2> out{};
   if (::pipe2(in.data(), O_CLOEXEC) != 0 || ::pipe2(out.data(), O_CLOEXEC) != 0) give_up("pipe", errno);
@@ -34,7 +34,7 @@ IpShell::IpShell(Family family) {
   posix_spawn_file_actions_adddup2(&actions, child_in.get(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, child_out.get(), STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  std::array<std::string, 6> words{"ip", family == Family::v4 ? "-4" : "-6", "-oneline", "-force", "-batch", "-"};
+  std::array<std::string, 6> words{"ip", family_ == Family::v4 ? "-4" : "-6", "-oneline", "-force", "-batch", "-"};
   std::array<char*, 7> argv{};
   for (std::size_t i = 0; i < words.size(); ++i) argv.at(i) = words.at(i).data();
   const int code = ::posix_spawnp(&pid_, "ip", &actions, nullptr, argv.data(), environ);
@@ -42,9 +42,10 @@ IpShell::IpShell(Family family) {
   if (code != 0) give_up("cannot start ip", code);
 }
 
-IpShell::~IpShell() {
+void IpShell::stop() {
   to_.reset();
   if (pid_ > 0) ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
 }
 
 void IpShell::run(const std::string& line) {
@@ -54,7 +55,13 @@ void IpShell::run(const std::string& line) {
   std::array<char, 4096> answer;
   for (;;) {
     const auto size = ::read(from_.get(), answer.data(), answer.size());
-    if (size <= 0) give_up("ip ended", size < 0 ? errno : EPIPE);
+    if (size < 0) give_up("cannot read from ip", errno);
+    if (size == 0) {
+      // Some mistakes, such as a next hop by a device that does not exist, end ip(8) in spite of -force.
+      stop();
+      start();
+      return;
+    }
     if (answer.at(static_cast<std::size_t>(size) - 1) == '\n') return;
   }
 }

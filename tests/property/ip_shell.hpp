@@ -14,15 +14,19 @@ namespace vpn_sentinel::property {
 class IpShell {
  public:
   /// Throws FatalError when ip(8) cannot be started.
-  explicit IpShell(Family family);
+  explicit IpShell(Family family) : family_(family) { start(); }
   IpShell(const IpShell&) = delete;
   IpShell& operator=(const IpShell&) = delete;
-  ~IpShell();
+  ~IpShell() { stop(); }
 
   /// Returns when the kernel has carried the command out, or refused it.
   void run(const std::string& line);
 
  private:
+  void start();
+  void stop();
+
+  Family family_;
   pid_t pid_ = -1;
   Fd to_;
   Fd from_;
