@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import ssl
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import netns
@@ -23,14 +24,28 @@ def dns_query(name: str, kind: int = TXT, space: int = CHAOS, identity: int | No
     return struct.pack("!HHHHHH", identity, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", kind, space)
 
 
-def ask_dns(server: str, timeout: float) -> str | None:
+Prepare = Callable[[socket.socket], None]
+
+
+def _connect(kind: int, server: str, port: int, timeout: float, prepare: Prepare | None) -> socket.socket:
+    """A connected socket, which `prepare` may have bound or marked before."""
+    sock = socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, kind)
+    try:
+        sock.settimeout(timeout)
+        if prepare is not None:
+            prepare(sock)
+        sock.connect((server, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def ask_dns(server: str, timeout: float, port: int = 53, prepare: Prepare | None = None) -> str | None:
     """The address that a whoami.cloudflare query comes from, or None when no answer came."""
-    family = socket.AF_INET6 if ":" in server else socket.AF_INET
     query = dns_query("whoami.cloudflare")
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(timeout)
-            sock.connect((server, 53))
+        with _connect(socket.SOCK_DGRAM, server, port, timeout, prepare) as sock:
             sock.send(query)
             answer = sock.recv(1500)
     except OSError:
@@ -42,17 +57,33 @@ def ask_dns(server: str, timeout: float) -> str | None:
     return _address(string[1 : 1 + string[0]])
 
 
-def ask_http(server: str, timeout: float) -> str | None:
+def ask_http(server: str, timeout: float, port: int = 80, prepare: Prepare | None = None) -> str | None:
     """The address that an HTTP request comes from, or None when no answer came."""
-    host = f"[{server}]" if ":" in server else server
-    reply = b""
     try:
-        with socket.create_connection((server, 80), timeout) as sock:
-            sock.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-            while part := sock.recv(4096):
-                reply += part
+        with _connect(socket.SOCK_STREAM, server, port, timeout, prepare) as sock:
+            return _ask_connected(sock, server)
     except OSError:
         return None
+
+
+def ask_https(server: str, timeout: float, port: int = 443, prepare: Prepare | None = None) -> str | None:
+    """As ask_http with TLS. Who answers is not checked: only the way is asked for."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with _connect(socket.SOCK_STREAM, server, port, timeout, prepare) as plain, context.wrap_socket(plain) as sock:
+            return _ask_connected(sock, server)
+    except OSError:
+        return None
+
+
+def _ask_connected(sock: socket.socket, server: str) -> str | None:
+    host = f"[{server}]" if ":" in server else server
+    sock.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    reply = b""
+    while part := sock.recv(4096):
+        reply += part
     return _address(reply.partition(b"\r\n\r\n")[2])
 
 

@@ -1,80 +1,59 @@
 """Ways to break a tunnel, and what is then true about the packets of the protected namespace.
 
-Each break returns the CLOCK_MONOTONIC time (ns) taken immediately before the breaking command. TRUTH was measured by
-really sending (see selfcheck.py, which measures it again).
+Each break returns the CLOCK_MONOTONIC time (ns) taken immediately before the breaking command. What is true then stands
+in truth.py and was measured by really sending (see selfcheck.py, which measures it again).
 """
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
+import breaks_ipv6
+import breaks_lifecycle
+import breaks_routes
+import breaks_rules
 import netns
 import tunnels
-from network import GATEWAY, SERVER, TABLE, Network
-from process import Identity, LabError, wait_until
-from tunnels import CLIENT, OPENVPN_PORT, OTHER_TUNNEL, WIREGUARD_PORT, Mode
-
-Action = Callable[[Network, Mode], int]
-_OUT = f"via {GATEWAY['v4']} dev eth0"
-
-
-def _client(net: Network) -> Identity:
-    process = net.process(CLIENT)
-    if process is None:
-        raise LabError("the VPN client does not run")
-    return process
-
-
-def _signal(net: Network, sig: int) -> int:
-    """Signals the client and waits until it is gone, because only then its device is gone for certain."""
-    process = _client(net)
-    started = time.monotonic_ns()
-    process.send(sig)
-    wait_until(lambda: not process.alive(), 5, "the VPN client ends", 0.001)
-    return started
-
-
-def _ip(net: Network, *lines: str) -> int:
-    return netns.ReadyIp(net.name("vpn")).run(lines)
+from case import OUT, Case, client, end_client, ip
+from network import GATEWAY, TABLE, Network
+from tunnels import OPENVPN_PORT, OTHER_TUNNEL, WIREGUARD_PORT, Mode
 
 
 def _kill(net: Network, mode: Mode) -> int:
-    return _signal(net, signal.SIGKILL)
+    return end_client(net, signal.SIGKILL)
 
 
 def _term(net: Network, mode: Mode) -> int:
-    return _signal(net, signal.SIGTERM)
+    return end_client(net, signal.SIGTERM)
 
 
 def _link_down(net: Network, mode: Mode) -> int:
-    return _ip(net, f"link set {mode.device} down")
+    return ip(net, f"link set {mode.device} down")
 
 
 def _link_del(net: Network, mode: Mode) -> int:
-    return _ip(net, f"link del {mode.device}")
+    return ip(net, f"link del {mode.device}")
 
 
 def _default_replaced(net: Network, mode: Mode) -> int:
     """IPv4 only, as a DHCP client would do it; where the tunnel has two /1 routes, both are replaced."""
     if mode.openvpn:
-        return _ip(net, f"route replace 0.0.0.0/1 {_OUT}", f"route replace 128.0.0.0/1 {_OUT}")
+        return ip(net, f"route replace 0.0.0.0/1 {OUT}", f"route replace 128.0.0.0/1 {OUT}")
     where = "metric 50" if mode.name == "plain" else f"table {TABLE}"
-    return _ip(net, f"route replace default {_OUT} {where}")
+    return ip(net, f"route replace default {OUT} {where}")
 
 
 def _lower_metric(net: Network, mode: Mode) -> int:
-    return _ip(net, f"route add default {_OUT} metric 10")
+    return ip(net, f"route add default {OUT} metric 10")
 
 
 def _address_removed(net: Network, mode: Mode) -> int:
-    return _ip(net, f"addr flush dev {mode.device} scope global")
+    return ip(net, f"addr flush dev {mode.device} scope global")
 
 
 def _rule_removed(net: Network, mode: Mode) -> int:
-    return _ip(net, f"rule del not fwmark {TABLE} table {TABLE}")
+    return ip(net, f"rule del not fwmark {TABLE} table {TABLE}")
 
 
 def _server_dies(net: Network, mode: Mode) -> int:
@@ -96,7 +75,7 @@ def mend_server(net: Network) -> None:
 
 def _restart(net: Network, mode: Mode) -> int:
     """The daemon ends politely and comes back: a new interface with the old name."""
-    process = _client(net)
+    process = client(net)
     started = time.monotonic_ns()
     process.send(signal.SIGTERM)
     tunnels.stop_client(net)
@@ -117,46 +96,15 @@ def _owner_dies(net: Network, mode: Mode) -> int:
     tunnels.stop_client(net)
     netns.ip(net.name("vpn"), [f"tuntap add dev {mode.device} mode tun"])
     tunnels.start(net, mode)
-    return _signal(net, signal.SIGKILL)
-
-
-def _unreachable_default(net: Network, mode: Mode) -> int:
-    """A kill switch made of routes: in place first, so nothing leaves at any moment; then the daemon is killed, and
-    the last way out, the route to the server, is closed too."""
-    netns.ip(
-        net.name("vpn"),
-        [
-            f"route replace {SERVER} {_OUT}",
-            "route add unreachable default metric 900",
-            "-6 route add unreachable default metric 1900",
-        ],
-    )
-    closed = [f"route del default {_OUT}", f"-6 route del default via {GATEWAY['v6']} dev eth0"]
-    netns.ip(net.name("vpn"), closed, force=True)
-    started = _signal(net, signal.SIGKILL)
-    netns.ip(net.name("vpn"), [f"route del {SERVER}"])
-    return started
+    return end_client(net, signal.SIGKILL)
 
 
 def _ipv6_open(net: Network, mode: Mode) -> int:
-    return _ip(net, f"route add default via {GATEWAY['v6']} dev eth0 metric 10")
+    return ip(net, f"route add default via {GATEWAY['v6']} dev eth0 metric 10")
 
 
 def _uplink_down(net: Network, mode: Mode) -> int:
-    return _ip(net, "link set eth0 down")
-
-
-@dataclass(frozen=True)
-class Case:
-    """`modes` names where the case makes sense; None means everywhere."""
-
-    name: str
-    meaning: str
-    action: Action
-    modes: frozenset[str] | None = None
-
-    def applies(self, mode: str) -> bool:
-        return mode in tunnels.MODES and (self.modes is None or mode in self.modes)
+    return ip(net, "link set eth0 down")
 
 
 CASES = {
@@ -174,8 +122,11 @@ CASES = {
         Case("restart", "the VPN client is restarted: new interface index", _restart),
         Case("restart_beside", "the VPN client is restarted beside another tunnel", _restart_beside),
         Case("owner_dies", "the client of a persistent tun is killed", _owner_dies, frozenset({"openvpn"})),
-        Case("unreachable_default", "a route kill switch holds and the client is killed", _unreachable_default),
         Case("ipv6_open", "an IPv6 default via the uplink appears, metric 10", _ipv6_open),
         Case("uplink_down", "the uplink interface is set down", _uplink_down),
+        *breaks_routes.CASES,
+        *breaks_rules.CASES,
+        *breaks_ipv6.CASES,
+        *breaks_lifecycle.CASES,
     )
 }

@@ -214,9 +214,9 @@ class _TcpHandler(socketserver.StreamRequestHandler):
             self.wfile.write(struct.pack("!H", len(reply)) + reply)
 
 
-def start(address: str) -> None:
-    """Serves UDP and TCP port 53 of one address in background threads."""
+def start(address: str, port: int = 53) -> None:
+    """Serves UDP and TCP of one address in background threads."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     for server_class, handler in ((_Udp, _UdpHandler), (_Tcp, _TcpHandler)):
-        bound = type(server_class.__name__, (server_class,), {"address_family": family})((address, 53), handler)
+        bound = type(server_class.__name__, (server_class,), {"address_family": family})((address, port), handler)
         threading.Thread(target=bound.serve_forever, daemon=True).start()

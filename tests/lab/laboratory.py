@@ -17,6 +17,7 @@ import breaks
 import netns
 import tunnels
 from certificates import make_authority, make_server
+from flows import Flow
 from network import DIRECT, DNS, EXIT, HUB, IPV6_CHOICES, SERVER, TELEGRAM, WEB, Network
 from process import Identity, LabError, wait_until
 from record import Record, all_records, load
@@ -180,6 +181,14 @@ class Lab:
             tunnels.start(self._net, self._mode())
         self._wait_healthy()
 
+    def mend(self, case: str) -> None:
+        """Takes one break back, by the shortest way: what it did is undone, or the client is restarted."""
+        mend = breaks.CASES[case].mend
+        if mend is None:
+            return self.heal()
+        mend(self._net, self._mode())
+        self._wait_healthy()
+
     # Doing things inside
 
     def exec(
@@ -214,6 +223,10 @@ class Lab:
     def ways(self, timeout: float = 1.0) -> dict[str, str]:
         """Where v4 and v6 of the protected namespace go: direct, tunnel or nothing."""
         return ask.ways(self.ask("vpn", timeout))
+
+    def way_of(self, flow: Flow, timeout: float = 1.0) -> str:
+        """Where the packets of one kind of process in `vpn` go: direct, tunnel, nothing, or mixed when only some leak."""
+        return self.call("vpn", flow.ask, timeout)
 
     # Parts
 

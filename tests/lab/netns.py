@@ -122,9 +122,10 @@ class ReadyIp:
     first, and the time is taken just before the command is handed to it.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, family: str = "") -> None:
+        """`family` is -4 or -6 for commands that do not show it by an address."""
         pipe = subprocess.PIPE
-        argv = enter(name, ["ip", "-batch", "-"])
+        argv = enter(name, ["ip", *([family] if family else []), "-batch", "-"])
         self._process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write("link show dev lo\n")

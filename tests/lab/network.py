@@ -33,11 +33,14 @@ DNS = {"v4": "198.18.0.53", "v6": "2001:db8:53::53"}
 WEB = {"v4": "198.18.0.80", "v6": "2001:db8:80::80"}
 TELEGRAM = "198.18.0.44"
 SERVER = "198.51.100.2"
+NEIGHBOUR = "198.51.100.80"  # of the server, in `inet`: what a route wider than the endpoint's lets out
 TUNNEL_NETS = ("198.19.0.0/24", "2001:db8:ff::/64")
 
 IPV6_CHOICES = ("tunnelled", "open", "none")
 # What wg-quick and gluetun call their extra routing table, and the mark that exempts the tunnel's own packets from it.
 TABLE = 51820
+# A table of nobody's, for rules that let packets out.
+UPLINK_TABLE = 100
 
 
 def _masquerade(v4: str, v6: str) -> str:
@@ -83,8 +86,12 @@ class Network:
         self._connect("vpnsrv", "to-vpnsrv", "198.51.100", "2001:db8:20:", 2)
         self._connect("hub", "to-hub", "198.18.100", "2001:db8:30:", 2)
         self._connect("vpn", "to-vpn", "198.18.50", "2001:db8:50:", 2, router="host")
-        services = [*DNS.values(), *WEB.values(), TELEGRAM]
+        services = [*DNS.values(), *WEB.values(), TELEGRAM, NEIGHBOUR]
         netns.ip(self.name("inet"), [f"addr add {address} dev lo" for address in services])
+        # A neighbour that answers for everybody, as an attacker's would, for whom the whole Internet is "local".
+        netns.sysctl(self.name("host"), {"ipv4/conf/to-vpn/proxy_arp": 1})
+        # The leg of a multipath route is chosen by ports too, so that a few flows by one process show all legs.
+        netns.sysctl(self.name("vpn"), {"ipv4/fib_multipath_hash_policy": 1})
         netns.nft(self.name("host"), _masquerade("198.18.50.0/24", "2001:db8:50::/64"))
         netns.nft(self.name("vpnsrv"), _masquerade(*TUNNEL_NETS))
         self.restore_vpn()
@@ -168,7 +175,7 @@ class Network:
         return lines
 
     def _stray_routes(self) -> list[str]:
-        lines = [f"-4 route flush table {TABLE}", f"-6 route flush table {TABLE}"]
+        lines = [f"{family} route flush table {table}" for family in ("-4", "-6") for table in (TABLE, UPLINK_TABLE)]
         for family, name in (("-4", "v4"), ("-6", "v6")):
             routes = json.loads(run(["ip", "-n", self.name("vpn"), family, "-j", "route", "show"]) or "[]")
             for route in routes:

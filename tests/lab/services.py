@@ -3,8 +3,9 @@
 
     services.py --certificate FILE --key FILE
 
-    DNS    198.18.0.53 and 2001:db8:53::53, UDP and TCP
+    DNS    198.18.0.53 and 2001:db8:53::53, UDP and TCP, ports 53 and 5353
     HTTP   198.18.0.80 and 2001:db8:80::80, port 80:  /  the caller's address,  /cdn-cgi/trace  Cloudflare's text
+           the same at 198.51.100.80, the VPN server's neighbour
     HTTPS  the same on port 443
 """
 
@@ -18,7 +19,8 @@ from pathlib import Path
 
 import dns_server
 import http_server
-from network import DIRECT, DNS, EXIT, HUB, WEB
+from flows import DNS_PORT
+from network import DIRECT, DNS, EXIT, HUB, NEIGHBOUR, WEB
 
 # Where the lab's addresses "are": country and site.
 PLACES = {
@@ -87,6 +89,8 @@ def main() -> None:
     given = options.parse_args()
     for address in DNS.values():
         dns_server.start(address)
+        dns_server.start(address, DNS_PORT)
+    http_server.Server((NEIGHBOUR, 80), Echo).start()
     for address in WEB.values():
         http_server.Server((address, 80), Echo).start()
         http_server.Server((address, 443), Echo, tls=(given.certificate, given.key)).start()

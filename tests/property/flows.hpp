@@ -1,0 +1,52 @@
+/// Which packets have to be sent so that every way a packet can take is tried: one address of each region that the routes and rules
+/// distinguish, times one process of each kind that the rules distinguish. Pure.
+///
+/// Left out, because no look-up for "ordinary processes" can be expected to tell: sockets bound to a device, to an address that is not
+/// the namespace's (IP_FREEBIND), or with a type of service; forwarded packets; AF_PACKET. IPv6 outside 2000::/3 is not the Internet.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/property/operation.hpp"
+
+namespace vpn_sentinel::property {
+
+/// One kind of process and socket.
+struct Flow {
+  std::uint32_t mark = 0;
+  std::uint32_t uid = 0;
+  std::uint8_t protocol = 17;  ///< IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ICMP or IPPROTO_ICMPV6
+  std::uint16_t source_port = 0;
+  std::uint16_t destination_port = 0;
+  std::optional<IpAddress> source;  ///< bound to it; absent: the kernel chooses
+
+  [[nodiscard]] std::string to_string() const;
+};
+
+struct Destination {
+  IpAddress address;
+  bool multipath = false;  ///< several flows are needed, because each may take another leg
+};
+
+struct FlowSpace {
+  std::vector<Destination> destinations;
+  std::vector<Flow> ordinary;  ///< none of these may leave by the uplink
+  std::vector<Flow> doubtful;  ///< with a mark that may or may not be the VPN's own
+};
+
+/// The uplink's and the tunnel's fixed properties.
+struct Fixture {
+  static constexpr const char* uplink = "eth0";
+  static constexpr const char* tunnel = "tun0";
+  static constexpr std::uint32_t tunnel_table = 51820;
+  static IpAddress endpoint();
+};
+
+/// Destinations that nobody calls a leak: private and special ranges, and everything of IPv6 that is not the Internet.
+[[nodiscard]] const std::vector<IpPrefix>& special_ranges();
+
+[[nodiscard]] FlowSpace flow_space(const Model& model, Family family);
+
+}  // namespace vpn_sentinel::property
