@@ -1,27 +1,21 @@
 #include "netns/monitor/describe.hpp"
 
 #include <fmt/format.h>
-#include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/rtnetlink.h>
 
 #include <iterator>
 
+#include "netns/monitor/describe_detail.hpp"
+
 namespace vpn_sentinel {
 namespace {
+
+using namespace describing;
 
 std::string name_of(std::uint32_t index, const Snapshot& names) {
   const auto* link = names.find_link(index);
   return link != nullptr ? link->name : fmt::format("#{}", index);
-}
-
-/// ip(8) leaves IPv4 unnamed; "default" alone would not tell which family lost its way out.
-std::string_view family_prefix(Family family) { return family == Family::v6 ? "IPv6 " : ""; }
-
-std::string destination_text(const IpPrefix& destination) {
-  if (destination.length() == 0) return "default";
-  const bool host = destination.length() == (destination.address().is_v4() ? 32U : 128U);
-  return host ? destination.address().to_string() : destination.to_string();
 }
 
 std::string_view type_text(std::uint8_t type) {
@@ -44,29 +38,6 @@ std::string_view type_text(std::uint8_t type) {
       return "throw ";
     default:
       return "";
-  }
-}
-
-std::string table_text(std::uint32_t table) {
-  if (table == RT_TABLE_MAIN) return "main";
-  if (table == RT_TABLE_DEFAULT) return "default";
-  return table == RT_TABLE_LOCAL ? "local" : fmt::format("{}", table);
-}
-
-std::string_view action_text(std::uint8_t action) {
-  switch (action) {
-    case FR_ACT_GOTO:
-      return "goto";
-    case FR_ACT_NOP:
-      return "nop";
-    case FR_ACT_BLACKHOLE:
-      return "blackhole";
-    case FR_ACT_UNREACHABLE:
-      return "unreachable";
-    case FR_ACT_PROHIBIT:
-      return "prohibit";
-    default:
-      return "unknown action";
   }
 }
 
@@ -107,26 +78,6 @@ std::string describe_route(const Route& route, const Snapshot& names, std::strin
   }
   if (route.table != RT_TABLE_MAIN) text += " table " + table_text(route.table);
   if (route.metric != 0) fmt::format_to(std::back_inserter(text), " metric {}", route.metric);
-  return fmt::format("{} {}", text, happened);
-}
-
-std::string describe_rule(const Rule& rule, std::string_view happened) {
-  auto text = fmt::format("{}rule {}", family_prefix(rule.family), rule.priority);
-  if ((rule.flags & FIB_RULE_INVERT) != 0) text += " not";
-  const auto selectors = text.size();
-  if (rule.source) text += " from " + destination_text(*rule.source);
-  if (rule.destination) text += " to " + destination_text(*rule.destination);
-  if (rule.fwmark != 0 || (rule.fwmask != 0 && rule.fwmask != 0xffffffffU)) {
-    fmt::format_to(std::back_inserter(text), " fwmark {:#x}", rule.fwmark);
-    if (rule.fwmask != 0xffffffffU) fmt::format_to(std::back_inserter(text), "/{:#x}", rule.fwmask);
-  }
-  if (!rule.input_interface.empty()) text += " iif " + rule.input_interface;
-  if (!rule.output_interface.empty()) text += " oif " + rule.output_interface;
-  if (text.size() == selectors) text += " from all";
-  text += rule.action == FR_ACT_TO_TBL ? " lookup " + table_text(rule.table) : fmt::format(" {}", action_text(rule.action));
-  if (rule.suppress_prefix_length >= 0) {
-    fmt::format_to(std::back_inserter(text), " suppress_prefixlength {}", rule.suppress_prefix_length);
-  }
   return fmt::format("{} {}", text, happened);
 }
 

@@ -12,7 +12,8 @@
 
 namespace vpn_sentinel {
 
-/// Equal in everything but flags, which the kernel changes without a message.
+/// Equal in everything but flags and preference, which the kernel changes without a message. Routes of a next hop object are equal when
+/// the object is the same: its next hops change under them.
 [[nodiscard]] bool is_same_route(const Route& a, const Route& b) noexcept;
 
 class RouteIndex {

@@ -49,6 +49,8 @@ std::optional<NextHopRecord> NextHopCursor::next() noexcept {
   const auto header = take_record(rest_, &rtnexthop::rtnh_len, record.attributes);
   if (!header) return std::nullopt;
   record.link_index = static_cast<std::uint32_t>(header->rtnh_ifindex);
+  record.flags = header->rtnh_flags;
+  record.weight = header->rtnh_hops;
   return record;
 }
 

@@ -78,6 +78,8 @@ class AttributeCursor {
 /// One struct rtnexthop of RTA_MULTIPATH.
 struct NextHopRecord {
   std::uint32_t link_index = 0;
+  std::uint8_t flags = 0;   ///< RTNH_F_*
+  std::uint8_t weight = 0;  ///< rtnh_hops
   std::span<const std::byte> attributes;
 };
 

@@ -71,11 +71,12 @@ struct Route {
 /// A next hop object (RTM_NEWNEXTHOP, ip-nexthop(8), Linux 5.3): routes name it by RTA_NH_ID.
 struct NextHopObject {
   std::uint32_t id = 0;
-  std::uint8_t family = 0;           ///< AF_*; AF_UNSPEC for groups and blackholes
-  std::uint8_t protocol = 0;         ///< RTPROT_*
-  bool blackhole = false;            ///< NHA_BLACKHOLE
-  NextHop hop;                       ///< unused by a group
-  std::vector<std::uint32_t> group;  ///< NHA_GROUP: ids of its members; empty: no group
+  std::uint8_t family = 0;            ///< AF_*; AF_UNSPEC for groups and blackholes
+  std::uint8_t protocol = 0;          ///< RTPROT_*
+  bool blackhole = false;             ///< NHA_BLACKHOLE
+  NextHop hop;                        ///< unused by a group
+  std::vector<std::uint32_t> group;   ///< NHA_GROUP: ids of its members; empty: no group
+  std::vector<std::uint8_t> weights;  ///< of the members, like NextHop::weight
   friend bool operator==(const NextHopObject&, const NextHopObject&) = default;
 };
 
@@ -99,7 +100,7 @@ struct Rule {
   std::uint32_t priority = 0;
   std::uint32_t table = 0;
   std::uint8_t action = 0;    ///< FR_ACT_TO_TBL 1, FR_ACT_GOTO 2, FR_ACT_NOP 3, FR_ACT_BLACKHOLE 6, FR_ACT_UNREACHABLE 7, FR_ACT_PROHIBIT 8
-  std::uint32_t flags = 0;    ///< FIB_RULE_INVERT 2, …
+  std::uint32_t flags = 0;    ///< FIB_RULE_INVERT 2, …; without those that the kernel changes silently
   std::uint8_t protocol = 0;  ///< FRA_PROTOCOL, RTPROT_*: who made the rule
   std::uint32_t go_to = 0;    ///< FRA_GOTO: priority of the rule to go on with
   std::optional<IpPrefix> source;
@@ -118,7 +119,7 @@ struct Rule {
   std::uint32_t realms = 0;                  ///< FRA_FLOW
   std::int32_t suppress_prefix_length = -1;  ///< FRA_SUPPRESS_PREFIXLEN; -1: none
   std::int32_t suppress_group = -1;          ///< FRA_SUPPRESS_IFGROUP; -1: none
-  /// A selector or action that is not among these fields: whom the rule concerns is not known.
+  /// A selector, flag or action that is not among these fields, or a damaged one: whom the rule concerns is not known.
   bool has_unknown = false;
   friend bool operator==(const Rule&, const Rule&) = default;
 };

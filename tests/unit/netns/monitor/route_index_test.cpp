@@ -34,7 +34,14 @@ BOOST_AUTO_TEST_SUITE(route_index)
 BOOST_AUTO_TEST_CASE(a_route_is_the_same_whatever_its_flags) {
   auto flagged = route("192.0.2.0/24", 1);
   flagged.flags = 16;
+  flagged.next_hops.front().flags = 16;
   BOOST_TEST(is_same_route(route("192.0.2.0/24", 1), flagged));
+  auto by_object = flagged;
+  by_object.next_hop_id = 7;
+  BOOST_TEST(!is_same_route(flagged, by_object));
+  auto moved = by_object;
+  moved.next_hops = {{2, std::nullopt}};
+  BOOST_TEST(is_same_route(moved, by_object));
   BOOST_TEST(!is_same_route(route("192.0.2.0/24", 1), route("192.0.2.0/24", 2)));
   BOOST_TEST(!is_same_route(route("0.0.0.0/0", 1), route("::/0", 1)));
 }

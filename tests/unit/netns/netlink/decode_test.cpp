@@ -5,6 +5,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -71,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_link_is_read_with_its_kind_and_statistics) {
   statistics.tx_packets = 2;
   statistics.rx_bytes = 1ULL << 40U;
   statistics.tx_bytes = 4;
-  const auto info = Payload{}.add(99, "later").add(IFLA_INFO_KIND, "wireguard");
+  const auto info = Payload{}.add(99, "later").add(IFLA_INFO_KIND, "wireguard").add(IFLA_INFO_SLAVE_KIND, "vrf");
   const auto payload = Payload{link_header(5, IFF_UP | IFF_POINTOPOINT)}
                            .add(IFLA_IFNAME, "wg0")
                            .add(IFLA_MTU, 1420U)
@@ -79,8 +80,10 @@ BOOST_AUTO_TEST_CASE(a_link_is_read_with_its_kind_and_statistics) {
                            .add(IFLA_CARRIER, bytes_of({1}))
                            .add(IFLA_STATS64, value_of(statistics))
                            .add(200, "an attribute of a later kernel")
+                           .add(IFLA_MASTER, 9U)
+                           .add(IFLA_GROUP, 3U)
                            .add(IFLA_LINKINFO | NLA_F_NESTED, info.bytes());
-  const Link expected{5, "wg0", "wireguard", ARPHRD_NONE, IFF_UP | IFF_POINTOPOINT, 0, true, 1420, 1ULL << 40U, 4, 1, 2, 0, ""};
+  const Link expected{5, "wg0", "wireguard", ARPHRD_NONE, IFF_UP | IFF_POINTOPOINT, 0, true, 1420, 1ULL << 40U, 4, 1, 2, 9, "vrf", 3};
   BOOST_TEST((decode_link(payload) == expected));
 }
 
@@ -153,7 +156,7 @@ BOOST_AUTO_TEST_CASE(the_table_attribute_wins_over_the_byte_that_cannot_hold_it)
 
 BOOST_AUTO_TEST_CASE(a_multipath_route_has_all_its_next_hops) {
   const auto gateway = Payload{}.add(RTA_GATEWAY, address_bytes("203.0.113.1"));
-  const auto hops = Payload{}.append(rtnexthop{16, 0, 0, 2}, gateway.bytes()).append(rtnexthop{8, 0, 0, 3}, {});
+  const auto hops = Payload{}.append(rtnexthop{16, RTNH_F_LINKDOWN, 9, 2}, gateway.bytes()).append(rtnexthop{8, 0, 0, 3}, {});
   const auto payload =
       Payload{route_header(AF_INET, 1, RT_TABLE_MAIN)}.add(RTA_DST, address_bytes("128.0.0.0")).add(RTA_MULTIPATH, hops.bytes());
   const Route expected{Family::v4,
@@ -164,8 +167,25 @@ BOOST_AUTO_TEST_CASE(a_multipath_route_has_all_its_next_hops) {
                        RTN_UNICAST,
                        0,
                        0,
-                       {NextHop{2, ip("203.0.113.1")}, NextHop{3, std::nullopt}}};
+                       {NextHop{2, ip("203.0.113.1"), RTNH_F_LINKDOWN, 9}, NextHop{3, std::nullopt}}};
   BOOST_TEST((decode_route(payload) == expected));
+}
+
+BOOST_AUTO_TEST_CASE(the_flags_of_a_route_are_those_of_its_only_next_hop) {
+  auto header = route_header(AF_INET6, 0, RT_TABLE_MAIN);
+  header.rtm_flags = RTNH_F_DEAD | RTNH_F_LINKDOWN | RTM_F_PREFIX;
+  const auto route = decode_route(Payload{header}.add(RTA_OIF, 2U).add(RTA_PREF, bytes_of({3})).add(RTA_NH_ID, 7U));
+  BOOST_TEST_REQUIRE(route.has_value());
+  BOOST_TEST((route->next_hops == std::vector{NextHop{2, std::nullopt, RTNH_F_DEAD | RTNH_F_LINKDOWN}}));
+  BOOST_TEST(route->preference == 3U);
+  BOOST_TEST(route->next_hop_id == 7U);
+}
+
+BOOST_AUTO_TEST_CASE(a_route_by_a_next_hop_object_may_lack_its_next_hops) {
+  const auto route = decode_route(Payload{route_header(AF_INET, 0, RT_TABLE_MAIN)}.add(RTA_NH_ID, 7U));
+  BOOST_TEST_REQUIRE(route.has_value());
+  BOOST_TEST(route->next_hops.empty());
+  BOOST_TEST(route->next_hop_id == 7U);
 }
 
 BOOST_AUTO_TEST_CASE(a_gateway_may_be_of_the_other_family) {
@@ -236,6 +256,92 @@ BOOST_AUTO_TEST_CASE(a_rule_has_prefixes_and_interfaces) {
   BOOST_TEST((decode_rule(payload) == expected));
 }
 
+BOOST_AUTO_TEST_CASE(a_rule_has_every_other_selector) {
+  auto header = rule_header(AF_INET, RT_TABLE_MAIN);
+  header.action = FR_ACT_GOTO;
+  header.tos = 0x10;
+  const auto payload = Payload{header}
+                           .add(FRA_GOTO, 200U)
+                           .add(FRA_FLOW, 0x10002U)
+                           .add(FRA_TUN_ID, bytes_of({0, 0, 0, 1, 0, 0, 0, 7}))
+                           .add(FRA_PAD, Bytes{})
+                           .add(FRA_SUPPRESS_IFGROUP, 3U)
+                           .add(FRA_L3MDEV, bytes_of({1}))
+                           .add(FRA_UID_RANGE, value_of(fib_rule_uid_range{1000, 1999}))
+                           .add(FRA_PROTOCOL, bytes_of({RTPROT_STATIC}))
+                           .add(FRA_IP_PROTO, bytes_of({17}))
+                           .add(FRA_SPORT_RANGE, value_of(fib_rule_port_range{1, 2}))
+                           .add(FRA_DPORT_RANGE, value_of(fib_rule_port_range{53, 53}));
+  Rule expected;
+  expected.table = RT_TABLE_MAIN;
+  expected.action = FR_ACT_GOTO;
+  expected.tos = 0x10;
+  expected.go_to = 200;
+  expected.realms = 0x10002;
+  expected.tunnel_id = (1ULL << 32U) + 7;
+  expected.suppress_group = 3;
+  expected.l3mdev = true;
+  expected.uids = UidRange{1000, 1999};
+  expected.protocol = RTPROT_STATIC;
+  expected.ip_protocol = 17;
+  expected.source_ports = PortRange{1, 2};
+  expected.destination_ports = PortRange{53, 53};
+  BOOST_TEST((decode_rule(payload) == expected));
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_that_is_not_understood_whole_says_so) {
+  const auto unknown = [](const Payload& payload) { return decode_rule(payload)->has_unknown; };
+  const auto plain = rule_header(AF_INET, RT_TABLE_MAIN);
+  BOOST_TEST(!unknown(Payload{plain}));
+  constexpr unsigned dscp = 25;
+  constexpr unsigned source_port_mask = 28;
+  BOOST_TEST(unknown(Payload{plain}.add(dscp, bytes_of({10}))));
+  BOOST_TEST(unknown(Payload{plain}.add(200, "of a later kernel")));
+  // A kernel that knows masks sends the full one with every single port.
+  BOOST_TEST(!unknown(Payload{plain}.add(source_port_mask, bytes_of({0xff, 0xff}))));
+  BOOST_TEST(unknown(Payload{plain}.add(source_port_mask, bytes_of({0xff, 0x0f}))));
+  for (const unsigned damaged : {FRA_FWMARK, FRA_SRC, FRA_IIFNAME, FRA_UID_RANGE, FRA_DPORT_RANGE, FRA_TUN_ID, FRA_L3MDEV}) {
+    BOOST_TEST(unknown(Payload{plain}.add(damaged, Bytes{})), damaged);
+  }
+  auto header = plain;
+  header.action = 4;
+  BOOST_TEST(unknown(Payload{header}));
+  header = plain;
+  header.flags = 1U << 30U;
+  BOOST_TEST(unknown(Payload{header}));
+  header = plain;
+  header.dst_len = 24;
+  BOOST_TEST(unknown(Payload{header}));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_kernel_does_silently_to_a_rule_is_no_part_of_it) {
+  auto header = rule_header(AF_INET, RT_TABLE_MAIN);
+  header.flags = FIB_RULE_INVERT | FIB_RULE_UNRESOLVED | FIB_RULE_IIF_DETACHED | FIB_RULE_OIF_DETACHED;
+  BOOST_TEST(decode_rule(Payload{header})->flags == FIB_RULE_INVERT);
+}
+
+BOOST_AUTO_TEST_CASE(a_next_hop_object_is_one_next_hop_a_group_or_a_blackhole) {
+  const nhmsg single{AF_INET6, 0, RTPROT_STATIC, 0, RTNH_F_ONLINK};
+  const auto hop =
+      decode_next_hop_object(Payload{single}.add(NHA_ID, 7U).add(NHA_OIF, 2U).add(NHA_GATEWAY, address_bytes("fe80::1")).add(99, "later"));
+  const NextHopObject expected{7, AF_INET6, RTPROT_STATIC, false, NextHop{2, ip("fe80::1"), RTNH_F_ONLINK}, {}, {}};
+  BOOST_TEST((hop == expected));
+  auto members = value_of(nexthop_grp{7, 0, 0, 0});
+  const auto second = value_of(nexthop_grp{8, 9, 0, 0});
+  members.insert(members.end(), second.begin(), second.end());
+  members.push_back(std::byte{1});
+  const auto group = decode_next_hop_object(Payload{nhmsg{}}.add(NHA_ID, 9U).add(NHA_GROUP, members));
+  BOOST_TEST((group == NextHopObject{9, AF_UNSPEC, 0, false, {}, {7, 8}, {0, 9}}));
+  BOOST_TEST((decode_next_hop_object(Payload{nhmsg{}}.add(NHA_ID, 3U).add(NHA_BLACKHOLE, Bytes{}))->blackhole));
+  BOOST_TEST(is_invalid(decode_next_hop_object(Payload{single}.add(NHA_OIF, 2U))));
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_moved_to_another_namespace_says_so) {
+  BOOST_TEST(tells_move_to_namespace(Payload{link_header(5, 0)}.add(IFLA_IFNAME, "wg0").add(IFLA_NEW_NETNSID, 0U)));
+  BOOST_TEST(!tells_move_to_namespace(Payload{link_header(5, 0)}.add(IFLA_IFNAME, "wg0")));
+  BOOST_TEST(!tells_move_to_namespace({}));
+}
+
 BOOST_AUTO_TEST_CASE(a_rule_of_another_family_or_with_an_impossible_prefix_is_refused) {
   BOOST_TEST(is_invalid(decode_rule(Payload{rule_header(129, RT_TABLE_MAIN)})));
   auto header = rule_header(AF_INET, RT_TABLE_MAIN);
@@ -253,6 +359,48 @@ BOOST_AUTO_TEST_CASE(the_option_of_a_router_advertisement_is_its_first_byte) {
   BOOST_TEST((decode_router_option(bytes) == RouterOption{2, 25}));
 }
 
+BOOST_AUTO_TEST_CASE(the_dns_servers_of_a_router_advertisement_are_read) {
+  nduseroptmsg header{};
+  header.nduseropt_family = AF_INET6;
+  header.nduseropt_ifindex = 2;
+  header.nduseropt_opts_len = 40;
+  auto content = bytes_of({25, 5, 0, 0, 0, 0, 2, 0x58});
+  for (const auto* server : {"2001:db8::53", "2001:db8::54"}) {
+    const auto address = address_bytes(server);
+    content.insert(content.end(), address.begin(), address.end());
+  }
+  const auto message = [&](std::size_t length) {
+    auto bytes = Payload{header}.bytes();
+    bytes.insert(bytes.end(), content.begin(), content.begin() + static_cast<std::ptrdiff_t>(length));
+    if (length < content.size()) return bytes;
+    const auto source = Payload{}.add(NDUSEROPT_SRCADDR, address_bytes("fe80::1")).bytes();
+    bytes.insert(bytes.end(), source.begin(), source.end());
+    return bytes;
+  };
+  const RouterOption expected{2, 25, ip("fe80::1"), {ip("2001:db8::53"), ip("2001:db8::54")}, 600};
+  BOOST_TEST((decode_router_option(message(40)) == expected));
+  // What is cut off is not guessed.
+  BOOST_TEST((decode_router_option(message(39)) == RouterOption{2, 25}));
+  content[1] = std::byte{6};
+  BOOST_TEST((decode_router_option(message(40)) == RouterOption{2, 25}));
+}
+
+BOOST_AUTO_TEST_CASE(an_advertised_prefix_is_read_with_its_link) {
+  const auto header = [](unsigned char family, unsigned char length) {
+    prefixmsg made{};
+    made.prefix_family = family;
+    made.prefix_ifindex = 2;
+    made.prefix_len = length;
+    return made;
+  };
+  const auto address = address_bytes("2001:db8::");
+  BOOST_TEST((decode_advertised_prefix(Payload{header(AF_INET6, 64)}.add(PREFIX_ADDRESS, address)) ==
+              AdvertisedPrefix{2, prefix("2001:db8::/64")}));
+  BOOST_TEST(is_invalid(decode_advertised_prefix(Payload{header(AF_INET6, 129)}.add(PREFIX_ADDRESS, address))));
+  BOOST_TEST(is_invalid(decode_advertised_prefix(Payload{header(AF_INET, 24)}.add(PREFIX_ADDRESS, address))));
+  BOOST_TEST(is_invalid(decode_advertised_prefix(Payload{header(AF_INET6, 64)})));
+}
+
 BOOST_AUTO_TEST_CASE(an_error_code_is_a_negative_errno_value) {
   BOOST_TEST((decode_error_code(Payload{-ENETUNREACH}) == ENETUNREACH));
   BOOST_TEST((decode_error_code(Payload{0}) == 0));
@@ -268,6 +416,8 @@ BOOST_AUTO_TEST_CASE(a_message_shorter_than_its_header_is_refused_by_every_decod
   BOOST_TEST(is_invalid(decode_route(bytes)));
   BOOST_TEST(is_invalid(decode_rule(bytes)));
   BOOST_TEST(is_invalid(decode_router_option(bytes)));
+  BOOST_TEST(is_invalid(decode_next_hop_object(bytes)));
+  BOOST_TEST(is_invalid(decode_advertised_prefix(bytes)));
 }
 
 BOOST_AUTO_TEST_CASE(the_answer_of_a_look_up_is_the_route_with_its_next_hops) {
