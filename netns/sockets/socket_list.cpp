@@ -1,0 +1,174 @@
+#include "netns/sockets/socket_list.hpp"
+
+#include <fmt/format.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <functional>
+#include <string_view>
+
+#include "netns/netlink/decode.hpp"
+#include "netns/netlink/netlink_socket.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+constexpr std::chrono::seconds patience{1};
+constexpr std::uint32_t state_bit(unsigned state) { return 1U << state; }
+
+using Take = std::function<void(std::span<const std::byte> payload)>;
+
+template <typename Body>
+std::vector<std::byte> dump_request(const Body& body, std::uint32_t sequence) {
+  std::vector<std::byte> bytes(NLMSG_ALIGN(sizeof(nlmsghdr) + sizeof(Body)));
+  auto* header = mnl_nlmsg_put_header(bytes.data());
+  header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  header->nlmsg_seq = sequence;
+  *static_cast<Body*>(mnl_nlmsg_put_extra_header(header, sizeof(Body))) = body;
+  bytes.resize(header->nlmsg_len);
+  return bytes;
+}
+
+Error diag_error(int code, std::string_view what) {
+  // No handler for this family or protocol: neither built in nor to be loaded.
+  if (code == ENOENT) return {Error::Kind::unavailable, fmt::format("this kernel cannot list {} sockets (sock_diag)", what)};
+  return system_error(code, fmt::format("listing {} sockets", what));
+}
+
+Result<bool> take_datagram(std::span<const std::byte> datagram, std::uint32_t sequence, std::string_view what, const Take& take) {
+  MessageCursor messages{datagram};
+  while (const auto message = messages.next()) {
+    if (message->sequence != sequence) continue;
+    if (message->type == NLMSG_ERROR || message->type == NLMSG_DONE) {
+      const int code = decode_error_code(message->payload).value_or(EPROTO);
+      if (code != 0) return fail(diag_error(code, what));
+      return true;
+    }
+    take(message->payload);
+  }
+  return false;
+}
+
+/// One dump to its end. The kernel builds its answers while we read: nothing is lost, however small the receive buffer.
+Result<void> run_dump(int fd, std::span<const std::byte> request, std::uint32_t sequence, std::string_view what, const Take& take) {
+  if (auto sent = send_netlink(fd, request); !sent) return fail(sent.error());
+  std::array<std::byte, netlink_datagram_size> buffer;
+  const auto deadline = mono_now() + patience;
+  for (;;) {
+    const auto datagram = receive_netlink(fd, buffer);
+    switch (datagram.outcome) {
+      case Datagram::Outcome::data: {
+        const auto complete = take_datagram(datagram.bytes, sequence, what, take);
+        if (!complete) return fail(complete.error());
+        if (*complete) return {};
+        if (mono_now() >= deadline) return fail(Error::Kind::timed_out, fmt::format("the list of {} sockets is too long", what));
+        break;
+      }
+      case Datagram::Outcome::foreign:
+        break;
+      case Datagram::Outcome::empty:
+        if (auto readable = wait_readable(fd, deadline); !readable) return readable;
+        break;
+      case Datagram::Outcome::overrun:
+      case Datagram::Outcome::failed:
+        return fail(system_error(datagram.code, fmt::format("listing {} sockets", what)));
+    }
+  }
+}
+
+/// The socket differs from a rtnetlink one in its protocol only.
+Result<NetlinkSocket> open_diag(const SocketOpener& opener) {
+  return open_netlink([&](int domain, int type, int) { return opener(domain, type, NETLINK_SOCK_DIAG); }, 0);
+}
+
+IpAddress address_of(int family, const std::uint32_t (&words)[4]) {
+  std::array<std::uint8_t, 16> bytes{};
+  std::memcpy(bytes.data(), words, bytes.size());
+  static constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (family == AF_INET) return IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]});
+  if (std::equal(mapped.begin(), mapped.end(), bytes.begin())) return IpAddress::v4({bytes[12], bytes[13], bytes[14], bytes[15]});
+  return IpAddress::v6(bytes);
+}
+
+struct Question {
+  int family;
+  int protocol;
+  std::string_view what;
+};
+constexpr std::array<Question, 4> questions{{{AF_INET, IPPROTO_TCP, "TCP"},
+                                             {AF_INET6, IPPROTO_TCP, "TCP (IPv6)"},
+                                             {AF_INET, IPPROTO_UDP, "UDP"},
+                                             {AF_INET6, IPPROTO_UDP, "UDP (IPv6)"}}};
+
+}  // namespace
+
+Result<ConnectedSocket> decode_connected_socket(std::span<const std::byte> payload) {
+  const auto message = take_header<inet_diag_msg>(payload);
+  if (!message) return fail(Error::Kind::invalid, "the socket's description is shorter than its header");
+  if (message->idiag_family != AF_INET && message->idiag_family != AF_INET6) {
+    return fail(Error::Kind::invalid, fmt::format("address family {} is neither IPv4 nor IPv6", message->idiag_family));
+  }
+  return ConnectedSocket{message->idiag_inode,
+                         Endpoint{address_of(message->idiag_family, message->id.idiag_dst), ntohs(message->id.idiag_dport)}};
+}
+
+Result<std::vector<ConnectedSocket>> list_connected_sockets(const SocketOpener& opener, std::span<const std::uint32_t> inodes) {
+  std::vector<ConnectedSocket> sockets;
+  if (inodes.empty()) return sockets;
+  const auto socket = open_diag(opener);
+  if (!socket) return fail(socket.error());
+  std::uint32_t sequence = 0;
+  for (const auto& question : questions) {
+    inet_diag_req_v2 body{};
+    body.sdiag_family = static_cast<std::uint8_t>(question.family);
+    body.sdiag_protocol = static_cast<std::uint8_t>(question.protocol);
+    // UDP knows two states: 7 (closed) is "not connected", which most VPN programs are.
+    body.idiag_states = state_bit(TCP_ESTABLISHED) | state_bit(TCP_SYN_SENT);
+    const auto request = dump_request(body, ++sequence);
+    auto done = run_dump(socket->fd.get(), request, sequence, question.what, [&](std::span<const std::byte> payload) {
+      const auto found = decode_connected_socket(payload);
+      if (found && std::ranges::binary_search(inodes, found->inode)) sockets.push_back(*found);
+    });
+    if (!done) return fail(done.error());
+  }
+  return sockets;
+}
+
+Result<ListeningFile> decode_listening_file(std::span<const std::byte> payload) {
+  const auto message = take_header<unix_diag_msg>(payload);
+  if (!message) return fail(Error::Kind::invalid, "the socket's description is shorter than its header");
+  AttributeCursor attributes{payload};
+  while (const auto attribute = attributes.next()) {
+    unix_diag_vfs file{};
+    if (attribute->type != UNIX_DIAG_VFS || attribute->payload.size() != sizeof file) continue;
+    std::memcpy(&file, attribute->payload.data(), sizeof file);
+    return ListeningFile{message->udiag_ino, {file.udiag_vfs_ino, file.udiag_vfs_dev}};
+  }
+  return fail(Error::Kind::not_found, "the socket has no file");
+}
+
+Result<bool> listens_on_file(const SocketOpener& opener, std::span<const std::uint32_t> inodes, const SocketFile& file) {
+  const auto socket = open_diag(opener);
+  if (!socket) return fail(socket.error());
+  unix_diag_req body{};
+  body.sdiag_family = AF_UNIX;
+  body.udiag_states = state_bit(TCP_LISTEN);
+  body.udiag_show = UDIAG_SHOW_VFS;
+  bool found = false;
+  const auto done = run_dump(socket->fd.get(), dump_request(body, 1), 1, "Unix", [&](std::span<const std::byte> payload) {
+    const auto listening = decode_listening_file(payload);
+    found = found || (listening && listening->file == file && std::ranges::binary_search(inodes, listening->inode));
+  });
+  if (!done) return fail(done.error());
+  return found;
+}
+
+}  // namespace vpn_sentinel
