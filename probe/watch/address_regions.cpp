@@ -32,9 +32,9 @@ struct Open {
   IpPrefix prefix;
   IpAddress last;
   bool local = false;
-  bool wanted = false;                  ///< an address that was asked for stands for it
-  std::optional<IpAddress> candidate;   ///< would stand for it
-  std::optional<IpAddress> free;        ///< first address that no inner prefix has covered so far; empty: none is left
+  bool wanted = false;                 ///< an address that was asked for stands for it
+  std::optional<IpAddress> candidate;  ///< would stand for it
+  std::optional<IpAddress> free;       ///< first address that no inner prefix has covered so far; empty: none is left
 };
 
 struct Entry {

@@ -19,9 +19,7 @@ constexpr std::size_t most_combinations = 4096;
 
 bool is_inverted(const Rule& rule) { return (rule.flags & FIB_RULE_INVERT) != 0; }
 
-bool in(const std::optional<PortRange>& range, std::uint16_t port) {
-  return !range || (port >= range->first && port <= range->last);
-}
+bool in(const std::optional<PortRange>& range, std::uint16_t port) { return !range || (port >= range->first && port <= range->last); }
 
 /// The kernel takes "mark 0 without mask" for no selector.
 bool has_mark(const Rule& rule) { return rule.fwmark != 0 || rule.fwmask != 0; }
@@ -92,9 +90,8 @@ std::vector<Part<Number>> parts_of(Number lowest, const std::vector<Range>& rang
     const bool free = std::ranges::none_of(ranges, [&](const Range& range) { return *it >= range.first && *it <= range.last; });
     parts.push_back({*it, next == begins.end() ? highest : static_cast<Number>(*next - 1), free});
   }
-  std::ranges::stable_sort(parts, [](const auto& a, const auto& b) {
-    return a.free != b.free ? a.free : (a.free && a.last - a.first > b.last - b.first);
-  });
+  std::ranges::stable_sort(
+      parts, [](const auto& a, const auto& b) { return a.free != b.free ? a.free : (a.free && a.last - a.first > b.last - b.first); });
   return parts;
 }
 
@@ -265,10 +262,13 @@ class Collector {
         for (const auto& service_type : tos) {
           for (const auto& uid : uids) {
             for (const auto& service : services) {
-              const Flow flow{mark.value,         uid.value, service.value.ip_protocol, service.value.source_port, service.value.destination_port,
-                              service_type.value, source.value};
+              const Flow flow{
+                  mark.value,         uid.value,   service.value.ip_protocol, service.value.source_port, service.value.destination_port,
+                  service_type.value, source.value};
               const auto whom = [&] { return joined({mark.whom, uid.whom, service.whom, service_type.whom, source.whom}); };
-              const auto selector = [&] { return joined({source.selector, mark.selector, uid.selector, service.selector, service_type.selector}); };
+              const auto selector = [&] {
+                return joined({source.selector, mark.selector, uid.selector, service.selector, service_type.selector});
+              };
               take(flow, whom, selector);
             }
           }
@@ -332,7 +332,8 @@ FlowClasses flow_classes(const Snapshot& snapshot, Family family, std::uint32_t 
   const Choices choices{snapshot, family, policy};
   Collector{choices, policy, own_marks, result}.run();
   for (const auto& rule : snapshot.rules) {
-    if (rule.family == family && !can_be_asked(rule) && may_let_out(rule, snapshot, tunnel_index)) result.unasked_rules.push_back(describe_rule(rule, ""));
+    if (rule.family == family && !can_be_asked(rule) && may_let_out(rule, snapshot, tunnel_index))
+      result.unasked_rules.push_back(describe_rule(rule, ""));
   }
   return result;
 }
@@ -342,8 +343,9 @@ std::vector<std::uint32_t> exempting_marks(const Snapshot& snapshot, std::uint32
   for (const auto& rule : snapshot.rules) {
     const bool exempts = is_inverted(rule) && has_mark(rule) && rule.fwmark != 0 && rule.action == FR_ACT_TO_TBL;
     if (!exempts || rule.table == RT_TABLE_MAIN || rule.table == RT_TABLE_LOCAL || rule.table == RT_TABLE_DEFAULT) continue;
-    const bool tunnels_own = std::ranges::none_of(
-        snapshot.routes, [&](const Route& route) { return route.family == rule.family && route.table == rule.table && leads_outside(route, tunnel_index); });
+    const bool tunnels_own = std::ranges::none_of(snapshot.routes, [&](const Route& route) {
+      return route.family == rule.family && route.table == rule.table && leads_outside(route, tunnel_index);
+    });
     if (tunnels_own) marks.push_back(rule.fwmark & mask_of(rule));
   }
   return marks;

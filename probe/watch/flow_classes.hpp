@@ -28,8 +28,8 @@ struct FlowClasses {
 inline constexpr std::size_t most_flow_classes = 48;
 
 /// `own_marks`: what the VPN puts on its own packets.
-[[nodiscard]] FlowClasses flow_classes(const Snapshot& snapshot, Family family, std::uint32_t tunnel_index,
-                                       const TargetPolicy& policy, const std::vector<std::uint32_t>& own_marks);
+[[nodiscard]] FlowClasses flow_classes(const Snapshot& snapshot, Family family, std::uint32_t tunnel_index, const TargetPolicy& policy,
+                                       const std::vector<std::uint32_t>& own_marks);
 
 /// Marks that exempt packets from the tunnel's own table ("not fwmark 51820 lookup 51820", as wg-quick and gluetun do): the VPN's own
 /// packets carry them. The table counts as the tunnel's when no route in it leads outside.

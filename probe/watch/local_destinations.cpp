@@ -62,8 +62,8 @@ std::vector<IpAddress> host_route_addresses(const Snapshot& snapshot, std::uint3
   return addresses;
 }
 
-std::vector<IpPrefix> local_prefixes(const Snapshot& snapshot, std::uint32_t tunnel_index, const TargetPolicy& policy,
-                                     bool endpoints_known, std::span<const IpAddress> endpoints) {
+std::vector<IpPrefix> local_prefixes(const Snapshot& snapshot, std::uint32_t tunnel_index, const TargetPolicy& policy, bool endpoints_known,
+                                     std::span<const IpAddress> endpoints) {
   std::vector<IpPrefix> prefixes(private_ranges().begin(), private_ranges().end());
   prefixes.insert(prefixes.end(), policy.local_networks.begin(), policy.local_networks.end());
   // The kernel delivers to itself, or to all neighbours, what goes to these; they would stand for nobody else.

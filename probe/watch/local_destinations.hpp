@@ -17,8 +17,8 @@ namespace vpn_sentinel {
 [[nodiscard]] std::span<const IpPrefix> public_parts();
 
 /// Every prefix that may leave outside the tunnel: private ranges, those of the policy, the uplinks' own connected subnets of the size
-/// that a LAN has, own and broadcast addresses, and the host addresses of `endpoints`. Without `endpoints_known` every host route beside the tunnel is taken for the
-/// way to the VPN server.
+/// that a LAN has, own and broadcast addresses, and the host addresses of `endpoints`. Without `endpoints_known` every host route beside
+/// the tunnel is taken for the way to the VPN server.
 [[nodiscard]] std::vector<IpPrefix> local_prefixes(const Snapshot& snapshot, std::uint32_t tunnel_index, const TargetPolicy& policy,
                                                    bool endpoints_known, std::span<const IpAddress> endpoints);
 

@@ -170,7 +170,7 @@ std::string Flow::to_string() const {
 IpAddress Fixture::endpoint() { return IpAddress::v4({198, 51, 100, 2}); }
 
 const std::vector<IpPrefix>& special_ranges() {
-  static const std::vector ranges{prefix("0.0.0.0/8"),      prefix("10.0.0.0/8"),    prefix("100.64.0.0/10"), prefix("127.0.0.0/8"),
+  static const std::vector ranges{prefix("0.0.0.0/8"),      prefix("10.0.0.0/8"),    prefix("100.64.0.0/10"),  prefix("127.0.0.0/8"),
                                   prefix("169.254.0.0/16"), prefix("172.16.0.0/12"), prefix("192.168.0.0/16"), prefix("224.0.0.0/3"),
                                   prefix("::/3"),           prefix("4000::/2"),      prefix("8000::/1")};
   return ranges;

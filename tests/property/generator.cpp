@@ -28,8 +28,8 @@ IpPrefix prefix(std::string_view text) { return IpPrefix::parse(text).value_or(I
 
 /// Where the fixture's own addresses are: a route there would change what counts as local.
 bool is_reserved(const IpPrefix& range) {
-  static const std::vector own{prefix("203.0.113.0/24"), prefix("198.51.100.2/32"), prefix("198.18.0.0/15"), prefix("192.88.0.0/20"),
-                               prefix("2001:db8::/32"),  prefix("2a0b:2::/64")};
+  static const std::vector own{prefix("203.0.113.0/24"), prefix("198.51.100.2/32"), prefix("198.18.0.0/15"),
+                               prefix("192.88.0.0/20"),  prefix("2001:db8::/32"),   prefix("2a0b:2::/64")};
   const auto inside = [&](const IpPrefix& outer) { return outer.length() <= range.length() && outer.contains(range.address()); };
   return std::ranges::any_of(own, inside) || std::ranges::any_of(special_ranges(), inside);
 }

@@ -50,6 +50,6 @@ Verdict Judgement::settled() {
   return look();
 }
 
-Verdict Judgement::look() { return judge(observe(monitor_->snapshot(), *look_up_, policy_, learnt_)); }
+Verdict Judgement::look() { return judge(observe(monitor_->snapshot(), monitor_->generation(), *look_up_, policy_, learnt_)); }
 
 }  // namespace vpn_sentinel::property

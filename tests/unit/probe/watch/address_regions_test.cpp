@@ -91,7 +91,8 @@ BOOST_AUTO_TEST_CASE(every_address_has_a_region_whose_representative_lies_in_the
     };
     for (int i = 0; i < 50; ++i) {
       const auto address = IpAddress::v4({198, 18, static_cast<std::uint8_t>(random() % 5), static_cast<std::uint8_t>(random() % 10)});
-      const bool found = std::ranges::any_of(parts, [&](const AddressRegion& part) { return inside(part.representative) == inside(address); });
+      const bool found =
+          std::ranges::any_of(parts, [&](const AddressRegion& part) { return inside(part.representative) == inside(address); });
       BOOST_TEST_REQUIRE(found, address.to_string());
     }
   }

@@ -143,9 +143,7 @@ BOOST_AUTO_TEST_CASE(a_rule_for_unmarked_packets_tells_apart_the_marked_ones) {
   BOOST_TEST((made[0].flow.mark == 0 && made[1].flow.mark == 1));
 }
 
-BOOST_AUTO_TEST_CASE(a_rule_for_everybody_leaves_an_ordinary_packet) {
-  BOOST_TEST(whom({by_uid(0, 4294967295U)}) == Texts{""});
-}
+BOOST_AUTO_TEST_CASE(a_rule_for_everybody_leaves_an_ordinary_packet) { BOOST_TEST(whom({by_uid(0, 4294967295U)}) == Texts{""}); }
 
 BOOST_AUTO_TEST_CASE(sockets_bound_to_an_own_address_are_told_as_such) {
   auto by_source = rule();
