@@ -1,9 +1,11 @@
 #include "netns/daemon/command_line.hpp"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <string>
+#include <vector>
 
 namespace vpn_sentinel {
 
@@ -14,8 +16,14 @@ void add_setting_flags(CLI::App& command, std::span<const SettingRow> rows, std:
     std::ranges::replace(flag, '_', '-');
     const auto note = row.default_value.empty() ? fmt::format("{} ({})", row.help, row.environment)
                                                 : fmt::format("{} ({}, default {})", row.help, row.environment, row.default_value);
-    command.add_option_function<std::string>(
-        "--" + flag, [&flags, key = std::string(row.key)](const std::string& value) { flags[key] = value; }, note);
+    const auto store = [&flags, key = std::string(row.key)](const std::vector<std::string>& values) {
+      flags[key] = fmt::format("{}", fmt::join(values, ","));
+    };
+    auto* const option = command.add_option_function<std::vector<std::string>>("--" + flag, store, note)->type_name("TEXT");
+    // A list may be given as one value with commas or by repeating the flag; of anything else the last one counts.
+    const bool is_list = row.type == SettingRow::Type::list;
+    option->expected(1)->allow_extra_args(false)->multi_option_policy(is_list ? CLI::MultiOptionPolicy::TakeAll
+                                                                              : CLI::MultiOptionPolicy::TakeLast);
   }
 }
 

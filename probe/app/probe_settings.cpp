@@ -7,6 +7,8 @@
 #include <array>
 #include <set>
 
+#include "probe/app/bypass_values.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -17,10 +19,18 @@ constexpr std::array rows{
                "Network namespace to watch: self, name:NAME (ip netns), pid:PID or path:FILE", 0, 0, true, "", true},
     SettingRow{"tunnel", "VPN_SENTINEL_TUNNEL", Type::list, "", "Tunnel interface name or pattern; empty: found by kind and routes", 0, 0,
                true, "", true},
+    SettingRow{"tunnel_rule", "VPN_SENTINEL_TUNNEL_RULE", Type::text, "any", "How many of several tunnels must be up: any or all", 0, 0,
+               true},
     SettingRow{"endpoint", "VPN_SENTINEL_ENDPOINT", Type::list, "",
                "VPN server address, with or without :PORT/PROTO, that may be reached outside the tunnel", 0, 0, true, "", true},
     SettingRow{"local_network", "VPN_SENTINEL_LOCAL_NETWORKS", Type::list, "",
                "Networks (CIDR) beside the private ranges that may leave by the uplink", 0, 0, true, "", true},
+    SettingRow{"allow_uids", "VPN_SENTINEL_ALLOW_UIDS", Type::list, "",
+               "Users whose packets a policy rule may send outside the tunnel on purpose (split tunnel): 1000 or 2000-2999", 0, 0, true},
+    SettingRow{"allow_marks", "VPN_SENTINEL_ALLOW_MARKS", Type::list, "",
+               "Firewall marks whose packets a policy rule may send outside on purpose: 0x1 or 0x80000/0xff0000", 0, 0, true},
+    SettingRow{"allow_tables", "VPN_SENTINEL_ALLOW_TABLES", Type::list, "",
+               "Routing tables into which a policy rule may send selected packets on purpose, by number", 0, 0, true},
     SettingRow{"url", "VPN_SENTINEL_URL", Type::text, "http://127.0.0.1:5000", "Base URL of the hub"},
     SettingRow{"api_path", "VPN_SENTINEL_API_PATH", Type::text, "/api/v1", "Path of the hub's API"},
     SettingRow{"api_key", "VPN_SENTINEL_API_KEY", Type::secret, "", "Key of the hub's API; empty: the header is left out"},
@@ -117,6 +127,28 @@ Result<void> read_networks(const Settings& settings, TargetPolicy& target) {
   return {};
 }
 
+Result<void> read_bypasses(const Settings& settings, TargetPolicy& target) {
+  for (const auto& item : settings.list("allow_uids")) {
+    const auto range = parse_uid_range(item);
+    if (!range) return wrong(settings, "allow_uids", item, range.error().message);
+    target.allow_uids.push_back(*range);
+  }
+  for (const auto& item : settings.list("allow_marks")) {
+    const auto mark = parse_mark(item);
+    if (!mark) return wrong(settings, "allow_marks", item, mark.error().message);
+    target.allow_marks.push_back(*mark);
+  }
+  for (const auto& item : settings.list("allow_tables")) {
+    const auto table = parse_number(item);
+    if (!table) return wrong(settings, "allow_tables", item, "the number of a routing table such as 100 (see /etc/iproute2/rt_tables)");
+    target.allow_tables.push_back(*table);
+  }
+  const auto& rule = settings.text("tunnel_rule");
+  if (rule != "any" && rule != "all") return wrong(settings, "tunnel_rule", rule, "any or all");
+  target.tunnel_rule = rule == "all" ? TunnelRule::all : TunnelRule::any;
+  return {};
+}
+
 Result<void> read_checks(const Settings& settings, TargetPolicy& target) {
   const auto liveness = Endpoint::parse(settings.text("liveness_server"), 53);
   if (!liveness) {
@@ -185,9 +217,10 @@ Result<TargetPolicy> make_target_policy(const Settings& settings) {
   if (!netns) return wrong(settings, "netns", settings.text("netns"), netns.error().message);
   target.netns = *netns;
   target.tunnels = settings.list("tunnel");
-  auto result = read_client_id(settings, target).and_then([&] { return read_networks(settings, target); }).and_then([&] {
-    return read_checks(settings, target);
-  });
+  auto result = read_client_id(settings, target)
+                    .and_then([&] { return read_networks(settings, target); })
+                    .and_then([&] { return read_bypasses(settings, target); })
+                    .and_then([&] { return read_checks(settings, target); });
   if (!result) return fail(result.error());
   return target;
 }
