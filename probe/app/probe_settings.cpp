@@ -222,6 +222,7 @@ Result<TargetPolicy> make_target_policy(const Settings& settings) {
                     .and_then([&] { return read_bypasses(settings, target); })
                     .and_then([&] { return read_checks(settings, target); });
   if (!result) return fail(result.error());
+  target.baseline_file = fmt::format("{}/baseline/{}.json", settings.text("data_dir"), target.client_id);
   return target;
 }
 

@@ -34,6 +34,7 @@ struct TargetPolicy {
   std::vector<UidRange> allow_uids;
   std::vector<MarkMatch> allow_marks;
   std::vector<std::uint32_t> allow_tables;  ///< only for packets that a rule sends there by mark, uid, protocol, port or address
+  std::string baseline_file;                ///< where the user's pinned healthy state is kept; empty: nowhere
 
   bool offline = false;                               ///< kernel facts only: nothing is sent
   std::chrono::milliseconds liveness_interval{1000};  ///< 0: no liveness check

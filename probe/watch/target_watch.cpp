@@ -54,11 +54,15 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
       sweep_timer_(io),
       relook_timer_(io),
       gate_timer_(io),
+      baseline_(policy_.baseline_file),
       verifier_(io, http, dns, policy_, [this] { look("check", mono_now()); }) {}
 
 void TargetWatch::start() {
   attach();
   look("start", mono_now());
+  // What was pinned counts from the first verdict on.
+  compare_with_baseline();
+  if (!baseline_.drift().rules.empty() || !baseline_.drift().routes.empty()) look("start", mono_now());
   sweep();
 }
 
@@ -125,9 +129,16 @@ void TargetWatch::sweep() {
   sweep_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     check_identity();
+    compare_with_baseline();
     look("periodic look", mono_now());
     sweep();
   });
+}
+
+void TargetWatch::compare_with_baseline() {
+  if (!monitor_) return;
+  const bool healthy = verdict_.state <= State::warning && tunnel_carries_;
+  baseline_.sweep(monitor_->snapshot(), monitor_->generation(), seen_, healthy, mono_now());
 }
 
 void TargetWatch::look_again_soon() {
@@ -145,6 +156,7 @@ void TargetWatch::look_again_soon() {
 void TargetWatch::look(const std::string& cause, MonoTime noticed) {
   if (namespace_) {
     seen_ = observe(monitor_->snapshot(), monitor_->generation(), *look_up_, policy_, learnt_);
+    seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     verifier_.fill(seen_);
   } else {

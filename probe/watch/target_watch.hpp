@@ -15,6 +15,7 @@
 #include "netns/namespace/net_namespace.hpp"
 #include "netns/netlink/route_lookup.hpp"
 #include "probe/verdict/judge.hpp"
+#include "probe/watch/baseline_keeper.hpp"
 #include "probe/watch/observe.hpp"
 #include "probe/watch/policy.hpp"
 #include "probe/watch/publish_gate.hpp"
@@ -69,6 +70,7 @@ class TargetWatch {
   void check_identity();
   void sweep();
   void look(const std::string& cause, MonoTime noticed);
+  void compare_with_baseline();
   void look_again_soon();
   void follow_tunnel(const Observation& seen);
   void publish(const std::string& cause, MonoTime noticed);
@@ -88,6 +90,7 @@ class TargetWatch {
   bool gone_ = false;
 
   Learnt learnt_;
+  BaselineKeeper baseline_;
   Verifier verifier_;
   PublishGate gate_;
   Observation seen_;

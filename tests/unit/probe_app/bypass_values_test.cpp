@@ -18,7 +18,8 @@ BOOST_AUTO_TEST_CASE(marks_are_written_as_ip_rule_writes_them) {
   BOOST_TEST((parse_mark("0x1").value() == MarkMatch{1, 0xffffffff}));
   BOOST_TEST((parse_mark("51820").value() == MarkMatch{51820, 0xffffffff}));
   BOOST_TEST((parse_mark("0x80000/0xff0000").value() == MarkMatch{0x80000, 0xff0000}));
-  for (const auto* const text : {"", "/", "0x1/", "/0xff", "0x", "one", "0x100000000", "1/2/3"}) BOOST_TEST(!parse_mark(text).has_value(), text);
+  for (const auto* const text : {"", "/", "0x1/", "/0xff", "0x", "one", "0x100000000", "1/2/3"})
+    BOOST_TEST(!parse_mark(text).has_value(), text);
 }
 
 BOOST_AUTO_TEST_CASE(unmarked_packets_are_everybodys_and_cannot_be_allowed) {

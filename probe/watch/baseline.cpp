@@ -1,0 +1,86 @@
+#include "probe/watch/baseline.hpp"
+
+#include <fmt/format.h>
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+
+#include "netns/monitor/describe.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+constexpr std::size_t most_lines = 32;
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+bool is_server_route(const Route& route, const Observation& seen) {
+  const unsigned host = route.family == Family::v4 ? 32 : 128;
+  return route.destination.length() == host && std::ranges::any_of(seen.endpoints, [&](const EndpointView& endpoint) {
+           return endpoint.address == route.destination.address();
+         });
+}
+
+/// Comes and goes by itself and leads nowhere.
+bool is_noise(const Route& route) {
+  return route.destination.address().is_link_local() || (route.family == Family::v6 && route.destination.address().bytes()[0] == 0xff);
+}
+
+/// Of `these` what `those` does not have, counted: two equal lines are two.
+std::vector<std::string> missing(std::vector<std::string> these, std::vector<std::string> those) {
+  std::ranges::sort(these);
+  std::ranges::sort(those);
+  std::vector<std::string> result;
+  std::ranges::set_difference(these, those, std::back_inserter(result));
+  return result;
+}
+
+std::vector<std::string> differences(const std::vector<std::string>& healthy, const std::vector<std::string>& now) {
+  std::vector<std::string> lines;
+  for (const auto& line : missing(now, healthy)) lines.push_back(fmt::format("{}: was added", line));
+  for (const auto& line : missing(healthy, now)) lines.push_back(fmt::format("{}: is gone", line));
+  if (lines.size() > most_lines) {
+    const auto more = lines.size() - most_lines;
+    lines.resize(most_lines);
+    lines.push_back(fmt::format("and {} more", more));
+  }
+  return lines;
+}
+
+}  // namespace
+
+Baseline make_baseline(const Snapshot& snapshot, const Observation& seen) {
+  Baseline made;
+  made.time = seen.time;
+  if (seen.tunnel) made.tunnel = fmt::format("{} ({})", seen.tunnel->name, seen.tunnel->kind);
+  for (const auto& rule : snapshot.rules) {
+    made.rules.push_back(fmt::format("{}{}", rule.family == Family::v6 ? "IPv6 " : "", trimmed(describe_rule(rule, ""))));
+  }
+  if (snapshot.routes.size() > most_baseline_routes) return made;
+  for (const auto& route : snapshot.routes) {
+    if (!is_server_route(route, seen) && !is_noise(route)) made.routes.push_back(trimmed(describe_route(route, snapshot, "")));
+  }
+  std::ranges::sort(made.routes);
+  return made;
+}
+
+DriftView explain_drift(const Baseline& healthy, const Baseline& now, bool pinned) {
+  DriftView drift;
+  drift.pinned = pinned;
+  drift.rules = differences(healthy.rules, now.rules);
+  if (drift.rules.empty() && healthy.rules != now.rules) {
+    const auto [before, after] = std::ranges::mismatch(healthy.rules, now.rules);
+    drift.rules.push_back(fmt::format("the order of the rules changed: '{}' stands where '{}' stood", *after, *before));
+  }
+  // Without routes of one side the tables were too large to compare.
+  if (!healthy.routes.empty() && !now.routes.empty()) drift.routes = differences(healthy.routes, now.routes);
+  if (healthy.tunnel != now.tunnel && !healthy.tunnel.empty() && !now.tunnel.empty()) {
+    drift.routes.push_back(fmt::format("the tunnel was {} and is {}", healthy.tunnel, now.tunnel));
+  }
+  return drift;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,41 @@
+/// Keeps the healthy state of one target and what differs from it: pinned by the user in a file, else learnt while the target is secure.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "probe/watch/baseline.hpp"
+
+namespace vpn_sentinel {
+
+class BaselineKeeper {
+ public:
+  /// `file` may be empty: nothing can be pinned. It is read again when it changes.
+  explicit BaselineKeeper(std::string file) : file_(std::move(file)) {}
+
+  /// Once a second or so. `generation` as of Monitor; `healthy`: the judgement found nothing wrong, so that what is seen may be learnt.
+  /// While something leaks or the tunnel is away nothing is compared: the look-ups say more then.
+  void sweep(const Snapshot& snapshot, std::uint64_t generation, const Observation& seen, bool healthy, MonoTime now);
+
+  [[nodiscard]] const DriftView& drift() const noexcept { return drift_; }
+
+ private:
+  void read_pinned();
+  void compare(const Snapshot& snapshot, const Observation& seen);
+  void learn(const Snapshot& snapshot, const Observation& seen, MonoTime now);
+
+  std::string file_;
+  std::optional<Baseline> pinned_;
+  std::string pinned_error_;
+  timespec file_time_{};
+  std::optional<Baseline> learnt_;
+  std::optional<MonoTime> healthy_since_;
+  std::optional<MonoTime> drift_since_;
+  std::uint64_t compared_ = 0;  ///< generation of the last comparison
+  DriftView drift_;
+};
+
+}  // namespace vpn_sentinel
