@@ -13,6 +13,9 @@ namespace vpn_sentinel {
 [[nodiscard]] int check_command(const TargetPolicy& policy, bool json);
 /// Prints each change until SIGINT or SIGTERM: 0.
 [[nodiscard]] int watch_command(const std::vector<TargetPolicy>& policies, bool json);
+/// What this machine offers, what it is for and how to get what is missing. 0 all is there, 1 something optional is missing, 4 the targets
+/// cannot be watched. Changes nothing and sends nothing.
+[[nodiscard]] int doctor_command(const ProbeConfig& config, bool json);
 /// The daemon. `reload` reads the settings anew (SIGHUP). 0 after SIGTERM; throws FatalError when it cannot start.
 [[nodiscard]] int run_command(ProbeConfig config, const std::function<Result<ProbeConfig>()>& reload);
 

@@ -20,6 +20,7 @@ constexpr int exit_config = 78;
 
 constexpr auto footer =
     "Exit codes of check: 0 secure, 1 warning, 2 danger, 3 contained, 4 could not look.\n"
+    "Exit codes of doctor: 0 all is there, 1 something optional is missing, 4 the targets cannot be watched.\n"
     "All commands: 64 wrong usage, 70 internal error, 73 data folder, 78 wrong setting.\n"
     "A flag or variable that says which target (netns, tunnel, endpoint, local-network, client-id) stands for all [[target]] tables "
     "of the file.\n"
@@ -94,6 +95,9 @@ int dispatch(int argc, char** argv) {
   auto* const run = command("run", "Watch the targets and report to the hub (the daemon)");
   auto* const check = command("check", "Look once, print the verdict with evidence and advice");
   auto* const watch = command("watch", "Print every change until interrupted");
+  auto* const doctor =
+      command("doctor", "Say which rights, kernel features and files are there, what for, and how to get the missing ones");
+  doctor->add_flag("--json", line.json, "Print JSON");
   for (auto* const one : {check, watch}) {
     one->add_flag("--json", line.json, "Print JSON");
     one->add_flag("--offline", line.offline, "Kernel facts only: send nothing");
@@ -111,6 +115,7 @@ int dispatch(int argc, char** argv) {
   if (run->parsed()) return run_command(require_config(line), [&line] { return load_config(line); });
   if (check->parsed()) return run_check(line);
   if (watch->parsed()) return watch_command(require_targets(line), line.json);
+  if (doctor->parsed()) return doctor_command(require_config(line), line.json);
   fmt::print(stderr, "{}", app.help());
   return exit_usage;
 }

@@ -24,10 +24,6 @@ constexpr std::array<Look, 5> state_looks{
 constexpr std::array<Look, 4> severity_looks{
     {{"i", "information", "36"}, {"!", "warning", "33"}, {"■", "contained", "34"}, {"✖", "danger", "31"}}};
 
-std::string paint(std::string_view text, std::string_view ansi, const Style& style) {
-  return style.colour ? fmt::format("\033[{}m{}\033[0m", ansi, text) : std::string(text);
-}
-
 std::string state_badge(State state, const Style& style) {
   const auto& look = state_looks.at(static_cast<std::size_t>(state));
   return paint(fmt::format("{} {}", look.symbol, look.word), look.ansi, style);
@@ -151,6 +147,10 @@ std::string codes(const Verdict& verdict) {
 }
 
 }  // namespace
+
+std::string paint(std::string_view text, std::string_view ansi, const Style& style) {
+  return style.colour ? fmt::format("\033[{}m{}\033[0m", ansi, text) : std::string(text);
+}
 
 Style style_of_stdout() {
   const char* const no_color = std::getenv("NO_COLOR");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "probe/report/report.hpp"
 #include "probe/watch/target_watch.hpp"
@@ -15,6 +16,9 @@ struct Style {
 
 /// True when standard output is a terminal and NO_COLOR is not set.
 [[nodiscard]] Style style_of_stdout();
+
+/// `text` in the ANSI colour `ansi` ("1;32"), or as it is.
+[[nodiscard]] std::string paint(std::string_view text, std::string_view ansi, const Style& style);
 
 /// The whole verdict in a few lines, with evidence and what to do.
 [[nodiscard]] std::string print_verdict(const TargetWatch& watch, const Style& style);

@@ -1,0 +1,64 @@
+/// `doctor`: what this machine offers the probe, what each thing is for, what is lost without it and how to get it. Everything is tried,
+/// not guessed from a version, and nothing is changed and nothing sent: rules for nftables go into a batch that is never committed, a
+/// question that could make the kernel load a module is not asked, and a BPF program is loaded and dropped without being attached.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "netns/namespace/socket_opener.hpp"
+#include "probe/app/print.hpp"
+#include "probe/app/probe_settings.hpp"
+
+namespace vpn_sentinel {
+
+/// One thing that was looked at.
+struct DoctorLine {
+  enum class Status {
+    ok,
+    missing,
+    not_needed,      ///< absent or unused, and nothing of what is configured needs it
+    could_not_look,  ///< never the same as ok
+  };
+  std::string group;  ///< "capabilities", "kernel", "files", "limits", or a target's client id
+  std::string name;
+  Status status = Status::could_not_look;
+  std::string detail;  ///< what was seen
+  std::string used_for;
+  std::string lost;       ///< what does not work without it
+  std::string remedy;     ///< how to get it: a command or a line of the unit
+  bool required = false;  ///< without it the configured targets cannot be watched
+};
+
+/// What the lines are about, without what was seen.
+struct DoctorTopic {
+  std::string_view name;
+  std::string_view used_for;
+  std::string_view lost;
+  std::string_view remedy;
+  bool required = false;
+};
+[[nodiscard]] DoctorLine doctor_line(std::string_view group, const DoctorTopic& topic, DoctorLine::Status status, std::string detail);
+/// missing, or could_not_look when the error says so (a right is missing, or no answer came).
+[[nodiscard]] DoctorLine::Status status_of(const Error& error);
+
+/// 0: nothing is missing; 1: something that is not required is missing or could not be looked at; 4: something required.
+[[nodiscard]] int doctor_exit_code(const std::vector<DoctorLine>& lines);
+/// For people; a good line is short, a bad one says everything. Pure.
+[[nodiscard]] std::string print_doctor(const std::vector<DoctorLine>& lines, const Style& style);
+/// {"version", "exit_code", "lines": [{"group", "name", "status", "required", "detail", "used_for", "lost", "remedy"}]}. Pure.
+[[nodiscard]] nlohmann::json doctor_json(const std::vector<DoctorLine>& lines);
+
+/// From the text of /proc/self/status (proc(5): CapEff, CapBnd). `foreign`: some target is another namespace than the probe's. Pure.
+[[nodiscard]] std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign);
+/// `own` opens sockets in the probe's namespace.
+[[nodiscard]] std::vector<DoctorLine> kernel_lines(const SocketOpener& own);
+[[nodiscard]] std::vector<DoctorLine> nftables_lines(const SocketOpener& own);
+[[nodiscard]] std::vector<DoctorLine> bpf_lines();
+[[nodiscard]] std::vector<DoctorLine> file_lines(const ProbeConfig& config);
+/// Blocks some milliseconds for each target.
+[[nodiscard]] std::vector<DoctorLine> target_lines(const TargetPolicy& target);
+
+}  // namespace vpn_sentinel

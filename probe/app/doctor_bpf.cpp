@@ -1,0 +1,77 @@
+#include <fmt/format.h>
+#include <linux/bpf.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include "probe/app/doctor.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using Status = DoctorLine::Status;
+constexpr std::string_view group = "kernel";
+
+/// Loads "return 1" as a cgroup_skb program, the kind that counts leaks, and lets go of it at once.
+Result<void> load_program() {
+  constexpr std::array<bpf_insn, 2> program{{{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}}};
+  static constexpr char license[] = "GPL";
+  bpf_attr attributes{};
+  attributes.prog_type = BPF_PROG_TYPE_CGROUP_SKB;
+  attributes.expected_attach_type = BPF_CGROUP_INET_EGRESS;
+  attributes.insns = reinterpret_cast<std::uintptr_t>(program.data());
+  attributes.insn_cnt = program.size();
+  attributes.license = reinterpret_cast<std::uintptr_t>(license);
+  const Fd loaded{static_cast<int>(::syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof attributes))};
+  if (!loaded) return fail(system_error(errno, "loading a BPF program"));
+  return {};
+}
+
+DoctorLine program_line() {
+  const DoctorTopic topic{"BPF", "naming the program that leaks, with destination and bytes", "leaks are not told by program",
+                          "CAP_BPF and CAP_NET_ADMIN, and a seccomp profile that allows bpf (SystemCallFilter=bpf in a unit)"};
+  const auto loaded = load_program();
+  if (loaded) return doctor_line(group, topic, Status::ok, "a cgroup program was accepted");
+  // Refused is an answer here: whoever may not load programs has none.
+  return doctor_line(group, topic, Status::missing, loaded.error().message);
+}
+
+DoctorLine btf_line() {
+  const DoctorTopic topic{"BTF", "nothing that is configured: the leak programs use plain headers", "", ""};
+  const bool there = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+  return doctor_line(group, topic, there ? Status::ok : Status::not_needed,
+                     there ? "/sys/kernel/btf/vmlinux" : "no /sys/kernel/btf/vmlinux");
+}
+
+/// Field 5 of the first line whose type is cgroup2: proc(5), /proc/PID/mountinfo.
+std::optional<std::string> cgroup_mount() {
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    if (line.find(" - cgroup2 ") == std::string::npos) continue;
+    std::size_t at = 0;
+    for (int field = 0; field < 4; ++field) at = line.find(' ', at) + 1;
+    return line.substr(at, line.find(' ', at) - at);
+  }
+  return std::nullopt;
+}
+
+DoctorLine cgroup_line() {
+  const DoctorTopic topic{"cgroup2", "where the BPF programs are attached", "leaks are not told by program",
+                          "mount -t cgroup2 none /sys/fs/cgroup, or -v /sys/fs/cgroup:/sys/fs/cgroup:ro for a container"};
+  const auto path = cgroup_mount();
+  if (!path) return doctor_line(group, topic, Status::missing, "not mounted");
+  if (::access(path->c_str(), R_OK) == 0) return doctor_line(group, topic, Status::ok, *path);
+  const auto error = system_error(errno, *path);
+  return doctor_line(group, topic, status_of(error), error.message);
+}
+
+}  // namespace
+
+std::vector<DoctorLine> bpf_lines() { return {program_line(), cgroup_line(), btf_line()}; }
+
+}  // namespace vpn_sentinel

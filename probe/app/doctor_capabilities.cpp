@@ -1,0 +1,84 @@
+#include <fmt/format.h>
+#include <linux/capability.h>
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+
+#include "probe/app/doctor.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using Status = DoctorLine::Status;
+
+struct Capability {
+  unsigned number;  ///< linux/capability.h
+  DoctorTopic topic;
+  bool for_foreign_only = false;  ///< a probe that lives in the watched namespace does not need it
+  bool unused = false;
+};
+
+constexpr std::array<Capability, 8> capabilities{{
+    {CAP_SYS_ADMIN,
+     {"CAP_SYS_ADMIN", "entering the watched namespaces (setns), only while sockets are opened there",
+      "only the probe's own namespace can be watched", "", true},
+     true},
+    {CAP_SYS_PTRACE,
+     {"CAP_SYS_PTRACE", "targets named by pid:, the program behind a tun, and its WireGuard control socket",
+      "no handshake age and no learnt server for tunnels that a program runs", ""}},
+    {CAP_DAC_READ_SEARCH,
+     {"CAP_DAC_READ_SEARCH", "the open files of other users' programs: which of them holds the tun",
+      "no handshake age and no learnt server for tunnels that a program runs", ""}},
+    {CAP_NET_ADMIN,
+     {"CAP_NET_ADMIN", "large netlink buffers, the kernel's WireGuard handshakes, counting leaked packets and the kill switch (nftables)",
+      "more reading again after bursts of changes; no handshake age of kernel WireGuard; no leak counters", ""}},
+    {CAP_NET_RAW, {"CAP_NET_RAW", "echo requests through the tunnel as a sign of life", "liveness is judged by DNS only", ""}},
+    {CAP_BPF, {"CAP_BPF", "naming the program that leaks (eBPF, with CAP_NET_ADMIN)", "leaks are counted, but not by program", ""}},
+    {CAP_PERFMON,
+     {"CAP_PERFMON", "the name of the leaking program in eBPF", "leaks are told with process number and user, not with the name", ""}},
+    {CAP_NET_BROADCAST, {"CAP_NET_BROADCAST", "nothing: each namespace has a socket of its own", "", ""}, false, true},
+}};
+
+/// The mask in the line "KEY:\t000001ffffffffff".
+std::optional<std::uint64_t> mask_of(std::string_view status, std::string_view key) {
+  const auto at = status.find(fmt::format("\n{}:\t", key));
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto digits = status.substr(at + key.size() + 3, 16);
+  std::uint64_t mask = 0;
+  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), mask, 16);
+  if (error != std::errc{} || stop == digits.data()) return std::nullopt;
+  return mask;
+}
+
+std::string remedy_for(std::string_view name, bool in_bounding_set) {
+  if (in_bounding_set) return fmt::format("AmbientCapabilities={} in the unit, or run as root", name);
+  const auto short_name = name.substr(4);
+  return fmt::format("AmbientCapabilities={0} and CapabilityBoundingSet={0} in the unit, or --cap-add {1} for a container", name,
+                     short_name);
+}
+
+}  // namespace
+
+std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign) {
+  const auto effective = mask_of(status, "CapEff");
+  const auto bounding = mask_of(status, "CapBnd");
+  std::vector<DoctorLine> lines;
+  for (const auto& capability : capabilities) {
+    const bool needed = !capability.unused && (foreign || !capability.for_foreign_only);
+    auto line = doctor_line("capabilities", capability.topic, Status::could_not_look, "/proc/self/status does not tell");
+    line.required = line.required && needed;
+    if (effective && bounding) {
+      const bool has = (*effective >> capability.number & 1U) != 0;
+      const bool may = (*bounding >> capability.number & 1U) != 0;
+      line.status = has ? Status::ok : needed ? Status::missing : Status::not_needed;
+      line.detail = has ? "effective" : may ? "not effective, but in the bounding set" : "not in the bounding set";
+      line.remedy = remedy_for(line.name, may);
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+}  // namespace vpn_sentinel

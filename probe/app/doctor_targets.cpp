@@ -1,0 +1,117 @@
+#include <fmt/format.h>
+#include <linux/rtnetlink.h>
+
+#include <array>
+
+#include "netns/netlink/decode.hpp"
+#include "netns/netlink/request.hpp"
+#include "netns/netlink/route_lookup.hpp"
+#include "netns/sockets/tunnel_facts.hpp"
+#include "probe/app/doctor.hpp"
+#include "probe/app/doctor_netlink.hpp"
+#include "probe/watch/tunnel_finder.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using Status = DoctorLine::Status;
+
+constexpr DoctorTopic open_topic{"namespace", "watching this target", "it is not watched",
+                                 "start the VPN first, or correct VPN_SENTINEL_NETNS; pid: of other users needs CAP_SYS_PTRACE", true};
+constexpr DoctorTopic enter_topic{"entering", "sockets inside the namespace", "it is not watched",
+                                  "AmbientCapabilities=CAP_SYS_ADMIN in the unit, or a probe that shares the namespace", true};
+constexpr DoctorTopic look_topic{"looking", "routes and look-ups inside the namespace", "nothing can be judged", "", true};
+constexpr DoctorTopic tunnel_topic{"tunnel", "telling inside from outside", "the state is danger or contained until the tunnel is there",
+                                   "start the VPN, or name its interface in VPN_SENTINEL_TUNNEL"};
+constexpr DoctorTopic owner_topic{"tunnel's program", "learning the VPN server's address, and the WireGuard control socket",
+                                  "the server's address has to be configured (VPN_SENTINEL_ENDPOINT)",
+                                  "AmbientCapabilities=CAP_SYS_PTRACE CAP_DAC_READ_SEARCH in the unit; for a container --pid=host"};
+constexpr DoctorTopic wireguard_topic{
+    "WireGuard state", "handshake age: a server that does not answer any more", "a dead server is found by the liveness check only",
+    "AmbientCapabilities=CAP_NET_ADMIN (kernel) or CAP_SYS_PTRACE CAP_DAC_READ_SEARCH (programs) in the unit"};
+
+Result<std::vector<Link>> read_links(const SocketOpener& inside) {
+  const auto request = dump_request(DumpKind::links, 1);
+  const auto answer = ask_kernel(inside, {NETLINK_ROUTE, request, {1}, true, false});
+  if (!answer) return fail(answer.error());
+  if (const int code = answer->codes.at(1); code != 0) return fail(system_error(code, "listing the links"));
+  std::vector<Link> links;
+  for (const auto& reply : answer->replies) {
+    if (auto link = decode_link(reply.payload)) links.push_back(std::move(*link));
+  }
+  return links;
+}
+
+/// The device by which a public address goes; 0: none. The kernel is asked, no packet is sent.
+Result<std::uint32_t> routed_index(const SocketOpener& inside) {
+  auto look_up = RouteLookup::open(inside);
+  if (!look_up) return fail(look_up.error());
+  const std::array destinations{IpAddress::v4({1, 1, 1, 1})};
+  const auto answer = look_up->look_up(destinations).front();
+  if (!answer) return fail(answer.error());
+  return answer->kind == RouteAnswer::Kind::device ? answer->link_index : 0U;
+}
+
+class TargetDoctor {
+ public:
+  explicit TargetDoctor(const TargetPolicy& target) : target_(target), group_("target " + target.client_id) {}
+
+  std::vector<DoctorLine> examine() {
+    const auto space = NetNamespace::open(target_.netns);
+    if (!space) return bad(open_topic, space.error()), std::move(lines_);
+    good(open_topic,
+         fmt::format("{} is {}{}", target_.netns.to_string(), space->identity().to_string(), space->is_own() ? ", the probe's own" : ""));
+    if (const auto socket = space->open_socket(AF_INET, SOCK_DGRAM, 0); !socket) return bad(enter_topic, socket.error()), std::move(lines_);
+    good(enter_topic, space->is_own() ? "no need to" : "done");
+    look_inside(*space);
+    return std::move(lines_);
+  }
+
+ private:
+  void good(const DoctorTopic& topic, std::string detail) { lines_.push_back(doctor_line(group_, topic, Status::ok, std::move(detail))); }
+  void bad(const DoctorTopic& topic, const Error& error) { lines_.push_back(doctor_line(group_, topic, status_of(error), error.message)); }
+
+  void look_inside(const NetNamespace& space) {
+    const auto inside = space.opener();
+    auto links = read_links(inside);
+    if (!links) return bad(look_topic, links.error());
+    const auto routed = routed_index(inside);
+    if (!routed) return bad(look_topic, routed.error());
+    good(look_topic, fmt::format("{} links, the kernel answers look-ups", links->size()));
+    Snapshot snapshot;
+    snapshot.links = std::move(*links);
+    const auto* const tunnel = find_tunnel(snapshot, target_.tunnels, LearntTunnel{}, *routed);
+    if (tunnel == nullptr) {
+      return bad(tunnel_topic, {Error::Kind::not_found, target_.tunnels.empty() ? "no link looks like a tunnel" : "no link has that name"});
+    }
+    good(tunnel_topic, fmt::format("{} ({}), {}", tunnel->name, tunnel->kind, tunnel->is_up() ? "up" : "down"));
+    tell_facts(read_tunnel_facts(inside, space.identity(), tunnel->name, tunnel->kind), tunnel->kind);
+  }
+
+  void tell_facts(const TunnelFacts& facts, const std::string& kind) {
+    if (facts.owner) good(owner_topic, fmt::format("{} (pid {}, uid {})", facts.owner->comm, facts.owner->pid, facts.owner->uid));
+    if (facts.wireguard) good(wireguard_topic, wireguard_text(*facts.wireguard));
+    for (const auto& gap : facts.gaps) {
+      // A tun without an owner has nobody to ask about WireGuard either: one line says it.
+      bad(kind == "tun" && !facts.owner ? owner_topic : wireguard_topic, gap);
+    }
+    if (facts.wireguard || !facts.gaps.empty()) return;
+    lines_.push_back(doctor_line(group_, wireguard_topic, Status::not_needed, "the tunnel's program has no WireGuard control socket"));
+  }
+
+  static std::string wireguard_text(const WireGuardDevice& device) {
+    const auto age = handshake_age(device, wall_now());
+    return fmt::format("{} peer(s), {}", device.peers.size(),
+                       age ? fmt::format("last handshake {} ago", human_duration(*age)) : std::string("no handshake yet"));
+  }
+
+  const TargetPolicy& target_;
+  std::string group_;
+  std::vector<DoctorLine> lines_;
+};
+
+}  // namespace
+
+std::vector<DoctorLine> target_lines(const TargetPolicy& target) { return TargetDoctor(target).examine(); }
+
+}  // namespace vpn_sentinel

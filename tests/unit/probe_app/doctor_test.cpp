@@ -1,0 +1,149 @@
+#include "probe/app/doctor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+
+using namespace vpn_sentinel;
+
+namespace {
+
+using Status = DoctorLine::Status;
+
+DoctorLine sample(Status status, bool required = false) {
+  return doctor_line("kernel", {"nftables", "counting leaks", "no counters", "modprobe nf_tables", required}, status, "what was seen");
+}
+
+std::string printed(const DoctorLine& line, bool colour = false) { return print_doctor({line}, Style{colour}); }
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+const DoctorLine& named(const std::vector<DoctorLine>& lines, std::string_view name) {
+  const auto found = std::ranges::find(lines, name, &DoctorLine::name);
+  BOOST_REQUIRE_MESSAGE(found != lines.end(), name);
+  return *found;
+}
+
+/// As in /proc/self/status.
+std::string status_text(std::string_view effective, std::string_view bounding) {
+  return fmt::format("Name:\tprobe\nCapInh:\t0000000000000000\nCapPrm:\t{0}\nCapEff:\t{0}\nCapBnd:\t{1}\nCapAmb:\t0000000000000000\n",
+                     effective, bounding);
+}
+constexpr auto all = "000001ffffffffff";
+constexpr auto none = "0000000000000000";
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(doctor)
+
+BOOST_AUTO_TEST_CASE(the_exit_code_tells_whether_something_is_missing_and_whether_it_is_needed) {
+  const struct {
+    Status status;
+    bool required;
+    int code;
+  } table[]{{Status::ok, true, 0},       {Status::ok, false, 0},     {Status::not_needed, true, 0},      {Status::not_needed, false, 0},
+            {Status::missing, false, 1}, {Status::missing, true, 4}, {Status::could_not_look, false, 1}, {Status::could_not_look, true, 4}};
+  for (const auto& row : table) BOOST_TEST(doctor_exit_code({sample(row.status, row.required)}) == row.code);
+  BOOST_TEST(doctor_exit_code({}) == 0);
+  BOOST_TEST(doctor_exit_code({sample(Status::missing), sample(Status::missing, true), sample(Status::ok)}) == 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_good_line_is_short_and_a_bad_one_says_what_is_lost_and_how_to_get_it) {
+  const auto good = printed(sample(Status::ok));
+  BOOST_TEST(has(good, "✔ nftables  what was seen\n"));
+  BOOST_TEST(has(good, "used for:   counting leaks"));
+  BOOST_TEST(!has(good, "no counters"));
+  BOOST_TEST(has(good, "All that the configured targets need is there."));
+  const auto bad = printed(sample(Status::missing));
+  BOOST_TEST(has(bad, "✖ nftables  missing: what was seen\n"));
+  BOOST_TEST(has(bad, "without it: no counters"));
+  BOOST_TEST(has(bad, "get it:     modprobe nf_tables"));
+  BOOST_TEST(has(bad, "something optional is missing"));
+  BOOST_TEST(has(printed(sample(Status::not_needed)), "– nftables  not needed: what was seen\n"));
+}
+
+BOOST_AUTO_TEST_CASE(could_not_look_is_never_shown_as_fine) {
+  const auto text = printed(sample(Status::could_not_look, true));
+  BOOST_TEST(has(text, "? nftables  COULD NOT LOOK, and needed: what was seen\n"));
+  BOOST_TEST(has(text, "CANNOT be watched"));
+  BOOST_TEST(!has(text, "✔"));
+}
+
+BOOST_AUTO_TEST_CASE(colours_are_only_for_terminals) {
+  BOOST_TEST(!has(printed(sample(Status::missing, true)), "\033["));
+  BOOST_TEST(has(printed(sample(Status::missing, true), true), "\033[1;31m✖\033[0m"));
+  BOOST_TEST(has(printed(sample(Status::ok), true), "\033[32m✔\033[0m"));
+}
+
+BOOST_AUTO_TEST_CASE(lines_stand_below_their_group_in_one_column) {
+  auto other = sample(Status::ok);
+  other.group = "files";
+  other.name = "a longer name";
+  BOOST_TEST(
+      print_doctor({sample(Status::ok), other}, {})
+          .starts_with("kernel\n  ✔ nftables       what was seen\n      used for:   counting leaks\n\nfiles\n  ✔ a longer name  what"));
+}
+
+BOOST_AUTO_TEST_CASE(the_json_form_holds_every_word) {
+  const auto json = doctor_json({sample(Status::could_not_look, true)});
+  BOOST_TEST(json["exit_code"] == 4);
+  const nlohmann::json expected{
+      {"group", "kernel"},         {"name", "nftables"},           {"status", "could_not_look"}, {"required", true},
+      {"detail", "what was seen"}, {"used_for", "counting leaks"}, {"lost", "no counters"},      {"remedy", "modprobe nf_tables"}};
+  BOOST_TEST((json["lines"].at(0) == expected));
+}
+
+BOOST_AUTO_TEST_CASE(an_error_of_rights_or_time_is_no_proof_that_something_is_missing) {
+  BOOST_TEST((status_of({Error::Kind::not_permitted, ""}) == Status::could_not_look));
+  BOOST_TEST((status_of({Error::Kind::timed_out, ""}) == Status::could_not_look));
+  BOOST_TEST((status_of({Error::Kind::unavailable, ""}) == Status::missing));
+  BOOST_TEST((status_of({Error::Kind::not_found, ""}) == Status::missing));
+}
+
+BOOST_AUTO_TEST_CASE(with_all_capabilities_nothing_is_missing) {
+  for (const auto& line : capability_lines(status_text(all, all), true)) BOOST_TEST((line.status == Status::ok), line.name);
+}
+
+BOOST_AUTO_TEST_CASE(without_any_only_entering_a_foreign_namespace_is_impossible) {
+  const auto lines = capability_lines(status_text(none, all), true);
+  BOOST_TEST(doctor_exit_code(lines) == 4);
+  BOOST_TEST((named(lines, "CAP_SYS_ADMIN").status == Status::missing));
+  BOOST_TEST(named(lines, "CAP_SYS_ADMIN").required);
+  for (const auto* name : {"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_BPF", "CAP_PERFMON"}) {
+    BOOST_TEST((named(lines, name).status == Status::missing), name);
+    BOOST_TEST(!named(lines, name).required, name);
+  }
+  BOOST_TEST((named(lines, "CAP_NET_BROADCAST").status == Status::not_needed));
+}
+
+BOOST_AUTO_TEST_CASE(a_probe_in_the_watched_namespace_needs_no_right_to_enter) {
+  const auto lines = capability_lines(status_text(none, none), false);
+  BOOST_TEST((named(lines, "CAP_SYS_ADMIN").status == Status::not_needed));
+  BOOST_TEST(doctor_exit_code(lines) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(each_capability_is_its_own_bit) {
+  // linux/capability.h: 12 is CAP_NET_ADMIN, 39 CAP_BPF.
+  const auto lines = capability_lines(status_text("0000008000001000", all), true);
+  for (const auto& line : lines) {
+    if (line.name == "CAP_NET_BROADCAST") continue;
+    const bool has_it = line.name == "CAP_NET_ADMIN" || line.name == "CAP_BPF";
+    BOOST_TEST((line.status == (has_it ? Status::ok : Status::missing)), line.name);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_remedy_depends_on_the_bounding_set) {
+  BOOST_TEST(!has(named(capability_lines(status_text(none, all), true), "CAP_BPF").remedy, "CapabilityBoundingSet"));
+  const auto outside = named(capability_lines(status_text(none, none), true), "CAP_BPF");
+  BOOST_TEST(has(outside.remedy, "CapabilityBoundingSet=CAP_BPF"));
+  BOOST_TEST(has(outside.remedy, "--cap-add BPF"));
+}
+
+BOOST_AUTO_TEST_CASE(a_status_file_that_tells_nothing_is_no_look) {
+  for (const auto* text : {"", "CapEff:\t000001ffffffffff\n", "Name:\tx\nCapEff:\tzz\nCapBnd:\tzz\n"}) {
+    for (const auto& line : capability_lines(text, true)) BOOST_TEST((line.status == Status::could_not_look), line.name);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
