@@ -15,7 +15,8 @@ constexpr std::uint32_t group_bit(unsigned group) { return 1U << (group - 1); }
 
 constexpr std::uint32_t groups = group_bit(RTNLGRP_LINK) | group_bit(RTNLGRP_IPV4_IFADDR) | group_bit(RTNLGRP_IPV6_IFADDR) |
                                  group_bit(RTNLGRP_IPV4_ROUTE) | group_bit(RTNLGRP_IPV6_ROUTE) | group_bit(RTNLGRP_IPV4_RULE) |
-                                 group_bit(RTNLGRP_IPV6_RULE) | group_bit(RTNLGRP_ND_USEROPT) | group_bit(RTNLGRP_NEXTHOP);
+                                 group_bit(RTNLGRP_IPV6_RULE) | group_bit(RTNLGRP_IPV6_PREFIX) | group_bit(RTNLGRP_ND_USEROPT) |
+                                 group_bit(RTNLGRP_NEXTHOP);
 
 /// 20,000 changes (832 bytes each, and the kernel doubles the number) wait before one is lost.
 constexpr int receive_buffer_bytes = 8 << 20;
@@ -78,11 +79,18 @@ Result<void> Follower::start_dump() {
 
 Follower::Turn Follower::read(std::size_t most_messages) {
   Turn turn;
+  read_into(turn, most_messages);
+  store_.refresh_next_hops(turn.burst);
+  doubtful_ |= turn.burst.doubtful;
+  return turn;
+}
+
+void Follower::read_into(Turn& turn, std::size_t most_messages) {
   std::array<std::byte, netlink_datagram_size> buffer;
   std::size_t messages = 0;
   while (messages < most_messages) {
     const auto datagram = receive_netlink(fd(), buffer);
-    if (datagram.outcome == Datagram::Outcome::empty) return turn;
+    if (datagram.outcome == Datagram::Outcome::empty) return;
     if (turn.received == MonoTime{}) turn.received = mono_now();
     switch (datagram.outcome) {
       case Datagram::Outcome::data:
@@ -93,14 +101,13 @@ Follower::Turn Follower::read(std::size_t most_messages) {
         break;
       case Datagram::Outcome::failed:
         turn.failure = system_error(datagram.code, "the netlink socket failed");
-        return turn;
+        return;
       default:
         ++messages;  // counted, so that a flood from another process cannot hold the loop
         break;
     }
   }
   turn.more = true;
-  return turn;
 }
 
 void Follower::take(std::span<const std::byte> datagram, Turn& turn, std::size_t& messages) {

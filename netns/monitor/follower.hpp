@@ -56,6 +56,7 @@ class Follower {
 
   [[nodiscard]] static Result<NetlinkSocket> open_socket(const SocketOpener& opener, Mode mode);
   void want_everything();
+  void read_into(Turn& turn, std::size_t most_messages);
   void take(std::span<const std::byte> datagram, Turn& turn, std::size_t& messages);
   [[nodiscard]] bool is_dump_part(const NetlinkMessage& message) const noexcept;
   void take_event(const NetlinkMessage& message, Turn& turn);

@@ -5,24 +5,16 @@
 #include <cstring>
 #include <string_view>
 
+#include "netns/monitor/next_hops.hpp"
+
 namespace vpn_sentinel {
-
-namespace {
-
-bool same_hops(const std::vector<NextHop>& a, const std::vector<NextHop>& b) noexcept {
-  return std::ranges::equal(a, b, [](const NextHop& x, const NextHop& y) {
-    return x.link_index == y.link_index && x.gateway == y.gateway && x.weight == y.weight;
-  });
-}
-
-}  // namespace
 
 bool is_same_route(const Route& a, const Route& b) noexcept {
   if (a.destination != b.destination || a.table != b.table || a.metric != b.metric || a.protocol != b.protocol || a.scope != b.scope) {
     return false;
   }
   if (a.next_hop_id != 0 || b.next_hop_id != 0) return a.next_hop_id == b.next_hop_id;
-  return a.type == b.type && same_hops(a.next_hops, b.next_hops);
+  return a.type == b.type && is_same_path(a.next_hops, b.next_hops);
 }
 
 std::size_t RouteIndex::Hash::operator()(const Key& key) const noexcept {

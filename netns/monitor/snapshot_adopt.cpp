@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "netns/monitor/describe.hpp"
+#include "netns/monitor/next_hops.hpp"
 #include "netns/monitor/snapshot_store.hpp"
 
 namespace vpn_sentinel {
@@ -22,10 +23,12 @@ void SnapshotStore::adopt(DumpKind kind, SnapshotStore fresh, Burst& burst) {
       return adopt_links(std::move(fresh.snapshot_.links), burst);
     case DumpKind::addresses:
       return adopt_addresses(std::move(fresh.snapshot_.addresses), burst);
+    case DumpKind::next_hop_objects:
+      return adopt_next_hop_objects(std::move(fresh.snapshot_.next_hop_objects), burst);
     case DumpKind::routes_v4:
-      return adopt_routes(Family::v4, fresh, burst);
+      return adopt_routes(Family::v4, std::move(fresh), burst);
     case DumpKind::routes_v6:
-      return adopt_routes(Family::v6, fresh, burst);
+      return adopt_routes(Family::v6, std::move(fresh), burst);
     case DumpKind::rules_v4:
       return adopt_rules(Family::v4, std::move(fresh.snapshot_.rules), burst);
     case DumpKind::rules_v6:
@@ -37,7 +40,7 @@ void SnapshotStore::adopt_links(std::vector<Link> fresh, Burst& burst) {
   // By the same functions as events, so that a link that is gone takes its addresses and IPv4 routes along.
   for (const auto& link : std::vector(snapshot_.links)) {
     const bool gone = std::ranges::none_of(fresh, [&](const Link& other) { return other.index == link.index; });
-    if (gone) remove_link(link, burst);
+    if (gone) remove_link(link, false, burst);
   }
   for (const auto& link : fresh) put_link(link, burst);
 }
@@ -53,8 +56,9 @@ void SnapshotStore::adopt_addresses(std::vector<InterfaceAddress> fresh, Burst& 
   addresses = std::move(fresh);
 }
 
-void SnapshotStore::adopt_routes(Family family, const SnapshotStore& fresh, Burst& burst) {
+void SnapshotStore::adopt_routes(Family family, SnapshotStore fresh, Burst& burst) {
   auto& routes = snapshot_.routes;
+  for (auto& route : fresh.snapshot_.routes) complete_next_hops(snapshot_, route);
   bool differs = false;
   const auto note = [&](const Route& route, std::string_view happened) {
     differs = true;

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "netns/monitor/describe.hpp"
+#include "netns/monitor/next_hops.hpp"
 #include "netns/netlink/decode.hpp"
 
 namespace vpn_sentinel {
@@ -27,13 +28,8 @@ bool same_link(Link a, const Link& b) {
 
 Telling telling_of(const Link& now, const Link& before) {
   if (before.is_up() && !now.is_up()) return Telling::link_lost;
-  const bool lost_carrier = (before.flags & IFF_RUNNING) != 0 && (now.flags & IFF_RUNNING) == 0;
-  return lost_carrier ? Telling::carrier : Telling::detail;
-}
-
-Telling telling_of(const Route& route) {
-  if (route.destination.length() <= 3) return Telling::way_out;
-  return route.destination.address().is_link_local() ? Telling::detail : Telling::path;
+  if ((before.flags & IFF_RUNNING) != 0 && (now.flags & IFF_RUNNING) == 0) return Telling::carrier;
+  return before.master != now.master ? Telling::path : Telling::detail;
 }
 
 /// Entries of the table "local" that come and go with an address. A unicast route in that table is none of them: the table is asked
@@ -50,6 +46,11 @@ DumpKind rules_of(Family family) { return family == Family::v4 ? DumpKind::rules
 
 }  // namespace
 
+Telling telling_of(const Route& route) noexcept {
+  if (route.destination.length() <= 3) return Telling::way_out;
+  return route.destination.address().is_link_local() ? Telling::detail : Telling::path;
+}
+
 std::optional<DumpKind> SnapshotStore::kind_of(const NetlinkMessage& message) noexcept {
   const auto family = message.payload.empty() ? 0 : std::to_integer<int>(message.payload.front());
   const bool inet6 = family == AF_INET6;
@@ -60,6 +61,9 @@ std::optional<DumpKind> SnapshotStore::kind_of(const NetlinkMessage& message) no
     case RTM_NEWADDR:
     case RTM_DELADDR:
       return DumpKind::addresses;
+    case RTM_NEWNEXTHOP:
+    case RTM_DELNEXTHOP:
+      return DumpKind::next_hop_objects;
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
       if (family != AF_INET && !inet6) return std::nullopt;
@@ -89,12 +93,11 @@ void SnapshotStore::apply(const NetlinkMessage& message, Burst& burst) {
       return apply_rule(message, burst);
     case RTM_NEWNEXTHOP:
     case RTM_DELNEXTHOP:
-      // A next hop object that is replaced moves every route that uses it; with net.ipv4.nexthop_compat_mode=0 no route message says so.
-      burst.doubt(DumpKind::routes_v4);
-      burst.doubt(DumpKind::routes_v6);
-      return burst.note(Telling::path, [] { return std::string("a next hop object changed"); });
+      return apply_next_hop_object(message, burst);
     case RTM_NEWNDUSEROPT:
       return apply_router_option(message, burst);
+    case RTM_NEWPREFIX:
+      return apply_prefix(message, burst);
     default:
       return;
   }
@@ -104,30 +107,36 @@ void SnapshotStore::apply_link(const NetlinkMessage& message, Burst& burst) {
   const auto link = decode_link(message.payload);
   if (!link) return;
   if (message.type == RTM_NEWLINK) return put_link(*link, burst);
-  remove_link(*link, burst);
+  remove_link(*link, tells_move_to_namespace(message.payload), burst);
 }
 
 void SnapshotStore::put_link(const Link& link, Burst& burst) {
   const auto known = std::ranges::find(snapshot_.links, link.index, &Link::index);
   if (known == snapshot_.links.end()) {
     snapshot_.links.push_back(link);
-    return burst.note(Telling::detail, [&] { return describe_link(link, nullptr); });
+    return burst.note(Telling::detail, [&] { return describe_link(link, nullptr, snapshot_); });
   }
   const auto before = std::exchange(*known, link);
   if (same_link(before, link)) return;
-  burst.note(telling_of(link, before), [&] { return describe_link(link, &before); });
-  if (before.is_up() && !link.is_up()) flush_ipv4_routes(link.index);
-  // Routes of a link without carrier get the flag RTNH_F_LINKDOWN, again without a message.
+  burst.note(telling_of(link, before), [&] { return describe_link(link, &before, snapshot_); });
+  // Routes of a link without carrier get the flag RTNH_F_LINKDOWN, and next hop objects of it go: both without a message.
   constexpr std::uint32_t matters = IFF_UP | IFF_RUNNING | IFF_LOWER_UP;
-  if (((before.flags ^ link.flags) & matters) != 0) burst.doubt(DumpKind::routes_v4);
+  if (((before.flags ^ link.flags) & matters) != 0 || before.master != link.master) doubt_routes_of(link, burst);
+  if (before.is_up() && !link.is_up()) flush_link(link.index);
 }
 
-void SnapshotStore::remove_link(const Link& link, Burst& burst) {
-  if (std::erase_if(snapshot_.links, [&](const Link& known) { return known.index == link.index; }) == 0) return;
-  burst.note(Telling::link_lost, [&] { return describe_deleted_link(link); });
-  std::erase_if(snapshot_.addresses, [&](const InterfaceAddress& address) { return address.link_index == link.index; });
-  flush_ipv4_routes(link.index);
+void SnapshotStore::doubt_routes_of(const Link& link, Burst& burst) const {
   burst.doubt(DumpKind::routes_v4);
+  const auto by_link = [&](const NextHopObject& object) { return object.hop.link_index == link.index; };
+  if (std::ranges::any_of(snapshot_.next_hop_objects, by_link)) burst.doubt(DumpKind::next_hop_objects);
+}
+
+void SnapshotStore::remove_link(const Link& link, bool moved, Burst& burst) {
+  if (std::erase_if(snapshot_.links, [&](const Link& known) { return known.index == link.index; }) == 0) return;
+  burst.note(Telling::link_lost, [&] { return describe_deleted_link(link, moved); });
+  std::erase_if(snapshot_.addresses, [&](const InterfaceAddress& address) { return address.link_index == link.index; });
+  doubt_routes_of(link, burst);
+  flush_link(link.index);
 }
 
 void SnapshotStore::apply_address(const NetlinkMessage& message, Burst& burst) {
@@ -159,8 +168,9 @@ void SnapshotStore::remove_address(const InterfaceAddress& address, Burst& burst
 }
 
 void SnapshotStore::apply_route(const NetlinkMessage& message, Burst& burst) {
-  const auto route = decode_route(message.payload);
+  auto route = decode_route(message.payload);
   if (!route || is_cloned(*route)) return;
+  complete_next_hops(snapshot_, *route);
   const bool added = message.type == RTM_NEWROUTE;
   if (is_noise(*route)) {
     return burst.note(Telling::noise, [&] { return describe_route(*route, snapshot_, added ? "added" : "deleted"); });
@@ -173,8 +183,9 @@ void SnapshotStore::put_route(const Route& route, bool replace, Burst& burst) {
   auto& routes = snapshot_.routes;
   if (const auto known = index_.find(routes, route)) {
     if (routes[*known] == route) return;
+    const bool moved = !is_same_path(routes[*known].next_hops, route.next_hops);
     RouteIndex::overwrite(routes, *known, route);
-    return burst.note(Telling::detail, [&] { return describe_route(route, snapshot_, "changed"); });
+    return burst.note(moved ? telling_of(route) : Telling::detail, [&] { return describe_route(route, snapshot_, "changed"); });
   }
   const auto rivals = index_.rivals(route);
   if (replace && !rivals.empty()) {
@@ -197,10 +208,17 @@ void SnapshotStore::remove_route(const Route& route, Burst& burst) {
   burst.note(telling_of(route), [&] { return describe_route(route, snapshot_, "deleted"); });
 }
 
+void SnapshotStore::flush_link(std::uint32_t link_index) {
+  flush_ipv4_routes(link_index);
+  if (flush_next_hop_objects(snapshot_.next_hop_objects, link_index)) next_hops_stale_ = true;
+}
+
 void SnapshotStore::flush_ipv4_routes(std::uint32_t link_index) {
   auto& routes = snapshot_.routes;
   for (auto i = routes.size(); i-- > 0;) {
     const auto& hops = routes[i].next_hops;
+    // A route by a next hop object lives as long as its object.
+    if (routes[i].next_hop_id != 0) continue;
     const bool by_link = !hops.empty() && std::ranges::all_of(hops, [&](const NextHop& hop) { return hop.link_index == link_index; });
     if (by_link && routes[i].family == Family::v4) index_.erase(routes, i);
   }
@@ -233,10 +251,17 @@ void SnapshotStore::apply_router_option(const NetlinkMessage& message, Burst& bu
   if (option) burst.note(Telling::detail, [&] { return describe_router_option(*option, snapshot_); });
 }
 
+void SnapshotStore::apply_prefix(const NetlinkMessage& message, Burst& burst) {
+  const auto prefix = decode_advertised_prefix(message.payload);
+  if (prefix) burst.note(Telling::detail, [&] { return describe_advertised_prefix(*prefix, snapshot_); });
+}
+
 void SnapshotStore::insert(DumpKind kind, const NetlinkMessage& message) {
   if (kind_of(message) != kind) return;
   Burst unused;
-  if (message.type == RTM_NEWLINK || message.type == RTM_NEWADDR || message.type == RTM_NEWRULE) return apply(message, unused);
+  if (message.type == RTM_NEWLINK || message.type == RTM_NEWADDR || message.type == RTM_NEWRULE || message.type == RTM_NEWNEXTHOP) {
+    return apply(message, unused);
+  }
   if (message.type != RTM_NEWROUTE) return;
   const auto route = decode_route(message.payload);
   if (!route || is_cloned(*route) || is_noise(*route)) return;

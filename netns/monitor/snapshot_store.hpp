@@ -20,12 +20,14 @@ enum class Telling : std::uint8_t {
   nothing,
   noise,      ///< follows from something else: local, broadcast and multicast entries
   detail,     ///< a link that is added, renamed, up; link-local routes
-  path,       ///< addresses, rules, routes
+  path,       ///< addresses, rules, next hop objects, routes, masters of links
   loss,       ///< messages were lost
   way_out,    ///< routes that cover an eighth of all addresses or more
   carrier,    ///< a link that lost its carrier
   link_lost,  ///< a link that went down or away
 };
+
+[[nodiscard]] Telling telling_of(const Route& route) noexcept;
 
 using DumpSet = std::bitset<dump_kinds>;
 [[nodiscard]] constexpr std::size_t position(DumpKind kind) noexcept { return static_cast<std::size_t>(kind); }
@@ -57,6 +59,8 @@ class SnapshotStore {
 
   /// An event. Unknown types and what cannot be decoded are ignored.
   void apply(const NetlinkMessage& message, Burst& burst);
+  /// Gives routes the next hops of objects that have changed since the last call. Not done by apply(): one call for a run of messages.
+  void refresh_next_hops(Burst& burst);
   /// An entry of a dump of `kind`; others are ignored (a kernel without IPv6 answers its dumps with IPv4 entries).
   void insert(DumpKind kind, const NetlinkMessage& message);
   /// Takes the part `kind` from a finished dump and notes what differed.
@@ -67,24 +71,31 @@ class SnapshotStore {
   void apply_address(const NetlinkMessage& message, Burst& burst);
   void apply_route(const NetlinkMessage& message, Burst& burst);
   void apply_rule(const NetlinkMessage& message, Burst& burst);
+  void apply_next_hop_object(const NetlinkMessage& message, Burst& burst);
   void apply_router_option(const NetlinkMessage& message, Burst& burst);
+  void apply_prefix(const NetlinkMessage& message, Burst& burst);
 
   void put_link(const Link& link, Burst& burst);
-  void remove_link(const Link& link, Burst& burst);
+  void remove_link(const Link& link, bool moved, Burst& burst);
   void remove_address(const InterfaceAddress& address, Burst& burst);
   void put_route(const Route& route, bool replace, Burst& burst);
   void remove_route(const Route& route, Burst& burst);
   void insert_rule(const Rule& rule);
-  /// What the kernel does without a message when a link goes down or loses its last IPv4 address.
+  /// What the kernel does without a message when a link goes down.
+  void flush_link(std::uint32_t link_index);
+  /// … and when it loses its last IPv4 address.
   void flush_ipv4_routes(std::uint32_t link_index);
+  void doubt_routes_of(const Link& link, Burst& burst) const;
 
   void adopt_links(std::vector<Link> fresh, Burst& burst);
   void adopt_addresses(std::vector<InterfaceAddress> fresh, Burst& burst);
-  void adopt_routes(Family family, const SnapshotStore& fresh, Burst& burst);
+  void adopt_next_hop_objects(std::vector<NextHopObject> fresh, Burst& burst);
+  void adopt_routes(Family family, SnapshotStore fresh, Burst& burst);
   void adopt_rules(Family family, std::vector<Rule> fresh, Burst& burst);
 
   Snapshot snapshot_;
   RouteIndex index_;
+  bool next_hops_stale_ = false;
 };
 
 }  // namespace vpn_sentinel

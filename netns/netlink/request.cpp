@@ -4,6 +4,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 
 namespace vpn_sentinel {
@@ -62,6 +63,8 @@ std::vector<std::byte> dump_request(DumpKind kind, std::uint32_t sequence) {
       return one_request(RTM_GETLINK, NLM_F_DUMP, sequence, ifinfomsg{});
     case DumpKind::addresses:
       return one_request(RTM_GETADDR, NLM_F_DUMP, sequence, ifaddrmsg{});
+    case DumpKind::next_hop_objects:
+      return one_request(RTM_GETNEXTHOP, NLM_F_DUMP, sequence, nhmsg{});
     case DumpKind::routes_v4:
       return family_dump(RTM_GETROUTE, AF_INET, sequence);
     case DumpKind::routes_v6:

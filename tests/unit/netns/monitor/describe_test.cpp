@@ -51,11 +51,11 @@ BOOST_AUTO_TEST_CASE(a_tunnel_that_goes_down_tells_who_did_it) {
   tun.kind = "tun";
   auto down = tun;
   down.flags = 0;
-  BOOST_TEST(describe_link(down, &tun) == "link wg0 down (set down)");
+  BOOST_TEST(describe_link(down, &tun, names) == "link wg0 down (set down)");
   down.carrier = false;
-  BOOST_TEST(describe_link(down, &tun) == "link wg0 down (carrier lost)");
+  BOOST_TEST(describe_link(down, &tun, names) == "link wg0 down (carrier lost)");
   tun.carrier = false;
-  BOOST_TEST(describe_link(down, &tun) == "link wg0 down");
+  BOOST_TEST(describe_link(down, &tun, names) == "link wg0 down");
 }
 
 BOOST_AUTO_TEST_CASE(a_link_that_loses_its_carrier_by_being_switched_off_does_not_tell_who_did_it) {
@@ -64,29 +64,34 @@ BOOST_AUTO_TEST_CASE(a_link_that_loses_its_carrier_by_being_switched_off_does_no
   auto down = veth;
   down.flags = 0;
   down.carrier = false;
-  BOOST_TEST(describe_link(down, &veth) == "link wg0 down");
+  BOOST_TEST(describe_link(down, &veth, names) == "link wg0 down");
   down.carrier.reset();
-  BOOST_TEST(describe_link(down, &veth) == "link wg0 down");
+  BOOST_TEST(describe_link(down, &veth, names) == "link wg0 down");
 }
 
 BOOST_AUTO_TEST_CASE(every_other_change_of_a_link_is_named) {
   const auto up = wg0(IFF_UP | IFF_RUNNING);
   const auto down = wg0(0);
-  BOOST_TEST(describe_link(up, nullptr) == "link wg0 added");
-  BOOST_TEST(describe_link(up, &down) == "link wg0 up");
-  BOOST_TEST(describe_link(wg0(IFF_UP), &up) == "link wg0 lost its carrier");
+  BOOST_TEST(describe_link(up, nullptr, names) == "link wg0 added");
+  BOOST_TEST(describe_link(up, &down, names) == "link wg0 up");
+  BOOST_TEST(describe_link(wg0(IFF_UP), &up, names) == "link wg0 lost its carrier");
   const auto without = wg0(IFF_UP);
-  BOOST_TEST(describe_link(up, &without) == "link wg0 found its carrier");
+  BOOST_TEST(describe_link(up, &without, names) == "link wg0 found its carrier");
   auto other = up;
   other.name = "tun0";
-  BOOST_TEST(describe_link(other, &up) == "link wg0 renamed to tun0");
+  BOOST_TEST(describe_link(other, &up, names) == "link wg0 renamed to tun0");
   other = up;
   other.mtu = 1280;
-  BOOST_TEST(describe_link(other, &up) == "link wg0 mtu 1420 changed to 1280");
+  BOOST_TEST(describe_link(other, &up, names) == "link wg0 mtu 1420 changed to 1280");
+  other = up;
+  other.master = 5;
+  BOOST_TEST(describe_link(other, &up, names) == "link wg0 enslaved to wg0");
+  BOOST_TEST(describe_link(up, &other, names) == "link wg0 released from wg0");
   other = up;
   other.operstate = 6;
-  BOOST_TEST(describe_link(other, &up) == "link wg0 changed");
-  BOOST_TEST(describe_deleted_link(up) == "link wg0 deleted");
+  BOOST_TEST(describe_link(other, &up, names) == "link wg0 changed");
+  BOOST_TEST(describe_deleted_link(up, false) == "link wg0 deleted");
+  BOOST_TEST(describe_deleted_link(up, true) == "link wg0 moved to another network namespace");
 }
 
 BOOST_AUTO_TEST_CASE(an_address_is_named_with_its_link) {
@@ -132,10 +137,48 @@ BOOST_AUTO_TEST_CASE(a_rule_is_written_as_ip_rule_writes_it) {
   BOOST_TEST(describe_rule(full, "added") == "rule 5 from all prohibit added");
 }
 
+BOOST_AUTO_TEST_CASE(a_rule_is_written_with_every_selector) {
+  auto full = rule(7, 7);
+  full.source = IpPrefix::parse("192.0.2.0/24").value();
+  full.tos = 0x10;
+  full.uids = UidRange{1000, 1001};
+  full.ip_protocol = 6;
+  full.source_ports = PortRange{1, 9};
+  full.destination_ports = PortRange{443, 443};
+  full.tunnel_id = 8;
+  full.suppress_group = 3;
+  full.realms = 0x10002;
+  BOOST_TEST(describe_rule(full, "added") ==
+             "rule 7 from 192.0.2.0/24 tos 0x10 uidrange 1000-1001 ipproto tcp sport 1-9 dport 443 tun_id 8 lookup 7 suppress_ifgroup 3 "
+             "realms 1/2 added");
+  auto unknown = rule(7, 7);
+  unknown.has_unknown = true;
+  unknown.l3mdev = true;
+  BOOST_TEST(describe_rule(unknown, "added") == "rule 7 and something that is not known lookup [l3mdev-table] added");
+}
+
+BOOST_AUTO_TEST_CASE(a_next_hop_object_is_written_as_ip_nexthop_writes_it) {
+  BOOST_TEST(describe_next_hop_object({7, 2, 0, false, {5, ip("203.0.113.1")}, {}, {}}, names, "deleted") ==
+             "next hop object 7 via 203.0.113.1 dev wg0 deleted");
+  BOOST_TEST(describe_next_hop_object({9, 0, 0, false, {}, {7, 8}, {0, 4}}, names, "added") == "next hop object 9 group 7/8,5 added");
+  BOOST_TEST(describe_next_hop_object({3, 0, 0, true, {}, {}, {}}, names, "gone") == "next hop object 3 blackhole gone");
+}
+
+BOOST_AUTO_TEST_CASE(an_advertised_prefix_is_named_with_its_link) {
+  BOOST_TEST(describe_advertised_prefix({5, IpPrefix::parse("2001:db8::/64").value()}, names) == "prefix 2001:db8::/64 advertised on wg0");
+}
+
 BOOST_AUTO_TEST_CASE(a_router_option_that_concerns_dns_says_so) {
   BOOST_TEST(describe_router_option({5, 25}, names) == "router advertisement on wg0 names DNS servers");
   BOOST_TEST(describe_router_option({5, 31}, names) == "router advertisement on wg0 names DNS search domains");
   BOOST_TEST(describe_router_option({5, 3}, names) == "router advertisement on wg0 carries option 3");
+  RouterOption servers{5, 25, ip("fe80::1"), {ip("2001:db8::53"), ip("2001:db8::54")}, 600};
+  BOOST_TEST(describe_router_option(servers, names) ==
+             "router advertisement on wg0 names DNS servers 2001:db8::53, 2001:db8::54 (from fe80::1)");
+  servers.lifetime = 0;
+  servers.servers.pop_back();
+  servers.router.reset();
+  BOOST_TEST(describe_router_option(servers, names) == "router advertisement on wg0 withdraws DNS servers 2001:db8::53");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

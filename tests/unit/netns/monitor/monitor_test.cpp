@@ -12,6 +12,7 @@
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 
+#include "netns/monitor/describe.hpp"
 #include "tests/unit/netns/support/test_namespace.hpp"
 
 using namespace vpn_sentinel;
@@ -46,7 +47,24 @@ bool equivalent(Snapshot a, const Snapshot& b) {
   std::ranges::stable_sort(routes, {}, order);
   std::ranges::stable_sort(a.routes, {}, order);
   return std::ranges::is_permutation(a.links, b.links) && std::ranges::is_permutation(a.addresses, b.addresses) && a.routes == routes &&
-         a.rules == b.rules;
+         a.rules == b.rules && a.next_hop_objects == b.next_hop_objects;
+}
+
+void tell_difference(const Snapshot& told, const Snapshot& truth) {
+  const auto missing = [](const auto& these, const auto& those, const auto& describe, std::string_view what) {
+    for (const auto& value : these) {
+      if (std::ranges::find(those, value) == those.end()) BOOST_TEST_MESSAGE(what << describe(value));
+    }
+  };
+  const auto both = [&](const auto& ours, const auto& theirs, const auto& describe) {
+    missing(ours, theirs, describe, "only in the monitor: ");
+    missing(theirs, ours, describe, "only in the kernel: ");
+  };
+  both(told.links, truth.links, [](const Link& l) { return fmt::format("{} {:#x} {} {}", l.name, l.flags, l.operstate, l.master); });
+  both(told.addresses, truth.addresses, [&](const InterfaceAddress& a) { return describe_address(a, truth, ""); });
+  both(told.routes, truth.routes, [&](const Route& r) { return describe_route(r, truth, fmt::format("flags {}", r.flags)); });
+  both(told.rules, truth.rules, [](const Rule& r) { return describe_rule(r, ""); });
+  both(told.next_hop_objects, truth.next_hop_objects, [&](const NextHopObject& o) { return describe_next_hop_object(o, truth, ""); });
 }
 
 /// A namespace with a monitor on a loop, and everything that the monitor said.
@@ -87,7 +105,9 @@ class Watched {
     return told;
   }
   [[nodiscard]] bool await_truth() {
-    return await([&] { return equivalent(monitor->snapshot(), take_snapshot(inside.opener()).value()); });
+    const bool same = await([&] { return equivalent(monitor->snapshot(), take_snapshot(inside.opener()).value()); });
+    if (!same) tell_difference(monitor->snapshot(), take_snapshot(inside.opener()).value());
+    return same;
   }
   [[nodiscard]] bool has_route(std::string_view destination, std::uint32_t table) const {
     const auto prefix = IpPrefix::parse(destination).value();
@@ -215,6 +235,118 @@ BOOST_AUTO_TEST_CASE(a_next_hop_object_moves_its_routes) {
   BOOST_TEST(watched.await_truth());
   watched.inside.run("ip nexthop delete id 1");
   BOOST_TEST(watched.await([&] { return !watched.has_route("192.0.2.0/24", 254); }));
+}
+
+BOOST_AUTO_TEST_CASE(routes_that_name_only_their_next_hop_object_always_have_its_next_hops) {
+  Watched watched;
+  if (!watched.inside.try_run("echo 0 2>/dev/null >/proc/sys/net/ipv4/nexthop_compat_mode && ip nexthop add id 1 dev wg0")) {
+    BOOST_TEST_MESSAGE("SKIPPED: /proc/sys/net is read-only or the kernel has no next hop objects");
+    return;
+  }
+  const auto hops = [&](std::string_view destination) {
+    const auto& routes = watched.monitor->snapshot().routes;
+    const auto found = std::ranges::find(routes, IpPrefix::parse(destination).value(), &Route::destination);
+    std::vector<std::string> names;
+    if (found == routes.end()) return names;
+    for (const auto& hop : found->next_hops) names.push_back(watched.monitor->snapshot().find_link(hop.link_index)->name);
+    return names;
+  };
+  const auto await_hops = [&](std::string_view destination, const std::vector<std::string>& names) {
+    BOOST_TEST(watched.await([&] { return hops(destination) == names; }), destination);
+    BOOST_TEST(watched.await_truth());
+  };
+  watched.inside.run("ip route add 192.0.2.0/24 nhid 1 && ip route add 128.0.0.0/1 nhid 1");
+  await_hops("192.0.2.0/24", {"wg0"});
+  watched.inside.run("ip nexthop replace id 1 via 203.0.113.1 dev eth0");
+  BOOST_TEST(watched.await_cause("route 128.0.0.0/1 via 203.0.113.1 dev eth0 moved by its next hop object"));
+  await_hops("192.0.2.0/24", {"eth0"});
+  watched.inside.run(
+      "ip nexthop add id 2 dev wg0 && ip nexthop add id 9 group 1/2,3 && ip route replace 192.0.2.0/24 nhid 9 &&"
+      "ip -6 nexthop add id 3 dev wg0 && ip -6 route add 2001:db8:1::/48 nhid 3");
+  await_hops("192.0.2.0/24", {"eth0", "wg0"});
+  await_hops("2001:db8:1::/48", {"wg0"});
+  watched.inside.run("ip nexthop add id 5 dev eth0");
+  BOOST_TEST(watched.await_cause("next hop object 5 dev eth0 added"));
+  watched.inside.run("ip nexthop delete id 5");
+  BOOST_TEST(watched.await_cause("next hop object 5 dev eth0 deleted"));
+  watched.inside.run("ip link set wg0 down");
+  await_hops("192.0.2.0/24", {"eth0"});
+  await_hops("2001:db8:1::/48", {});
+  watched.inside.run("ip nexthop delete id 1");
+  await_hops("192.0.2.0/24", {});
+  await_hops("128.0.0.0/1", {});
+}
+
+BOOST_AUTO_TEST_CASE(a_route_whose_next_hop_object_becomes_a_blackhole_is_one) {
+  Watched watched;
+  if (!watched.inside.try_run("ip nexthop add id 1 blackhole")) {
+    BOOST_TEST_MESSAGE("SKIPPED: the kernel has no next hop objects");
+    return;
+  }
+  BOOST_TEST(watched.await_cause("next hop object 1 blackhole added"));
+  watched.inside.run("ip route add 192.0.2.0/24 nhid 1");
+  BOOST_TEST(watched.await_cause("route blackhole 192.0.2.0/24 added"));
+  BOOST_TEST(watched.await_truth());
+  (void)watched.inside.try_run("ip nexthop replace id 1 dev wg0");
+  BOOST_TEST(watched.await_truth());
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_is_enslaved_released_or_moved_away_is_told) {
+  Watched watched;
+  watched.inside.run("ip link add br0 type bridge && ip link set wg0 master br0");
+  BOOST_TEST(watched.await_cause("link wg0 enslaved to br0"));
+  BOOST_TEST(watched.monitor->snapshot().find_link("wg0")->master_kind == "bridge");
+  watched.inside.run("ip link set wg0 nomaster");
+  BOOST_TEST(watched.await_cause("link wg0 released from br0"));
+  // Links that were never up: those above still tell of their carrier.
+  watched.inside.run("ip link add old0 type veth peer name old1");
+  BOOST_TEST(watched.await([&] { return watched.monitor->snapshot().find_link("old0") && watched.monitor->snapshot().find_link("old1"); }));
+  BOOST_TEST(watched.await_truth());
+  watched.inside.run("ip link set old1 name vpn1");
+  BOOST_TEST(watched.await_cause("link old1 renamed to vpn1"));
+  BOOST_TEST(watched.await_truth());
+  const auto name = fmt::format("vs{}-other", ::getpid());
+  watched.inside.run(fmt::format("ip netns add {0} && ip link set vpn1 netns {0}; code=$?; ip netns delete {0}; exit $code", name));
+  BOOST_TEST(watched.await_cause("link vpn1 moved to another network namespace"));
+  BOOST_TEST(watched.await_truth());
+}
+
+/// Sends a router advertisement (RFC 4861, 4.2) on eth1 to all nodes: with a prefix, a DNS server (RFC 8106), or neither.
+std::string advertise(std::string_view options) {
+  return fmt::format(R"(python3 -c "
+import socket, struct
+router = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+router.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+address = lambda text: socket.inet_pton(socket.AF_INET6, text)
+prefix = struct.pack('!BBBBIII', 3, 4, 64, 0xc0, 3600, 3600, 0) + address('2001:db8:7::')
+server = struct.pack('!BBHI', 25, 3, 0, 600) + address('2001:db8::53')
+router.sendto(struct.pack('!BBHBBHII', 134, 0, 0, 64, 0, 1800, 0, 0) + {}, ('ff02::1', 0, 0, socket.if_nametoindex('eth1')))
+")",
+                     options);
+}
+
+BOOST_AUTO_TEST_CASE(a_router_advertisement_is_told_with_its_prefix_and_its_dns_servers) {
+  Watched watched(
+      "ip link add eth0 type veth peer name eth1 && ip link set eth0 addrgenmode none && ip link set eth1 addrgenmode none &&"
+      "ip link set eth0 up && ip link set eth1 up && ip address add fe80::10/64 dev eth0 nodad && ip address add fe80::1/64 dev eth1 "
+      "nodad");
+  const bool ready = watched.inside.try_run(
+      "command -v python3 >/dev/null && cd /proc/sys/net/ipv6/conf && echo 1 2>/dev/null >eth0/accept_ra_from_local &&"
+      "echo 2 >eth0/accept_ra && echo 0 >eth1/accept_ra");
+  if (!ready) {
+    BOOST_TEST_MESSAGE("SKIPPED: there is no python3, or /proc/sys/net is read-only");
+    return;
+  }
+  watched.inside.run(advertise("b''"));
+  BOOST_TEST(watched.await_cause("IPv6 route default via fe80::1 dev eth0 metric 1024 added"));
+  watched.inside.run(advertise("server"));
+  BOOST_TEST(watched.await_cause("router advertisement on eth0 names DNS servers 2001:db8::53 (from fe80::1)"));
+  // The first one brings a route and an address, which tell more.
+  watched.inside.run(advertise("prefix"));
+  BOOST_TEST(watched.await([&] { return watched.has_route("2001:db8:7::/64", 254); }));
+  watched.inside.run(advertise("prefix"));
+  BOOST_TEST(watched.await_cause("prefix 2001:db8:7::/64 advertised on eth0"));
+  BOOST_TEST(watched.await_truth());
 }
 
 BOOST_AUTO_TEST_CASE(a_message_that_changes_nothing_that_matters_is_not_told) {

@@ -36,6 +36,7 @@ BOOST_AUTO_TEST_CASE(a_dump_asks_for_one_kind_of_one_family) {
   };
   check(DumpKind::links, RTM_GETLINK, AF_UNSPEC, 16);
   check(DumpKind::addresses, RTM_GETADDR, AF_UNSPEC, 8);
+  check(DumpKind::next_hop_objects, RTM_GETNEXTHOP, AF_UNSPEC, 8);
   check(DumpKind::routes_v4, RTM_GETROUTE, AF_INET, 12);
   check(DumpKind::routes_v6, RTM_GETROUTE, AF_INET6, 12);
   check(DumpKind::rules_v4, RTM_GETRULE, AF_INET, 12);
