@@ -53,7 +53,7 @@ class Watch:
                 return at
             seen.append(codes)
 
-    def sockets_hold(self, namespace: int) -> bool:
+    def holds(self, namespace: int) -> bool:
         """Whether the probe still has the namespace's file open."""
         held = set()
         for file in Path(f"/proc/{self._process.pid}/fd").iterdir():
@@ -100,13 +100,15 @@ class Container(unittest.TestCase):
 
     def check_restart(self, watch: Watch) -> None:
         pid = self.podman.run("inspect", "--format", "{{.State.Pid}}", self.name)
-        namespace = os.stat(f"/proc/{pid}/ns/net").st_ino
-        self.assertTrue(watch.sockets_hold(namespace))
+        # Held here, so that its number is not given to the next namespace.
+        file = self.enterContext(open(f"/proc/{pid}/ns/net", "rb"))
+        namespace = os.fstat(file.fileno()).st_ino
+        self.assertTrue(watch.holds(namespace))
         self.podman.restart(self.name)
         restarted = time.monotonic()
         gone = watch.wait("namespace_gone")
         back = watch.wait("tunnel_missing")
-        self.assertFalse(watch.sockets_hold(namespace))
+        self.assertFalse(watch.holds(namespace))
         print(f"\n  gone -> attached again {(back - gone) * 1e3:.0f} ms, restarted -> attached {(back - restarted) * 1e3:.0f} ms")
 
     def test_a_restarted_container_is_told_gone_and_followed_by_its_name(self) -> None:
