@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <optional>
 #include <span>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -75,7 +75,7 @@ class Lookup : public std::enable_shared_from_this<Lookup> {
   asio::steady_timer retry_;
   const DnsQuestion question_;
   const Endpoint server_;
-  const DnsOptions options_;
+  DnsOptions options_;
   Finished finished_;
   MonoTime end_{};
   DnsNameCase name_case_ = DnsNameCase::mixed;
@@ -102,6 +102,7 @@ void Lookup::start() {
 
 void Lookup::cancel() {
   finished_ = nullptr;
+  options_.open_socket = nullptr;  // it may keep a namespace; handlers that are on their way keep this object
   deadline_.cancel();
   retry_.cancel();
   close_tries();
@@ -248,34 +249,46 @@ class DnsClient::Impl : public std::enable_shared_from_this<DnsClient::Impl> {
  public:
   explicit Impl(asio::io_context& io) : io_(io) {}
 
-  void ask(DnsQuestion question, Endpoint server, DnsOptions options, Handler handler) {
-    auto finished = [weak = weak_from_this(), handler = std::move(handler)](const std::shared_ptr<Lookup>& lookup,
-                                                                            Result<DnsAnswer> result) {
+  QuestionId ask(DnsQuestion question, Endpoint server, DnsOptions options, Handler handler) {
+    const auto id = ++last_id_;
+    auto finished = [weak = weak_from_this(), id, handler = std::move(handler)](const std::shared_ptr<Lookup>&, Result<DnsAnswer> result) {
       const auto self = weak.lock();
       if (!self) return;
-      self->lookups_.erase(lookup);
+      self->lookups_.erase(id);
       handler(std::move(result));
     };
     auto lookup = std::make_shared<Lookup>(io_, std::move(question), server, std::move(options), std::move(finished));
-    lookups_.insert(lookup);
+    lookups_.emplace(id, lookup);
     asio::post(io_, [lookup] { lookup->start(); });
+    return id;
+  }
+
+  void cancel(QuestionId id) {
+    const auto found = lookups_.find(id);
+    if (found == lookups_.end()) return;
+    const auto lookup = std::move(found->second);
+    lookups_.erase(found);
+    lookup->cancel();
   }
 
   void cancel_all() {
-    for (const auto& lookup : std::exchange(lookups_, {})) lookup->cancel();
+    for (const auto& [id, lookup] : std::exchange(lookups_, {})) lookup->cancel();
   }
 
  private:
   asio::io_context& io_;
-  std::unordered_set<std::shared_ptr<Lookup>> lookups_;
+  std::unordered_map<QuestionId, std::shared_ptr<Lookup>> lookups_;
+  QuestionId last_id_ = 0;
 };
 
 DnsClient::DnsClient(boost::asio::io_context& io) : impl_(std::make_shared<Impl>(io)) {}
 
 DnsClient::~DnsClient() { impl_->cancel_all(); }
 
-void DnsClient::ask(DnsQuestion question, Endpoint server, DnsOptions options, Handler handler) {
-  impl_->ask(std::move(question), server, std::move(options), std::move(handler));
+DnsClient::QuestionId DnsClient::ask(DnsQuestion question, Endpoint server, DnsOptions options, Handler handler) {
+  return impl_->ask(std::move(question), server, std::move(options), std::move(handler));
 }
+
+void DnsClient::cancel(QuestionId id) { impl_->cancel(id); }
 
 }  // namespace vpn_sentinel

@@ -4,6 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,8 +33,11 @@ class DnsClient {
   ~DnsClient();  ///< cancels what is under way without calling the handlers
   DnsClient(const DnsClient&) = delete;
   DnsClient& operator=(const DnsClient&) = delete;
+  using QuestionId = std::uint64_t;  ///< 0 is no question
   /// The handler is called once, on the loop, never from inside ask().
-  void ask(DnsQuestion question, Endpoint server, DnsOptions options, Handler handler);
+  QuestionId ask(DnsQuestion question, Endpoint server, DnsOptions options, Handler handler);
+  /// Gives the question up: its sockets are closed, its handler is not called. Nothing happens when it has ended already.
+  void cancel(QuestionId id);
 
  private:
   class Impl;

@@ -34,12 +34,18 @@ class NetNamespace {
   /// What `ref` names now; differs from identity() after the namespace was deleted and made again.
   [[nodiscard]] static Result<NamespaceIdentity> identity_of(const NamespaceRef& ref);
 
+  /// True while `ref` names this very namespace: cheaper than identity_of, and the same answer.
+  [[nodiscard]] bool is_named_by(const NamespaceRef& ref) const;
+
   /// Runs `work` inside and waits for it: directly when is_own(), else on a fresh thread after setns (CAP_SYS_ADMIN).
   [[nodiscard]] Result<void> run_inside(const std::function<void()>& work) const;
   /// socket(2) inside, close-on-exec and non-blocking.
   [[nodiscard]] Result<Fd> open_socket(int domain, int type, int protocol) const;
   /// A SocketOpener that keeps this namespace open as long as it lives.
   [[nodiscard]] SocketOpener opener() const;
+  /// The same, with `count` sockets of one sort made already, all in one entry: an entry costs a thread. They belong to the opener and
+  /// its copies, which are used on one thread.
+  [[nodiscard]] Result<SocketOpener> opener_with_ready(std::size_t count, int domain, int type, int protocol) const;
 
  private:
   NetNamespace(std::shared_ptr<const Fd> fd, NamespaceIdentity identity, bool own) : fd_(std::move(fd)), identity_(identity), own_(own) {}

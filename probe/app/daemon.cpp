@@ -64,11 +64,25 @@ Daemon::Daemon(ProbeConfig config, std::function<Result<ProbeConfig>()> reload)
   open_outbox();
   if (const auto own = NetNamespace::open(NamespaceRef{})) own_namespace_ = own->opener();
   sender_ = Sender::make(io_, http_, dns_, *outbox_, config_.hub, delivery_hooks());
-  for (const auto& target : config_.targets) {
-    watches_.emplace(target.client_id,
-                     std::make_unique<TargetWatch>(io_, http_, dns_, target,
-                                                   [this](const auto& watch, const auto& update) { on_update(watch, update); }));
-  }
+  targets_ = std::make_unique<TargetSet>(io_, http_, dns_, config_.targets, target_hooks());
+}
+
+TargetSet::Hooks Daemon::target_hooks() {
+  return TargetSet::Hooks{
+      [this](const TargetWatch& watch, const TargetWatch::Update& update) { on_update(watch, update); },
+      [this](const TargetWatch& watch) {
+        log(LogLevel::info, "target_watched",
+            {{"client_id", watch.policy().client_id}, {"netns", watch.policy().netns.to_string()}, {"hub", config_.hub.url}});
+      },
+      [this](const TargetWatch& watch) {
+        log(LogLevel::info, "target_forgotten", {{"client_id", watch.policy().client_id}, {"netns", watch.policy().netns.to_string()}});
+        // As at the end of the daemon: nobody watches any more.
+        if (!stopping_) send(watch, "stop", true);
+      },
+      [](const std::string& netns, const Error& error) {
+        log(LogLevel::error, "target_refused",
+            {{"netns", netns}, {"reason", error.message}, {"hint", "raise LimitNOFILE= of the unit, or narrow the pattern"}});
+      }};
 }
 
 void Daemon::lock_data_dir() {
@@ -123,10 +137,10 @@ Sender::Hooks Daemon::delivery_hooks() {
 }
 
 DeliveryPaths Daemon::paths(const std::string& client_id) const {
-  const auto found = watches_.find(client_id);
+  const auto* const found = targets_ ? targets_->find(client_id) : nullptr;
   // Reports of a target that is no longer configured still have to reach the hub.
-  if (found == watches_.end()) return DeliveryPaths{std::nullopt, own_namespace_, {}};
-  const auto& watch = *found->second;
+  if (!found) return DeliveryPaths{std::nullopt, own_namespace_, {}};
+  const auto& watch = *found;
   DeliveryPaths paths{std::nullopt, std::nullopt, watch.policy().resolvers};
   if (watch.tunnel_carries() && watch.seen().tunnel && config_.hub_path != "uplink") {
     paths.tunnel = watch.opener();
@@ -139,14 +153,10 @@ DeliveryPaths Daemon::paths(const std::string& client_id) const {
 
 int Daemon::run() {
   wait_for_signals();
-  for (const auto& [client_id, watch] : watches_) {
-    log(LogLevel::info, "target_watched",
-        {{"client_id", client_id}, {"netns", watch->policy().netns.to_string()}, {"hub", config_.hub.url}});
-    watch->start();
-  }
+  targets_->start();
   keepalive();
   watchdog();
-  notify_ready(fmt::format("watching {} target(s)", watches_.size()));
+  notify_ready(fmt::format("watching {} target(s)", targets_->size()));
   io_.run();
   log(LogLevel::info, "stopped", {{"kept_reports", outbox_->size()}});
   return 0;
@@ -178,9 +188,9 @@ void Daemon::keepalive() {
   keepalive_timer_.expires_after(config_.interval);
   keepalive_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || stopping_) return;
-    for (const auto& [client_id, watch] : watches_) {
-      if (watch->has_published()) send(*watch, "interval", false);
-    }
+    targets_->for_each([this](const TargetWatch& watch) {
+      if (watch.has_published()) send(watch, "interval", false);
+    });
     keepalive();
   });
 }
@@ -214,7 +224,7 @@ void Daemon::reload_settings() {
 void Daemon::stop() {
   stopping_ = true;
   notify_stopping();
-  for (const auto& [client_id, watch] : watches_) send(*watch, "stop", true);
+  targets_->for_each([this](const TargetWatch& watch) { send(watch, "stop", true); });
   sender_->drain(drain_time, [this] { io_.stop(); });
 }
 

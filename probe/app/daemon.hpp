@@ -14,9 +14,9 @@
 
 #include "netns/base/fd.hpp"
 #include "probe/app/probe_settings.hpp"
+#include "probe/app/target_set.hpp"
 #include "probe/delivery/outbox.hpp"
 #include "probe/delivery/sender.hpp"
-#include "probe/watch/target_watch.hpp"
 
 namespace vpn_sentinel {
 
@@ -39,6 +39,7 @@ class Daemon {
   void watchdog();
   [[nodiscard]] DeliveryPaths paths(const std::string& client_id) const;
   [[nodiscard]] Sender::Hooks delivery_hooks();
+  [[nodiscard]] TargetSet::Hooks target_hooks();
 
   ProbeConfig config_;
   std::function<Result<ProbeConfig>()> reload_;
@@ -50,7 +51,7 @@ class Daemon {
   DnsClient dns_;
   std::unique_ptr<Outbox> outbox_;
   std::unique_ptr<Sender> sender_;
-  std::map<std::string, std::unique_ptr<TargetWatch>> watches_;  ///< by client id
+  std::unique_ptr<TargetSet> targets_;
   std::optional<SocketOpener> own_namespace_;
   boost::asio::steady_timer keepalive_timer_;
   boost::asio::steady_timer watchdog_timer_;

@@ -2,18 +2,21 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 
 #include "netns/base/fatal_error.hpp"
 #include "netns/daemon/command_line.hpp"
 #include "probe/app/commands.hpp"
 #include "probe/app/probe_settings.hpp"
+#include "probe/app/target_names.hpp"
 
 namespace {
 
 using namespace vpn_sentinel;
 
 constexpr auto default_config_file = "/etc/vpn-sentinel/probe.toml";
+constexpr int exit_could_not_look = 4;
 constexpr int exit_usage = 64;
 constexpr int exit_internal = 70;
 constexpr int exit_config = 78;
@@ -65,7 +68,15 @@ int run_check(const CommandLine& line) {
   int worst = 0;
   // 2 (danger) outranks 3 (contained); 4 (could not look) outranks all: an unseen target may be anything.
   const auto rank = [](int code) { return code == 2 ? 3 : code == 3 ? 2 : code; };
-  for (const auto& target : require_targets(line)) {
+  const auto given = require_targets(line);
+  const auto targets = expand_patterns(given);
+  for (const auto& target : given) {
+    const auto matches = [&target](const std::string& name) { return target.netns.matches(name); };
+    if (!target.netns.is_pattern() || std::ranges::any_of(namespace_names(), matches)) continue;
+    fmt::print(stderr, "vpn-sentinel-probe: no network namespace matches {}; 'ip netns list' shows the names\n", target.netns.to_string());
+    worst = exit_could_not_look;
+  }
+  for (const auto& target : targets) {
     const int code = check_command(target, line.json);
     if (rank(code) > rank(worst)) worst = code;
   }

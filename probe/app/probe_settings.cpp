@@ -16,7 +16,12 @@ using Type = SettingRow::Type;
 
 constexpr std::array rows{
     SettingRow{"netns", "VPN_SENTINEL_NETNS", Type::text, "self",
-               "Network namespace to watch: self, name:NAME (ip netns), pid:PID or path:FILE", 0, 0, true, "", true},
+               "Network namespace to watch: self, name:NAME (ip netns, may be a pattern), pid:PID, path:FILE or container:NAME_OR_ID", 0, 0,
+               true, "", true},
+    SettingRow{"container_sockets", "VPN_SENTINEL_CONTAINER_SOCKETS", Type::list, "/run/docker.sock,/run/podman/podman.sock",
+               "Sockets of the container engines (Docker API) that are asked where a container is, by GET only", 0, 0, true},
+    SettingRow{"forget_after", "VPN_SENTINEL_FORGET_AFTER", Type::seconds, "24h",
+               "A namespace found by a pattern that has been gone so long is no target any more; 0: never", 0, 31'536'000, true},
     SettingRow{"tunnel", "VPN_SENTINEL_TUNNEL", Type::list, "", "Tunnel interface name or pattern; empty: found by kind and routes", 0, 0,
                true, "", true},
     SettingRow{"tunnel_rule", "VPN_SENTINEL_TUNNEL_RULE", Type::text, "any", "How many of several tunnels must be up: any or all", 0, 0,
@@ -88,6 +93,23 @@ bool is_http_url(std::string_view url) {
   return (url.starts_with("http://") && url.size() > 7) || (url.starts_with("https://") && url.size() > 8);
 }
 
+Result<void> read_netns(const Settings& settings, TargetPolicy& target) {
+  const auto netns = NamespaceRef::parse(settings.text("netns"));
+  if (!netns) return wrong(settings, "netns", settings.text("netns"), netns.error().message);
+  target.netns = *netns;
+  target.container_sockets = settings.list("container_sockets");
+  for (const auto& socket : target.container_sockets) {
+    // sockaddr_un(7) has room for 107 bytes.
+    if (!socket.starts_with('/') || socket.size() > 107) {
+      return wrong(settings, "container_sockets", socket, "absolute paths of unix sockets, at most 107 bytes each");
+    }
+  }
+  target.forget_after = settings.duration("forget_after");
+  return {};
+}
+
+}  // namespace
+
 std::string default_client_id(const NamespaceRef& netns) {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
@@ -102,8 +124,11 @@ std::string default_client_id(const NamespaceRef& netns) {
   }
 }
 
+namespace {
+
 Result<void> read_client_id(const Settings& settings, TargetPolicy& target) {
   const auto& text = settings.text("client_id");
+  target.client_id_given = !text.empty();
   // Valid ids are kept as they are; the Python original's rule makes one of anything else.
   target.client_id = text.empty() ? default_client_id(target.netns) : is_valid_client_id(text) ? text : sanitize_client_id(text);
   return {};
@@ -213,16 +238,14 @@ std::span<const SettingRow> probe_setting_rows() { return rows; }
 
 Result<TargetPolicy> make_target_policy(const Settings& settings) {
   TargetPolicy target;
-  const auto netns = NamespaceRef::parse(settings.text("netns"));
-  if (!netns) return wrong(settings, "netns", settings.text("netns"), netns.error().message);
-  target.netns = *netns;
   target.tunnels = settings.list("tunnel");
-  auto result = read_client_id(settings, target)
+  auto result = read_netns(settings, target)
+                    .and_then([&] { return read_client_id(settings, target); })
                     .and_then([&] { return read_networks(settings, target); })
                     .and_then([&] { return read_bypasses(settings, target); })
                     .and_then([&] { return read_checks(settings, target); });
   if (!result) return fail(result.error());
-  target.baseline_file = fmt::format("{}/baseline/{}.json", settings.text("data_dir"), target.client_id);
+  target.baseline_folder = settings.text("data_dir") + "/baseline";
   return target;
 }
 

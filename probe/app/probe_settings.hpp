@@ -25,6 +25,8 @@ struct ProbeConfig {
   LogLevel log_level = LogLevel::info;
 };
 
+/// "HOST-NAMESPACE", valid as a client id.
+[[nodiscard]] std::string default_client_id(const NamespaceRef& netns);
 /// Typed values; the Error names the setting, its value, where it came from and what was expected.
 [[nodiscard]] Result<ProbeConfig> make_probe_config(const LoadedSettings& loaded);
 /// One target without a hub: for check and watch.

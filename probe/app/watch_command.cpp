@@ -4,10 +4,10 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
-#include <memory>
 
 #include "probe/app/commands.hpp"
 #include "probe/app/print.hpp"
+#include "probe/app/target_set.hpp"
 
 namespace vpn_sentinel {
 
@@ -23,10 +23,11 @@ int watch_command(const std::vector<TargetPolicy>& policies, bool json) {
     // A reader that went away (a closed pipe) ends the command, as it does with other line printers.
     if (std::fflush(stdout) != 0) io.stop();
   };
-  std::vector<std::unique_ptr<TargetWatch>> watches;
-  watches.reserve(policies.size());
-  for (const auto& policy : policies) watches.push_back(std::make_unique<TargetWatch>(io, http, dns, policy, print));
-  for (const auto& watch : watches) watch->start();
+  const auto refuse = [](const std::string& netns, const Error& error) {
+    fmt::print(stderr, "vpn-sentinel-probe: {} is not watched: {}\n", netns, error.message);
+  };
+  TargetSet targets(io, http, dns, policies, TargetSet::Hooks{print, {}, {}, refuse});
+  targets.start();
   io.run();
   return 0;
 }

@@ -46,6 +46,7 @@ class ExitCheck::Round : public std::enable_shared_from_this<Round> {
     handler_ = nullptr;
     opener_.reset();
     http_.cancel(transfer_);
+    dns_.cancel(question_);
   }
 
  private:
@@ -57,26 +58,16 @@ class ExitCheck::Round : public std::enable_shared_from_this<Round> {
     return std::clamp(std::max(left() / services, request_.timeout / 3), milliseconds{1}, std::max(left(), milliseconds{1}));
   }
 
-  /// A question cannot be cancelled; it must not keep the opener, and with it a deleted namespace, longer than the round.
-  [[nodiscard]] SocketOpener lent_opener() const {
-    if (!*opener_) return {};
-    return [weak = std::weak_ptr(opener_)](int domain, int type, int protocol) -> Result<Fd> {
-      const auto opener = weak.lock();
-      if (!opener) return fail(Error::Kind::unavailable, "the check was given up");
-      return (*opener)(domain, type, protocol);
-    };
-  }
-
   void resolve() {
     if (resolver_ == request_.resolvers.size()) return give_up_url(name_error_);
     DnsOptions options;
-    options.open_socket = lent_opener();
+    options.open_socket = *opener_;
     options.timeout = std::min(longest_question, share());
     const DnsQuestion question{host_, request_.family == Family::v4 ? DnsType::a : DnsType::aaaa, DnsClass::in};
     auto on_answer = [self = shared_from_this()](const Result<DnsAnswer>& answer) {
       if (self->handler_) self->on_resolved(answer);
     };
-    dns_.ask(question, request_.resolvers[resolver_], std::move(options), std::move(on_answer));
+    question_ = dns_.ask(question, request_.resolvers[resolver_], std::move(options), std::move(on_answer));
   }
 
   void on_resolved(const Result<DnsAnswer>& answer) {
@@ -142,6 +133,7 @@ class ExitCheck::Round : public std::enable_shared_from_this<Round> {
   Handler handler_;  ///< empty: nobody waits any more
   MonoTime deadline_;
   HttpClient::RequestId transfer_ = 0;
+  DnsClient::QuestionId question_ = 0;
   Error last_error_{Error::Kind::unavailable, "no service is configured"};
   Error name_error_;
   std::string host_;

@@ -44,7 +44,7 @@ class ExitCheck {
   /// The handler is called once, on the loop (from inside run() when there is nothing to ask); not at all after stop(), the next run() of
   /// the same family, or the end of this check or of the clients.
   void run(ExitRequest request, Handler handler);
-  /// Ends what is under way. Openers and connections are released at once; a question for a name keeps its socket for 2 s at most.
+  /// Ends what is under way; openers, connections and questions are released at once.
   void stop();
 
  private:

@@ -16,17 +16,19 @@ struct Liveness::Run {
   LivenessOptions options;
   Handler handler;
   LivenessStreak streak;
+  DnsClient::QuestionId question = 0;
 };
 
 void Liveness::start(LivenessOptions options, Handler handler) {
   stop();
   const int failures = options.failures;
-  run_ = std::make_shared<Run>(Run{std::move(options), std::move(handler), LivenessStreak(failures)});
+  run_ = std::make_shared<Run>(Run{std::move(options), std::move(handler), LivenessStreak(failures), 0});
   ask(run_);
 }
 
 void Liveness::stop() {
-  run_.reset();
+  // A question under way would keep its socket, and with it a deleted namespace.
+  if (const auto run = std::exchange(run_, nullptr)) dns_.cancel(run->question);
   timer_.cancel();
 }
 
@@ -43,7 +45,7 @@ void Liveness::ask(const std::shared_ptr<Run>& run) {
     // Stopped, started anew or destroyed since then: run_ must not be touched before this is known.
     if (const auto same = weak.lock()) on_answer(same, answer, asked, received);
   };
-  dns_.ask(std::move(question), run->options.server, std::move(options), std::move(handler));
+  run->question = dns_.ask(std::move(question), run->options.server, std::move(options), std::move(handler));
 }
 
 void Liveness::on_answer(const std::shared_ptr<Run>& run, const Result<DnsAnswer>& answer, MonoTime asked,

@@ -9,50 +9,51 @@
 namespace vpn_sentinel {
 namespace {
 
-struct Round {
-  DnsClient& dns;
-  std::weak_ptr<const bool> life;
-  SocketOpener opener;
-  std::vector<Endpoint> servers;
-  WhoamiCheck::Handler handler;
-  std::optional<Error> error;  ///< the most telling so far
-  std::size_t place = 0;
-};
-
 /// An answer that is wrong says more about the path than no answer.
 int weight(Error::Kind kind) {
   if (kind == Error::Kind::invalid) return 2;
   return kind == Error::Kind::unavailable ? 1 : 0;
 }
 
-void ask_next(const std::shared_ptr<Round>& round);
+}  // namespace
 
-void on_answer(const std::shared_ptr<Round>& round, const Result<DnsAnswer>& answer) {
-  const auto server = round->servers[round->place];
+struct WhoamiCheck::Round : std::enable_shared_from_this<Round> {
+  Round(DnsClient& client, SocketOpener open_socket, std::vector<Endpoint> asked, Handler told)
+      : dns(client), opener(std::move(open_socket)), servers(std::move(asked)), handler(std::move(told)) {}
+
+  void ask_next();
+  void on_answer(const Result<DnsAnswer>& answer);
+
+  DnsClient& dns;
+  SocketOpener opener;
+  std::vector<Endpoint> servers;
+  Handler handler;
+  std::optional<Error> error;  ///< the most telling so far
+  std::size_t place = 0;
+  DnsClient::QuestionId question = 0;
+};
+
+void WhoamiCheck::Round::on_answer(const Result<DnsAnswer>& answer) {
+  const auto server = servers[place];
   const auto egress = answer ? read_whoami(*answer) : Result<IpAddress>(fail(answer.error()));
-  if (egress) return round->handler(WhoamiAnswer{*egress, server, answer->round_trip});
-  if (!round->error || weight(egress.error().kind) >= weight(round->error->kind)) {
+  if (egress) return handler(WhoamiAnswer{*egress, server, answer->round_trip});
+  if (!error || weight(egress.error().kind) >= weight(error->kind)) {
     // The client's own messages name the server already.
-    round->error = answer ? Error{egress.error().kind, fmt::format("{}: {}", server.to_string(), egress.error().message)} : answer.error();
+    error = answer ? Error{egress.error().kind, fmt::format("{}: {}", server.to_string(), egress.error().message)} : answer.error();
   }
-  ++round->place;
-  ask_next(round);
+  ++place;
+  ask_next();
 }
 
-void ask_next(const std::shared_ptr<Round>& round) {
-  if (round->place == round->servers.size()) {
-    return round->handler(fail(round->error.value_or(Error{Error::Kind::unavailable, "no server is configured"})));
+void WhoamiCheck::Round::ask_next() {
+  if (place == servers.size()) {
+    return handler(fail(error.value_or(Error{Error::Kind::unavailable, "no server is configured"})));
   }
   DnsOptions options;
-  options.open_socket = round->opener;
-  DnsQuestion question{"whoami.cloudflare", DnsType::txt, DnsClass::ch};
-  auto handler = [round](const Result<DnsAnswer>& answer) {
-    if (!round->life.expired()) on_answer(round, answer);
-  };
-  round->dns.ask(std::move(question), round->servers[round->place], std::move(options), std::move(handler));
+  options.open_socket = opener;
+  question = dns.ask(DnsQuestion{"whoami.cloudflare", DnsType::txt, DnsClass::ch}, servers[place], std::move(options),
+                     [self = shared_from_this()](const Result<DnsAnswer>& answer) { self->on_answer(answer); });
 }
-
-}  // namespace
 
 Result<IpAddress> read_whoami(const DnsAnswer& answer) {
   if (answer.rcode != 0) return fail(Error::Kind::unavailable, fmt::format("answered whoami.cloudflare with {}", rcode_name(answer.rcode)));
@@ -66,7 +67,13 @@ Result<IpAddress> read_whoami(const DnsAnswer& answer) {
 
 void WhoamiCheck::run(SocketOpener opener, std::vector<Endpoint> servers, Handler handler) {
   stop();
-  ask_next(std::make_shared<Round>(Round{dns_, life_, std::move(opener), std::move(servers), std::move(handler), {}}));
+  const auto round = std::make_shared<Round>(dns_, std::move(opener), std::move(servers), std::move(handler));
+  round_ = round;
+  round->ask_next();
+}
+
+void WhoamiCheck::stop() {
+  if (const auto round = std::exchange(round_, {}).lock()) dns_.cancel(round->question);
 }
 
 }  // namespace vpn_sentinel

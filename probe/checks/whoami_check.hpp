@@ -27,16 +27,21 @@ class WhoamiCheck {
   using Handler = std::function<void(Result<WhoamiAnswer>)>;
   /// `dns` outlives the check.
   explicit WhoamiCheck(DnsClient& dns) : dns_(dns) {}
+  ~WhoamiCheck() { stop(); }
+  WhoamiCheck(const WhoamiCheck&) = delete;
+  WhoamiCheck& operator=(const WhoamiCheck&) = delete;
   /// Asks `servers` in order until one answers. The handler is called once, on the loop (from inside run() when there is no server); not
   /// at all after stop(), the next run(), or the end of this check or of the client. Of several Errors it gets the most telling: an answer
   /// of the wrong sort (invalid, unavailable) before silence.
   void run(SocketOpener opener, std::vector<Endpoint> servers, Handler handler);
-  /// Ends the round under way; its last question keeps opener and socket for 2 s at most.
-  void stop() { life_ = std::make_shared<const bool>(true); }
+  /// Ends the round under way; opener and socket are released at once.
+  void stop();
 
  private:
+  struct Round;
+
   DnsClient& dns_;
-  std::shared_ptr<const bool> life_ = std::make_shared<const bool>(true);  ///< rounds under way see by it that nobody waits any more
+  std::weak_ptr<Round> round_;  ///< the one under way lives by the handler that it has handed out
 };
 
 }  // namespace vpn_sentinel

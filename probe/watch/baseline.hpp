@@ -34,6 +34,8 @@ inline constexpr std::size_t most_baseline_routes = 512;
 /// The Error names the member that is wrong.
 [[nodiscard]] Result<Baseline> baseline_from_json(const nlohmann::json& value);
 
+/// The file of one target in `folder`; empty without a folder.
+[[nodiscard]] std::string baseline_file(const std::string& folder, const std::string& client_id);
 /// not_found: there is none. A file has at most 1 MiB.
 [[nodiscard]] Result<Baseline> read_baseline(const std::string& file);
 /// Replaces the file in one step; makes its folder. Readable by the owner only: routes tell where a network is.

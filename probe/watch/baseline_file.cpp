@@ -84,6 +84,10 @@ Result<Baseline> baseline_from_json(const json& value) {
   return Baseline{*time, *tunnel, std::move(*rules), std::move(*routes)};
 }
 
+std::string baseline_file(const std::string& folder, const std::string& client_id) {
+  return folder.empty() ? std::string() : fmt::format("{}/{}.json", folder, client_id);
+}
+
 Result<Baseline> read_baseline(const std::string& file) {
   const auto text = read_file(file);
   if (!text) return fail(text.error());

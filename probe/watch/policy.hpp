@@ -25,16 +25,19 @@ struct MarkMatch {
 
 struct TargetPolicy {
   std::string client_id;
-  NamespaceRef netns;
-  std::vector<std::string> tunnels;      ///< names or patterns as of fnmatch(3); empty: found by kind and routes
-  std::vector<IpAddress> endpoints;      ///< the VPN servers' own addresses: may be reached outside the tunnel
-  std::vector<IpPrefix> local_networks;  ///< may leave by the uplink, beside the private ranges
+  bool client_id_given = true;                 ///< false: client_id was made of host name and namespace
+  NamespaceRef netns;                          ///< a pattern stands for many targets: see TargetSet
+  std::vector<std::string> container_sockets;  ///< of the engines that are asked for container:, in order
+  std::chrono::milliseconds forget_after{0};   ///< a pattern's namespace that has been gone so long is no target any more; 0: never
+  std::vector<std::string> tunnels;            ///< names or patterns as of fnmatch(3); empty: found by kind and routes
+  std::vector<IpAddress> endpoints;            ///< the VPN servers' own addresses: may be reached outside the tunnel
+  std::vector<IpPrefix> local_networks;        ///< may leave by the uplink, beside the private ranges
   TunnelRule tunnel_rule = TunnelRule::any;
   /// What may bypass the tunnel on purpose. It hides nothing else: packets of other programs are judged as always.
   std::vector<UidRange> allow_uids;
   std::vector<MarkMatch> allow_marks;
   std::vector<std::uint32_t> allow_tables;  ///< only for packets that a rule sends there by mark, uid, protocol, port or address
-  std::string baseline_file;                ///< where the user's pinned healthy state is kept; empty: nowhere
+  std::string baseline_folder;              ///< where the pinned healthy states of the targets are kept; empty: nowhere
 
   bool offline = false;                               ///< kernel facts only: nothing is sent
   std::chrono::milliseconds liveness_interval{1000};  ///< 0: no liveness check

@@ -1,9 +1,12 @@
 #include "probe/watch/target_watch.hpp"
 
 #include <fmt/format.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <utility>
 
 namespace vpn_sentinel {
 namespace {
@@ -54,22 +57,36 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
       sweep_timer_(io),
       relook_timer_(io),
       gate_timer_(io),
-      baseline_(policy_.baseline_file),
+      follower_(io, policy_.netns, policy_.container_sockets),
+      blind_(Error{Error::Kind::timed_out, fmt::format("{} has not been found yet", policy_.netns.to_string())}),
+      baseline_(baseline_file(policy_.baseline_folder, policy_.client_id)),
       verifier_(io, http, dns, policy_, [this] { look("check", mono_now()); }) {}
 
 void TargetWatch::start() {
-  attach();
-  look("start", mono_now());
-  // What was pinned counts from the first verdict on.
-  compare_with_baseline();
-  if (!baseline_.drift().rules.empty() || !baseline_.drift().routes.empty()) look("start", mono_now());
-  sweep();
+  follower_.start([this] { follow_namespace(); });
+  if (!follower_.is_searching()) {
+    attach();
+    look("start", mono_now());
+  }
+  // Those of 1,000 targets are spread over the second.
+  sweep_in(sweep_period * (std::hash<std::string>{}(policy_.client_id) % 1000) / 1000);
+}
+
+void TargetWatch::stop() {
+  stopped_ = true;
+  follower_.stop();
+  sweep_timer_.cancel();
+  relook_timer_.cancel();
+  gate_timer_.cancel();
+  detach(Error{Error::Kind::unavailable, "nobody watches any more"}, false);
 }
 
 void TargetWatch::attach() {
-  auto opened = NetNamespace::open(policy_.netns);
+  auto opened = follower_.open();
   if (!opened) return detach(opened.error(), opened.error().kind == Error::Kind::not_found);
-  const auto opener = opened->opener();
+  const auto ready = opened->opener_with_ready(2, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+  if (!ready) return detach(ready.error(), false);
+  const auto& opener = *ready;
   auto look_up = RouteLookup::open(opener);
   if (!look_up) return detach(look_up.error(), false);
   auto monitor = Monitor::start(io_, opener,
@@ -87,7 +104,11 @@ void TargetWatch::attach() {
   monitor_ = std::move(*monitor);
   blind_.reset();
   gone_ = false;
+  ++attachments_;
+  pinned_is_read_ = false;
 }
+
+std::uint64_t TargetWatch::generation() const { return monitor_->generation() + (attachments_ << 32U); }
 
 void TargetWatch::detach(Error reason, bool gone) {
   verifier_.stop();
@@ -112,33 +133,42 @@ std::optional<Link> TargetWatch::tunnel_link() const {
   return *link;
 }
 
-/// Held sockets keep a deleted namespace alive, so it must be asked for by name again and again.
+/// Held sockets keep a deleted namespace alive, so they are closed as soon as the reference names another one or none.
 void TargetWatch::check_identity() {
   if (!namespace_) return attach();
-  const auto now = NetNamespace::identity_of(policy_.netns);
-  if (now && *now == namespace_->identity()) return;
-  if (now) {
-    detach(Error{Error::Kind::not_found, fmt::format("{} was made anew", policy_.netns.to_string())}, true);
-    return attach();
-  }
-  detach(now.error(), now.error().kind == Error::Kind::not_found);
+  const auto lost = follower_.lost(*namespace_);
+  if (!lost) return;
+  detach(*lost, lost->kind == Error::Kind::not_found);
+  attach();
+}
+
+void TargetWatch::follow_namespace() {
+  const bool was_there = namespace_.has_value();
+  check_identity();
+  const bool is_there = namespace_.has_value();
+  look(is_there && !was_there ? "namespace found" : was_there && !is_there ? "namespace gone" : "namespace looked for", mono_now());
+}
+
+void TargetWatch::sweep_in(std::chrono::milliseconds pause) {
+  sweep_timer_.expires_after(pause);
+  sweep_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !stopped_) sweep();
+  });
 }
 
 void TargetWatch::sweep() {
-  sweep_timer_.expires_after(sweep_period);
-  sweep_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    check_identity();
-    compare_with_baseline();
-    look("periodic look", mono_now());
-    sweep();
-  });
+  sweep_in(sweep_period);
+  follower_.search();
+  if (follower_.is_searching()) return;
+  check_identity();
+  compare_with_baseline();
+  look("periodic look", mono_now());
 }
 
 void TargetWatch::compare_with_baseline() {
   if (!monitor_) return;
   const bool healthy = verdict_.state <= State::warning && tunnel_carries_;
-  baseline_.sweep(monitor_->snapshot(), monitor_->generation(), seen_, healthy, mono_now());
+  baseline_.sweep(monitor_->snapshot(), generation(), seen_, healthy, mono_now());
 }
 
 void TargetWatch::look_again_soon() {
@@ -154,8 +184,9 @@ void TargetWatch::look_again_soon() {
 }
 
 void TargetWatch::look(const std::string& cause, MonoTime noticed) {
+  if (stopped_) return;
   if (namespace_) {
-    seen_ = observe(monitor_->snapshot(), monitor_->generation(), *look_up_, policy_, learnt_);
+    seen_ = observe(monitor_->snapshot(), generation(), *look_up_, policy_, learnt_);
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     verifier_.fill(seen_);
@@ -172,6 +203,11 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
   carry_since(verdict.findings, verdict_.findings);
   if (verdict.state != verdict_.state || state_since_ == WallTime{}) state_since_ = seen_.time;
   verdict_ = std::move(verdict);
+  // What was pinned counts from the first verdict on.
+  if (namespace_ && !std::exchange(pinned_is_read_, true)) {
+    compare_with_baseline();
+    if (!baseline_.drift().rules.empty() || !baseline_.drift().routes.empty()) return look(cause, noticed);
+  }
   publish(cause, noticed);
 }
 

@@ -16,6 +16,7 @@
 #include "netns/netlink/route_lookup.hpp"
 #include "probe/verdict/judge.hpp"
 #include "probe/watch/baseline_keeper.hpp"
+#include "probe/watch/namespace_follower.hpp"
 #include "probe/watch/observe.hpp"
 #include "probe/watch/policy.hpp"
 #include "probe/watch/publish_gate.hpp"
@@ -37,6 +38,8 @@ class TargetWatch {
   TargetWatch& operator=(const TargetWatch&) = delete;
 
   void start();
+  /// Ends everything; nothing is published any more. To be destroyed in a later turn of the loop.
+  void stop();
 
   [[nodiscard]] const TargetPolicy& policy() const noexcept { return policy_; }
   /// The newest look.
@@ -57,7 +60,9 @@ class TargetWatch {
   /// Fresh statistics of the tunnel's link; absent when there is none.
   [[nodiscard]] std::optional<Link> tunnel_link() const;
   /// Nothing is awaited that could still change the verdict.
-  [[nodiscard]] bool settled() const noexcept { return !verifier_.liveness_pending() && !verifier_.checks_pending(); }
+  [[nodiscard]] bool settled() const noexcept {
+    return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending();
+  }
   /// Nobody waits any longer: a check that has not answered yet counts as failed.
   void give_up() {
     verifier_.give_up();
@@ -68,7 +73,11 @@ class TargetWatch {
   void attach();
   void detach(Error reason, bool gone);
   void check_identity();
+  /// Of the snapshot, different for each attachment.
+  [[nodiscard]] std::uint64_t generation() const;
+  void follow_namespace();
   void sweep();
+  void sweep_in(std::chrono::milliseconds pause);
   void look(const std::string& cause, MonoTime noticed);
   void compare_with_baseline();
   void look_again_soon();
@@ -83,11 +92,15 @@ class TargetWatch {
   boost::asio::steady_timer relook_timer_;
   boost::asio::steady_timer gate_timer_;
 
+  NamespaceFollower follower_;
   std::optional<NetNamespace> namespace_;
   std::unique_ptr<Monitor> monitor_;
   std::optional<RouteLookup> look_up_;
+  std::uint64_t attachments_ = 0;
+  bool pinned_is_read_ = false;  ///< since the namespace was attached
   std::optional<Error> blind_;
   bool gone_ = false;
+  bool stopped_ = false;
 
   Learnt learnt_;
   BaselineKeeper baseline_;

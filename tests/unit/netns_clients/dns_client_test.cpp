@@ -231,6 +231,24 @@ BOOST_AUTO_TEST_CASE(many_questions_at_once_get_their_own_answers) {
   BOOST_TEST(run_until(io, all));
 }
 
+BOOST_AUTO_TEST_CASE(a_question_that_is_given_up_lets_go_of_its_namespace_at_once_and_calls_nobody) {
+  UdpServer silent(io, [](const Message&) { return Messages{}; });
+  const auto held = std::make_shared<int>(0);
+  options.open_socket = [held](int domain, int type, int protocol) -> Result<Fd> {
+    ++*held;
+    return Fd(::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+  };
+  const auto id = client.ask({"id.server", DnsType::txt, DnsClass::ch}, silent.endpoint(), std::exchange(options, {}),
+                             [](const Result<DnsAnswer>&) { BOOST_ERROR("called"); });
+  while (silent.queries() == 0) io.run_one();
+  BOOST_TEST(held.use_count() > 1);
+  client.cancel(id);
+  BOOST_TEST(held.use_count() == 1);
+  client.cancel(id);
+  io.run_for(std::chrono::milliseconds{20});
+  BOOST_TEST(*held == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_destroyed_client_calls_nobody) {
   UdpServer server(io, [](const Message& query) { return Messages{txt_answer(query, "x")}; });
   bool called = false;

@@ -116,6 +116,7 @@ BOOST_AUTO_TEST_CASE(a_stopped_round_asks_no_further_server_and_of_two_rounds_on
   UdpServer refusing(io, [](const Message& query) { return Messages{answer_to(query, 5)}; });
   UdpServer unused(io, text("198.51.100.7"));
   check.run({}, {refusing.endpoint(), unused.endpoint()}, [](const Result<WhoamiAnswer>&) { BOOST_ERROR("called"); });
+  while (refusing.queries() == 0) io.run_one();
   check.stop();
   io.run_for(std::chrono::milliseconds{50});
   BOOST_TEST(refusing.queries() == 1);

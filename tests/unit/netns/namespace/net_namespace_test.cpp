@@ -172,6 +172,19 @@ BOOST_AUTO_TEST_CASE(a_fifo_named_by_mistake_does_not_block) {
   BOOST_TEST((opened.error().kind == Error::Kind::invalid));
 }
 
+BOOST_AUTO_TEST_CASE(sockets_made_ready_are_handed_out_first_and_belong_to_the_namespace) {
+  const TestNamespace space;
+  const auto opener = space.get().opener_with_ready(2, AF_NETLINK, SOCK_RAW, 0);
+  BOOST_TEST_REQUIRE(opener.has_value());
+  const auto cookie = [](const Result<Fd>& socket) {
+    BOOST_TEST_REQUIRE(socket.has_value());
+    return cookie_of(socket->get());
+  };
+  const auto inside = cookie(space.get().open_socket(AF_INET, SOCK_DGRAM, 0));
+  for (int i = 0; i < 3; ++i) BOOST_TEST(cookie((*opener)(AF_NETLINK, SOCK_RAW, 0)) == inside);
+  BOOST_TEST(cookie((*opener)(AF_INET6, SOCK_STREAM, 0)) == inside);
+}
+
 BOOST_AUTO_TEST_CASE(a_namespace_that_was_made_again_under_its_name_has_another_identity) {
   const auto name = fmt::format("unit-again-{}", ::getpid());
   const NamespaceRef ref{NamespaceRef::Kind::name, name};
@@ -183,6 +196,7 @@ BOOST_AUTO_TEST_CASE(a_namespace_that_was_made_again_under_its_name_has_another_
   BOOST_TEST_REQUIRE(first.has_value());
   BOOST_TEST_REQUIRE(second.has_value());
   BOOST_TEST((first->identity() != *second));
+  BOOST_TEST(!first->is_named_by(ref));
   BOOST_TEST((NetNamespace::identity_of(ref).error().kind == Error::Kind::not_found));
 }
 

@@ -1,0 +1,110 @@
+"""Containers by podman in a store of their own: no image is pulled, nothing of the machine's containers is touched.
+
+crun refuses a hybrid cgroup layout, so podman runs in a private mount namespace with /sys/fs/cgroup as plain cgroup2. Without
+CAP_SYS_RESOURCE its own default limits cannot be set, hence the small ones here; without a large RLIMIT_MEMLOCK containers cannot have
+cgroups of their own, hence --cgroups=disabled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from process import Identity, LabError, end, run, spawn, wait_until
+
+_PROGRAMS = ("podman", "crun", "unshare", "mount", "umount")
+_ENTER = 'umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; exec "$@"'
+
+
+def missing() -> str | None:
+    """Why containers cannot be made here, or None."""
+    if os.geteuid() != 0:
+        return "containers with network namespaces of their own need root"
+    absent = [program for program in _PROGRAMS if shutil.which(program) is None]
+    if absent:
+        return f"not installed: {', '.join(absent)} (packaging/packages-lab.txt)"
+    if _busybox() is None:
+        return "there is no static busybox (busybox-static)"
+    return None
+
+
+def _busybox() -> str | None:
+    """A busybox that needs no libraries: it is the whole root file system of a container."""
+    for path in ("/bin/busybox", "/usr/bin/busybox"):
+        if os.path.exists(path) and _is_static(path):
+            return path
+    return None
+
+
+def _is_static(path: str) -> bool:
+    # PT_INTERP names the loader of a dynamic program; its text is at the beginning of the file.
+    with open(path, "rb") as file:
+        return b"/ld-linux" not in file.read(4096)
+
+
+class Podman:
+    """`with Podman() as podman:`; everything is gone at the end."""
+
+    def __enter__(self) -> Podman:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"vs{os.getpid()}-podman-"))
+        self._names: set[str] = set()
+        self._service: subprocess.Popen | None = None
+        self.socket = self.folder / "api.sock"
+        tools = self.folder / "rootfs/bin"
+        tools.mkdir(parents=True)
+        shutil.copy(str(_busybox()), tools / "busybox")
+        (tools / "sleep").symlink_to("busybox")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self._names):
+            with contextlib.suppress(LabError):
+                self.remove(name)
+        if self._service is not None:
+            identity = Identity.of(self._service.pid)
+            if identity is not None:
+                end([identity])
+            self._service.wait(5)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _command(self, *words: str) -> list[str]:
+        folder = self.folder
+        options = ["--root", f"{folder}/store", "--runroot", f"{folder}/run", "--tmpdir", f"{folder}/tmp", "--runtime", "crun"]
+        options += ["--cgroup-manager", "cgroupfs", "--storage-driver", "vfs", "--events-backend", "none"]
+        return ["unshare", "-m", "--propagation", "private", "bash", "-c", _ENTER, "podman", "podman", *options, *words]
+
+    def run(self, *words: str) -> str:
+        return run(self._command(*words), timeout=60).strip()
+
+    def start(self, name: str) -> str:
+        """A container that sleeps in a network namespace of its own; returns its full id."""
+        self._names.add(name)
+        limits = []
+        for word, number, most in (("nofile", resource.RLIMIT_NOFILE, 1024), ("nproc", resource.RLIMIT_NPROC, 1000)):
+            hard = resource.getrlimit(number)[1]
+            value = most if hard == resource.RLIM_INFINITY else min(hard, most)
+            limits += ["--ulimit", f"{word}={value}:{value}"]
+        options = ["--cgroups=disabled", "--network", "none", *limits]
+        return self.run("run", "-d", "--name", name, *options, "--rootfs", str(self.folder / "rootfs"), "/bin/sleep", "3600")
+
+    def restart(self, name: str) -> None:
+        self.run("restart", "-t", "0", name)
+
+    def remove(self, name: str) -> None:
+        self.run("rm", "-f", "-t", "0", name)
+        self._names.discard(name)
+
+    def serve(self) -> bool:
+        """Podman's API at `self.socket`; False where the service does not run."""
+        log = self.folder / "service.log"
+        self._service = spawn(self._command("system", "service", "--time=0", f"unix://{self.socket}"), log, True)
+        try:
+            wait_until(self.socket.exists, 15, "the socket of podman's API")
+        except LabError:
+            return False
+        return True
