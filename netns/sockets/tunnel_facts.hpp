@@ -11,9 +11,10 @@
 namespace vpn_sentinel {
 
 struct TunnelFacts {
-  std::optional<TunnelOwner> owner;          ///< of a tun; the kernel's own tunnels have none
-  std::optional<WireGuardDevice> wireguard;  ///< of the kernel's WireGuard, or of a program that has a control socket
-  std::vector<Error> gaps;                   ///< what could not be looked at, and why: an absent value with a gap is not "none"
+  std::optional<TunnelOwner> owner;  ///< of a tun; the kernel's own tunnels have none
+  /// Of the kernel's WireGuard, or of a program that has a control socket. Absent without a gap: the program has none that is its own.
+  std::optional<WireGuardDevice> wireguard;
+  std::vector<Error> gaps;  ///< what could not be looked at, and why: an absent value with a gap is not "none"
 };
 
 /// `kind` is that of rtnetlink: "wireguard", "tun"; every other kind has nobody to ask, which is a gap (unavailable). `inside` opens

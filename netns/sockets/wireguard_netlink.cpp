@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <linux/genetlink.h>
 #include <linux/wireguard.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>

@@ -93,7 +93,8 @@ class TargetDoctor {
     if (facts.wireguard) good(wireguard_topic, wireguard_text(*facts.wireguard));
     for (const auto& gap : facts.gaps) {
       // A tun without an owner has nobody to ask about WireGuard either: one line says it.
-      bad(kind == "tun" && !facts.owner ? owner_topic : wireguard_topic, gap);
+      const bool about_owner = kind == "tun" && (!facts.owner || facts.owner->peers_gap == gap);
+      bad(about_owner ? owner_topic : wireguard_topic, gap);
     }
     if (facts.wireguard || !facts.gaps.empty()) return;
     lines_.push_back(doctor_line(group_, wireguard_topic, Status::not_needed, "the tunnel's program has no WireGuard control socket"));

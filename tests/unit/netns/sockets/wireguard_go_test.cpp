@@ -158,7 +158,7 @@ BOOST_FIXTURE_TEST_CASE(a_daemon_that_hangs_is_a_gap_and_its_program_is_told_all
 
 BOOST_FIXTURE_TEST_CASE(a_socket_of_that_name_that_another_program_listens_on_is_not_taken, Pair) {
   // What a program that shares the mount namespace and uses the same interface name would leave there.
-  // It is renamed over the old one, because wireguard-go ends when its file is missing.
+  // It is mounted over the old one, because wireguard-go ends when its file is removed or replaced.
   const auto folder = fmt::format("/proc/{}/root/run/wireguard", a.pid());
   const auto path = folder + "/new.sock";
   const Fd other{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
@@ -167,7 +167,7 @@ BOOST_FIXTURE_TEST_CASE(a_socket_of_that_name_that_another_program_listens_on_is
   path.copy(address.sun_path, sizeof address.sun_path - 1);
   BOOST_REQUIRE_EQUAL(::bind(other.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   BOOST_REQUIRE_EQUAL(::listen(other.get(), 1), 0);
-  BOOST_REQUIRE_EQUAL(::rename(path.c_str(), (folder + "/wg0.sock").c_str()), 0);
+  Side::run(fmt::format("nsenter -t {} -m mount --bind /run/wireguard/new.sock /run/wireguard/wg0.sock", a.pid()));
   const auto facts = a.facts();
   BOOST_TEST(facts.owner.has_value());
   BOOST_TEST(!facts.wireguard.has_value());

@@ -1,7 +1,10 @@
 #include "netns/sockets/wireguard.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
+
+#include "netns/sockets/wiped_buffer.hpp"
 
 using namespace vpn_sentinel;
 using namespace std::chrono_literals;
@@ -47,6 +50,16 @@ BOOST_AUTO_TEST_CASE(a_key_is_written_as_wg_writes_it) {
   BOOST_TEST(key_text(key) == "AwsTGyMrMztDS1NbY2tze4OLk5ujq7O7w8vT2+Pr8/s=");
   key.fill(std::byte{0xff});
   BOOST_TEST(key_text(key) == "//////////////////////////////////////////8=");
+}
+
+BOOST_AUTO_TEST_CASE(a_buffer_that_held_keys_is_overwritten_as_far_as_it_was_used) {
+  WipedBuffer buffer{64};
+  std::ranges::fill(buffer.bytes(), std::byte{0x77});
+  buffer.note_used(8);
+  buffer.note_used(4);  // an earlier, longer use is not forgotten
+  buffer.wipe();
+  BOOST_TEST(std::ranges::count(buffer.bytes().first(8), std::byte{0}) == 8);
+  BOOST_TEST((buffer.bytes()[8] == std::byte{0x77}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
