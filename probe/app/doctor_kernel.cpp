@@ -82,9 +82,9 @@ DoctorLine look_up_line(const SocketOpener& own) {
                           "a seccomp profile that allows AF_NETLINK sockets (RestrictAddressFamilies=AF_NETLINK in a unit)", true};
   auto look_up = RouteLookup::open(own);
   if (!look_up) return doctor_line(group, topic, status_of(look_up.error()), look_up.error().message);
-  const std::array destinations{IpAddress::v4({127, 0, 0, 1})};
+  const std::array question{RouteQuestion{IpAddress::v4({127, 0, 0, 1}), {}}};
   const auto started = mono_now();
-  const auto answer = look_up->look_up(destinations).front();
+  const auto answer = look_up->look_up(question).front();
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(mono_now() - started).count();
   if (!answer) return doctor_line(group, topic, status_of(answer.error()), answer.error().message);
   return doctor_line(group, topic, Status::ok, fmt::format("answered in {} µs", took));

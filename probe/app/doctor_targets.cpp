@@ -9,6 +9,7 @@
 #include "netns/sockets/tunnel_facts.hpp"
 #include "probe/app/doctor.hpp"
 #include "probe/app/doctor_netlink.hpp"
+#include "probe/watch/observe.hpp"
 #include "probe/watch/tunnel_finder.hpp"
 
 namespace vpn_sentinel {
@@ -42,14 +43,10 @@ Result<std::vector<Link>> read_links(const SocketOpener& inside) {
   return links;
 }
 
-/// The device by which a public address goes; 0: none. The kernel is asked, no packet is sent.
-Result<std::uint32_t> routed_index(const SocketOpener& inside) {
+Result<std::uint32_t> index_of_way_out(const SocketOpener& inside) {
   auto look_up = RouteLookup::open(inside);
   if (!look_up) return fail(look_up.error());
-  const std::array destinations{IpAddress::v4({1, 1, 1, 1})};
-  const auto answer = look_up->look_up(destinations).front();
-  if (!answer) return fail(answer.error());
-  return answer->kind == RouteAnswer::Kind::device ? answer->link_index : 0U;
+  return routed_index(*look_up);
 }
 
 class TargetDoctor {
@@ -75,7 +72,7 @@ class TargetDoctor {
     const auto inside = space.opener();
     auto links = read_links(inside);
     if (!links) return bad(look_topic, links.error());
-    const auto routed = routed_index(inside);
+    const auto routed = index_of_way_out(inside);
     if (!routed) return bad(look_topic, routed.error());
     good(look_topic, fmt::format("{} links, the kernel answers look-ups", links->size()));
     Snapshot snapshot;

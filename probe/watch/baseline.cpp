@@ -19,9 +19,8 @@ std::string trimmed(std::string text) {
 
 bool is_server_route(const Route& route, const Observation& seen) {
   const unsigned host = route.family == Family::v4 ? 32 : 128;
-  return route.destination.length() == host && std::ranges::any_of(seen.endpoints, [&](const EndpointView& endpoint) {
-           return endpoint.address == route.destination.address();
-         });
+  return route.destination.length() == host &&
+         std::ranges::any_of(seen.endpoints, [&](const EndpointView& endpoint) { return endpoint.address == route.destination.address(); });
 }
 
 /// Comes and goes by itself and leads nowhere.

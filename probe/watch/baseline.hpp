@@ -16,9 +16,10 @@ namespace vpn_sentinel {
 
 struct Baseline {
   WallTime time{};
-  std::string tunnel;               ///< name and kind, "wg0 (wireguard)"
-  std::vector<std::string> rules;   ///< in the order in which the kernel asks them
-  std::vector<std::string> routes;  ///< without link-local ones and the ways to the VPN servers; none of tables with more than most_baseline_routes
+  std::string tunnel;              ///< name and kind, "wg0 (wireguard)"
+  std::vector<std::string> rules;  ///< in the order in which the kernel asks them
+  std::vector<std::string>
+      routes;  ///< without link-local ones and the ways to the VPN servers; none of tables with more than most_baseline_routes
   friend bool operator==(const Baseline&, const Baseline&) = default;
 };
 

@@ -47,15 +47,6 @@ void observe_uplinks(const Snapshot& snapshot, const Link* tunnel, Learnt& learn
     seen.uplink_lost_for = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - *learnt.uplink_lost_at);
 }
 
-/// Where public addresses go now, to tell the tunnel from other interfaces of its kind.
-std::uint32_t routed_index(RouteLookup& look_up) {
-  const std::array question{RouteQuestion{public_addresses().front(), {}}};
-  const auto answers = look_up.look_up(question);
-  if (answers.empty() || !answers.front() || answers.front()->kind != RouteAnswer::Kind::device) return 0;
-  const auto& hops = answers.front()->route.next_hops;
-  return hops.empty() ? 0 : hops.front().link_index;
-}
-
 /// What one look needs to know about each answer.
 class Looker {
  public:
@@ -243,10 +234,18 @@ void observe_tunnel(const Snapshot& snapshot, const Link* tunnel, std::uint32_t 
 
 }  // namespace
 
+Result<std::uint32_t> routed_index(RouteLookup& look_up) {
+  const std::array question{RouteQuestion{public_addresses().front(), {}}};
+  const auto answers = look_up.look_up(question);
+  if (!answers.front()) return fail(answers.front().error());
+  const auto& hops = answers.front()->route.next_hops;
+  return answers.front()->kind != RouteAnswer::Kind::device || hops.empty() ? 0 : hops.front().link_index;
+}
+
 Observation observe(const Snapshot& snapshot, std::uint64_t generation, RouteLookup& look_up, const TargetPolicy& policy, Learnt& learnt) {
   Observation seen;
   seen.time = wall_now();
-  const auto routed = needs_routed_index(snapshot, policy, learnt) ? routed_index(look_up) : 0;
+  const auto routed = needs_routed_index(snapshot, policy, learnt) ? routed_index(look_up).value_or(0) : 0;
   const auto* const tunnel = find_tunnel(snapshot, policy.tunnels, learnt.tunnel, routed);
   observe_tunnel(snapshot, tunnel, routed, policy, learnt, seen);
   seen.expected_tunnel = learnt.tunnel.name.empty() && !policy.tunnels.empty() ? policy.tunnels.front() : learnt.tunnel.name;

@@ -30,6 +30,9 @@ struct Learnt {
   std::optional<MonoTime> carries_since;
 };
 
+/// The link by which a public address goes now, to tell the tunnel from other interfaces of its kind; 0: none.
+[[nodiscard]] Result<std::uint32_t> routed_index(RouteLookup& look_up);
+
 /// Kernel facts only; liveness and check results are added by the caller. `generation` is the snapshot's, 0 when it has none. Updates
 /// `learnt`.
 [[nodiscard]] Observation observe(const Snapshot& snapshot, std::uint64_t generation, RouteLookup& look_up, const TargetPolicy& policy,

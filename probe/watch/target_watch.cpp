@@ -8,6 +8,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "probe/watch/local_destinations.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -60,7 +62,11 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
       follower_(io, policy_.netns, policy_.container_sockets),
       blind_(Error{Error::Kind::timed_out, fmt::format("{} has not been found yet", policy_.netns.to_string())}),
       baseline_(baseline_file(policy_.baseline_folder, policy_.client_id)),
-      verifier_(io, http, dns, policy_, [this] { look("check", mono_now()); }) {}
+      verifier_(io, http, dns, policy_, [this] { look("check", mono_now()); }),
+      facts_keeper_(io, [this] {
+        take_tunnel_facts();
+        look("tunnel's program asked", mono_now());
+      }) {}
 
 void TargetWatch::start() {
   follower_.start([this] { follow_namespace(); });
@@ -112,11 +118,13 @@ std::uint64_t TargetWatch::generation() const { return monitor_->generation() + 
 
 void TargetWatch::detach(Error reason, bool gone) {
   verifier_.stop();
+  facts_keeper_.stop();
   // Destroying the monitor from inside its own callback must wait until the callback has returned.
   if (monitor_) boost::asio::post(io_, [old = std::shared_ptr<Monitor>(std::move(monitor_))] {});
   look_up_.reset();
   namespace_.reset();
   tunnel_index_ = 0;
+  facts_index_ = 0;
   blind_ = std::move(reason);
   gone_ = gone;
 }
@@ -162,7 +170,29 @@ void TargetWatch::sweep() {
   if (follower_.is_searching()) return;
   check_identity();
   compare_with_baseline();
+  facts_keeper_.refresh(seen_.liveness != LivenessView::alive, mono_now());
   look("periodic look", mono_now());
+}
+
+/// WireGuard's endpoints are certain. The far ends of a program's sockets may be its maker's servers as well, so that only those count to
+/// which somebody made a way of their own.
+void TargetWatch::take_tunnel_facts() {
+  const auto& facts = facts_keeper_.facts();
+  if (!facts || !monitor_) return;
+  learnt_.told_endpoints.clear();
+  learnt_.told_marks.clear();
+  if (facts->wireguard) {
+    if (facts->wireguard->fwmark != 0) learnt_.told_marks.push_back(facts->wireguard->fwmark);
+    for (const auto& peer : facts->wireguard->peers) {
+      if (peer.endpoint) learnt_.told_endpoints.push_back({peer.endpoint->address, "wireguard"});
+    }
+  }
+  if (!facts->owner || !seen_.tunnel) return;
+  const auto host_routes = host_route_addresses(monitor_->snapshot(), seen_.tunnel->index);
+  for (const auto& peer : facts->owner->peers) {
+    if (std::ranges::find(host_routes, peer.address) == host_routes.end()) continue;
+    learnt_.told_endpoints.push_back({peer.address, "socket of " + facts->owner->comm});
+  }
 }
 
 void TargetWatch::compare_with_baseline() {
@@ -190,6 +220,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     verifier_.fill(seen_);
+    seen_.handshake_age = facts_keeper_.handshake_age(seen_.time, mono_now());
   } else {
     seen_ = Observation{};
     seen_.time = wall_now();
@@ -218,6 +249,15 @@ void TargetWatch::follow_tunnel(const Observation& seen) {
   } else if (!tunnel_since_ || seen.tunnel->index != tunnel_since_index_) {
     tunnel_since_ = seen.time;
     tunnel_since_index_ = seen.tunnel->index;
+  }
+  const auto asked_index = seen.tunnel ? seen.tunnel->index : 0;
+  if (asked_index != facts_index_) {
+    facts_index_ = asked_index;
+    if (seen.tunnel) {
+      facts_keeper_.start(*namespace_, seen.tunnel->name, seen.tunnel->kind);
+    } else {
+      facts_keeper_.stop();
+    }
   }
   const auto ways = fingerprint(seen);
   const auto index = tunnel_carries_ ? seen.tunnel->index : 0;

@@ -16,6 +16,7 @@
 #include "netns/netlink/route_lookup.hpp"
 #include "probe/verdict/judge.hpp"
 #include "probe/watch/baseline_keeper.hpp"
+#include "probe/watch/facts_keeper.hpp"
 #include "probe/watch/namespace_follower.hpp"
 #include "probe/watch/observe.hpp"
 #include "probe/watch/policy.hpp"
@@ -80,6 +81,7 @@ class TargetWatch {
   void sweep_in(std::chrono::milliseconds pause);
   void look(const std::string& cause, MonoTime noticed);
   void compare_with_baseline();
+  void take_tunnel_facts();
   void look_again_soon();
   void follow_tunnel(const Observation& seen);
   void publish(const std::string& cause, MonoTime noticed);
@@ -105,9 +107,11 @@ class TargetWatch {
   Learnt learnt_;
   BaselineKeeper baseline_;
   Verifier verifier_;
+  FactsKeeper facts_keeper_;
   PublishGate gate_;
   Observation seen_;
   Verdict verdict_;
+  std::uint32_t facts_index_ = 0;   ///< of the tunnel whose program was asked for; 0: none
   std::uint32_t tunnel_index_ = 0;  ///< of the tunnel that the verifier asks through; 0: none
   std::string ways_;                ///< fingerprint of the look-ups: a change means that the exit may have changed
   bool tunnel_carries_ = false;

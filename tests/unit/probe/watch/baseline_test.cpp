@@ -28,7 +28,8 @@ Rule rule(std::uint32_t priority, std::uint32_t table) {
 Snapshot host() {
   Snapshot snapshot;
   snapshot.links = {link(eth0, "eth0", ""), link(wg0, "wg0", "wireguard")};
-  snapshot.routes = {route("0.0.0.0/0", wg0), route("203.0.113.0/24", eth0), route("198.51.100.2/32", eth0, "203.0.113.1"), route("fe80::/64", eth0)};
+  snapshot.routes = {route("0.0.0.0/0", wg0), route("203.0.113.0/24", eth0), route("198.51.100.2/32", eth0, "203.0.113.1"),
+                     route("fe80::/64", eth0)};
   snapshot.rules = {rule(0, RT_TABLE_LOCAL), rule(101, 200), rule(32766, RT_TABLE_MAIN)};
   return snapshot;
 }
@@ -118,7 +119,8 @@ BOOST_AUTO_TEST_CASE(a_file_gives_back_what_was_pinned) {
   const auto healthy = make_baseline(host(), seen());
   BOOST_TEST(write_baseline(file.path, healthy).has_value());
   BOOST_TEST((read_baseline(file.path).value() == healthy));
-  BOOST_TEST((std::filesystem::status(file.path).permissions() == (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)));
+  BOOST_TEST(
+      (std::filesystem::status(file.path).permissions() == (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)));
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_file_is_named_with_what_is_wrong) {

@@ -1,0 +1,83 @@
+#include "probe/watch/facts_keeper.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <utility>
+
+namespace vpn_sentinel {
+namespace {
+
+/// Servers and marks change with the tunnel; the rest is for programs that change them on the way.
+constexpr std::chrono::seconds usual_pause{60};
+/// The age of a handshake is asked for only when nothing answers, and then it must be fresh.
+constexpr std::chrono::seconds pause_in_doubt{5};
+constexpr std::chrono::seconds fresh{15};
+
+/// The helper thread of one loop: one for all targets, so that 1,000 of them never look through /proc at the same time.
+class Helper : public boost::asio::execution_context::service {
+ public:
+  static inline boost::asio::execution_context::id id;
+  explicit Helper(boost::asio::execution_context& context) : service(context) {}
+  template <typename Work>
+  void run(Work&& work) {
+    boost::asio::post(pool_, std::forward<Work>(work));
+  }
+
+ private:
+  void shutdown() override {
+    pool_.stop();
+    pool_.join();
+  }
+  boost::asio::thread_pool pool_{1};
+};
+
+}  // namespace
+
+FactsKeeper::FactsKeeper(boost::asio::io_context& io, std::function<void()> on_news) : io_(io), on_news_(std::move(on_news)) {}
+FactsKeeper::~FactsKeeper() { stop(); }
+
+void FactsKeeper::start(const NetNamespace& space, std::string name, std::string kind) {
+  tunnel_ = std::make_shared<const Tunnel>(Tunnel{space, std::move(name), std::move(kind)});
+  reading_ = answered_ = false;
+  read();
+}
+
+void FactsKeeper::stop() {
+  tunnel_.reset();
+  reading_ = answered_ = false;
+}
+
+void FactsKeeper::refresh(bool in_doubt, MonoTime now) {
+  if (!tunnel_ || reading_) return;
+  if (now - read_at_ >= (in_doubt ? pause_in_doubt : usual_pause)) read();
+}
+
+void FactsKeeper::read() {
+  reading_ = true;
+  // Whoever stops or starts anew lets go of the tunnel, and the answer finds nobody.
+  boost::asio::use_service<Helper>(io_).run([this, &io = io_, weak = std::weak_ptr(tunnel_)] {
+    auto tunnel = weak.lock();
+    if (!tunnel) return;
+    auto facts = read_tunnel_facts(tunnel->space.opener(), tunnel->space.identity(), tunnel->name, tunnel->kind);
+    // Before the answer is told: on the loop it must be the keeper's own hold that shows whether anybody still wants it.
+    tunnel.reset();
+    boost::asio::post(io, [this, weak, facts = std::move(facts)]() mutable {
+      if (weak.lock() != nullptr) take(std::move(facts));
+    });
+  });
+}
+
+void FactsKeeper::take(TunnelFacts facts) {
+  reading_ = false;
+  answered_ = true;
+  read_at_ = mono_now();
+  facts_ = std::move(facts);
+  on_news_();
+}
+
+std::optional<std::chrono::seconds> FactsKeeper::handshake_age(WallTime now, MonoTime mono) const {
+  if (!answered_ || !facts_ || !facts_->wireguard || mono - read_at_ > fresh) return std::nullopt;
+  return vpn_sentinel::handshake_age(*facts_->wireguard, now);
+}
+
+}  // namespace vpn_sentinel

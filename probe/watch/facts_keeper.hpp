@@ -1,0 +1,57 @@
+/// What is known about the tunnel of one target beside its interface: servers, WireGuard's mark and handshake. Read on a helper thread,
+/// because looking through /proc and asking a VPN's program may take a while; used on the loop thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "netns/base/clock.hpp"
+#include "netns/namespace/net_namespace.hpp"
+#include "netns/sockets/tunnel_facts.hpp"
+
+namespace vpn_sentinel {
+
+class FactsKeeper {
+ public:
+  /// `on_news` is called on the loop when facts were read; never from inside one of the functions below.
+  FactsKeeper(boost::asio::io_context& io, std::function<void()> on_news);
+  FactsKeeper(const FactsKeeper&) = delete;
+  FactsKeeper& operator=(const FactsKeeper&) = delete;
+  ~FactsKeeper();
+
+  /// A tunnel that is there now. What was known about another one is forgotten when the first answer comes.
+  void start(const NetNamespace& space, std::string name, std::string kind);
+  void stop();
+  /// Once a second or so: reads again when it is time, sooner while `in_doubt` (nothing answers through the tunnel).
+  void refresh(bool in_doubt, MonoTime now);
+
+  [[nodiscard]] const std::optional<TunnelFacts>& facts() const noexcept { return facts_; }
+  /// Absent when not known, or known for too long to be judged.
+  [[nodiscard]] std::optional<std::chrono::seconds> handshake_age(WallTime now, MonoTime mono) const;
+  /// The first answer about the present tunnel is awaited.
+  [[nodiscard]] bool pending() const noexcept { return tunnel_ != nullptr && !answered_; }
+
+ private:
+  struct Tunnel {
+    NetNamespace space;
+    std::string name;
+    std::string kind;
+  };
+
+  void read();
+  void take(TunnelFacts facts);
+
+  boost::asio::io_context& io_;
+  std::function<void()> on_news_;
+  std::shared_ptr<const Tunnel> tunnel_;  ///< also tells answers about an earlier tunnel apart
+  bool reading_ = false;
+  bool answered_ = false;
+  std::optional<TunnelFacts> facts_;
+  MonoTime read_at_{};
+};
+
+}  // namespace vpn_sentinel
