@@ -37,8 +37,9 @@ int on_progress(void* transfer, curl_off_t /*total*/, curl_off_t /*now*/, curl_o
 
 Error connect_error(const std::string& socket, long code) {
   if (code == EACCES || code == EPERM) {
-    return {Error::Kind::not_permitted,
-            fmt::format("{} refuses: run the probe as root or with CAP_DAC_OVERRIDE, or add its user to the socket's group (docker)", socket)};
+    return {
+        Error::Kind::not_permitted,
+        fmt::format("{} refuses: run the probe as root or with CAP_DAC_OVERRIDE, or add its user to the socket's group (docker)", socket)};
   }
   if (code == ENOENT) return {Error::Kind::unavailable, fmt::format("there is no {}", socket)};
   auto error = system_error(static_cast<int>(code), socket);

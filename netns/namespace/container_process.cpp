@@ -59,8 +59,8 @@ std::optional<ProcessTimes> read_times(const ContainerFolders& folders, pid_t pi
 
 /// The 64 digits of one folder of a cgroup's path; empty when it is not one of a container.
 std::string_view id_of_folder(std::string_view folder) {
-  static constexpr std::array<std::string_view, 7> prefixes{"docker-", "libpod-payload-", "libpod-",    "crio-",
-                                                            "cri-containerd-", "nerdctl-", "podman-"};
+  static constexpr std::array<std::string_view, 7> prefixes{"docker-",         "libpod-payload-", "libpod-", "crio-",
+                                                            "cri-containerd-", "nerdctl-",        "podman-"};
   if (folder.ends_with(".scope")) folder.remove_suffix(6);
   for (const auto prefix : prefixes) {
     if (!folder.starts_with(prefix)) continue;

@@ -93,7 +93,8 @@ void TargetSet::add(const TargetPolicy& policy, bool by_pattern) {
 }
 
 void TargetSet::follow_patterns() {
-  events_ = boost::asio::use_service<NamespaceEvents>(io_).subscribe(named_namespaces, {}, [this](const std::string& name) { on_event(name); });
+  events_ =
+      boost::asio::use_service<NamespaceEvents>(io_).subscribe(named_namespaces, {}, [this](const std::string& name) { on_event(name); });
   look_for_new();
   forget_in_time();
 }

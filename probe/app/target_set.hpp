@@ -1,5 +1,5 @@
-/// The targets of one process: those of the settings, and those that patterns find while it runs. A namespace that a pattern has found stays
-/// a target when it goes away (namespace_gone) until forget_after is over.
+/// The targets of one process: those of the settings, and those that patterns find while it runs. A namespace that a pattern has found
+/// stays a target when it goes away (namespace_gone) until forget_after is over.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -22,8 +22,8 @@ class TargetSet {
  public:
   struct Hooks {
     TargetWatch::OnUpdate on_update;
-    std::function<void(const TargetWatch&)> on_added;      ///< before it is started
-    std::function<void(const TargetWatch&)> on_forgotten;  ///< for the last time
+    std::function<void(const TargetWatch&)> on_added;                        ///< before it is started
+    std::function<void(const TargetWatch&)> on_forgotten;                    ///< for the last time
     std::function<void(const std::string& netns, const Error&)> on_refused;  ///< a namespace that matches and cannot be watched as well
   };
 
@@ -62,10 +62,10 @@ class TargetSet {
   Hooks hooks_;
   std::size_t most_targets_;
   std::vector<TargetPolicy> patterns_;
-  std::map<std::string, Entry> watches_;            ///< by client id
-  std::set<std::string> named_;    ///< namespaces below /run/netns that are targets
-  std::set<std::string> refused_;  ///< told once each
-  std::set<std::string> unfinished_;  ///< files on which a namespace may be mounted in a moment
+  std::map<std::string, Entry> watches_;  ///< by client id
+  std::set<std::string> named_;           ///< namespaces below /run/netns that are targets
+  std::set<std::string> refused_;         ///< told once each
+  std::set<std::string> unfinished_;      ///< files on which a namespace may be mounted in a moment
   int retries_left_ = 0;
   NamespaceEvents::Subscription events_;
   boost::asio::steady_timer search_timer_;

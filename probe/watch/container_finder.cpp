@@ -44,10 +44,11 @@ std::string joined(const std::vector<std::string>& sockets) {
 }
 
 Error no_engine(const std::string& container, const std::vector<std::string>& sockets) {
-  return {Error::Kind::unavailable,
-          fmt::format("cannot look for the container {}: no engine listens ({}); start one (systemctl enable --now podman.socket), name its "
-                      "socket in VPN_SENTINEL_CONTAINER_SOCKETS, or use the container's id",
-                      container, joined(sockets))};
+  return {
+      Error::Kind::unavailable,
+      fmt::format("cannot look for the container {}: no engine listens ({}); start one (systemctl enable --now podman.socket), name its "
+                  "socket in VPN_SENTINEL_CONTAINER_SOCKETS, or use the container's id",
+                  container, joined(sockets))};
 }
 
 }  // namespace
@@ -117,9 +118,10 @@ Result<pid_t> ContainerFinder::ask(const std::string& socket, const std::string&
   }
   // A wrong process would be a wrong namespace, perhaps one that is protected.
   if (is_container_process(answer->pid, answer->id)) return answer->pid;
-  return fail(Error::Kind::failed, fmt::format("{} says that process {} is the container {}, but here it is not: the probe and the engine must "
-                                               "share a pid namespace (--pid=host)",
-                                               socket, answer->pid, container));
+  return fail(Error::Kind::failed,
+              fmt::format("{} says that process {} is the container {}, but here it is not: the probe and the engine must "
+                          "share a pid namespace (--pid=host)",
+                          socket, answer->pid, container));
 }
 
 }  // namespace vpn_sentinel

@@ -30,9 +30,7 @@ std::string last_part(const std::string& path) { return path.substr(path.find_la
 }  // namespace
 
 NamespaceEvents::NamespaceEvents(boost::asio::execution_context& context)
-    : service(context),
-      inotify_(static_cast<boost::asio::io_context&>(context)),
-      retry_(static_cast<boost::asio::io_context&>(context)) {
+    : service(context), inotify_(static_cast<boost::asio::io_context&>(context)), retry_(static_cast<boost::asio::io_context&>(context)) {
   open();
 }
 

@@ -91,7 +91,7 @@ class TargetWatch {
   NamespaceFollower follower_;
   std::optional<NetNamespace> namespace_;
   std::unique_ptr<Monitor> monitor_;
-  std::optional<RouteLookup> look_up_;
+  mutable std::optional<RouteLookup> look_up_;  ///< asking counts the questions
   std::optional<Error> blind_;
   bool gone_ = false;
   bool stopped_ = false;

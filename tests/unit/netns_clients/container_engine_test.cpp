@@ -68,7 +68,9 @@ class Engine {
 
 std::string answer(const std::string& state) { return fmt::format(R"({{"Id":"{}","State":{}}})", std::string(64, 'a'), state); }
 
-std::string reply_with(const std::string& body) { return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body); }
+std::string reply_with(const std::string& body) {
+  return fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body);
+}
 
 }  // namespace
 

@@ -61,10 +61,10 @@ BOOST_AUTO_TEST_CASE(an_id_has_12_to_64_hexadecimal_digits) {
 }
 
 BOOST_AUTO_TEST_CASE(the_cgroups_of_all_engines_name_their_container) {
-  for (const auto* const form :
-       {"0::/system.slice/docker-{}.scope\n", "0::/docker/{}\n", "0::/machine.slice/libpod-{}.scope/container\n", "0::/libpod_parent/libpod-{}\n",
-        "0::/system.slice/vpn.service/libpod-payload-{}\n", "0::/kubepods.slice/pod1.slice/cri-containerd-{}.scope\n",
-        "0::/kubepods/pod1/crio-{}.scope", "12:pids:/docker/{}\n0::/\n", "0::/../docker-{}.scope\n", "0::/docker/x/docker/{}/init\n"}) {
+  for (const auto* const form : {"0::/system.slice/docker-{}.scope\n", "0::/docker/{}\n", "0::/machine.slice/libpod-{}.scope/container\n",
+                                 "0::/libpod_parent/libpod-{}\n", "0::/system.slice/vpn.service/libpod-payload-{}\n",
+                                 "0::/kubepods.slice/pod1.slice/cri-containerd-{}.scope\n", "0::/kubepods/pod1/crio-{}.scope",
+                                 "12:pids:/docker/{}\n0::/\n", "0::/../docker-{}.scope\n", "0::/docker/x/docker/{}/init\n"}) {
     BOOST_TEST(container_of_cgroup(fmt::format(fmt::runtime(form), id), "aaaa") == id, form);
   }
 }

@@ -17,7 +17,8 @@ namespace {
 /// A socket whose engine takes every connection and answers none.
 class Hanging {
  public:
-  explicit Hanging(const std::string& part) : path_(fmt::format("{}/vs{}-{}", std::filesystem::temp_directory_path().string(), ::getpid(), part)) {
+  explicit Hanging(const std::string& part)
+      : path_(fmt::format("{}/vs{}-{}", std::filesystem::temp_directory_path().string(), ::getpid(), part)) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path_.copy(address.sun_path, sizeof address.sun_path - 1);
