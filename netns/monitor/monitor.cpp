@@ -3,11 +3,9 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <optional>
 #include <utility>
 
 #include "netns/monitor/follower.hpp"
-#include "netns/monitor/link_reader.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -51,15 +49,6 @@ class Watch : public std::enable_shared_from_this<Watch> {
 
   [[nodiscard]] const Snapshot& snapshot() const noexcept { return follower_.snapshot(); }
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
-
-  Result<Link> read_link(std::uint32_t index) {
-    if (!links_) {
-      auto opened = LinkReader::open(opener_);
-      if (!opened) return fail(opened.error());
-      links_ = std::move(*opened);
-    }
-    return links_->read(index);
-  }
 
  private:
   /// The follower owns the descriptor, Asio only waits for it.
@@ -147,7 +136,6 @@ class Watch : public std::enable_shared_from_this<Watch> {
   Follower follower_;
   stream_descriptor descriptor_;
   boost::asio::steady_timer pause_over_;
-  std::optional<LinkReader> links_;
   std::chrono::milliseconds pause_ = first_pause;
   std::uint64_t generation_ = 1;
   unsigned socket_number_ = 0;
@@ -165,7 +153,6 @@ class KernelMonitor final : public Monitor {
 
   [[nodiscard]] const Snapshot& snapshot() const noexcept override { return watch_->snapshot(); }
   [[nodiscard]] std::uint64_t generation() const noexcept override { return watch_->generation(); }
-  [[nodiscard]] Result<Link> read_link(std::uint32_t index) override { return watch_->read_link(index); }
 
  private:
   std::shared_ptr<Watch> watch_;

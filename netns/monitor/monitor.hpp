@@ -33,8 +33,6 @@ class Monitor {
   /// Kept up to date; valid until the next turn of the loop.
   [[nodiscard]] virtual const Snapshot& snapshot() const noexcept = 0;
   [[nodiscard]] virtual std::uint64_t generation() const noexcept = 0;
-  /// Reads again the link statistics (rx_bytes, tx_bytes, …) of one link, which change without messages.
-  [[nodiscard]] virtual Result<Link> read_link(std::uint32_t index) = 0;
 
   /// Subscribed and dumped when it returns; the listener is called on the thread that runs `io`. Destroying it stops everything.
   [[nodiscard]] static Result<std::unique_ptr<Monitor>> start(boost::asio::io_context& io, const SocketOpener& opener, Listener listener);

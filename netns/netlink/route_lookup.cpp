@@ -4,6 +4,7 @@
 #include <array>
 
 #include "netns/netlink/decode.hpp"
+#include "netns/netlink/link_reader.hpp"
 #include "netns/netlink/netlink_socket.hpp"
 #include "netns/netlink/request.hpp"
 
@@ -95,6 +96,8 @@ Result<RouteLookup> RouteLookup::open(const SocketOpener& opener) {
   if (!socket) return fail(socket.error());
   return RouteLookup{std::move(socket->fd)};
 }
+
+Result<Link> RouteLookup::read_link(std::uint32_t index) { return vpn_sentinel::read_link(fd_.get(), index, ++sequence_); }
 
 Answers RouteLookup::look_up(std::span<const RouteQuestion> questions) {
   Answers answers(questions.size());

@@ -48,12 +48,14 @@ struct RouteAnswer {
   friend bool operator==(const RouteAnswer&, const RouteAnswer&) = default;
 };
 
-/// One blocking netlink socket inside the namespace, for look-ups only. Not thread-safe; the owner is the loop thread.
+/// One netlink socket inside the namespace, for questions only; each waits for its answer. Not thread-safe; the owner is the loop thread.
 class RouteLookup {
  public:
   [[nodiscard]] static Result<RouteLookup> open(const SocketOpener& opener);
   /// One answer per question, in order; a hundred or so travel in one sendto(2). An Error means "could not look", never "no route".
   [[nodiscard]] std::vector<Result<RouteAnswer>> look_up(std::span<const RouteQuestion> questions);
+  /// One link with fresh statistics (rx_bytes, tx_bytes, …), by the same socket: 1,000 targets have one each. not_found: there is none.
+  [[nodiscard]] Result<Link> read_link(std::uint32_t index);
 
  private:
   explicit RouteLookup(Fd fd) : fd_(std::move(fd)) {}

@@ -135,8 +135,8 @@ std::optional<SocketOpener> TargetWatch::opener() const {
 }
 
 std::optional<Link> TargetWatch::tunnel_link() const {
-  if (!monitor_ || !seen_.tunnel) return std::nullopt;
-  const auto link = monitor_->read_link(seen_.tunnel->index);
+  if (!look_up_ || !seen_.tunnel) return std::nullopt;
+  const auto link = look_up_->read_link(seen_.tunnel->index);
   if (!link) return std::nullopt;
   return *link;
 }

@@ -97,7 +97,7 @@ class TargetWatch {
   NamespaceFollower follower_;
   std::optional<NetNamespace> namespace_;
   std::unique_ptr<Monitor> monitor_;
-  std::optional<RouteLookup> look_up_;
+  mutable std::optional<RouteLookup> look_up_;  ///< asking counts the questions
   std::uint64_t attachments_ = 0;
   bool pinned_is_read_ = false;  ///< since the namespace was attached
   std::optional<Error> blind_;

@@ -70,7 +70,17 @@ class Podman:
             if identity is not None:
                 end([identity])
             self._service.wait(5)
+        # A container's end starts `podman container cleanup`, which would make the folder anew.
+        with contextlib.suppress(LabError):
+            wait_until(lambda: not self._in_use(), 10, "the last process of podman ends")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _in_use(self) -> bool:
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if str(self.folder).encode() in file.read_bytes():
+                    return True
+        return False
 
     def _command(self, *words: str) -> list[str]:
         folder = self.folder

@@ -416,32 +416,6 @@ BOOST_AUTO_TEST_CASE(a_destroyed_monitor_leaves_no_work_on_the_loop) {
   BOOST_TEST(watched.io.stopped());
 }
 
-BOOST_AUTO_TEST_CASE(a_link_is_read_anew_and_a_missing_one_is_not_found) {
-  Watched watched;
-  const auto index = watched.monitor->snapshot().find_link("wg0")->index;
-  const auto before = watched.monitor->read_link(index);
-  BOOST_TEST_REQUIRE(before.has_value());
-  BOOST_TEST(before->name == "wg0");
-  // Statistics grow without a message: a datagram of 1000 bytes to everybody on the link.
-  const auto sent = watched.inside.get().run_inside([&] {
-    const Fd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-    const int yes = 1;
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_BROADCAST, &yes, sizeof yes);
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, "wg0", 4);
-    sockaddr_storage storage{};
-    const auto length = Endpoint::parse("255.255.255.255:9", 9)->to_sockaddr(storage);
-    const std::string text(1000, 'x');
-    (void)::sendto(socket.get(), text.data(), text.size(), 0, reinterpret_cast<const sockaddr*>(&storage), length);
-  });
-  BOOST_TEST(sent.has_value());
-  BOOST_TEST(watched.monitor->read_link(index)->tx_bytes >= before->tx_bytes + 1000);
-  for (const auto missing : {0U, 4'000'000U}) {
-    const auto link = watched.monitor->read_link(missing);
-    BOOST_TEST_REQUIRE(!link.has_value());
-    BOOST_TEST((link.error().kind == Error::Kind::not_found));
-  }
-}
-
 BOOST_AUTO_TEST_CASE(without_a_socket_neither_a_monitor_nor_a_snapshot_comes_to_be) {
   const Error refusal{Error::Kind::not_permitted, "no socket"};
   const SocketOpener refuse = [&](int, int, int) -> Result<Fd> { return fail(refusal); };

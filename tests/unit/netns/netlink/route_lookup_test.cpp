@@ -1,6 +1,7 @@
 #include "netns/netlink/route_lookup.hpp"
 
 #include <net/if.h>
+#include <sys/socket.h>
 
 #include <fmt/format.h>
 
@@ -213,6 +214,33 @@ BOOST_AUTO_TEST_CASE(a_socket_that_cannot_be_made_is_an_error) {
   const auto lookup = RouteLookup::open(refuse);
   BOOST_TEST_REQUIRE(!lookup.has_value());
   BOOST_TEST((lookup.error() == Error{Error::Kind::not_permitted, "no"}));
+}
+
+BOOST_AUTO_TEST_CASE(a_link_is_read_anew_and_a_missing_one_is_not_found) {
+  const Network network;
+  auto look_up = RouteLookup::open(network.inside.opener()).value();
+  const auto tunnel = network.index("wg0");
+  const auto before = look_up.read_link(tunnel);
+  BOOST_TEST_REQUIRE(before.has_value());
+  BOOST_TEST(before->name == "wg0");
+  // Statistics grow without a message: a datagram of 1000 bytes to everybody on the link.
+  const auto sent = network.inside.get().run_inside([&] {
+    const Fd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    const int yes = 1;
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_BROADCAST, &yes, sizeof yes);
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, "wg0", 4);
+    sockaddr_storage storage{};
+    const auto length = Endpoint::parse("255.255.255.255:9", 9)->to_sockaddr(storage);
+    const std::string text(1000, 'x');
+    (void)::sendto(socket.get(), text.data(), text.size(), 0, reinterpret_cast<const sockaddr*>(&storage), length);
+  });
+  BOOST_TEST(sent.has_value());
+  BOOST_TEST(look_up.read_link(tunnel)->tx_bytes >= before->tx_bytes + 1000);
+  for (const auto missing : {0U, 4'000'000U}) {
+    const auto link = look_up.read_link(missing);
+    BOOST_TEST_REQUIRE(!link.has_value());
+    BOOST_TEST((link.error().kind == Error::Kind::not_found));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,4 +1,4 @@
-#include "netns/monitor/link_reader.hpp"
+#include "netns/netlink/link_reader.hpp"
 
 #include <fmt/format.h>
 #include <linux/rtnetlink.h>
@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "netns/netlink/decode.hpp"
+#include "netns/netlink/netlink_socket.hpp"
 #include "netns/netlink/request.hpp"
 
 namespace vpn_sentinel {
@@ -26,39 +27,33 @@ std::optional<Result<Link>> find_reply(std::span<const std::byte> datagram, std:
   return std::nullopt;
 }
 
-}  // namespace
-
-Result<LinkReader> LinkReader::open(const SocketOpener& opener) {
-  auto socket = open_netlink(opener, 0);
-  if (!socket) return fail(socket.error());
-  return LinkReader{std::move(*socket)};
-}
-
-Result<Link> LinkReader::read(std::uint32_t index) {
-  if (index == 0) return fail(Error::Kind::not_found, "no link has the index 0");
-  if (auto sent = send_netlink(socket_.fd.get(), link_request(index, ++sequence_)); !sent) return fail(sent.error());
-  return receive();
-}
-
-Result<Link> LinkReader::receive() {
+Result<Link> receive_link(int fd, std::uint32_t sequence) {
   std::array<std::byte, netlink_datagram_size> buffer;
   const auto deadline = mono_now() + patience;
   for (;;) {
-    const auto datagram = receive_netlink(socket_.fd.get(), buffer);
+    const auto datagram = receive_netlink(fd, buffer);
     switch (datagram.outcome) {
       case Datagram::Outcome::data:
-        if (auto reply = find_reply(datagram.bytes, sequence_)) return *reply;
+        if (auto reply = find_reply(datagram.bytes, sequence)) return *reply;
         break;
       case Datagram::Outcome::foreign:
         break;
       case Datagram::Outcome::empty:
-        if (auto readable = wait_readable(socket_.fd.get(), deadline); !readable) return fail(readable.error());
+        if (auto readable = wait_readable(fd, deadline); !readable) return fail(readable.error());
         break;
       case Datagram::Outcome::overrun:
       case Datagram::Outcome::failed:
         return fail(system_error(datagram.code, "reading a link"));
     }
   }
+}
+
+}  // namespace
+
+Result<Link> read_link(int fd, std::uint32_t index, std::uint32_t sequence) {
+  if (index == 0) return fail(Error::Kind::not_found, "no link has the index 0");
+  if (auto sent = send_netlink(fd, link_request(index, sequence)); !sent) return fail(sent.error());
+  return receive_link(fd, sequence);
 }
 
 }  // namespace vpn_sentinel
