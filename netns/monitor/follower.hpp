@@ -39,7 +39,8 @@ class Follower {
   [[nodiscard]] Result<void> reopen(const SocketOpener& opener);
 
   [[nodiscard]] int fd() const noexcept { return socket_.fd.get(); }
-  [[nodiscard]] const Snapshot& snapshot() const noexcept { return store_.snapshot(); }
+  [[nodiscard]] const Snapshot& snapshot() const& noexcept { return store_.snapshot(); }
+  [[nodiscard]] Snapshot snapshot() && { return std::move(store_).snapshot(); }
 
   /// Reads what is waiting, at most about `most_messages`. Never blocks.
   [[nodiscard]] Turn read(std::size_t most_messages);

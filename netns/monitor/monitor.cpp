@@ -207,7 +207,7 @@ Result<Snapshot> take_snapshot(const SocketOpener& opener) {
   auto follower = Follower::open(opener, Follower::Mode::look_once);
   if (!follower) return fail(follower.error());
   if (auto read = follower->read_everything(mono_now() + dump_patience); !read) return fail(read.error());
-  return follower->snapshot();
+  return std::move(*follower).snapshot();
 }
 
 }  // namespace vpn_sentinel
