@@ -18,34 +18,32 @@ constexpr std::uint32_t groups = group_bit(RTNLGRP_LINK) | group_bit(RTNLGRP_IPV
                                  group_bit(RTNLGRP_IPV6_RULE) | group_bit(RTNLGRP_IPV6_PREFIX) | group_bit(RTNLGRP_ND_USEROPT) |
                                  group_bit(RTNLGRP_NEXTHOP);
 
-/// 20,000 changes (832 bytes each, and the kernel doubles the number) wait before one is lost.
-constexpr int receive_buffer_bytes = 8 << 20;
-
 /// How often a dump is repeated at once while tables change under it, before the caller goes on with what there is.
 constexpr int most_rounds = 5;
 constexpr std::size_t most_messages_at_once = 4096;
 
 }  // namespace
 
-Result<NetlinkSocket> Follower::open_socket(const SocketOpener& opener, Mode mode) {
+Result<NetlinkSocket> Follower::open_socket(const SocketOpener& opener, Mode mode, int receive_buffer) {
   auto socket = open_netlink(opener, mode == Mode::follow ? groups : 0);
-  if (socket && mode == Mode::follow) grow_receive_buffer(socket->fd.get(), receive_buffer_bytes);
+  if (socket && mode == Mode::follow && receive_buffer > 0) grow_receive_buffer(socket->fd.get(), receive_buffer);
   return socket;
 }
 
-Result<Follower> Follower::open(const SocketOpener& opener, Mode mode) {
-  auto socket = open_socket(opener, mode);
+Result<Follower> Follower::open(const SocketOpener& opener, Mode mode, int receive_buffer) {
+  auto socket = open_socket(opener, mode, receive_buffer);
   if (!socket) return fail(socket.error());
-  Follower follower{std::move(*socket), mode};
+  Follower follower{std::move(*socket), mode, receive_buffer};
   follower.want_everything();
   return follower;
 }
 
 Result<void> Follower::reopen(const SocketOpener& opener) {
-  auto socket = open_socket(opener, mode_);
+  auto socket = open_socket(opener, mode_, receive_buffer_);
   if (!socket) return fail(socket.error());
   socket_ = std::move(*socket);
   running_.reset();
+  congested_ = false;
   want_everything();
   lost_ = true;
   return {};
@@ -65,7 +63,7 @@ void Follower::want_doubtful() noexcept {
 }
 
 Result<void> Follower::start_dump() {
-  if (running_ || wanted_.none()) return {};
+  if (running_ || wanted_.none() || congested_) return {};
   std::size_t next = 0;
   while (!wanted_.test(next)) ++next;
   const auto kind = static_cast<DumpKind>(next);
@@ -90,7 +88,10 @@ void Follower::read_into(Turn& turn, std::size_t most_messages) {
   std::size_t messages = 0;
   while (messages < most_messages) {
     const auto datagram = receive_netlink(fd(), buffer);
-    if (datagram.outcome == Datagram::Outcome::empty) return;
+    if (datagram.outcome == Datagram::Outcome::empty) {
+      congested_ = false;
+      return;
+    }
     if (turn.received == MonoTime{}) turn.received = mono_now();
     switch (datagram.outcome) {
       case Datagram::Outcome::data:
@@ -172,8 +173,16 @@ void Follower::finish_dump(int code, Turn& turn) {
 
 void Follower::note_overrun(Turn& turn) {
   turn.overrun = true;
-  lost_ = true;
+  // After the first loss the kernel drops every further message without a word until the queue has been read empty. A dump that is begun
+  // before that would be out of date at once, and nobody would say so.
+  congested_ = true;
+  const bool again = std::exchange(lost_, true);
   want_everything();
+  if (again) {
+    // Lost again before everything was read: in a flood that goes on. The owner decides when it is worth a new try.
+    doubtful_.set();
+    wanted_.reset();
+  }
   turn.burst.note(Telling::loss, [] { return std::string("messages were lost because too many came at once; everything is read again"); });
 }
 

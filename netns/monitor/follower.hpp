@@ -30,16 +30,21 @@ class Follower {
     std::optional<Error> failure;  ///< the socket is of no more use
   };
 
-  [[nodiscard]] static Result<Follower> open(const SocketOpener& opener, Mode mode);
+  /// 20,000 changes (832 bytes each, and the kernel doubles the number) wait before one is lost.
+  static constexpr int usual_receive_buffer = 8 << 20;
+
+  /// `receive_buffer` in bytes; 0: what the system gives (net.core.rmem_default).
+  [[nodiscard]] static Result<Follower> open(const SocketOpener& opener, Mode mode, int receive_buffer = usual_receive_buffer);
   /// A new socket in the place of a failed one; the snapshot stays and everything is wanted again.
   [[nodiscard]] Result<void> reopen(const SocketOpener& opener);
 
   [[nodiscard]] int fd() const noexcept { return socket_.fd.get(); }
-  [[nodiscard]] const Snapshot& snapshot() const noexcept { return store_.snapshot(); }
+  [[nodiscard]] const Snapshot& snapshot() const& noexcept { return store_.snapshot(); }
+  [[nodiscard]] Snapshot snapshot() && { return std::move(store_).snapshot(); }
 
   /// Reads what is waiting, at most about `most_messages`. Never blocks.
   [[nodiscard]] Turn read(std::size_t most_messages);
-  /// Sends the next wanted dump unless one is running. An Error means that the socket failed.
+  /// Sends the next wanted dump unless one is running or, after a loss, messages still wait. An Error means that the socket failed.
   [[nodiscard]] Result<void> start_dump();
   /// No dump is running or wanted.
   [[nodiscard]] bool settled() const noexcept { return !running_ && wanted_.none(); }
@@ -52,9 +57,10 @@ class Follower {
   [[nodiscard]] Result<void> read_everything(MonoTime deadline);
 
  private:
-  Follower(NetlinkSocket socket, Mode mode) : socket_(std::move(socket)), mode_(mode) {}
+  Follower(NetlinkSocket socket, Mode mode, int receive_buffer)
+      : socket_(std::move(socket)), mode_(mode), receive_buffer_(receive_buffer) {}
 
-  [[nodiscard]] static Result<NetlinkSocket> open_socket(const SocketOpener& opener, Mode mode);
+  [[nodiscard]] static Result<NetlinkSocket> open_socket(const SocketOpener& opener, Mode mode, int receive_buffer);
   void want_everything();
   void read_into(Turn& turn, std::size_t most_messages);
   void take(std::span<const std::byte> datagram, Turn& turn, std::size_t& messages);
@@ -66,6 +72,7 @@ class Follower {
 
   NetlinkSocket socket_;
   Mode mode_;
+  int receive_buffer_;
   SnapshotStore store_;
   SnapshotStore collected_;  ///< of the running dump
   std::optional<DumpKind> running_;
@@ -76,6 +83,7 @@ class Follower {
   DumpSet doubtful_;
   DumpSet unknown_;  ///< not dumped since the start or the last loss
   bool lost_ = false;
+  bool congested_ = false;  ///< messages were lost, and the queue has not been read empty since
 };
 
 }  // namespace vpn_sentinel

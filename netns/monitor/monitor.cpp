@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
 
+#include "netns/monitor/change_gate.hpp"
 #include "netns/monitor/follower.hpp"
 
 namespace vpn_sentinel {
@@ -32,7 +33,8 @@ class Watch : public std::enable_shared_from_this<Watch> {
         listener_(std::move(listener)),
         follower_(std::move(follower)),
         descriptor_(io),
-        pause_over_(io) {}
+        pause_over_(io),
+        may_tell_(io) {}
 
   Result<void> start() {
     if (auto attached = attach(); !attached) return attached;
@@ -45,6 +47,7 @@ class Watch : public std::enable_shared_from_this<Watch> {
     stopped_ = true;
     detach();
     pause_over_.cancel();
+    may_tell_.cancel();
   }
 
   [[nodiscard]] const Snapshot& snapshot() const noexcept { return follower_.snapshot(); }
@@ -87,7 +90,21 @@ class Watch : public std::enable_shared_from_this<Watch> {
   void tell(const Follower::Turn& turn) {
     if (!turn.burst.changed && !turn.resynchronised) return;
     auto cause = turn.burst.cause.empty() ? std::string("everything was read again after a loss") : turn.burst.cause;
-    tell({++generation_, turn.received, std::move(cause), turn.resynchronised});
+    gate_.add({turn.received, turn.burst.telling, std::move(cause), turn.resynchronised});
+    tell_what_may_be_told();
+  }
+  void tell_what_may_be_told() {
+    if (auto change = gate_.take(mono_now())) {
+      return tell({++generation_, change->received, std::move(change->cause), change->resynchronised});
+    }
+    const auto wait = gate_.again_in();
+    if (!wait || waiting_to_tell_) return;
+    waiting_to_tell_ = true;
+    may_tell_.expires_after(*wait);
+    may_tell_.async_wait([self = shared_from_this()](const ErrorCode& error) {
+      self->waiting_to_tell_ = false;
+      if (!error && !self->stopped_) self->tell_what_may_be_told();
+    });
   }
   void tell(const Monitor::Change& change) {
     if (listener_.on_change) listener_.on_change(change);
@@ -136,10 +153,13 @@ class Watch : public std::enable_shared_from_this<Watch> {
   Follower follower_;
   stream_descriptor descriptor_;
   boost::asio::steady_timer pause_over_;
+  boost::asio::steady_timer may_tell_;
+  ChangeGate gate_;
   std::chrono::milliseconds pause_ = first_pause;
   std::uint64_t generation_ = 1;
   unsigned socket_number_ = 0;
   bool pausing_ = false;
+  bool waiting_to_tell_ = false;
   bool reopened_ = false;
   bool stopped_ = false;
 };
@@ -160,8 +180,9 @@ class KernelMonitor final : public Monitor {
 
 }  // namespace
 
-Result<std::unique_ptr<Monitor>> Monitor::start(boost::asio::io_context& io, const SocketOpener& opener, Listener listener) {
-  auto follower = Follower::open(opener, Follower::Mode::follow);
+Result<std::unique_ptr<Monitor>> Monitor::start(boost::asio::io_context& io, const SocketOpener& opener, Listener listener,
+                                                int receive_buffer) {
+  auto follower = Follower::open(opener, Follower::Mode::follow, receive_buffer);
   if (!follower) return fail(follower.error());
   if (auto read = follower->read_everything(mono_now() + dump_patience); !read) return fail(read.error());
   auto watch = std::make_shared<Watch>(io, opener, std::move(listener), std::move(*follower));
@@ -173,7 +194,7 @@ Result<Snapshot> take_snapshot(const SocketOpener& opener) {
   auto follower = Follower::open(opener, Follower::Mode::look_once);
   if (!follower) return fail(follower.error());
   if (auto read = follower->read_everything(mono_now() + dump_patience); !read) return fail(read.error());
-  return follower->snapshot();
+  return std::move(*follower).snapshot();
 }
 
 }  // namespace vpn_sentinel

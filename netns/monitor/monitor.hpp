@@ -1,5 +1,6 @@
 /// Follows a namespace: subscribes, then dumps, through one handler; after an overrun (ENOBUFS) it dumps again. A message is only a
-/// hint: every burst ends in one on_change call, and the listener then looks for itself (RouteLookup).
+/// hint: every burst ends in one on_change call, and the listener then looks for itself (RouteLookup). Of a flood, bursts are put together
+/// (ChangeGate): 64 calls at once and one each 5 ms.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -34,8 +35,12 @@ class Monitor {
   [[nodiscard]] virtual const Snapshot& snapshot() const noexcept = 0;
   [[nodiscard]] virtual std::uint64_t generation() const noexcept = 0;
 
+  static constexpr int usual_receive_buffer = 8 << 20;
+
   /// Subscribed and dumped when it returns; the listener is called on the thread that runs `io`. Destroying it stops everything.
-  [[nodiscard]] static Result<std::unique_ptr<Monitor>> start(boost::asio::io_context& io, const SocketOpener& opener, Listener listener);
+  /// `receive_buffer` in bytes; 0: what the system gives (net.core.rmem_default).
+  [[nodiscard]] static Result<std::unique_ptr<Monitor>> start(boost::asio::io_context& io, const SocketOpener& opener, Listener listener,
+                                                              int receive_buffer = usual_receive_buffer);
 };
 
 /// One look without subscribing, for one-shot tools: blocking.

@@ -3,11 +3,17 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <string_view>
+#include <utility>
 
 #include "netns/monitor/next_hops.hpp"
 
 namespace vpn_sentinel {
+namespace {
+
+constexpr std::uint32_t none = 0xffffffffU;
+constexpr std::size_t smallest = 16;
+
+}  // namespace
 
 bool is_same_route(const Route& a, const Route& b) noexcept {
   if (a.destination != b.destination || a.table != b.table || a.metric != b.metric || a.protocol != b.protocol || a.scope != b.scope) {
@@ -17,51 +23,87 @@ bool is_same_route(const Route& a, const Route& b) noexcept {
   return a.type == b.type && is_same_path(a.next_hops, b.next_hops);
 }
 
-std::size_t RouteIndex::Hash::operator()(const Key& key) const noexcept {
-  std::array<char, 16 + 3 * sizeof(std::uint32_t)> bytes{};
-  const auto address = key.destination.address().bytes();
-  const std::array<std::uint32_t, 3> numbers{key.destination.length(), key.table, key.metric};
-  std::memcpy(bytes.data(), address.data(), address.size());
-  std::memcpy(bytes.data() + 16, numbers.data(), sizeof numbers);
-  return std::hash<std::string_view>{}({bytes.data(), bytes.size()});
+std::uint32_t RouteIndex::hash_of(const Route& route) noexcept {
+  std::array<std::uint64_t, 4> words{};
+  const auto address = route.destination.address().bytes();
+  std::memcpy(words.data(), address.data(), address.size());
+  words[2] = std::uint64_t{route.table} << 32U | route.metric;
+  words[3] = route.destination.length();
+  // The finisher of splitmix64, word by word.
+  std::uint64_t hash = 0;
+  for (const auto word : words) {
+    hash = (hash ^ word) + 0x9e3779b97f4a7c15U;
+    hash = (hash ^ (hash >> 30U)) * 0xbf58476d1ce4e5b9U;
+    hash ^= hash >> 27U;
+  }
+  return static_cast<std::uint32_t>(hash ^ (hash >> 32U));
 }
 
-void RouteIndex::rebuild(const std::vector<Route>& routes) {
-  positions_.clear();
-  positions_.reserve(routes.size());
-  for (std::size_t i = 0; i < routes.size(); ++i) positions_.emplace(key_of(routes[i]), i);
-}
+std::uint32_t RouteIndex::first(std::uint32_t hash) const noexcept { return heads_.empty() ? none : heads_[hash & (heads_.size() - 1)]; }
 
 std::optional<std::size_t> RouteIndex::find(const std::vector<Route>& routes, const Route& route) const {
-  const auto [first, last] = positions_.equal_range(key_of(route));
-  const auto found = std::find_if(first, last, [&](const auto& entry) { return is_same_route(routes[entry.second], route); });
-  return found == last ? std::nullopt : std::optional(found->second);
+  const auto at = find(routes, route, hash_of(route));
+  return at == none ? std::nullopt : std::optional<std::size_t>(at);
 }
 
-std::vector<std::size_t> RouteIndex::rivals(const Route& route) const {
+std::uint32_t RouteIndex::find(const std::vector<Route>& routes, const Route& route, std::uint32_t hash) const {
+  auto at = first(hash);
+  while (at != none && (entries_[at].hash != hash || !is_same_route(routes[at], route))) at = entries_[at].next;
+  return at;
+}
+
+std::vector<std::size_t> RouteIndex::rivals(const std::vector<Route>& routes, const Route& route) const {
   std::vector<std::size_t> places;
-  const auto [first, last] = positions_.equal_range(key_of(route));
-  std::for_each(first, last, [&](const auto& entry) { places.push_back(entry.second); });
+  const auto hash = hash_of(route);
+  for (auto at = first(hash); at != none; at = entries_[at].next) {
+    const auto& other = routes[at];
+    if (entries_[at].hash != hash || other.destination != route.destination) continue;
+    if (other.table == route.table && other.metric == route.metric) places.push_back(at);
+  }
   return places;
 }
 
-void RouteIndex::append(std::vector<Route>& routes, Route route) {
-  positions_.emplace(key_of(route), routes.size());
-  routes.push_back(std::move(route));
+void RouteIndex::append_new(std::vector<Route>& routes, Route route) {
+  const auto hash = hash_of(route);
+  if (find(routes, route, hash) == none) append(routes, std::move(route), hash);
 }
 
-RouteIndex::Map::iterator RouteIndex::entry(const Route& route, std::size_t position) {
-  const auto [first, last] = positions_.equal_range(key_of(route));
-  return std::find_if(first, last, [&](const auto& entry) { return entry.second == position; });
+void RouteIndex::append(std::vector<Route>& routes, Route&& route, std::uint32_t hash) {
+  const auto position = static_cast<std::uint32_t>(routes.size());
+  routes.push_back(std::move(route));
+  if (position >= heads_.size()) {
+    entries_.push_back({hash, none});
+    return grow();
+  }
+  auto& head = heads_[hash & (heads_.size() - 1)];
+  entries_.push_back({hash, std::exchange(head, position)});
+}
+
+void RouteIndex::grow() {
+  heads_.assign(std::max<std::size_t>(smallest, heads_.size() * 2), none);
+  for (std::uint32_t position = 0; position < entries_.size(); ++position) {
+    auto& entry = entries_[position];
+    entry.next = std::exchange(heads_[entry.hash & (heads_.size() - 1)], position);
+  }
+}
+
+/// What points at `position`: the head of its chain or the entry before it.
+std::uint32_t& RouteIndex::link_to(std::uint32_t position) noexcept {
+  auto* link = &heads_[entries_[position].hash & (heads_.size() - 1)];
+  while (*link != position) link = &entries_[*link].next;
+  return *link;
 }
 
 void RouteIndex::erase(std::vector<Route>& routes, std::size_t position) {
-  positions_.erase(entry(routes[position], position));
-  const auto last = routes.size() - 1;
-  if (position != last) {
-    entry(routes[last], last)->second = position;
-    routes[position] = std::move(routes[last]);
+  const auto gap = static_cast<std::uint32_t>(position);
+  const auto last = static_cast<std::uint32_t>(routes.size() - 1);
+  link_to(gap) = entries_[gap].next;
+  if (gap != last) {
+    link_to(last) = gap;
+    entries_[gap] = entries_[last];
+    routes[gap] = std::move(routes[last]);
   }
+  entries_.pop_back();
   routes.pop_back();
 }
 

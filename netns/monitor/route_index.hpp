@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "netns/netlink/values.hpp"
@@ -16,35 +16,38 @@ namespace vpn_sentinel {
 /// the object is the same: its next hops change under them.
 [[nodiscard]] bool is_same_route(const Route& a, const Route& b) noexcept;
 
+/// A hash table beside the vector: chains of positions, without a node for each route.
 class RouteIndex {
  public:
-  /// Everything is read again; for a vector that was changed by other means.
-  void rebuild(const std::vector<Route>& routes);
   [[nodiscard]] std::optional<std::size_t> find(const std::vector<Route>& routes, const Route& route) const;
-  /// Where routes with the same family, table, destination and metric are: what NLM_F_REPLACE may replace.
-  [[nodiscard]] std::vector<std::size_t> rivals(const Route& route) const;
-  void append(std::vector<Route>& routes, Route route);
+  /// Where routes with the same table, destination and metric are: what NLM_F_REPLACE may replace.
+  [[nodiscard]] std::vector<std::size_t> rivals(const std::vector<Route>& routes, const Route& route) const;
+  void append(std::vector<Route>& routes, Route route) {
+    const auto hash = hash_of(route);
+    append(routes, std::move(route), hash);
+  }
+  /// Appends it unless it is there already.
+  void append_new(std::vector<Route>& routes, Route route);
   /// The same key, another content.
   static void overwrite(std::vector<Route>& routes, std::size_t position, Route route) { routes[position] = std::move(route); }
   /// The last route moves into the gap.
   void erase(std::vector<Route>& routes, std::size_t position);
 
  private:
-  struct Key {
-    IpPrefix destination;
-    std::uint32_t table = 0;
-    std::uint32_t metric = 0;
-    friend bool operator==(const Key&, const Key&) = default;
+  struct Entry {
+    std::uint32_t hash = 0;
+    std::uint32_t next = 0;  ///< position of the next one in its chain
   };
-  struct Hash {
-    std::size_t operator()(const Key& key) const noexcept;
-  };
-  using Map = std::unordered_multimap<Key, std::size_t, Hash>;
 
-  static Key key_of(const Route& route) noexcept { return {route.destination, route.table, route.metric}; }
-  Map::iterator entry(const Route& route, std::size_t position);
+  static std::uint32_t hash_of(const Route& route) noexcept;
+  [[nodiscard]] std::uint32_t find(const std::vector<Route>& routes, const Route& route, std::uint32_t hash) const;
+  void append(std::vector<Route>& routes, Route&& route, std::uint32_t hash);
+  [[nodiscard]] std::uint32_t first(std::uint32_t hash) const noexcept;
+  std::uint32_t& link_to(std::uint32_t position) noexcept;
+  void grow();
 
-  Map positions_;
+  std::vector<Entry> entries_;        ///< one for each route, at its position
+  std::vector<std::uint32_t> heads_;  ///< of the chains; a power of two
 };
 
 }  // namespace vpn_sentinel

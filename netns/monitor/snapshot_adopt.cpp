@@ -64,8 +64,10 @@ void SnapshotStore::adopt_routes(Family family, SnapshotStore fresh, Burst& burs
     differs = true;
     burst.note(Telling::path, [&] { return describe_route(route, snapshot_, happened); });
   };
+  std::size_t known = 0;
   for (const auto& route : routes) {
     if (route.family != family) continue;
+    ++known;
     const auto same = fresh.index_.find(fresh.snapshot_.routes, route);
     if (!same) {
       note(route, "gone");
@@ -73,13 +75,33 @@ void SnapshotStore::adopt_routes(Family family, SnapshotStore fresh, Burst& burs
       note(route, "changed");
     }
   }
+  // No route is twice in an index: as many as before, and all of them found, are the same ones.
+  if (!differs && known == fresh.snapshot_.routes.size()) return;
   for (const auto& route : fresh.snapshot_.routes) {
-    if (route.family == family && !index_.find(routes, route)) note(route, "found");
+    if (route.family == family && (known == 0 || !index_.find(routes, route))) note(route, "found");
   }
-  if (!differs) return;
-  std::erase_if(routes, [&](const Route& route) { return route.family == family; });
-  std::ranges::copy_if(fresh.snapshot_.routes, std::back_inserter(routes), [&](const Route& route) { return route.family == family; });
-  index_.rebuild(routes);
+  if (differs) replace_routes(family, known, std::move(fresh));
+}
+
+/// Moves the smaller part: the other family's routes into `fresh`, or those of `fresh` here.
+void SnapshotStore::replace_routes(Family family, std::size_t known, SnapshotStore fresh) {
+  auto& routes = snapshot_.routes;
+  if (routes.size() - known <= fresh.snapshot_.routes.size()) {
+    std::erase_if(routes, [&](const Route& route) { return route.family == family; });
+    for (auto i = fresh.snapshot_.routes.size(); i-- > 0;) {
+      if (fresh.snapshot_.routes[i].family != family) fresh.index_.erase(fresh.snapshot_.routes, i);
+    }
+    for (auto& route : routes) fresh.index_.append(fresh.snapshot_.routes, std::move(route));
+    routes = std::move(fresh.snapshot_.routes);
+    index_ = std::move(fresh.index_);
+    return;
+  }
+  for (auto i = routes.size(); i-- > 0;) {
+    if (routes[i].family == family) index_.erase(routes, i);
+  }
+  for (auto& route : fresh.snapshot_.routes) {
+    if (route.family == family) index_.append(routes, std::move(route));
+  }
 }
 
 void SnapshotStore::adopt_rules(Family family, std::vector<Rule> fresh, Burst& burst) {

@@ -187,7 +187,7 @@ void SnapshotStore::put_route(const Route& route, bool replace, Burst& burst) {
     RouteIndex::overwrite(routes, *known, route);
     return burst.note(moved ? telling_of(route) : Telling::detail, [&] { return describe_route(route, snapshot_, "changed"); });
   }
-  const auto rivals = index_.rivals(route);
+  const auto rivals = index_.rivals(routes, route);
   if (replace && !rivals.empty()) {
     RouteIndex::overwrite(routes, *std::ranges::min_element(rivals), route);
   } else {
@@ -263,9 +263,9 @@ void SnapshotStore::insert(DumpKind kind, const NetlinkMessage& message) {
     return apply(message, unused);
   }
   if (message.type != RTM_NEWROUTE) return;
-  const auto route = decode_route(message.payload);
+  auto route = decode_route(message.payload);
   if (!route || is_cloned(*route) || is_noise(*route)) return;
-  if (!index_.find(snapshot_.routes, *route)) index_.append(snapshot_.routes, *route);
+  index_.append_new(snapshot_.routes, std::move(*route));
 }
 
 }  // namespace vpn_sentinel

@@ -52,7 +52,8 @@ struct Burst {
 
 class SnapshotStore {
  public:
-  [[nodiscard]] const Snapshot& snapshot() const noexcept { return snapshot_; }
+  [[nodiscard]] const Snapshot& snapshot() const& noexcept { return snapshot_; }
+  [[nodiscard]] Snapshot snapshot() && { return std::move(snapshot_); }
 
   /// Which part a message is about; empty for all others.
   [[nodiscard]] static std::optional<DumpKind> kind_of(const NetlinkMessage& message) noexcept;
@@ -91,6 +92,7 @@ class SnapshotStore {
   void adopt_addresses(std::vector<InterfaceAddress> fresh, Burst& burst);
   void adopt_next_hop_objects(std::vector<NextHopObject> fresh, Burst& burst);
   void adopt_routes(Family family, SnapshotStore fresh, Burst& burst);
+  void replace_routes(Family family, std::size_t known, SnapshotStore fresh);
   void adopt_rules(Family family, std::vector<Rule> fresh, Burst& burst);
 
   Snapshot snapshot_;

@@ -1,5 +1,6 @@
 // Arbitrary bytes as one datagram of rtnetlink: through the cursors, every decoder and the snapshot. Checked beyond "does not crash":
 // what a decoder accepts keeps the promises of the values, and the snapshot's index always finds what the snapshot holds.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -23,14 +24,21 @@ void decode_everything(std::span<const std::byte> payload) {
   if (const auto route = decode_route(payload)) require(route->destination.address().family() == route->family);
   if (const auto rule = decode_rule(payload)) require(rule->input_interface.size() <= 15 && rule->output_interface.size() <= 15);
   if (const auto code = decode_error_code(payload)) require(*code >= 0);
-  (void)decode_router_option(payload);
+  if (const auto object = decode_next_hop_object(payload)) require(object->id != 0 && object->group.size() == object->weights.size());
+  if (const auto prefix = decode_advertised_prefix(payload)) require(!prefix->prefix.address().is_v4());
+  if (const auto option = decode_router_option(payload)) require(option->servers.size() * 16 <= payload.size());
+  (void)tells_move_to_namespace(payload);
   AttributeCursor attributes{payload};
   while (const auto attribute = attributes.next()) require(attribute->as_string().size() <= attribute->payload.size());
 }
 
 void require_consistent(SnapshotStore& store) {
+  Burst moved;
+  store.refresh_next_hops(moved);
+  require(std::ranges::is_sorted(store.snapshot().next_hop_objects, {}, &NextHopObject::id));
   // A dump that agrees with the snapshot changes nothing: possible only while the index and the snapshot agree.
   Burst burst;
+  store.adopt(DumpKind::next_hop_objects, store, burst);
   store.adopt(DumpKind::routes_v4, store, burst);
   store.adopt(DumpKind::routes_v6, store, burst);
   store.adopt(DumpKind::rules_v4, store, burst);

@@ -24,8 +24,8 @@ void settle(Follower& follower) {
   const auto deadline = mono_now() + 10s;
   while (!follower.settled()) {
     BOOST_REQUIRE(follower.start_dump().has_value());
-    BOOST_REQUIRE(wait_readable(follower.fd(), deadline).has_value());
-    BOOST_REQUIRE(!follower.read(plenty).failure);
+    if (follower.read(plenty).more) continue;
+    BOOST_REQUIRE(mono_now() < deadline);
   }
 }
 
@@ -80,6 +80,28 @@ BOOST_AUTO_TEST_CASE(an_event_during_a_dump_is_kept_and_the_dump_is_doubted) {
   settle(follower);
   BOOST_TEST(!follower.has_doubts());
   BOOST_TEST(std::ranges::count(follower.snapshot().routes, IpPrefix::parse("192.0.2.0/24").value(), &Route::destination) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_change_between_a_loss_and_the_end_of_the_queue_is_not_missed) {
+  const TestNamespace inside;
+  inside.run("ip link set lo up");
+  auto follower = Follower::open(inside.opener(), Follower::Mode::follow, 0).value();
+  BOOST_REQUIRE(follower.read_everything(mono_now() + 10s).has_value());
+  const std::string many = "for i in $(seq 1 300); do echo rule add priority $i table 7; done | ip -batch -";
+  inside.run("bash -c '" + many + "'");
+  // Two messages are counted for a datagram of one, and about 256 fit: enough are left, and there is room for a dump.
+  const auto first = follower.read(300);
+  BOOST_TEST(first.overrun);
+  BOOST_TEST(first.more);
+  BOOST_REQUIRE(follower.start_dump().has_value());
+  // The kernel drops this message without a further word, because messages of before are still waiting.
+  inside.run("ip link set lo mtu 1400");
+  while (!follower.settled() || follower.has_doubts()) {
+    settle(follower);
+    follower.want_doubtful();
+  }
+  BOOST_TEST(follower.snapshot().find_link("lo")->mtu == 1400U);
+  BOOST_TEST(std::ranges::count(follower.snapshot().rules, 7U, &Rule::table) == 300);
 }
 
 BOOST_AUTO_TEST_CASE(a_quiet_namespace_has_nothing_to_read) {
