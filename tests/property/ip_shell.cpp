@@ -17,7 +17,9 @@ namespace {
 
 constexpr int exit_failed = 70;
 
-[[noreturn]] void give_up(std::string_view what, int code) { throw FatalError(exit_failed, fmt::format("{}: {}", what, std::strerror(code))); }
+[[noreturn]] void give_up(std::string_view what, int code) {
+  throw FatalError(exit_failed, fmt::format("{}: {}", what, std::strerror(code)));
+}
 
 }  // namespace
 

@@ -11,10 +11,13 @@
 
 #include "netns/base/fatal_error.hpp"
 #include "netns/base/random.hpp"
+#include "tests/property/make_operation.hpp"
 #include "tests/property/trial.hpp"
 
 namespace vpn_sentinel::property {
 namespace {
+
+constexpr int exit_failed = 70;
 
 struct Options {
   std::uint64_t seed = 0;
@@ -47,7 +50,6 @@ void print_failure(const std::vector<Operation>& operations, Mismatch::Kind kind
   std::fflush(stdout);
 }
 
-/// One sequence; false after a disagreement.
 void run_sequence(Generator& generator, const Options& options, Totals& totals) {
   Trial trial;
   std::vector<Operation> operations = generator.baseline();
@@ -67,11 +69,22 @@ void run_sequence(Generator& generator, const Options& options, Totals& totals) 
   print_failure(operations, mismatch->kind);
 }
 
+/// Before anything is said about leaks: one is seen when there is one, and none when there is none.
+void check_eyesight() {
+  Trial trial;
+  if (trial.compare()) throw FatalError(exit_failed, "an unrouted network is judged dangerous, or leaks");
+  trial.apply(add_route_operation({"add", "", IpPrefix{}, "via 203.0.113.1 dev eth0 onlink"}));
+  if (const auto mismatch = trial.compare(); mismatch || !trial.leaking()) {
+    throw FatalError(exit_failed, "a default route by the uplink lets nothing out, or nobody says so");
+  }
+}
+
 int run(Options options) {
   if (options.seed == 0) options.seed = random_u64() >> 1U;
   fmt::print("--seed {} --count {} --length {}\nEvery sequence begins with:\n{}", options.seed, options.count, options.length,
              Network::preparation());
   std::fflush(stdout);
+  check_eyesight();
   const auto started = std::chrono::steady_clock::now();
   Generator generator(options.seed);
   Totals totals;

@@ -20,11 +20,11 @@ namespace {
 
 // No neighbour discovery, so that a packet leaves when it is sent; no duplicate detection, so that an address works when it is added.
 // The addresses of lo are there for the choice of a source when all others are gone.
-constexpr std::array settings{
-    "ipv4/fib_multipath_hash_policy=1",    "ipv6/fib_multipath_hash_policy=1",       "ipv6/conf/all/accept_dad=0",
-    "ipv6/conf/default/accept_dad=0",      "ipv6/conf/default/disable_ipv6=0",       "ipv6/conf/all/disable_ipv6=0",
-    "ipv6/conf/default/accept_ra=0",       "ipv6/conf/default/router_solicitations=0", "ipv4/conf/all/rp_filter=0",
-    "ipv6/conf/default/addr_gen_mode=1"};
+constexpr std::array settings{"ipv4/fib_multipath_hash_policy=1", "ipv6/fib_multipath_hash_policy=1",
+                              "ipv6/conf/all/accept_dad=0",       "ipv6/conf/default/accept_dad=0",
+                              "ipv6/conf/default/disable_ipv6=0", "ipv6/conf/all/disable_ipv6=0",
+                              "ipv6/conf/default/accept_ra=0",    "ipv6/conf/default/router_solicitations=0",
+                              "ipv4/conf/all/rp_filter=0",        "ipv6/conf/default/addr_gen_mode=1"};
 constexpr std::array v4_lines{"link set lo up",
                               "address add 198.18.99.1/32 dev lo",
                               "link set eth0 arp off up",
@@ -139,7 +139,8 @@ Model Network::initial_model() {
 }
 
 std::string Network::preparation() {
-  std::string text = "ip link add eth0 type veth peer name far0 netns OTHER  # far0: arp off, up\nip tuntap add dev tun0 mode tun  # held open\n";
+  std::string text =
+      "ip link add eth0 type veth peer name far0 netns OTHER  # far0: arp off, up\nip tuntap add dev tun0 mode tun  # held open\n";
   for (const auto* const setting : settings) text += fmt::format("sysctl -w net/{}\n", setting);
   for (const auto* const line : v4_lines) text += fmt::format("ip {}\n", line);
   for (const auto* const line : v6_lines) text += fmt::format("ip {}\n", line);

@@ -21,6 +21,7 @@ struct Selectors {
   std::uint32_t mask = 0xffffffff;
   std::optional<UidRange> uids;
   std::uint8_t ip_protocol = 0;  ///< IPPROTO_*; 0: any
+  std::uint8_t tos = 0;          ///< 0: any
   std::optional<PortRange> source_ports;
   std::optional<PortRange> destination_ports;
   std::optional<IpPrefix> source;
