@@ -145,14 +145,16 @@ bool selects(const Selectors& selectors, std::uint32_t mark) {
   return selectors.invert && selectors.mark && (mark & selectors.mask) == (*selectors.mark & selectors.mask);
 }
 
-/// "not fwmark X lookup TABLE", where TABLE leads into the tunnel: X is how the VPN marks its own packets.
+/// "not fwmark X lookup TABLE", where TABLE leads everything into the tunnel: X is how the VPN marks its own packets.
 Exemption exemption(const Model& model, Family family, std::uint32_t mark) {
   auto best = Exemption::none;
   for (const auto& known : model.rules) {
     const auto& rule = known.second;
     if (!selects(rule.selectors, mark)) continue;
     const bool leads_in = std::ranges::any_of(model.routes, [&](const auto& item) {
-      return item.second.by_tunnel && item.second.table == rule.table && item.second.family == family;
+      const auto& route = item.second;
+      const bool is_default = route.destination.length() == 0 && route.family == family && route.table == rule.table;
+      return is_default && route.by_tunnel && !route.multipath && !model.disturbed;
     });
     best = std::max(best, leads_in && rule.family == family ? Exemption::certain : Exemption::doubtful);
   }

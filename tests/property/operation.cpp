@@ -12,6 +12,9 @@ std::string Operation::to_string() const {
 }
 
 void Model::apply(const Operation& operation) {
+  const bool concerns_links = operation.effect == Operation::Effect::other && operation.line.starts_with("link ");
+  const bool takes_address = operation.effect == Operation::Effect::delete_address && !operation.on_uplink;
+  disturbed = disturbed || concerns_links || takes_address || operation.effect == Operation::Effect::close_tunnel;
   switch (operation.effect) {
     case Operation::Effect::add_route:
       routes[operation.key] = operation;

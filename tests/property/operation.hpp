@@ -53,6 +53,7 @@ struct Model {
   std::map<std::string, Operation> rules;
   std::map<std::string, Operation> addresses;
   std::set<IpPrefix> multipath;  ///< destinations that ever had several next hops
+  bool disturbed = false;        ///< the tunnel's link or addresses changed: its routes may have gone silently
 
   void apply(const Operation& operation);
 };
