@@ -67,7 +67,7 @@ std::vector<IpPrefix> not_public(const Model& model) {
 std::vector<Destination> destinations(const Model& model, Family family) {
   const auto forbidden = not_public(model);
   std::vector<IpPrefix> prefixes = forbidden;
-  for (const auto& [key, route] : model.routes) prefixes.push_back(route.destination);
+  prefixes.insert(prefixes.end(), model.destinations.begin(), model.destinations.end());
   for (const auto& [key, item] : model.addresses) prefixes.push_back(item.destination);
   for (const auto& [key, rule] : model.rules) {
     if (rule.selectors.destination) prefixes.push_back(*rule.selectors.destination);

@@ -39,12 +39,15 @@ void print_failure(const std::vector<Operation>& operations, Mismatch::Kind kind
   Trial trial;
   for (const auto& operation : fewest) trial.apply(operation);
   const auto mismatch = trial.compare();
-  fmt::print("\nWRONG {}", kind == Mismatch::Kind::wrong_green ? "GREEN" : "RED");
+  fmt::print("\nWRONG {}: ", kind == Mismatch::Kind::wrong_green ? "GREEN" : "RED");
   if (mismatch) {
-    fmt::print(": state {}", to_string(mismatch->verdict.state));
+    fmt::print("state {}", to_string(mismatch->verdict.state));
     if (!mismatch->leak.empty()) fmt::print(", and a packet left {}", mismatch->leak);
     fmt::print("\n");
     for (const auto& finding : mismatch->verdict.findings) fmt::print("  finding {} {}\n", finding.code, finding.evidence.dump());
+  } else {
+    // The kernel finishes the addition of an IPv6 address in a work queue, for example.
+    fmt::print("not each time that it is repeated\n");
   }
   for (const auto& operation : fewest) fmt::print("  {}\n", operation.to_string());
   std::fflush(stdout);

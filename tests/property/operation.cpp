@@ -18,6 +18,7 @@ void Model::apply(const Operation& operation) {
   switch (operation.effect) {
     case Operation::Effect::add_route:
       routes[operation.key] = operation;
+      destinations.insert(operation.destination);
       if (operation.multipath) multipath.insert(operation.destination);
       break;
     case Operation::Effect::delete_route:
