@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import netns
-from case import OUT, Case, Action, client, end_client, ip, prepare
+from case import OUT, Case, Action, client, end_client, ip, prepare, undo
 from network import GATEWAY, SERVER, Network
 from tunnels import Mode
 
@@ -43,6 +43,19 @@ def _renamed(net: Network, mode: Mode) -> int:
     return ip(net, f"link set {mode.device} down", f"link set {mode.device} name {NEW_NAME}", f"link set {NEW_NAME} up")
 
 
+def _replaced(net: Network, mode: Mode) -> int:
+    """The tunnel goes, and something that is none takes its name."""
+    started = ip(net, f"link del {mode.device}")
+    prepare(
+        net,
+        f"link add {mode.device} type veth peer name lab-peer",
+        "link set lab-peer up",
+        f"addr add 198.19.0.2/32 dev {mode.device}",
+        f"link set {mode.device} up",
+    )
+    return started
+
+
 def _enslaved(net: Network, mode: Mode) -> int:
     prepare(net, f"link add {_VRF} type vrf table 1071", f"link set {_VRF} up")
     return ip(net, f"link set {mode.device} master {_VRF}")
@@ -72,6 +85,7 @@ CASES = (
     Case("prohibit_default", "a route kill switch (prohibit) holds and the client is killed", closed_default("prohibit")),
     Case("moved", "the tunnel interface is moved to another namespace", _moved),
     Case("renamed", "the tunnel interface is renamed", _renamed),
+    Case("replaced", "another kind of interface takes the tunnel's name", _replaced),
     Case("enslaved", "the tunnel interface is enslaved to a VRF", _enslaved, possible=_no_vrf),
-    Case("soft_restart", "OpenVPN restarts softly (SIGUSR1)", _soft_restart, frozenset({"openvpn"})),
+    Case("soft_restart", "OpenVPN restarts softly (SIGUSR1)", _soft_restart, frozenset({"openvpn"}), undo()),
 )

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The truth matrix: every way to lose a tunnel, in every kind of routing, against what the probe says.
 
-    matrix.py --build FOLDER [--mode MODE…] [--case CASE…] [--repeat N] [--json FILE]
+    matrix.py --build FOLDER [--mode MODE…] [--case CASE…] [--scenario NAME…] [--repeat N] [--json FILE]
 
 Prints `scenario | mode | expected | got | finding | detected after` and fails on any difference. What is expected follows from
 truth.py, which is measured by really sending packets; the control run proves that the lab can see a leak at all. A scenario passes
@@ -13,163 +13,33 @@ from __future__ import annotations
 
 import argparse
 import json
-import queue
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import scenarios
 from breaks import CASES
+from expectations import DANGER, HEALTHY_WITHIN, RESTARTS, SECURE, Expected, Row, expected_of, make_row
 from lab import Lab
-from network import DNS
 from lab_requirements import skip_unless_possible
-from truth import broken, healthy
+from network import IPV6_CHOICES
+from truth import broken, flow_way, healthy
 from tunnels import MODES
+from watcher import Line, Watcher, watching
 
-SECURE, WARNING, CONTAINED, DANGER = "secure", "warning", "contained", "danger"
-HEALTHY_WITHIN = 15.0
-# Kernel events are told at once; what only an unanswered question shows takes liveness_interval x liveness_failures.
-EVENT_WITHIN, SILENCE_WITHIN = 0.25, 8.0
-# A slow machine may take longer, but then the line must name a kernel event: the probe's sweep, once a second, finds every break too.
-SLOW_EVENT_WITHIN = 5.0
+# Kernel events are told at once.
+EVENT_WITHIN = 0.25
+# Later than that a line must name a kernel event: the probe's sweep, once a second, finds every break too.
 TIMED_CAUSES = ("periodic look", "check", "start")
 # The sweep may come in the very moment of the break and be first by chance.
 CHANCE_WITHIN = 0.05
 STAYS_FOR = 0.4
 # Longer than the sweep's second: a false alarm of the sweep counts too.
 QUIET_FOR = 1.3
-
-
-@dataclass(frozen=True)
-class Expected:
-    state: str
-    finding: str | None
-    within: float = SLOW_EVENT_WITHIN
-    by_event: bool = True
-
-
-@dataclass(frozen=True)
-class Row:
-    scenario: str
-    mode: str
-    expected: str
-    got: str
-    finding: str
-    detected_ms: float | None
-    passed: bool
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Line:
-    received_ns: int
-    state: str
-    findings: tuple[str, ...]
-    cause: str
-
-
-class Watcher:
-    """`vpn-sentinel-probe watch --json` in `host`, as a user would run it, with the lab's services as its settings."""
-
-    def __init__(self, lab: Lab, binary: Path) -> None:
-        argv = [
-            str(binary), "watch", "--json", "--config", str(lab.folder / "empty.toml"),
-            "--netns", f"name:{lab.netns('vpn')}", "--client-id", "matrix",
-            "--trace-urls", "https://trace.lab.test/cdn-cgi/trace", "--resolvers", DNS["v4"], "--whoami-servers", DNS["v4"],
-            "--liveness-server", DNS["v4"], "--ca-file", str(lab.ca_file), "--timeout", "3s",
-        ]  # fmt: skip
-        (lab.folder / "empty.toml").write_text("")
-        self.process = lab.popen("host", argv, "watch", stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.lines: queue.Queue[Line] = queue.Queue()
-        self.last: Line | None = None
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        for text in self.process.stdout:
-            received = time.monotonic_ns()
-            value = json.loads(text)
-            codes = tuple(finding["code"] for finding in value["findings"])
-            self.lines.put(Line(received, value["state"], codes, value["cause"]))
-
-    def wait(self, state: str, finding: str | None, seconds: float) -> Line | None:
-        """The first line that says so; None when the time is over."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                self.last = self.lines.get(timeout=left)
-            except queue.Empty:
-                return None
-            if self.last.state == state and (finding is None or finding in self.last.findings):
-                return self.last
-        return None
-
-    def listen(self, seconds: float) -> list[Line]:
-        """Every line of a moment in which changes may come."""
-        heard = []
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                self.last = self.lines.get(timeout=left)
-            except queue.Empty:
-                break
-            heard.append(self.last)
-        return heard
-
-    def close(self) -> None:
-        self.process.terminate()
-        self.process.wait(5)
-
-
-@contextmanager
-def watching(lab: Lab, binary: Path) -> Iterator[Watcher]:
-    watcher = Watcher(lab, binary)
-    try:
-        yield watcher
-    finally:
-        watcher.close()
-
-
-FINDING_OF_CASE = {
-    "kill": "tunnel_missing",
-    "term": "tunnel_missing",
-    "link_down": "tunnel_down",
-    "link_del": "tunnel_missing",
-    "address_removed": "tunnel_no_address",
-    "uplink_down": "uplink_lost",
-    "owner_dies": "tunnel_down",
-    "unreachable_default": "tunnel_missing",
-}
-RESTARTS = ("restart", "restart_beside")
-
-
-def expected_of(mode: str, case: str, ipv6: str) -> Expected:
-    """From what packets really do to what must be said about it."""
-    if case in RESTARTS:
-        return Expected(SECURE, None, HEALTHY_WITHIN, by_event=False)
-    ways = broken(mode, case, ipv6)
-    if case == "server_dies":
-        return Expected(WARNING, "tunnel_stalled", SILENCE_WITHIN, by_event=False)
-    if "direct" in ways.values():
-        return Expected(DANGER, "default_route_outside" if ways["v4"] == "direct" else "ipv6_outside")
-    if "tunnel" in ways.values():
-        return Expected(SECURE, None)
-    return Expected(CONTAINED, FINDING_OF_CASE[case])
-
-
-def describe(state: str, finding: str | None) -> str:
-    return f"{state} {finding}" if finding else state
-
-
-def make_row(scenario: str, mode: str, expected: Expected, line: Line | None, started_ns: int | None, note: str = "") -> Row:
-    """`started_ns` is None where nothing was broken, so there is nothing to detect."""
-    passed = line is not None and not note
-    detected = (line.received_ns - started_ns) / 1e6 if line and started_ns else None
-    got = line.state if line else "nothing in time"
-    return Row(scenario, mode, describe(expected.state, expected.finding), got, " ".join(line.findings) if line else "", detected, passed, note)
+# Breaks after which the truth changes by itself.
+PASSING = (*RESTARTS, "server_dies", "soft_restart")
 
 
 def run_control(lab: Lab, binary: Path) -> Row:
@@ -178,21 +48,23 @@ def run_control(lab: Lab, binary: Path) -> Row:
     ways = lab.ways()
     note = "" if ways == {"v4": "direct", "v6": "direct"} else f"the lab cannot see a leak: {ways}"
     started = time.monotonic_ns()
-    expected = Expected(DANGER, "default_route_outside", 5.0)
+    expected = Expected(DANGER, ("default_route_outside",))
     with watching(lab, binary) as watcher:
-        line = watcher.wait(expected.state, expected.finding, expected.within)
+        line = watcher.wait(expected.state, expected.findings, expected.within)
     return make_row("control: no VPN", "none", expected, line, started, note)
 
 
 def run_healthy(lab: Lab, watcher: Watcher, mode: str, ipv6: str) -> Row:
     protected = "direct" not in healthy(mode, ipv6).values()
-    expected = Expected(SECURE, None, HEALTHY_WITHIN) if protected else Expected(DANGER, "ipv6_outside", HEALTHY_WITHIN)
-    line = watcher.wait(expected.state, expected.finding, expected.within)
+    expected = Expected(SECURE, (), HEALTHY_WITHIN) if protected else Expected(DANGER, ("ipv6_outside",), HEALTHY_WITHIN)
+    line = watcher.wait(expected.state, expected.findings, expected.within)
     scenario = {"tunnelled": "healthy", "open": "v4 tunnelled, v6 open", "none": "v4 tunnelled, no v6"}[ipv6]
     return make_row(scenario, mode, expected, line, None)
 
 
 def run_case(lab: Lab, watcher: Watcher, mode: str, case: str) -> Row:
+    if reason := CASES[case].possible():
+        return Row(case, mode, f"SKIPPED: {reason}", "", "", None, True)
     expected = expected_of(mode, case, lab.ipv6)
     quiet = expected.state == SECURE and case not in RESTARTS
     started = lab.break_tunnel(case)
@@ -200,14 +72,25 @@ def run_case(lab: Lab, watcher: Watcher, mode: str, case: str) -> Row:
         line, note = still_secure(watcher)
     else:
         line, note = told_in_time(watcher, expected, started)
-    if not note and case not in (*RESTARTS, "server_dies") and lab.ways() != broken(mode, case, lab.ipv6):
-        note = f"the lab disagrees with its own table: {lab.ways()}"
-    row = make_row(case, mode, expected, line, None if quiet else started, note)
-    lab.heal()
-    if not quiet and case not in RESTARTS and not watcher.wait(SECURE, None, HEALTHY_WITHIN):
-        row = Row(**{**asdict(row), "passed": False, "note": f"{row.note} not secure again after mending: {watcher.last}".strip()})
+    row = make_row(case, mode, expected, line, None if quiet else started, note or disagreement(lab, mode, case))
+    lab.mend(case)
+    if watcher.last is None or (watcher.last.state != SECURE and not watcher.wait(SECURE, (), HEALTHY_WITHIN)):
+        row = replace(row, passed=False, note=f"{row.note} not secure again after mending: {watcher.last}".strip())
     watcher.listen(STAYS_FOR)
     return row
+
+
+def disagreement(lab: Lab, mode: str, case: str) -> str:
+    """What packets do now, unless it is what the table says."""
+    if case in PASSING:
+        return ""
+    flow = CASES[case].flow
+    if flow is not None and (way := lab.way_of(flow)) != flow_way(case):
+        return f"the lab disagrees with its own table: {flow.name} goes {way}"
+    ordinary = broken(mode, case, lab.ipv6)
+    if ordinary is not None and (ways := lab.ways()) != ordinary:
+        return f"the lab disagrees with its own table: {ways}"
+    return ""
 
 
 def still_secure(watcher: Watcher) -> tuple[Line | None, str]:
@@ -229,9 +112,11 @@ def late(line: Line, expected: Expected, started_ns: int) -> str:
 
 
 def told_in_time(watcher: Watcher, expected: Expected, started_ns: int) -> tuple[Line | None, str]:
-    line = watcher.wait(expected.state, expected.finding, expected.within)
+    line = watcher.wait(expected.state, expected.findings, expected.within)
     if line is None:
         return None, f"last said: {watcher.last}"
+    if expected.evidence not in line.evidence:
+        return line, f"the evidence does not name {expected.evidence!r}: {line.evidence}"
     heard = watcher.listen(STAYS_FOR)
     # OpenVPN gives up a silent server by itself; only then may a stalled tunnel turn into danger.
     if heard and heard[-1].state != expected.state:
@@ -239,24 +124,28 @@ def told_in_time(watcher: Watcher, expected: Expected, started_ns: int) -> tuple
     return line, late(line, expected, started_ns)
 
 
-def run_mode(lab: Lab, binary: Path, mode: str, cases: list[str]) -> Iterator[Row]:
-    lab.start(mode, "tunnelled")
-    with watching(lab, binary) as watcher:
-        yield run_healthy(lab, watcher, mode, "tunnelled")
-        for case in cases:
-            if CASES[case].applies(mode):
-                yield run_case(lab, watcher, mode, case)
-    for ipv6 in ("open", "none"):
+def run_cases(lab: Lab, watcher: Watcher, mode: str, cases: list[str]) -> Iterator[Row]:
+    """Those that make sense here. What needs a certain kind of IPv6 is run with it only, everything else with `tunnelled`."""
+    for case in (CASES[name] for name in cases if CASES[name].applies(mode)):
+        if lab.ipv6 == ("tunnelled" if case.ipv6 == "any" else case.ipv6):
+            yield run_case(lab, watcher, mode, case.name)
+
+
+def run_mode(lab: Lab, binary: Path, mode: str, cases: list[str], chosen: list[str]) -> Iterator[Row]:
+    for ipv6 in IPV6_CHOICES:
         lab.start(mode, ipv6)
         with watching(lab, binary) as watcher:
             yield run_healthy(lab, watcher, mode, ipv6)
+            yield from run_cases(lab, watcher, mode, cases)
+        if ipv6 == "tunnelled":
+            yield from (scenarios.IN_ALL_MODES[name](lab, binary, mode) for name in chosen if name in scenarios.IN_ALL_MODES)
 
 
 HEADER = ("scenario", "mode", "expected", "got", "finding", "detected after")
 
 
 def print_row(cells: tuple[str, ...]) -> None:
-    widths = (22, 9, 36, 10, 52, 14)
+    widths = (24, 9, 44, 10, 52, 14)
     print(" | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip(), flush=True)
 
 
@@ -270,9 +159,17 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--build", type=Path, required=True, help="folder with vpn-sentinel-probe")
     parser.add_argument("--mode", nargs="*", choices=list(MODES), default=list(MODES))
     parser.add_argument("--case", nargs="*", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--scenario", nargs="*", choices=list(scenarios.ALL), default=list(scenarios.ALL))
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the rows to this file too")
     return parser.parse_args()
+
+
+def run_all(lab: Lab, binary: Path, given: argparse.Namespace) -> Iterator[Row]:
+    yield run_control(lab, binary)
+    yield from (scenarios.WITHOUT_VPN[name](lab, binary) for name in given.scenario if name in scenarios.WITHOUT_VPN)
+    for mode in given.mode:
+        yield from run_mode(lab, binary, mode, given.case, given.scenario)
 
 
 def main() -> int:
@@ -283,12 +180,9 @@ def main() -> int:
     print_row(HEADER)
     with Lab() as lab:
         for _ in range(given.repeat):
-            rows.append(run_control(lab, binary))
-            show(rows[-1])
-            for mode in given.mode:
-                for row in run_mode(lab, binary, mode, given.case):
-                    rows.append(row)
-                    show(row)
+            for row in run_all(lab, binary, given):
+                rows.append(row)
+                show(row)
     if given.json:
         given.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
     failed = [row for row in rows if not row.passed]

@@ -187,6 +187,7 @@ def own(prefix: str) -> None:
     lab.start("wg-quick")
     # Its child is in no record, and does not die with the owner either.
     lab.popen("hub", ["sh", "-c", "trap '' TERM; sleep 300 & wait"])
+    wait_until(lambda: len(netns.processes_in([prefix + "hub"])) >= 2, 5, "the program and its child stand in the namespace")
     print("up", flush=True)
     time.sleep(300)
 

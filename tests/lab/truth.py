@@ -105,6 +105,7 @@ _MORE: dict[str, dict[str, tuple[str, str] | None]] = {
     "prohibit_default": dict.fromkeys(_TUNNELLED, _DARK),
     "moved": {**dict.fromkeys(("openvpn", "wg-quick", "gluetun"), _LEAKS), "plain": _DARK},
     "renamed": {**dict.fromkeys(("openvpn", "wg-quick", "gluetun"), _LEAKS), "plain": _DARK},
+    "replaced": {**dict.fromkeys(("openvpn", "wg-quick", "gluetun"), _LEAKS), "plain": _DARK},
     "enslaved": {**dict.fromkeys(("openvpn", "wg-quick", "gluetun"), _LEAKS), "plain": _DARK},
     "soft_restart": {"openvpn": _LEAKS},  # for a second, see LATER
 }

@@ -214,4 +214,5 @@ def stop_server(net: Network) -> None:
 
 
 def _has_device(net: Network, device: str) -> bool:
-    return f" {device}: " in run(["ip", "-n", net.name("vpn"), "-o", "link", "show"])
+    links = run(["ip", "-n", net.name("vpn"), "-o", "link", "show"])
+    return f" {device}: " in links or f" {device}@" in links

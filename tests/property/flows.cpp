@@ -67,7 +67,7 @@ std::vector<IpPrefix> not_public(const Model& model) {
 std::vector<Destination> destinations(const Model& model, Family family) {
   const auto forbidden = not_public(model);
   std::vector<IpPrefix> prefixes = forbidden;
-  for (const auto& [key, route] : model.routes) prefixes.push_back(route.destination);
+  prefixes.insert(prefixes.end(), model.destinations.begin(), model.destinations.end());
   for (const auto& [key, item] : model.addresses) prefixes.push_back(item.destination);
   for (const auto& [key, rule] : model.rules) {
     if (rule.selectors.destination) prefixes.push_back(*rule.selectors.destination);
@@ -75,7 +75,7 @@ std::vector<Destination> destinations(const Model& model, Family family) {
   prefixes.push_back(prefix(family == Family::v4 ? "1.0.0.0/8" : "2000::/3"));
   std::erase_if(prefixes, [&](const IpPrefix& item) { return item.address().family() != family; });
   std::ranges::sort(prefixes);
-  prefixes.erase(std::ranges::unique(prefixes).begin(), prefixes.end());
+  prefixes.erase(std::unique(prefixes.begin(), prefixes.end()), prefixes.end());
   std::map<std::vector<bool>, int> seen;
   std::vector<Destination> found;
   for (const auto& address : borders(prefixes)) {
@@ -99,6 +99,7 @@ void add(std::vector<Value>& values, const Value& value) {
 struct Kinds {
   std::vector<std::uint32_t> marks{0};
   std::vector<std::uint32_t> uids{ordinary_uid};
+  std::vector<std::uint8_t> services{0};
   std::vector<std::uint8_t> protocols{IPPROTO_UDP};
   std::vector<std::uint16_t> source_ports{ordinary_source_port};
   std::vector<std::uint16_t> destination_ports{ordinary_destination_port};
@@ -125,6 +126,7 @@ struct Kinds {
       add(uids, selectors.uids->first);
       add(uids, selectors.uids->last);
     }
+    if (selectors.tos != 0) add(services, selectors.tos);
     if (selectors.ip_protocol != 0) add(protocols, selectors.ip_protocol);
     if (selectors.source_ports) add(source_ports, selectors.source_ports->first);
     if (selectors.destination_ports) add(destination_ports, selectors.destination_ports->first);
@@ -143,13 +145,16 @@ bool selects(const Selectors& selectors, std::uint32_t mark) {
   return selectors.invert && selectors.mark && (mark & selectors.mask) == (*selectors.mark & selectors.mask);
 }
 
-/// "not fwmark X lookup TABLE", where TABLE leads into the tunnel: X is how the VPN marks its own packets.
+/// "not fwmark X lookup TABLE", where TABLE leads everything into the tunnel: X is how the VPN marks its own packets.
 Exemption exemption(const Model& model, Family family, std::uint32_t mark) {
   auto best = Exemption::none;
-  for (const auto& [key, rule] : model.rules) {
+  for (const auto& known : model.rules) {
+    const auto& rule = known.second;
     if (!selects(rule.selectors, mark)) continue;
     const bool leads_in = std::ranges::any_of(model.routes, [&](const auto& item) {
-      return item.second.by_tunnel && item.second.table == rule.table && item.second.family == family;
+      const auto& route = item.second;
+      const bool is_default = route.destination.length() == 0 && route.family == family && route.table == rule.table;
+      return is_default && route.by_tunnel && !route.multipath && !model.disturbed;
     });
     best = std::max(best, leads_in && rule.family == family ? Exemption::certain : Exemption::doubtful);
   }
@@ -158,11 +163,24 @@ Exemption exemption(const Model& model, Family family, std::uint32_t mark) {
 
 bool has_ports(std::uint8_t protocol) { return protocol == IPPROTO_UDP || protocol == IPPROTO_TCP; }
 
+void add_flows(std::vector<Flow>& flows, Flow flow, std::uint8_t protocol, const Kinds& kinds) {
+  flow.protocol = protocol;
+  if (!has_ports(protocol)) return flows.push_back(flow);
+  for (const auto from : kinds.source_ports) {
+    for (const auto to : kinds.destination_ports) {
+      flow.source_port = from;
+      flow.destination_port = to;
+      flows.push_back(flow);
+    }
+  }
+}
+
 }  // namespace
 
 std::string Flow::to_string() const {
   auto text = fmt::format("protocol {} mark {:#x} uid {}", protocol, mark, uid);
   if (has_ports(protocol)) text += fmt::format(" sport {} dport {}", source_port, destination_port);
+  if (tos != 0) text += fmt::format(" tos {:#x}", tos);
   if (source) text += fmt::format(" from {}", source->to_string());
   return text;
 }
@@ -185,14 +203,9 @@ FlowSpace flow_space(const Model& model, Family family) {
     auto& flows = exempt == Exemption::none ? space.ordinary : space.doubtful;
     for (const auto& source : kinds.sources) {
       for (const auto uid : kinds.uids) {
-        for (const auto protocol : kinds.protocols) {
-          if (!has_ports(protocol)) {
-            flows.push_back({mark, uid, protocol, 0, 0, source});
-            continue;
-          }
-          for (const auto from : kinds.source_ports) {
-            for (const auto to : kinds.destination_ports) flows.push_back({mark, uid, protocol, from, to, source});
-          }
+        for (const auto tos : kinds.services) {
+          const Flow process{mark, uid, tos, 0, 0, 0, source};
+          for (const auto protocol : kinds.protocols) add_flows(flows, process, protocol, kinds);
         }
       }
     }

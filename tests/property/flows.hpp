@@ -1,8 +1,8 @@
 /// Which packets have to be sent so that every way a packet can take is tried: one address of each region that the routes and rules
 /// distinguish, times one process of each kind that the rules distinguish. Pure.
 ///
-/// Left out, because no look-up for "ordinary processes" can be expected to tell: sockets bound to a device, to an address that is not
-/// the namespace's (IP_FREEBIND), or with a type of service; forwarded packets; AF_PACKET. IPv6 outside 2000::/3 is not the Internet.
+/// Left out, because no look-up for "ordinary processes" can be expected to tell: sockets bound to a device or to an address that
+/// is not the namespace's (IP_FREEBIND); forwarded packets; AF_PACKET. IPv6 outside 2000::/3 is not the Internet.
 #pragma once
 
 #include <optional>
@@ -17,6 +17,7 @@ namespace vpn_sentinel::property {
 struct Flow {
   std::uint32_t mark = 0;
   std::uint32_t uid = 0;
+  std::uint8_t tos = 0;        ///< IP_TOS or IPV6_TCLASS
   std::uint8_t protocol = 17;  ///< IPPROTO_UDP, IPPROTO_TCP, IPPROTO_ICMP or IPPROTO_ICMPV6
   std::uint16_t source_port = 0;
   std::uint16_t destination_port = 0;

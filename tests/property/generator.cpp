@@ -139,9 +139,17 @@ std::string Generator::choose_selectors(Family family, Selectors& selectors) {
   if (can_have_ports && chance(25)) ports();
   if (chance(12)) source();
   if (chance(15)) destination();
+  if (chance(8)) {
+    constexpr std::array<std::uint8_t, 2> services{0x08, 0x10};
+    selectors.tos = any_of(services);
+    text += fmt::format("tos {:#x} ", selectors.tos);
+  }
+  // Everything that a process here sends comes from lo; the others concern forwarded packets, and sockets bound to a device.
+  constexpr std::array<std::string_view, 3> interfaces{"iif lo ", "iif eth0 ", "oif eth0 "};
+  if (chance(8)) text += any_of(interfaces);
   // Only alone is the inverted mark what a VPN client makes; who else would be exempt is not decided.
   const bool has_others = selectors.uids || selectors.ip_protocol != 0 || selectors.source_ports || selectors.destination_ports ||
-                          selectors.source || selectors.destination;
+                          selectors.source || selectors.destination || selectors.tos != 0;
   if (chance(15) && has_others && !selectors.mark) {
     selectors.invert = true;
     text = "not " + text;
@@ -150,7 +158,7 @@ std::string Generator::choose_selectors(Family family, Selectors& selectors) {
 }
 
 Operation Generator::add_rule(Family family) {
-  constexpr std::array<std::string_view, 3> refusals{"blackhole", "prohibit", "unreachable"};
+  constexpr std::array<std::string_view, 4> refusals{"blackhole", "prohibit", "unreachable", "nop"};
   Selectors selectors;
   const auto priority = any_of(priorities);
   if (chance(15)) {
@@ -167,6 +175,10 @@ Operation Generator::add_rule(Family family) {
 }
 
 Operation Generator::delete_rule(const Model& model) {
+  if (chance(10)) {
+    const auto family = chance(50) ? Family::v4 : Family::v6;
+    return plain_operation(family, fmt::format("rule {} lookup main priority 32766", chance(30) ? "del" : "add"));
+  }
   if (model.rules.empty()) return add_rule(Family::v4);
   return delete_rule_operation(any_of(model.rules).second);
 }

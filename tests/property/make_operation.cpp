@@ -22,7 +22,9 @@ Operation add_route_operation(const RouteParts& parts) {
   operation.key = fmt::format("{} {} table {}", parts.type, parts.destination.to_string(), parts.table);
   if (parts.metric != 0) operation.key += fmt::format(" metric {}", parts.metric);
   operation.line = fmt::format("route {} {} {}", parts.verb, operation.key, parts.way);
-  operation.multipath = parts.way.find("nexthop") != std::string::npos || parts.way.find("nhid 1") != std::string::npos;
+  // `append` makes two IPv6 routes of one metric a multipath route.
+  const bool joins = operation.family == Family::v6 && parts.verb == "append";
+  operation.multipath = joins || parts.way.find("nexthop") != std::string::npos || parts.way.find("nhid 1") != std::string::npos;
   operation.by_tunnel = parts.way.find(Fixture::tunnel) != std::string::npos;
   return operation;
 }

@@ -12,9 +12,13 @@ std::string Operation::to_string() const {
 }
 
 void Model::apply(const Operation& operation) {
+  const bool concerns_links = operation.effect == Operation::Effect::other && operation.line.starts_with("link ");
+  const bool takes_address = operation.effect == Operation::Effect::delete_address && !operation.on_uplink;
+  disturbed = disturbed || concerns_links || takes_address || operation.effect == Operation::Effect::close_tunnel;
   switch (operation.effect) {
     case Operation::Effect::add_route:
       routes[operation.key] = operation;
+      destinations.insert(operation.destination);
       if (operation.multipath) multipath.insert(operation.destination);
       break;
     case Operation::Effect::delete_route:

@@ -21,6 +21,7 @@ struct Selectors {
   std::uint32_t mask = 0xffffffff;
   std::optional<UidRange> uids;
   std::uint8_t ip_protocol = 0;  ///< IPPROTO_*; 0: any
+  std::uint8_t tos = 0;          ///< 0: any
   std::optional<PortRange> source_ports;
   std::optional<PortRange> destination_ports;
   std::optional<IpPrefix> source;
@@ -46,12 +47,15 @@ struct Operation {
 };
 
 /// What the operations so far may have left. A superset as far as routes are concerned: those that the kernel took away by itself stay,
-/// which costs a few packets too many and no truth.
+/// and destinations are kept for good (the kernel may have deleted another of two routes than was meant). That costs a few packets too
+/// many and no truth.
 struct Model {
   std::map<std::string, Operation> routes;
   std::map<std::string, Operation> rules;
   std::map<std::string, Operation> addresses;
+  std::set<IpPrefix> destinations;
   std::set<IpPrefix> multipath;  ///< destinations that ever had several next hops
+  bool disturbed = false;        ///< the tunnel's link or addresses changed: its routes may have gone silently
 
   void apply(const Operation& operation);
 };

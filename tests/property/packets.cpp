@@ -40,6 +40,10 @@ Fd open_socket(const Flow& flow, Family family, std::uint16_t source_port) {
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (flow.mark != 0 && ::setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &flow.mark, sizeof flow.mark) != 0) give_up("SO_MARK");
+  const int tos = flow.tos;
+  if (tos != 0) {
+    ::setsockopt(fd.get(), family == Family::v4 ? IPPROTO_IP : IPPROTO_IPV6, family == Family::v4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof tos);
+  }
   // sockfs_setattr() in net/socket.c: the owner of the file is the owner of the packets (sk_uid).
   if (::fchown(fd.get(), flow.uid, static_cast<gid_t>(-1)) != 0) give_up("fchown of a socket");
   const Endpoint own{flow.source.value_or(family == Family::v4 ? IpAddress{} : IpAddress::v6({})), source_port};
