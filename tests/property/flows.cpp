@@ -73,13 +73,14 @@ std::vector<Destination> destinations(const Model& model, Family family) {
     if (rule.selectors.destination) prefixes.push_back(*rule.selectors.destination);
   }
   prefixes.push_back(prefix(family == Family::v4 ? "1.0.0.0/8" : "2000::/3"));
+  prefixes.push_back(nat64());
   std::erase_if(prefixes, [&](const IpPrefix& item) { return item.address().family() != family; });
   std::ranges::sort(prefixes);
   prefixes.erase(std::unique(prefixes.begin(), prefixes.end()), prefixes.end());
   std::map<std::vector<bool>, int> seen;
   std::vector<Destination> found;
   for (const auto& address : borders(prefixes)) {
-    if (is_in_any(address, forbidden)) continue;
+    if (is_in_any(address, forbidden) && !nat64().contains(address)) continue;
     std::vector<bool> region;
     region.reserve(prefixes.size());
     for (const auto& item : prefixes) region.push_back(item.contains(address));
@@ -128,6 +129,8 @@ struct Kinds {
     }
     if (selectors.tos != 0) add(services, selectors.tos);
     if (selectors.ip_protocol != 0) add(protocols, selectors.ip_protocol);
+    // What a rule does not name is told apart by it too.
+    if (selectors.ip_protocol != 0) add(protocols, std::uint8_t{IPPROTO_TCP});
     if (selectors.source_ports) add(source_ports, selectors.source_ports->first);
     if (selectors.destination_ports) add(destination_ports, selectors.destination_ports->first);
   }
@@ -194,14 +197,16 @@ const std::vector<IpPrefix>& special_ranges() {
   return ranges;
 }
 
+IpPrefix nat64() { return prefix("64:ff9b::/96"); }
+
 FlowSpace flow_space(const Model& model, Family family) {
   FlowSpace space{destinations(model, family), {}, {}};
   const Kinds kinds(model, family);
   for (const auto mark : kinds.marks) {
     const auto exempt = exemption(model, family, mark);
     if (exempt == Exemption::certain) continue;
-    auto& flows = exempt == Exemption::none ? space.ordinary : space.doubtful;
     for (const auto& source : kinds.sources) {
+      auto& flows = exempt == Exemption::none && !source ? space.ordinary : space.doubtful;
       for (const auto uid : kinds.uids) {
         for (const auto tos : kinds.services) {
           const Flow process{mark, uid, tos, 0, 0, 0, source};

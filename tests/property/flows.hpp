@@ -2,7 +2,8 @@
 /// distinguish, times one process of each kind that the rules distinguish. Pure.
 ///
 /// Left out, because no look-up for "ordinary processes" can be expected to tell: sockets bound to a device or to an address that
-/// is not the namespace's (IP_FREEBIND); forwarded packets; AF_PACKET. IPv6 outside 2000::/3 is not the Internet.
+/// is not the namespace's (IP_FREEBIND); forwarded packets; AF_PACKET. IPv6 outside 2000::/3 and the NAT64 prefix is not the Internet.
+/// Sockets bound to one of the namespace's addresses ask for its way: the probe tells of them and does not call it a leak.
 #pragma once
 
 #include <optional>
@@ -34,7 +35,7 @@ struct Destination {
 struct FlowSpace {
   std::vector<Destination> destinations;
   std::vector<Flow> ordinary;  ///< none of these may leave by the uplink
-  std::vector<Flow> doubtful;  ///< with a mark that may or may not be the VPN's own
+  std::vector<Flow> doubtful;  ///< bound to an own address, or with a mark that may or may not be the VPN's own
 };
 
 /// The uplink's and the tunnel's fixed properties.
@@ -47,6 +48,9 @@ struct Fixture {
 
 /// Destinations that nobody calls a leak: private and special ranges, and everything of IPv6 that is not the Internet.
 [[nodiscard]] const std::vector<IpPrefix>& special_ranges();
+
+/// Inside the special ranges, and a leak all the same (RFC 6052): the IPv4 Internet lies behind it.
+[[nodiscard]] IpPrefix nat64();
 
 [[nodiscard]] FlowSpace flow_space(const Model& model, Family family);
 
