@@ -13,17 +13,16 @@ constexpr std::chrono::hours drift_is_news{1};
 
 }  // namespace
 
-void BaselineKeeper::sweep(const Snapshot& snapshot, std::uint64_t generation, const Observation& seen, bool healthy, MonoTime now) {
+void BaselineKeeper::sweep(const Snapshot& snapshot, std::uint64_t generation, const Observation& seen, Health health, MonoTime now) {
   read_pinned();
-  if (!healthy) {
-    healthy_since_.reset();
+  if (!health.secure) secure_since_.reset();
+  if (!health.comparable) {
     drift_ = {};
     compared_ = 0;
     return;
   }
-  if (!healthy_since_) healthy_since_ = now;
-  if (now - *healthy_since_ < before_learning && !pinned_) return;
-  if (!pinned_) learn(snapshot, seen, now);
+  if (health.secure && !secure_since_) secure_since_ = now;
+  if (secure_since_ && now - *secure_since_ >= before_learning && !pinned_) learn(snapshot, seen, now);
   if (generation == compared_ && generation != 0) return;
   compared_ = generation;
   compare(snapshot, seen);

@@ -16,9 +16,12 @@ class BaselineKeeper {
   /// `file` may be empty: nothing can be pinned. It is read again when it changes.
   explicit BaselineKeeper(std::string file) : file_(std::move(file)) {}
 
-  /// Once a second or so. `generation` as of Monitor; `healthy`: the judgement found nothing wrong, so that what is seen may be learnt.
-  /// While something leaks or the tunnel is away nothing is compared: the look-ups say more then.
-  void sweep(const Snapshot& snapshot, std::uint64_t generation, const Observation& seen, bool healthy, MonoTime now);
+  struct Health {
+    bool comparable = false;  ///< nothing leaks and the tunnel is there; else the look-ups say more than any comparison
+    bool secure = false;      ///< nothing is wrong at all, so that what is seen may be learnt
+  };
+  /// Once a second or so. `generation` as of Monitor.
+  void sweep(const Snapshot& snapshot, std::uint64_t generation, const Observation& seen, Health health, MonoTime now);
 
   [[nodiscard]] const DriftView& drift() const noexcept { return drift_; }
 
@@ -32,7 +35,7 @@ class BaselineKeeper {
   std::string pinned_error_;
   timespec file_time_{};
   std::optional<Baseline> learnt_;
-  std::optional<MonoTime> healthy_since_;
+  std::optional<MonoTime> secure_since_;
   std::optional<MonoTime> drift_since_;
   std::uint64_t compared_ = 0;  ///< generation of the last comparison
   DriftView drift_;

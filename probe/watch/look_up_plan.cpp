@@ -18,6 +18,10 @@ std::vector<IpPrefix> splitting_prefixes(const Snapshot& snapshot) {
   return prefixes;
 }
 
+bool is_behind_nat64(const IpAddress& address) {
+  return std::ranges::any_of(public_parts(), [&](const IpPrefix& part) { return part.contains(address); });
+}
+
 /// One family's part of the plan.
 struct FamilyPart {
   std::vector<AddressRegion> regions;
@@ -41,8 +45,10 @@ class Planner {
     std::vector<FamilyPart> parts;
     std::size_t wanted = 0;
     for (const auto family : {Family::v4, Family::v6}) {
-      parts.push_back({address_regions(family, prefixes, local, public_parts(), public_addresses()),
-                       flow_classes(input_.snapshot, family, input_.tunnel_index, input_.policy, marks)});
+      auto regions = address_regions(family, prefixes, local, public_parts(), public_addresses());
+      // What everybody uses is told before what lies behind NAT64.
+      std::ranges::stable_partition(regions, [](const AddressRegion& region) { return !is_behind_nat64(region.representative); });
+      parts.push_back({std::move(regions), flow_classes(input_.snapshot, family, input_.tunnel_index, input_.policy, marks)});
       wanted += parts.back().regions.size() * parts.back().flows.classes.size();
     }
     share_ = wanted / most_questions + 1;

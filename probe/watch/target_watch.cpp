@@ -197,8 +197,8 @@ void TargetWatch::take_tunnel_facts() {
 
 void TargetWatch::compare_with_baseline() {
   if (!monitor_) return;
-  const bool healthy = verdict_.state <= State::warning && tunnel_carries_;
-  baseline_.sweep(monitor_->snapshot(), generation(), seen_, healthy, mono_now());
+  const bool comparable = verdict_.state <= State::warning && tunnel_carries_;
+  baseline_.sweep(monitor_->snapshot(), generation(), seen_, {comparable, verdict_.state == State::secure}, mono_now());
 }
 
 void TargetWatch::look_again_soon() {

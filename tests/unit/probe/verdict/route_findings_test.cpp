@@ -101,6 +101,12 @@ BOOST_AUTO_TEST_CASE(a_socket_bound_to_the_uplinks_address_asked_for_that_way) {
   BOOST_TEST(summary(verdict) == "secure: rule_changed(information)");
 }
 
+BOOST_AUTO_TEST_CASE(a_new_rule_for_bound_sockets_is_a_warning) {
+  auto seen = with_selected(by_route("45.33.120.201", "0.0.0.0/0"), "sockets bound to 203.0.113.10", true);
+  seen.drift.rules = {"rule 90 from 203.0.113.10 lookup 100: was added"};
+  BOOST_TEST(summary(judge(seen)) == "warning: rule_changed(warning)");
+}
+
 BOOST_AUTO_TEST_CASE(packets_of_a_rule_do_not_make_a_tunnel_that_nobody_else_uses_a_routed_one) {
   auto protected_one = look_up("45.33.120.201", tunnel);
   auto seen = with_selected(protected_one, "uid 1000-1999");
