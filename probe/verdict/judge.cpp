@@ -82,7 +82,8 @@ class Judge {
 
   void judge_changes() {
     if (!seen_.replaced.empty()) {
-      const auto severity = seen_.replaced_by_stranger ? std::optional(Severity::danger) : std::nullopt;
+      // Whether anything leaves by the stranger is what the look-ups tell.
+      const auto severity = seen_.replaced_by_stranger ? std::optional(Severity::warning) : std::nullopt;
       add("tunnel_replaced", json{{"change", seen_.replaced}}, severity);
     }
     const auto severity = seen_.drift.pinned ? Severity::warning : Severity::information;

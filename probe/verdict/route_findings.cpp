@@ -51,9 +51,9 @@ bool holds_endpoint(const IpPrefix& prefix, const Observation& seen) {
 }
 
 std::string_view code_of_route(const RouteView& route, const Observation& seen) {
+  if (route.on_link) return "route_captures_local";
   const unsigned host = route.prefix.address().is_v4() ? 32 : 128;
-  if (route.prefix.length() != host && holds_endpoint(route.prefix, seen)) return "endpoint_route_misused";
-  return route.on_link ? "route_captures_local" : "route_injected";
+  return route.prefix.length() != host && holds_endpoint(route.prefix, seen) ? "endpoint_route_misused" : "route_injected";
 }
 
 json row_of(const LookUp& look_up, const Observation& seen) {

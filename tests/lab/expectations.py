@@ -54,7 +54,7 @@ CONTAINED_BY = {
     "blackhole_default": "tunnel_missing",
     "prohibit_default": "tunnel_missing",
     "moved": "tunnel_missing",
-    "renamed": "tunnel_missing",
+    "renamed": "tunnel_replaced",
     "replaced": "tunnel_replaced",
     "enslaved": "tunnel_not_routed",
 }

@@ -44,7 +44,9 @@ struct Learnt {
     time.now += 4s;
     sweep(host(2), secure);
   }
-  void sweep(const Snapshot& snapshot, BaselineKeeper::Health health) { keeper.sweep(snapshot, time.generation++, Observation{}, health, time.now); }
+  void sweep(const Snapshot& snapshot, BaselineKeeper::Health health) {
+    keeper.sweep(snapshot, time.generation++, Observation{}, health, time.now);
+  }
 
   Time time;
   BaselineKeeper keeper{""};
