@@ -76,6 +76,9 @@ std::string first_route(const nlohmann::json& routes) {
     const std::string_view word = key == std::string_view("device") ? "dev " : key == std::string_view("gateway") ? "via " : "";
     text += fmt::format("{}{}{}", text.empty() ? "" : " ", word, found->get_ref<const std::string&>());
   }
+  if (const auto whom = routes.front().find("for"); whom != routes.front().end() && whom->is_string()) {
+    text += fmt::format(" for {}", whom->get_ref<const std::string&>());
+  }
   return routes.size() > 1 ? fmt::format("{} and {} more", text, routes.size() - 1) : text;
 }
 

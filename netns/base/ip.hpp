@@ -41,7 +41,7 @@ class IpAddress {
   /// fe80::/10 or 169.254.0.0/16.
   [[nodiscard]] bool is_link_local() const noexcept;
 
-  friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  friend auto operator<=>(const IpAddress&, const IpAddress&) = default;  // NOLINT(modernize-use-nullptr): taken for a 0 by clang-tidy 14
 
  private:
   Family family_ = Family::v4;
@@ -84,7 +84,7 @@ struct Endpoint {
   socklen_t to_sockaddr(sockaddr_storage& storage) const noexcept;
   [[nodiscard]] static Result<Endpoint> from_sockaddr(const sockaddr_storage& storage);
 
-  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;  // NOLINT(modernize-use-nullptr): as above
 };
 
 }  // namespace vpn_sentinel

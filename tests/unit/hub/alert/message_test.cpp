@@ -100,6 +100,15 @@ BOOST_AUTO_TEST_CASE(the_first_line_tells_every_kind_and_state_apart) {
              "🔴 <b>BACK, but DANGER: traffic can leave outside the VPN</b>");
 }
 
+BOOST_AUTO_TEST_CASE(what_a_rule_lets_out_is_told_with_whom) {
+  auto danger = report("office", "b", 2, State::danger, at(70));
+  danger.report.findings.at(0).code = "rule_changed";
+  danger.report.findings.at(0).evidence = nlohmann::json::parse(
+      R"({"routes": [{"destination": "8.0.0.1", "device": "eth0", "gateway": "203.0.113.1", "for": "uid 1000-1999"}]})");
+  const auto text = text_after({report("office", "b", 1, State::secure, at(0)), danger});
+  BOOST_TEST(text.find("8.0.0.1 dev eth0 via 203.0.113.1 for uid 1000-1999") != std::string::npos, text);
+}
+
 BOOST_AUTO_TEST_CASE(danger_says_what_since_when_and_what_to_do) {
   auto danger = report("office", "b", 2, State::danger, at(70));
   danger.report.findings.at(0).since = at(69);
