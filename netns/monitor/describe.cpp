@@ -85,6 +85,8 @@ std::string describe_route(const Route& route, const Snapshot& names, std::strin
     add_hop(text, hop, names);
   }
   if (route.table != RT_TABLE_MAIN) text += " table " + table_text(route.table);
+  if (route.source) fmt::format_to(std::back_inserter(text), " from {}", route.source->to_string());
+  if (route.tos != 0) fmt::format_to(std::back_inserter(text), " tos {:#x}", route.tos);
   if (route.metric != 0) fmt::format_to(std::back_inserter(text), " metric {}", route.metric);
   return fmt::format("{} {}", text, happened);
 }

@@ -16,7 +16,8 @@ constexpr std::size_t smallest = 16;
 }  // namespace
 
 bool is_same_route(const Route& a, const Route& b) noexcept {
-  if (a.destination != b.destination || a.table != b.table || a.metric != b.metric || a.protocol != b.protocol || a.scope != b.scope) {
+  if (a.destination != b.destination || a.table != b.table || a.metric != b.metric || a.protocol != b.protocol || a.scope != b.scope ||
+      a.tos != b.tos || a.source != b.source) {
     return false;
   }
   if (a.next_hop_id != 0 || b.next_hop_id != 0) return a.next_hop_id == b.next_hop_id;
@@ -58,7 +59,8 @@ std::vector<std::size_t> RouteIndex::rivals(const std::vector<Route>& routes, co
   for (auto at = first(hash); at != none; at = entries_[at].next) {
     const auto& other = routes[at];
     if (entries_[at].hash != hash || other.destination != route.destination) continue;
-    if (other.table == route.table && other.metric == route.metric) places.push_back(at);
+    if (other.table == route.table && other.metric == route.metric && other.tos == route.tos && other.source == route.source)
+      places.push_back(at);
   }
   return places;
 }

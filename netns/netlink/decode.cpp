@@ -135,16 +135,20 @@ Result<Route> decode_route(std::span<const std::byte> payload) {
   if (!family) return foreign_family(header->rtm_family);
   if (header->rtm_dst_len > address_bits(*family)) return fail(Error::Kind::invalid, "the prefix is longer than the address");
   Route route{*family, {}, header->rtm_table, header->rtm_protocol, header->rtm_scope, header->rtm_type, 0, header->rtm_flags, {}};
+  route.tos = header->rtm_tos;
   std::optional<IpAddress> destination;
+  std::optional<IpAddress> source;
   NextHop single;
   AttributeCursor attributes{payload};
   while (const auto attribute = attributes.next()) {
     if (attribute->type == RTA_DST) destination = address_of(*attribute, *family);
+    if (attribute->type == RTA_SRC && *family == Family::v6 && header->rtm_src_len != 0) source = address_of(*attribute, *family);
     read_route_attribute(route, single, *attribute);
   }
   // Without this check a damaged message about one host would read as a default route.
   if (!destination && header->rtm_dst_len != 0) return fail(Error::Kind::invalid, "the route has a prefix length but no destination");
   route.destination = IpPrefix{destination.value_or(any_address(*family)), header->rtm_dst_len};
+  if (source) route.source = IpPrefix{*source, header->rtm_src_len};
   if (route.next_hops.empty() && single != NextHop{}) {
     // The low byte of rtm_flags is RTNH_F_* of the only next hop.
     single.flags = static_cast<std::uint8_t>(header->rtm_flags);

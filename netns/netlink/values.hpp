@@ -63,8 +63,10 @@ struct Route {
   std::uint32_t metric = 0;  ///< RTA_PRIORITY
   std::uint32_t flags = 0;   ///< RTM_F_* (RTM_F_CLONED marks a cache entry)
   std::vector<NextHop> next_hops;
-  std::uint8_t preference = 0;    ///< RTA_PREF of a router advertisement (RFC 4191): 0 medium, 1 high, 3 low
-  std::uint32_t next_hop_id = 0;  ///< RTA_NH_ID; 0: none. With net.ipv4.nexthop_compat_mode=0 `next_hops` is then empty
+  std::uint8_t preference = 0;                    ///< RTA_PREF of a router advertisement (RFC 4191): 0 medium, 1 high, 3 low
+  std::uint32_t next_hop_id = 0;                  ///< RTA_NH_ID; 0: none. With net.ipv4.nexthop_compat_mode=0 `next_hops` is then empty
+  std::uint8_t tos = 0;                           ///< rtm_tos: only for packets of this type of service; 0: any
+  std::optional<IpPrefix> source = std::nullopt;  ///< IPv6 only: for packets from these addresses (CONFIG_IPV6_SUBTREES)
   friend bool operator==(const Route&, const Route&) = default;
 };
 

@@ -73,10 +73,12 @@ class Judge {
     } else if (tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel + v4_.outside + v6_.outside == 0) {
       add("tunnel_not_routed", json{{"tunnel", seen_.tunnel->name}});
     }
-    if (seen_.not_asked > 0) add("routes_sampled", json{{"asked", seen_.look_ups.size()}, {"not_asked", seen_.not_asked}});
+    // Without a tunnel that works, nothing but complete answers shows that nothing leaves.
+    const auto severity = tunnel_works_ ? Severity::warning : Severity::danger;
+    if (seen_.not_asked > 0) add("routes_sampled", json{{"asked", seen_.look_ups.size()}, {"not_asked", seen_.not_asked}}, severity);
     if (!seen_.unasked_rules.empty()) {
       add("routes_unverifiable",
-          json{{"error", "the kernel cannot be asked about what these rules select"}, {"rules", seen_.unasked_rules}});
+          json{{"error", "the kernel cannot be asked about what these rules select"}, {"rules", seen_.unasked_rules}}, severity);
     }
   }
 

@@ -81,7 +81,9 @@ class WaysOut {
  public:
   explicit WaysOut(const Observation& seen) : seen_(seen) {
     for (const auto& look_up : seen.look_ups) {
-      if (!is_outside(look_up) || !is_ordinary(look_up, seen)) continue;
+      if (!look_up.way || !is_ordinary(look_up, seen)) continue;
+      if (look_up.way->kind == Way::Kind::tunnel) by_tunnel_.insert(look_up.destination);
+      if (!is_outside(look_up)) continue;
       open_.insert(look_up.destination);
       const bool whole = !look_up.way->route || is_whole(*look_up.way->route);
       ipv6_is_open_ = ipv6_is_open_ || (whole && !look_up.destination.is_v4());
@@ -99,14 +101,18 @@ class WaysOut {
 
   /// What only the packets of some rule do; not told again where ordinary ones do it too.
   void take_selected(const LookUp& look_up) {
-    if (!open_.contains(look_up.destination)) add("rule_changed", look_up);
+    if (open_.contains(look_up.destination)) return;
+    // Where IPv6 finds no way without a source, the kernel picks one and asks again (ip6_dst_lookup): then every socket is bound.
+    const bool everybody = flow_of(look_up, seen_).bound && !look_up.destination.is_v4() && !by_tunnel_.contains(look_up.destination);
+    add(everybody ? "ipv6_outside" : "rule_changed", look_up);
   }
 
   [[nodiscard]] std::vector<Finding> findings() {
     std::vector<Finding> result;
     for (auto& group : groups_) {
       const auto* const text = find_text(group.code);
-      const bool bound_only = std::ranges::all_of(group.told, [&](const LookUp* told) { return flow_of(*told, seen_).bound; });
+      const bool bound_only =
+          group.code == "rule_changed" && std::ranges::all_of(group.told, [&](const LookUp* told) { return flow_of(*told, seen_).bound; });
       json::array_t rows;
       for (const auto* const told : group.told) rows.push_back(row_of(*told, seen_));
       json::object_t evidence;
@@ -141,7 +147,8 @@ class WaysOut {
 
   const Observation& seen_;
   std::vector<Group> groups_;
-  std::set<IpAddress> open_;  ///< where ordinary packets leave
+  std::set<IpAddress> open_;       ///< where ordinary packets leave
+  std::set<IpAddress> by_tunnel_;  ///< where they go by the tunnel
   bool ipv6_is_open_ = false;
 };
 

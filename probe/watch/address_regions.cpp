@@ -32,6 +32,8 @@ struct Open {
   IpPrefix prefix;
   IpAddress last;
   bool local = false;
+  bool harmless = false;               ///< as of SplitPrefix
+  IpPrefix decides;                    ///< itself, or the next outer prefix that is not harmless
   bool wanted = false;                 ///< an address that was asked for stands for it
   std::optional<IpAddress> candidate;  ///< would stand for it
   std::optional<IpAddress> free;       ///< first address that no inner prefix has covered so far; empty: none is left
@@ -42,6 +44,7 @@ struct Entry {
   bool local = false;
   bool wanted = false;  ///< an address, no prefix
   bool open = false;    ///< not local even inside a local one
+  bool harmless = false;
 };
 
 class Walk {
@@ -52,25 +55,45 @@ class Walk {
     while (!open_.empty() && open_.back().last < entry.prefix.address()) close();
     if (entry.wanted) return want(entry.prefix.address());
     if (!open_.empty() && open_.back().prefix == entry.prefix) {
-      open_.back().local = !entry.open && (open_.back().local || entry.local);
-      return;
+      return merge(open_.back(), entry);
     }
     const bool inside_local = !open_.empty() && open_.back().local;
     if (!open_.empty()) cover(open_.back(), entry.prefix.address());
     const bool local = !entry.open && (inside_local || entry.local);
-    open_.push_back({entry.prefix, entry.prefix.last(), local, false, std::nullopt, entry.prefix.address()});
+    Open made{entry.prefix, entry.prefix.last(), local, entry.harmless, entry.prefix, false, std::nullopt, entry.prefix.address()};
+    if (made.harmless && !open_.empty()) made.decides = open_.back().decides;
+    open_.push_back(std::move(made));
   }
 
   std::vector<AddressRegion> finish() {
     while (!open_.empty()) close();
+    std::ranges::sort(asked_);
+    for (std::size_t i = 0; i < regions_.size(); ++i) {
+      // Where the outer prefix has no address of its own left, nobody asks about it and nothing follows from it.
+      auto& region = regions_[i];
+      region.implied = !region.by_request && decides_[i] != region.within && std::ranges::binary_search(asked_, decides_[i]);
+    }
     return std::move(regions_);
   }
 
  private:
+  /// The same prefix again, perhaps of another table: it is as harmful as the worst of its routes.
+  void merge(Open& known, const Entry& entry) {
+    known.local = !entry.open && (known.local || entry.local);
+    known.harmless = known.harmless && entry.harmless;
+    if (!known.harmless) known.decides = known.prefix;
+  }
+
+  void found(const Open& outer, const IpAddress& representative, bool by_request) {
+    regions_.push_back({outer.prefix, representative, by_request});
+    decides_.push_back(outer.decides);
+    if (outer.decides == outer.prefix) asked_.push_back(outer.prefix);
+  }
+
   void want(const IpAddress& address) {
     if (open_.empty() || open_.back().local) return;
     open_.back().wanted = true;
-    regions_.push_back({open_.back().prefix, address, true});
+    found(open_.back(), address, true);
   }
 
   /// An inner prefix begins at `first`: is there something before it that no earlier one covered?
@@ -89,7 +112,7 @@ class Walk {
   void close() {
     auto inner = open_.back();
     if (inner.free && *inner.free <= inner.last) represent(inner, std::nullopt);
-    if (inner.candidate && !inner.wanted) regions_.push_back({inner.prefix, *inner.candidate, false});
+    if (inner.candidate && !inner.wanted) found(inner, *inner.candidate, false);
     open_.pop_back();
     if (!open_.empty()) open_.back().free = next_of(inner.last);
   }
@@ -97,27 +120,29 @@ class Walk {
   Family family_;
   std::vector<Open> open_;
   std::vector<AddressRegion> regions_;
+  std::vector<IpPrefix> decides_;  ///< of each region
+  std::vector<IpPrefix> asked_;    ///< regions that are not implied
 };
 
 }  // namespace
 
-std::vector<AddressRegion> address_regions(Family family, std::span<const IpPrefix> prefixes, std::span<const IpPrefix> local,
+std::vector<AddressRegion> address_regions(Family family, std::span<const SplitPrefix> prefixes, std::span<const IpPrefix> local,
                                            std::span<const IpPrefix> open, std::span<const IpAddress> wanted) {
   std::vector<Entry> entries;
   entries.reserve(prefixes.size() + local.size() + wanted.size() + 1);
   const auto is_ours = [&](const IpAddress& address) { return address.family() == family; };
-  entries.push_back({IpPrefix{family == Family::v4 ? IpAddress{} : IpAddress::v6({}), 0}});
-  for (const auto& prefix : prefixes) {
-    if (is_ours(prefix.address())) entries.push_back({prefix});
+  entries.push_back({IpPrefix{family == Family::v4 ? IpAddress{} : IpAddress::v6({}), 0}, false, false, false, false});
+  for (const auto& item : prefixes) {
+    if (is_ours(item.prefix.address())) entries.push_back({item.prefix, false, false, false, item.harmless});
   }
   for (const auto& prefix : local) {
-    if (is_ours(prefix.address())) entries.push_back({prefix, true});
+    if (is_ours(prefix.address())) entries.push_back({prefix, true, false, false, false});
   }
   for (const auto& prefix : open) {
-    if (is_ours(prefix.address())) entries.push_back({prefix, false, false, true});
+    if (is_ours(prefix.address())) entries.push_back({prefix, false, false, true, false});
   }
   for (const auto& address : wanted) {
-    if (is_ours(address)) entries.push_back({IpPrefix{address, family == Family::v4 ? 32U : 128U}, false, true});
+    if (is_ours(address)) entries.push_back({IpPrefix{address, family == Family::v4 ? 32U : 128U}, false, true, false, false});
   }
   // Outer prefixes before inner ones; a wanted address after the host prefix that equals it.
   std::ranges::sort(entries, [](const Entry& a, const Entry& b) {

@@ -25,15 +25,16 @@ struct FlowClasses {
 };
 
 /// At most this many classes are asked for: a VPN has one to four.
-inline constexpr std::size_t most_flow_classes = 48;
+inline constexpr std::size_t most_flow_classes = 96;
 
-/// `own_marks`: what the VPN puts on its own packets.
+/// `own_marks`: what the VPN puts on its own packets. The kernel asks a second time for a connected socket, with the address that the first
+/// answer gave it: packets with an address of the tunnel are therefore a kind of their own where rules look at sources, and not `bound`.
 [[nodiscard]] FlowClasses flow_classes(const Snapshot& snapshot, Family family, std::uint32_t tunnel_index, const TargetPolicy& policy,
-                                       const std::vector<std::uint32_t>& own_marks);
+                                       const std::vector<MarkMatch>& own_marks);
 
 /// Marks that exempt packets from the tunnel's own table ("not fwmark 51820 lookup 51820", as wg-quick and gluetun do): the VPN's own
-/// packets carry them. The table counts as the tunnel's when no route in it leads outside.
-[[nodiscard]] std::vector<std::uint32_t> exempting_marks(const Snapshot& snapshot, std::uint32_t tunnel_index);
+/// packets carry them. The table counts as the tunnel's when a route in it leads into the tunnel and none outside.
+[[nodiscard]] std::vector<MarkMatch> exempting_marks(const Snapshot& snapshot, std::uint32_t tunnel_index);
 
 /// Whether the selectors of `rule`, with its inversion, take a packet of `flow` to `destination`.
 [[nodiscard]] bool applies(const Rule& rule, const Flow& flow, const IpAddress& destination);

@@ -47,7 +47,7 @@ std::span<const IpPrefix> private_ranges() {
 }
 
 std::span<const IpPrefix> public_parts() {
-  static const std::vector parts{prefix("64:ff9b::/96")};
+  static const std::vector parts{prefix("64:ff9b::/96"), prefix("64:ff9b:1::/48")};
   return parts;
 }
 

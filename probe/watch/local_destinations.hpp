@@ -13,7 +13,7 @@ namespace vpn_sentinel {
 /// section 2.4: clients such as OpenVPN's "redirect-gateway ipv6" leave the rest alone).
 [[nodiscard]] std::span<const IpPrefix> private_ranges();
 
-/// What is public inside private_ranges(): the NAT64 prefix (RFC 6052), behind which lies the whole IPv4 Internet.
+/// What is public inside private_ranges(): the NAT64 prefixes (RFC 6052, RFC 8215), behind which lies the whole IPv4 Internet.
 [[nodiscard]] std::span<const IpPrefix> public_parts();
 
 /// Every prefix that may leave outside the tunnel: private ranges, those of the policy, the uplinks' own connected subnets of the size

@@ -1,5 +1,7 @@
 #include "probe/watch/look_up_plan.hpp"
 
+#include <linux/rtnetlink.h>
+
 #include <algorithm>
 
 #include "probe/watch/address_regions.hpp"
@@ -8,12 +10,22 @@
 namespace vpn_sentinel {
 namespace {
 
-std::vector<IpPrefix> splitting_prefixes(const Snapshot& snapshot) {
-  std::vector<IpPrefix> prefixes;
+/// A packet to the prefix of such a route goes into the tunnel, nowhere, or the way that it would go without the route. A throw route sends
+/// on to later tables, where another way may be found than by the outer route of this one.
+bool is_harmless(const Route& route, std::uint32_t tunnel_index) {
+  if (route.type == RTN_UNREACHABLE || route.type == RTN_BLACKHOLE || route.type == RTN_PROHIBIT) return true;
+  if (route.type != RTN_UNICAST || route.next_hops.empty() || tunnel_index == 0) return false;
+  return std::ranges::all_of(route.next_hops, [&](const NextHop& hop) { return hop.link_index == tunnel_index; });
+}
+
+std::vector<SplitPrefix> splitting_prefixes(const Snapshot& snapshot, std::uint32_t tunnel_index) {
+  std::vector<SplitPrefix> prefixes;
   prefixes.reserve(snapshot.routes.size());
-  for (const auto& route : snapshot.routes) prefixes.push_back(route.destination);
+  // A rule that suppresses routes by their device's group sends on like a throw route.
+  const bool suppresses = std::ranges::any_of(snapshot.rules, [](const Rule& rule) { return rule.suppress_group >= 0; });
+  for (const auto& route : snapshot.routes) prefixes.push_back({route.destination, !suppresses && is_harmless(route, tunnel_index)});
   for (const auto& rule : snapshot.rules) {
-    if (rule.destination) prefixes.push_back(*rule.destination);
+    if (rule.destination) prefixes.push_back({*rule.destination, false});
   }
   return prefixes;
 }
@@ -28,9 +40,11 @@ struct FamilyPart {
   FlowClasses flows;
 };
 
-std::vector<std::uint32_t> marks_of(const PlanInput& input) {
-  auto marks = exempting_marks(input.snapshot, input.tunnel_index);
-  marks.insert(marks.end(), input.own_marks.begin(), input.own_marks.end());
+std::vector<MarkMatch> marks_of(const PlanInput& input) {
+  auto marks = input.own_marks;
+  if (input.marks_told) return marks;
+  const auto spared = exempting_marks(input.snapshot, input.tunnel_index);
+  marks.insert(marks.end(), spared.begin(), spared.end());
   return marks;
 }
 
@@ -39,7 +53,7 @@ class Planner {
   explicit Planner(const PlanInput& input) : input_(input) {}
 
   LookUpPlan run() {
-    const auto prefixes = splitting_prefixes(input_.snapshot);
+    const auto prefixes = splitting_prefixes(input_.snapshot, input_.tunnel_index);
     const auto local = local_prefixes(input_.snapshot, input_.tunnel_index, input_.policy, input_.endpoints_known, input_.endpoints);
     const auto marks = marks_of(input_);
     std::vector<FamilyPart> parts;
@@ -51,6 +65,7 @@ class Planner {
       parts.push_back({std::move(regions), flow_classes(input_.snapshot, family, input_.tunnel_index, input_.policy, marks)});
       wanted += parts.back().regions.size() * parts.back().flows.classes.size();
     }
+    if (wanted > most_questions) wanted = leave_out_implied(parts);
     share_ = wanted / most_questions + 1;
     plan_.questions.reserve(std::min(wanted, 2 * most_questions));
     plan_.meanings.reserve(plan_.questions.capacity());
@@ -59,6 +74,16 @@ class Planner {
   }
 
  private:
+  /// Tables with thousands of routes into the tunnel: the answers for their outer prefixes cover them.
+  static std::size_t leave_out_implied(std::vector<FamilyPart>& parts) {
+    std::size_t wanted = 0;
+    for (auto& part : parts) {
+      std::erase_if(part.regions, [](const AddressRegion& region) { return region.implied; });
+      wanted += part.regions.size() * part.flows.classes.size();
+    }
+    return wanted;
+  }
+
   void add(FamilyPart& part) {
     for (auto& flow : part.flows.classes) {
       for (const auto& region : part.regions) {
@@ -90,7 +115,7 @@ const std::vector<IpAddress>& public_addresses() {
     std::vector<IpAddress> made;
     for (const auto* const text :
          {"23.128.45.77", "45.33.120.201", "66.7.201.13", "104.131.9.240", "141.95.77.18", "185.199.7.91", "196.25.88.3", "212.58.140.66",
-          "2001:500:88:200::10", "2606:2800:220:1::9", "2a03:2880:f1ff:83::5", "64:ff9b::2d21:78c9"}) {
+          "2001:500:88:200::10", "2606:2800:220:1::9", "2a03:2880:f1ff:83::5", "64:ff9b::2d21:78c9", "64:ff9b:1::2d21:78c9"}) {
       made.push_back(IpAddress::parse(text).value_or(IpAddress{}));
     }
     return made;

@@ -14,6 +14,7 @@ namespace {
 
 /// Clients make their host route before the routes into the tunnel, and the bursts of one restart are over long before.
 constexpr std::chrono::seconds routes_settle{2};
+constexpr std::size_t most_strangers = 256;
 /// How long a change of the tunnel's name is told.
 constexpr std::chrono::minutes replacement_is_news{5};
 
@@ -65,10 +66,17 @@ class Looker {
       } else if (!answers[i]) {
         fail_one(made, answers[i].error());
       } else {
+        const auto before = seen_.look_ups.size();
         take_answer(made, *answers[i], plan.flows[meaning.flow]);
+        const auto is_outside = [](const LookUp& leg) { return leg.way && leg.way->kind == Way::Kind::outside; };
+        if (std::any_of(seen_.look_ups.begin() + static_cast<std::ptrdiff_t>(before), seen_.look_ups.end(), is_outside))
+          outside_.push_back(i);
       }
     }
   }
+
+  /// Questions that were answered with a way outside.
+  [[nodiscard]] const std::vector<std::size_t>& outside() const noexcept { return outside_; }
 
  private:
   void fail_one(LookUp made, const Error& error) {
@@ -142,7 +150,7 @@ class Looker {
 
   [[nodiscard]] bool is_tunnel(const Link& link) const {
     if (tunnel_ && link.index == tunnel_->index) return true;
-    return matches_any(link.name, policy_.tunnels) && !is_stranger(link, learnt_.tunnel);
+    return is_named(link, policy_.tunnels) && !is_stranger(link, learnt_.tunnel);
   }
 
   [[nodiscard]] std::string rule_of(const Flow& flow, const IpAddress& destination, std::uint32_t table) const {
@@ -156,6 +164,7 @@ class Looker {
   const TargetPolicy& policy_;
   const Learnt& learnt_;
   Observation& seen_;
+  std::vector<std::size_t> outside_;
 };
 
 /// Configured endpoints and told ones are certain. Else those host routes count that were there when the tunnel began to carry; one that
@@ -170,17 +179,25 @@ void observe_endpoints(const TargetPolicy& policy, const Learnt& learnt, Observa
 void observe_routes(const Snapshot& snapshot, std::uint64_t generation, RouteLookup& look_up, const Link* tunnel,
                     const TargetPolicy& policy, Learnt& learnt, Observation& seen) {
   const auto now = mono_now();
-  PlanInput input{snapshot, policy, tunnel ? tunnel->index : 0, false, {}, learnt.told_marks, 0};
+  PlanInput input{snapshot, policy, tunnel ? tunnel->index : 0, false, {}, learnt.told_marks, !learnt.told_marks.empty(), 0};
   const bool settled = learnt.carries_since && now - *learnt.carries_since > routes_settle;
   input.endpoints_known = settled || !policy.endpoints.empty() || !learnt.told_endpoints.empty();
   for (const auto& endpoint : seen.endpoints) input.endpoints.push_back(endpoint.address);
+  if (!input.marks_told) input.own_marks = learnt.seen_marks;
   const auto& plan = learnt.planner.plan(input, generation, now);
-  Looker{snapshot, tunnel, policy, learnt, seen}.take(plan, look_up.look_up(plan.questions));
+  Looker looker{snapshot, tunnel, policy, learnt, seen};
+  looker.take(plan, look_up.look_up(plan.questions));
+  learnt.planner.keep_asking(looker.outside());
   seen.not_asked = plan.not_asked;
   seen.unasked_rules = plan.unasked_rules;
 }
 
-/// Which host routes belong to the tunnel is settled a moment after packets began to go by it: clients make them before or just after.
+bool contains(const std::vector<IpAddress>& addresses, const IpAddress& address) {
+  return std::ranges::find(addresses, address) != addresses.end();
+}
+
+/// Which host routes belong to the tunnel is settled a moment after packets began to go by it: clients make them before or just after. One
+/// that comes later is a stranger's, and stays it when the tunnel stumbles.
 void learn_host_routes(const Snapshot& snapshot, const Observation& seen, Learnt& learnt) {
   const bool carries = seen.tunnel && seen.tunnel->up && std::ranges::any_of(seen.look_ups, [](const LookUp& item) {
                          return item.way && item.way->kind == Way::Kind::tunnel;
@@ -191,14 +208,24 @@ void learn_host_routes(const Snapshot& snapshot, const Observation& seen, Learnt
   }
   const auto now = mono_now();
   if (!learnt.carries_since) learnt.carries_since = now;
-  if (now - *learnt.carries_since <= routes_settle) learnt.host_routes = host_route_addresses(snapshot, seen.tunnel->index);
+  auto there = host_route_addresses(snapshot, seen.tunnel->index);
+  if (now - *learnt.carries_since <= routes_settle) {
+    std::erase_if(there, [&](const IpAddress& address) { return contains(learnt.strangers, address); });
+    learnt.host_routes = std::move(there);
+    learnt.seen_marks = exempting_marks(snapshot, seen.tunnel->index);
+    return;
+  }
+  for (const auto& address : there) {
+    const bool known = contains(learnt.host_routes, address) || contains(learnt.strangers, address);
+    if (!known && learnt.strangers.size() < most_strangers) learnt.strangers.push_back(address);
+  }
 }
 
 void observe_other_tunnels(const Snapshot& snapshot, const TargetPolicy& policy, const Learnt& learnt, Observation& seen) {
   if (policy.tunnel_rule != TunnelRule::all) return;
   for (const auto& pattern : policy.tunnels) {
     const bool works = std::ranges::any_of(snapshot.links, [&](const Link& link) {
-      return matches_any(link.name, {pattern}) && !is_stranger(link, learnt.tunnel) && link.is_up() && link.carrier.value_or(true) &&
+      return is_named(link, {pattern}) && !is_stranger(link, learnt.tunnel) && link.is_up() && link.carrier.value_or(true) &&
              has_global_address(snapshot, link.index);
     });
     if (!works) seen.other_tunnels_down.push_back(pattern);
@@ -207,7 +234,7 @@ void observe_other_tunnels(const Snapshot& snapshot, const TargetPolicy& policy,
 
 bool needs_routed_index(const Snapshot& snapshot, const TargetPolicy& policy, const Learnt& learnt) {
   if (policy.tunnels.empty()) return std::ranges::none_of(snapshot.links, [&](const Link& link) { return learnt.tunnel.is(link); });
-  return std::ranges::count_if(snapshot.links, [&](const Link& link) { return matches_any(link.name, policy.tunnels); }) > 1;
+  return std::ranges::count_if(snapshot.links, [&](const Link& link) { return is_named(link, policy.tunnels); }) > 1;
 }
 
 void observe_tunnel(const Snapshot& snapshot, const Link* tunnel, std::uint32_t routed, const TargetPolicy& policy, Learnt& learnt,

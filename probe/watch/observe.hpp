@@ -25,9 +25,16 @@ struct Learnt {
   std::optional<MonoTime> replaced_at;
 
   std::vector<EndpointView> told_endpoints;  ///< by WireGuard or the sockets of the VPN's program; set by the owner
-  std::vector<std::uint32_t> told_marks;     ///< WireGuard's fwmark; set by the owner
+  std::vector<MarkMatch> told_marks;         ///< WireGuard's fwmark; set by the owner
+  std::vector<MarkMatch> seen_marks;         ///< that exempted packets from the tunnel's table while it carried
   std::vector<IpAddress> host_routes;        ///< that were there when the tunnel began to carry
+  std::vector<IpAddress> strangers;          ///< host routes that came while it carried: never taken for servers later
   std::optional<MonoTime> carries_since;
+
+  void forget_told() {
+    told_endpoints.clear();
+    told_marks.clear();
+  }
 };
 
 /// The link by which a public address goes now, to tell the tunnel from other interfaces of its kind; 0: none.

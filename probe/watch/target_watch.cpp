@@ -24,7 +24,8 @@ constexpr auto sweep_period = 1s;
 std::string fingerprint(const Observation& seen) {
   std::string text;
   for (const auto& look_up : seen.look_ups) {
-    if (!look_up.representative || look_up.flow != 0) continue;
+    const bool ordinary = look_up.flow >= seen.flows.size() || seen.flows[look_up.flow].whom.empty();
+    if (!look_up.representative || !ordinary) continue;
     text += look_up.way ? fmt::format("{}/{};", static_cast<int>(look_up.way->kind), look_up.way->device) : "?;";
   }
   return text;
@@ -125,6 +126,8 @@ void TargetWatch::detach(Error reason, bool gone) {
   namespace_.reset();
   tunnel_index_ = 0;
   facts_index_ = 0;
+  // Another namespace may have other servers, and a mark means nothing there.
+  learnt_.forget_told();
   blind_ = std::move(reason);
   gone_ = gone;
 }
@@ -182,7 +185,7 @@ void TargetWatch::take_tunnel_facts() {
   learnt_.told_endpoints.clear();
   learnt_.told_marks.clear();
   if (facts->wireguard) {
-    if (facts->wireguard->fwmark != 0) learnt_.told_marks.push_back(facts->wireguard->fwmark);
+    if (facts->wireguard->fwmark != 0) learnt_.told_marks.push_back({facts->wireguard->fwmark});
     for (const auto& peer : facts->wireguard->peers) {
       if (peer.endpoint) learnt_.told_endpoints.push_back({peer.endpoint->address, "wireguard"});
     }
@@ -253,6 +256,7 @@ void TargetWatch::follow_tunnel(const Observation& seen) {
   const auto asked_index = seen.tunnel ? seen.tunnel->index : 0;
   if (asked_index != facts_index_) {
     facts_index_ = asked_index;
+    learnt_.forget_told();
     if (seen.tunnel) {
       facts_keeper_.start(*namespace_, seen.tunnel->name, seen.tunnel->kind);
     } else {

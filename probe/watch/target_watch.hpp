@@ -62,7 +62,7 @@ class TargetWatch {
   [[nodiscard]] std::optional<Link> tunnel_link() const;
   /// Nothing is awaited that could still change the verdict.
   [[nodiscard]] bool settled() const noexcept {
-    return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending();
+    return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !facts_keeper_.pending();
   }
   /// Nobody waits any longer: a check that has not answered yet counts as failed.
   void give_up() {

@@ -34,7 +34,7 @@ const Link* find_named(const Snapshot& snapshot, const std::vector<std::string>&
   const Link* best = nullptr;
   const auto score = [&](const Link& link) { return (link.is_up() ? 2 : 0) + (link.is_up() && link.index == routed_index ? 1 : 0); };
   for (const auto& link : snapshot.links) {
-    if (!matches_any(link.name, patterns) || is_stranger(link, learnt)) continue;
+    if (!is_named(link, patterns) || is_stranger(link, learnt)) continue;
     if (!best || score(link) > score(*best)) best = &link;
   }
   return best;
@@ -52,6 +52,11 @@ const Link* find_learnt(const Snapshot& snapshot, const LearntTunnel& learnt, st
 
 bool matches_any(const std::string& name, const std::vector<std::string>& patterns) {
   return std::ranges::any_of(patterns, [&](const std::string& pattern) { return fnmatch(pattern.c_str(), name.c_str(), 0) == 0; });
+}
+
+bool is_named(const Link& link, const std::vector<std::string>& patterns) {
+  if (contains(patterns, link.name)) return true;
+  return matches_any(link.name, patterns) && (contains(tunnel_kinds, link.kind) || link.type == ARPHRD_PPP);
 }
 
 bool looks_like_tunnel(const Link& link) {

@@ -12,6 +12,10 @@ namespace vpn_sentinel {
 /// True when `name` equals one of `patterns` or matches it as of fnmatch(3).
 [[nodiscard]] bool matches_any(const std::string& name, const std::vector<std::string>& patterns);
 
+/// True when the settings mean `link`: by its very name, or by a pattern when it is of a kind that VPNs make (with tap and ppp, which
+/// nobody names by accident); a veth that happens to fit "tun*" is no tunnel.
+[[nodiscard]] bool is_named(const Link& link, const std::vector<std::string>& patterns);
+
 /// A link whose kind says that it is made by a VPN: tun, wireguard, ipip, gre, vti, xfrm; not the fallback devices that the kernel makes
 /// by itself (tunl0, sit0, …). Neither tap nor ppp: they are a virtual machine's or the uplink's as often as a VPN's and must be named.
 [[nodiscard]] bool looks_like_tunnel(const Link& link);

@@ -73,14 +73,15 @@ std::vector<Destination> destinations(const Model& model, Family family) {
     if (rule.selectors.destination) prefixes.push_back(*rule.selectors.destination);
   }
   prefixes.push_back(prefix(family == Family::v4 ? "1.0.0.0/8" : "2000::/3"));
-  prefixes.push_back(nat64());
+  prefixes.push_back(prefix("64:ff9b::/96"));
+  prefixes.push_back(prefix("64:ff9b:1::/48"));
   std::erase_if(prefixes, [&](const IpPrefix& item) { return item.address().family() != family; });
   std::ranges::sort(prefixes);
   prefixes.erase(std::unique(prefixes.begin(), prefixes.end()), prefixes.end());
   std::map<std::vector<bool>, int> seen;
   std::vector<Destination> found;
   for (const auto& address : borders(prefixes)) {
-    if (is_in_any(address, forbidden) && !nat64().contains(address)) continue;
+    if (is_in_any(address, forbidden) && !is_nat64(address)) continue;
     std::vector<bool> region;
     region.reserve(prefixes.size());
     for (const auto& item : prefixes) region.push_back(item.contains(address));
@@ -197,7 +198,7 @@ const std::vector<IpPrefix>& special_ranges() {
   return ranges;
 }
 
-IpPrefix nat64() { return prefix("64:ff9b::/96"); }
+bool is_nat64(const IpAddress& address) { return prefix("64:ff9b::/96").contains(address) || prefix("64:ff9b:1::/48").contains(address); }
 
 FlowSpace flow_space(const Model& model, Family family) {
   FlowSpace space{destinations(model, family), {}, {}};

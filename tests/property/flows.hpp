@@ -49,8 +49,8 @@ struct Fixture {
 /// Destinations that nobody calls a leak: private and special ranges, and everything of IPv6 that is not the Internet.
 [[nodiscard]] const std::vector<IpPrefix>& special_ranges();
 
-/// Inside the special ranges, and a leak all the same (RFC 6052): the IPv4 Internet lies behind it.
-[[nodiscard]] IpPrefix nat64();
+/// Inside the special ranges, and a leak all the same (NAT64, RFC 6052 and 8215): the IPv4 Internet lies behind it.
+[[nodiscard]] bool is_nat64(const IpAddress& address);
 
 [[nodiscard]] FlowSpace flow_space(const Model& model, Family family);
 

@@ -135,7 +135,7 @@ Sniffer::Kind Sniffer::read_one(Escaped& escaped, std::uint64_t& number) {
   if (!v4 && !v6) return Kind::other;
   escaped.destination = IpAddress::from_bytes(v4 ? body.subspan(16, 4) : body.subspan(24, 16)).value_or(IpAddress{});
   escaped.protocol = std::to_integer<std::uint8_t>(v4 ? body[9] : body[6]);
-  const bool noise = !nat64().contains(escaped.destination) &&
+  const bool noise = !is_nat64(escaped.destination) &&
                      std::ranges::any_of(special_ranges(), [&](const IpPrefix& range) { return range.contains(escaped.destination); });
   return noise ? Kind::other : Kind::escaped;
 }

@@ -140,6 +140,18 @@ BOOST_AUTO_TEST_CASE(questions_that_were_left_out_are_never_green) {
   BOOST_TEST(summary(judge(seen)) == "warning: routes_unverifiable");
 }
 
+BOOST_AUTO_TEST_CASE(without_a_tunnel_what_was_not_asked_is_never_contained) {
+  auto dark = sound();
+  dark.tunnel->up = false;
+  dark.look_ups = together(all_v4(Way::Kind::nowhere), all_v6(Way::Kind::nowhere));
+  auto seen = dark;
+  seen.not_asked = 5;
+  BOOST_TEST(summary(judge(seen)) == "danger: routes_sampled(danger), tunnel_down");
+  seen = dark;
+  seen.unasked_rules = {"rule 100: from all ipproto 132 lookup main"};
+  BOOST_TEST(summary(judge(seen)) == "danger: routes_unverifiable(danger), tunnel_down");
+}
+
 BOOST_AUTO_TEST_CASE(changes_against_the_healthy_state_are_information_and_a_warning_once_it_is_pinned) {
   auto seen = sound();
   seen.drift.rules = {"rule 100 was added"};

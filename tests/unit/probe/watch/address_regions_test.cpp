@@ -13,10 +13,16 @@ namespace {
 using Prefixes = std::vector<IpPrefix>;
 using Texts = std::vector<std::string>;
 
+std::vector<SplitPrefix> harmful(const Prefixes& prefixes) {
+  std::vector<SplitPrefix> made;
+  for (const auto& item : prefixes) made.push_back({item, false});
+  return made;
+}
+
 /// "198.18.0.1 in 198.18.0.0/15" for each region.
 Texts regions(const Prefixes& prefixes, const Prefixes& local = {}, const std::vector<IpAddress>& wanted = {}, Family family = Family::v4) {
   Texts texts;
-  for (const auto& region : address_regions(family, prefixes, local, {}, wanted)) {
+  for (const auto& region : address_regions(family, harmful(prefixes), local, {}, wanted)) {
     texts.push_back(region.representative.to_string() + " in " + region.within.to_string() + (region.by_request ? " wanted" : ""));
   }
   std::ranges::sort(texts);
@@ -53,7 +59,7 @@ BOOST_AUTO_TEST_CASE(what_is_local_is_left_out_with_everything_inside_it) {
 BOOST_AUTO_TEST_CASE(a_public_part_of_a_local_network_is_asked_for_with_everything_inside_it) {
   const Prefixes local{prefix("::/3"), prefix("4000::/2"), prefix("8000::/1"), prefix("2000::/3")};
   const Prefixes open{prefix("64:ff9b::/96")};
-  const auto parts = address_regions(Family::v6, Prefixes{prefix("64:ff9b::c633:0/112")}, local, open, {});
+  const auto parts = address_regions(Family::v6, harmful({prefix("64:ff9b::c633:0/112")}), local, open, {});
   BOOST_REQUIRE(parts.size() == 2U);
   BOOST_TEST(parts[0].representative.to_string() == "64:ff9b::c633:1");
   BOOST_TEST(parts[1].within.to_string() == "64:ff9b::/96");
@@ -75,6 +81,32 @@ BOOST_AUTO_TEST_CASE(the_other_family_is_left_out) {
              (Texts{"2001:db8::1 in 2001:db8::/32", "::1 in ::/0"}));
 }
 
+BOOST_AUTO_TEST_CASE(a_harmless_prefix_is_implied_by_the_next_outer_one_that_is_asked_about) {
+  const std::vector<SplitPrefix> prefixes{
+      {prefix("198.0.0.0/8"), false}, {prefix("198.18.0.0/15"), true}, {prefix("198.18.7.0/24"), true}, {prefix("198.19.0.0/16"), false}};
+  for (const auto& region : address_regions(Family::v4, prefixes, {}, {}, {})) {
+    const bool harmless = region.within == prefix("198.18.0.0/15") || region.within == prefix("198.18.7.0/24");
+    BOOST_TEST(region.implied == harmless, region.within.to_string());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(nothing_follows_from_an_outer_prefix_that_has_no_address_of_its_own_left) {
+  const std::vector<SplitPrefix> prefixes{
+      {prefix("198.18.0.0/15"), false}, {prefix("198.18.0.0/16"), true}, {prefix("198.19.0.0/16"), true}};
+  for (const auto& region : address_regions(Family::v4, prefixes, {}, {}, {})) BOOST_TEST(!region.implied);
+}
+
+BOOST_AUTO_TEST_CASE(a_prefix_with_one_harmful_route_among_harmless_ones_is_asked_about) {
+  const std::vector<SplitPrefix> prefixes{
+      {prefix("198.18.0.0/15"), true}, {prefix("198.18.0.0/15"), false}, {prefix("198.18.0.0/15"), true}};
+  for (const auto& region : address_regions(Family::v4, prefixes, {}, {}, {})) BOOST_TEST(!region.implied);
+}
+
+BOOST_AUTO_TEST_CASE(a_wanted_address_is_never_implied) {
+  const std::vector<SplitPrefix> prefixes{{prefix("198.18.0.0/15"), true}};
+  for (const auto& region : address_regions(Family::v4, prefixes, {}, {}, std::vector{ip("198.18.0.9")})) BOOST_TEST(!region.implied);
+}
+
 BOOST_AUTO_TEST_CASE(every_address_has_a_region_whose_representative_lies_in_the_same_prefixes) {
   std::mt19937 random{7};
   for (int round = 0; round < 200; ++round) {
@@ -83,7 +115,7 @@ BOOST_AUTO_TEST_CASE(every_address_has_a_region_whose_representative_lies_in_the
       const auto third = static_cast<std::uint8_t>(random() % 4);
       prefixes.emplace_back(IpAddress::v4({198, 18, third, static_cast<std::uint8_t>(random() % 8)}), 13U + random() % 20U);
     }
-    const auto parts = address_regions(Family::v4, prefixes, {}, {}, {});
+    const auto parts = address_regions(Family::v4, harmful(prefixes), {}, {}, {});
     const auto inside = [&](const IpAddress& address) {
       std::vector<bool> in;
       for (const auto& item : prefixes) in.push_back(item.contains(address));

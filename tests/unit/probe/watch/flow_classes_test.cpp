@@ -113,12 +113,14 @@ BOOST_AUTO_TEST_CASE(the_vpns_own_mark_is_not_asked_for) {
   exempting.flags = FIB_RULE_INVERT;
   exempting.table = tunnel_table;
   BOOST_TEST(whom({exempting}) == Texts{""});
-  BOOST_TEST(exempting_marks(host({exempting}), wg0) == std::vector<std::uint32_t>{51820});
+  BOOST_TEST((exempting_marks(host({exempting}), wg0) == std::vector<MarkMatch>{{51820}}));
   // Such a rule around any other table exempts nobody from the tunnel.
   exempting.table = RT_TABLE_MAIN;
   BOOST_TEST(whom({exempting}) == (Texts{"", "mark 0xca6c"}));
   auto snapshot = host({exempting});
+  // A table that leads nowhere is nobody's: a rule around it exempts from nothing.
   snapshot.rules[0].table = 77;
+  BOOST_TEST(exempting_marks(snapshot, wg0).empty());
   snapshot.routes.push_back(route("0.0.0.0/0", eth0, "203.0.113.1"));
   snapshot.routes.back().table = 77;
   BOOST_TEST(exempting_marks(snapshot, wg0).empty());
@@ -145,6 +147,70 @@ BOOST_AUTO_TEST_CASE(a_rule_for_unmarked_packets_tells_apart_the_marked_ones) {
 
 BOOST_AUTO_TEST_CASE(a_rule_for_everybody_leaves_an_ordinary_packet) { BOOST_TEST(whom({by_uid(0, 4294967295U)}) == Texts{""}); }
 
+BOOST_AUTO_TEST_CASE(a_connection_is_looked_up_again_with_the_tunnels_address) {
+  auto by_source = rule();
+  by_source.source = prefix("10.8.0.2/32");
+  auto snapshot = host({by_source});
+  snapshot.addresses.push_back(own(wg0, "10.8.0.2", 24));
+  const auto made = classes(snapshot).classes;
+  BOOST_REQUIRE(made.size() == 2U);
+  BOOST_TEST(made[1].whom == "connections from 10.8.0.2");
+  BOOST_TEST(!made[1].bound);
+  // A rule for packets without a source yet spares every connection.
+  snapshot.rules[0].source = prefix("0.0.0.0/32");
+  const auto spared = classes(snapshot).classes;
+  BOOST_REQUIRE(spared.size() == 2U);
+  BOOST_TEST((spared[1].flow.source == ip("10.8.0.2")));
+}
+
+BOOST_AUTO_TEST_CASE(a_route_for_one_type_of_service_or_one_source_tells_packets_apart_without_any_rule) {
+  auto snapshot = host({});
+  auto by_tos = route("0.0.0.0/0", eth0, "203.0.113.1");
+  by_tos.tos = 0x10;
+  snapshot.routes.push_back(by_tos);
+  const auto made = classes(snapshot).classes;
+  BOOST_REQUIRE(made.size() == 2U);
+  BOOST_TEST(made[1].whom.empty());
+  BOOST_TEST(made[1].flow.tos == 0x10);
+  auto by_source = route("::/0", eth0, "fe80::1");
+  by_source.source = prefix("2001:db8:1::/64");
+  snapshot.routes.push_back(by_source);
+  snapshot.addresses.push_back(own(eth0, "2001:db8:1::10", 64));
+  const auto v6 = flow_classes(snapshot, Family::v6, wg0, {}, {}).classes;
+  BOOST_REQUIRE(v6.size() == 2U);
+  BOOST_TEST(v6[1].bound);
+  BOOST_TEST(!v6[1].whom.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_protocol_that_no_rule_names_falls_through_and_is_asked_about) {
+  auto udp = rule(tunnel_table);
+  udp.ip_protocol = IPPROTO_UDP;
+  auto tcp = udp;
+  tcp.ip_protocol = IPPROTO_TCP;
+  const auto made = classes(host({udp, tcp})).classes;
+  BOOST_TEST(std::ranges::any_of(made, [](const FlowClass& item) { return item.flow.ip_protocol == IPPROTO_ICMP; }));
+}
+
+BOOST_AUTO_TEST_CASE(marks_under_different_masks_are_combined) {
+  const auto made = classes(host({by_mark(1, 1), by_mark(2, 2)})).classes;
+  BOOST_TEST(std::ranges::any_of(made, [](const FlowClass& item) { return item.flow.mark == 3; }));
+}
+
+BOOST_AUTO_TEST_CASE(hundreds_of_rules_with_every_selector_take_bounded_time_and_say_what_is_left_out) {
+  std::vector<Rule> rules;
+  for (std::uint32_t i = 1; i <= 400; ++i) {
+    auto made = by_uid(i * 10, i * 10 + 5);
+    made.fwmark = i;
+    made.fwmask = 0xffffffff;
+    made.source_ports = PortRange{static_cast<std::uint16_t>(i * 20), static_cast<std::uint16_t>(i * 20 + 9)};
+    made.destination_ports = made.source_ports;
+    rules.push_back(made);
+  }
+  const auto made = classes(host(rules));
+  BOOST_TEST(made.classes.size() <= most_flow_classes);
+  BOOST_TEST(made.left_out > 0U);
+}
+
 BOOST_AUTO_TEST_CASE(sockets_bound_to_an_own_address_are_told_as_such) {
   auto by_source = rule();
   by_source.source = prefix("203.0.113.0/24");
@@ -163,7 +229,14 @@ BOOST_AUTO_TEST_CASE(what_the_kernel_cannot_be_asked_about_is_named_where_it_may
   newer.has_unknown = true;
   BOOST_TEST(classes(host({sctp, newer})).unasked_rules.size() == 2U);
   sctp.table = newer.table = tunnel_table;
-  BOOST_TEST(classes(host({sctp, newer})).unasked_rules.empty());
+  // What takes part of the packets into the tunnel by something unknown leaves the others to the next table.
+  BOOST_TEST(classes(host({sctp})).unasked_rules.empty());
+  BOOST_TEST(classes(host({newer})).unasked_rules.size() == 1U);
+  sctp.flags = FIB_RULE_INVERT;
+  BOOST_TEST(classes(host({sctp})).unasked_rules.size() == 1U);
+  auto closed = host({sctp, newer});
+  closed.routes.erase(closed.routes.begin());
+  BOOST_TEST(classes(closed).unasked_rules.empty());
 }
 
 BOOST_AUTO_TEST_CASE(rules_of_the_other_family_and_of_other_interfaces_tell_no_packet_apart) {
@@ -179,8 +252,8 @@ BOOST_AUTO_TEST_CASE(the_number_of_classes_is_bounded_and_the_rest_is_counted) {
   std::vector<Rule> rules;
   for (std::uint32_t i = 1; i <= 100; ++i) rules.push_back(by_mark(i));
   const auto made = classes(host(rules));
-  BOOST_TEST(made.classes.size() == most_flow_classes);
-  BOOST_TEST(made.left_out == 101U - most_flow_classes);
+  BOOST_TEST(made.classes.size() <= most_flow_classes);
+  BOOST_TEST(made.left_out > 0U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

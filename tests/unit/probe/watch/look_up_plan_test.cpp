@@ -26,7 +26,7 @@ Snapshot host() {
 
 LookUpPlan plan(const Snapshot& snapshot, const TargetPolicy& policy = {}, std::vector<IpAddress> endpoints = {}) {
   const bool known = !endpoints.empty();
-  return plan_look_ups({snapshot, policy, wg0, known, std::move(endpoints), {}, 0});
+  return plan_look_ups({snapshot, policy, wg0, known, std::move(endpoints), {}, false, 0});
 }
 
 using Texts = std::vector<std::string>;
@@ -156,12 +156,29 @@ BOOST_AUTO_TEST_CASE(a_full_routing_table_is_sampled_says_so_and_asks_everything
   }
   std::set<IpAddress> seen;
   for (std::size_t round = 0; round < 4; ++round) {
-    const auto made = plan_look_ups({snapshot, {}, wg0, false, {}, {}, round});
+    const auto made = plan_look_ups({snapshot, {}, wg0, false, {}, {}, false, round});
     BOOST_TEST(made.questions.size() <= most_questions + public_addresses().size());
-    BOOST_TEST(made.questions.size() + made.not_asked == 6012U);
+    BOOST_TEST(made.questions.size() + made.not_asked == 6013U);
     for (const auto& question : made.questions) seen.insert(question.destination);
   }
-  BOOST_TEST(seen.size() == 6012U);
+  BOOST_TEST(seen.size() == 6013U);
+}
+
+BOOST_AUTO_TEST_CASE(thousands_of_routes_into_the_tunnel_hide_no_injected_one) {
+  auto snapshot = host();
+  for (unsigned i = 0; i < 20'000; ++i)
+    snapshot.routes.push_back(route(fmt::format("20.{}.{}.{}/32", i / 65536, i / 256 % 256, i % 256), wg0));
+  snapshot.routes.push_back(route("198.18.0.0/15", eth0, "203.0.113.1"));
+  auto thrown = route("20.0.7.0/24", wg0);
+  thrown.type = RTN_THROW;
+  snapshot.routes.push_back(thrown);
+  const auto made = plan(snapshot);
+  BOOST_TEST(made.not_asked == 0U);
+  const auto asked_about = [&](std::string_view text) {
+    return std::ranges::any_of(made.questions, [&](const RouteQuestion& item) { return prefix(text).contains(item.destination); });
+  };
+  BOOST_TEST(asked_about("198.18.0.0/15"));
+  BOOST_TEST(made.questions.size() < 1000U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
