@@ -21,6 +21,9 @@ class BaselineKeeper {
   void sweep(const Snapshot& snapshot, std::uint64_t generation, const Observation& seen, bool healthy, MonoTime now);
 
   [[nodiscard]] const DriftView& drift() const noexcept { return drift_; }
+  /// What the user pinned; absent when there is none or its file cannot be read.
+  [[nodiscard]] const std::optional<Baseline>& pinned() const noexcept { return pinned_; }
+  [[nodiscard]] const std::optional<Baseline>& learnt() const noexcept { return learnt_; }
 
  private:
   void read_pinned();

@@ -141,6 +141,16 @@ std::optional<Link> TargetWatch::tunnel_link() const {
   return *link;
 }
 
+std::optional<NamespaceIdentity> TargetWatch::identity() const {
+  if (!namespace_) return std::nullopt;
+  return namespace_->identity();
+}
+
+std::optional<Baseline> TargetWatch::present_state() const {
+  if (!monitor_) return std::nullopt;
+  return make_baseline(monitor_->snapshot(), seen_);
+}
+
 /// Held sockets keep a deleted namespace alive, so they are closed as soon as the reference names another one or none.
 void TargetWatch::check_identity() {
   if (!namespace_) return attach();

@@ -60,9 +60,16 @@ class TargetWatch {
   [[nodiscard]] bool tunnel_carries() const noexcept { return tunnel_carries_; }
   /// Fresh statistics of the tunnel's link; absent when there is none.
   [[nodiscard]] std::optional<Link> tunnel_link() const;
-  /// Nothing is awaited that could still change the verdict.
+  /// Absent while the namespace is gone.
+  [[nodiscard]] std::optional<NamespaceIdentity> identity() const;
+  /// Of the tunnel's program and its servers; absent until they were asked for.
+  [[nodiscard]] const std::optional<TunnelFacts>& tunnel_facts() const noexcept { return facts_keeper_.facts(); }
+  [[nodiscard]] const BaselineKeeper& baseline() const noexcept { return baseline_; }
+  /// What would be pinned now; absent while the namespace cannot be looked at.
+  [[nodiscard]] std::optional<Baseline> present_state() const;
+  /// Nothing is awaited that could still change the verdict or what is told with it.
   [[nodiscard]] bool settled() const noexcept {
-    return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending();
+    return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !facts_keeper_.pending();
   }
   /// Nobody waits any longer: a check that has not answered yet counts as failed.
   void give_up() {
