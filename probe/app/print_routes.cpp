@@ -101,7 +101,8 @@ std::string bypass_text(const CheckView& view) {
     words.push_back(uids.first == uids.last ? fmt::format("uid {}", uids.first) : fmt::format("uid {}-{}", uids.first, uids.last));
   }
   for (const auto& mark : view.policy.allow_marks) {
-    words.push_back(mark.mask == 0xffffffff ? fmt::format("mark {:#x}", mark.value) : fmt::format("mark {:#x}/{:#x}", mark.value, mark.mask));
+    words.push_back(mark.mask == 0xffffffff ? fmt::format("mark {:#x}", mark.value)
+                                            : fmt::format("mark {:#x}/{:#x}", mark.value, mark.mask));
   }
   for (const auto table : view.policy.allow_tables) words.push_back(fmt::format("table {}", table));
   std::string text;
@@ -111,8 +112,7 @@ std::string bypass_text(const CheckView& view) {
 
 std::vector<std::string> drift_lines(const DriftView& drift) {
   auto lines = drift.rules;
-  for (auto& line : lines) line = "rule " + line;
-  for (const auto& line : drift.routes) lines.push_back(line);
+  lines.insert(lines.end(), drift.routes.begin(), drift.routes.end());
   return lines;
 }
 
@@ -131,7 +131,8 @@ std::string print_rules(const CheckView& view) {
                                                : fmt::format("kinds of packets that rules tell apart: {}", kinds.size()));
   std::vector<std::string> lines;
   for (const auto& kind : kinds) {
-    lines.push_back(fmt::format("{}: {}{}", kind.whom, kind.ways.text(), kind.bound ? " (information: whoever binds asks for that way)" : ""));
+    lines.push_back(
+        fmt::format("{}: {}{}", kind.whom, kind.ways.text(), kind.bound ? " (information: whoever binds asks for that way)" : ""));
   }
   text += print_details(lines);
   text += print_details(lines_of_ways(seen, [&](const LookUp& look_up) { return !is_ordinary(look_up, seen) && !is_fine(look_up); }));
@@ -151,7 +152,8 @@ std::string print_healthy(const CheckView& view) {
     if (!lines.empty()) return print_row("healthy", "unknown") + print_details(lines);
     return print_row("healthy", "no state is pinned (vpn-sentinel-probe baseline pin)");
   }
-  const auto since = fmt::format("{} {}", view.pinned ? "pinned" : "learnt", to_rfc3339(view.pinned ? view.pinned->time : view.learnt->time));
+  const auto since =
+      fmt::format("{} {}", view.pinned ? "pinned" : "learnt", to_rfc3339(view.pinned ? view.pinned->time : view.learnt->time));
   const bool compared = view.carries && view.verdict.state <= State::warning;
   if (!compared) return print_row("healthy", fmt::format("{}; not compared: the look-ups say more now", since));
   return print_row("healthy", fmt::format("{}; {}", since, lines.empty() ? "nothing differs" : "differs now:")) + print_details(lines);
