@@ -32,6 +32,7 @@ std::string print_change(const ChangeView& change, const Style& style) {
   auto line = fmt::format("{}  {}{}  {}  {}", to_rfc3339(change.time).substr(11, 15), state_badge(change.verdict.state, style),
                           std::string(badge_width - std::min(badge_width, width_of(plain)), ' '), change.client_id, codes(change.verdict));
   if (!change.news.empty()) line += fmt::format("  {}", change.news);
+  if (change.shown) line += fmt::format("  held back, {} is shown", to_string(*change.shown));
   const auto cause = fmt::format("[{}, {} µs]", change.cause, change.took.count());
   const auto hidden = state_badge(change.verdict.state, style).size() - plain.size();
   const bool fits = width_of(line) - hidden + 2 + width_of(cause) <= widest_change;
@@ -43,13 +44,10 @@ std::string print_change_json(const ChangeView& change) {
   report.state = change.verdict.state;
   report.findings = change.verdict.findings;
   const auto encoded = encode(report);
-  const nlohmann::json line{{"time", to_rfc3339(change.time)},
-                            {"client_id", change.client_id},
-                            {"state", encoded["state"]},
-                            {"findings", encoded["findings"]},
-                            {"cause", change.cause},
-                            {"trigger", change.trigger},
-                            {"verdict_us", change.took.count()}};
+  nlohmann::json line{{"time", to_rfc3339(change.time)},  {"client_id", change.client_id}, {"state", encoded["state"]},
+                      {"findings", encoded["findings"]},  {"cause", change.cause},         {"trigger", change.trigger},
+                      {"verdict_us", change.took.count()}};
+  if (change.shown) line["shown"] = to_string(*change.shown);
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 

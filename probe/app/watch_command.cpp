@@ -26,8 +26,12 @@ std::string news_of(const TargetWatch& watch, const TargetWatch::Update& update)
 
 ChangeView change_of(const TargetWatch& watch, const TargetWatch::Update& update) {
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(mono_now() - update.noticed);
-  return ChangeView{watch.policy().client_id, watch.seen().time, watch.verdict(), update.trigger, update.cause, took,
+  const bool held = update.trigger == "held";
+  ChangeView change{watch.policy().client_id, watch.seen().time, held ? watch.newest() : watch.verdict(),
+                    update.trigger,           update.cause,      took,
                     news_of(watch, update)};
+  if (held) change.shown = watch.verdict().state;
+  return change;
 }
 
 /// Lines have the time of day only, so each day begins with its date.

@@ -288,15 +288,23 @@ void TargetWatch::follow_tunnel(const Observation& seen) {
 
 void TargetWatch::publish(const std::string& cause, MonoTime noticed) {
   const bool first = !gate_.published();
+  const auto state_before = verdict().state;
   const bool pending = verifier_.liveness_pending() || (first && verifier_.checks_pending());
   const auto decision = gate_.decide(verdict_, pending, mono_now());
-  if (decision.again_at) return wait_for_gate(*decision.again_at, cause, noticed);
-  gate_timer_.cancel();
+  if (decision.again_at) {
+    wait_for_gate(*decision.again_at, cause, noticed);
+  } else {
+    gate_timer_.cancel();
+  }
+  const bool is_news = !same_judgement(recorded_, verdict_);
+  recorded_ = verdict_;
+  if (!first && !decision.publish && is_news) on_update_(*this, Update{"held", cause, noticed});
+  if (!decision.publish && decision.again_at) return;
   const auto facts = facts_of(seen_);
   // Losing the facts is part of the change that made them stale; only new ones are worth a report of their own.
   const bool new_facts = !first && !facts.empty() && facts != facts_;
   if (!decision.publish && !new_facts) return;
-  if (decision.publish) published_since_ = state_since_;
+  if (decision.publish && (first || verdict().state != state_before)) published_since_ = state_since_;
   facts_ = facts;
   on_update_(*this, Update{first ? "start" : decision.publish ? "change" : "check", cause, noticed});
 }

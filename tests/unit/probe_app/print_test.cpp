@@ -59,7 +59,7 @@ struct Told {
 std::size_t lines_of(const std::string& text) { return static_cast<std::size_t>(std::ranges::count(text, '\n')); }
 
 ChangeView change(const Verdict& verdict, std::string cause) {
-  return ChangeView{"home", at(0) + 123456us, verdict, "change", std::move(cause), 312us, ""};
+  return ChangeView{"home", at(0) + 123456us, verdict, "change", std::move(cause), 312us};
 }
 
 }  // namespace
@@ -69,12 +69,14 @@ BOOST_FIXTURE_TEST_SUITE(print, Told)
 BOOST_AUTO_TEST_CASE(a_healthy_target_is_told_in_few_lines_that_name_each_layer) {
   const auto text = print();
   BOOST_TEST(lines_of(text) <= 16U, text);
-  for (const auto* const name : {"namespace", "tunnel", "server", "program", "uplink", "routes", "rules", "healthy", "liveness", "exit", "dns"}) {
+  for (const auto* const name :
+       {"namespace", "tunnel", "server", "program", "uplink", "routes", "rules", "healthy", "liveness", "exit", "dns"}) {
     BOOST_TEST(text.find(std::string("\n  ") + name + " ") != std::string::npos, name);
   }
   BOOST_TEST(text.starts_with("✔ SECURE  office (name:vpn)\n"));
   BOOST_TEST(text.find("name:vpn is net:[4026532321]") != std::string::npos);
-  BOOST_TEST(text.find("198.51.100.9:51820 (wireguard); last handshake 12 s ago, its own packets carry mark 0xca6c") != std::string::npos, text);
+  BOOST_TEST(text.find("198.51.100.9:51820 (wireguard); last handshake 12 s ago, its own packets carry mark 0xca6c") != std::string::npos,
+             text);
 }
 
 BOOST_AUTO_TEST_CASE(colours_are_there_only_when_asked_for) {
@@ -149,7 +151,7 @@ BOOST_AUTO_TEST_CASE(the_healthy_state_is_compared_only_while_nothing_is_wrong) 
   BOOST_TEST(tells("healthy   no state is pinned"));
   pinned = Baseline{at(-60), "wg0 (wireguard)", {}, {}};
   BOOST_TEST(tells("healthy   pinned 2023-11-14T22:12:20.000000Z; nothing differs\n"));
-  seen.drift = DriftView{{"90: from all lookup 200: was added"}, {"192.0.2.0/24 dev eth0: is gone"}, true};
+  seen.drift = DriftView{{"rule 90: from all lookup 200: was added"}, {"192.0.2.0/24 dev eth0: is gone"}, true};
   BOOST_TEST(tells("differs now:\n"));
   BOOST_TEST(tells("rule 90: from all lookup 200: was added\n"));
   BOOST_TEST(tells("192.0.2.0/24 dev eth0: is gone\n"));
@@ -160,7 +162,8 @@ BOOST_AUTO_TEST_CASE(the_healthy_state_is_compared_only_while_nothing_is_wrong) 
 
 BOOST_AUTO_TEST_CASE(long_lists_are_counted_and_not_printed) {
   for (int i = 0; i < 40; ++i) {
-    seen.look_ups.push_back(by_route(fmt::format("198.18.{}.7", i), fmt::format("198.18.{}.0/24", i), 3, fmt::format("203.0.113.{}", i + 1)));
+    seen.look_ups.push_back(
+        by_route(fmt::format("198.18.{}.7", i), fmt::format("198.18.{}.0/24", i), 3, fmt::format("203.0.113.{}", i + 1)));
     add_flow({fmt::format("mark {:#x}", i + 1), fmt::format("mark {:#x}", i + 1), false}, look_up("11.0.0.1", Way::Kind::tunnel));
   }
   BOOST_TEST(tells("and 33 more\n"));
@@ -199,6 +202,18 @@ BOOST_AUTO_TEST_CASE(a_change_as_json_has_its_cause_and_how_long_the_verdict_too
   BOOST_TEST(line.at("state") == "secure");
   BOOST_TEST(line.at("cause") == "link wg0 up");
   BOOST_TEST(line.at("verdict_us") == 312);
+}
+
+BOOST_AUTO_TEST_CASE(a_change_that_is_held_back_says_what_is_shown_meanwhile) {
+  const auto healthy = judge(sound());
+  auto held = change(healthy, "link wg0 up");
+  held.trigger = "held";
+  held.shown = State::contained;
+  BOOST_TEST(print_change(held, {}) ==
+             "22:13:20.123456  ✔ SECURE     home  no findings  held back, contained is shown\n"
+             "                 [link wg0 up, 312 µs]\n");
+  BOOST_TEST(nlohmann::json::parse(print_change_json(held)).at("shown") == "contained");
+  BOOST_TEST(!nlohmann::json::parse(print_change_json(change(healthy, "x"))).contains("shown"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
