@@ -24,8 +24,9 @@ void BaselineKeeper::sweep(const Snapshot& snapshot, std::uint64_t generation, c
   if (!healthy_since_) healthy_since_ = now;
   if (now - *healthy_since_ < before_learning && !pinned_) return;
   if (!pinned_) learn(snapshot, seen, now);
-  if (generation == compared_ && generation != 0) return;
+  if (generation == compared_ && generation != 0 && seen.endpoints == compared_endpoints_) return;
   compared_ = generation;
+  compared_endpoints_ = seen.endpoints;
   compare(snapshot, seen);
 }
 

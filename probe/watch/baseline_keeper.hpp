@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "probe/watch/baseline.hpp"
 
@@ -37,7 +38,8 @@ class BaselineKeeper {
   std::optional<Baseline> learnt_;
   std::optional<MonoTime> healthy_since_;
   std::optional<MonoTime> drift_since_;
-  std::uint64_t compared_ = 0;  ///< generation of the last comparison
+  std::uint64_t compared_ = 0;                    ///< generation of the last comparison
+  std::vector<EndpointView> compared_endpoints_;  ///< of the same: ways to the VPN servers are no part of the healthy state
   DriftView drift_;
 };
 

@@ -17,7 +17,8 @@ namespace vpn_sentinel {
 
 class Flapping {
  public:
-  /// A finding that comes so often within this time flaps. One restart of a VPN brings each finding once or twice, two restarts in a row are no flapping.
+  /// A finding that comes so often within this time flaps. One restart of a VPN brings each finding once or twice, two restarts in a row
+  /// are no flapping.
   static constexpr std::size_t comings = 4;
   static constexpr std::chrono::seconds within{10};
   /// While anything flaps, what was found stays until it has been away for so long.
@@ -31,9 +32,9 @@ class Flapping {
 
  private:
   struct Track {
-    Finding finding;                      ///< as it was last seen
+    Finding finding;                       ///< as it was last seen
     std::array<MonoTime, comings> came{};  ///< the oldest first
-    std::size_t count = 0;                ///< of `came` that are set
+    std::size_t count = 0;                 ///< of `came` that are set
     bool present = false;
     bool held = false;
     MonoTime left{};  ///< when it was first missed, if not present

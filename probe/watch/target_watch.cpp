@@ -208,6 +208,10 @@ void TargetWatch::take_tunnel_facts() {
 void TargetWatch::compare_with_baseline() {
   if (!monitor_) return;
   const bool healthy = verdict_.state <= State::warning && tunnel_carries_;
+  // The first look finds the host routes to the VPN servers; only the next one has them among its endpoints.
+  if (seen_.endpoints.empty()) {
+    for (const auto& address : learnt_.host_routes) seen_.endpoints.push_back({address, "host route"});
+  }
   baseline_.sweep(monitor_->snapshot(), generation(), seen_, healthy, mono_now());
 }
 
@@ -292,7 +296,7 @@ void TargetWatch::publish(const std::string& cause, MonoTime noticed) {
   const bool pending = verifier_.liveness_pending() || (first && verifier_.checks_pending());
   const auto decision = gate_.decide(verdict_, pending, mono_now());
   if (decision.again_at) {
-    wait_for_gate(*decision.again_at, cause, noticed);
+    wait_for_gate(*decision.again_at, cause);
   } else {
     gate_timer_.cancel();
   }
@@ -309,10 +313,11 @@ void TargetWatch::publish(const std::string& cause, MonoTime noticed) {
   on_update_(*this, Update{first ? "start" : decision.publish ? "change" : "check", cause, noticed});
 }
 
-void TargetWatch::wait_for_gate(MonoTime when, const std::string& cause, MonoTime noticed) {
+/// What waited is told after a fresh look only.
+void TargetWatch::wait_for_gate(MonoTime when, const std::string& cause) {
   gate_timer_.expires_at(when);
-  gate_timer_.async_wait([this, cause, noticed](const boost::system::error_code& error) {
-    if (!error) publish(cause, noticed);
+  gate_timer_.async_wait([this, cause](const boost::system::error_code& error) {
+    if (!error) look(cause, mono_now());
   });
 }
 

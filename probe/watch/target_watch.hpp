@@ -96,7 +96,7 @@ class TargetWatch {
   void look_again_soon();
   void follow_tunnel(const Observation& seen);
   void publish(const std::string& cause, MonoTime noticed);
-  void wait_for_gate(MonoTime when, const std::string& cause, MonoTime noticed);
+  void wait_for_gate(MonoTime when, const std::string& cause);
 
   boost::asio::io_context& io_;
   TargetPolicy policy_;

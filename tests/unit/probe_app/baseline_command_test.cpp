@@ -56,6 +56,18 @@ BOOST_AUTO_TEST_CASE(a_state_without_a_tunnel_or_with_a_leak_is_refused) {
   run("ip link delete eth0");
 }
 
+BOOST_AUTO_TEST_CASE(the_way_to_the_vpn_server_is_no_difference_from_the_first_look_on) {
+  run("ip link add eth0 type veth peer name eth1 && ip link set eth0 up && ip link set eth1 up &&"
+      "ip address add 203.0.113.10/24 dev eth0 && ip route add 198.51.100.9/32 via 203.0.113.1");
+  const SilentTunnel tunnel;
+  BOOST_TEST(act(BaselineAction::pin) == 0);
+  policy.offline = true;
+  BOOST_TEST(check_command(policy, false) == 0);
+  run("ip route add 192.0.2.0/24 dev tun7");
+  BOOST_TEST(check_command(policy, false) == 1);
+  run("ip link delete eth0");
+}
+
 BOOST_AUTO_TEST_CASE(a_namespace_that_cannot_be_looked_at_is_refused_and_what_was_pinned_stays) {
   {
     const SilentTunnel tunnel;

@@ -108,7 +108,8 @@ BOOST_AUTO_TEST_CASE(information_that_comes_and_goes_is_held_like_anything_else)
 
 BOOST_AUTO_TEST_CASE(a_finding_that_is_only_less_severe_now_keeps_its_worse_severity_while_it_flaps) {
   judge(secure(), start);
-  flap(start + 1s, 20ms, 50, verdict_of({{"routes_unverifiable", Severity::danger}}), verdict_of({{"routes_unverifiable", Severity::warning}}));
+  flap(start + 1s, 20ms, 50, verdict_of({{"routes_unverifiable", Severity::danger}}),
+       verdict_of({{"routes_unverifiable", Severity::warning}}));
   BOOST_TEST(told.back() == "danger: routes_unverifiable(danger), flapping");
 }
 
