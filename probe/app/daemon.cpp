@@ -163,6 +163,14 @@ int Daemon::run() {
 }
 
 void Daemon::on_update(const TargetWatch& watch, const TargetWatch::Update& update) {
+  if (update.trigger == "held") {
+    return log(LogLevel::debug, "verdict_held",
+               {{"client_id", watch.policy().client_id},
+                {"state", to_string(watch.newest().state)},
+                {"findings", codes(watch.newest())},
+                {"shown", to_string(watch.verdict().state)},
+                {"cause", update.cause}});
+  }
   // A sidecar's connections lead through the very routes that have just changed.
   if (!watch.has_separate_uplink()) sender_->kick();
   // The hub has been told that nobody watches any more: a later report would make the client live again.

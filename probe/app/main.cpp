@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
+#include <functional>
 
 #include "netns/base/fatal_error.hpp"
 #include "netns/daemon/command_line.hpp"
@@ -23,6 +24,8 @@ constexpr int exit_config = 78;
 
 constexpr auto footer =
     "Exit codes of check: 0 secure, 1 warning, 2 danger, 3 contained, 4 could not look.\n"
+    "Exit codes of baseline: show 0 nothing differs, 1 something differs, 2 none is pinned; pin 0 pinned, 2 refused (danger or "
+    "contained); all 4 could not look.\n"
     "Exit codes of doctor: 0 all is there, 1 something optional is missing, 4 the targets cannot be watched.\n"
     "All commands: 64 wrong usage, 70 internal error, 73 data folder, 78 wrong setting.\n"
     "A flag or variable that says which target (netns, tunnel, endpoint, local-network, client-id) stands for all [[target]] tables "
@@ -35,6 +38,7 @@ struct CommandLine {
   bool config_given = false;
   bool json = false;
   bool offline = false;
+  std::string action;  ///< of baseline
 };
 
 Result<LoadedSettings> load(const CommandLine& line) {
@@ -64,23 +68,30 @@ std::vector<TargetPolicy> require_targets(const CommandLine& line) {
   return targets;
 }
 
-int run_check(const CommandLine& line) {
+/// One code for several targets: 73 (could not write) and 4 (could not look: an unseen target may be anything) outrank all, 2 (danger)
+/// outranks 3 (contained).
+int rank(int code) { return code == 2 ? 3 : code == 3 ? 2 : code; }
+
+/// Runs `command` for each target, also for those that a pattern stands for.
+int run_each(const CommandLine& line, const std::function<int(const TargetPolicy&)>& command) {
   int worst = 0;
-  // 2 (danger) outranks 3 (contained); 4 (could not look) outranks all: an unseen target may be anything.
-  const auto rank = [](int code) { return code == 2 ? 3 : code == 3 ? 2 : code; };
   const auto given = require_targets(line);
-  const auto targets = expand_patterns(given);
   for (const auto& target : given) {
     const auto matches = [&target](const std::string& name) { return target.netns.matches(name); };
     if (!target.netns.is_pattern() || std::ranges::any_of(namespace_names(), matches)) continue;
     fmt::print(stderr, "vpn-sentinel-probe: no network namespace matches {}; 'ip netns list' shows the names\n", target.netns.to_string());
     worst = exit_could_not_look;
   }
-  for (const auto& target : targets) {
-    const int code = check_command(target, line.json);
+  for (const auto& target : expand_patterns(given)) {
+    const int code = command(target);
     if (rank(code) > rank(worst)) worst = code;
   }
   return worst;
+}
+
+BaselineAction action_of(const std::string& word) {
+  if (word == "pin") return BaselineAction::pin;
+  return word == "forget" ? BaselineAction::forget : BaselineAction::show;
 }
 
 int dispatch(int argc, char** argv) {
@@ -106,6 +117,8 @@ int dispatch(int argc, char** argv) {
   auto* const run = command("run", "Watch the targets and report to the hub (the daemon)");
   auto* const check = command("check", "Look once, print the verdict with evidence and advice");
   auto* const watch = command("watch", "Print every change until interrupted");
+  auto* const baseline = command("baseline", "Show, pin or forget the healthy state, against which later changes are told");
+  baseline->add_option("action", line.action, "show, pin or forget")->required()->check(CLI::IsMember({"show", "pin", "forget"}));
   auto* const doctor =
       command("doctor", "Say which rights, kernel features and files are there, what for, and how to get the missing ones");
   doctor->add_flag("--json", line.json, "Print JSON");
@@ -124,8 +137,10 @@ int dispatch(int argc, char** argv) {
     return 0;
   }
   if (run->parsed()) return run_command(require_config(line), [&line] { return load_config(line); });
-  if (check->parsed()) return run_check(line);
+  if (check->parsed()) return run_each(line, [&line](const TargetPolicy& target) { return check_command(target, line.json); });
   if (watch->parsed()) return watch_command(require_targets(line), line.json);
+  if (baseline->parsed())
+    return run_each(line, [&line](const TargetPolicy& target) { return baseline_command(target, action_of(line.action)); });
   if (doctor->parsed()) return doctor_command(require_config(line), line.json);
   fmt::print(stderr, "{}", app.help());
   return exit_usage;

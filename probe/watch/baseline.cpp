@@ -56,7 +56,7 @@ Baseline make_baseline(const Snapshot& snapshot, const Observation& seen) {
   made.time = seen.time;
   if (seen.tunnel) made.tunnel = fmt::format("{} ({})", seen.tunnel->name, seen.tunnel->kind);
   for (const auto& rule : snapshot.rules) {
-    made.rules.push_back(fmt::format("{}{}", rule.family == Family::v6 ? "IPv6 " : "", trimmed(describe_rule(rule, ""))));
+    made.rules.push_back(trimmed(describe_rule(rule, "")));
   }
   if (snapshot.routes.size() > most_baseline_routes) return made;
   for (const auto& route : snapshot.routes) {

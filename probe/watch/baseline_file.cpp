@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <tuple>
 
 #include "netns/base/fd.hpp"
 #include "probe/watch/baseline.hpp"
@@ -63,6 +64,20 @@ Result<void> write_all(int fd, std::string_view text, const std::string& file) {
   return {};
 }
 
+/// Root pins for a daemon that runs as another user: who owns the data folder must be able to read and replace what is below it.
+void give_to_owner_of(const std::string& folder, int fd) {
+  struct stat status {};
+  if (::geteuid() == 0 && ::stat(folder.c_str(), &status) == 0) std::ignore = ::fchown(fd, status.st_uid, status.st_gid);
+}
+
+/// The folder of `file`, made when it is missing.
+void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (!std::filesystem::create_directories(folder, error)) return;
+  const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd) give_to_owner_of(folder.parent_path(), fd.get());
+}
+
 }  // namespace
 
 json to_json(const Baseline& baseline) {
@@ -99,11 +114,12 @@ Result<Baseline> read_baseline(const std::string& file) {
 }
 
 Result<void> write_baseline(const std::string& file, const Baseline& baseline) {
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(file).parent_path(), error);
+  const auto folder = std::filesystem::path(file).parent_path();
+  make_folder(folder);
   const auto fresh = file + ".new";
   const Fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd) return fail(system_error(errno, "cannot write " + fresh));
+  give_to_owner_of(folder, fd.get());
   if (auto written = write_all(fd.get(), to_json(baseline).dump(2) + "\n", fresh); !written) return written;
   if (std::rename(fresh.c_str(), file.c_str()) != 0) return fail(system_error(errno, "cannot replace " + file));
   return {};

@@ -23,8 +23,9 @@ void BaselineKeeper::sweep(const Snapshot& snapshot, std::uint64_t generation, c
   }
   if (health.secure && !secure_since_) secure_since_ = now;
   if (secure_since_ && now - *secure_since_ >= before_learning && !pinned_) learn(snapshot, seen, now);
-  if (generation == compared_ && generation != 0) return;
+  if (generation == compared_ && generation != 0 && seen.endpoints == compared_endpoints_) return;
   compared_ = generation;
+  compared_endpoints_ = seen.endpoints;
   compare(snapshot, seen);
 }
 

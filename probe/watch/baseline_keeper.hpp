@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "probe/watch/baseline.hpp"
 
@@ -24,6 +25,9 @@ class BaselineKeeper {
   void sweep(const Snapshot& snapshot, std::uint64_t generation, const Observation& seen, Health health, MonoTime now);
 
   [[nodiscard]] const DriftView& drift() const noexcept { return drift_; }
+  /// What the user pinned; absent when there is none or its file cannot be read.
+  [[nodiscard]] const std::optional<Baseline>& pinned() const noexcept { return pinned_; }
+  [[nodiscard]] const std::optional<Baseline>& learnt() const noexcept { return learnt_; }
 
  private:
   void read_pinned();
@@ -37,7 +41,8 @@ class BaselineKeeper {
   std::optional<Baseline> learnt_;
   std::optional<MonoTime> secure_since_;
   std::optional<MonoTime> drift_since_;
-  std::uint64_t compared_ = 0;  ///< generation of the last comparison
+  std::uint64_t compared_ = 0;                    ///< generation of the last comparison
+  std::vector<EndpointView> compared_endpoints_;  ///< of the same: ways to the VPN servers are no part of the healthy state
   DriftView drift_;
 };
 

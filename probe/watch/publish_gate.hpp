@@ -1,4 +1,5 @@
-/// When a new verdict is told to others. Bad news at once; good news when it is verified, or after a short patience. Pure: fed with times.
+/// When a new verdict is told to others. Bad news at once; good news when it is verified, or after a short patience; while the target
+/// flaps, when they have lasted (Flapping). Pure: fed with times.
 #pragma once
 
 #include <chrono>
@@ -6,6 +7,7 @@
 
 #include "netns/base/clock.hpp"
 #include "probe/verdict/judge.hpp"
+#include "probe/watch/flapping.hpp"
 
 namespace vpn_sentinel {
 
@@ -20,12 +22,13 @@ class PublishGate {
     bool publish = false;
     std::optional<MonoTime> again_at;  ///< ask again then, if nothing happens before
   };
-  /// `pending`: an answer that may still change the verdict for the better is awaited.
-  [[nodiscard]] Decision decide(const Verdict& verdict, bool pending, MonoTime now);
-  /// The last one that decide() let through.
+  /// For each judgement in the order of time. `pending`: an answer that may still change the verdict for the better is awaited.
+  [[nodiscard]] Decision decide(const Verdict& judged, bool pending, MonoTime now);
+  /// The last one that decide() let through, with what Flapping held.
   [[nodiscard]] const std::optional<Verdict>& published() const noexcept { return published_; }
 
  private:
+  Flapping flapping_;
   std::optional<Verdict> published_;
   std::optional<MonoTime> waiting_since_;
 };

@@ -144,6 +144,16 @@ std::optional<Link> TargetWatch::tunnel_link() const {
   return *link;
 }
 
+std::optional<NamespaceIdentity> TargetWatch::identity() const {
+  if (!namespace_) return std::nullopt;
+  return namespace_->identity();
+}
+
+std::optional<Baseline> TargetWatch::present_state() const {
+  if (!monitor_) return std::nullopt;
+  return make_baseline(monitor_->snapshot(), seen_);
+}
+
 /// Held sockets keep a deleted namespace alive, so they are closed as soon as the reference names another one or none.
 void TargetWatch::check_identity() {
   if (!namespace_) return attach();
@@ -201,6 +211,10 @@ void TargetWatch::take_tunnel_facts() {
 void TargetWatch::compare_with_baseline() {
   if (!monitor_) return;
   const bool comparable = verdict_.state <= State::warning && tunnel_carries_;
+  // The first look finds the host routes to the VPN servers; only the next one has them among its endpoints.
+  if (seen_.endpoints.empty()) {
+    for (const auto& address : learnt_.host_routes) seen_.endpoints.push_back({address, "host route"});
+  }
   baseline_.sweep(monitor_->snapshot(), generation(), seen_, {comparable, verdict_.state == State::secure}, mono_now());
 }
 
@@ -282,23 +296,32 @@ void TargetWatch::follow_tunnel(const Observation& seen) {
 
 void TargetWatch::publish(const std::string& cause, MonoTime noticed) {
   const bool first = !gate_.published();
+  const auto state_before = verdict().state;
   const bool pending = verifier_.liveness_pending() || (first && verifier_.checks_pending());
   const auto decision = gate_.decide(verdict_, pending, mono_now());
-  if (decision.again_at) return wait_for_gate(*decision.again_at, cause, noticed);
-  gate_timer_.cancel();
+  if (decision.again_at) {
+    wait_for_gate(*decision.again_at, cause);
+  } else {
+    gate_timer_.cancel();
+  }
+  const bool is_news = !same_judgement(recorded_, verdict_);
+  recorded_ = verdict_;
+  if (!first && !decision.publish && is_news) on_update_(*this, Update{"held", cause, noticed});
+  if (!decision.publish && decision.again_at) return;
   const auto facts = facts_of(seen_);
   // Losing the facts is part of the change that made them stale; only new ones are worth a report of their own.
   const bool new_facts = !first && !facts.empty() && facts != facts_;
   if (!decision.publish && !new_facts) return;
-  if (decision.publish) published_since_ = state_since_;
+  if (decision.publish && (first || verdict().state != state_before)) published_since_ = state_since_;
   facts_ = facts;
   on_update_(*this, Update{first ? "start" : decision.publish ? "change" : "check", cause, noticed});
 }
 
-void TargetWatch::wait_for_gate(MonoTime when, const std::string& cause, MonoTime noticed) {
+/// What waited is told after a fresh look only.
+void TargetWatch::wait_for_gate(MonoTime when, const std::string& cause) {
   gate_timer_.expires_at(when);
-  gate_timer_.async_wait([this, cause, noticed](const boost::system::error_code& error) {
-    if (!error) publish(cause, noticed);
+  gate_timer_.async_wait([this, cause](const boost::system::error_code& error) {
+    if (!error) look(cause, mono_now());
   });
 }
 

@@ -28,9 +28,11 @@ namespace vpn_sentinel {
 class TargetWatch {
  public:
   struct Update {
-    std::string trigger;  ///< "start", "change" (another judgement) or "check" (same judgement, new facts about exit or DNS)
-    std::string cause;    ///< the kernel message or check that led to it, for people
-    MonoTime noticed{};   ///< when the probe heard of it
+    /// "start", "change" (another judgement), "check" (same judgement, new facts about exit or DNS), or "held": another judgement for the
+    /// record only, because an improvement is not confirmed yet or the target flaps; see newest().
+    std::string trigger;
+    std::string cause;   ///< the kernel message or check that led to it, for people
+    MonoTime noticed{};  ///< when the probe heard of it
   };
   using OnUpdate = std::function<void(const TargetWatch&, const Update&)>;
 
@@ -47,6 +49,8 @@ class TargetWatch {
   [[nodiscard]] const Observation& seen() const noexcept { return seen_; }
   /// The judgement as last published; before the first publication the newest one. An improvement that is not yet confirmed is not in it.
   [[nodiscard]] const Verdict& verdict() const noexcept { return gate_.published() ? *gate_.published() : verdict_; }
+  /// The judgement of the newest look, which may not be published (yet).
+  [[nodiscard]] const Verdict& newest() const noexcept { return verdict_; }
   [[nodiscard]] bool has_published() const noexcept { return gate_.published().has_value(); }
   /// When the published state began.
   [[nodiscard]] WallTime state_since() const noexcept { return published_since_; }
@@ -60,7 +64,14 @@ class TargetWatch {
   [[nodiscard]] bool tunnel_carries() const noexcept { return tunnel_carries_; }
   /// Fresh statistics of the tunnel's link; absent when there is none.
   [[nodiscard]] std::optional<Link> tunnel_link() const;
-  /// Nothing is awaited that could still change the verdict.
+  /// Absent while the namespace is gone.
+  [[nodiscard]] std::optional<NamespaceIdentity> identity() const;
+  /// Of the tunnel's program and its servers; absent until they were asked for.
+  [[nodiscard]] const std::optional<TunnelFacts>& tunnel_facts() const noexcept { return facts_keeper_.facts(); }
+  [[nodiscard]] const BaselineKeeper& baseline() const noexcept { return baseline_; }
+  /// What would be pinned now; absent while the namespace cannot be looked at.
+  [[nodiscard]] std::optional<Baseline> present_state() const;
+  /// Nothing is awaited that could still change the verdict or what is told with it.
   [[nodiscard]] bool settled() const noexcept {
     return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !facts_keeper_.pending();
   }
@@ -85,7 +96,7 @@ class TargetWatch {
   void look_again_soon();
   void follow_tunnel(const Observation& seen);
   void publish(const std::string& cause, MonoTime noticed);
-  void wait_for_gate(MonoTime when, const std::string& cause, MonoTime noticed);
+  void wait_for_gate(MonoTime when, const std::string& cause);
 
   boost::asio::io_context& io_;
   TargetPolicy policy_;
@@ -111,6 +122,7 @@ class TargetWatch {
   PublishGate gate_;
   Observation seen_;
   Verdict verdict_;
+  Verdict recorded_;                ///< as last told by an update, of whatever trigger
   std::uint32_t facts_index_ = 0;   ///< of the tunnel whose program was asked for; 0: none
   std::uint32_t tunnel_index_ = 0;  ///< of the tunnel that the verifier asks through; 0: none
   std::string ways_;                ///< fingerprint of the look-ups: a change means that the exit may have changed

@@ -103,4 +103,40 @@ BOOST_AUTO_TEST_CASE(a_sidecar_whose_hub_is_not_behind_the_tunnel_reaches_it_and
   BOOST_TEST(told.find("tunnel") == std::string::npos, told);
 }
 
+BOOST_AUTO_TEST_CASE(a_healthy_state_that_is_pinned_while_the_daemon_runs_counts_within_a_moment) {
+  const SilentTunnel tunnel;
+  HubThread beside;
+  const TemporaryFolder folder;
+  auto config = config_of(beside.hub, folder);
+  auto& target = config.targets[0];
+  target.tunnels = {"tun7"};
+  target.offline = true;
+  target.baseline_folder = config.data_dir + "/baseline";
+  const auto of_drift = [](const Received& request) {
+    for (const auto& finding : request.body.at("findings")) {
+      if (finding.at("code") == "baseline_drift" && finding.at("severity") == "warning") return true;
+    }
+    return false;
+  };
+  int pinned = -1;
+  MonoTime changed{};
+  std::optional<MonoTime> told;
+  beside.hub.answer = [&](const Received& request) {
+    if (request.body.at("trigger") == "start") {
+      pinned = baseline_command(target, BaselineAction::pin);
+      changed = mono_now();
+      if (std::system("ip route add 198.51.100.0/24 dev tun7") != 0) ::kill(::getpid(), SIGTERM);
+    } else if (!told && of_drift(request)) {
+      told = mono_now();
+      ::kill(::getpid(), SIGTERM);
+    }
+    return Answer{};
+  };
+  BOOST_TEST(run_until_signal(config) == 0);
+  beside.end();
+  BOOST_TEST(pinned == 0);
+  BOOST_TEST_REQUIRE(told.has_value());
+  BOOST_TEST_MESSAGE("told after " << (*told - changed) / 1ms << " ms");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
