@@ -78,12 +78,11 @@ bool IpAddress::is_link_local() const noexcept {
 
 IpPrefix::IpPrefix(IpAddress address, unsigned length) noexcept
     : address_(address), length_(std::min(length, address.is_v4() ? 32U : 128U)) {
-  std::array<std::uint8_t, 16> bytes{};
-  std::ranges::copy(address.bytes(), bytes.begin());
-  for (unsigned bit = length_; bit < 128; ++bit) {
-    bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] & ~(0x80U >> (bit % 8)));
-  }
-  address_ = address.is_v4() ? IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]}) : IpAddress::v6(bytes);
+  auto& bytes = address_.bytes_;
+  const unsigned whole = length_ / 8;
+  if (whole == bytes.size()) return;
+  bytes[whole] = static_cast<std::uint8_t>(bytes[whole] & ~(0xffU >> length_ % 8));
+  std::fill(bytes.begin() + whole + 1, bytes.end(), std::uint8_t{0});
 }
 
 Result<IpPrefix> IpPrefix::parse(std::string_view text) {
@@ -103,11 +102,14 @@ bool IpPrefix::contains(const IpAddress& address) const noexcept {
 }
 
 IpAddress IpPrefix::last() const noexcept {
-  std::array<std::uint8_t, 16> bytes{};
-  std::ranges::copy(address_.bytes(), bytes.begin());
-  const unsigned bits = address_.is_v4() ? 32 : 128;
-  for (unsigned bit = length_; bit < bits; ++bit) bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] | (0x80U >> (bit % 8)));
-  return address_.is_v4() ? IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]}) : IpAddress::v6(bytes);
+  auto address = address_;
+  const unsigned whole = length_ / 8;
+  const unsigned size = address.is_v4() ? 4 : 16;
+  if (whole == size) return address;
+  auto& bytes = address.bytes_;
+  bytes[whole] = static_cast<std::uint8_t>(bytes[whole] | 0xffU >> length_ % 8);
+  std::fill(bytes.begin() + whole + 1, bytes.begin() + size, std::uint8_t{0xff});
+  return address;
 }
 
 std::string IpPrefix::to_string() const { return fmt::format("{}/{}", address_.to_string(), length_); }

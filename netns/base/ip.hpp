@@ -19,6 +19,8 @@ enum class Family : std::uint8_t { v4 = 4, v6 = 6 };
 /// AF_INET or AF_INET6.
 [[nodiscard]] int address_family(Family family) noexcept;
 
+class IpPrefix;
+
 class IpAddress {
  public:
   /// 0.0.0.0
@@ -44,6 +46,8 @@ class IpAddress {
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;  // NOLINT(modernize-use-nullptr): taken for a 0 by clang-tidy 14
 
  private:
+  friend class IpPrefix;  // masks in place: a full table of routes is many prefixes
+
   Family family_ = Family::v4;
   std::array<std::uint8_t, 16> bytes_{};
 };

@@ -52,6 +52,8 @@ class Follower {
   /// Parts that may have changed silently, or whose dump was disturbed by events; the owner waits a little and then asks for them.
   [[nodiscard]] bool has_doubts() const noexcept { return doubtful_.any(); }
   void want_doubtful() noexcept;
+  /// A look without a reason, in case that something was missed.
+  void doubt_everything() noexcept { doubtful_.set(); }
 
   /// Dumps everything, waiting for the kernel; timed_out when `deadline` comes first, failed when the tables never stood still.
   [[nodiscard]] Result<void> read_everything(MonoTime deadline);

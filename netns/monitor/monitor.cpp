@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
 
+#include "netns/base/random.hpp"
 #include "netns/monitor/change_gate.hpp"
 #include "netns/monitor/follower.hpp"
 
@@ -23,22 +24,30 @@ constexpr std::size_t most_messages_per_turn = 256;
 /// the dump, so that a busy router is not dumped all the time.
 constexpr std::chrono::milliseconds first_pause{20};
 constexpr std::chrono::milliseconds longest_pause{1000};
+/// A table that is larger is not read again without a reason: 10,000 routes take 3 ms of the loop.
+constexpr std::size_t most_routes_to_reread = 10'000;
+/// Those of 1,000 targets that began together drift apart.
+constexpr double reread_spread = 0.25;
 
 /// Shared between the owner's handle and the handlers under way, which end when `stopped_` is set.
 class Watch : public std::enable_shared_from_this<Watch> {
  public:
-  Watch(boost::asio::io_context& io, SocketOpener opener, Monitor::Listener listener, Follower follower)
+  Watch(boost::asio::io_context& io, SocketOpener opener, Monitor::Listener listener, Follower follower,
+        std::chrono::milliseconds reread_after)
       : io_(io),
         opener_(std::move(opener)),
         listener_(std::move(listener)),
         follower_(std::move(follower)),
+        reread_after_(reread_after),
         descriptor_(io),
         pause_over_(io),
-        may_tell_(io) {}
+        may_tell_(io),
+        reread_(io) {}
 
   Result<void> start() {
     if (auto attached = attach(); !attached) return attached;
     look_again_later();
+    reread_later();
     wait();
     return {};
   }
@@ -48,6 +57,7 @@ class Watch : public std::enable_shared_from_this<Watch> {
     detach();
     pause_over_.cancel();
     may_tell_.cancel();
+    reread_.cancel();
   }
 
   [[nodiscard]] const Snapshot& snapshot() const noexcept { return follower_.snapshot(); }
@@ -130,6 +140,20 @@ class Watch : public std::enable_shared_from_this<Watch> {
     if (auto started = follower_.start_dump(); !started) recover(started.error());
   }
 
+  /// Finds what no message told: whatever the kernel leaves out, or this program took wrongly, is put right after a while.
+  void reread_later() {
+    const auto spread = std::chrono::duration<double, std::milli>(reread_after_) * (1.0 + reread_spread * random_unit());
+    reread_.expires_after(std::chrono::duration_cast<std::chrono::milliseconds>(spread));
+    reread_.async_wait([self = shared_from_this()](const ErrorCode& error) {
+      if (error || self->stopped_) return;
+      self->reread_later();
+      const bool quiet = self->follower_.settled() && !self->follower_.has_doubts();
+      if (!quiet || self->follower_.snapshot().routes.size() > most_routes_to_reread) return;
+      self->follower_.doubt_everything();
+      self->look_again();
+    });
+  }
+
   /// A socket that fails again before everything was read from the new one will not get better.
   void recover(const Error& failure) {
     detach();
@@ -151,9 +175,11 @@ class Watch : public std::enable_shared_from_this<Watch> {
   SocketOpener opener_;
   Monitor::Listener listener_;
   Follower follower_;
+  std::chrono::milliseconds reread_after_;
   stream_descriptor descriptor_;
   boost::asio::steady_timer pause_over_;
   boost::asio::steady_timer may_tell_;
+  boost::asio::steady_timer reread_;
   ChangeGate gate_;
   std::chrono::milliseconds pause_ = first_pause;
   std::uint64_t generation_ = 1;
@@ -181,11 +207,11 @@ class KernelMonitor final : public Monitor {
 }  // namespace
 
 Result<std::unique_ptr<Monitor>> Monitor::start(boost::asio::io_context& io, const SocketOpener& opener, Listener listener,
-                                                int receive_buffer) {
+                                                int receive_buffer, std::chrono::milliseconds reread_after) {
   auto follower = Follower::open(opener, Follower::Mode::follow, receive_buffer);
   if (!follower) return fail(follower.error());
   if (auto read = follower->read_everything(mono_now() + dump_patience); !read) return fail(read.error());
-  auto watch = std::make_shared<Watch>(io, opener, std::move(listener), std::move(*follower));
+  auto watch = std::make_shared<Watch>(io, opener, std::move(listener), std::move(*follower), reread_after);
   if (auto started = watch->start(); !started) return fail(started.error());
   return std::make_unique<KernelMonitor>(std::move(watch));
 }

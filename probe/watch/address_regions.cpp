@@ -1,6 +1,10 @@
 #include "probe/watch/address_regions.hpp"
 
+#include <endian.h>
+
 #include <algorithm>
+#include <cstring>
+#include <functional>
 #include <optional>
 
 namespace vpn_sentinel {
@@ -46,6 +50,36 @@ struct Entry {
   bool open = false;    ///< not local even inside a local one
   bool harmless = false;
 };
+
+/// The order in which entries are walked, in numbers: sorting is most of a plan's time. Outer prefixes come before inner ones, a wanted
+/// address after the host prefix that equals it.
+struct Place {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  std::uint32_t rest = 0;  ///< length, then wanted, then open
+  std::uint32_t entry = 0;
+  friend bool operator<(const Place& a, const Place& b) noexcept {
+    return a.high != b.high ? a.high < b.high : a.low != b.low ? a.low < b.low : a.rest < b.rest;
+  }
+};
+
+std::uint64_t number_at(const Bytes& bytes, std::size_t begin) {
+  std::uint64_t number = 0;
+  std::memcpy(&number, bytes.data() + begin, sizeof number);
+  return be64toh(number);
+}
+
+std::vector<Place> sorted(const std::vector<Entry>& entries) {
+  std::vector<Place> places;
+  places.reserve(entries.size());
+  for (const auto& entry : entries) {
+    const auto bytes = bytes_of(entry.prefix.address());
+    const auto rest = entry.prefix.length() * 4 + (entry.wanted ? 2U : 0U) + (entry.open ? 1U : 0U);
+    places.push_back({number_at(bytes, 0), number_at(bytes, 8), rest, static_cast<std::uint32_t>(places.size())});
+  }
+  std::ranges::sort(places, std::less<>{});
+  return places;
+}
 
 class Walk {
  public:
@@ -129,7 +163,7 @@ class Walk {
 std::vector<AddressRegion> address_regions(Family family, std::span<const SplitPrefix> prefixes, std::span<const IpPrefix> local,
                                            std::span<const IpPrefix> open, std::span<const IpAddress> wanted) {
   std::vector<Entry> entries;
-  entries.reserve(prefixes.size() + local.size() + wanted.size() + 1);
+  entries.reserve(prefixes.size() + local.size() + open.size() + wanted.size() + 1);
   const auto is_ours = [&](const IpAddress& address) { return address.family() == family; };
   entries.push_back({IpPrefix{family == Family::v4 ? IpAddress{} : IpAddress::v6({}), 0}, false, false, false, false});
   for (const auto& item : prefixes) {
@@ -144,12 +178,8 @@ std::vector<AddressRegion> address_regions(Family family, std::span<const SplitP
   for (const auto& address : wanted) {
     if (is_ours(address)) entries.push_back({IpPrefix{address, family == Family::v4 ? 32U : 128U}, false, true, false, false});
   }
-  // Outer prefixes before inner ones; a wanted address after the host prefix that equals it.
-  std::ranges::sort(entries, [](const Entry& a, const Entry& b) {
-    return a.prefix != b.prefix ? a.prefix < b.prefix : (a.wanted != b.wanted ? b.wanted : !a.open && b.open);
-  });
   Walk walk{family};
-  for (const auto& entry : entries) walk.take(entry);
+  for (const auto& place : sorted(entries)) walk.take(entries[place.entry]);
   return walk.finish();
 }
 

@@ -51,6 +51,9 @@ bool carries(const Observation& seen) {
   return works && (carries(seen, Family::v4) || carries(seen, Family::v6));
 }
 
+/// Only WireGuard has handshakes. To ask whose tun it is takes milliseconds, a walk through the files of all programs.
+bool may_tell_handshakes(const std::optional<TunnelFacts>& facts) { return !facts || facts->wireguard || !facts->gaps.empty(); }
+
 }  // namespace
 
 TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, TargetPolicy policy, OnUpdate on_update)
@@ -183,7 +186,7 @@ void TargetWatch::sweep() {
   if (follower_.is_searching()) return;
   check_identity();
   compare_with_baseline();
-  facts_keeper_.refresh(seen_.liveness != LivenessView::alive, mono_now());
+  facts_keeper_.refresh(seen_.liveness != LivenessView::alive && may_tell_handshakes(facts_keeper_.facts()), mono_now());
   look("periodic look", mono_now());
 }
 

@@ -59,6 +59,26 @@ BOOST_AUTO_TEST_CASE(a_prefix_clears_its_host_bits) {
   BOOST_TEST((IpPrefix{ip("198.51.100.77"), 200}.length()) == 32U);
 }
 
+BOOST_AUTO_TEST_CASE(every_length_keeps_exactly_its_bits_and_sets_the_others_for_the_last_address) {
+  const auto bit_of = [](const IpAddress& address, unsigned bit) { return (address.bytes()[bit / 8] >> (7 - bit % 8) & 1U) != 0; };
+  for (const auto* text : {"255.255.255.255", "0.0.0.0", "170.85.170.85", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::", "aa55::55aa"}) {
+    const auto address = ip(text);
+    const unsigned bits = address.is_v4() ? 32 : 128;
+    for (unsigned length = 0; length <= bits; ++length) {
+      const IpPrefix made{address, length};
+      unsigned right = 0;
+      for (unsigned bit = 0; bit < bits; ++bit) {
+        const bool kept = bit < length && bit_of(address, bit);
+        if (bit_of(made.address(), bit) == kept && bit_of(made.last(), bit) == (kept || bit >= length)) ++right;
+      }
+      BOOST_TEST(right == bits, made.to_string());
+      // The bytes behind an IPv4 address take part in comparisons.
+      BOOST_TEST((made == IpPrefix::parse(made.to_string()).value()));
+      BOOST_TEST((made.last() == ip(made.last().to_string())));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_prefix_contains_its_own_addresses_of_its_own_family) {
   BOOST_TEST(prefix("198.18.0.0/15").contains(ip("198.19.255.255")));
   BOOST_TEST(!prefix("198.18.0.0/15").contains(ip("198.20.0.0")));

@@ -72,7 +72,8 @@ class Watched {
     start(inside.opener());
   }
 
-  void start(const SocketOpener& opener, int receive_buffer = Monitor::usual_receive_buffer) {
+  void start(const SocketOpener& opener, int receive_buffer = Monitor::usual_receive_buffer,
+             std::chrono::milliseconds reread_after = Monitor::usual_reread) {
     monitor.reset();
     auto started = Monitor::start(io, opener,
                                   {[this](const Monitor::Change& change) {
@@ -80,7 +81,7 @@ class Watched {
                                      if (on_change) on_change();
                                    },
                                    [this](const Error& error) { blind = error; }},
-                                  receive_buffer);
+                                  receive_buffer, reread_after);
     BOOST_REQUIRE_MESSAGE(started, (started ? "" : started.error().message));
     monitor = std::move(*started);
   }
