@@ -69,7 +69,7 @@ constexpr std::array rows{
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for the address services; empty: the system's", 0, 0,
                true},
     SettingRow{"data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel",
-               "Folder for reports that the hub has not acknowledged yet"},
+               "Folder for reports that the hub has not acknowledged yet, and for pinned healthy states"},
     SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error"},
 };
 
