@@ -3,11 +3,21 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 namespace vpn_sentinel {
 namespace {
 
 IpPrefix prefix(std::string_view text) { return IpPrefix::parse(text).value_or(IpPrefix{}); }
+
+/// A network that claims ever more public subnets to be its own is the LocalNet attack in small pieces; a real one has one or two per
+/// family.
+constexpr std::size_t most_public_subnets = 4;
+
+bool is_private(const IpAddress& address) {
+  return std::ranges::any_of(private_ranges(), [&](const IpPrefix& range) { return range.contains(address); });
+}
 
 bool holds_own_address(const Snapshot& snapshot, const Route& route, std::uint32_t link_index) {
   return std::ranges::any_of(snapshot.addresses, [&](const InterfaceAddress& item) {
@@ -56,8 +66,7 @@ std::vector<IpAddress> host_route_addresses(const Snapshot& snapshot, std::uint3
   for (const auto& route : snapshot.routes) {
     if (route.type != RTN_UNICAST || !is_host_route(route, tunnel_index)) continue;
     const auto& address = route.destination.address();
-    const bool is_private = std::ranges::any_of(private_ranges(), [&](const IpPrefix& range) { return range.contains(address); });
-    if (!is_private) addresses.push_back(address);
+    if (!is_private(address)) addresses.push_back(address);
   }
   return addresses;
 }
@@ -75,10 +84,13 @@ std::vector<IpPrefix> local_prefixes(const Snapshot& snapshot, std::uint32_t tun
     prefixes.emplace_back(subnet.last(), 32U);
   }
   for (const auto& endpoint : endpoints) prefixes.emplace_back(endpoint, endpoint.is_v4() ? 32U : 128U);
+  std::map<std::pair<std::uint32_t, Family>, std::size_t> connected;
   for (const auto& route : snapshot.routes) {
     if (route.type != RTN_UNICAST || route.next_hops.empty()) continue;
-    const bool trusted_host = !endpoints_known && is_host_route(route, tunnel_index);
-    if (trusted_host || is_connected_subnet(snapshot, route)) prefixes.push_back(route.destination);
+    if (!endpoints_known && is_host_route(route, tunnel_index)) prefixes.push_back(route.destination);
+    if (!is_connected_subnet(snapshot, route)) continue;
+    auto& count = connected[{route.next_hops.front().link_index, route.family}];
+    if (is_private(route.destination.address()) || ++count <= most_public_subnets) prefixes.push_back(route.destination);
   }
   return prefixes;
 }

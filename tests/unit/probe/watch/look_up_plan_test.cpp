@@ -107,6 +107,16 @@ BOOST_AUTO_TEST_CASE(a_connected_subnet_larger_than_a_lan_is_asked_for) {
   BOOST_TEST(asked(snapshot).size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(a_network_that_claims_many_public_subnets_is_asked_about_the_later_ones) {
+  auto snapshot = host();
+  for (unsigned i = 0; i < 8; ++i) {
+    auto advertised = route(fmt::format("2001:db8:{:x}::/64", 0x100 + i), eth0);
+    advertised.protocol = RTPROT_RA;
+    snapshot.routes.push_back(advertised);
+  }
+  BOOST_TEST(asked(snapshot).size() == 5U);
+}
+
 BOOST_AUTO_TEST_CASE(a_host_whose_default_route_was_taken_away_keeps_its_lan) {
   auto snapshot = host();
   std::erase_if(snapshot.routes, [](const Route& item) { return item.destination.length() == 0; });
