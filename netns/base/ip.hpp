@@ -69,7 +69,7 @@ class IpPrefix {
   [[nodiscard]] IpAddress last() const noexcept;
   [[nodiscard]] std::string to_string() const;
 
-  friend auto operator<=>(const IpPrefix&, const IpPrefix&) = default;
+  friend auto operator<=>(const IpPrefix&, const IpPrefix&) = default;  // NOLINT(modernize-use-nullptr): as above
 
  private:
   IpAddress address_;

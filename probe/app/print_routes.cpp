@@ -130,6 +130,7 @@ std::string print_rules(const CheckView& view) {
   auto text = print_row("rules", kinds.empty() ? "no rule sends some packets another way"
                                                : fmt::format("kinds of packets that rules tell apart: {}", kinds.size()));
   std::vector<std::string> lines;
+  lines.reserve(kinds.size());
   for (const auto& kind : kinds) {
     lines.push_back(
         fmt::format("{}: {}{}", kind.whom, kind.ways.text(), kind.bound ? " (information: whoever binds asks for that way)" : ""));

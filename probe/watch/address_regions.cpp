@@ -96,7 +96,7 @@ class Walk {
     const bool local = !entry.open && (inside_local || entry.local);
     Open made{entry.prefix, entry.prefix.last(), local, entry.harmless, entry.prefix, false, std::nullopt, entry.prefix.address()};
     if (made.harmless && !open_.empty()) made.decides = open_.back().decides;
-    open_.push_back(std::move(made));
+    open_.push_back(made);
   }
 
   std::vector<AddressRegion> finish() {

@@ -18,7 +18,7 @@ void Flapping::follow(const Verdict& verdict, MonoTime now) {
     track.finding = finding;
     if (std::exchange(track.present, true)) continue;
     track.held = false;
-    if (track.count == comings) std::ranges::rotate(track.came, track.came.begin() + 1);
+    if (track.count == comings) std::rotate(track.came.begin(), track.came.begin() + 1, track.came.end());
     track.count = std::min(track.count + 1, comings);
     track.came.at(track.count - 1) = now;
   }

@@ -61,7 +61,8 @@ class Planner {
     for (const auto family : {Family::v4, Family::v6}) {
       auto regions = address_regions(family, prefixes, local, public_parts(), public_addresses());
       // What everybody uses is told before what lies behind NAT64.
-      std::ranges::stable_partition(regions, [](const AddressRegion& region) { return !is_behind_nat64(region.representative); });
+      std::stable_partition(regions.begin(), regions.end(),
+                            [](const AddressRegion& region) { return !is_behind_nat64(region.representative); });
       parts.push_back({std::move(regions), flow_classes(input_.snapshot, family, input_.tunnel_index, input_.policy, marks)});
       wanted += parts.back().regions.size() * parts.back().flows.classes.size();
     }
