@@ -36,7 +36,4 @@ inline constexpr std::size_t most_flow_classes = 96;
 /// packets carry them. The table counts as the tunnel's when a route in it leads into the tunnel and none outside.
 [[nodiscard]] std::vector<MarkMatch> exempting_marks(const Snapshot& snapshot, std::uint32_t tunnel_index);
 
-/// Whether the selectors of `rule`, with its inversion, take a packet of `flow` to `destination`.
-[[nodiscard]] bool applies(const Rule& rule, const Flow& flow, const IpAddress& destination);
-
 }  // namespace vpn_sentinel

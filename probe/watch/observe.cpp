@@ -8,6 +8,7 @@
 
 #include "netns/monitor/describe.hpp"
 #include "probe/watch/local_destinations.hpp"
+#include "probe/watch/rule_match.hpp"
 
 namespace vpn_sentinel {
 namespace {

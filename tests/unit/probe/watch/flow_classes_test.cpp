@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "probe/watch/rule_match.hpp"
 #include "tests/unit/probe/watch/make_snapshot.hpp"
 
 using namespace vpn_sentinel;
