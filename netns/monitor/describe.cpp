@@ -88,7 +88,7 @@ std::string describe_route(const Route& route, const Snapshot& names, std::strin
   if (route.source) fmt::format_to(std::back_inserter(text), " from {}", route.source->to_string());
   if (route.tos != 0) fmt::format_to(std::back_inserter(text), " tos {:#x}", route.tos);
   if (route.metric != 0) fmt::format_to(std::back_inserter(text), " metric {}", route.metric);
-  return fmt::format("{} {}", text, happened);
+  return happened.empty() ? text : fmt::format("{} {}", text, happened);
 }
 
 std::string describe_next_hop_object(const NextHopObject& object, const Snapshot& names, std::string_view happened) {

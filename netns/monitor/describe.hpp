@@ -16,7 +16,7 @@ namespace vpn_sentinel {
 /// `moved`: it lives on in another network namespace.
 [[nodiscard]] std::string describe_deleted_link(const Link& link, bool moved);
 
-/// `happened` ends the line: "added", "deleted", "replaced", "gone".
+/// `happened` ends the line: "added", "deleted", "replaced", "gone"; empty for a rule or route that is merely named.
 [[nodiscard]] std::string describe_address(const InterfaceAddress& address, const Snapshot& names, std::string_view happened);
 [[nodiscard]] std::string describe_route(const Route& route, const Snapshot& names, std::string_view happened);
 [[nodiscard]] std::string describe_rule(const Rule& rule, std::string_view happened);

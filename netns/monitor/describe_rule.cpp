@@ -102,7 +102,7 @@ std::string describe_rule(const Rule& rule, std::string_view happened) {
   text += " " + action_text(rule);
   add_suppressors(text, rule);
   add_realms(text, rule.realms);
-  return fmt::format("{} {}", text, happened);
+  return happened.empty() ? text : fmt::format("{} {}", text, happened);
 }
 
 }  // namespace vpn_sentinel

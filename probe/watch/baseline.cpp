@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::size_t most_lines = 32;
 
-std::string trimmed(std::string text) {
-  while (!text.empty() && text.back() == ' ') text.pop_back();
-  return text;
-}
-
 bool is_server_route(const Route& route, const Observation& seen) {
   const unsigned host = route.family == Family::v4 ? 32 : 128;
   return route.destination.length() == host &&
@@ -56,11 +51,11 @@ Baseline make_baseline(const Snapshot& snapshot, const Observation& seen) {
   made.time = seen.time;
   if (seen.tunnel) made.tunnel = fmt::format("{} ({})", seen.tunnel->name, seen.tunnel->kind);
   for (const auto& rule : snapshot.rules) {
-    made.rules.push_back(trimmed(describe_rule(rule, "")));
+    made.rules.push_back(describe_rule(rule, ""));
   }
   if (snapshot.routes.size() > most_baseline_routes) return made;
   for (const auto& route : snapshot.routes) {
-    if (!is_server_route(route, seen) && !is_noise(route)) made.routes.push_back(trimmed(describe_route(route, snapshot, "")));
+    if (!is_server_route(route, seen) && !is_noise(route)) made.routes.push_back(describe_route(route, snapshot, ""));
   }
   std::ranges::sort(made.routes);
   return made;

@@ -45,9 +45,7 @@ std::vector<Part<Number>> parts_of(Number lowest, const std::vector<Range>& rang
   return parts;
 }
 
-std::string_view name_of(std::uint8_t protocol) {
-  return protocol == IPPROTO_UDP ? "UDP" : protocol == IPPROTO_TCP ? "TCP" : "ICMP";
-}
+std::string_view name_of(std::uint8_t protocol) { return protocol == IPPROTO_UDP ? "UDP" : protocol == IPPROTO_TCP ? "TCP" : "ICMP"; }
 
 }  // namespace
 
@@ -129,8 +127,7 @@ std::vector<Choice<Service>> FlowChoices::services() {
   if (protocols.empty() && source_ports.empty() && destination_ports.empty()) return {{}};
   const auto named = protocols;
   // ICMP stands for every protocol that no rule names: all of them fall through.
-  protocols.insert(
-      {IPPROTO_UDP, IPPROTO_TCP, static_cast<std::uint8_t>(family_ == Family::v4 ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6})});
+  protocols.insert({IPPROTO_UDP, IPPROTO_TCP, static_cast<std::uint8_t>(family_ == Family::v4 ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6})});
   auto source_parts = parts_of<std::uint16_t>(1, source_ports);
   auto destination_parts = parts_of<std::uint16_t>(1, destination_ports);
   limit(source_parts);

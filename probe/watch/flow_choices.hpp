@@ -1,4 +1,5 @@
-/// The values that rules and routes tell apart, for each thing that they look at in a packet. Pure; the snapshot and the policy must outlive it.
+/// The values that rules and routes tell apart, for each thing that they look at in a packet. Pure; the snapshot and the policy must
+/// outlive it.
 #pragma once
 
 #include <cstdint>
