@@ -148,13 +148,18 @@ Result<NamespaceRef> NamespaceFollower::resolved() const {
 }
 
 Result<NetNamespace> NamespaceFollower::open() {
+  if (process_ && has_ended(process_->native_handle())) on_process_end();
   process_.reset();
+  if (ended_) {
+    return fail(Error::Kind::not_found,
+                fmt::format("the process {} has ended; a program that has its number now is another one", ref_.value));
+  }
   const auto ref = resolved();
   if (!ref) return fail(ref.error());
   const auto pid = ref->process();
   if (pid) {
     if (auto followed = follow_process(*pid); !followed) {
-      on_process_end();
+      forget_container();
       return fail(ref_.kind == NamespaceRef::Kind::container ? container_.error() : followed.error());
     }
   }
@@ -204,6 +209,11 @@ Result<void> NamespaceFollower::follow_process(pid_t pid) {
 
 void NamespaceFollower::on_process_end() {
   process_.reset();
+  ended_ = ref_.kind == NamespaceRef::Kind::pid;
+  forget_container();
+}
+
+void NamespaceFollower::forget_container() {
   if (ref_.kind == NamespaceRef::Kind::container && container_) {
     container_ = fail(Error::Kind::not_found, fmt::format("the container {} is not running: its first process has ended", ref_.value));
   }

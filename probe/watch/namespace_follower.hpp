@@ -47,6 +47,7 @@ class NamespaceFollower {
   /// The kernel tells of the end of the process that was opened; not_found when it has ended already.
   Result<void> follow_process(pid_t pid);
   void on_process_end();
+  void forget_container();
   [[nodiscard]] Result<NamespaceRef> resolved() const;
 
   boost::asio::io_context& io_;
@@ -57,6 +58,7 @@ class NamespaceFollower {
   boost::asio::steady_timer retry_;
   int retries_left_ = 0;  ///< after an event: the file may become a namespace, the container may be told of
   std::unique_ptr<boost::asio::posix::stream_descriptor> process_;  ///< pidfd of the process whose namespace is open
+  bool ended_ = false;  ///< the process that pid: named is no more; whoever has its number now is a stranger
 
   // Of a container:
   ContainerFinder::Request search_;  ///< under way

@@ -1,6 +1,8 @@
 #include "probe/watch/namespace_follower.hpp"
 
+#include <linux/sched.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <boost/test/unit_test.hpp>
@@ -143,6 +145,34 @@ BOOST_AUTO_TEST_CASE(the_end_of_a_process_is_told_even_before_anybody_has_waited
   BOOST_TEST((lost->kind == Error::Kind::not_found));
   child.reap();
   BOOST_TEST((follower->open().error().kind == Error::Kind::not_found));
+}
+
+BOOST_AUTO_TEST_CASE(a_program_that_gets_the_number_of_an_ended_one_is_a_stranger) {
+  Child child;
+  const auto ref = child.ref();
+  follow(ref);
+  BOOST_TEST_REQUIRE(space.has_value());
+  child.kill();
+  BOOST_TEST_REQUIRE(run_until_lost());
+  child.reap();
+  // clone3(2) gives a chosen number, Linux 5.5.
+  const auto number = static_cast<pid_t>(std::stoi(ref.value));
+  clone_args arguments{};
+  arguments.exit_signal = SIGCHLD;
+  arguments.set_tid = reinterpret_cast<std::uintptr_t>(&number);
+  arguments.set_tid_size = 1;
+  const auto stranger = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+  if (stranger == 0) {
+    for (;;) ::pause();
+  }
+  if (stranger < 0) BOOST_TEST_MESSAGE("SKIPPED in part: this kernel or container does not let a process choose its number");
+  const auto opened = follower->open();
+  BOOST_TEST(!opened.has_value());
+  BOOST_TEST(opened.error().message.find("has ended") != std::string::npos);
+  if (stranger > 0) {
+    ::kill(stranger, SIGKILL);
+    ::waitpid(stranger, nullptr, 0);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_container_is_searched_for_before_anything_is_said) {
