@@ -44,6 +44,11 @@ bool is_cloned(const Route& route) { return (route.flags & RTM_F_CLONED) != 0; }
 DumpKind routes_of(Family family) { return family == Family::v4 ? DumpKind::routes_v4 : DumpKind::routes_v6; }
 DumpKind rules_of(Family family) { return family == Family::v4 ? DumpKind::rules_v4 : DumpKind::rules_v6; }
 
+/// Something happened that cannot be read from the message itself: a fresh dump may tell it.
+void doubt_part_of(const NetlinkMessage& message, Burst& burst) {
+  if (const auto kind = SnapshotStore::kind_of(message)) burst.doubt(*kind);
+}
+
 }  // namespace
 
 Telling telling_of(const Route& route) noexcept {
@@ -169,7 +174,8 @@ void SnapshotStore::remove_address(const InterfaceAddress& address, Burst& burst
 
 void SnapshotStore::apply_route(const NetlinkMessage& message, Burst& burst) {
   auto route = decode_route(message.payload);
-  if (!route || is_cloned(*route)) return;
+  if (!route) return doubt_part_of(message, burst);
+  if (is_cloned(*route)) return;
   complete_next_hops(snapshot_, *route);
   const bool added = message.type == RTM_NEWROUTE;
   if (is_noise(*route)) {
@@ -226,7 +232,7 @@ void SnapshotStore::flush_ipv4_routes(std::uint32_t link_index) {
 
 void SnapshotStore::apply_rule(const NetlinkMessage& message, Burst& burst) {
   const auto rule = decode_rule(message.payload);
-  if (!rule) return;
+  if (!rule) return doubt_part_of(message, burst);
   if (message.type == RTM_NEWRULE) {
     insert_rule(*rule);
     return burst.note(Telling::path, [&] { return describe_rule(*rule, "added"); });

@@ -127,6 +127,19 @@ BOOST_AUTO_TEST_CASE(statistics_are_taken_over_without_being_a_change) {
 
 BOOST_AUTO_TEST_CASE(the_deletion_of_a_link_that_is_not_known_is_no_change) { BOOST_TEST(!only(RTM_DELLINK, link(99, "gone", 0)).changed); }
 
+BOOST_AUTO_TEST_CASE(what_cannot_be_read_from_a_message_is_read_again) {
+  rtmsg damaged{};
+  damaged.rtm_family = AF_INET;
+  damaged.rtm_dst_len = 99;
+  only(RTM_NEWROUTE, Payload{damaged});
+  BOOST_TEST(doubts(DumpKind::routes_v4));
+  fib_rule_hdr rule{};
+  rule.family = AF_INET6;
+  rule.dst_len = 200;
+  only(RTM_DELRULE, Payload{rule});
+  BOOST_TEST(doubts(DumpKind::rules_v6));
+}
+
 BOOST_AUTO_TEST_CASE(a_link_that_goes_down_takes_its_ipv4_routes_silently_along) {
   apply(RTM_NEWROUTE, route("0.0.0.0", 0, wg0, 51820));
   apply(RTM_NEWROUTE, route("198.18.0.0", 15, wg0));
