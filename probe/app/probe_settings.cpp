@@ -49,6 +49,9 @@ constexpr std::array rows{
                "Way of reports to the hub: auto (changes by the uplink, keepalives through the tunnel), tunnel or uplink"},
     SettingRow{"tls_cert_path", "VPN_SENTINEL_TLS_CERT_PATH", Type::text, "", "CA bundle (PEM) for the hub; empty: the system's"},
     SettingRow{"allow_insecure", "VPN_SENTINEL_ALLOW_INSECURE", Type::boolean, "false", "Do not check the hub's certificate"},
+    SettingRow{"debounce", "VPN_SENTINEL_DEBOUNCE", Type::boolean, "true",
+               "While a target flaps, tell its improvements only when they have lasted 5 s; what is worse is told at once in any case", 0,
+               0, true},
     SettingRow{"check_interval", "VPN_SENTINEL_CHECK_INTERVAL", Type::seconds, "5m", "Time between checks of exit address and DNS", 5,
                86400, true},
     SettingRow{"liveness_interval", "VPN_SENTINEL_LIVENESS_INTERVAL", Type::seconds, "1s",
@@ -182,6 +185,7 @@ Result<void> read_checks(const Settings& settings, TargetPolicy& target) {
   target.liveness_server = *liveness;
   target.liveness_interval = settings.duration("liveness_interval");
   target.liveness_failures = static_cast<int>(settings.integer("liveness_failures"));
+  target.debounce = settings.boolean("debounce");
   target.check_interval = settings.duration("check_interval");
   target.check_timeout = settings.duration("timeout");
   target.trace_urls = settings.list("trace_urls");

@@ -39,6 +39,7 @@ struct TargetPolicy {
   std::vector<std::uint32_t> allow_tables;  ///< only for packets that a rule sends there by mark, uid, protocol, port or address
   std::string baseline_folder;              ///< where the pinned healthy states of the targets are kept; empty: nowhere
 
+  bool debounce = true;                               ///< improvements of a target that flaps wait until they have lasted
   bool offline = false;                               ///< kernel facts only: nothing is sent
   std::chrono::milliseconds liveness_interval{1000};  ///< 0: no liveness check
   Endpoint liveness_server;

@@ -13,8 +13,8 @@ std::optional<MonoTime> earlier(std::optional<MonoTime> a, std::optional<MonoTim
 }  // namespace
 
 PublishGate::Decision PublishGate::decide(const Verdict& judged, bool pending, MonoTime now) {
-  const auto verdict = flapping_.steady(judged, now);
-  const auto held_until = flapping_.again_at();
+  const auto verdict = debounce_ ? flapping_.steady(judged, now) : judged;
+  const auto held_until = debounce_ ? flapping_.again_at() : std::nullopt;
   if (published_ && same_judgement(*published_, verdict)) {
     waiting_since_.reset();
     published_ = verdict;  // evidence may have changed

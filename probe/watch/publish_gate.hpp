@@ -18,6 +18,9 @@ class PublishGate {
   /// An improvement that the liveness check has not confirmed yet waits this long.
   static constexpr std::chrono::milliseconds settle{1000};
 
+  /// Without `debounce` improvements of a target that flaps are told like any other.
+  explicit PublishGate(bool debounce = true) : debounce_(debounce) {}
+
   struct Decision {
     bool publish = false;
     std::optional<MonoTime> again_at;  ///< ask again then, if nothing happens before
@@ -28,6 +31,7 @@ class PublishGate {
   [[nodiscard]] const std::optional<Verdict>& published() const noexcept { return published_; }
 
  private:
+  bool debounce_;
   Flapping flapping_;
   std::optional<Verdict> published_;
   std::optional<MonoTime> waiting_since_;

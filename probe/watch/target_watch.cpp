@@ -67,10 +67,12 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
       blind_(Error{Error::Kind::timed_out, fmt::format("{} has not been found yet", policy_.netns.to_string())}),
       baseline_(baseline_file(policy_.baseline_folder, policy_.client_id)),
       verifier_(io, http, dns, policy_, [this] { look("check", mono_now()); }),
-      facts_keeper_(io, [this] {
-        take_tunnel_facts();
-        look("tunnel's program asked", mono_now());
-      }) {}
+      facts_keeper_(io,
+                    [this] {
+                      take_tunnel_facts();
+                      look("tunnel's program asked", mono_now());
+                    }),
+      gate_(policy_.debounce) {}
 
 void TargetWatch::start() {
   follower_.start([this] { follow_namespace(); });

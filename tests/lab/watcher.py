@@ -32,6 +32,8 @@ class Watcher:
         argv = [
             str(binary), "watch", "--json", "--config", str(lab.folder / "empty.toml"),
             "--netns", f"name:{netns}", "--client-id", "matrix",
+            # Rows follow each other so fast that every one of them would count as flapping.
+            "--debounce", "false",
             "--trace-urls", "https://trace.lab.test/cdn-cgi/trace", "--resolvers", DNS["v4"], "--whoami-servers", DNS["v4"],
             "--liveness-server", DNS["v4"], "--ca-file", str(lab.ca_file), "--timeout", "3s", *more,
         ]  # fmt: skip

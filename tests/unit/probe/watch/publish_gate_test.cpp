@@ -63,4 +63,13 @@ BOOST_AUTO_TEST_CASE(the_same_judgement_is_told_once_and_its_evidence_kept_fresh
   BOOST_TEST(gate.published()->findings[0].evidence.at("routes") == 2);
 }
 
+BOOST_AUTO_TEST_CASE(without_debouncing_every_change_of_a_flapping_target_is_told) {
+  PublishGate gate{false};
+  for (int i = 0; i < 20; ++i) {
+    BOOST_TEST(gate.decide(danger(), false, start + i * 20ms).publish);
+    BOOST_TEST(gate.decide(secure(), false, start + i * 20ms + 10ms).publish);
+    BOOST_TEST((gate.published()->state == State::secure));
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
