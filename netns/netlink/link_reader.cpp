@@ -29,23 +29,13 @@ std::optional<Result<Link>> find_reply(std::span<const std::byte> datagram, std:
 
 Result<Link> receive_link(int fd, std::uint32_t sequence) {
   std::array<std::byte, netlink_datagram_size> buffer;
-  const auto deadline = mono_now() + patience;
-  for (;;) {
-    const auto datagram = receive_netlink(fd, buffer);
-    switch (datagram.outcome) {
-      case Datagram::Outcome::data:
-        if (auto reply = find_reply(datagram.bytes, sequence)) return *reply;
-        break;
-      case Datagram::Outcome::foreign:
-        break;
-      case Datagram::Outcome::empty:
-        if (auto readable = wait_readable(fd, deadline); !readable) return fail(readable.error());
-        break;
-      case Datagram::Outcome::overrun:
-      case Datagram::Outcome::failed:
-        return fail(system_error(datagram.code, "reading a link"));
-    }
-  }
+  std::optional<Result<Link>> reply;
+  const auto done = receive_answer(fd, buffer, mono_now() + patience, "reading a link", [&](std::span<const std::byte> datagram) {
+    reply = find_reply(datagram, sequence);
+    return reply.has_value();
+  });
+  if (!done) return fail(done.error());
+  return *reply;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "netns/netlink/netlink_socket.hpp"
 
+#include <fmt/format.h>
 #include <linux/netlink.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -100,6 +101,29 @@ Result<void> wait_readable(int fd, MonoTime deadline) {
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return fail(system_error(errno, "netlink poll"));
     if (mono_now() >= deadline) return fail(Error::Kind::timed_out, "the kernel did not answer a netlink request in time");
+  }
+}
+
+Result<void> receive_answer(int fd, std::span<std::byte> buffer, MonoTime deadline, std::string_view what, const TakeDatagram& take) {
+  for (;;) {
+    const auto datagram = receive_netlink(fd, buffer);
+    switch (datagram.outcome) {
+      case Datagram::Outcome::data: {
+        const auto complete = take(datagram.bytes);
+        if (!complete) return fail(complete.error());
+        if (*complete) return {};
+        if (mono_now() >= deadline) return fail(Error::Kind::timed_out, fmt::format("{}: the kernel's answer does not end", what));
+        break;
+      }
+      case Datagram::Outcome::foreign:
+        break;
+      case Datagram::Outcome::empty:
+        if (auto readable = wait_readable(fd, deadline); !readable) return readable;
+        break;
+      case Datagram::Outcome::overrun:
+      case Datagram::Outcome::failed:
+        return fail(system_error(datagram.code, what));
+    }
   }
 }
 

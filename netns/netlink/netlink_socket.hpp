@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <string_view>
 
 #include "netns/base/clock.hpp"
 #include "netns/base/fd.hpp"
@@ -50,5 +52,12 @@ struct Datagram {
 
 /// Waits until something can be read; timed_out when `deadline` comes first.
 [[nodiscard]] Result<void> wait_readable(int fd, MonoTime deadline);
+
+/// What one datagram brought: true when the answer is complete with it.
+using TakeDatagram = std::function<Result<bool>(std::span<const std::byte> datagram)>;
+/// Receives the kernel's datagrams into `buffer` until `take` has the whole answer. Its Error ends it too; else failed or overrun, with
+/// `what` was being done, when the socket is of no more use, and timed_out when `deadline` comes first, even while more arrives.
+[[nodiscard]] Result<void> receive_answer(int fd, std::span<std::byte> buffer, MonoTime deadline, std::string_view what,
+                                          const TakeDatagram& take);
 
 }  // namespace vpn_sentinel

@@ -68,23 +68,14 @@ Result<std::uint16_t> resolve_family(const NetlinkSocket& socket, std::string_vi
       generic_request(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, controller_version, 0, family_sequence, CTRL_ATTR_FAMILY_NAME, name);
   if (auto sent = send_netlink(socket.fd.get(), request); !sent) return fail(sent.error());
   std::array<std::byte, netlink_datagram_size> buffer;
-  const auto deadline = mono_now() + patience;
-  for (;;) {
-    const auto datagram = receive_netlink(socket.fd.get(), buffer);
-    switch (datagram.outcome) {
-      case Datagram::Outcome::data:
-        if (auto family = find_family(datagram.bytes, name)) return *family;
-        break;
-      case Datagram::Outcome::foreign:
-        break;
-      case Datagram::Outcome::empty:
-        if (auto readable = wait_readable(socket.fd.get(), deadline); !readable) return fail(readable.error());
-        break;
-      case Datagram::Outcome::overrun:
-      case Datagram::Outcome::failed:
-        return fail(system_error(datagram.code, "asking for a generic netlink family"));
-    }
-  }
+  std::optional<Result<std::uint16_t>> family;
+  const auto done = receive_answer(socket.fd.get(), buffer, mono_now() + patience, "asking for a generic netlink family",
+                                   [&](std::span<const std::byte> datagram) {
+                                     family = find_family(datagram, name);
+                                     return family.has_value();
+                                   });
+  if (!done) return fail(done.error());
+  return *family;
 }
 
 }  // namespace vpn_sentinel

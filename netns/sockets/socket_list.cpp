@@ -61,27 +61,8 @@ Result<bool> take_datagram(std::span<const std::byte> datagram, std::uint32_t se
 Result<void> run_dump(int fd, std::span<const std::byte> request, std::uint32_t sequence, std::string_view what, const Take& take) {
   if (auto sent = send_netlink(fd, request); !sent) return fail(sent.error());
   std::array<std::byte, netlink_datagram_size> buffer;
-  const auto deadline = mono_now() + patience;
-  for (;;) {
-    const auto datagram = receive_netlink(fd, buffer);
-    switch (datagram.outcome) {
-      case Datagram::Outcome::data: {
-        const auto complete = take_datagram(datagram.bytes, sequence, what, take);
-        if (!complete) return fail(complete.error());
-        if (*complete) return {};
-        if (mono_now() >= deadline) return fail(Error::Kind::timed_out, fmt::format("the list of {} sockets is too long", what));
-        break;
-      }
-      case Datagram::Outcome::foreign:
-        break;
-      case Datagram::Outcome::empty:
-        if (auto readable = wait_readable(fd, deadline); !readable) return readable;
-        break;
-      case Datagram::Outcome::overrun:
-      case Datagram::Outcome::failed:
-        return fail(system_error(datagram.code, fmt::format("listing {} sockets", what)));
-    }
-  }
+  return receive_answer(fd, buffer, mono_now() + patience, fmt::format("listing {} sockets", what),
+                        [&](std::span<const std::byte> datagram) { return take_datagram(datagram, sequence, what, take); });
 }
 
 /// The socket differs from a rtnetlink one in its protocol only.

@@ -126,27 +126,10 @@ Result<WireGuardDevice> receive_dump(int fd, const std::string& name) {
   WipedBuffer buffer{netlink_datagram_size};
   buffer.note_used(netlink_datagram_size);
   WireGuardDump dump;
-  const auto deadline = mono_now() + patience;
-  for (;;) {
-    const auto datagram = receive_netlink(fd, buffer.bytes());
-    switch (datagram.outcome) {
-      case Datagram::Outcome::data: {
-        const auto complete = take_datagram(datagram.bytes, name, dump);
-        if (!complete) return fail(complete.error());
-        if (*complete) return dump.device();
-        if (mono_now() < deadline) break;
-        return fail(Error::Kind::timed_out, fmt::format("the kernel's description of {} does not end", name));
-      }
-      case Datagram::Outcome::foreign:
-        break;
-      case Datagram::Outcome::empty:
-        if (auto readable = wait_readable(fd, deadline); !readable) return fail(readable.error());
-        break;
-      case Datagram::Outcome::overrun:
-      case Datagram::Outcome::failed:
-        return fail(system_error(datagram.code, "asking the kernel for a WireGuard interface"));
-    }
-  }
+  const auto done = receive_answer(fd, buffer.bytes(), mono_now() + patience, "asking the kernel for a WireGuard interface",
+                                   [&](std::span<const std::byte> datagram) { return take_datagram(datagram, name, dump); });
+  if (!done) return fail(done.error());
+  return dump.device();
 }
 
 }  // namespace

@@ -47,23 +47,11 @@ void take(std::span<const std::byte> datagram, const KernelQuestion& question, K
 Result<KernelAnswer> receive(int fd, const KernelQuestion& question) {
   KernelAnswer answer;
   std::array<std::byte, netlink_datagram_size> buffer;
-  const auto deadline = mono_now() + patience;
-  while (!is_complete(question, answer)) {
-    const auto datagram = receive_netlink(fd, buffer);
-    switch (datagram.outcome) {
-      case Datagram::Outcome::data:
-        take(datagram.bytes, question, answer);
-        break;
-      case Datagram::Outcome::foreign:
-        break;
-      case Datagram::Outcome::empty:
-        if (auto readable = wait_readable(fd, deadline); !readable) return fail(readable.error());
-        break;
-      case Datagram::Outcome::overrun:
-      case Datagram::Outcome::failed:
-        return fail(system_error(datagram.code, "asking the kernel"));
-    }
-  }
+  const auto done = receive_answer(fd, buffer, mono_now() + patience, "asking the kernel", [&](std::span<const std::byte> datagram) {
+    take(datagram, question, answer);
+    return is_complete(question, answer);
+  });
+  if (!done) return fail(done.error());
   return answer;
 }
 
