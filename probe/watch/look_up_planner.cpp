@@ -41,8 +41,11 @@ void LookUpPlanner::keep_asking(const std::vector<std::size_t>& questions) {
   if (plan_.not_asked > 0) {
     for (const auto index : questions) {
       if (kept.size() == most_kept) break;
+      const auto& question = plan_.questions[index];
+      // Asked by its turn and because it was kept: once is enough.
+      if (std::ranges::find(kept, question, &Kept::question) != kept.end()) continue;
       const auto& meaning = plan_.meanings[index];
-      kept.push_back({plan_.questions[index], plan_.flows[meaning.flow], meaning.representative});
+      kept.push_back({question, plan_.flows[meaning.flow], meaning.representative});
     }
   }
   kept_ = std::move(kept);
