@@ -76,10 +76,13 @@ class Judge {
     // Without a tunnel that works, nothing but complete answers shows that nothing leaves.
     const auto severity = tunnel_works_ ? Severity::warning : Severity::danger;
     if (seen_.not_asked > 0) add("routes_sampled", json{{"asked", seen_.look_ups.size()}, {"not_asked", seen_.not_asked}}, severity);
-    if (!seen_.unasked_rules.empty()) {
-      add("routes_unverifiable",
-          json{{"error", "the kernel cannot be asked about what these rules select"}, {"rules", seen_.unasked_rules}}, severity);
+    if (seen_.unasked_rules.empty()) return;
+    auto told = std::ranges::find(findings_, "routes_unverifiable", &Finding::code);
+    if (told == findings_.end()) {
+      add("routes_unverifiable", json{{"error", "the kernel cannot be asked about what these rules select"}}, severity);
+      told = std::prev(findings_.end());
     }
+    told->evidence["rules"] = seen_.unasked_rules;
   }
 
   void judge_changes() {
