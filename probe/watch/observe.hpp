@@ -35,6 +35,15 @@ struct Learnt {
     told_endpoints.clear();
     told_marks.clear();
   }
+  /// Another namespace has its own host routes and marks; the tunnel's name stays what is expected.
+  void forget_network() {
+    forget_told();
+    seen_marks.clear();
+    host_routes.clear();
+    strangers.clear();
+    carries_since.reset();
+    planner = {};
+  }
 };
 
 /// The link by which a public address goes now, to tell the tunnel from other interfaces of its kind; 0: none.

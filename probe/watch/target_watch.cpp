@@ -131,8 +131,12 @@ void TargetWatch::detach(Error reason, bool gone) {
   namespace_.reset();
   tunnel_index_ = 0;
   facts_index_ = 0;
-  // Another namespace may have other servers, and a mark means nothing there.
-  learnt_.forget_told();
+  // The same namespace, seen again after a failure, must not make servers of the host routes that came meanwhile.
+  if (gone) {
+    learnt_.forget_network();
+  } else {
+    learnt_.forget_told();
+  }
   blind_ = std::move(reason);
   gone_ = gone;
 }
