@@ -22,12 +22,6 @@ namespace {
 IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 IpPrefix prefix(std::string_view text) { return IpPrefix::parse(text).value(); }
 
-Bytes address_bytes(std::string_view text) {
-  const auto address = ip(text);
-  const auto bytes = std::as_bytes(address.bytes());
-  return {bytes.begin(), bytes.end()};
-}
-
 ifinfomsg link_header(int index, unsigned flags, unsigned char family = AF_UNSPEC) {
   ifinfomsg header{};
   header.ifi_family = family;
