@@ -1,12 +1,15 @@
 #include "netns/netlink/link_reader.hpp"
 
-#include <fmt/format.h>
-#include <linux/rtnetlink.h>
+#include <linux/netlink.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
 #include <optional>
+#include <span>
 
+#include "netns/base/clock.hpp"
 #include "netns/netlink/decode.hpp"
 #include "netns/netlink/netlink_socket.hpp"
 #include "netns/netlink/request.hpp"

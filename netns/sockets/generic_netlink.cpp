@@ -6,9 +6,11 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <string>
 
+#include "netns/base/clock.hpp"
 #include "netns/netlink/decode.hpp"
 
 namespace vpn_sentinel {

@@ -11,9 +11,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstring>
 #include <functional>
 #include <string_view>
 
+#include "netns/base/clock.hpp"
 #include "netns/netlink/decode.hpp"
 #include "netns/netlink/netlink_socket.hpp"
 

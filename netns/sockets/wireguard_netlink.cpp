@@ -7,9 +7,14 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
+#include <cstring>
 #include <optional>
+#include <utility>
 
+#include "netns/base/clock.hpp"
 #include "netns/netlink/decode.hpp"
+#include "netns/netlink/netlink_socket.hpp"
 #include "netns/sockets/generic_netlink.hpp"
 #include "netns/sockets/wiped_buffer.hpp"
 

@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "netns/base/clock.hpp"
 #include "netns/netlink/decode.hpp"
 #include "netns/netlink/netlink_socket.hpp"
 

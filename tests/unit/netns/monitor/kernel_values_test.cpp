@@ -41,6 +41,17 @@ struct RuleCase {
   const char* words;
 };
 
+/// A rule that is nothing but its action.
+template <std::uint8_t action>
+constexpr RuleCase action_only(const char* arguments, const char* words) {
+  return {arguments,
+          [](Rule& r) {
+            r.action = action;
+            r.table = 0;
+          },
+          words};
+}
+
 constexpr std::array rule_cases{
     RuleCase{"from 192.0.2.0/24 lookup 7", [](Rule& r) { r.source = prefix("192.0.2.0/24"); }, "from 192.0.2.0/24 lookup 7"},
     RuleCase{"to 192.0.2.1 lookup 7", [](Rule& r) { r.destination = prefix("192.0.2.1/32"); }, "to 192.0.2.1 lookup 7"},
@@ -99,30 +110,10 @@ constexpr std::array rule_cases{
                r.go_to = 32766;
              },
              "from all goto 32766"},
-    RuleCase{"blackhole",
-             [](Rule& r) {
-               r.action = FR_ACT_BLACKHOLE;
-               r.table = 0;
-             },
-             "from all blackhole"},
-    RuleCase{"unreachable",
-             [](Rule& r) {
-               r.action = FR_ACT_UNREACHABLE;
-               r.table = 0;
-             },
-             "from all unreachable"},
-    RuleCase{"prohibit",
-             [](Rule& r) {
-               r.action = FR_ACT_PROHIBIT;
-               r.table = 0;
-             },
-             "from all prohibit"},
-    RuleCase{"nop",
-             [](Rule& r) {
-               r.action = FR_ACT_NOP;
-               r.table = 0;
-             },
-             "from all nop"},
+    action_only<FR_ACT_BLACKHOLE>("blackhole", "from all blackhole"),
+    action_only<FR_ACT_UNREACHABLE>("unreachable", "from all unreachable"),
+    action_only<FR_ACT_PROHIBIT>("prohibit", "from all prohibit"),
+    action_only<FR_ACT_NOP>("nop", "from all nop"),
 };
 
 /// A request that ip(8) of this machine may not know; the answer is the kernel's code.

@@ -4,18 +4,14 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <boost/asio/post.hpp>
 #include <boost/test/unit_test.hpp>
-#include <fstream>
+#include <cstring>
 
 #include "tests/unit/netns/support/watched.hpp"
 
 using namespace vpn_sentinel;
-using namespace std::chrono_literals;
 
 BOOST_TEST_GLOBAL_FIXTURE(NeedsNamespaces);
 
@@ -126,70 +122,6 @@ BOOST_AUTO_TEST_CASE(ipv6_multipath_routes_end_up_as_the_kernel_has_them) {
   BOOST_TEST(watched.await_truth());
 }
 
-BOOST_AUTO_TEST_CASE(a_next_hop_object_moves_its_routes) {
-  Watched watched;
-  if (!watched.inside.try_run("ip nexthop add id 1 dev wg0 && ip route add 192.0.2.0/24 nhid 1")) return;
-  BOOST_TEST(watched.await_truth());
-  watched.inside.run("ip nexthop replace id 1 via 203.0.113.1 dev eth0");
-  BOOST_TEST(watched.await_truth());
-  watched.inside.run("ip nexthop delete id 1");
-  BOOST_TEST(watched.await([&] { return !watched.has_route("192.0.2.0/24", 254); }));
-}
-
-BOOST_AUTO_TEST_CASE(routes_that_name_only_their_next_hop_object_always_have_its_next_hops) {
-  Watched watched;
-  if (!watched.inside.try_run("echo 0 2>/dev/null >/proc/sys/net/ipv4/nexthop_compat_mode && ip nexthop add id 1 dev wg0")) {
-    BOOST_TEST_MESSAGE("SKIPPED: /proc/sys/net is read-only or the kernel has no next hop objects");
-    return;
-  }
-  const auto hops = [&](std::string_view destination) {
-    const auto& routes = watched.monitor->snapshot().routes;
-    const auto found = std::ranges::find(routes, IpPrefix::parse(destination).value(), &Route::destination);
-    std::vector<std::string> names;
-    if (found == routes.end()) return names;
-    for (const auto& hop : found->next_hops) names.push_back(watched.monitor->snapshot().find_link(hop.link_index)->name);
-    return names;
-  };
-  const auto await_hops = [&](std::string_view destination, const std::vector<std::string>& names) {
-    BOOST_TEST(watched.await([&] { return hops(destination) == names; }), destination);
-    BOOST_TEST(watched.await_truth());
-  };
-  watched.inside.run("ip route add 192.0.2.0/24 nhid 1 && ip route add 128.0.0.0/1 nhid 1");
-  await_hops("192.0.2.0/24", {"wg0"});
-  watched.inside.run("ip nexthop replace id 1 via 203.0.113.1 dev eth0");
-  BOOST_TEST(watched.await_cause("route 128.0.0.0/1 via 203.0.113.1 dev eth0 moved by its next hop object"));
-  await_hops("192.0.2.0/24", {"eth0"});
-  watched.inside.run(
-      "ip nexthop add id 2 dev wg0 && ip nexthop add id 9 group 1/2,3 && ip route replace 192.0.2.0/24 nhid 9 &&"
-      "ip -6 nexthop add id 3 dev wg0 && ip -6 route add 2001:db8:1::/48 nhid 3");
-  await_hops("192.0.2.0/24", {"eth0", "wg0"});
-  await_hops("2001:db8:1::/48", {"wg0"});
-  watched.inside.run("ip nexthop add id 5 dev eth0");
-  BOOST_TEST(watched.await_cause("next hop object 5 dev eth0 added"));
-  watched.inside.run("ip nexthop delete id 5");
-  BOOST_TEST(watched.await_cause("next hop object 5 dev eth0 deleted"));
-  watched.inside.run("ip link set wg0 down");
-  await_hops("192.0.2.0/24", {"eth0"});
-  await_hops("2001:db8:1::/48", {});
-  watched.inside.run("ip nexthop delete id 1");
-  await_hops("192.0.2.0/24", {});
-  await_hops("128.0.0.0/1", {});
-}
-
-BOOST_AUTO_TEST_CASE(a_route_whose_next_hop_object_becomes_a_blackhole_is_one) {
-  Watched watched;
-  if (!watched.inside.try_run("ip nexthop add id 1 blackhole")) {
-    BOOST_TEST_MESSAGE("SKIPPED: the kernel has no next hop objects");
-    return;
-  }
-  BOOST_TEST(watched.await_cause("next hop object 1 blackhole added"));
-  watched.inside.run("ip route add 192.0.2.0/24 nhid 1");
-  BOOST_TEST(watched.await_cause("route blackhole 192.0.2.0/24 added"));
-  BOOST_TEST(watched.await_truth());
-  (void)watched.inside.try_run("ip nexthop replace id 1 dev wg0");
-  BOOST_TEST(watched.await_truth());
-}
-
 BOOST_AUTO_TEST_CASE(a_link_that_is_enslaved_released_or_moved_away_is_told) {
   Watched watched;
   watched.inside.run("ip link add br0 type bridge && ip link set wg0 master br0");
@@ -271,30 +203,6 @@ BOOST_AUTO_TEST_CASE(generations_grow_by_one_and_times_do_not_go_back) {
   BOOST_TEST(!watched.changes[1].resynchronised);
 }
 
-BOOST_AUTO_TEST_CASE(after_an_overrun_everything_is_read_again) {
-  Watched watched;
-  const auto file = fmt::format("/tmp/unit-routes-{}", ::getpid());
-  {
-    std::ofstream batch{file};
-    for (int i = 0; i < 30'000; ++i) batch << fmt::format("route add blackhole 198.{}.{}.{}\n", 18 + i / 65536, i / 256 % 256, i % 256);
-  }
-  watched.inside.run("ip -batch " + file);
-  std::remove(file.c_str());
-  std::size_t others = 0;
-  std::function<void()> other = [&] {
-    ++others;
-    if (watched.changes.empty() || !watched.changes.back().resynchronised) boost::asio::post(watched.io, other);
-  };
-  boost::asio::post(watched.io, other);
-  BOOST_TEST(watched.await([&] { return !watched.changes.empty() && watched.changes.back().resynchronised; }));
-  BOOST_TEST(watched.changes.front().cause.starts_with("messages were lost"));
-  // The flood was read in many turns, other work of the loop had its turns in between, and the calls stayed few.
-  BOOST_TEST(watched.changes.size() < 1000U);
-  BOOST_TEST(others > 50U);
-  BOOST_TEST(watched.await_truth());
-  BOOST_TEST(watched.monitor->snapshot().routes.size() > 30'000U);
-}
-
 BOOST_AUTO_TEST_CASE(a_monitor_may_be_destroyed_by_its_listener) {
   Watched watched(quiet);
   watched.on_change = [&] { watched.monitor.reset(); };
@@ -314,110 +222,6 @@ BOOST_AUTO_TEST_CASE(a_destroyed_monitor_leaves_no_work_on_the_loop) {
   watched.io.restart();
   watched.io.run();
   BOOST_TEST(watched.io.stopped());
-}
-
-BOOST_AUTO_TEST_CASE(without_a_socket_neither_a_monitor_nor_a_snapshot_comes_to_be) {
-  const Error refusal{Error::Kind::not_permitted, "no socket"};
-  const SocketOpener refuse = [&](int, int, int) -> Result<Fd> { return fail(refusal); };
-  boost::asio::io_context io;
-  BOOST_TEST((Monitor::start(io, refuse, {}).error() == refusal));
-  BOOST_TEST((take_snapshot(refuse).error() == refusal));
-}
-
-/// Breaks the event socket of a monitor as nothing else can: the number of its descriptor suddenly means another file. A duplicate keeps
-/// the old socket alive, so that its next message still wakes the loop.
-class Breakable {
- public:
-  explicit Breakable(SocketOpener opener) : opener_(std::move(opener)) {}
-  [[nodiscard]] SocketOpener opener() {
-    return [this](int domain, int type, int protocol) -> Result<Fd> {
-      if (refuse) return fail(Error::Kind::not_permitted, "no second socket");
-      auto socket = opener_(domain, type, protocol);
-      if (socket) last_ = socket->get();
-      return socket;
-    };
-  }
-  void break_it() {
-    kept_ = Fd{::fcntl(last_, F_DUPFD_CLOEXEC, 0)};
-    const Fd other{::open("/dev/null", O_RDWR | O_CLOEXEC)};
-    BOOST_REQUIRE(::dup3(other.get(), last_, O_CLOEXEC) == last_);
-  }
-  void forget() { kept_.reset(); }
-  bool refuse = false;
-
- private:
-  SocketOpener opener_;
-  Fd kept_;
-  int last_ = -1;
-};
-
-BOOST_AUTO_TEST_CASE(a_failed_socket_is_opened_again_and_nothing_is_missed) {
-  Watched watched;
-  Breakable breakable{watched.inside.opener()};
-  watched.start(breakable.opener());
-  breakable.break_it();
-  watched.on_change = [&] { breakable.forget(); };
-  watched.inside.run("ip link set wg0 down");
-  BOOST_TEST(watched.await([&] { return !watched.changes.empty() && watched.changes.back().resynchronised; }));
-  BOOST_TEST(watched.changes.front().cause == "the connection to the kernel failed and was opened again");
-  BOOST_TEST(!watched.monitor->snapshot().find_link("wg0")->is_up());
-  BOOST_TEST(!watched.blind.has_value());
-  watched.changes.clear();
-  watched.inside.run("ip link set wg0 up");
-  BOOST_TEST(watched.await([&] { return !watched.changes.empty() && watched.monitor->snapshot().find_link("wg0")->is_up(); }));
-  BOOST_TEST(watched.await_truth());
-}
-
-BOOST_AUTO_TEST_CASE(after_blindness_a_new_monitor_sees_what_was_missed) {
-  Watched watched;
-  Breakable breakable{watched.inside.opener()};
-  watched.start(breakable.opener());
-  breakable.break_it();
-  breakable.refuse = true;
-  watched.inside.run("ip link set wg0 down");
-  BOOST_TEST(watched.await([&] { return watched.blind.has_value(); }));
-  breakable.forget();
-  watched.inside.run("ip route add 192.0.2.0/24 via 203.0.113.1");
-  // As the owner does it: again and again, until a socket can be had.
-  watched.monitor.reset();
-  BOOST_TEST(!Monitor::start(watched.io, breakable.opener(), {}).has_value());
-  breakable.refuse = false;
-  watched.start(breakable.opener());
-  BOOST_TEST(!watched.monitor->snapshot().find_link("wg0")->is_up());
-  BOOST_TEST(watched.has_route("192.0.2.0/24", 254));
-  watched.inside.run("ip route delete 192.0.2.0/24");
-  // Not its cause: the carrier that wg1 lost meanwhile may be told with it.
-  BOOST_TEST(watched.await([&] { return !watched.has_route("192.0.2.0/24", 254); }));
-  BOOST_TEST(watched.await_truth());
-}
-
-BOOST_AUTO_TEST_CASE(a_socket_that_fails_again_before_everything_was_read_makes_the_monitor_blind) {
-  Watched watched;
-  Breakable breakable{watched.inside.opener()};
-  watched.start(breakable.opener());
-  breakable.break_it();
-  watched.on_change = [&] {
-    breakable.forget();
-    breakable.break_it();
-  };
-  watched.inside.run("ip link set wg0 down");
-  BOOST_TEST(watched.await([&] { return watched.blind.has_value(); }));
-  breakable.forget();
-  BOOST_TEST_REQUIRE(watched.changes.size() == 1U);
-  BOOST_TEST(watched.changes[0].cause == "the connection to the kernel failed and was opened again");
-}
-
-BOOST_AUTO_TEST_CASE(a_failed_socket_that_cannot_be_opened_again_makes_the_monitor_blind) {
-  Watched watched;
-  Breakable breakable{watched.inside.opener()};
-  watched.start(breakable.opener());
-  breakable.break_it();
-  breakable.refuse = true;
-  watched.inside.run("ip link set wg0 down");
-  BOOST_TEST(watched.await([&] { return watched.blind.has_value(); }));
-  breakable.forget();
-  BOOST_TEST((watched.blind == Error{Error::Kind::not_permitted, "no second socket"}));
-  BOOST_TEST(watched.changes.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,116 +1,16 @@
 #include "netns/monitor/snapshot_store.hpp"
 
-#include <linux/fib_rules.h>
-#include <linux/if.h>
-#include <linux/if_addr.h>
-#include <linux/if_link.h>
-#include <linux/nexthop.h>
-#include <linux/rtnetlink.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <initializer_list>
+#include <vector>
 
-#include "tests/unit/netns/support/message_builder.hpp"
+#include "tests/unit/netns/support/store_fixture.hpp"
 
 using namespace vpn_sentinel;
+using namespace vpn_sentinel::test;
 
-namespace {
-
-constexpr std::uint32_t eth0 = 2;
-constexpr std::uint32_t wg0 = 5;
-constexpr unsigned up = IFF_UP | IFF_RUNNING | IFF_LOWER_UP;
-
-Bytes address_bytes(std::string_view text) {
-  const auto address = IpAddress::parse(text).value();
-  const auto bytes = std::as_bytes(address.bytes());
-  return {bytes.begin(), bytes.end()};
-}
-
-unsigned char family_of(std::string_view address) { return address.find(':') == std::string_view::npos ? AF_INET : AF_INET6; }
-
-Payload link(std::uint32_t index, std::string_view name, unsigned flags, std::uint64_t rx_bytes = 0, unsigned carrier = 1) {
-  ifinfomsg header{};
-  header.ifi_index = static_cast<int>(index);
-  header.ifi_flags = flags;
-  rtnl_link_stats64 statistics{};
-  statistics.rx_bytes = rx_bytes;
-  return Payload{header}.add(IFLA_IFNAME, name).add(IFLA_CARRIER, bytes_of({carrier})).add(IFLA_STATS64, value_of(statistics));
-}
-
-Payload address(std::uint32_t index, std::string_view text, std::uint32_t flags = 0) {
-  const auto bytes = address_bytes(text);
-  const auto length = static_cast<unsigned char>(bytes.size() * 8);
-  return Payload{ifaddrmsg{family_of(text), length, 0, 0, index}}.add(IFA_LOCAL, bytes).add(IFA_FLAGS, flags);
-}
-
-Payload route(std::string_view destination, unsigned length, std::uint32_t link_index, std::uint32_t table = RT_TABLE_MAIN,
-              unsigned char type = RTN_UNICAST, unsigned flags = 0) {
-  rtmsg header{};
-  header.rtm_family = family_of(destination);
-  header.rtm_dst_len = static_cast<unsigned char>(length);
-  header.rtm_type = type;
-  header.rtm_flags = flags;
-  Payload payload{header};
-  if (length != 0) payload.add(RTA_DST, address_bytes(destination));
-  return payload.add(RTA_TABLE, table).add(RTA_OIF, link_index);
-}
-
-/// As the kernel writes it with net.ipv4.nexthop_compat_mode=0.
-Payload by_object(std::string_view destination, std::uint32_t id) {
-  rtmsg header{};
-  header.rtm_family = family_of(destination);
-  header.rtm_type = RTN_UNICAST;
-  return Payload{header}.add(RTA_TABLE, std::uint32_t{RT_TABLE_MAIN}).add(RTA_NH_ID, id);
-}
-
-Payload next_hop(std::uint32_t id, std::uint32_t link_index) { return Payload{nhmsg{}}.add(NHA_ID, id).add(NHA_OIF, link_index); }
-
-/// The weight of each member is its id.
-Payload group(std::uint32_t id, std::initializer_list<std::uint32_t> members) {
-  Bytes content;
-  for (const auto member : members) {
-    const auto entry = value_of(nexthop_grp{member, static_cast<std::uint8_t>(member), 0, 0});
-    content.insert(content.end(), entry.begin(), entry.end());
-  }
-  return Payload{nhmsg{}}.add(NHA_ID, id).add(NHA_GROUP, content);
-}
-
-Payload rule(std::uint32_t priority, std::uint32_t table, unsigned char family = AF_INET) {
-  fib_rule_hdr header{};
-  header.family = family;
-  header.action = FR_ACT_TO_TBL;
-  return Payload{header}.add(FRA_PRIORITY, priority).add(FRA_TABLE, table);
-}
-
-/// A store with two links that are up.
-struct Fixture {
-  SnapshotStore store;
-  Burst burst;
-
-  Fixture() {
-    apply(RTM_NEWLINK, link(eth0, "eth0", up));
-    apply(RTM_NEWLINK, link(wg0, "wg0", up));
-    burst = {};
-  }
-  void apply(std::uint16_t type, const Payload& payload, std::uint16_t flags = 0) { store.apply({type, flags, 0, 0, payload}, burst); }
-  /// Applies one message alone.
-  Burst only(std::uint16_t type, const Payload& payload, std::uint16_t flags = 0) {
-    burst = {};
-    apply(type, payload, flags);
-    return burst;
-  }
-  [[nodiscard]] const Snapshot& now() const { return store.snapshot(); }
-  [[nodiscard]] bool doubts(DumpKind kind) const { return burst.doubtful.test(position(kind)); }
-};
-
-void insert(SnapshotStore& store, DumpKind kind, std::uint16_t type, const Payload& payload) {
-  store.insert(kind, {type, NLM_F_MULTI, 0, 0, payload});
-}
-
-}  // namespace
-
-BOOST_FIXTURE_TEST_SUITE(snapshot_store, Fixture)
+BOOST_FIXTURE_TEST_SUITE(snapshot_store, StoreFixture)
 
 BOOST_AUTO_TEST_CASE(a_link_is_kept_by_its_index) {
   BOOST_TEST(only(RTM_NEWLINK, link(7, "tun0", 0)).cause == "link tun0 added");
@@ -246,75 +146,6 @@ BOOST_AUTO_TEST_CASE(of_two_equal_rules_a_deletion_takes_one) {
   BOOST_TEST(doubts(DumpKind::rules_v4));
 }
 
-BOOST_AUTO_TEST_CASE(a_route_that_names_only_its_next_hop_object_has_the_next_hops_of_the_object) {
-  BOOST_TEST(only(RTM_NEWNEXTHOP, next_hop(7, wg0)).cause == "next hop object 7 dev wg0 added");
-  BOOST_TEST(only(RTM_NEWROUTE, by_object("0.0.0.0", 7)).cause == "route default dev wg0 added");
-  BOOST_TEST(now().routes[0].next_hops[0].link_index == wg0);
-  only(RTM_NEWNEXTHOP, next_hop(7, eth0), NLM_F_REPLACE);
-  BOOST_TEST(burst.cause == "next hop object 7 dev eth0 replaced");
-  store.refresh_next_hops(burst);
-  BOOST_TEST(burst.cause == "route default dev eth0 moved by its next hop object");
-  BOOST_TEST(now().routes[0].next_hops[0].link_index == eth0);
-  BOOST_TEST(doubts(DumpKind::routes_v4));
-  BOOST_TEST(!only(RTM_NEWNEXTHOP, next_hop(7, eth0), NLM_F_REPLACE).changed);
-  only(RTM_DELNEXTHOP, next_hop(7, eth0));
-  store.refresh_next_hops(burst);
-  BOOST_TEST(burst.cause == "route default dev eth0 deleted with its next hop object");
-  BOOST_TEST(now().routes.empty());
-}
-
-BOOST_AUTO_TEST_CASE(a_route_by_a_group_has_the_next_hops_of_its_members) {
-  apply(RTM_NEWNEXTHOP, next_hop(7, wg0));
-  apply(RTM_NEWNEXTHOP, next_hop(8, eth0));
-  apply(RTM_NEWNEXTHOP, group(9, {7, 8}));
-  apply(RTM_NEWROUTE, by_object("::", 9));
-  BOOST_TEST((now().routes[0].next_hops == std::vector{NextHop{wg0, {}, 0, 7}, NextHop{eth0, {}, 0, 8}}));
-  only(RTM_NEWLINK, link(wg0, "wg0", 0));
-  store.refresh_next_hops(burst);
-  BOOST_TEST((now().routes[0].next_hops == std::vector{NextHop{eth0, {}, 0, 8}}));
-  BOOST_TEST((doubts(DumpKind::next_hop_objects) && doubts(DumpKind::routes_v6)));
-  only(RTM_DELLINK, link(eth0, "eth0", up));
-  store.refresh_next_hops(burst);
-  BOOST_TEST(now().next_hop_objects.empty());
-  BOOST_TEST(now().routes.empty());
-}
-
-BOOST_AUTO_TEST_CASE(a_route_by_a_blackhole_object_is_a_blackhole) {
-  apply(RTM_NEWNEXTHOP, Payload{nhmsg{}}.add(NHA_ID, 7U).add(NHA_BLACKHOLE, Bytes{}));
-  apply(RTM_NEWROUTE, by_object("0.0.0.0", 7));
-  BOOST_TEST(now().routes[0].type == RTN_BLACKHOLE);
-  apply(RTM_NEWNEXTHOP, next_hop(7, wg0));
-  store.refresh_next_hops(burst);
-  BOOST_TEST(now().routes[0].type == RTN_UNICAST);
-}
-
-BOOST_AUTO_TEST_CASE(a_dump_of_next_hop_objects_moves_the_routes) {
-  apply(RTM_NEWNEXTHOP, next_hop(7, wg0));
-  apply(RTM_NEWROUTE, by_object("0.0.0.0", 7));
-  SnapshotStore fresh;
-  insert(fresh, DumpKind::next_hop_objects, RTM_NEWNEXTHOP, next_hop(8, wg0));
-  insert(fresh, DumpKind::next_hop_objects, RTM_NEWNEXTHOP, next_hop(7, eth0));
-  burst = {};
-  store.adopt(DumpKind::next_hop_objects, fresh, burst);
-  BOOST_TEST(burst.cause == "next hop object 8 dev wg0 found");
-  store.refresh_next_hops(burst);
-  BOOST_TEST(now().routes[0].next_hops[0].link_index == eth0);
-  burst = {};
-  store.adopt(DumpKind::next_hop_objects, {}, burst);
-  BOOST_TEST(burst.cause == "next hop object 7 dev eth0 gone");
-}
-
-BOOST_AUTO_TEST_CASE(a_dumped_route_gets_the_next_hops_of_its_object) {
-  apply(RTM_NEWNEXTHOP, next_hop(7, wg0));
-  SnapshotStore fresh;
-  insert(fresh, DumpKind::routes_v4, RTM_NEWROUTE, by_object("0.0.0.0", 7));
-  store.adopt(DumpKind::routes_v4, fresh, burst);
-  BOOST_TEST(now().routes[0].next_hops[0].link_index == wg0);
-  burst = {};
-  store.adopt(DumpKind::routes_v4, fresh, burst);
-  BOOST_TEST(!burst.changed, burst.cause);
-}
-
 BOOST_AUTO_TEST_CASE(a_link_that_is_enslaved_or_moves_away_is_told) {
   BOOST_TEST(only(RTM_NEWLINK, link(wg0, "wg0", up).add(IFLA_MASTER, eth0)).cause == "link wg0 enslaved to eth0");
   BOOST_TEST(doubts(DumpKind::routes_v4));
@@ -346,78 +177,6 @@ BOOST_AUTO_TEST_CASE(the_cause_is_the_first_of_the_most_telling_changes) {
   apply(RTM_NEWLINK, link(wg0, "wg0", 0));
   apply(RTM_DELLINK, link(wg0, "wg0", 0));
   BOOST_TEST(burst.cause == "link wg0 down (set down)");
-}
-
-BOOST_AUTO_TEST_CASE(a_dump_that_agrees_changes_nothing_whatever_its_order) {
-  apply(RTM_NEWROUTE, route("0.0.0.0", 0, eth0));
-  apply(RTM_NEWROUTE, route("198.18.0.0", 15, wg0));
-  apply(RTM_NEWADDR, address(wg0, "198.19.0.2"));
-  apply(RTM_NEWADDR, address(eth0, "203.0.113.10"));
-  apply(RTM_NEWRULE, rule(100, 1));
-  SnapshotStore fresh;
-  insert(fresh, DumpKind::routes_v4, RTM_NEWROUTE, route("198.18.0.0", 15, wg0));
-  insert(fresh, DumpKind::routes_v4, RTM_NEWROUTE, route("0.0.0.0", 0, eth0));
-  insert(fresh, DumpKind::addresses, RTM_NEWADDR, address(eth0, "203.0.113.10"));
-  insert(fresh, DumpKind::addresses, RTM_NEWADDR, address(wg0, "198.19.0.2"));
-  insert(fresh, DumpKind::rules_v4, RTM_NEWRULE, rule(100, 1));
-  insert(fresh, DumpKind::links, RTM_NEWLINK, link(wg0, "wg0", up, 99));
-  insert(fresh, DumpKind::links, RTM_NEWLINK, link(eth0, "eth0", up, 99));
-  burst = {};
-  for (const auto kind :
-       {DumpKind::links, DumpKind::addresses, DumpKind::routes_v4, DumpKind::routes_v6, DumpKind::rules_v4, DumpKind::rules_v6}) {
-    store.adopt(kind, fresh, burst);
-  }
-  BOOST_TEST(!burst.changed, burst.cause);
-  BOOST_TEST(now().find_link("wg0")->rx_bytes == 99U);
-}
-
-BOOST_AUTO_TEST_CASE(a_dump_replaces_one_part_of_one_family_and_names_the_first_difference) {
-  apply(RTM_NEWROUTE, route("0.0.0.0", 0, wg0, 51820));
-  apply(RTM_NEWROUTE, route("::", 0, wg0));
-  SnapshotStore fresh;
-  insert(fresh, DumpKind::routes_v4, RTM_NEWROUTE, route("0.0.0.0", 0, eth0));
-  burst = {};
-  store.adopt(DumpKind::routes_v4, fresh, burst);
-  BOOST_TEST(burst.cause == "route default dev wg0 table 51820 gone");
-  BOOST_TEST(now().routes.size() == 2U);
-  burst = {};
-  apply(RTM_DELROUTE, route("0.0.0.0", 0, eth0));
-  BOOST_TEST(burst.doubtful.none());
-  BOOST_TEST(now().routes.size() == 1U);
-}
-
-BOOST_AUTO_TEST_CASE(a_dump_without_a_link_removes_it_with_all_that_depends_on_it) {
-  apply(RTM_NEWADDR, address(wg0, "198.19.0.2"));
-  apply(RTM_NEWROUTE, route("0.0.0.0", 0, wg0));
-  SnapshotStore fresh;
-  insert(fresh, DumpKind::links, RTM_NEWLINK, link(eth0, "eth0", up));
-  burst = {};
-  store.adopt(DumpKind::links, fresh, burst);
-  BOOST_TEST(burst.cause == "link wg0 deleted");
-  BOOST_TEST(now().links.size() == 1U);
-  BOOST_TEST(now().addresses.empty());
-  BOOST_TEST(now().routes.empty());
-}
-
-BOOST_AUTO_TEST_CASE(entries_of_another_kind_do_not_enter_a_dump) {
-  SnapshotStore fresh;
-  insert(fresh, DumpKind::routes_v6, RTM_NEWROUTE, route("0.0.0.0", 0, eth0));
-  insert(fresh, DumpKind::rules_v6, RTM_NEWRULE, rule(100, 1));
-  insert(fresh, DumpKind::links, RTM_NEWADDR, address(eth0, "203.0.113.10"));
-  BOOST_TEST((fresh.snapshot() == Snapshot{}));
-}
-
-BOOST_AUTO_TEST_CASE(rules_that_are_gone_and_found_are_told) {
-  apply(RTM_NEWRULE, rule(100, 1));
-  SnapshotStore fresh;
-  burst = {};
-  store.adopt(DumpKind::rules_v4, fresh, burst);
-  BOOST_TEST(burst.cause == "rule 100 from all lookup 1 gone");
-  insert(fresh, DumpKind::rules_v4, RTM_NEWRULE, rule(200, 2));
-  burst = {};
-  store.adopt(DumpKind::rules_v4, fresh, burst);
-  BOOST_TEST(burst.cause == "rule 200 from all lookup 2 found");
-  BOOST_TEST(now().rules.size() == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

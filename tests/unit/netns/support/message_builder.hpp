@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "netns/base/ip.hpp"
+
 namespace vpn_sentinel {
 
 using Bytes = std::vector<std::byte>;
@@ -32,6 +34,13 @@ Bytes value_of(const Value& value) {
   Bytes bytes(sizeof value);
   std::memcpy(bytes.data(), &value, sizeof value);
   return bytes;
+}
+
+/// In network order: 4 or 16 bytes.
+inline Bytes address_bytes(std::string_view text) {
+  const auto address = IpAddress::parse(text).value();
+  const auto bytes = std::as_bytes(address.bytes());
+  return {bytes.begin(), bytes.end()};
 }
 
 inline void pad(Bytes& bytes) { bytes.resize((bytes.size() + 3) / 4 * 4); }

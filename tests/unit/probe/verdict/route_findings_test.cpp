@@ -1,5 +1,6 @@
 #include "probe/verdict/route_findings.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 #include "tests/unit/probe/verdict/make_observation.hpp"
@@ -28,6 +29,12 @@ Observation with_selected(LookUp more, std::string whom, bool bound = false) {
   auto seen = with({std::move(more)});
   seen.flows = {{}, {std::move(whom), "uid 1000", bound}};
   return seen;
+}
+
+/// The only finding that says so.
+Finding unverifiable(const Verdict& verdict) {
+  BOOST_REQUIRE(std::ranges::count(verdict.findings, "routes_unverifiable", &Finding::code) == 1);
+  return *std::ranges::find(verdict.findings, "routes_unverifiable", &Finding::code);
 }
 
 }  // namespace
@@ -150,6 +157,32 @@ BOOST_AUTO_TEST_CASE(without_a_tunnel_what_was_not_asked_is_never_contained) {
   seen = dark;
   seen.unasked_rules = {"rule 100: from all ipproto 132 lookup main"};
   BOOST_TEST(summary(judge(seen)) == "danger: routes_unverifiable(danger), tunnel_down");
+}
+
+BOOST_AUTO_TEST_CASE(rules_that_cannot_be_asked_about_join_what_is_told_of_the_routes_already) {
+  const auto check = [](Observation seen, std::string_view expected, std::string_view error) {
+    auto evidence = unverifiable(judge(seen)).evidence;
+    BOOST_TEST(summary(judge(seen)) == expected);
+    BOOST_TEST(evidence.at("error") == error);
+    seen.unasked_rules = {"rule 100: from all ipproto 132 lookup main"};
+    evidence["rules"] = seen.unasked_rules;
+    BOOST_TEST(summary(judge(seen)) == expected);
+    BOOST_TEST(unverifiable(judge(seen)).evidence == evidence);
+  };
+  check(with({failed_look_up("11.0.0.1")}), "warning: routes_unverifiable", "netlink: no buffer space");
+  auto stale = sound();
+  stale.tunnel->up = false;
+  check(stale, "danger: routes_unverifiable(danger), tunnel_down", "the kernel still names a tunnel that is down; looking again");
+  stale.look_ups.clear();
+  check(stale, "danger: routes_unverifiable(danger), tunnel_down", "no route was looked up");
+}
+
+BOOST_AUTO_TEST_CASE(rules_that_cannot_be_asked_about_are_named_when_they_are_all_there_is_to_tell) {
+  auto seen = sound();
+  seen.unasked_rules = {"rule 100: from all ipproto 132 lookup main", "rule 101: from all ipproto 33 lookup main"};
+  const auto told = unverifiable(judge(seen));
+  BOOST_TEST(told.evidence.at("error") == "the kernel cannot be asked about what these rules select");
+  BOOST_TEST((told.evidence.at("rules") == nlohmann::json(seen.unasked_rules)));
 }
 
 BOOST_AUTO_TEST_CASE(changes_against_the_healthy_state_are_information_and_a_warning_once_it_is_pinned) {
