@@ -157,16 +157,23 @@ class Judge {
 
 Verdict judge(const Observation& seen) { return Judge(seen).run(); }
 
-void keep_dangers(Verdict& verdict, const Verdict& previous) {
+bool is_blind(const Observation& seen) {
+  if (seen.namespace_gone) return false;
+  return seen.blind || std::ranges::none_of(seen.look_ups, [](const LookUp& look_up) { return look_up.way.has_value(); });
+}
+
+void keep_severe(Verdict& verdict, const Verdict& previous) {
   for (const auto& finding : previous.findings) {
-    if (finding.severity != Severity::danger) continue;
+    if (finding.severity < Severity::contained) continue;
     const auto told = std::ranges::find(verdict.findings, finding.code, &Finding::code);
     if (told == verdict.findings.end()) {
       verdict.findings.push_back(finding);
     } else {
-      told->severity = Severity::danger;
+      told->severity = std::max(told->severity, finding.severity);
     }
   }
+  const auto unseen = std::ranges::find(verdict.findings, "routes_unverifiable", &Finding::code);
+  if (state_of(verdict.findings) == State::contained && unseen != verdict.findings.end()) unseen->severity = Severity::danger;
   std::ranges::stable_sort(verdict.findings, std::ranges::greater{}, &Finding::severity);
   verdict.state = state_of(verdict.findings);
 }

@@ -256,7 +256,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     tunnel_carries_ = false;
   }
   auto verdict = judge(seen_);
-  if (seen_.blind && !seen_.namespace_gone) keep_dangers(verdict, verdict_);
+  if (is_blind(seen_)) keep_severe(verdict, verdict_);
   carry_since(verdict.findings, verdict_.findings);
   if (verdict.state != verdict_.state || state_since_ == WallTime{}) state_since_ = seen_.time;
   verdict_ = std::move(verdict);
