@@ -31,6 +31,10 @@ constexpr std::array finding_rows{
         "Leave that network or remove the route."},
     FindingText{"route_captures_local", danger, "A network that claims to be local covers public addresses, which leave beside the tunnel.",
                 "Leave this network; if it is really yours, add it to VPN_SENTINEL_LOCAL_NETWORKS."},
+    FindingText{"local_network_public", information,
+                "The uplink's own network has public addresses; as a local network it is reached outside the tunnel.",
+                "Normal on a server or in a network with public addresses. If this is not your network, leave it: what you send to the "
+                "addresses that the evidence names is not protected."},
     FindingText{"endpoint_route_misused", danger, "The route to the VPN server is wider than the server and lets other addresses out.",
                 "Restore a host route to the server; if several addresses are its own, add them to VPN_SENTINEL_ENDPOINT."},
     FindingText{

@@ -29,6 +29,7 @@ class Judge {
       judge_tunnel();
       judge_routes();
       judge_changes();
+      judge_local_networks();
       judge_uplink();
       // What is asked through the tunnel says something only while there is a tunnel that packets take.
       if (tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel > 0) judge_answers();
@@ -101,6 +102,13 @@ class Judge {
       told->evidence["changes"] = seen_.drift.rules;
     }
     if (!seen_.drift.routes.empty()) add("baseline_drift", json{{"changes", seen_.drift.routes}}, severity);
+  }
+
+  void judge_local_networks() {
+    if (seen_.public_subnets.empty()) return;
+    json::array_t networks;
+    for (const auto& subnet : seen_.public_subnets) networks.push_back(subnet.prefix.to_string() + " dev " + subnet.device);
+    add("local_network_public", json{{"networks", std::move(networks)}});
   }
 
   [[nodiscard]] json look_up_errors() const {

@@ -68,6 +68,13 @@ struct EndpointView {
   friend bool operator==(const EndpointView&, const EndpointView&) = default;
 };
 
+/// A connected subnet of an uplink with public addresses, small enough to be taken for a LAN: what goes to its neighbours leaves outside.
+struct PublicSubnetView {
+  IpPrefix prefix;
+  std::string device;
+  friend bool operator==(const PublicSubnetView&, const PublicSubnetView&) = default;
+};
+
 /// What differs from the healthy state, in words.
 struct DriftView {
   std::vector<std::string> rules;
@@ -112,6 +119,7 @@ struct Observation {
   std::vector<EndpointView> endpoints;
   std::vector<FlowView> flows;  ///< empty: only ordinary packets were asked for
   std::vector<LookUp> look_ups;
+  std::vector<PublicSubnetView> public_subnets;       ///< trusted as local without being named in the settings; at most four per link and family
   std::size_t not_asked = 0;                          ///< questions left out because there were too many
   std::vector<std::string> unasked_rules;             ///< rules that may let packets out and cannot be asked about, in words
   std::vector<std::string> other_tunnels_down;        ///< names or patterns that must be up too (all of several tunnels)

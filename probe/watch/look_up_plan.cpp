@@ -6,6 +6,7 @@
 
 #include "probe/watch/address_regions.hpp"
 #include "probe/watch/local_destinations.hpp"
+#include "probe/watch/tunnel_finder.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -48,6 +49,22 @@ std::vector<MarkMatch> marks_of(const PlanInput& input) {
   return marks;
 }
 
+/// Neither the tunnels' own nor what the user named.
+std::vector<ConnectedSubnet> silently_trusted(const PlanInput& input) {
+  std::vector<ConnectedSubnet> trusted;
+  for (const auto& subnet : connected_subnets(input.snapshot)) {
+    const auto* const link = input.snapshot.find_link(subnet.link_index);
+    const bool of_tunnel = subnet.link_index == input.tunnel_index || (link && is_named(*link, input.policy.tunnels));
+    const bool named = std::ranges::any_of(input.policy.local_networks, [&](const IpPrefix& network) {
+      return network.length() <= subnet.prefix.length() && network.contains(subnet.prefix.address());
+    });
+    // A subnet may have a route in several tables.
+    const bool known = std::ranges::find(trusted, subnet) != trusted.end();
+    if (subnet.is_public && !of_tunnel && !named && !known) trusted.push_back(subnet);
+  }
+  return trusted;
+}
+
 class Planner {
  public:
   explicit Planner(const PlanInput& input) : input_(input) {}
@@ -56,6 +73,7 @@ class Planner {
     const auto prefixes = splitting_prefixes(input_.snapshot, input_.tunnel_index);
     const auto local = local_prefixes(input_.snapshot, input_.tunnel_index, input_.policy, input_.endpoints_known, input_.endpoints);
     const auto marks = marks_of(input_);
+    plan_.public_subnets = silently_trusted(input_);
     std::vector<FamilyPart> parts;
     std::size_t wanted = 0;
     for (const auto family : {Family::v4, Family::v6}) {

@@ -191,6 +191,10 @@ void observe_routes(const Snapshot& snapshot, std::uint64_t generation, RouteLoo
   learnt.planner.keep_asking(looker.outside());
   seen.not_asked = plan.not_asked;
   seen.unasked_rules = plan.unasked_rules;
+  for (const auto& subnet : plan.public_subnets) {
+    const auto* const link = snapshot.find_link(subnet.link_index);
+    if (link) seen.public_subnets.push_back({subnet.prefix, link->name});
+  }
 }
 
 bool contains(const std::vector<IpAddress>& addresses, const IpAddress& address) {

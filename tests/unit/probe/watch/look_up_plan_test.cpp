@@ -191,4 +191,26 @@ BOOST_AUTO_TEST_CASE(thousands_of_routes_into_the_tunnel_hide_no_injected_one) {
   BOOST_TEST(made.questions.size() < 1000U);
 }
 
+BOOST_AUTO_TEST_CASE(public_subnets_that_are_trusted_without_being_named_are_told) {
+  const auto trusted = [](const Snapshot& snapshot, const TargetPolicy& policy = {}) {
+    Texts texts;
+    for (const auto& subnet : plan(snapshot, policy).public_subnets)
+      texts.push_back(fmt::format("{} {}", subnet.prefix.to_string(), subnet.link_index));
+    return texts;
+  };
+  BOOST_TEST(trusted(host()) == (Texts{"203.0.113.0/24 2", "2001:db8:1::/64 2"}));
+  TargetPolicy policy;
+  policy.local_networks = {prefix("203.0.112.0/22")};
+  BOOST_TEST(trusted(host(), policy) == Texts{"2001:db8:1::/64 2"});
+  auto snapshot = host();
+  auto again = route("203.0.113.0/24", eth0);
+  again.table = 100;
+  snapshot.routes.push_back(again);
+  snapshot.addresses.push_back(own(wg0, "198.51.100.5", 24));
+  snapshot.routes.push_back(route("198.51.100.0/24", wg0));
+  snapshot.addresses.push_back(own(eth0, "192.168.1.5", 24));
+  snapshot.routes.push_back(route("192.168.1.0/24", eth0));
+  BOOST_TEST(trusted(snapshot) == trusted(host()));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
