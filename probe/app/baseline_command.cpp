@@ -27,6 +27,12 @@ std::string lines_below(std::string_view title, const std::vector<std::string>& 
   return text;
 }
 
+/// Of tables too large to be kept it must be said that nothing will be noticed there.
+std::string not_compared_line(const Baseline& baseline) {
+  const auto text = not_compared_text(baseline);
+  return text.empty() ? text : fmt::format("  ! {}: only rules and the tunnel are\n", text);
+}
+
 /// Why the look is no proof of a healthy state; empty: it is one.
 std::string unseen(const TargetWatch& watch) {
   if (watch.seen().blind) return watch.seen().blind->message;
@@ -65,8 +71,8 @@ int pin(const TargetPolicy& policy, const std::string& file) {
                written.error().message);
     return exit_cannot_write;
   }
-  fmt::print("{} is pinned: tunnel {}, {} rules, {} routes\n", name_of(policy), healthy->tunnel.empty() ? "none" : healthy->tunnel,
-             healthy->rules.size(), healthy->routes.size());
+  fmt::print("{} is pinned: tunnel {}, {} rules, {} routes\n{}", name_of(policy), healthy->tunnel.empty() ? "none" : healthy->tunnel,
+             healthy->rules.size(), healthy->routes.size(), not_compared_line(*healthy));
   return 0;
 }
 
@@ -79,6 +85,7 @@ int compare(const TargetPolicy& policy, const Baseline& pinned) {
     return exit_could_not_look;
   }
   const auto drift = explain_drift(pinned, *now, true);
+  if (!drift.not_compared.empty()) fmt::print("  now: {}\n", drift.not_compared);
   if (drift.rules.empty() && drift.routes.empty()) {
     fmt::print("  now: nothing differs\n");
     return 0;
@@ -98,8 +105,9 @@ int show(const TargetPolicy& policy, const std::string& file) {
     fmt::print(stderr, "vpn-sentinel-probe: {}\n", pinned.error().message);
     return exit_could_not_look;
   }
-  fmt::print("{}: pinned {}, tunnel {}\n{}{}", name_of(policy), to_rfc3339(pinned->time), pinned->tunnel.empty() ? "none" : pinned->tunnel,
-             lines_below("rules", pinned->rules), lines_below("routes", pinned->routes));
+  fmt::print("{}: pinned {}, tunnel {}\n{}{}{}", name_of(policy), to_rfc3339(pinned->time),
+             pinned->tunnel.empty() ? "none" : pinned->tunnel, lines_below("rules", pinned->rules), lines_below("routes", pinned->routes),
+             not_compared_line(*pinned));
   return compare(policy, *pinned);
 }
 

@@ -101,7 +101,12 @@ class Judge {
       told->severity = std::max(told->severity, Severity::warning);
       told->evidence["changes"] = seen_.drift.rules;
     }
-    if (!seen_.drift.routes.empty()) add("baseline_drift", json{{"changes", seen_.drift.routes}}, severity);
+    if (seen_.drift.routes.empty() && !(seen_.drift.pinned && !seen_.drift.not_compared.empty())) return;
+    // Whoever pinned a state relies on being told; for a learnt one the line in `check` is enough.
+    json evidence = json::object();
+    if (!seen_.drift.routes.empty()) evidence["changes"] = seen_.drift.routes;
+    if (!seen_.drift.not_compared.empty()) evidence["not_compared"] = seen_.drift.not_compared;
+    add("baseline_drift", std::move(evidence), seen_.drift.routes.empty() ? Severity::information : severity);
   }
 
   void judge_local_networks() {

@@ -79,6 +79,7 @@ struct PublicSubnetView {
 struct DriftView {
   std::vector<std::string> rules;
   std::vector<std::string> routes;
+  std::string not_compared;  ///< why the routes could not be compared; empty: they were
   bool pinned = false;  ///< the healthy state was confirmed by the user
 };
 
