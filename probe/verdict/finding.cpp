@@ -39,7 +39,8 @@ constexpr std::array finding_rows{
                 "Restore a host route to the server; if several addresses are its own, add them to VPN_SENTINEL_ENDPOINT."},
     FindingText{
         "rule_changed", danger, "A policy rule lets some packets out beside the tunnel, or the rules differ from the healthy state.",
-        "Remove the rule (ip rule del); what may bypass on purpose belongs into VPN_SENTINEL_ALLOW_UIDS, _ALLOW_MARKS or _ALLOW_TABLES."},
+        "Remove the rule (ip rule del). If these packets bypass the tunnel on purpose, allow them by the setting that the evidence names "
+        "(VPN_SENTINEL_ALLOW_UIDS, _ALLOW_MARKS or _ALLOW_TABLES)."},
     FindingText{"baseline_drift", information, "The routes differ from the healthy state, or are too many to be compared with it.",
                 "Normal after a reconnect to another server; otherwise look what the evidence names."},
     FindingText{"routes_sampled", warning, "The routing tables are too large to ask about every part, so a leak may be unseen.",

@@ -59,6 +59,7 @@ struct LookUp {
   bool representative = true;  ///< one of the addresses that stand for the whole Internet; else for what one route covers
   unsigned legs = 1;           ///< of so many next hops this is one; the kernel spreads packets over them
   std::string rule;            ///< the policy rule that led there, in the words of ip-rule(8); told for what leaves outside
+  std::string allow = {};      ///< the settings that would allow it on purpose; told for what a rule lets out
 };
 
 /// Where the tunnel's own packets go: may be reached outside it.

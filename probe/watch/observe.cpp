@@ -7,6 +7,7 @@
 #include <array>
 
 #include "netns/monitor/describe.hpp"
+#include "probe/watch/allowing_settings.hpp"
 #include "probe/watch/local_destinations.hpp"
 #include "probe/watch/rule_match.hpp"
 
@@ -100,6 +101,7 @@ class Looker {
       if (leg.way->kind == Way::Kind::outside && !flow.whom.empty()) {
         if (std::ranges::find(policy_.allow_tables, answer.route.table) != policy_.allow_tables.end()) continue;
         leg.rule = rule_of(flow.flow, made.destination, answer.route.table);
+        leg.allow = allowing_settings(snapshot_.rules, made.destination.family(), flow.flow, answer.route.table);
       }
       seen_.look_ups.push_back(std::move(leg));
     }
