@@ -81,7 +81,7 @@ class Planner {
       // What everybody uses is told before what lies behind NAT64.
       std::stable_partition(regions.begin(), regions.end(),
                             [](const AddressRegion& region) { return !is_behind_nat64(region.representative); });
-      parts.push_back({std::move(regions), flow_classes(input_.snapshot, family, input_.tunnel_index, input_.policy, marks)});
+      parts.push_back({std::move(regions), flow_classes(input_.snapshot, family, input_.tunnel_index, input_.policy, marks, input_.round)});
       wanted += parts.back().regions.size() * parts.back().flows.classes.size();
     }
     if (wanted > most_questions) wanted = leave_out_implied(parts);
@@ -104,10 +104,13 @@ class Planner {
   }
 
   void add(FamilyPart& part) {
+    // Kinds of packets that take turns must not always meet the same addresses.
+    const auto turn = part.flows.rotates ? turn_of(input_.round, share_) : input_.round % share_;
+    std::size_t counted = 0;
     for (auto& flow : part.flows.classes) {
       for (const auto& region : part.regions) {
         const bool always = region.by_request && flow.whom.empty();
-        if (!always && ++counted_ % share_ != input_.round % share_) {
+        if (!always && ++counted % share_ != turn) {
           ++plan_.not_asked;
           continue;
         }
@@ -116,7 +119,7 @@ class Planner {
       }
       plan_.flows.push_back(std::move(flow));
     }
-    plan_.not_asked += part.flows.left_out;
+    plan_.not_asked += part.flows.left_out * part.regions.size();
     auto& rules = part.flows.unasked_rules;
     plan_.unasked_rules.insert(plan_.unasked_rules.end(), rules.begin(), rules.end());
   }
@@ -124,7 +127,6 @@ class Planner {
   const PlanInput& input_;
   LookUpPlan plan_;
   std::size_t share_ = 1;
-  std::size_t counted_ = 0;
 };
 
 }  // namespace
