@@ -33,13 +33,14 @@ std::string not_compared_line(const Baseline& baseline) {
   return text.empty() ? text : fmt::format("  ! {}: only rules and the tunnel are\n", text);
 }
 
-/// Why the look is no proof of a healthy state; empty: it is one.
-std::string unseen(const TargetWatch& watch) {
-  if (watch.seen().blind) return watch.seen().blind->message;
-  const auto& findings = watch.verdict().findings;
-  const bool unverifiable =
-      watch.verdict().state == State::warning && std::ranges::find(findings, "routes_unverifiable", &Finding::code) != findings.end();
-  return unverifiable ? "not every route could be looked up; 'check' says which" : "";
+/// What of a state that is no danger could not be looked at, a line each; empty: all was.
+std::vector<std::string> unseen(const Verdict& verdict) {
+  const auto found = std::ranges::find(verdict.findings, "routes_unverifiable", &Finding::code);
+  if (verdict.state != State::warning || found == verdict.findings.end()) return {};
+  std::vector<std::string> lines{found->evidence.value("error", "not every route could be looked up")};
+  if (found->evidence.contains("destination")) lines.back() += fmt::format(" ({})", found->evidence.value("destination", ""));
+  for (const auto& rule : found->evidence.value("rules", std::vector<std::string>{})) lines.push_back(rule);
+  return lines;
 }
 
 std::string dangers(const Verdict& verdict) {
@@ -52,11 +53,20 @@ std::string dangers(const Verdict& verdict) {
   return text;
 }
 
-int pin(const TargetPolicy& policy, const std::string& file) {
+int pin(const TargetPolicy& policy, const std::string& file, bool force) {
   OneLook look(policy);
   const auto& watch = look.run(longest_look);
-  if (const auto reason = unseen(watch); !reason.empty()) {
-    fmt::print(stderr, "vpn-sentinel-probe: {} was not pinned, it could not be looked at: {}\n", name_of(policy), reason);
+  if (watch.seen().blind) {
+    fmt::print(stderr, "vpn-sentinel-probe: {} was not pinned, it could not be looked at: {}\n", name_of(policy),
+               watch.seen().blind->message);
+    return exit_could_not_look;
+  }
+  const auto gaps = unseen(watch.verdict());
+  if (!gaps.empty() && !force) {
+    fmt::print(stderr, "vpn-sentinel-probe: {} was not pinned, not all of it could be looked at:\n  {}\n{}", name_of(policy),
+               fmt::join(gaps, "\n  "),
+               "Remove what cannot be asked about; if it is there on purpose and is known to let nothing out, pin this state with --force. "
+               "The warning stays\n");
     return exit_could_not_look;
   }
   if (watch.verdict().state >= State::contained) {
@@ -73,6 +83,7 @@ int pin(const TargetPolicy& policy, const std::string& file) {
   }
   fmt::print("{} is pinned: tunnel {}, {} rules, {} routes\n{}", name_of(policy), healthy->tunnel.empty() ? "none" : healthy->tunnel,
              healthy->rules.size(), healthy->routes.size(), not_compared_line(*healthy));
+  if (!gaps.empty()) fmt::print("  ! not looked at: {}\n", fmt::join(gaps, "; "));
   return 0;
 }
 
@@ -124,14 +135,14 @@ int forget(const TargetPolicy& policy, const std::string& file) {
 
 }  // namespace
 
-int baseline_command(TargetPolicy policy, BaselineAction action) {
+int baseline_command(TargetPolicy policy, BaselineAction action, bool force) {
   policy.offline = true;
   const auto file = baseline_file(policy.baseline_folder, policy.client_id);
   switch (action) {
     case BaselineAction::show:
       return show(policy, file);
     case BaselineAction::pin:
-      return pin(policy, file);
+      return pin(policy, file, force);
     case BaselineAction::forget:
       break;
   }
