@@ -149,13 +149,15 @@ std::optional<Error> distrust(pid_t pid, const NamedFolder& folder, const Contai
   const auto maker = maker_of(folder, folders);
   if (maker && (*maker == 0 || *maker == ::geteuid())) return std::nullopt;
   const auto who = maker ? fmt::format("user {} made it and could have given it any name", *maker)
-                         : fmt::format("who made it cannot be seen, because it is not below {}: run the probe in the host's cgroup "
-                                       "namespace (--cgroupns=host)",
-                                       folders.cgroup);
-  return Error{Error::Kind::not_permitted,
-               fmt::format("the cgroup of process {} is named like the container {}, but {}; or name the socket of the container's engine in "
-                           "VPN_SENTINEL_CONTAINER_SOCKETS",
-                           pid, folder.id.substr(0, short_id), who)};
+                         : fmt::format(
+                               "who made it cannot be seen, because it is not below {}: run the probe in the host's cgroup "
+                               "namespace (--cgroupns=host)",
+                               folders.cgroup);
+  return Error{
+      Error::Kind::not_permitted,
+      fmt::format("the cgroup of process {} is named like the container {}, but {}; or name the socket of the container's engine in "
+                  "VPN_SENTINEL_CONTAINER_SOCKETS",
+                  pid, folder.id.substr(0, short_id), who)};
 }
 
 Result<std::optional<pid_t>> find_by_cgroup(std::string_view id, const ContainerFolders& folders) {

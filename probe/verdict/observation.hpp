@@ -81,7 +81,7 @@ struct DriftView {
   std::vector<std::string> rules;
   std::vector<std::string> routes;
   std::string not_compared;  ///< why the routes could not be compared; empty: they were
-  bool pinned = false;  ///< the healthy state was confirmed by the user
+  bool pinned = false;       ///< the healthy state was confirmed by the user
 };
 
 enum class LivenessView { off, waiting, alive, stalled };
@@ -121,12 +121,12 @@ struct Observation {
   std::vector<EndpointView> endpoints;
   std::vector<FlowView> flows;  ///< empty: only ordinary packets were asked for
   std::vector<LookUp> look_ups;
-  std::vector<PublicSubnetView> public_subnets;       ///< trusted as local without being named in the settings; at most four per link and family
-  std::size_t not_asked = 0;                          ///< questions left out because there were too many
-  std::vector<std::string> unasked_rules;             ///< rules that may let packets out and cannot be asked about, in words
-  std::vector<std::string> other_tunnels_down;        ///< names or patterns that must be up too (all of several tunnels)
-  std::string replaced;                               ///< how another interface took the tunnel's place, in words; empty: none did
-  bool replaced_by_stranger = false;                  ///< it has the tunnel's name and is of another kind
+  std::vector<PublicSubnetView> public_subnets;  ///< trusted as local without being named in the settings; at most four per link and family
+  std::size_t not_asked = 0;                     ///< questions left out because there were too many
+  std::vector<std::string> unasked_rules;        ///< rules that may let packets out and cannot be asked about, in words
+  std::vector<std::string> other_tunnels_down;   ///< names or patterns that must be up too (all of several tunnels)
+  std::string replaced;                          ///< how another interface took the tunnel's place, in words; empty: none did
+  bool replaced_by_stranger = false;             ///< it has the tunnel's name and is of another kind
   std::optional<std::chrono::seconds> handshake_age;  ///< WireGuard's, when known
   DriftView drift;
   LivenessView liveness = LivenessView::off;

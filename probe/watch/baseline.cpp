@@ -83,7 +83,8 @@ DriftView explain_drift(const Baseline& healthy, const Baseline& now, bool pinne
   if (!healthy.routes.empty() && now.left_out > 0)
     drift.routes.push_back(fmt::format("{} routes were there and {}", healthy.routes.size(), not_compared_text(now)));
   if (healthy.left_out > 0 && now.left_out == 0)
-    drift.routes.push_back(fmt::format("{} routes were there, too many to be kept, and {} are there now", healthy.left_out, now.routes.size()));
+    drift.routes.push_back(
+        fmt::format("{} routes were there, too many to be kept, and {} are there now", healthy.left_out, now.routes.size()));
   if (healthy.tunnel != now.tunnel && !healthy.tunnel.empty() && !now.tunnel.empty()) {
     drift.routes.push_back(fmt::format("the tunnel was {} and is {}", healthy.tunnel, now.tunnel));
   }

@@ -64,8 +64,7 @@ void FlowChoices::limit(List& list) {
   list.resize(kept);
 }
 
-FlowChoices::FlowChoices(const Snapshot& snapshot, Family family, std::uint32_t tunnel_index, const TargetPolicy& policy,
-                         std::size_t round)
+FlowChoices::FlowChoices(const Snapshot& snapshot, Family family, std::uint32_t tunnel_index, const TargetPolicy& policy, std::size_t round)
     : snapshot_(snapshot), family_(family), tunnel_index_(tunnel_index), policy_(policy), round_(round) {
   for (const auto& rule : snapshot.rules) {
     if (rule.family == family && can_be_asked(rule)) rules_.push_back(&rule);

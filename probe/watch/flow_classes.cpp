@@ -119,9 +119,9 @@ class Collector {
     auto whom = ordinary ? std::string() : joined({of.mark.whom, of.uid.whom, of.service.whom, of.tos.whom, of.source.whom});
     // What only a route looks at is no rule's doing; who binds to an address is told apart all the same.
     if (of.source.bound && whom.empty()) whom = of.source.whom;
-    into_.classes.push_back(
-        {of.flow, std::move(whom),
-         joined({of.source.selector, of.mark.selector, of.uid.selector, of.service.selector, of.tos.selector}), of.source.bound});
+    into_.classes.push_back({of.flow, std::move(whom),
+                             joined({of.source.selector, of.mark.selector, of.uid.selector, of.service.selector, of.tos.selector}),
+                             of.source.bound});
   }
 
   void try_services(const Source& source, const Mark& mark, const Tos& tos, const Uid& uid, std::size_t differences) {

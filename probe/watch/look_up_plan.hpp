@@ -30,7 +30,7 @@ struct LookUpPlan {
   std::vector<FlowClass> flows;  ///< the first is the ordinary one
   std::vector<std::string> unasked_rules;
   std::vector<ConnectedSubnet> public_subnets;  ///< of uplinks: not asked about, because they count as local without being configured
-  std::size_t not_asked = 0;  ///< questions beyond the bound, at least
+  std::size_t not_asked = 0;                    ///< questions beyond the bound, at least
 };
 
 struct PlanInput {

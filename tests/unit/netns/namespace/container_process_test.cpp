@@ -104,7 +104,8 @@ BOOST_AUTO_TEST_CASE(what_does_not_run_is_not_found) {
   machine.process(50, 1, 300, "0::/docker/" + other);
   BOOST_TEST((error(id) == Error::Kind::not_found));
   BOOST_TEST((error("gluetun") == Error::Kind::invalid));
-  BOOST_TEST((find_container_process(id, {"/no/such/folder", "/no/such/folder", "/no/such/folder"}).error().kind == Error::Kind::not_found));
+  BOOST_TEST(
+      (find_container_process(id, {"/no/such/folder", "/no/such/folder", "/no/such/folder"}).error().kind == Error::Kind::not_found));
 }
 
 BOOST_AUTO_TEST_CASE(without_a_cgroup_the_state_of_crun_names_the_process_that_began_then) {
