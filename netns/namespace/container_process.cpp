@@ -1,6 +1,8 @@
 #include "netns/namespace/container_process.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -99,21 +101,90 @@ std::optional<pid_t> first_of(const std::map<pid_t, ProcessTimes>& processes) {
   return first;
 }
 
+Result<std::optional<pid_t>> find_by_crun(std::string_view id, const ContainerFolders& folders);
+
+/// A folder of a hierarchy whose name is that of a container.
+struct NamedFolder {
+  std::string id;
+  std::string_view controllers;  ///< of cgroup v1: "pids", "cpu,cpuacct", "name=systemd"; empty: cgroup v2
+  std::string_view path;         ///< up to the folder itself
+};
+
+/// Each line of /proc/PID/cgroup is "number:controllers:path" (cgroups(7)).
+std::optional<NamedFolder> named_folder(std::string_view cgroup_file, std::string_view id) {
+  while (!cgroup_file.empty()) {
+    const auto line = cgroup_file.substr(0, cgroup_file.find('\n'));
+    cgroup_file.remove_prefix(std::min(cgroup_file.size(), line.size() + 1));
+    const auto first = line.find(':');
+    const auto second = first == std::string_view::npos ? first : line.find(':', first + 1);
+    if (second == std::string_view::npos) continue;
+    const auto path = line.substr(second + 1);
+    for (std::size_t begin = 0; begin < path.size();) {
+      const auto end = std::min(path.find('/', begin), path.size());
+      const auto found = id_of_folder(path.substr(begin, end - begin));
+      if (!found.empty() && found.starts_with(id))
+        return NamedFolder{std::string(found), line.substr(first + 1, second - first - 1), path.substr(0, end)};
+      begin = end + 1;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Who made the folder: nobody can give away what he made. Absent: it is not to be seen.
+std::optional<uid_t> maker_of(const NamedFolder& folder, const ContainerFolders& folders) {
+  auto controllers = folder.controllers;
+  if (controllers.starts_with("name=")) controllers.remove_prefix(5);
+  const auto file = controllers.empty() ? fmt::format("{}{}", folders.cgroup, folder.path)
+                                        : fmt::format("{}/{}{}", folders.cgroup, controllers, folder.path);
+  struct stat status {};
+  if (folder.path.find("/..") != std::string_view::npos) return std::nullopt;
+  if (::stat(file.c_str(), &status) == 0) return status.st_uid;
+  // Beside hierarchies of version 1 systemd mounts that of version 2 one folder deeper.
+  const auto unified = fmt::format("{}/unified{}", folders.cgroup, folder.path);
+  return controllers.empty() && ::stat(unified.c_str(), &status) == 0 ? std::optional(status.st_uid) : std::nullopt;
+}
+
+/// Absent: only an engine of root, or of the probe's own user, can have made this container.
+std::optional<Error> distrust(pid_t pid, const NamedFolder& folder, const ContainerFolders& folders) {
+  const auto maker = maker_of(folder, folders);
+  if (maker && (*maker == 0 || *maker == ::geteuid())) return std::nullopt;
+  const auto who = maker ? fmt::format("user {} made it and could have given it any name", *maker)
+                         : fmt::format(
+                               "who made it cannot be seen, because it is not below {}: run the probe in the host's cgroup "
+                               "namespace (--cgroupns=host)",
+                               folders.cgroup);
+  return Error{
+      Error::Kind::not_permitted,
+      fmt::format("the cgroup of process {} is named like the container {}, but {}; or name the socket of the container's engine in "
+                  "VPN_SENTINEL_CONTAINER_SOCKETS",
+                  pid, folder.id.substr(0, short_id), who)};
+}
+
 Result<std::optional<pid_t>> find_by_cgroup(std::string_view id, const ContainerFolders& folders) {
   std::set<std::string> ids;
   std::map<pid_t, ProcessTimes> processes;
+  std::optional<Error> distrusted;
   for (const auto& name : entries(folders.proc)) {
     const auto pid = to_pid(name);
     if (!pid) continue;
-    auto found = container_of_cgroup(read_file(fmt::format("{}/{}/cgroup", folders.proc, *pid)), id);
-    if (found.empty()) continue;
+    const auto cgroup = read_file(fmt::format("{}/{}/cgroup", folders.proc, *pid));
+    auto found = named_folder(cgroup, id);
+    if (!found) continue;
+    auto doubt = distrust(*pid, *found, folders);
     const auto times = read_times(folders, *pid);
     if (!times) continue;
+    if (doubt) {
+      distrusted = std::move(doubt);
+      continue;
+    }
     processes.emplace(*pid, *times);
-    ids.insert(std::move(found));
+    ids.insert(std::move(found->id));
   }
   if (ids.size() > 1) return fail(ambiguous(id));
-  return first_of(processes);
+  const auto first = first_of(processes);
+  // crun's state, which only its own user can write, may still name the container.
+  if (!first && distrusted && !find_by_crun(id, folders).value_or(std::nullopt)) return fail(std::move(*distrusted));
+  return first;
 }
 
 /// crun's state of one container; absent when there is none, or when the process that it names is another one by now.
@@ -147,13 +218,8 @@ Result<std::optional<pid_t>> find_by_crun(std::string_view id, const ContainerFo
 bool is_container_id(std::string_view text) noexcept { return text.size() >= short_id && text.size() <= full_id && is_hex(text); }
 
 std::string container_of_cgroup(std::string_view cgroup_file, std::string_view id) {
-  while (!cgroup_file.empty()) {
-    const auto end = cgroup_file.find_first_of("/\n");
-    const auto found = id_of_folder(cgroup_file.substr(0, end));
-    if (!found.empty() && found.starts_with(id)) return std::string(found);
-    cgroup_file = end == std::string_view::npos ? std::string_view{} : cgroup_file.substr(end + 1);
-  }
-  return {};
+  const auto found = named_folder(cgroup_file, id);
+  return found ? found->id : std::string();
 }
 
 Result<pid_t> find_container_process(std::string_view id, const ContainerFolders& folders) {

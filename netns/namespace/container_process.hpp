@@ -22,12 +22,15 @@ namespace vpn_sentinel {
 /// Where to look; other folders are for tests.
 struct ContainerFolders {
   std::string proc = "/proc";
+  std::string cgroup = "/sys/fs/cgroup";
   std::string crun = "/run/crun";  ///< crun's default --root for root: ID/status is JSON with "pid" and "process-start-time"
 };
 
 /// `id` as of is_container_id. In the container's cgroup the first process is the oldest one whose parent is outside; without a cgroup of
-/// its own (podman --cgroups=disabled) crun's state names it, and counts only when the process began when the state says. Errors:
-/// invalid (no id, or several containers begin with it), not_found (no such container runs here).
+/// its own (podman --cgroups=disabled) crun's state names it, and counts only when the process began when the state says. A cgroup counts
+/// only when root or the probe's own user made its folder: any user can make one of that name where systemd lets him (user@.service), and
+/// would choose the namespace that is watched. Errors: invalid (no id, or several containers begin with it), not_found (no such container
+/// runs here), not_permitted (the cgroup is another user's, or cannot be seen).
 [[nodiscard]] Result<pid_t> find_container_process(std::string_view id, const ContainerFolders& folders = {});
 
 /// Whether process `pid` belongs to the container with the full id `id`: engine and probe may live in different pid namespaces, where the

@@ -1,8 +1,8 @@
 #include "netns/sockets/tunnel_facts.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -24,9 +24,11 @@ Result<SocketOpener> opener_of(const SocketOpener& inside, const NamespaceIdenti
 
 /// Two programs with an interface of one name may share a mount namespace, and then the file is that of one of them only.
 Result<bool> is_owners(const SocketOpener& opener, const TunnelOwner& owner, const Fd& file) {
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return fail(system_error(errno, "the control socket of the WireGuard interface"));
-  const SocketFile wanted{static_cast<std::uint32_t>(status.st_ino), major(status.st_dev) << 20U | minor(status.st_dev)};
+  struct statx status {};
+  // What is known already: the file system may be one that does not answer.
+  if (::statx(file.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &status) != 0)
+    return fail(system_error(errno, "the control socket of the WireGuard interface"));
+  const SocketFile wanted{static_cast<std::uint32_t>(status.stx_ino), status.stx_dev_major << 20U | status.stx_dev_minor};
   return listens_on_file(opener, owner.sockets, wanted);
 }
 

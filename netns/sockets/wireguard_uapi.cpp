@@ -16,10 +16,12 @@
 #include <charconv>
 #include <climits>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "netns/base/clock.hpp"
+#include "netns/sockets/patient_look.hpp"
 #include "netns/sockets/wiped_buffer.hpp"
 
 namespace vpn_sentinel {
@@ -177,6 +179,18 @@ Result<Fd> connect_to(const Fd& file) {
   return fail(std::move(error));
 }
 
+/// Also this asks the file system on which the file lies.
+Result<Fd> connect_patiently(const Fd& file, std::chrono::milliseconds patience) {
+  struct statx status {};
+  if (::statx(file.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &status) != 0)
+    return fail(system_error(errno, "the control socket of the WireGuard interface"));
+  const auto copy = std::make_shared<const Fd>(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
+  if (!*copy) return fail(system_error(errno, "the control socket of the WireGuard interface"));
+  const auto whose = fmt::format("the WireGuard program (its control socket is file {} of device {}:{})", status.stx_ino,
+                                 status.stx_dev_major, status.stx_dev_minor);
+  return patient_look(whose, patience, [copy] { return connect_to(*copy); });
+}
+
 Result<void> send_request(int fd, MonoTime deadline) {
   auto rest = request;
   while (!rest.empty()) {
@@ -214,6 +228,25 @@ Result<std::string_view> receive_answer(int fd, WipedBuffer& buffer, MonoTime de
   return fail(Error::Kind::overrun, fmt::format("the description of the WireGuard interface has more than {} bytes", longest_answer));
 }
 
+/// On a thread that may be left behind: everything below the root is what the program has mounted there.
+Result<Fd> look_for_socket(pid_t pid, const std::string& name) {
+  const auto root_path = fmt::format("/proc/{}/root", pid);
+  const Fd root{::open(root_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!root) {
+    auto error = system_error(errno, "opening " + root_path);
+    if (error.kind == Error::Kind::not_permitted) error.message += " (CAP_SYS_PTRACE is needed)";
+    return fail(std::move(error));
+  }
+  // The first is what wireguard-go has built in; usually both are the same folder.
+  auto file = open_in_root(root.get(), fmt::format("/var/run/wireguard/{}.sock", name));
+  if (!file && file.error().kind == Error::Kind::not_found) file = open_in_root(root.get(), fmt::format("/run/wireguard/{}.sock", name));
+  if (!file) return file;
+  struct stat status {};
+  if (::fstat(file->get(), &status) != 0) return fail(system_error(errno, "the control socket of the WireGuard interface"));
+  if (!S_ISSOCK(status.st_mode)) return fail(Error::Kind::invalid, fmt::format("wireguard/{}.sock is not a socket", name));
+  return file;
+}
+
 }  // namespace
 
 Result<WireGuardDevice> parse_uapi(std::string_view text, const std::string& name) {
@@ -237,30 +270,16 @@ Result<WireGuardDevice> parse_uapi(std::string_view text, const std::string& nam
   return parser.finish();
 }
 
-Result<Fd> find_uapi_socket(pid_t pid, const std::string& name) {
+Result<Fd> find_uapi_socket(pid_t pid, const std::string& name, std::chrono::milliseconds patience) {
   if (name.empty() || name.size() > 15 || name.find('/') != std::string::npos) {
     return fail(Error::Kind::invalid, "this is not the name of an interface");
   }
-  const auto root_path = fmt::format("/proc/{}/root", pid);
-  const Fd root{::open(root_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-  if (!root) {
-    auto error = system_error(errno, "opening " + root_path);
-    if (error.kind == Error::Kind::not_permitted) error.message += " (CAP_SYS_PTRACE is needed)";
-    return fail(std::move(error));
-  }
-  // The first is what wireguard-go has built in; usually both are the same folder.
-  auto file = open_in_root(root.get(), fmt::format("/var/run/wireguard/{}.sock", name));
-  if (!file && file.error().kind == Error::Kind::not_found) file = open_in_root(root.get(), fmt::format("/run/wireguard/{}.sock", name));
-  if (!file) return file;
-  struct stat status {};
-  if (::fstat(file->get(), &status) != 0) return fail(system_error(errno, "the control socket of the WireGuard interface"));
-  if (!S_ISSOCK(status.st_mode)) return fail(Error::Kind::invalid, fmt::format("wireguard/{}.sock is not a socket", name));
-  return file;
+  return patient_look(fmt::format("process {}", pid), patience, [pid, name] { return look_for_socket(pid, name); });
 }
 
 Result<WireGuardDevice> ask_uapi(const Fd& socket, const std::string& name, std::chrono::milliseconds patience) {
   const auto deadline = mono_now() + patience;
-  const auto connection = connect_to(socket);
+  const auto connection = connect_patiently(socket, patience);
   if (!connection) return fail(connection.error());
   if (auto sent = send_request(connection->get(), deadline); !sent) return fail(sent.error());
   WipedBuffer buffer{longest_answer};

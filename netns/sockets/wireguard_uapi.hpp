@@ -20,8 +20,10 @@ namespace vpn_sentinel {
 
 /// The control socket of interface `name` as a file below /var/run/wireguard (or /run/wireguard) of process `pid`'s mount namespace: an
 /// O_PATH descriptor. No symbolic link in there leads out of that process's root (openat2(2), RESOLVE_IN_ROOT). not_found: no such file:
-/// the program is no WireGuard, or keeps its control to itself; not_permitted: CAP_SYS_PTRACE is missing; unavailable: Linux before 5.6.
-[[nodiscard]] Result<Fd> find_uapi_socket(pid_t pid, const std::string& name);
+/// the program is no WireGuard, or keeps its control to itself; not_permitted: CAP_SYS_PTRACE is missing; unavailable: Linux before 5.6;
+/// timed_out: what is mounted there does not answer within `patience` (see patient_look).
+[[nodiscard]] Result<Fd> find_uapi_socket(pid_t pid, const std::string& name,
+                                          std::chrono::milliseconds patience = std::chrono::milliseconds{500});
 
 /// Asks the program behind `socket` (of find_uapi_socket). Blocks until it has answered, at most `patience`, whatever the program does: not
 /// for the loop thread; usually 0.3 ms. unreachable: nobody listens, the file was left behind by a program that was killed (ECONNREFUSED);

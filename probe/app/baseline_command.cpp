@@ -27,13 +27,20 @@ std::string lines_below(std::string_view title, const std::vector<std::string>& 
   return text;
 }
 
-/// Why the look is no proof of a healthy state; empty: it is one.
-std::string unseen(const TargetWatch& watch) {
-  if (watch.seen().blind) return watch.seen().blind->message;
-  const auto& findings = watch.verdict().findings;
-  const bool unverifiable =
-      watch.verdict().state == State::warning && std::ranges::find(findings, "routes_unverifiable", &Finding::code) != findings.end();
-  return unverifiable ? "not every route could be looked up; 'check' says which" : "";
+/// Of tables too large to be kept it must be said that nothing will be noticed there.
+std::string not_compared_line(const Baseline& baseline) {
+  const auto text = not_compared_text(baseline);
+  return text.empty() ? text : fmt::format("  ! {}: only rules and the tunnel are\n", text);
+}
+
+/// What of a state that is no danger could not be looked at, a line each; empty: all was.
+std::vector<std::string> unseen(const Verdict& verdict) {
+  const auto found = std::ranges::find(verdict.findings, "routes_unverifiable", &Finding::code);
+  if (verdict.state != State::warning || found == verdict.findings.end()) return {};
+  std::vector<std::string> lines{found->evidence.value("error", "not every route could be looked up")};
+  if (found->evidence.contains("destination")) lines.back() += fmt::format(" ({})", found->evidence.value("destination", ""));
+  for (const auto& rule : found->evidence.value("rules", std::vector<std::string>{})) lines.push_back(rule);
+  return lines;
 }
 
 std::string dangers(const Verdict& verdict) {
@@ -46,11 +53,20 @@ std::string dangers(const Verdict& verdict) {
   return text;
 }
 
-int pin(const TargetPolicy& policy, const std::string& file) {
+int pin(const TargetPolicy& policy, const std::string& file, bool force) {
   OneLook look(policy);
   const auto& watch = look.run(longest_look);
-  if (const auto reason = unseen(watch); !reason.empty()) {
-    fmt::print(stderr, "vpn-sentinel-probe: {} was not pinned, it could not be looked at: {}\n", name_of(policy), reason);
+  if (watch.seen().blind) {
+    fmt::print(stderr, "vpn-sentinel-probe: {} was not pinned, it could not be looked at: {}\n", name_of(policy),
+               watch.seen().blind->message);
+    return exit_could_not_look;
+  }
+  const auto gaps = unseen(watch.verdict());
+  if (!gaps.empty() && !force) {
+    fmt::print(stderr, "vpn-sentinel-probe: {} was not pinned, not all of it could be looked at:\n  {}\n{}", name_of(policy),
+               fmt::join(gaps, "\n  "),
+               "Remove what cannot be asked about; if it is there on purpose and is known to let nothing out, pin this state with --force. "
+               "The warning stays\n");
     return exit_could_not_look;
   }
   if (watch.verdict().state >= State::contained) {
@@ -65,8 +81,9 @@ int pin(const TargetPolicy& policy, const std::string& file) {
                written.error().message);
     return exit_cannot_write;
   }
-  fmt::print("{} is pinned: tunnel {}, {} rules, {} routes\n", name_of(policy), healthy->tunnel.empty() ? "none" : healthy->tunnel,
-             healthy->rules.size(), healthy->routes.size());
+  fmt::print("{} is pinned: tunnel {}, {} rules, {} routes\n{}", name_of(policy), healthy->tunnel.empty() ? "none" : healthy->tunnel,
+             healthy->rules.size(), healthy->routes.size(), not_compared_line(*healthy));
+  if (!gaps.empty()) fmt::print("  ! not looked at: {}\n", fmt::join(gaps, "; "));
   return 0;
 }
 
@@ -79,6 +96,7 @@ int compare(const TargetPolicy& policy, const Baseline& pinned) {
     return exit_could_not_look;
   }
   const auto drift = explain_drift(pinned, *now, true);
+  if (!drift.not_compared.empty()) fmt::print("  now: {}\n", drift.not_compared);
   if (drift.rules.empty() && drift.routes.empty()) {
     fmt::print("  now: nothing differs\n");
     return 0;
@@ -98,8 +116,9 @@ int show(const TargetPolicy& policy, const std::string& file) {
     fmt::print(stderr, "vpn-sentinel-probe: {}\n", pinned.error().message);
     return exit_could_not_look;
   }
-  fmt::print("{}: pinned {}, tunnel {}\n{}{}", name_of(policy), to_rfc3339(pinned->time), pinned->tunnel.empty() ? "none" : pinned->tunnel,
-             lines_below("rules", pinned->rules), lines_below("routes", pinned->routes));
+  fmt::print("{}: pinned {}, tunnel {}\n{}{}{}", name_of(policy), to_rfc3339(pinned->time),
+             pinned->tunnel.empty() ? "none" : pinned->tunnel, lines_below("rules", pinned->rules), lines_below("routes", pinned->routes),
+             not_compared_line(*pinned));
   return compare(policy, *pinned);
 }
 
@@ -116,14 +135,14 @@ int forget(const TargetPolicy& policy, const std::string& file) {
 
 }  // namespace
 
-int baseline_command(TargetPolicy policy, BaselineAction action) {
+int baseline_command(TargetPolicy policy, BaselineAction action, bool force) {
   policy.offline = true;
   const auto file = baseline_file(policy.baseline_folder, policy.client_id);
   switch (action) {
     case BaselineAction::show:
       return show(policy, file);
     case BaselineAction::pin:
-      return pin(policy, file);
+      return pin(policy, file, force);
     case BaselineAction::forget:
       break;
   }

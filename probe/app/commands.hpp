@@ -17,8 +17,9 @@ namespace vpn_sentinel {
 enum class BaselineAction : std::uint8_t { show, pin, forget };
 /// The healthy state that the user confirms, one file for each target below the data folder; a running daemon takes it up within a second.
 /// Sends nothing. show: 0 nothing differs, 1 something differs, 2 none is pinned, 4 could not look. pin: 0 pinned, 2 refused because the
-/// state is danger or contained, 4 could not look. forget: 0. All: 73 the data folder cannot be written.
-[[nodiscard]] int baseline_command(TargetPolicy policy, BaselineAction action);
+/// state is danger or contained, 4 could not look, or not at all of it: then `force` pins nonetheless. forget: 0. All: 73 the data folder
+/// cannot be written.
+[[nodiscard]] int baseline_command(TargetPolicy policy, BaselineAction action, bool force = false);
 /// What this machine offers, what it is for and how to get what is missing. 0 all is there, 1 something optional is missing, 4 the targets
 /// cannot be watched. Changes nothing and sends nothing.
 [[nodiscard]] int doctor_command(const ProbeConfig& config, bool json);

@@ -39,6 +39,7 @@ struct CommandLine {
   bool json = false;
   bool offline = false;
   std::string action;  ///< of baseline
+  bool force = false;
 };
 
 Result<LoadedSettings> load(const CommandLine& line) {
@@ -119,6 +120,7 @@ int dispatch(int argc, char** argv) {
   auto* const watch = command("watch", "Print every change until interrupted");
   auto* const baseline = command("baseline", "Show, pin or forget the healthy state, against which later changes are told");
   baseline->add_option("action", line.action, "show, pin or forget")->required()->check(CLI::IsMember({"show", "pin", "forget"}));
+  baseline->add_flag("--force", line.force, "Pin also when not every route could be looked at (never danger or contained)");
   auto* const doctor =
       command("doctor", "Say which rights, kernel features and files are there, what for, and how to get the missing ones");
   doctor->add_flag("--json", line.json, "Print JSON");
@@ -140,7 +142,7 @@ int dispatch(int argc, char** argv) {
   if (check->parsed()) return run_each(line, [&line](const TargetPolicy& target) { return check_command(target, line.json); });
   if (watch->parsed()) return watch_command(require_targets(line), line.json);
   if (baseline->parsed())
-    return run_each(line, [&line](const TargetPolicy& target) { return baseline_command(target, action_of(line.action)); });
+    return run_each(line, [&line](const TargetPolicy& target) { return baseline_command(target, action_of(line.action), line.force); });
   if (doctor->parsed()) return doctor_command(require_config(line), line.json);
   fmt::print(stderr, "{}", app.help());
   return exit_usage;

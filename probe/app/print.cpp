@@ -36,7 +36,9 @@ std::string route_text(const nlohmann::json& route) {
   if (route.contains("router_advertisement")) add("advertised by " + route.value("router_advertisement", ""));
   if (route.contains("for")) add("for " + route.value("for", ""));
   if (route.contains("rule")) add(route.value("rule", ""));
-  return more.empty() ? text : text + fmt::format("        [{}]\n", more);
+  if (!more.empty()) text += fmt::format("        [{}]\n", more);
+  if (route.contains("allow")) text += fmt::format("        if it is on purpose: {}\n", route.value("allow", ""));
+  return text;
 }
 
 std::string value_text(const nlohmann::json& value) {

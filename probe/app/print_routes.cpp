@@ -157,7 +157,9 @@ std::string print_healthy(const CheckView& view) {
       fmt::format("{} {}", view.pinned ? "pinned" : "learnt", to_rfc3339(view.pinned ? view.pinned->time : view.learnt->time));
   const bool compared = view.carries && view.verdict.state <= State::warning;
   if (!compared) return print_row("healthy", fmt::format("{}; not compared: the look-ups say more now", since));
-  return print_row("healthy", fmt::format("{}; {}", since, lines.empty() ? "nothing differs" : "differs now:")) + print_details(lines);
+  const auto text = fmt::format("{}; {}", since, lines.empty() ? "nothing differs" : "differs now:");
+  const auto unseen = drift.not_compared.empty() ? std::string() : print_row("", fmt::format("  {}", drift.not_compared));
+  return print_row("healthy", text) + print_details(lines) + unseen;
 }
 
 }  // namespace vpn_sentinel

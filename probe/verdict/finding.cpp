@@ -31,12 +31,17 @@ constexpr std::array finding_rows{
         "Leave that network or remove the route."},
     FindingText{"route_captures_local", danger, "A network that claims to be local covers public addresses, which leave beside the tunnel.",
                 "Leave this network; if it is really yours, add it to VPN_SENTINEL_LOCAL_NETWORKS."},
+    FindingText{"local_network_public", information,
+                "The uplink's own network has public addresses; as a local network it is reached outside the tunnel.",
+                "Normal on a server or in a network with public addresses. If this is not your network, leave it: what you send to the "
+                "addresses that the evidence names is not protected."},
     FindingText{"endpoint_route_misused", danger, "The route to the VPN server is wider than the server and lets other addresses out.",
                 "Restore a host route to the server; if several addresses are its own, add them to VPN_SENTINEL_ENDPOINT."},
     FindingText{
         "rule_changed", danger, "A policy rule lets some packets out beside the tunnel, or the rules differ from the healthy state.",
-        "Remove the rule (ip rule del); what may bypass on purpose belongs into VPN_SENTINEL_ALLOW_UIDS, _ALLOW_MARKS or _ALLOW_TABLES."},
-    FindingText{"baseline_drift", information, "The routes differ from the healthy state.",
+        "Remove the rule (ip rule del). If these packets bypass the tunnel on purpose, allow them by the setting that the evidence names "
+        "(VPN_SENTINEL_ALLOW_UIDS, _ALLOW_MARKS or _ALLOW_TABLES)."},
+    FindingText{"baseline_drift", information, "The routes differ from the healthy state, or are too many to be compared with it.",
                 "Normal after a reconnect to another server; otherwise look what the evidence names."},
     FindingText{"routes_sampled", warning, "The routing tables are too large to ask about every part, so a leak may be unseen.",
                 "Watch a namespace with fewer routes, or fewer policy rules."},

@@ -29,6 +29,7 @@ class Judge {
       judge_tunnel();
       judge_routes();
       judge_changes();
+      judge_local_networks();
       judge_uplink();
       // What is asked through the tunnel says something only while there is a tunnel that packets take.
       if (tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel > 0) judge_answers();
@@ -100,7 +101,19 @@ class Judge {
       told->severity = std::max(told->severity, Severity::warning);
       told->evidence["changes"] = seen_.drift.rules;
     }
-    if (!seen_.drift.routes.empty()) add("baseline_drift", json{{"changes", seen_.drift.routes}}, severity);
+    if (seen_.drift.routes.empty() && !(seen_.drift.pinned && !seen_.drift.not_compared.empty())) return;
+    // Whoever pinned a state relies on being told; for a learnt one the line in `check` is enough.
+    json evidence = json::object();
+    if (!seen_.drift.routes.empty()) evidence["changes"] = seen_.drift.routes;
+    if (!seen_.drift.not_compared.empty()) evidence["not_compared"] = seen_.drift.not_compared;
+    add("baseline_drift", std::move(evidence), seen_.drift.routes.empty() ? Severity::information : severity);
+  }
+
+  void judge_local_networks() {
+    if (seen_.public_subnets.empty()) return;
+    json::array_t networks;
+    for (const auto& subnet : seen_.public_subnets) networks.push_back(subnet.prefix.to_string() + " dev " + subnet.device);
+    add("local_network_public", json{{"networks", std::move(networks)}});
   }
 
   [[nodiscard]] json look_up_errors() const {
@@ -157,16 +170,23 @@ class Judge {
 
 Verdict judge(const Observation& seen) { return Judge(seen).run(); }
 
-void keep_dangers(Verdict& verdict, const Verdict& previous) {
+bool is_blind(const Observation& seen) {
+  if (seen.namespace_gone) return false;
+  return seen.blind || std::ranges::none_of(seen.look_ups, [](const LookUp& look_up) { return look_up.way.has_value(); });
+}
+
+void keep_severe(Verdict& verdict, const Verdict& previous) {
   for (const auto& finding : previous.findings) {
-    if (finding.severity != Severity::danger) continue;
+    if (finding.severity < Severity::contained) continue;
     const auto told = std::ranges::find(verdict.findings, finding.code, &Finding::code);
     if (told == verdict.findings.end()) {
       verdict.findings.push_back(finding);
     } else {
-      told->severity = Severity::danger;
+      told->severity = std::max(told->severity, finding.severity);
     }
   }
+  const auto unseen = std::ranges::find(verdict.findings, "routes_unverifiable", &Finding::code);
+  if (state_of(verdict.findings) == State::contained && unseen != verdict.findings.end()) unseen->severity = Severity::danger;
   std::ranges::stable_sort(verdict.findings, std::ranges::greater{}, &Finding::severity);
   verdict.state = state_of(verdict.findings);
 }

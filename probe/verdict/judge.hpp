@@ -16,8 +16,12 @@ struct Verdict {
 
 [[nodiscard]] Verdict judge(const Observation& seen);
 
-/// For a namespace that cannot be looked at: what was dangerous at the last look is taken to go on, because nothing shows that it ended.
-void keep_dangers(Verdict& verdict, const Verdict& previous);
+/// Whether the look says nothing at all about where packets go. A namespace that is gone sends none.
+[[nodiscard]] bool is_blind(const Observation& seen);
+
+/// For a blind look: what was dangerous or contained at the last one is taken to go on, because nothing shows that it ended. And as nobody
+/// can say any longer that nothing leaves, not being able to look is itself a danger then: never calmer than what it cannot exclude.
+void keep_severe(Verdict& verdict, const Verdict& previous);
 
 /// Findings that were there before keep their `since`.
 void carry_since(std::vector<Finding>& findings, const std::vector<Finding>& previous);

@@ -59,6 +59,7 @@ struct LookUp {
   bool representative = true;  ///< one of the addresses that stand for the whole Internet; else for what one route covers
   unsigned legs = 1;           ///< of so many next hops this is one; the kernel spreads packets over them
   std::string rule;            ///< the policy rule that led there, in the words of ip-rule(8); told for what leaves outside
+  std::string allow = {};      ///< the settings that would allow it on purpose; told for what a rule lets out
 };
 
 /// Where the tunnel's own packets go: may be reached outside it.
@@ -68,11 +69,19 @@ struct EndpointView {
   friend bool operator==(const EndpointView&, const EndpointView&) = default;
 };
 
+/// A connected subnet of an uplink with public addresses, small enough to be taken for a LAN: what goes to its neighbours leaves outside.
+struct PublicSubnetView {
+  IpPrefix prefix;
+  std::string device;
+  friend bool operator==(const PublicSubnetView&, const PublicSubnetView&) = default;
+};
+
 /// What differs from the healthy state, in words.
 struct DriftView {
   std::vector<std::string> rules;
   std::vector<std::string> routes;
-  bool pinned = false;  ///< the healthy state was confirmed by the user
+  std::string not_compared;  ///< why the routes could not be compared; empty: they were
+  bool pinned = false;       ///< the healthy state was confirmed by the user
 };
 
 enum class LivenessView { off, waiting, alive, stalled };
@@ -112,11 +121,12 @@ struct Observation {
   std::vector<EndpointView> endpoints;
   std::vector<FlowView> flows;  ///< empty: only ordinary packets were asked for
   std::vector<LookUp> look_ups;
-  std::size_t not_asked = 0;                          ///< questions left out because there were too many
-  std::vector<std::string> unasked_rules;             ///< rules that may let packets out and cannot be asked about, in words
-  std::vector<std::string> other_tunnels_down;        ///< names or patterns that must be up too (all of several tunnels)
-  std::string replaced;                               ///< how another interface took the tunnel's place, in words; empty: none did
-  bool replaced_by_stranger = false;                  ///< it has the tunnel's name and is of another kind
+  std::vector<PublicSubnetView> public_subnets;  ///< trusted as local without being named in the settings; at most four per link and family
+  std::size_t not_asked = 0;                     ///< questions left out because there were too many
+  std::vector<std::string> unasked_rules;        ///< rules that may let packets out and cannot be asked about, in words
+  std::vector<std::string> other_tunnels_down;   ///< names or patterns that must be up too (all of several tunnels)
+  std::string replaced;                          ///< how another interface took the tunnel's place, in words; empty: none did
+  bool replaced_by_stranger = false;             ///< it has the tunnel's name and is of another kind
   std::optional<std::chrono::seconds> handshake_age;  ///< WireGuard's, when known
   DriftView drift;
   LivenessView liveness = LivenessView::off;

@@ -114,7 +114,10 @@ class WaysOut {
       const bool bound_only =
           group.code == "rule_changed" && std::ranges::all_of(group.told, [&](const LookUp* told) { return flow_of(*told, seen_).bound; });
       json::array_t rows;
-      for (const auto* const told : group.told) rows.push_back(row_of(*told, seen_));
+      for (const auto* const told : group.told) {
+        rows.push_back(row_of(*told, seen_));
+        if (group.code == "rule_changed" && !told->allow.empty()) rows.back()["allow"] = told->allow;
+      }
       json::object_t evidence;
       evidence.emplace("routes", std::move(rows));
       if (group.more > 0) evidence.emplace("more", group.more);

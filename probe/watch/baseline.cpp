@@ -53,12 +53,20 @@ Baseline make_baseline(const Snapshot& snapshot, const Observation& seen) {
   for (const auto& rule : snapshot.rules) {
     made.rules.push_back(describe_rule(rule, ""));
   }
-  if (snapshot.routes.size() > most_baseline_routes) return made;
+  if (snapshot.routes.size() > most_baseline_routes) {
+    made.left_out = snapshot.routes.size();
+    return made;
+  }
   for (const auto& route : snapshot.routes) {
     if (!is_server_route(route, seen) && !is_noise(route)) made.routes.push_back(describe_route(route, snapshot, ""));
   }
   std::ranges::sort(made.routes);
   return made;
+}
+
+std::string not_compared_text(const Baseline& baseline) {
+  if (baseline.left_out == 0) return {};
+  return fmt::format("{} routes are more than {} and are not compared", baseline.left_out, most_baseline_routes);
 }
 
 DriftView explain_drift(const Baseline& healthy, const Baseline& now, bool pinned) {
@@ -69,8 +77,14 @@ DriftView explain_drift(const Baseline& healthy, const Baseline& now, bool pinne
     const auto [before, after] = std::ranges::mismatch(healthy.rules, now.rules);
     drift.rules.push_back(fmt::format("the order of the rules changed: '{}' stands where '{}' stood", *after, *before));
   }
-  // Without routes of one side the tables were too large to compare.
+  drift.not_compared = not_compared_text(now.left_out > 0 ? now : healthy);
   if (!healthy.routes.empty() && !now.routes.empty()) drift.routes = differences(healthy.routes, now.routes);
+  // Of two large tables nothing is known; one that became large may hide anything.
+  if (!healthy.routes.empty() && now.left_out > 0)
+    drift.routes.push_back(fmt::format("{} routes were there and {}", healthy.routes.size(), not_compared_text(now)));
+  if (healthy.left_out > 0 && now.left_out == 0)
+    drift.routes.push_back(
+        fmt::format("{} routes were there, too many to be kept, and {} are there now", healthy.left_out, now.routes.size()));
   if (healthy.tunnel != now.tunnel && !healthy.tunnel.empty() && !now.tunnel.empty()) {
     drift.routes.push_back(fmt::format("the tunnel was {} and is {}", healthy.tunnel, now.tunnel));
   }

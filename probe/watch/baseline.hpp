@@ -18,8 +18,9 @@ struct Baseline {
   WallTime time{};
   std::string tunnel;              ///< name and kind, "wg0 (wireguard)"
   std::vector<std::string> rules;  ///< in the order in which the kernel asks them
-  std::vector<std::string>
-      routes;  ///< without link-local ones and the ways to the VPN servers; none of tables with more than most_baseline_routes
+  /// Without link-local ones and the ways to the VPN servers; none of tables with more than most_baseline_routes.
+  std::vector<std::string> routes;
+  std::size_t left_out = 0;  ///< routes of tables that are too large to be compared one by one; 0: `routes` has them all
   friend bool operator==(const Baseline&, const Baseline&) = default;
 };
 
@@ -28,7 +29,11 @@ inline constexpr std::size_t most_baseline_routes = 512;
 
 [[nodiscard]] Baseline make_baseline(const Snapshot& snapshot, const Observation& seen);
 
-/// What `now` has, lacks or has in another order than `healthy`, at most 32 lines of each kind.
+/// "1203 routes are more than 512 and are not compared"; empty: all of them are.
+[[nodiscard]] std::string not_compared_text(const Baseline& baseline);
+
+/// What `now` has, lacks or has in another order than `healthy`, at most 32 lines of each kind, and what was not compared. Tables that
+/// became too large, or are no longer, are a difference.
 [[nodiscard]] DriftView explain_drift(const Baseline& healthy, const Baseline& now, bool pinned);
 
 [[nodiscard]] nlohmann::json to_json(const Baseline& baseline);

@@ -81,7 +81,9 @@ void make_folder(const std::filesystem::path& folder) {
 }  // namespace
 
 json to_json(const Baseline& baseline) {
-  return json{{"time", to_rfc3339(baseline.time)}, {"tunnel", baseline.tunnel}, {"rules", baseline.rules}, {"routes", baseline.routes}};
+  json value{{"time", to_rfc3339(baseline.time)}, {"tunnel", baseline.tunnel}, {"rules", baseline.rules}, {"routes", baseline.routes}};
+  if (baseline.left_out > 0) value["routes_left_out"] = baseline.left_out;
+  return value;
 }
 
 Result<Baseline> baseline_from_json(const json& value) {
@@ -96,7 +98,9 @@ Result<Baseline> baseline_from_json(const json& value) {
   if (!rules) return fail(rules.error());
   auto routes = lines_of(value, "routes");
   if (!routes) return fail(routes.error());
-  return Baseline{*time, *tunnel, std::move(*rules), std::move(*routes)};
+  const auto left_out = value.find("routes_left_out");
+  if (left_out != value.end() && !left_out->is_number_unsigned()) return fail(Error::Kind::invalid, "'routes_left_out' is not a number");
+  return Baseline{*time, *tunnel, std::move(*rules), std::move(*routes), left_out == value.end() ? 0 : left_out->get<std::size_t>()};
 }
 
 std::string baseline_file(const std::string& folder, const std::string& client_id) {

@@ -39,6 +39,7 @@ FactsKeeper::~FactsKeeper() { stop(); }
 void FactsKeeper::start(const NetNamespace& space, std::string name, std::string kind) {
   tunnel_ = std::make_shared<const Tunnel>(Tunnel{space, std::move(name), std::move(kind)});
   reading_ = answered_ = false;
+  handshakes_.forget();
   read();
 }
 
@@ -72,12 +73,13 @@ void FactsKeeper::take(TunnelFacts facts) {
   answered_ = true;
   read_at_ = mono_now();
   facts_ = std::move(facts);
+  if (facts_->wireguard) handshakes_.note(*facts_->wireguard, wall_now(), read_at_);
   on_news_();
 }
 
-std::optional<std::chrono::seconds> FactsKeeper::handshake_age(WallTime now, MonoTime mono) const {
-  if (!answered_ || !facts_ || !facts_->wireguard || mono - read_at_ > fresh) return std::nullopt;
-  return vpn_sentinel::handshake_age(*facts_->wireguard, now);
+std::optional<std::chrono::seconds> FactsKeeper::handshake_age(MonoTime now) const {
+  if (!answered_ || !facts_ || !facts_->wireguard || now - read_at_ > fresh) return std::nullopt;
+  return handshakes_.age(now);
 }
 
 }  // namespace vpn_sentinel

@@ -12,6 +12,7 @@
 #include "netns/base/clock.hpp"
 #include "netns/namespace/net_namespace.hpp"
 #include "netns/sockets/tunnel_facts.hpp"
+#include "probe/watch/handshake_clock.hpp"
 
 namespace vpn_sentinel {
 
@@ -31,7 +32,7 @@ class FactsKeeper {
 
   [[nodiscard]] const std::optional<TunnelFacts>& facts() const noexcept { return facts_; }
   /// Absent when not known, or known for too long to be judged.
-  [[nodiscard]] std::optional<std::chrono::seconds> handshake_age(WallTime now, MonoTime mono) const;
+  [[nodiscard]] std::optional<std::chrono::seconds> handshake_age(MonoTime now) const;
   /// The first answer about the present tunnel is awaited.
   [[nodiscard]] bool pending() const noexcept { return tunnel_ != nullptr && !answered_; }
 
@@ -51,6 +52,7 @@ class FactsKeeper {
   bool reading_ = false;
   bool answered_ = false;
   std::optional<TunnelFacts> facts_;
+  HandshakeClock handshakes_;
   MonoTime read_at_{};
 };
 

@@ -12,7 +12,8 @@
 namespace vpn_sentinel {
 namespace {
 
-/// Parts into which ranges of users or ports may cut their line, and marks, before the rest counts as left out.
+/// Parts into which ranges of users or ports may cut their line, and marks, in one round: the first half of them, and of the rest as many
+/// in turn. What has no turn counts as left out.
 constexpr std::size_t most_parts = 24;
 
 /// A part of a line of numbers, both ends included; `free`: no range covers it.
@@ -52,12 +53,19 @@ std::string_view name_of(std::uint8_t protocol) { return protocol == IPPROTO_UDP
 template <typename List>
 void FlowChoices::limit(List& list) {
   if (list.size() <= most_parts) return;
-  left_out_ += list.size() - most_parts;
-  list.resize(most_parts);
+  constexpr auto always = most_parts / 2;
+  constexpr auto window = most_parts - always;
+  const auto shares = (list.size() - always + window - 1) / window;
+  shares_ = std::max(shares_, shares);
+  const auto first = always + round_ % shares * window;
+  const auto kept = always + std::min(window, list.size() - first);
+  left_out_ += list.size() - kept;
+  std::rotate(list.begin() + always, list.begin() + static_cast<std::ptrdiff_t>(first), list.end());
+  list.resize(kept);
 }
 
-FlowChoices::FlowChoices(const Snapshot& snapshot, Family family, std::uint32_t tunnel_index, const TargetPolicy& policy)
-    : snapshot_(snapshot), family_(family), tunnel_index_(tunnel_index), policy_(policy) {
+FlowChoices::FlowChoices(const Snapshot& snapshot, Family family, std::uint32_t tunnel_index, const TargetPolicy& policy, std::size_t round)
+    : snapshot_(snapshot), family_(family), tunnel_index_(tunnel_index), policy_(policy), round_(round) {
   for (const auto& rule : snapshot.rules) {
     if (rule.family == family && can_be_asked(rule)) rules_.push_back(&rule);
   }

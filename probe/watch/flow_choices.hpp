@@ -29,10 +29,10 @@ struct Service {
   std::uint16_t destination_port = 0;
 };
 
-/// Each list begins with what an ordinary packet has and is bounded; what did not fit is counted.
+/// Each list begins with what an ordinary packet has and is bounded; what did not fit is counted, and has its turn in another `round`.
 class FlowChoices {
  public:
-  FlowChoices(const Snapshot& snapshot, Family family, std::uint32_t tunnel_index, const TargetPolicy& policy);
+  FlowChoices(const Snapshot& snapshot, Family family, std::uint32_t tunnel_index, const TargetPolicy& policy, std::size_t round);
 
   /// Of the family, without those that the kernel cannot be asked about.
   [[nodiscard]] const std::vector<const Rule*>& rules() const noexcept { return rules_; }
@@ -47,8 +47,10 @@ class FlowChoices {
   [[nodiscard]] std::vector<Choice<std::uint8_t>> types_of_service() const;
   [[nodiscard]] std::vector<Choice<std::optional<IpAddress>>> sources();
 
-  /// What could not become a choice because there were too many.
+  /// What could not become a choice in this round because there were too many.
   [[nodiscard]] std::size_t left_out() const noexcept { return left_out_; }
+  /// In so many rounds everything was a choice once.
+  [[nodiscard]] std::size_t shares() const noexcept { return shares_; }
 
  private:
   template <typename List>
@@ -60,10 +62,12 @@ class FlowChoices {
   Family family_;
   std::uint32_t tunnel_index_;
   const TargetPolicy& policy_;
+  std::size_t round_;
   std::vector<const Rule*> rules_;
   std::set<std::uint8_t> tos_of_routes_;
   std::set<IpPrefix> sources_of_routes_;
   std::size_t left_out_ = 0;
+  std::size_t shares_ = 1;
 };
 
 }  // namespace vpn_sentinel

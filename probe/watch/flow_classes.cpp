@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 
 #include "netns/monitor/describe.hpp"
@@ -45,10 +46,11 @@ std::string joined(std::initializer_list<std::string_view> words) {
 
 class Collector {
  public:
-  Collector(FlowChoices& choices, const TargetPolicy& policy, const std::vector<MarkMatch>& own_marks, FlowClasses& into)
+  Collector(FlowChoices& choices, const TargetPolicy& policy, const std::vector<MarkMatch>& own_marks, std::size_t round, FlowClasses& into)
       : choices_(choices),
         policy_(policy),
         own_marks_(own_marks),
+        round_(round),
         into_(into),
         sources_(choices.sources()),
         marks_(choices.marks()),
@@ -74,6 +76,7 @@ class Collector {
     const auto all = sources_.size() * marks_.size() * tos_.size() * uids_.size() * services_.size();
     if (tried_ >= most_combinations && all > tried_) into_.left_out += all - tried_;
     into_.left_out += choices_.left_out();
+    take_share();
   }
 
  private:
@@ -81,6 +84,45 @@ class Collector {
   using Mark = Choice<std::uint32_t>;
   using Tos = Choice<std::uint8_t>;
   using Uid = Choice<std::optional<std::uint32_t>>;
+
+  /// A class before it is known whether it is asked for.
+  struct Candidate {
+    const Source& source;
+    const Mark& mark;
+    const Tos& tos;
+    const Uid& uid;
+    const Choice<Service>& service;
+    Flow flow;
+    bool selected = false;
+  };
+
+  void take_share() {
+    constexpr auto always = most_flow_classes / 2;
+    constexpr auto window = most_flow_classes - always;
+    const auto all = candidates_.size();
+    const auto shares = all <= most_flow_classes ? 1 : (all - always + window - 1) / window;
+    into_.rotates = choices_.shares() > 1 || shares > 1;
+    // The choices take turns round by round; the classes that are made of them must not be in step with that.
+    const auto begin = always + (choices_.shares() > 1 ? turn_of(round_, shares) : round_ % shares) * window;
+    for (std::size_t i = 0; i < all; ++i) {
+      if (shares == 1 || i < always || (i >= begin && i < begin + window)) {
+        add(candidates_[i]);
+      } else {
+        ++into_.left_out;
+      }
+    }
+  }
+
+  void add(const Candidate& of) {
+    // Where a rule takes everybody, the first class stands for the ordinary ones all the same.
+    const bool ordinary = !of.selected || into_.classes.empty();
+    auto whom = ordinary ? std::string() : joined({of.mark.whom, of.uid.whom, of.service.whom, of.tos.whom, of.source.whom});
+    // What only a route looks at is no rule's doing; who binds to an address is told apart all the same.
+    if (of.source.bound && whom.empty()) whom = of.source.whom;
+    into_.classes.push_back({of.flow, std::move(whom),
+                             joined({of.source.selector, of.mark.selector, of.uid.selector, of.service.selector, of.tos.selector}),
+                             of.source.bound});
+  }
 
   void try_services(const Source& source, const Mark& mark, const Tos& tos, const Uid& uid, std::size_t differences) {
     const std::size_t others = (&source != sources_.data() ? 1U : 0U) + (&mark != marks_.data() ? 1U : 0U) +
@@ -96,24 +138,14 @@ class Collector {
       if (may_bypass(flow, policy_, own_marks_)) continue;
       auto taken = choices_.signature(flow);
       const bool selected = is_selected(choices_.rules(), taken);
-      if (!seen_.insert(std::move(taken)).second) continue;
-      if (into_.classes.size() == most_flow_classes) {
-        ++into_.left_out;
-        continue;
-      }
-      // Where a rule takes everybody, the first class stands for the ordinary ones all the same.
-      const bool ordinary = !selected || into_.classes.empty();
-      auto whom = ordinary ? std::string() : joined({mark.whom, uid.whom, service.whom, tos.whom, source.whom});
-      // What only a route looks at is no rule's doing; who binds to an address is told apart all the same.
-      if (source.bound && whom.empty()) whom = source.whom;
-      into_.classes.push_back(
-          {flow, std::move(whom), joined({source.selector, mark.selector, uid.selector, service.selector, tos.selector}), source.bound});
+      if (seen_.insert(std::move(taken)).second) candidates_.push_back({source, mark, tos, uid, service, flow, selected});
     }
   }
 
   FlowChoices& choices_;
   const TargetPolicy& policy_;
   const std::vector<MarkMatch>& own_marks_;
+  std::size_t round_;
   FlowClasses& into_;
   std::vector<Source> sources_;
   std::vector<Mark> marks_;
@@ -121,6 +153,7 @@ class Collector {
   std::vector<Uid> uids_;
   std::vector<Choice<Service>> services_;
   std::set<std::vector<bool>> seen_;
+  std::vector<Candidate> candidates_;
   std::size_t tried_ = 0;
 };
 
@@ -140,11 +173,19 @@ bool may_let_out(const Rule& rule, const Snapshot& snapshot, std::uint32_t tunne
 
 }  // namespace
 
+std::size_t turn_of(std::size_t round, std::size_t shares) {
+  // splitmix64, the public domain generator of Sebastiano Vigna.
+  auto mixed = static_cast<std::uint64_t>(round) * 0x9e3779b97f4a7c15U;
+  mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9U;
+  mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebU;
+  return static_cast<std::size_t>((mixed ^ (mixed >> 31U)) % shares);
+}
+
 FlowClasses flow_classes(const Snapshot& snapshot, Family family, std::uint32_t tunnel_index, const TargetPolicy& policy,
-                         const std::vector<MarkMatch>& own_marks) {
+                         const std::vector<MarkMatch>& own_marks, std::size_t round) {
   FlowClasses result;
-  FlowChoices choices{snapshot, family, tunnel_index, policy};
-  Collector{choices, policy, own_marks, result}.run();
+  FlowChoices choices{snapshot, family, tunnel_index, policy, round};
+  Collector{choices, policy, own_marks, round, result}.run();
   for (const auto& rule : snapshot.rules) {
     if (rule.family == family && !can_be_asked(rule) && may_let_out(rule, snapshot, tunnel_index))
       result.unasked_rules.push_back(describe_rule(rule, ""));

@@ -84,15 +84,25 @@ std::vector<IpPrefix> local_prefixes(const Snapshot& snapshot, std::uint32_t tun
     prefixes.emplace_back(subnet.last(), 32U);
   }
   for (const auto& endpoint : endpoints) prefixes.emplace_back(endpoint, endpoint.is_v4() ? 32U : 128U);
-  std::map<std::pair<std::uint32_t, Family>, std::size_t> connected;
+  for (const auto& subnet : connected_subnets(snapshot)) prefixes.push_back(subnet.prefix);
+  if (endpoints_known) return prefixes;
   for (const auto& route : snapshot.routes) {
-    if (route.type != RTN_UNICAST || route.next_hops.empty()) continue;
-    if (!endpoints_known && is_host_route(route, tunnel_index)) prefixes.push_back(route.destination);
-    if (!is_connected_subnet(snapshot, route)) continue;
-    auto& count = connected[{route.next_hops.front().link_index, route.family}];
-    if (is_private(route.destination.address()) || ++count <= most_public_subnets) prefixes.push_back(route.destination);
+    if (route.type == RTN_UNICAST && is_host_route(route, tunnel_index)) prefixes.push_back(route.destination);
   }
   return prefixes;
+}
+
+std::vector<ConnectedSubnet> connected_subnets(const Snapshot& snapshot) {
+  std::vector<ConnectedSubnet> subnets;
+  std::map<std::pair<std::uint32_t, Family>, std::size_t> counts;
+  for (const auto& route : snapshot.routes) {
+    if (route.type != RTN_UNICAST || !is_connected_subnet(snapshot, route)) continue;
+    const auto link = route.next_hops.front().link_index;
+    const bool is_public = !is_private(route.destination.address());
+    if (is_public && ++counts[{link, route.family}] > most_public_subnets) continue;
+    subnets.push_back({route.destination, link, is_public});
+  }
+  return subnets;
 }
 
 }  // namespace vpn_sentinel

@@ -1,6 +1,7 @@
 /// Which destinations may leave by the uplink: local networks and the VPN servers themselves. Pure.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -21,6 +22,17 @@ namespace vpn_sentinel {
 /// the tunnel is taken for the way to the VPN server.
 [[nodiscard]] std::vector<IpPrefix> local_prefixes(const Snapshot& snapshot, std::uint32_t tunnel_index, const TargetPolicy& policy,
                                                    bool endpoints_known, std::span<const IpAddress> endpoints);
+
+/// One of the uplinks' own subnets that count as local.
+struct ConnectedSubnet {
+  IpPrefix prefix;
+  std::uint32_t link_index = 0;
+  bool is_public = false;  ///< its neighbours have public addresses
+  friend bool operator==(const ConnectedSubnet&, const ConnectedSubnet&) = default;
+};
+
+/// Connected subnets of the size that a LAN has: /22 or /64 at most; of public ones four per link and family.
+[[nodiscard]] std::vector<ConnectedSubnet> connected_subnets(const Snapshot& snapshot);
 
 /// Public addresses of the host routes outside the tunnel: how most VPNs reach their servers.
 [[nodiscard]] std::vector<IpAddress> host_route_addresses(const Snapshot& snapshot, std::uint32_t tunnel_index);

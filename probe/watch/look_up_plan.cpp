@@ -6,6 +6,7 @@
 
 #include "probe/watch/address_regions.hpp"
 #include "probe/watch/local_destinations.hpp"
+#include "probe/watch/tunnel_finder.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -48,6 +49,22 @@ std::vector<MarkMatch> marks_of(const PlanInput& input) {
   return marks;
 }
 
+/// Neither the tunnels' own nor what the user named.
+std::vector<ConnectedSubnet> silently_trusted(const PlanInput& input) {
+  std::vector<ConnectedSubnet> trusted;
+  for (const auto& subnet : connected_subnets(input.snapshot)) {
+    const auto* const link = input.snapshot.find_link(subnet.link_index);
+    const bool of_tunnel = subnet.link_index == input.tunnel_index || (link && is_named(*link, input.policy.tunnels));
+    const bool named = std::ranges::any_of(input.policy.local_networks, [&](const IpPrefix& network) {
+      return network.length() <= subnet.prefix.length() && network.contains(subnet.prefix.address());
+    });
+    // A subnet may have a route in several tables.
+    const bool known = std::ranges::find(trusted, subnet) != trusted.end();
+    if (subnet.is_public && !of_tunnel && !named && !known) trusted.push_back(subnet);
+  }
+  return trusted;
+}
+
 class Planner {
  public:
   explicit Planner(const PlanInput& input) : input_(input) {}
@@ -56,6 +73,7 @@ class Planner {
     const auto prefixes = splitting_prefixes(input_.snapshot, input_.tunnel_index);
     const auto local = local_prefixes(input_.snapshot, input_.tunnel_index, input_.policy, input_.endpoints_known, input_.endpoints);
     const auto marks = marks_of(input_);
+    plan_.public_subnets = silently_trusted(input_);
     std::vector<FamilyPart> parts;
     std::size_t wanted = 0;
     for (const auto family : {Family::v4, Family::v6}) {
@@ -63,7 +81,7 @@ class Planner {
       // What everybody uses is told before what lies behind NAT64.
       std::stable_partition(regions.begin(), regions.end(),
                             [](const AddressRegion& region) { return !is_behind_nat64(region.representative); });
-      parts.push_back({std::move(regions), flow_classes(input_.snapshot, family, input_.tunnel_index, input_.policy, marks)});
+      parts.push_back({std::move(regions), flow_classes(input_.snapshot, family, input_.tunnel_index, input_.policy, marks, input_.round)});
       wanted += parts.back().regions.size() * parts.back().flows.classes.size();
     }
     if (wanted > most_questions) wanted = leave_out_implied(parts);
@@ -86,10 +104,13 @@ class Planner {
   }
 
   void add(FamilyPart& part) {
+    // Kinds of packets that take turns must not always meet the same addresses.
+    const auto turn = part.flows.rotates ? turn_of(input_.round, share_) : input_.round % share_;
+    std::size_t counted = 0;
     for (auto& flow : part.flows.classes) {
       for (const auto& region : part.regions) {
         const bool always = region.by_request && flow.whom.empty();
-        if (!always && ++counted_ % share_ != input_.round % share_) {
+        if (!always && ++counted % share_ != turn) {
           ++plan_.not_asked;
           continue;
         }
@@ -98,7 +119,7 @@ class Planner {
       }
       plan_.flows.push_back(std::move(flow));
     }
-    plan_.not_asked += part.flows.left_out;
+    plan_.not_asked += part.flows.left_out * part.regions.size();
     auto& rules = part.flows.unasked_rules;
     plan_.unasked_rules.insert(plan_.unasked_rules.end(), rules.begin(), rules.end());
   }
@@ -106,7 +127,6 @@ class Planner {
   const PlanInput& input_;
   LookUpPlan plan_;
   std::size_t share_ = 1;
-  std::size_t counted_ = 0;
 };
 
 }  // namespace

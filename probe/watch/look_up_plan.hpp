@@ -11,6 +11,7 @@
 #include "netns/monitor/snapshot.hpp"
 #include "netns/netlink/route_lookup.hpp"
 #include "probe/watch/flow_classes.hpp"
+#include "probe/watch/local_destinations.hpp"
 #include "probe/watch/policy.hpp"
 
 namespace vpn_sentinel {
@@ -28,7 +29,8 @@ struct LookUpPlan {
   std::vector<Meaning> meanings;
   std::vector<FlowClass> flows;  ///< the first is the ordinary one
   std::vector<std::string> unasked_rules;
-  std::size_t not_asked = 0;  ///< questions beyond the bound
+  std::vector<ConnectedSubnet> public_subnets;  ///< of uplinks: not asked about, because they count as local without being configured
+  std::size_t not_asked = 0;                    ///< questions beyond the bound, at least
 };
 
 struct PlanInput {

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <optional>
 
 #include "netns/monitor/describe.hpp"
+#include "probe/watch/allowing_settings.hpp"
 #include "probe/watch/local_destinations.hpp"
 #include "probe/watch/rule_match.hpp"
 
@@ -16,6 +19,8 @@ namespace {
 /// Clients make their host route before the routes into the tunnel, and the bursts of one restart are over long before.
 constexpr std::chrono::seconds routes_settle{2};
 constexpr std::size_t most_strangers = 256;
+/// Links that answers name before their messages were read, for which the kernel is asked in one look: 2 µs each.
+constexpr std::size_t most_unread_links = 8;
 /// How long a change of the tunnel's name is told.
 constexpr std::chrono::minutes replacement_is_news{5};
 
@@ -52,8 +57,9 @@ void observe_uplinks(const Snapshot& snapshot, const Link* tunnel, Learnt& learn
 /// What one look needs to know about each answer.
 class Looker {
  public:
-  Looker(const Snapshot& snapshot, const Link* tunnel, const TargetPolicy& policy, const Learnt& learnt, Observation& seen)
-      : snapshot_(snapshot), tunnel_(tunnel), policy_(policy), learnt_(learnt), seen_(seen) {}
+  Looker(const Snapshot& snapshot, const Link* tunnel, const TargetPolicy& policy, const Learnt& learnt, RouteLookup& kernel,
+         Observation& seen)
+      : snapshot_(snapshot), tunnel_(tunnel), policy_(policy), learnt_(learnt), kernel_(kernel), seen_(seen) {}
 
   void take(const LookUpPlan& plan, const std::vector<Result<RouteAnswer>>& answers) {
     for (const auto& flow : plan.flows) seen_.flows.push_back({flow.whom, flow.selector, flow.bound});
@@ -79,6 +85,12 @@ class Looker {
   /// Questions that were answered with a way outside.
   [[nodiscard]] const std::vector<std::size_t>& outside() const noexcept { return outside_; }
 
+  /// The tunnel that an answer named before its message was read; null: none.
+  [[nodiscard]] const Link* unread_tunnel() const {
+    const auto found = std::ranges::find_if(unread_, [&](const auto& item) { return item.second && is_tunnel(*item.second); });
+    return found == unread_.end() ? nullptr : &*found->second;
+  }
+
  private:
   void fail_one(LookUp made, const Error& error) {
     made.way = fail(error);
@@ -100,6 +112,7 @@ class Looker {
       if (leg.way->kind == Way::Kind::outside && !flow.whom.empty()) {
         if (std::ranges::find(policy_.allow_tables, answer.route.table) != policy_.allow_tables.end()) continue;
         leg.rule = rule_of(flow.flow, made.destination, answer.route.table);
+        leg.allow = allowing_settings(snapshot_.rules, made.destination.family(), flow.flow, answer.route.table);
       }
       seen_.look_ups.push_back(std::move(leg));
     }
@@ -137,10 +150,22 @@ class Looker {
     return hops;
   }
 
-  [[nodiscard]] Way way_by(const NextHop& hop, const Route& route) const {
-    const auto* const link = snapshot_.find_link(hop.link_index);
+  /// Of the snapshot, else the kernel's own answer; null: it could not be had.
+  [[nodiscard]] const Link* link_of(std::uint32_t index) {
+    if (const auto* const known = snapshot_.find_link(index)) return known;
+    auto unread = unread_.find(index);
+    if (unread == unread_.end()) {
+      if (unread_.size() == most_unread_links) return nullptr;
+      const auto link = kernel_.read_link(index);
+      unread = unread_.emplace(index, link ? std::optional(*link) : std::nullopt).first;
+    }
+    return unread->second ? &*unread->second : nullptr;
+  }
+
+  [[nodiscard]] Way way_by(const NextHop& hop, const Route& route) {
+    const auto* const link = link_of(hop.link_index);
     const RouteView view{route.destination, route.table, route.metric, route.protocol, !hop.gateway};
-    // A device that the snapshot does not know yet is no known tunnel: outside until the next look.
+    // A device that nobody knows is no known tunnel: outside until the next look.
     if (!link) return Way{Way::Kind::outside, fmt::format("if{}", hop.link_index), hop.gateway, {}, view};
     if (link->is_loopback()) return Way{Way::Kind::local, link->name, {}, {}, view};
     if (!is_tunnel(*link)) return Way{Way::Kind::outside, link->name, hop.gateway, {}, view};
@@ -151,6 +176,7 @@ class Looker {
 
   [[nodiscard]] bool is_tunnel(const Link& link) const {
     if (tunnel_ && link.index == tunnel_->index) return true;
+    if (policy_.tunnels.empty()) return unread_.contains(link.index) && learnt_.tunnel.is(link);
     return is_named(link, policy_.tunnels) && !is_stranger(link, learnt_.tunnel);
   }
 
@@ -164,9 +190,16 @@ class Looker {
   const Link* tunnel_;
   const TargetPolicy& policy_;
   const Learnt& learnt_;
+  RouteLookup& kernel_;
   Observation& seen_;
+  std::map<std::uint32_t, std::optional<Link>> unread_;  ///< that the snapshot does not have
   std::vector<std::size_t> outside_;
 };
+
+TunnelView view_of(const Link& tunnel, const Snapshot& snapshot) {
+  const bool up = tunnel.is_up() && tunnel.carrier.value_or(true);
+  return TunnelView{tunnel.name, tunnel.kind, tunnel.index, up, tunnel.carrier, has_global_address(snapshot, tunnel.index)};
+}
 
 /// Configured endpoints and told ones are certain. Else those host routes count that were there when the tunnel began to carry; one that
 /// comes later is nobody's endpoint.
@@ -186,11 +219,18 @@ void observe_routes(const Snapshot& snapshot, std::uint64_t generation, RouteLoo
   for (const auto& endpoint : seen.endpoints) input.endpoints.push_back(endpoint.address);
   if (!input.marks_told) input.own_marks = learnt.seen_marks;
   const auto& plan = learnt.planner.plan(input, generation, now);
-  Looker looker{snapshot, tunnel, policy, learnt, seen};
+  Looker looker{snapshot, tunnel, policy, learnt, look_up, seen};
   looker.take(plan, look_up.look_up(plan.questions));
   learnt.planner.keep_asking(looker.outside());
+  // A tunnel that was made anew: the messages about it are on their way, and its routes are there.
+  const auto* const renewed = looker.unread_tunnel();
+  if (renewed && !(seen.tunnel && seen.tunnel->up)) seen.tunnel = view_of(*renewed, snapshot);
   seen.not_asked = plan.not_asked;
   seen.unasked_rules = plan.unasked_rules;
+  for (const auto& subnet : plan.public_subnets) {
+    const auto* const link = snapshot.find_link(subnet.link_index);
+    if (link) seen.public_subnets.push_back({subnet.prefix, link->name});
+  }
 }
 
 bool contains(const std::vector<IpAddress>& addresses, const IpAddress& address) {
@@ -256,8 +296,7 @@ void observe_tunnel(const Snapshot& snapshot, const Link* tunnel, std::uint32_t 
   // Among several tunnels only the one that carries public addresses is the VPN; a name from the settings needs no proof.
   const bool proved = tunnel->index == routed || !policy.tunnels.empty() || !learnt.tunnel.name.empty();
   if (proved) learnt.tunnel = LearntTunnel{tunnel->name, tunnel->kind, tunnel->index};
-  const bool up = tunnel->is_up() && tunnel->carrier.value_or(true);
-  seen.tunnel = TunnelView{tunnel->name, tunnel->kind, tunnel->index, up, tunnel->carrier, has_global_address(snapshot, tunnel->index)};
+  seen.tunnel = view_of(*tunnel, snapshot);
 }
 
 }  // namespace

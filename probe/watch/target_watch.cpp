@@ -246,7 +246,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     verifier_.fill(seen_);
-    seen_.handshake_age = facts_keeper_.handshake_age(seen_.time, mono_now());
+    seen_.handshake_age = facts_keeper_.handshake_age(mono_now());
   } else {
     seen_ = Observation{};
     seen_.time = wall_now();
@@ -256,7 +256,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     tunnel_carries_ = false;
   }
   auto verdict = judge(seen_);
-  if (seen_.blind && !seen_.namespace_gone) keep_dangers(verdict, verdict_);
+  if (is_blind(seen_)) keep_severe(verdict, verdict_);
   carry_since(verdict.findings, verdict_.findings);
   if (verdict.state != verdict_.state || state_since_ == WallTime{}) state_since_ = seen_.time;
   verdict_ = std::move(verdict);

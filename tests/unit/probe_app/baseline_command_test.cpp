@@ -18,7 +18,7 @@ struct Pinning {
     policy.baseline_folder = folder.file("baseline");
     file = baseline_file(policy.baseline_folder, policy.client_id);
   }
-  [[nodiscard]] int act(BaselineAction action) const { return vpn_sentinel::baseline_command(policy, action); }
+  [[nodiscard]] int act(BaselineAction action, bool force = false) const { return vpn_sentinel::baseline_command(policy, action, force); }
   [[nodiscard]] bool is_pinned() const { return std::filesystem::exists(file); }
 
   const TemporaryFolder folder;
@@ -52,6 +52,23 @@ BOOST_AUTO_TEST_CASE(a_state_without_a_tunnel_or_with_a_leak_is_refused) {
   run("ip link add eth0 type veth peer name eth1 && ip link set eth0 up && ip link set eth1 up &&"
       "ip address add 203.0.113.10/24 dev eth0 && ip route add 198.18.0.0/15 via 203.0.113.1");
   BOOST_TEST(act(BaselineAction::pin) == 2);
+  BOOST_TEST(!is_pinned());
+  run("ip link delete eth0");
+}
+
+BOOST_AUTO_TEST_CASE(a_state_that_cannot_be_looked_at_as_a_whole_is_pinned_only_by_force) {
+  const SilentTunnel tunnel;
+  run("ip link add eth0 type veth peer name eth1 && ip link set eth0 up && ip link set eth1 up &&"
+      "ip address add 203.0.113.10/24 dev eth0 && ip route add default via 203.0.113.1 table 100 &&"
+      "ip rule add priority 100 ipproto sctp lookup 100");
+  BOOST_TEST(act(BaselineAction::pin) == 4);
+  BOOST_TEST(!is_pinned());
+  BOOST_TEST(act(BaselineAction::pin, true) == 0);
+  BOOST_TEST(is_pinned());
+  BOOST_TEST(act(BaselineAction::show) == 0);
+  run("ip rule delete priority 100 && ip route add 198.18.0.0/15 via 203.0.113.1");
+  BOOST_TEST(act(BaselineAction::forget) == 0);
+  BOOST_TEST(act(BaselineAction::pin, true) == 2);
   BOOST_TEST(!is_pinned());
   run("ip link delete eth0");
 }

@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(the_healthy_state_is_compared_only_while_nothing_is_wrong) 
   BOOST_TEST(tells("healthy   no state is pinned"));
   pinned = Baseline{at(-60), "wg0 (wireguard)", {}, {}};
   BOOST_TEST(tells("healthy   pinned 2023-11-14T22:12:20.000000Z; nothing differs\n"));
-  seen.drift = DriftView{{"rule 90: from all lookup 200: was added"}, {"192.0.2.0/24 dev eth0: is gone"}, true};
+  seen.drift = DriftView{{"rule 90: from all lookup 200: was added"}, {"192.0.2.0/24 dev eth0: is gone"}, {}, true};
   BOOST_TEST(tells("differs now:\n"));
   BOOST_TEST(tells("rule 90: from all lookup 200: was added\n"));
   BOOST_TEST(tells("192.0.2.0/24 dev eth0: is gone\n"));
@@ -214,6 +214,23 @@ BOOST_AUTO_TEST_CASE(a_change_that_is_held_back_says_what_is_shown_meanwhile) {
              "                 [link wg0 up, 312 µs]\n");
   BOOST_TEST(nlohmann::json::parse(print_change_json(held)).at("shown") == "contained");
   BOOST_TEST(!nlohmann::json::parse(print_change_json(change(healthy, "x"))).contains("shown"));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_rule_lets_out_is_told_with_the_setting_that_would_allow_it) {
+  auto out = look_up("11.0.0.1", Way::Kind::outside);
+  out.allow = "--allow-marks 0x80000/0xff0000 or --allow-tables 100";
+  add_flow({"mark 0x80000", "mark 0x80000"}, out);
+  BOOST_TEST(tells("if it is on purpose: --allow-marks 0x80000/0xff0000 or --allow-tables 100"));
+}
+
+BOOST_AUTO_TEST_CASE(a_public_subnet_that_counts_as_local_and_routes_that_are_not_compared_are_told_while_all_is_secure) {
+  seen.public_subnets = {{IpPrefix::parse("203.0.113.0/24").value(), "eth0"}};
+  seen.drift.not_compared = "700 routes are more than 512 and are not compared";
+  pinned = Baseline{};
+  BOOST_TEST(tells("SECURE"));
+  BOOST_TEST(tells("local_network_public"));
+  BOOST_TEST(tells("networks: 203.0.113.0/24 dev eth0"));
+  BOOST_TEST(tells("700 routes are more than 512 and are not compared"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -22,14 +22,18 @@ class Machine {
   Machine& operator=(const Machine&) = delete;
   ~Machine() { std::filesystem::remove_all(root_); }
 
+  /// With the folder of its cgroup, made by root or by who runs the test.
   void process(pid_t pid, pid_t parent, int start, const std::string& cgroup, char state = 'S') const {
     write(fmt::format("proc/{}/cgroup", pid), cgroup);
+    const auto path = cgroup.substr(cgroup.find('/'), cgroup.find('\n') - cgroup.find('/'));
+    if (path.find("/..") == std::string::npos) std::filesystem::create_directories(folder(path));
     // The name of a command may hold everything.
     write(fmt::format("proc/{}/stat", pid),
           fmt::format("{} (a) S 1 (b) {} {} 1 1 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 1 0 {} 4 5\n", pid, state, parent, start));
   }
   void crun(const std::string& container, const std::string& text) const { write("crun/" + container + "/status", text); }
-  [[nodiscard]] ContainerFolders folders() const { return {root_ + "/proc", root_ + "/crun"}; }
+  [[nodiscard]] std::string folder(const std::string& cgroup) const { return root_ + "/cgroup" + cgroup; }
+  [[nodiscard]] ContainerFolders folders() const { return {root_ + "/proc", root_ + "/cgroup", root_ + "/crun"}; }
 
  private:
   void write(const std::string& name, const std::string& text) const {
@@ -100,7 +104,8 @@ BOOST_AUTO_TEST_CASE(what_does_not_run_is_not_found) {
   machine.process(50, 1, 300, "0::/docker/" + other);
   BOOST_TEST((error(id) == Error::Kind::not_found));
   BOOST_TEST((error("gluetun") == Error::Kind::invalid));
-  BOOST_TEST((find_container_process(id, {"/no/such/folder", "/no/such/folder"}).error().kind == Error::Kind::not_found));
+  BOOST_TEST(
+      (find_container_process(id, {"/no/such/folder", "/no/such/folder", "/no/such/folder"}).error().kind == Error::Kind::not_found));
 }
 
 BOOST_AUTO_TEST_CASE(without_a_cgroup_the_state_of_crun_names_the_process_that_began_then) {
@@ -120,6 +125,44 @@ BOOST_AUTO_TEST_CASE(a_broken_state_is_no_state) {
     machine.crun(id, text);
     BOOST_TEST((error(id) == Error::Kind::not_found), text);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_cgroup_that_another_user_made_is_not_taken_for_a_container) {
+  if (::geteuid() != 0) {
+    BOOST_TEST_MESSAGE("SKIPPED: giving a folder to another user needs root");
+    return;
+  }
+  const auto theirs = "/user.slice/user-1000.slice/user@1000.service/libpod-" + id + ".scope";
+  machine.process(60, 1, 100, "0::" + theirs);
+  BOOST_REQUIRE(::chown(machine.folder(theirs).c_str(), 1000, 1000) == 0);
+  const auto alone = find_container_process(id, machine.folders());
+  BOOST_REQUIRE(!alone.has_value());
+  BOOST_TEST((alone.error().kind == Error::Kind::not_permitted));
+  BOOST_TEST(alone.error().message.find("user 1000 made it") != std::string::npos);
+  BOOST_TEST(alone.error().message.find("VPN_SENTINEL_CONTAINER_SOCKETS") != std::string::npos);
+  // It began earlier than the real one, which counts all the same.
+  machine.process(90, 1, 200, "0::/system.slice/docker-" + id + ".scope\n");
+  BOOST_TEST(found(id) == 90);
+}
+
+BOOST_AUTO_TEST_CASE(a_cgroup_that_cannot_be_seen_is_no_proof_unless_the_state_of_crun_names_the_process) {
+  machine.process(50, 1, 300, "0::/../docker-" + id + ".scope\n");
+  const auto unseen = find_container_process(id, machine.folders());
+  BOOST_REQUIRE(!unseen.has_value());
+  BOOST_TEST((unseen.error().kind == Error::Kind::not_permitted));
+  BOOST_TEST(unseen.error().message.find("--cgroupns=host") != std::string::npos);
+  // An engine that was asked has named the process; the cgroup only confirms it.
+  BOOST_TEST(is_container_process(50, id, machine.folders()));
+  machine.crun(id, R"({"pid": 50, "process-start-time": 300})");
+  BOOST_TEST(found(id) == 50);
+}
+
+BOOST_AUTO_TEST_CASE(the_hierarchies_of_cgroup_version_1_have_a_folder_each) {
+  const auto path = "/docker/" + id;
+  std::filesystem::create_directories(machine.folder("/cpu,cpuacct" + path));
+  machine.process(50, 1, 300, "4:cpu,cpuacct:" + path + "\n0::/\n");
+  std::filesystem::remove(machine.folder(path));
+  BOOST_TEST(found(id) == 50);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

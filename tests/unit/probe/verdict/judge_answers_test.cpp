@@ -135,4 +135,25 @@ BOOST_AUTO_TEST_CASE(two_verdicts_are_the_same_when_only_evidence_and_times_diff
   BOOST_TEST(!same_judgement(first, judge(sound())));
 }
 
+BOOST_AUTO_TEST_CASE(that_pinned_routes_are_too_many_to_be_compared_is_told) {
+  auto seen = sound();
+  seen.drift.not_compared = "700 routes are more than 512 and are not compared";
+  BOOST_TEST(summary(judge(seen)) == "secure");
+  seen.drift.pinned = true;
+  BOOST_TEST(summary(judge(seen)) == "secure: baseline_drift");
+  BOOST_TEST(judge(seen).findings.at(0).evidence.at("not_compared") == seen.drift.not_compared);
+  seen.drift.routes = {"10 routes were there"};
+  BOOST_TEST(summary(judge(seen)) == "warning: baseline_drift(warning)");
+  BOOST_TEST(judge(seen).findings.at(0).evidence.contains("not_compared"));
+}
+
+BOOST_AUTO_TEST_CASE(a_public_subnet_that_counts_as_local_is_told_and_changes_no_state) {
+  auto seen = sound();
+  seen.public_subnets = {{IpPrefix::parse("203.0.113.0/24").value(), "eth0"}, {IpPrefix::parse("2001:db8::/64").value(), "eth0"}};
+  const auto verdict = judge(seen);
+  BOOST_TEST(summary(verdict) == "secure: local_network_public");
+  const nlohmann::json networks{"203.0.113.0/24 dev eth0", "2001:db8::/64 dev eth0"};
+  BOOST_TEST(verdict.findings.at(0).evidence.at("networks") == networks);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -211,7 +211,7 @@ BOOST_AUTO_TEST_CASE(a_danger_is_not_milder_because_its_code_is_told_again_while
   auto blind = sound();
   blind.blind = Error{Error::Kind::failed, "too many open files"};
   auto verdict = judge(blind);
-  keep_dangers(verdict, before);
+  keep_severe(verdict, before);
   BOOST_TEST((verdict.state == State::danger));
 }
 
@@ -223,11 +223,53 @@ BOOST_AUTO_TEST_CASE(a_leak_does_not_end_because_nobody_can_look) {
   blind.blind = Error{Error::Kind::failed, "too many open files"};
   auto verdict = judge(blind);
   BOOST_TEST((verdict.state == State::warning));
-  keep_dangers(verdict, before);
+  keep_severe(verdict, before);
   BOOST_TEST((verdict.state == State::danger));
   BOOST_REQUIRE(verdict.findings.size() == 2U);
   BOOST_TEST(verdict.findings[0].code == "default_route_outside");
   BOOST_TEST(verdict.findings[1].code == "routes_unverifiable");
+}
+
+BOOST_AUTO_TEST_CASE(nothing_becomes_calmer_because_nobody_can_look) {
+  const auto nothing = together(all_v4(nowhere), all_v6(nowhere));
+  const std::vector<Row> before{
+      {"secure", [](auto&) {}, "warning: routes_unverifiable"},
+      {"warning", [](auto& s) { s.liveness = LivenessView::stalled; }, "warning: routes_unverifiable"},
+      {"contained without a tunnel", [&](auto& s) { no_tunnel(s), s.look_ups = nothing; },
+       "danger: routes_unverifiable(danger), tunnel_missing"},
+      {"contained with a tunnel that is up", [&](auto& s) { s.look_ups = nothing; },
+       "danger: routes_unverifiable(danger), tunnel_not_routed"},
+      {"contained by a lost uplink", [](auto& s) { s.uplink_lost = true; }, "danger: routes_unverifiable(danger), uplink_lost"},
+      {"danger", [](auto& s) { s.look_ups = all_v4(outside); }, "danger: default_route_outside, routes_unverifiable"},
+  };
+  auto blind = sound();
+  blind.look_ups.clear();
+  blind.blind = Error{Error::Kind::failed, "too many open files"};
+  auto unanswered = sound();
+  unanswered.look_ups = {failed_look_up("11.0.0.1"), failed_look_up("2600::1")};
+  for (const auto& row : before) {
+    auto seen = sound();
+    row.change(seen);
+    const auto previous = judge(seen);
+    BOOST_TEST(!is_blind(seen), row.story);
+    for (const auto& unseen : {blind, unanswered}) {
+      BOOST_TEST(is_blind(unseen));
+      auto verdict = judge(unseen);
+      keep_severe(verdict, previous);
+      BOOST_TEST(summary(verdict) == row.expected, row.story << ": " << summary(verdict));
+      auto later = judge(unseen);
+      keep_severe(later, verdict);
+      BOOST_TEST(summary(later) == row.expected, row.story << ", a second later: " << summary(later));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_namespace_that_is_gone_sends_nothing_and_is_not_blind) {
+  auto seen = sound();
+  seen.look_ups.clear();
+  seen.namespace_gone = true;
+  seen.blind = Error{Error::Kind::not_found, "no such file"};
+  BOOST_TEST(!is_blind(seen));
 }
 
 BOOST_AUTO_TEST_CASE(findings_carry_the_time_of_the_observation_and_the_severe_ones_come_first) {

@@ -225,4 +225,18 @@ BOOST_AUTO_TEST_CASE(an_old_handshake_counts_while_nothing_answers) {
   BOOST_TEST(summary(judge(seen)) == "secure");
 }
 
+BOOST_AUTO_TEST_CASE(what_a_rule_lets_out_is_told_with_the_setting_that_would_allow_it) {
+  auto seen = sound();
+  seen.flows = {{}, {"mark 0x1", "mark 0x1"}};
+  auto out = look_up("11.0.0.1", Way::Kind::outside);
+  out.flow = 1;
+  out.allow = "--allow-marks 0x1";
+  seen.look_ups.push_back(out);
+  const auto verdict = judge(seen);
+  BOOST_TEST(summary(verdict) == "danger: rule_changed");
+  BOOST_TEST(verdict.findings.at(0).evidence.at("routes").at(0).at("allow") == "--allow-marks 0x1");
+  seen.look_ups.push_back(look_up("11.0.0.1", Way::Kind::outside));
+  for (const auto& row : judge(seen).findings.at(0).evidence.at("routes")) BOOST_TEST(!row.contains("allow"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -98,11 +98,33 @@ BOOST_AUTO_TEST_CASE(an_added_route_and_another_tunnel_are_told) {
   BOOST_TEST(explain_drift(make_baseline(host(), seen()), make_baseline(host(), other), false).routes.size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(tables_of_a_routing_daemon_are_left_out) {
+BOOST_AUTO_TEST_CASE(tables_of_a_routing_daemon_are_left_out_and_that_is_said) {
   auto now = host();
   for (unsigned i = 0; i <= most_baseline_routes; ++i) now.routes.push_back(route(fmt::format("198.18.{}.{}/32", i / 256, i % 256), eth0));
-  BOOST_TEST(make_baseline(now, seen()).routes.empty());
-  BOOST_TEST(drift(now).routes.empty());
+  const auto large = make_baseline(now, seen());
+  BOOST_TEST(large.routes.empty());
+  BOOST_TEST(large.left_out == 517U);
+  const auto both = explain_drift(large, large, true);
+  BOOST_TEST(both.routes.empty());
+  BOOST_TEST(both.not_compared == "517 routes are more than 512 and are not compared");
+  const auto grown = drift(now);
+  BOOST_TEST(grown.routes == std::vector<std::string>{"2 routes were there and 517 routes are more than 512 and are not compared"});
+  BOOST_TEST(!grown.not_compared.empty());
+  const auto shrunk = explain_drift(large, make_baseline(host(), seen()), true);
+  BOOST_TEST(shrunk.routes == std::vector<std::string>{"517 routes were there, too many to be kept, and 2 are there now"});
+  BOOST_TEST(drift(host()).not_compared.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_file_tells_that_routes_were_left_out_and_an_older_one_has_them_all) {
+  auto large = make_baseline(host(), seen());
+  large.routes.clear();
+  large.left_out = 700;
+  BOOST_TEST((baseline_from_json(to_json(large)).value() == large));
+  auto value = to_json(make_baseline(host(), seen()));
+  BOOST_TEST(!value.contains("routes_left_out"));
+  BOOST_TEST(baseline_from_json(value).value().left_out == 0U);
+  value["routes_left_out"] = "many";
+  BOOST_TEST(!baseline_from_json(value).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(the_number_of_told_changes_is_bounded) {

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <boost/test/unit_test.hpp>
+#include <set>
 
 #include "probe/watch/rule_match.hpp"
 #include "tests/unit/probe/watch/make_snapshot.hpp"
@@ -255,6 +256,29 @@ BOOST_AUTO_TEST_CASE(the_number_of_classes_is_bounded_and_the_rest_is_counted) {
   const auto made = classes(host(rules));
   BOOST_TEST(made.classes.size() <= most_flow_classes);
   BOOST_TEST(made.left_out > 0U);
+}
+
+BOOST_AUTO_TEST_CASE(classes_beyond_the_bound_have_their_turn_and_the_simple_ones_are_asked_about_in_every_round) {
+  std::vector<Rule> rules;
+  for (std::uint32_t i = 1; i <= 100; ++i) rules.push_back(by_mark(i));
+  for (std::uint32_t i = 1; i <= 30; ++i) rules.push_back(by_uid(i * 100, i * 100));
+  const auto snapshot = host(rules);
+  std::set<std::uint32_t> marks;
+  std::set<std::uint32_t> uids;
+  for (std::size_t round = 0; round < 64; ++round) {
+    const auto made = flow_classes(snapshot, Family::v4, wg0, {}, exempting_marks(snapshot, wg0), round);
+    BOOST_TEST(made.rotates);
+    BOOST_TEST(made.classes.size() <= most_flow_classes);
+    BOOST_TEST(made.left_out > 0U);
+    BOOST_TEST(made.classes.front().whom.empty());
+    BOOST_TEST(std::ranges::any_of(made.classes, [](const FlowClass& item) { return item.whom == "mark 0x1"; }));
+    for (const auto& item : made.classes) {
+      if (item.flow.mark != 0) marks.insert(item.flow.mark);
+      if (item.whom.starts_with("uid")) uids.insert(*item.flow.uid);
+    }
+  }
+  BOOST_TEST(marks.size() == 100U);
+  BOOST_TEST(uids.size() == 30U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

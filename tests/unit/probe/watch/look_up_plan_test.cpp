@@ -1,5 +1,7 @@
 #include "probe/watch/look_up_plan.hpp"
 
+#include <linux/fib_rules.h>
+
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <set>
@@ -189,6 +191,47 @@ BOOST_AUTO_TEST_CASE(thousands_of_routes_into_the_tunnel_hide_no_injected_one) {
   };
   BOOST_TEST(asked_about("198.18.0.0/15"));
   BOOST_TEST(made.questions.size() < 1000U);
+}
+
+BOOST_AUTO_TEST_CASE(public_subnets_that_are_trusted_without_being_named_are_told) {
+  const auto trusted = [](const Snapshot& snapshot, const TargetPolicy& policy = {}) {
+    Texts texts;
+    for (const auto& subnet : plan(snapshot, policy).public_subnets)
+      texts.push_back(fmt::format("{} {}", subnet.prefix.to_string(), subnet.link_index));
+    return texts;
+  };
+  BOOST_TEST(trusted(host()) == (Texts{"203.0.113.0/24 2", "2001:db8:1::/64 2"}));
+  TargetPolicy policy;
+  policy.local_networks = {prefix("203.0.112.0/22")};
+  BOOST_TEST(trusted(host(), policy) == Texts{"2001:db8:1::/64 2"});
+  auto snapshot = host();
+  auto again = route("203.0.113.0/24", eth0);
+  again.table = 100;
+  snapshot.routes.push_back(again);
+  snapshot.addresses.push_back(own(wg0, "198.51.100.5", 24));
+  snapshot.routes.push_back(route("198.51.100.0/24", wg0));
+  snapshot.addresses.push_back(own(eth0, "192.168.1.5", 24));
+  snapshot.routes.push_back(route("192.168.1.0/24", eth0));
+  BOOST_TEST(trusted(snapshot) == trusted(host()));
+}
+
+BOOST_AUTO_TEST_CASE(kinds_of_packets_that_have_no_turn_count_with_all_the_questions_that_are_not_asked_for_them) {
+  auto snapshot = host();
+  for (std::uint32_t i = 1; i <= 100; ++i) {
+    Rule by_mark;
+    by_mark.action = FR_ACT_TO_TBL;
+    by_mark.table = RT_TABLE_MAIN;
+    by_mark.fwmark = i;
+    by_mark.fwmask = 0xffffffff;
+    snapshot.rules.push_back(by_mark);
+  }
+  std::set<std::uint32_t> marks;
+  for (std::size_t round = 0; round < 8; ++round) {
+    const auto made = plan_look_ups({snapshot, {}, wg0, false, {}, {}, false, round});
+    BOOST_TEST(made.not_asked >= 76 * 8U);
+    for (const auto& question : made.questions) marks.insert(question.flow.mark);
+  }
+  BOOST_TEST(marks.size() == 101U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
