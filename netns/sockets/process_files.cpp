@@ -177,8 +177,11 @@ Result<ProcessFacts> read_process(pid_t pid, MonoTime deadline) {
   const auto process = open_process(pid);
   if (!process) return fail(system_error(errno, fmt::format("process {}", pid)));
   ProcessFacts facts;
-  const bool seen = for_each_file(process.get(), deadline, [&](const char*, const std::string& link) {
-    if (const auto inode = inode_of_socket_link(link)) facts.sockets.push_back(*inode);
+  const bool seen = for_each_file(process.get(), deadline, [&](const char* number, const std::string& link) {
+    const auto inode = inode_of_socket_link(link);
+    if (!inode) return;
+    facts.sockets.push_back(*inode);
+    if (const auto file = number_of<int>(number)) facts.socket_files.push_back(*file);
   });
   if (!seen) {
     auto error = system_error(errno, fmt::format("the open files of process {}", pid));

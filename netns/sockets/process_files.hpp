@@ -48,6 +48,7 @@ struct ProcessFacts {
   std::string comm;                    ///< at most 15 bytes; control characters replaced
   uid_t uid = 0;                       ///< effective
   std::vector<std::uint32_t> sockets;  ///< inodes, sorted
+  std::vector<int> socket_files;       ///< the descriptors of the same sockets
 };
 /// not_found: it has ended; not_permitted: its open files may not be seen.
 [[nodiscard]] Result<ProcessFacts> read_process(pid_t pid, MonoTime deadline);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "netns/sockets/far_ends.hpp"
 #include "netns/sockets/socket_list.hpp"
 
 namespace vpn_sentinel {
@@ -54,17 +55,23 @@ Result<TunHolder> find_holder(const NamespaceIdentity& identity, const std::stri
   return outdated && once_more ? find_holder(identity, name, programs, mono_now(), deadline, false) : holder;
 }
 
+void add_peer(const Endpoint& peer, TunnelOwner& owner) {
+  if (!peer.address.is_loopback() && !peer.address.is_unspecified()) owner.peers.push_back(peer);
+}
+
 Result<void> add_peers(const SocketOpener& opener, TunnelOwner& owner) {
   const auto sockets = list_connected_sockets(opener, owner.sockets);
   if (!sockets) return fail(sockets.error());
-  for (const auto& socket : *sockets) {
-    if (!socket.remote.address.is_loopback() && !socket.remote.address.is_unspecified()) owner.peers.push_back(socket.remote);
-  }
+  for (const auto& socket : *sockets) add_peer(socket.remote, owner);
   return {};
 }
 
-/// Sockets made in the interface's namespace and those made in the process's own one.
-Result<void> read_peers(const SocketOpener& inside, const NamespaceIdentity& identity, TunnelOwner& owner) {
+/// Whatever namespace they are of; where they may not be asked, those made in the interface's namespace and in the process's own one.
+Result<void> read_peers(const SocketOpener& inside, const NamespaceIdentity& identity, std::span<const int> files, TunnelOwner& owner) {
+  if (const auto far_ends = read_far_ends(owner.pid, files)) {
+    for (const auto& peer : *far_ends) add_peer(peer, owner);
+    return {};
+  }
   auto done = add_peers(inside, owner);
   if (!done || owner.netns == identity) return done;
   const auto own = NetNamespace::open({NamespaceRef::Kind::pid, std::to_string(owner.pid)});
@@ -82,7 +89,7 @@ Result<TunnelOwner> find_tunnel_owner(const SocketOpener& inside, const Namespac
   const auto& facts = programs.facts_of(holder->pid, deadline);
   if (!facts) return fail(facts.error());
   TunnelOwner owner{holder->pid, facts->comm, facts->uid, {}, std::nullopt, facts->sockets, holder->netns};
-  if (auto read = read_peers(inside, identity, owner); !read) owner.peers_gap = read.error();
+  if (auto read = read_peers(inside, identity, facts->socket_files, owner); !read) owner.peers_gap = read.error();
   std::ranges::sort(owner.peers);
   owner.peers.erase(std::unique(owner.peers.begin(), owner.peers.end()), owner.peers.end());
   return owner;

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <functional>
 
+#include "netns/sockets/far_ends.hpp"
 #include "netns/sockets/tunnel_facts.hpp"
 #include "tests/unit/netns/support/test_namespace.hpp"
 
@@ -134,6 +135,32 @@ BOOST_AUTO_TEST_CASE(far_ends_of_connected_sockets_are_peers_and_loopback_and_un
   std::string peers;
   for (const auto& peer : owner->peers) peers += peer.to_string() + " ";
   BOOST_TEST(peers == "198.51.100.2:1194 198.51.100.9:51820 203.0.113.7:443 ");
+}
+
+BOOST_AUTO_TEST_CASE(a_program_with_very_many_sockets_is_asked_about_by_a_list_with_the_same_result) {
+  const Program program([] {
+    for (std::size_t i = 0; i <= most_sockets_to_copy; ++i) (void)::socket(AF_INET, SOCK_DGRAM, 0);
+    (void)connected(AF_INET, SOCK_DGRAM, "198.51.100.2", 1194).release();
+    (void)connected(AF_INET, SOCK_STREAM, "203.0.113.7", 443).release();
+    (void)connected(AF_INET6, SOCK_DGRAM, "::ffff:198.51.100.9", 51820).release();
+  });
+  const auto owner = owner_in(program.space());
+  BOOST_TEST_REQUIRE(owner.has_value());
+  std::string peers;
+  for (const auto& peer : owner->peers) peers += peer.to_string() + " ";
+  BOOST_TEST(peers == "198.51.100.2:1194 198.51.100.9:51820 203.0.113.7:443 ");
+}
+
+BOOST_AUTO_TEST_CASE(sockets_are_asked_about_their_far_ends_and_closed_ones_are_left_out) {
+  const auto udp = connected(AF_INET, SOCK_DGRAM, "127.0.0.2", 53);
+  const Fd unconnected{::socket(AF_INET, SOCK_DGRAM, 0)};
+  const Fd other{::socket(AF_UNIX, SOCK_STREAM, 0)};
+  const auto files = std::vector<int>{udp.get(), unconnected.get(), other.get(), 1'000'000};
+  const auto far_ends = read_far_ends(::getpid(), files);
+  BOOST_TEST_REQUIRE(far_ends.has_value());
+  BOOST_TEST_REQUIRE(far_ends->size() == 1U);
+  BOOST_TEST(far_ends->front().to_string() == "127.0.0.2:53");
+  BOOST_TEST((read_far_ends(::getpid(), std::vector<int>(most_sockets_to_copy + 1)).error().kind == Error::Kind::unavailable));
 }
 
 BOOST_AUTO_TEST_CASE(a_program_whose_interface_lives_in_another_namespace_is_found_there) {
