@@ -122,7 +122,8 @@ BOOST_AUTO_TEST_CASE(a_row_over_several_pages_is_found_without_the_head_of_the_f
   auto item = change(1);
   for (const std::size_t size : {500U, 3300U, 3400U, 3500U, 3600U, 9000U, 20'000U}) {
     item.report.findings.push_back(Finding{"filler", Severity::warning, {}, {{"text", std::string(size / 10, 'e')}}});
-    for (std::size_t i = 0; i < 9; ++i) item.report.findings.push_back(Finding{"f", Severity::warning, {}, {{"t", std::string(size / 10, 'x')}}});
+    for (std::size_t i = 0; i < 9; ++i)
+      item.report.findings.push_back(Finding{"f", Severity::warning, {}, {{"t", std::string(size / 10, 'x')}}});
     std::filesystem::remove(folder.file());
     { open_outbox(folder.file())->enqueue(item); }
     auto bytes = read_file(folder.file());
