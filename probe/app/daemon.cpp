@@ -17,6 +17,7 @@
 #include "netns/daemon/notify.hpp"
 #include "probe/app/commands.hpp"
 #include "probe/app/report_builder.hpp"
+#include "probe/delivery/original_payload.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -114,7 +115,10 @@ void Daemon::lock_data_dir() {
 
 /// With several that get everything each has an outbox of its own, so that a dead one costs the others nothing.
 void Daemon::add_deliveries() {
-  const auto file = [this](const std::string& suffix) { return fmt::format("{}/probe-outbox{}.sqlite", config_.data_dir, suffix); };
+  const auto file = [this](const std::string& suffix) {
+    // The Python original takes whatever comes as of now: what is old must not reach it.
+    return config_.hub.schema == 1 ? std::string{} : fmt::format("{}/probe-outbox{}.sqlite", config_.data_dir, suffix);
+  };
   if (!config_.to_all_hubs) return add_delivery(config_.hub, file(""));
   for (const auto& url : config_.hub.urls) {
     auto hub = config_.hub;
@@ -239,6 +243,11 @@ void Daemon::send(const TargetWatch& watch, const std::string& trigger, bool is_
   report.boot_id = boot_id_;
   report.seq = ++sequence_;
   report.lease_s = static_cast<std::uint32_t>(config_.lease.count());
+  if (config_.hub.schema == 1) {
+    // It knows no end either: a last report would only make the client look alive. Of several that wait the newest is enough.
+    if (trigger == "stop" || is_too_early_for_original(report)) return;
+    is_change = false;
+  }
   for (const auto& delivery : deliveries_) delivery->sender->submit(OutboxItem{report, is_change, false});
 }
 

@@ -77,6 +77,8 @@ constexpr std::array rows{
                true},
     SettingRow{"data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel",
                "Folder for reports that the hub has not acknowledged yet, and for pinned healthy states"},
+    SettingRow{"schema", "VPN_SENTINEL_SCHEMA", Type::integer, "2",
+               "Form of the reports: 2, or 1 for a server of the Python original (no findings, no history, 30 requests a minute)", 1, 2},
     SettingRow{"outbox_days", "VPN_SENTINEL_OUTBOX_DAYS", Type::integer, "7",
                "Days after which a report that a hub has not acknowledged is given up", 1, 3650},
     SettingRow{"outbox_mb", "VPN_SENTINEL_OUTBOX_MB", Type::integer, "64",
@@ -232,6 +234,7 @@ Result<void> read_hub(const Settings& settings, ProbeConfig& config) {
   if (auto result = read_hub_urls(settings, config); !result) return result;
   config.hub.api_path = settings.text("api_path");
   config.hub.api_key = settings.text("api_key");
+  config.hub.schema = static_cast<int>(settings.integer("schema"));
   config.hub.verify = !settings.boolean("allow_insecure");
   config.hub.timeout = settings.duration("timeout");
   config.hub.ca_file = settings.text("tls_cert_path");

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "probe/delivery/name_look_up.hpp"
+#include "probe/delivery/original_payload.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -51,7 +52,7 @@ HttpRequest HubChannel::request_of(const std::vector<Report>& reports) const {
   if (is_batch) request.most_bytes = longest_batch_answer;
   request.headers = {{"Content-Type", "application/json"}};
   if (!hub_.api_key.empty()) request.headers.emplace_back("X-API-Key", hub_.api_key);
-  request.body = is_batch ? batch_of(reports) : text_of(reports.front());
+  request.body = is_batch ? batch_of(reports) : hub_.schema == 1 ? original_payload(reports.front(), wall_now()) : text_of(reports.front());
   request.ca_file = hub_.ca_file;
   request.verify = hub_.verify;
   return request;

@@ -43,7 +43,8 @@ BOOST_AUTO_TEST_SUITE(spread)
 BOOST_AUTO_TEST_CASE(a_thousand_probes_come_back_over_half_a_minute) {
   for (const auto outage : {std::chrono::seconds{60}, std::chrono::seconds{600}, std::chrono::seconds{3600}}) {
     const auto back = return_after(outage);
-    BOOST_TEST_MESSAGE("after " << outage.count() << " s: " << back.busiest << " in the busiest second, the last after " << back.last.count());
+    BOOST_TEST_MESSAGE("after " << outage.count() << " s: " << back.busiest << " in the busiest second, the last after "
+                                << back.last.count());
     BOOST_TEST(back.busiest < 100, outage.count() << " s: " << back.busiest);
     BOOST_TEST((back.last <= std::chrono::seconds{30}));
   }
