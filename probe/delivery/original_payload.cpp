@@ -61,14 +61,13 @@ std::string original_payload(const Report& report, WallTime now) {
   auto place = report.location.value_or(LocationReport{});
   if (report.exit && report.exit->country) place.country = *report.exit->country;
   if (!is_protected(report)) place = {};
-  return fmt::format(
-      R"({{"client_id": {}, "timestamp": "{}", "public_ip": {}, "status": "alive", "client_version": {}, )"
-      R"("location": {{"country": {}, "city": {}, "region": {}, "org": {}, "timezone": {}}}, )"
-      R"("dns_test": {{"location": {}, "colo": {}}}}})",
-      quoted(report.client_id), local_time(report.timestamp.value_or(now)), quoted(exit_address(report)),
-      quoted(original_text(report.client_version)), quoted(original_text(place.country)), quoted(original_text(place.city)),
-      quoted(original_text(place.region)), quoted(original_text(place.org)), quoted(original_timezone(place.timezone)),
-      quoted(dns_country(report)), quoted(original_text(report.dns_colo)));
+  return fmt::format(R"({{"client_id": {}, "timestamp": "{}", "public_ip": {}, "status": "alive", "client_version": {}, )"
+                     R"("location": {{"country": {}, "city": {}, "region": {}, "org": {}, "timezone": {}}}, )"
+                     R"("dns_test": {{"location": {}, "colo": {}}}}})",
+                     quoted(report.client_id), local_time(report.timestamp.value_or(now)), quoted(exit_address(report)),
+                     quoted(original_text(report.client_version)), quoted(original_text(place.country)), quoted(original_text(place.city)),
+                     quoted(original_text(place.region)), quoted(original_text(place.org)), quoted(original_timezone(place.timezone)),
+                     quoted(dns_country(report)), quoted(original_text(report.dns_colo)));
 }
 
 bool is_too_early_for_original(const Report& report) {

@@ -37,8 +37,8 @@ Stored original_server(const std::string& body) {
   if (!std::regex_match(json.value("client_id", ""), std::regex("[a-zA-Z0-9._-]{1,100}"))) return {"400", {}, {}, {}, {}, {}, {}, {}, {}};
   std::array<unsigned char, 16> address{};
   s.ip = json.value("public_ip", "unknown");
-  const bool is_address =
-      s.ip.size() <= 45 && (inet_pton(AF_INET, s.ip.c_str(), address.data()) == 1 || inet_pton(AF_INET6, s.ip.c_str(), address.data()) == 1);
+  const bool is_address = s.ip.size() <= 45 &&
+                          (inet_pton(AF_INET, s.ip.c_str(), address.data()) == 1 || inet_pton(AF_INET6, s.ip.c_str(), address.data()) == 1);
   if (!is_address) s.ip = "unknown";
   const auto& place = json.at("location");
   BOOST_TEST_REQUIRE(place.contains("country"));
@@ -102,11 +102,15 @@ BOOST_AUTO_TEST_CASE(its_light_is_never_better_than_ours) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_known_is_never_green) {
-  const std::vector<std::function<void(Report&)>> losses{
-      [](Report& r) { r.exit.reset(); },          [](Report& r) { r.exit->v4.reset(), r.exit->v6.reset(); },
-      [](Report& r) { r.exit->country.reset(); }, [](Report& r) { r.dns.reset(); },
-      [](Report& r) { r.dns->egress.clear(); },   [](Report& r) { r.dns->egress = {"203.0.113.1"}; },
-      [](Report& r) { r.dns->egress = {"198.51.100.2", "203.0.113.1"}; }};
+  const std::vector<std::function<void(Report&)>> losses{[](Report& r) { r.exit.reset(); },
+                                                         [](Report& r) { r.exit->v4.reset(), r.exit->v6.reset(); },
+                                                         [](Report& r) { r.exit->country.reset(); },
+                                                         [](Report& r) { r.dns.reset(); },
+                                                         [](Report& r) { r.dns->egress.clear(); },
+                                                         [](Report& r) { r.dns->egress = {"203.0.113.1"}; },
+                                                         [](Report& r) {
+                                                           r.dns->egress = {"198.51.100.2", "203.0.113.1"};
+                                                         }};
   for (std::size_t i = 0; i < losses.size(); ++i) {
     auto report = secure_report();
     losses[i](report);
