@@ -173,6 +173,7 @@ Report decode(const json& object) {
   report.timestamp = optional_time(object, "timestamp", "timestamp");
   report.sent_at = optional_time(object, "sent_at", "sent_at");
   report.client_version = text_or_empty(object, "client_version", "client_version");
+  report.dropped = optional_number<std::uint64_t>(object, "dropped", "dropped");
   report.lease_s = optional_number<std::uint32_t>(object, "lease_s", "lease_s");
   report.path = text_or_empty(object, "path", "path");
   report.trigger = text_or_empty(object, "trigger", "trigger");

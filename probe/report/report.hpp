@@ -54,6 +54,7 @@ struct Report {
   std::optional<WallTime> timestamp;  ///< when it was true, probe's clock
   std::optional<WallTime> sent_at;    ///< when this try to send it began, the same clock; absent in schema 1
   std::string client_version;
+  std::optional<std::uint64_t> dropped;  ///< reports that this start of the probe had to give up unsent; absent: none
   std::optional<std::uint32_t> lease_s;  ///< the next report comes within; absent in schema 1
   std::string path;                      ///< "tunnel" or "uplink"; empty in schema 1
   std::string trigger;                   ///< "start", "change", "interval", "stop"
