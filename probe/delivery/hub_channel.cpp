@@ -35,6 +35,8 @@ HttpRequest HubChannel::request_of(const Report& report) const {
   request.body = encode(report).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   request.ca_file = hub_.ca_file;
   request.verify = hub_.verify;
+  request.certificate_file = hub_.certificate_file;
+  request.key_file = hub_.key_file;
   return request;
 }
 
