@@ -26,7 +26,7 @@ class Connection final : public Session {
   Connection(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, std::string peer_address)
       : loop_(loop), stream_(std::move(stream)), slot_(std::move(slot)), peer_address_(std::move(peer_address)) {
     // A new connection has to say something soon.
-    const bool tls = stream_.has_tls();
+    const bool tls = options().tls != nullptr;
     enter(tls ? Phase::handshake : Phase::fresh, tls ? options().handshake_timeout : options().header_timeout);
   }
 
@@ -100,6 +100,8 @@ void Connection::read_more() {
 }
 
 void Connection::shake_hands() {
+  // Not before the peer has said something: a silent one costs no more than over plain HTTP.
+  if (!stream_.has_tls() && !stream_.start_tls(*options().tls->context())) return close();
   ErrorCode error;
   stream_.tls().handshake(error);
   if (error == asio::error::would_block) return read_more();
@@ -341,13 +343,7 @@ void Connection::close() {
 }  // namespace
 
 void start_connection(Loop& loop, Socket socket, std::unique_ptr<Slot> slot, std::string peer_address) {
-  std::unique_ptr<TlsSession> tls;
-  if (const auto& credentials = slot->listener().options.tls) {
-    tls = TlsSession::make(*credentials->context(), socket.native_handle());
-    if (!tls) return;
-  }
-  const auto connection =
-      std::make_shared<Connection>(loop, Stream(std::move(socket), std::move(tls)), std::move(slot), std::move(peer_address));
+  const auto connection = std::make_shared<Connection>(loop, Stream(std::move(socket)), std::move(slot), std::move(peer_address));
   loop.add(connection, Loop::Sweep::yes);
   connection->read_more();
 }

@@ -2,10 +2,15 @@
 
 namespace vpn_sentinel {
 
-Stream::Stream(Socket socket, std::unique_ptr<TlsSession> tls) : socket_(std::move(socket)), tls_(std::move(tls)) {
+Stream::Stream(Socket socket) : socket_(std::move(socket)) {
   ErrorCode ignored;
   socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
+}
+
+bool Stream::start_tls(SSL_CTX& context) {
+  tls_ = TlsSession::make(context, socket_.native_handle());
+  return has_tls();
 }
 
 void Stream::shutdown_send() {

@@ -28,8 +28,10 @@ class Stream {
   using ErrorCode = boost::system::error_code;
   enum class Direction { read, write };
 
-  /// `tls` is null for a stream without TLS, else it works on this socket.
-  Stream(Socket socket, std::unique_ptr<TlsSession> tls);
+  explicit Stream(Socket socket);
+
+  /// From here on everything goes through TLS; the handshake comes next. False: no memory.
+  [[nodiscard]] bool start_tls(SSL_CTX& context);
 
   [[nodiscard]] executor_type get_executor() noexcept { return socket_.get_executor(); }
   [[nodiscard]] bool has_tls() const noexcept { return tls_ != nullptr; }

@@ -69,7 +69,8 @@ HttpRequest report_to(const Hub& hub, const HubFiles& files) {
   request.method = "POST";
   request.url = url_of(hub, "api") + "/api/v1/keepalive";
   request.headers = {{"Content-Type", "application/json"}};
-  request.body = R"({"client_id":"office","public_ip":"198.51.100.2","location":{"country":"RO"},"dns_test":{"location":"RO","colo":"OTP"}})";
+  request.body =
+      R"({"client_id":"office","public_ip":"198.51.100.2","location":{"country":"RO"},"dns_test":{"location":"RO","colo":"OTP"}})";
   request.ca_file = files.path("ca.pem");
   return request;
 }

@@ -45,17 +45,15 @@ BOOST_AUTO_TEST_CASE(every_problem_names_the_file_and_the_reason) {
   };
   const auto cert = path("server.pem");
   const auto key = path("server.key");
-  for (const auto& row : {Row{{path("missing.pem"), key, {}, {}}, "missing.pem", "No such file"},
-                          Row{{cert, path("missing.key"), {}, {}}, "missing.key", "No such file"},
-                          Row{{path(""), key, {}, {}}, path(""), "directory"},
-                          Row{{path("empty.pem"), key, {}, {}}, "empty.pem", "no certificate"},
-                          Row{{path("broken.pem"), key, {}, {}}, "broken.pem", "PEM"},
-                          Row{{key, key, {}, {}}, "server.key", "no certificate"},
-                          Row{{cert, cert, {}, {}}, "server.pem", "no private key"},
-                          Row{{cert, path("other.key"), {}, {}}, "other.key", "does not belong"},
-                          Row{{cert, path("encrypted.key"), {}, {}}, "encrypted.key", "encrypted"},
-                          Row{{cert, key, path("missing.pem"), ClientCertificates::required}, "missing.pem", "No such file"},
-                          Row{{cert, key, path("empty.pem"), ClientCertificates::optional}, "empty.pem", "no certificate"}}) {
+  for (const auto& row :
+       {Row{{path("missing.pem"), key, {}, {}}, "missing.pem", "No such file"},
+        Row{{cert, path("missing.key"), {}, {}}, "missing.key", "No such file"}, Row{{path(""), key, {}, {}}, path(""), "directory"},
+        Row{{path("empty.pem"), key, {}, {}}, "empty.pem", "no certificate"}, Row{{path("broken.pem"), key, {}, {}}, "broken.pem", "PEM"},
+        Row{{key, key, {}, {}}, "server.key", "no certificate"}, Row{{cert, cert, {}, {}}, "server.pem", "no private key"},
+        Row{{cert, path("other.key"), {}, {}}, "other.key", "does not belong"},
+        Row{{cert, path("encrypted.key"), {}, {}}, "encrypted.key", "encrypted"},
+        Row{{cert, key, path("missing.pem"), ClientCertificates::required}, "missing.pem", "No such file"},
+        Row{{cert, key, path("empty.pem"), ClientCertificates::optional}, "empty.pem", "no certificate"}}) {
     BOOST_TEST_CONTEXT(row.file << ": " << row.reason) {
       const auto problem = problem_of(row.files);
       BOOST_TEST(has(problem, row.file), problem);
