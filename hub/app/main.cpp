@@ -24,7 +24,7 @@ constexpr auto footer =
     "Exit codes: 0 ended by a signal, 64 wrong usage, 69 a port or the data folder is in use, 70 internal error,\n"
     "73 the data folder or database cannot be used, 78 wrong setting.\n"
     "Secrets are read from the environment (VPN_SENTINEL_API_KEY, VPN_SENTINEL_API_KEY_FILE) or the file, never from flags.\n"
-    "SIGHUP reads the settings again, SIGTERM and SIGINT end the hub after what is under way.";
+    "SIGHUP reads the settings, certificate and key again, SIGTERM and SIGINT end the hub after what is under way.";
 
 struct CommandLine {
   std::map<std::string, std::string> flags;
@@ -69,13 +69,15 @@ int run(const CommandLine& line) {
 int check_config(const CommandLine& line) {
   const auto settings = require_settings(line);
   const auto config = require_config(settings);
-  const auto print_listener = [](const char* what, const std::vector<Endpoint>& endpoints) {
+  const auto print_listener = [](const char* what, const std::vector<Endpoint>& endpoints, bool tls) {
     if (endpoints.empty()) fmt::print("{:<10} off\n", what);
-    for (const auto& endpoint : endpoints) fmt::print("{:<10} http://{}\n", what, endpoint.to_string());
+    for (const auto& endpoint : endpoints) fmt::print("{:<10} {}://{}\n", what, tls ? "https" : "http", endpoint.to_string());
   };
-  print_listener("api", config.api_endpoints);
-  print_listener("dashboard", config.dashboard_endpoints);
-  print_listener("health", config.health_endpoints);
+  const bool tls = config.tls.has_value();
+  const bool joined = config.health_endpoints == config.api_endpoints || config.health_endpoints == config.dashboard_endpoints;
+  print_listener("api", config.api_endpoints, tls);
+  print_listener("dashboard", config.dashboard_endpoints, tls);
+  print_listener("health", config.health_endpoints, tls && joined);
   fmt::print("{:<10} {}\n{:<10} {}\n", "telegram", config.telegram ? "on" : "off", "data", config.data_dir);
   fmt::print("The settings are fine.\n");
   return 0;
