@@ -104,9 +104,10 @@ struct Observation {
   WallTime time{};
   std::optional<Error> blind;  ///< the namespace could not be looked at, at all
   bool namespace_gone = false;
-  std::string expected_tunnel;       ///< configured or learnt name; empty when none was ever seen
-  std::optional<TunnelView> tunnel;  ///< absent: no such interface
-  bool uplink_lost = false;          ///< there is an uplink interface and none is up with carrier
+  std::chrono::milliseconds out_of_step_for{0};  ///< for so long the snapshot may lack what the kernel has; 0: it is complete
+  std::string expected_tunnel;                   ///< configured or learnt name; empty when none was ever seen
+  std::optional<TunnelView> tunnel;              ///< absent: no such interface
+  bool uplink_lost = false;                      ///< there is an uplink interface and none is up with carrier
   std::chrono::milliseconds uplink_lost_for{0};
   std::vector<std::string> uplinks;  ///< names of the interfaces outside the tunnel
   std::vector<EndpointView> endpoints;
