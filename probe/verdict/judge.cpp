@@ -133,8 +133,10 @@ class Judge {
   void judge_answers() {
     if (seen_.liveness == LivenessView::stalled) {
       add("tunnel_stalled", json{{"tunnel", seen_.tunnel->name}, {"silent_ms", seen_.silent_for.count()}});
-    } else if (seen_.liveness == LivenessView::waiting) {
-      add("tunnel_unverified", json{{"tunnel", seen_.tunnel->name}});
+    } else if (seen_.liveness == LivenessView::waiting || (seen_.liveness == LivenessView::off && seen_.never_shook_hands)) {
+      json evidence{{"tunnel", seen_.tunnel->name}};
+      if (seen_.never_shook_hands) evidence["handshake"] = "none yet";
+      add("tunnel_unverified", std::move(evidence));
     }
     // An answer shows more than an age, and a tunnel that nobody uses needs no handshake.
     if (seen_.handshake_age && *seen_.handshake_age > longest_handshake_age && seen_.liveness != LivenessView::alive) {

@@ -252,6 +252,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     verifier_.fill(seen_);
+    seen_.never_shook_hands = facts_keeper_.never_shook_hands(mono_now());
     seen_.handshake_age = facts_keeper_.handshake_age(seen_.time, mono_now());
   } else {
     seen_ = Observation{};
