@@ -43,6 +43,18 @@ LogLevel level_of(State state) {
   }
 }
 
+/// As TargetSet refuses: too many files, an id that another target has, a name that no setting could give.
+std::string_view refusal_hint(Error::Kind kind) {
+  switch (kind) {
+    case Error::Kind::overrun:
+      return "raise LimitNOFILE= of the unit, or narrow the pattern";
+    case Error::Kind::unavailable:
+      return "give the pattern, or the other target, another VPN_SENTINEL_CLIENT_ID";
+    default:
+      return "give the namespace another name (ip netns)";
+  }
+}
+
 }  // namespace
 
 int run_command(ProbeConfig config, const std::function<Result<ProbeConfig>()>& reload) {
@@ -80,8 +92,7 @@ TargetSet::Hooks Daemon::target_hooks() {
         if (!stopping_) send(watch, "stop", true);
       },
       [](const std::string& netns, const Error& error) {
-        log(LogLevel::error, "target_refused",
-            {{"netns", netns}, {"reason", error.message}, {"hint", "raise LimitNOFILE= of the unit, or narrow the pattern"}});
+        log(LogLevel::error, "target_refused", {{"netns", netns}, {"reason", error.message}, {"hint", refusal_hint(error.kind)}});
       }};
 }
 
