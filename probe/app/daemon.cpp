@@ -127,11 +127,11 @@ Sender::Hooks Daemon::delivery_hooks() {
                        [this](const std::string& client_id, const Report& report, const std::string& path) {
                          log(LogLevel::debug, "report_delivered",
                              {{"client_id", client_id}, {"seq", report.seq}, {"trigger", report.trigger}, {"path", path}});
-                         if (std::exchange(delivery_failing_[client_id], false))
+                         if (delivery_failing_.erase(client_id) > 0)
                            log(LogLevel::info, "hub_reached_again", {{"client_id", client_id}, {"path", path}});
                        },
                        [this](const std::string& client_id, const Error& error, std::chrono::milliseconds retry_in) {
-                         const bool again = std::exchange(delivery_failing_[client_id], true);
+                         const bool again = !delivery_failing_.insert(client_id).second;
                          log(again ? LogLevel::debug : LogLevel::warning, "hub_not_reached",
                              {{"client_id", client_id},
                               {"reason", error.message},

@@ -6,9 +6,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,7 +56,7 @@ class Daemon {
   boost::asio::steady_timer keepalive_timer_;
   boost::asio::steady_timer watchdog_timer_;
   boost::asio::signal_set signals_;
-  std::map<std::string, bool> delivery_failing_;  ///< to log the first failure and the recovery, not every try
+  std::set<std::string> delivery_failing_;  ///< to log the first failure and the recovery, not every try
   bool stopping_ = false;
 };
 
