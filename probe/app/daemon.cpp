@@ -164,6 +164,12 @@ DeliveryPaths Daemon::paths(const std::string& client_id) const {
 
 int Daemon::run() {
   wait_for_signals();
+  boost::asio::use_service<NamespaceEvents>(io_).on_trouble([](const Error& error) {
+    log(LogLevel::warning, "namespaces_not_followed",
+        {{"reason", error.message},
+         {"hint",
+          "raise fs.inotify.max_user_instances and fs.inotify.max_user_watches; until then the look each second tells of changes"}});
+  });
   targets_->start();
   keepalive();
   watchdog();
