@@ -53,7 +53,10 @@ Baseline make_baseline(const Snapshot& snapshot, const Observation& seen) {
   for (const auto& rule : snapshot.rules) {
     made.rules.push_back(describe_rule(rule, ""));
   }
-  if (snapshot.routes.size() > most_baseline_routes) return made;
+  if (snapshot.routes.size() > most_baseline_routes) {
+    made.left_out = snapshot.routes.size();
+    return made;
+  }
   for (const auto& route : snapshot.routes) {
     if (!is_server_route(route, seen) && !is_noise(route)) made.routes.push_back(describe_route(route, snapshot, ""));
   }
@@ -69,10 +72,10 @@ DriftView explain_drift(const Baseline& healthy, const Baseline& now, bool pinne
     const auto [before, after] = std::ranges::mismatch(healthy.rules, now.rules);
     drift.rules.push_back(fmt::format("the order of the rules changed: '{}' stands where '{}' stood", *after, *before));
   }
-  // Without routes of one side the tables were too large to compare.
-  if (!healthy.routes.empty() && !now.routes.empty()) drift.routes = differences(healthy.routes, now.routes);
-  if (healthy.tunnel != now.tunnel && !healthy.tunnel.empty() && !now.tunnel.empty()) {
-    drift.routes.push_back(fmt::format("the tunnel was {} and is {}", healthy.tunnel, now.tunnel));
+  // No routes at all are fewer than there were; only tables that are too large are not compared.
+  if (!healthy.routes.empty() && now.left_out == 0) drift.routes = differences(healthy.routes, now.routes);
+  if (healthy.tunnel != now.tunnel && !healthy.tunnel.empty()) {
+    drift.routes.push_back(fmt::format("the tunnel was {} and is {}", healthy.tunnel, now.tunnel.empty() ? "gone" : now.tunnel));
   }
   return drift;
 }

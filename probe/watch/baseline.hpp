@@ -18,8 +18,9 @@ struct Baseline {
   WallTime time{};
   std::string tunnel;              ///< name and kind, "wg0 (wireguard)"
   std::vector<std::string> rules;  ///< in the order in which the kernel asks them
-  std::vector<std::string>
-      routes;  ///< without link-local ones and the ways to the VPN servers; none of tables with more than most_baseline_routes
+  /// Without link-local ones and the ways to the VPN servers; none of tables with more than most_baseline_routes.
+  std::vector<std::string> routes;
+  std::size_t left_out = 0;  ///< routes of tables that are too large to be compared one by one; 0: `routes` has them all
   friend bool operator==(const Baseline&, const Baseline&) = default;
 };
 
