@@ -264,8 +264,13 @@ void SnapshotStore::apply_prefix(const NetlinkMessage& message, Burst& burst) {
 
 void SnapshotStore::insert(DumpKind kind, const NetlinkMessage& message) {
   if (kind_of(message) != kind) return;
+  if (message.type == RTM_NEWADDR) {
+    // Twins are found by adopt(): to look for one with each entry would take seconds for 100,000 of them.
+    if (const auto address = decode_address(message.payload)) snapshot_.addresses.push_back(*address);
+    return;
+  }
   Burst unused;
-  if (message.type == RTM_NEWLINK || message.type == RTM_NEWADDR || message.type == RTM_NEWRULE || message.type == RTM_NEWNEXTHOP) {
+  if (message.type == RTM_NEWLINK || message.type == RTM_NEWRULE || message.type == RTM_NEWNEXTHOP) {
     return apply(message, unused);
   }
   if (message.type != RTM_NEWROUTE) return;
