@@ -124,4 +124,18 @@ BOOST_AUTO_TEST_CASE(a_monitor_that_hears_no_more_dumps_stays_out_of_step_while_
   BOOST_TEST(std::ranges::count(watched.monitor->snapshot().rules, 7U, &Rule::table) < 1000);
 }
 
+BOOST_AUTO_TEST_CASE(ipv6_routes_of_a_link_that_went_down_without_a_word_are_found_gone) {
+  Watched watched(
+      "ip link set lo up && ip link add eth0 type veth peer name eth1 && ip link set eth0 up addrgenmode none &&"
+      "ip link set eth1 up addrgenmode none && ip -6 address add 2001:db8:1::1/64 dev eth0 nodad && ip -6 route add 2001:db8:7::/48 dev "
+      "eth0");
+  if (!watched.inside.try_run("echo 1 2>/dev/null >/proc/sys/net/ipv6/route/skip_notify_on_dev_down")) {
+    BOOST_TEST_MESSAGE("SKIPPED: /proc/sys/net is read-only or there is no IPv6");
+    return;
+  }
+  BOOST_TEST(watched.has_route("2001:db8:7::/48", 254));
+  watched.inside.run("ip link set eth0 down");
+  BOOST_TEST(watched.await([&] { return !watched.has_route("2001:db8:7::/48", 254); }));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
