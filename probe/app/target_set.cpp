@@ -16,10 +16,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int exit_unavailable = 69;
-/// Beside the targets' own: outbox, connections to the hub, log, and checks that run at the same time.
-constexpr std::size_t files_beside_targets = 96;
-/// Namespace, monitor, look-ups, process; liveness with one repetition.
-constexpr std::size_t files_per_target = 6;
+constexpr std::size_t files_beside_targets = open_files_for(0);
+constexpr std::size_t files_per_target = open_files_for(1) - open_files_for(0);
 /// Finds new namespaces where inotify cannot.
 constexpr auto search_period = 10s;
 /// After an event, until the namespace is mounted: 1 ms, doubled, 127 ms in all.
