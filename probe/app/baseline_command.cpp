@@ -6,6 +6,7 @@
 
 #include "probe/app/commands.hpp"
 #include "probe/app/one_look.hpp"
+#include "probe/app/output.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -65,8 +66,8 @@ int pin(const TargetPolicy& policy, const std::string& file) {
                written.error().message);
     return exit_cannot_write;
   }
-  fmt::print("{} is pinned: tunnel {}, {} rules, {} routes\n", name_of(policy), healthy->tunnel.empty() ? "none" : healthy->tunnel,
-             healthy->rules.size(), healthy->routes.size());
+  print_out(fmt::format("{} is pinned: tunnel {}, {} rules, {} routes\n", name_of(policy),
+                        healthy->tunnel.empty() ? "none" : healthy->tunnel, healthy->rules.size(), healthy->routes.size()));
   return 0;
 }
 
@@ -75,31 +76,32 @@ int compare(const TargetPolicy& policy, const Baseline& pinned) {
   const auto& watch = look.run(longest_look);
   const auto now = watch.present_state();
   if (!now) {
-    fmt::print("  now: could not look: {}\n", watch.seen().blind ? watch.seen().blind->message : "the namespace is gone");
+    print_out(fmt::format("  now: could not look: {}\n", watch.seen().blind ? watch.seen().blind->message : "the namespace is gone"));
     return exit_could_not_look;
   }
   const auto drift = explain_drift(pinned, *now, true);
   if (drift.rules.empty() && drift.routes.empty()) {
-    fmt::print("  now: nothing differs\n");
+    print_out("  now: nothing differs\n");
     return 0;
   }
-  if (!drift.rules.empty()) fmt::print("{}", lines_below("rules that differ now", drift.rules));
-  if (!drift.routes.empty()) fmt::print("{}", lines_below("routes that differ now", drift.routes));
+  if (!drift.rules.empty()) print_out(lines_below("rules that differ now", drift.rules));
+  if (!drift.routes.empty()) print_out(lines_below("routes that differ now", drift.routes));
   return exit_differs;
 }
 
 int show(const TargetPolicy& policy, const std::string& file) {
   const auto pinned = read_baseline(file);
   if (!pinned && pinned.error().kind == Error::Kind::not_found) {
-    fmt::print("{}: no healthy state is pinned\n", name_of(policy));
+    print_out(fmt::format("{}: no healthy state is pinned\n", name_of(policy)));
     return exit_refused;
   }
   if (!pinned) {
     fmt::print(stderr, "vpn-sentinel-probe: {}\n", pinned.error().message);
     return exit_could_not_look;
   }
-  fmt::print("{}: pinned {}, tunnel {}\n{}{}", name_of(policy), to_rfc3339(pinned->time), pinned->tunnel.empty() ? "none" : pinned->tunnel,
-             lines_below("rules", pinned->rules), lines_below("routes", pinned->routes));
+  print_out(fmt::format("{}: pinned {}, tunnel {}\n{}{}", name_of(policy), to_rfc3339(pinned->time),
+                        pinned->tunnel.empty() ? "none" : pinned->tunnel, lines_below("rules", pinned->rules),
+                        lines_below("routes", pinned->routes)));
   return compare(policy, *pinned);
 }
 
@@ -110,7 +112,7 @@ int forget(const TargetPolicy& policy, const std::string& file) {
     fmt::print(stderr, "vpn-sentinel-probe: cannot remove {}: {}\n", file, error.message());
     return exit_cannot_write;
   }
-  fmt::print("{}: {}\n", name_of(policy), removed ? "the pinned healthy state is forgotten" : "no healthy state was pinned");
+  print_out(fmt::format("{}: {}\n", name_of(policy), removed ? "the pinned healthy state is forgotten" : "no healthy state was pinned"));
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "netns/namespace/net_namespace.hpp"
 #include "probe/app/commands.hpp"
 #include "probe/app/doctor.hpp"
+#include "probe/app/output.hpp"
 #include "probe/app/target_names.hpp"
 
 namespace vpn_sentinel {
@@ -61,9 +62,9 @@ std::vector<DoctorLine> examine(const ProbeConfig& given) {
 int doctor_command(const ProbeConfig& config, bool json) {
   const auto lines = examine(config);
   if (json) {
-    fmt::print("{}\n", doctor_json(lines).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    print_out(fmt::format("{}\n", doctor_json(lines).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)));
   } else {
-    fmt::print("{}", print_doctor(lines, style_of_stdout()));
+    print_out(print_doctor(lines, style_of_stdout()));
   }
   return doctor_exit_code(lines);
 }
