@@ -61,8 +61,8 @@ class Process {
 /// From here on this process cannot hold others, as in a container whose filter does not know the call.
 bool forbid_pidfd_open() {
   std::array<sock_filter, 4> code{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-                                   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-                                   BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
+                                   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+                                   BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)}};
   const sock_fprog program{code.size(), code.data()};
   return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
@@ -121,7 +121,8 @@ BOOST_AUTO_TEST_CASE(a_process_that_cannot_be_held_is_known_by_its_beginning) {
     const pid_t child = ::fork();
     if (child == 0) {
       if (!forbid_pidfd_open()) ::_exit(cannot_forbid);
-      ::_exit(follow_into_stranger([&](const Process& process) { return by_path ? process.path() : NamespaceRef::of_pid(process.number()); }));
+      ::_exit(
+          follow_into_stranger([&](const Process& process) { return by_path ? process.path() : NamespaceRef::of_pid(process.number()); }));
     }
     int status = 0;
     ::waitpid(child, &status, 0);
