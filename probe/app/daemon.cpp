@@ -55,6 +55,13 @@ std::string_view refusal_hint(Error::Kind kind) {
   }
 }
 
+/// Without events the look each second tells of changes.
+std::string_view following_hint(Error::Kind kind) {
+  if (kind == Error::Kind::not_permitted)
+    return "changes are noticed a second later; to be told at once the probe needs CAP_DAC_READ_SEARCH";
+  return "changes are noticed a second later; raise fs.inotify.max_user_instances and fs.inotify.max_user_watches";
+}
+
 }  // namespace
 
 int run_command(ProbeConfig config, const std::function<Result<ProbeConfig>()>& reload) {
@@ -165,10 +172,7 @@ DeliveryPaths Daemon::paths(const std::string& client_id) const {
 int Daemon::run() {
   wait_for_signals();
   boost::asio::use_service<NamespaceEvents>(io_).on_trouble([](const Error& error) {
-    log(LogLevel::warning, "namespaces_not_followed",
-        {{"reason", error.message},
-         {"hint",
-          "raise fs.inotify.max_user_instances and fs.inotify.max_user_watches; until then the look each second tells of changes"}});
+    log(LogLevel::warning, "namespaces_not_followed", {{"reason", error.message}, {"hint", following_hint(error.kind)}});
   });
   targets_->start();
   keepalive();
