@@ -126,6 +126,24 @@ BOOST_AUTO_TEST_CASE(a_danger_that_cannot_be_stored_is_shown_and_the_engine_says
   BOOST_TEST(troubles[1] == "reports are stored again");
 }
 
+BOOST_AUTO_TEST_CASE(a_refused_report_carries_the_reason_and_the_engine_keeps_the_sentence_until_it_works_again) {
+  const auto shelf = std::make_shared<Shelf>();
+  const auto engine = start(std::make_unique<MemoryStore>(shelf), {});
+  BOOST_TEST((submit(*engine, now_report("a", 1)) == SubmitResult::stored));
+  BOOST_TEST(engine->store_trouble().empty());
+  shelf->commit_fails = true;
+  shelf->failure = Error::Kind::no_space;
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::store_full));
+  shelf->failure = Error::Kind::not_permitted;
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::store_read_only));
+  shelf->failure = Error::Kind::failed;
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::store_failed));
+  BOOST_TEST(engine->store_trouble() == "the disk is full");
+  shelf->commit_fails = false;
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::stored));
+  BOOST_TEST(engine->store_trouble().empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_store_that_works_again_is_noticed_without_a_report) {
   const auto shelf = std::make_shared<Shelf>();
   Record record;
@@ -218,16 +236,16 @@ BOOST_AUTO_TEST_CASE(alerts_and_results_wait_for_a_store_that_fails) {
   BOOST_TEST(shelf->content.finished.at(1) == "delivered");
 }
 
-BOOST_AUTO_TEST_CASE(history_is_read_behind_the_commits) {
+BOOST_AUTO_TEST_CASE(a_question_sees_what_was_acknowledged_before_it) {
   const test::TemporaryDirectory directory;
   const auto engine = start(sqlite(directory), {});
   BOOST_REQUIRE(engine->submit(now_report("a", 1, State::secure), nullptr));
-  BOOST_REQUIRE(engine->submit(now_report("a", 2, State::danger), nullptr));
+  BOOST_TEST((submit(*engine, now_report("a", 2, State::danger)) == SubmitResult::stored));
   std::promise<nlohmann::json> answer;
-  engine->history("a", 10, [&](Result<nlohmann::json> changes) { answer.set_value(changes.value()); });
+  BOOST_REQUIRE(engine->query([&](StoreReader& reader) { answer.set_value(reader.history({"a"}).value().items); }));
   const auto changes = answer.get_future().get();
-  BOOST_REQUIRE_EQUAL(changes.at("changes").size(), 2U);
-  BOOST_TEST(changes.at("changes").at(0).at("to") == "danger");
+  BOOST_REQUIRE_EQUAL(changes.size(), 2U);
+  BOOST_TEST(changes.at(0).at("to") == "danger");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
