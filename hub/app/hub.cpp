@@ -100,6 +100,7 @@ void Hub::start_engine(const HubConfig& config) {
   hooks.on_store_trouble = [](const std::string& problem) { log(LogLevel::error, "store", {{"message", problem}}); };
   EngineOptions options;
   options.keep_reports = config.keep_reports;
+  options.most_bytes = config.most_database_bytes;
   FleetPolicy policy;
   policy.default_lease = config.client_timeout;
   auto engine = Engine::start(std::move(*store), policy, std::move(hooks), std::move(options));
