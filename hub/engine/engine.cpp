@@ -71,6 +71,7 @@ class EngineThread final : public Engine {
     wall_ = options_.now();
     uptime_ = options_.uptime();
     last_maintenance_ = mono_now();
+    next_roll_up_ = mono_now() + options_.roll_up_pause;
     last_turn_ = mono_now();
     auto clients = writer_.load(wall_);
     if (!clients) return fail(clients.error());
@@ -266,14 +267,15 @@ class EngineThread final : public Engine {
     return retention;
   }
 
-  /// Reports become minutes, hours and days within a second or so; on a busy hub in no more than a fifth of its time. That it fails is
-  /// told by maintain(), which does it, too.
+  /// Reports become minutes, hours and days now and then; after a busy time in no more than a fifth of the engine's. That it fails is
+  /// told by maintain(), which writes, too.
   void roll_up() {
     const auto begun = mono_now();
     if (!healthy_ || !maintenance_works_ || begun < next_roll_up_) return;
     const auto more = writer_.store().roll_up();
     more_to_roll_up_ = more && *more;
-    next_roll_up_ = mono_now() + (more_to_roll_up_ ? std::min<MonoTime::duration>(4 * (mono_now() - begun), longest_pause) : longest_pause);
+    const MonoTime::duration pause = options_.roll_up_pause;
+    next_roll_up_ = mono_now() + (more_to_roll_up_ ? std::min(4 * (mono_now() - begun), pause) : pause);
   }
 
   Result<void> forget(WallTime now) {

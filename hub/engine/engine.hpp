@@ -38,6 +38,7 @@ struct EngineOptions {
   std::chrono::hours keep_reports{24 * 30};             ///< older ones are removed, and clients that were offline for so long
   std::uint64_t most_bytes = 0;                         ///< of the store, see Retention; 0: no limit
   std::chrono::milliseconds maintenance_pause{30'000};  ///< housekeeping costs a flush of the disk each time
+  std::chrono::milliseconds roll_up_pause{30'000};      ///< minutes, hours and days lag behind by this
   std::function<WallTime()> now = wall_now;
   std::function<std::chrono::microseconds()> uptime = vpn_sentinel::uptime;
 };

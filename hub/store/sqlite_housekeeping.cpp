@@ -60,6 +60,7 @@ Result<SqliteHousekeeping> SqliteHousekeeping::prepare(Database& database) {
       {&housekeeping.alerts_.remove, remove_sql("alerts", finished)},
       {&housekeeping.incidents_.look, look_sql("incidents", "until", closed)},
       {&housekeeping.incidents_.remove, remove_sql("incidents", closed)},
+      {&housekeeping.any_report_, "SELECT id FROM reports WHERE id > ?1 LIMIT 1"},
       {&housekeeping.samples_, std::string(remove_samples_sql)},
   };
   for (const auto& [statement, sql] : texts) {
@@ -87,6 +88,8 @@ Result<bool> SqliteHousekeeping::remove_old(const Retention& retention, std::int
     return *removed >= most_removed;
   };
   auto done = add(remove_old_lines(reports_, now - retention.reports, now, rolled_up));
+  wants_roll_up_ = reports_.old_until > rolled_up;
+  more = more || wants_roll_up_;
   if (done) done = add(remove_old_lines(alerts_, now - retention.reports, now, any_id));
   if (done) done = add(remove_old_lines(changes_, now - retention.changes(), now, any_id));
   if (done) done = add(remove_old_lines(incidents_, now - retention.changes(), now, any_id));
@@ -136,12 +139,17 @@ Result<bool> SqliteHousekeeping::keep_small(Database& database, std::uint64_t mo
   if (most_bytes == 0 || use->used <= most_bytes) return gives_back;
   const auto removed = remove_oldest(rolled_up);
   if (!removed) return fail(removed.error());
-  return *removed > 0 || gives_back;
+  return *removed > 0 || wants_roll_up_ || gives_back;
 }
 
 /// What tells the story in the fewest bytes goes last. Alerts that wait and open incidents stay, and so do reports that no roll-up holds.
 Result<std::int64_t> SqliteHousekeeping::remove_oldest(std::int64_t rolled_up) {
   auto removed = reports_.remove.run_counted(rolled_up, most_removed);
+  if (removed && *removed == 0) {
+    auto done = any_report_.query([this](const Statement&) { wants_roll_up_ = true; }, rolled_up);
+    if (!done) return fail(done.error());
+    if (wants_roll_up_) return removed;
+  }
   const auto nothing = [&removed] { return removed && *removed == 0; };
   if (nothing()) removed = remove_samples(Resolution::minute, any_id);
   if (nothing()) removed = remove_samples(Resolution::hour, any_id);

@@ -16,6 +16,8 @@ class SqliteHousekeeping {
 
   /// One slice. `rolled_up`: reports up to this number are in the roll-ups; later ones are not touched. True: there is more to remove.
   [[nodiscard]] Result<bool> remove_old(const Retention& retention, std::int64_t rolled_up);
+  /// The last slice met reports to be removed that no roll-up holds yet.
+  [[nodiscard]] bool wants_roll_up() const noexcept { return wants_roll_up_; }
   /// Removes the oldest rows of the least valuable kind that has any, when more bytes are in use than allowed, and gives some free pages
   /// back to the file system. True: call again.
   [[nodiscard]] Result<bool> keep_small(Database& database, std::uint64_t most_bytes, std::int64_t rolled_up);
@@ -36,6 +38,8 @@ class SqliteHousekeeping {
 
   Line reports_, changes_, alerts_, incidents_;
   Statement samples_;
+  Statement any_report_;
+  bool wants_roll_up_ = false;
   bool auto_vacuum_ = false;
 };
 

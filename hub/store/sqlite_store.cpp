@@ -326,18 +326,27 @@ class SqliteStore final : public Store {
     return {};
   }
 
-  Result<void> remove_slice(const Retention& retention, bool& more) {
-    // What may be removed has to be rolled up before: the pace of the removal is that of the roll-up, at least.
-    for (std::size_t rolled = 0; rolled < most_removed; rolled += most_rolled_up) {
-      bool rest = false;
+  Result<void> roll_up_for_removal(bool& more) {
+    bool rest = true;
+    for (std::size_t rolled = 0; rolled < most_removed && rest; rolled += most_rolled_up) {
+      rest = false;
       if (auto done = roll_up_slice(rest); !done) return done;
-      if (!rest) break;
-      more = more || rolled + most_rolled_up >= most_removed;
     }
-    const auto old = housekeeping_.remove_old(retention, roll_up_.mark());
+    more = more || rest;
+    return {};
+  }
+
+  Result<void> remove_slice(const Retention& retention, bool& more) {
+    auto old = housekeeping_.remove_old(retention, roll_up_.mark());
     if (!old) return fail(old.error());
     const auto large = housekeeping_.keep_small(database_, retention.most_bytes, roll_up_.mark());
     if (!large) return fail(large.error());
+    if (housekeeping_.wants_roll_up()) {
+      // What may be removed has to be rolled up before: the pace of the roll-up is that of the removal.
+      if (auto done = roll_up_for_removal(more); !done) return done;
+      old = housekeeping_.remove_old(retention, roll_up_.mark());
+      if (!old) return fail(old.error());
+    }
     more = more || *old || *large;
     if (more) return {};
     auto names = sql_.prune_names.run_counted(number_of(most_removed));

@@ -74,8 +74,9 @@ class Store {
   [[nodiscard]] virtual Result<std::unique_ptr<StoreReader>> open_reader() = 0;
   /// Rows that one maintain() removes from a table, at most: a few milliseconds.
   static constexpr std::size_t most_removed = 2'000;
-  /// Reports that one roll_up() takes, at most: about ten milliseconds.
-  static constexpr std::size_t most_rolled_up = 250;
+  /// Reports that one roll_up() takes, at most: some ten milliseconds. Reports share the pages of the roll-up, so that fewer and larger
+  /// portions write much less.
+  static constexpr std::size_t most_rolled_up = 1'000;
   /// Adds the next reports to the minutes, hours and days, in a transaction of its own. True: there are more.
   [[nodiscard]] virtual Result<bool> roll_up() = 0;
   /// Housekeeping outside the commit path: WAL checkpoint; removal of what is older than `retention` says and of the oldest when more

@@ -370,14 +370,14 @@ void a_roll_up_that_was_interrupted_counts_nothing_twice(const StoreFactory& fac
   {
     auto store = open();
     check(store->begin());
-    for (std::uint64_t seq = 1; seq <= 600; ++seq) BOOST_TEST(take(store->add_report(report("a", "b", seq, State::secure, at(1)))));
+    for (std::uint64_t seq = 1; seq <= 1'500; ++seq) BOOST_TEST(take(store->add_report(report("a", "b", seq, State::secure, at(1)))));
     check(store->commit());
     BOOST_TEST(take(store->roll_up()));
   }
   auto store = open();
   while (take(store->roll_up())) continue;
   BOOST_TEST(!take(store->roll_up()));
-  BOOST_TEST(samples_of(*store, "a", Resolution::day).at(0).at("reports") == 600);
+  BOOST_TEST(samples_of(*store, "a", Resolution::day).at(0).at("reports") == 1'500);
 }
 
 void what_goes_by_age_is_rolled_up_before(const StoreFactory& factory) {
@@ -428,6 +428,7 @@ void a_limit_on_the_size_removes_the_oldest_reports_first_and_never_what_waits(c
   retention.now = at(100);
   retention.most_bytes = 1'000'000;
   while (take(store->maintain(retention))) continue;
+  while (take(store->roll_up())) continue;
   ReportQuery question{"a"};
   question.most = largest_page;
   const auto left = take(take(store->open_reader())->reports(question)).items;
