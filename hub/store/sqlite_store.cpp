@@ -1,20 +1,15 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <filesystem>
 #include <limits>
 #include <unordered_map>
 #include <utility>
 
 #include "hub/store/checkpointer.hpp"
 #include "hub/store/codec.hpp"
-#include "hub/store/migrations.hpp"
 #include "hub/store/report_text.hpp"
 #include "hub/store/sqlite.hpp"
+#include "hub/store/sqlite_file.hpp"
 #include "hub/store/sqlite_housekeeping.hpp"
 #include "hub/store/sqlite_reader.hpp"
 #include "hub/store/sqlite_roll_up.hpp"
@@ -34,44 +29,6 @@ constexpr int overlong_log_pages = 8'000;
 constexpr std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
 constexpr std::int64_t number_of(std::size_t most) {
   return static_cast<std::int64_t>(std::min<std::size_t>(most, std::numeric_limits<std::int64_t>::max()));
-}
-
-/// The file with mode 0600 from birth, and ours alone while the descriptor lives.
-Result<Fd> claim(const std::string& file) {
-  Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!fd) return fail(system_error(errno, "cannot open " + file));
-  static_cast<void>(::fchmod(fd.get(), 0600));  // Somebody else's file that we may write stays as it is.
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return fail(system_error(errno, "cannot lock " + file));
-    return fail(Error::Kind::unavailable, fmt::format("{}: another hub uses this file; stop it or name another file", file));
-  }
-  return fd;
-}
-
-Result<void> check_directory(const std::string& file) {
-  const auto parent = std::filesystem::path(file).parent_path();
-  std::error_code code;
-  if (parent.empty() || std::filesystem::is_directory(parent, code)) return {};
-  return fail(Error::Kind::not_found, fmt::format("{}: the directory {} does not exist; make it or name another one "
-                                                  "(VPN_SENTINEL_DATA_DIR)",
-                                                  file, parent.string()));
-}
-
-/// synchronous=FULL costs nothing measurable once reports are grouped; checkpoints belong to maintain(), not into a commit.
-constexpr auto settings = R"sql(
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = FULL;
-PRAGMA wal_autocheckpoint = 0;
-PRAGMA journal_size_limit = 67108864;
-PRAGMA cache_size = -32768;
-PRAGMA temp_store = MEMORY;
-)sql";
-
-Result<void> check_integrity(Database& database, const std::string& file) {
-  const auto answer = database.value("PRAGMA quick_check(1)");
-  if (!answer) return fail(answer.error());
-  if (*answer == "ok") return {};
-  return fail(Error::Kind::failed, fmt::format("{}: the database is damaged ({}); move the file away or restore a backup", file, *answer));
 }
 
 struct Statements {
@@ -428,30 +385,22 @@ class SqliteStore final : public Store {
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& file) {
-  if (auto there = check_directory(file); !there) return fail(there.error());
-  auto claimed = claim(file);
-  if (!claimed) return fail(claimed.error());
-  auto database = Database::open(file);
-  if (!database) return fail(database.error());
-  // Only a new file takes its page size and gives free pages back; an existing one is looked at before anything in it changes.
-  if (auto done = database->execute("PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL"); !done) return fail(done.error());
-  if (auto done = check_owner(*database, file); !done) return fail(done.error());
-  if (auto done = database->execute(settings); !done) return fail(done.error());
-  if (auto done = check_integrity(*database, file); !done) return fail(done.error());
-  if (auto done = migrate(*database); !done) return fail(done.error());
+  auto opened = open_database_file(file);
+  if (!opened) return fail(opened.error());
+  auto& [claimed, database] = *opened;
   Statements statements;
   for (const auto& text : statement_texts) {
-    auto statement = database->prepare(text.sql);
+    auto statement = database.prepare(text.sql);
     if (!statement) return fail(statement.error());
     statements.*text.statement = std::move(*statement);
   }
-  auto roll_up = SqliteRollUp::prepare(*database);
+  auto roll_up = SqliteRollUp::prepare(database);
   if (!roll_up) return fail(roll_up.error());
-  auto housekeeping = SqliteHousekeeping::prepare(*database);
+  auto housekeeping = SqliteHousekeeping::prepare(database);
   if (!housekeeping) return fail(housekeeping.error());
   auto checkpointer = Checkpointer::start(file);
   if (!checkpointer) return fail(checkpointer.error());
-  return std::make_unique<SqliteStore>(file, SqliteStore::Parts{std::move(*claimed), std::move(*database), std::move(statements),
+  return std::make_unique<SqliteStore>(file, SqliteStore::Parts{std::move(claimed), std::move(database), std::move(statements),
                                                                 std::move(*roll_up), std::move(*housekeeping), std::move(*checkpointer)});
 }
 
