@@ -86,6 +86,7 @@ class Follower {
   SnapshotStore collected_;  ///< of the running dump
   std::optional<DumpKind> running_;
   std::uint32_t sequence_ = 0;  ///< of the running dump
+  std::array<MonoTime, dump_kinds> last_event_{};  ///< of each part
   bool disturbed_ = false;      ///< events concerned the running dump
   bool interrupted_ = false;    ///< the running dump is incomplete: its result is thrown away
   DumpSet wanted_;
