@@ -44,6 +44,8 @@ class Fleet {
   void grant_grace(WallTime now);
   /// The hub's clock was set to `now`: leases are stretches of time and move with it.
   void shift_leases(std::chrono::microseconds by, WallTime now);
+  /// A group's state, as its members make it (Groups): it has no lease of its own.
+  void put_group(ClientState group) { put(std::move(group)); }
   /// Takes a client back to what it was before (nullopt: unknown), after a transaction failed.
   void reset(const std::string& client_id, std::optional<ClientState> state);
   /// Clients whose lease passed although they are not offline by the book: they have grace, or the hub cannot store. To be shown as
