@@ -6,15 +6,11 @@
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <cerrno>
-#include <exception>
 #include <optional>
-#include <system_error>
-#include <thread>
 #include <vector>
 
 namespace vpn_sentinel {
@@ -70,24 +66,6 @@ std::optional<NamespaceIdentity> own_identity() {
   return NamespaceIdentity{status.st_dev, status.st_ino};
 }
 
-Result<void> run_guarded(const std::function<void()>& work) {
-  try {
-    work();
-    return {};
-  } catch (const std::exception& error) {
-    return fail(Error::Kind::failed, error.what());
-  } catch (...) {
-    return fail(Error::Kind::failed, "an exception of unknown type");
-  }
-}
-
-Result<void> enter(int fd) {
-  if (::setns(fd, CLONE_NEWNET) == 0) return {};
-  auto error = system_error(errno, "cannot enter the network namespace");
-  if (error.kind == Error::Kind::not_permitted) error.message += " (CAP_SYS_ADMIN is needed)";
-  return fail(std::move(error));
-}
-
 }  // namespace
 
 std::string NamespaceIdentity::to_string() const { return fmt::format("net:[{}]", inode); }
@@ -112,51 +90,29 @@ bool NetNamespace::is_named_by(const NamespaceRef& ref) const {
 }
 
 Result<void> NetNamespace::run_inside(const std::function<void()>& work) const {
-  if (own_) return run_guarded(work);
-  Result<void> result;
-  try {
-    std::jthread([&] {
-      result = enter(fd_->get());
-      if (result) result = run_guarded(work);
-    }).join();
-  } catch (const std::system_error& error) {
-    return fail(system_error(error.code().value(), "cannot start a thread for the network namespace"));
-  }
-  return result;
+  return own_ ? run_guarded(work) : enter_and_run(fd_->get(), work);
 }
 
 Result<Fd> NetNamespace::open_socket(int domain, int type, int protocol) const {
-  Result<Fd> socket;
-  const auto inside = run_inside([&] {
-    Fd fd{::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)};
-    socket = fd ? Result<Fd>(std::move(fd)) : fail(system_error(errno, "socket"));
-  });
-  if (!inside) return fail(inside.error());
-  return socket;
+  Fd fd;
+  if (auto made = make_inside({domain, type, protocol}, {&fd, 1}); !made) return fail(made.error());
+  return fd;
 }
 
 Result<SocketOpener> NetNamespace::opener_with_ready(std::size_t count, int domain, int type, int protocol) const {
-  const auto ready = std::make_shared<std::vector<Fd>>();
-  ready->reserve(count);
-  int code = 0;
-  const auto inside = run_inside([&] {
-    for (std::size_t i = 0; i < count && code == 0; ++i) {
-      Fd fd{::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)};
-      if (fd) {
-        ready->push_back(std::move(fd));
-      } else {
-        code = errno;
-      }
-    }
-  });
-  if (!inside) return fail(inside.error());
-  if (code != 0) return fail(system_error(code, "socket"));
-  return SocketOpener([self = *this, ready, domain, type, protocol](int d, int t, int p) -> Result<Fd> {
-    if (ready->empty() || d != domain || t != type || p != protocol) return self.open_socket(d, t, p);
+  const SocketSort sort{domain, type, protocol};
+  const auto ready = std::make_shared<std::vector<Fd>>(count);
+  if (auto made = make_inside(sort, *ready); !made) return fail(made.error());
+  return SocketOpener([self = *this, ready, sort](int d, int t, int p) -> Result<Fd> {
+    if (ready->empty() || SocketSort{d, t, p} != sort) return self.open_socket(d, t, p);
     auto fd = std::move(ready->back());
     ready->pop_back();
     return fd;
   });
+}
+
+Result<void> NetNamespace::make_inside(const SocketSort& sort, std::span<Fd> into) const {
+  return own_ ? make_sockets(sort, into) : make_sockets_in(fd_->get(), sort, into);
 }
 
 SocketOpener NetNamespace::opener() const {

@@ -1,14 +1,16 @@
-/// An open network namespace. Entering one (setns(2)) happens in net_namespace.cpp and nowhere else, always on a thread made for it,
-/// so that no other thread is ever in the wrong namespace. A socket stays in the namespace in which it was made.
+/// An open network namespace. A socket stays in the namespace in which it was made. No thread that is seen here is ever inside: see
+/// entering.hpp.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "netns/base/fd.hpp"
 #include "netns/base/result.hpp"
+#include "netns/namespace/entering.hpp"
 #include "netns/namespace/namespace_ref.hpp"
 #include "netns/namespace/socket_opener.hpp"
 
@@ -43,12 +45,13 @@ class NetNamespace {
   [[nodiscard]] Result<Fd> open_socket(int domain, int type, int protocol) const;
   /// A SocketOpener that keeps this namespace open as long as it lives.
   [[nodiscard]] SocketOpener opener() const;
-  /// The same, with `count` sockets of one sort made already, all in one entry: an entry costs a thread. They belong to the opener and
-  /// its copies, which are used on one thread.
+  /// The same, with `count` sockets of one sort made already, all in one entry. They belong to the opener and its copies, which are
+  /// used on one thread.
   [[nodiscard]] Result<SocketOpener> opener_with_ready(std::size_t count, int domain, int type, int protocol) const;
 
  private:
   NetNamespace(std::shared_ptr<const Fd> fd, NamespaceIdentity identity, bool own) : fd_(std::move(fd)), identity_(identity), own_(own) {}
+  [[nodiscard]] Result<void> make_inside(const SocketSort& sort, std::span<Fd> into) const;
 
   std::shared_ptr<const Fd> fd_;
   NamespaceIdentity identity_;

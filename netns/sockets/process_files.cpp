@@ -77,21 +77,28 @@ std::optional<NamespaceIdentity> namespace_of(int process) {
 
 enum class Look { seen, refused, gone, late };
 
-Look look_at(int process, pid_t pid, std::string_view name, MonoTime deadline, TunHolders& found) {
+std::string tun_behind(int process, std::string_view number) {
+  return tun_of_fdinfo(read_small(process, fmt::format("fdinfo/{}", number)));
+}
+
+Look look_at(int process, pid_t pid, MonoTime deadline, TunHolders& found) {
   // A program may serve several namespaces, with an interface of the same name in each.
-  std::vector<int> matching;
+  std::vector<TunHolder> held;
   const bool seen = for_each_file(process, deadline, [&](const char* number, const std::string& link) {
     // "/dev/net/tun"; a container may have it under another path. Which interface it is only the driver tells.
     if (!link.ends_with("/tun")) return;
-    if (tun_of_fdinfo(read_small(process, fmt::format("fdinfo/{}", number))) == name) {
-      if (const auto file = number_of<int>(number)) matching.push_back(*file);
-    }
+    const auto file = number_of<int>(number);
+    auto name = file ? tun_behind(process, number) : std::string();
+    if (!name.empty()) held.push_back({pid, *file, std::move(name), {}});
   });
   if (!seen) return errno == ETIMEDOUT ? Look::late : errno == EACCES || errno == EPERM ? Look::refused : Look::gone;
-  if (matching.empty()) return Look::seen;
+  if (held.empty()) return Look::seen;
   const auto netns = namespace_of(process);
   if (!netns) return Look::refused;
-  for (const int file : matching) found.holders.push_back({pid, file, *netns});
+  for (auto& holder : held) {
+    holder.netns = *netns;
+    found.holders.push_back(std::move(holder));
+  }
   return Look::seen;
 }
 
@@ -124,7 +131,7 @@ std::optional<std::uint32_t> inode_of_socket_link(std::string_view link) {
   return number_of<std::uint32_t>(link.substr(8, link.size() - 9));
 }
 
-Result<TunHolders> find_tun_holders(std::string_view name, MonoTime deadline) {
+Result<TunHolders> find_tun_holders(MonoTime deadline) {
   const auto processes = open_directory(AT_FDCWD, "/proc");
   if (!processes) return fail(system_error(errno, "/proc"));
   TunHolders found;
@@ -134,7 +141,7 @@ Result<TunHolders> find_tun_holders(std::string_view name, MonoTime deadline) {
     if (!pid) continue;
     first_seen = first_seen || *pid == 1;
     const auto process = open_process(*pid);
-    const auto look = process ? look_at(process.get(), *pid, name, deadline, found) : Look::gone;
+    const auto look = process ? look_at(process.get(), *pid, deadline, found) : Look::gone;
     if (look == Look::late) return fail(Error::Kind::timed_out, "this machine has too many open files to find the tunnel's program");
     if (look == Look::refused) ++found.unreadable;
   }
@@ -142,6 +149,11 @@ Result<TunHolders> find_tun_holders(std::string_view name, MonoTime deadline) {
   if (!first_seen) ++found.unreadable;
   std::ranges::sort(found.holders, {}, &TunHolder::pid);
   return found;
+}
+
+bool still_holds(const TunHolder& holder) {
+  const auto process = open_process(holder.pid);
+  return process && tun_behind(process.get(), std::to_string(holder.file)) == holder.name && namespace_of(process.get()) == holder.netns;
 }
 
 Result<NamespaceIdentity> namespace_of_tun(const TunHolder& holder) {
@@ -165,8 +177,11 @@ Result<ProcessFacts> read_process(pid_t pid, MonoTime deadline) {
   const auto process = open_process(pid);
   if (!process) return fail(system_error(errno, fmt::format("process {}", pid)));
   ProcessFacts facts;
-  const bool seen = for_each_file(process.get(), deadline, [&](const char*, const std::string& link) {
-    if (const auto inode = inode_of_socket_link(link)) facts.sockets.push_back(*inode);
+  const bool seen = for_each_file(process.get(), deadline, [&](const char* number, const std::string& link) {
+    const auto inode = inode_of_socket_link(link);
+    if (!inode) return;
+    facts.sockets.push_back(*inode);
+    if (const auto file = number_of<int>(number)) facts.socket_files.push_back(*file);
   });
   if (!seen) {
     auto error = system_error(errno, fmt::format("the open files of process {}", pid));

@@ -21,10 +21,11 @@ namespace vpn_sentinel {
 /// 4242 of "socket:[4242]". Pure.
 [[nodiscard]] std::optional<std::uint32_t> inode_of_socket_link(std::string_view link);
 
-/// A process that has a tun interface of the wanted name open. The interface may live in another namespace than the process.
+/// A process that has a tun interface open. The interface may live in another namespace than the process.
 struct TunHolder {
   pid_t pid = 0;
   int file = 0;             ///< the number of its descriptor
+  std::string name;         ///< of the interface
   NamespaceIdentity netns;  ///< of the process
   friend bool operator==(const TunHolder&, const TunHolder&) = default;
 };
@@ -33,9 +34,11 @@ struct TunHolders {
   std::size_t unreadable = 0;      ///< processes whose open files this process may not see: the holder may be among them
 };
 
-/// Reads the names of all open files of all processes. Cost: about 17 µs per process with some open files (measured: 2 ms with 93
-/// processes, 16 ms with 993). timed_out after `deadline`, which bounds it on a machine with a million open files.
-[[nodiscard]] Result<TunHolders> find_tun_holders(std::string_view name, MonoTime deadline);
+/// Whoever holds any tun interface. Reads the names of all open files of all processes. Cost: about 17 µs per process with some open files
+/// (measured: 2 ms with 93 processes, 16 ms with 993). timed_out after `deadline`, which bounds it on a machine with a million open files.
+[[nodiscard]] Result<TunHolders> find_tun_holders(MonoTime deadline);
+/// The same process has the same interface open still: one small file is read.
+[[nodiscard]] bool still_holds(const TunHolder& holder);
 
 /// In which namespace the interface behind `holder`'s file lives (TUNGETDEVNETNS on a copy of the descriptor, pidfd_getfd(2)): exact, also
 /// for an interface that was moved. CAP_SYS_PTRACE and CAP_NET_ADMIN; unavailable: Linux before 5.6.
@@ -45,6 +48,7 @@ struct ProcessFacts {
   std::string comm;                    ///< at most 15 bytes; control characters replaced
   uid_t uid = 0;                       ///< effective
   std::vector<std::uint32_t> sockets;  ///< inodes, sorted
+  std::vector<int> socket_files;       ///< the descriptors of the same sockets
 };
 /// not_found: it has ended; not_permitted: its open files may not be seen.
 [[nodiscard]] Result<ProcessFacts> read_process(pid_t pid, MonoTime deadline);

@@ -48,8 +48,9 @@ Result<std::optional<WireGuardDevice>> ask_owner(const SocketOpener& inside, con
   return std::move(*device);
 }
 
-void read_program(const SocketOpener& inside, const NamespaceIdentity& identity, const std::string& name, TunnelFacts& facts) {
-  auto owner = find_tunnel_owner(inside, identity, name);
+void read_program(const SocketOpener& inside, const NamespaceIdentity& identity, const std::string& name, TunnelPrograms& programs,
+                  MonoTime not_before, TunnelFacts& facts) {
+  auto owner = find_tunnel_owner(inside, identity, name, programs, not_before);
   if (!owner) return facts.gaps.push_back(owner.error());
   facts.owner = std::move(*owner);
   if (facts.owner->peers_gap) facts.gaps.push_back(*facts.owner->peers_gap);
@@ -61,10 +62,10 @@ void read_program(const SocketOpener& inside, const NamespaceIdentity& identity,
 }  // namespace
 
 TunnelFacts read_tunnel_facts(const SocketOpener& inside, const NamespaceIdentity& identity, const std::string& name,
-                              const std::string& kind) {
+                              const std::string& kind, TunnelPrograms& programs, MonoTime not_before) {
   TunnelFacts facts;
   if (kind == "tun") {
-    read_program(inside, identity, name, facts);
+    read_program(inside, identity, name, programs, not_before, facts);
   } else if (kind == "wireguard") {
     auto device = read_kernel_wireguard(inside, name);
     if (device) {

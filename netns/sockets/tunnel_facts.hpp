@@ -20,10 +20,12 @@ struct TunnelFacts {
 /// `kind` is that of rtnetlink: "wireguard", "tun"; every other kind has nobody to ask, which is a gap (unavailable). `inside` opens
 /// sockets in the interface's namespace `identity`.
 ///
+/// `programs` as of find_tunnel_owner(), for a tun.
+///
 /// Blocks: see find_tunnel_owner(), and up to 0.5 s more when the program's control socket does not answer. For a helper thread, every
 /// some seconds and after the tunnel changed.
 [[nodiscard]] TunnelFacts read_tunnel_facts(const SocketOpener& inside, const NamespaceIdentity& identity, const std::string& name,
-                                            const std::string& kind);
+                                            const std::string& kind, TunnelPrograms& programs, MonoTime not_before);
 
 /// The addresses that the tunnel's own packets go to, sorted: endpoints of WireGuard's peers, and the far ends of the owner's connected
 /// sockets, which may be more than VPN servers (see TunnelOwner::peers).

@@ -12,6 +12,7 @@
 #include "netns/base/result.hpp"
 #include "netns/namespace/net_namespace.hpp"
 #include "netns/namespace/socket_opener.hpp"
+#include "netns/sockets/tunnel_programs.hpp"
 
 namespace vpn_sentinel {
 
@@ -37,8 +38,11 @@ struct TunnelOwner {
 /// not_permitted: it may be one whose open files cannot be seen; CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH are named. unavailable: there is
 /// one elsewhere, and whether it is this interface cannot be found out.
 ///
+/// `programs` is asked for a look through /proc that began at `not_before` or later.
+///
 /// Blocks: 2 ms with 100 processes, 16 ms with 1000; at most 2 s for /proc and 8 s for sockets on an enormous machine. For a helper thread,
 /// every some seconds.
-[[nodiscard]] Result<TunnelOwner> find_tunnel_owner(const SocketOpener& inside, const NamespaceIdentity& identity, const std::string& name);
+[[nodiscard]] Result<TunnelOwner> find_tunnel_owner(const SocketOpener& inside, const NamespaceIdentity& identity, const std::string& name,
+                                                    TunnelPrograms& programs, MonoTime not_before);
 
 }  // namespace vpn_sentinel

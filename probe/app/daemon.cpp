@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -16,6 +17,7 @@
 #include "netns/daemon/notify.hpp"
 #include "probe/app/commands.hpp"
 #include "probe/app/report_builder.hpp"
+#include "probe/delivery/original_payload.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -30,6 +32,13 @@ std::string codes(const Verdict& verdict) {
   std::string text;
   for (const auto& finding : verdict.findings) text += (text.empty() ? "" : ",") + finding.code;
   return text.empty() ? "none" : text;
+}
+
+/// A URL as part of a file's name: FNV-1a, the same in every build.
+std::string name_of(std::string_view url) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : url) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return fmt::format("{:016x}", hash);
 }
 
 LogLevel level_of(State state) {
@@ -61,9 +70,8 @@ Daemon::Daemon(ProbeConfig config, std::function<Result<ProbeConfig>()> reload)
       watchdog_timer_(io_),
       signals_(io_, SIGTERM, SIGINT, SIGHUP) {
   lock_data_dir();
-  open_outbox();
   if (const auto own = NetNamespace::open(NamespaceRef{})) own_namespace_ = own->opener();
-  sender_ = Sender::make(io_, http_, dns_, *outbox_, config_.hub, delivery_hooks());
+  add_deliveries();
   targets_ = std::make_unique<TargetSet>(io_, http_, dns_, config_.targets, target_hooks());
 }
 
@@ -72,7 +80,9 @@ TargetSet::Hooks Daemon::target_hooks() {
       [this](const TargetWatch& watch, const TargetWatch::Update& update) { on_update(watch, update); },
       [this](const TargetWatch& watch) {
         log(LogLevel::info, "target_watched",
-            {{"client_id", watch.policy().client_id}, {"netns", watch.policy().netns.to_string()}, {"hub", config_.hub.url}});
+            {{"client_id", watch.policy().client_id},
+             {"netns", watch.policy().netns.to_string()},
+             {"hub", fmt::format("{}", fmt::join(config_.hub.urls, ","))}});
       },
       [this](const TargetWatch& watch) {
         log(LogLevel::info, "target_forgotten", {{"client_id", watch.policy().client_id}, {"netns", watch.policy().netns.to_string()}});
@@ -103,37 +113,78 @@ void Daemon::lock_data_dir() {
   }
 }
 
-void Daemon::open_outbox() {
-  auto outbox = Outbox::open(Outbox::Options{config_.data_dir + "/probe-outbox.sqlite", 10'000});
-  if (!outbox) throw FatalError(exit_cannot_create, outbox.error().message);
-  outbox_ = std::move(*outbox);
-  if (outbox_->size() > 0) log(LogLevel::info, "outbox_restored", {{"reports", outbox_->size()}});
-  if (const auto trouble = outbox_->trouble()) log(LogLevel::warning, "outbox_trouble", {{"reason", *trouble}});
+/// With several that get everything each has an outbox of its own, so that a dead one costs the others nothing.
+void Daemon::add_deliveries() {
+  const auto file = [this](const std::string& suffix) {
+    // The Python original takes whatever comes as of now: what is old must not reach it.
+    return config_.hub.schema == 1 ? std::string{} : fmt::format("{}/probe-outbox{}.sqlite", config_.data_dir, suffix);
+  };
+  if (!config_.to_all_hubs) return add_delivery(config_.hub, file(""));
+  for (const auto& url : config_.hub.urls) {
+    auto hub = config_.hub;
+    hub.urls = {url};
+    // The first one's is that of a single hub, so that adding a second loses nothing.
+    add_delivery(hub, file(deliveries_.empty() ? "" : "-" + name_of(url)));
+  }
 }
 
-Sender::Hooks Daemon::delivery_hooks() {
+void Daemon::add_delivery(const HubAddress& hub, const std::string& outbox_file) {
+  auto delivery = std::make_unique<Delivery>();
+  for (const auto& url : hub.urls) delivery->hub += (delivery->hub.empty() ? "" : ",") + url;
+  auto outbox = Outbox::open(Outbox::Options{outbox_file, config_.outbox});
+  if (!outbox) throw FatalError(exit_cannot_create, outbox.error().message);
+  delivery->outbox = std::move(*outbox);
+  const auto& box = *delivery->outbox;
+  if (box.size() > 0) log(LogLevel::info, "outbox_restored", {{"hub", delivery->hub}, {"reports", box.size()}});
+  if (const auto trouble = box.trouble()) log(LogLevel::warning, "outbox_trouble", {{"hub", delivery->hub}, {"reason", *trouble}});
+  delivery->sender = Sender::make(io_, http_, dns_, *delivery->outbox, hub, delivery_hooks(*delivery));
+  deliveries_.push_back(std::move(delivery));
+}
+
+Sender::Hooks Daemon::delivery_hooks(Delivery& delivery) {
   return Sender::Hooks{[this](const std::string& client_id) { return paths(client_id); },
-                       [this](const std::string& client_id, const Report& report, const std::string& path) {
+                       [&delivery](const std::string& client_id, const Report& report, const std::string& path) {
                          log(LogLevel::debug, "report_delivered",
                              {{"client_id", client_id}, {"seq", report.seq}, {"trigger", report.trigger}, {"path", path}});
-                         if (std::exchange(delivery_failing_[client_id], false))
-                           log(LogLevel::info, "hub_reached_again", {{"client_id", client_id}, {"path", path}});
+                         if (std::exchange(delivery.failing[client_id], false))
+                           log(LogLevel::info, "hub_reached_again", {{"client_id", client_id}, {"hub", delivery.hub}, {"path", path}});
                        },
-                       [this](const std::string& client_id, const Error& error, std::chrono::milliseconds retry_in) {
-                         const bool again = std::exchange(delivery_failing_[client_id], true);
+                       [&delivery](const std::string& client_id, const Error& error, std::chrono::milliseconds retry_in) {
+                         const bool again = std::exchange(delivery.failing[client_id], true);
                          log(again ? LogLevel::debug : LogLevel::warning, "hub_not_reached",
                              {{"client_id", client_id},
+                              {"hub", delivery.hub},
                               {"reason", error.message},
                               {"retry_in", human_duration(retry_in)},
-                              {"kept_reports", outbox_->size()}});
+                              {"kept_reports", delivery.outbox->size()}});
                        },
-                       [](const std::string& client_id, const Report& report, const Error& error) {
+                       [&delivery](const std::string& client_id, const Report& report, const Error& error) {
                          log(LogLevel::error, "report_refused",
                              {{"client_id", client_id},
+                              {"hub", delivery.hub},
                               {"seq", report.seq},
                               {"reason", error.message},
                               {"hint", "hub and probe disagree about the wire format: check their versions"}});
                        }};
+}
+
+void Daemon::tell_of_dropped() {
+  for (const auto& delivery : deliveries_) {
+    const auto dropped = delivery->outbox->dropped();
+    if (dropped == delivery->dropped) continue;
+    log(LogLevel::error, "reports_given_up",
+        {{"hub", delivery->hub},
+         {"reports", dropped - delivery->dropped},
+         {"kept_reports", delivery->outbox->size()},
+         {"hint", "the hub was away for too long: see VPN_SENTINEL_OUTBOX_DAYS and VPN_SENTINEL_OUTBOX_MB"}});
+    delivery->dropped = dropped;
+  }
+}
+
+std::size_t Daemon::kept_reports() const {
+  std::size_t reports = 0;
+  for (const auto& delivery : deliveries_) reports += delivery->outbox->size();
+  return reports;
 }
 
 DeliveryPaths Daemon::paths(const std::string& client_id) const {
@@ -154,11 +205,12 @@ DeliveryPaths Daemon::paths(const std::string& client_id) const {
 int Daemon::run() {
   wait_for_signals();
   targets_->start();
-  keepalive();
+  // Machines that start at the same moment must not stay in step: a hub would hear all of them at once for ever.
+  keepalive(config_.interval / 2 + std::chrono::duration_cast<std::chrono::milliseconds>(config_.interval / 2 * random_unit()));
   watchdog();
   notify_ready(fmt::format("watching {} target(s)", targets_->size()));
   io_.run();
-  log(LogLevel::info, "stopped", {{"kept_reports", outbox_->size()}});
+  log(LogLevel::info, "stopped", {{"kept_reports", kept_reports()}});
   return 0;
 }
 
@@ -172,7 +224,9 @@ void Daemon::on_update(const TargetWatch& watch, const TargetWatch::Update& upda
                 {"cause", update.cause}});
   }
   // A sidecar's connections lead through the very routes that have just changed.
-  if (!watch.has_separate_uplink()) sender_->kick();
+  if (!watch.has_separate_uplink()) {
+    for (const auto& delivery : deliveries_) delivery->sender->kick();
+  }
   // The hub has been told that nobody watches any more: a later report would make the client live again.
   if (stopping_) return;
   send(watch, update.trigger, true);
@@ -189,17 +243,23 @@ void Daemon::send(const TargetWatch& watch, const std::string& trigger, bool is_
   report.boot_id = boot_id_;
   report.seq = ++sequence_;
   report.lease_s = static_cast<std::uint32_t>(config_.lease.count());
-  sender_->submit(OutboxItem{std::move(report), is_change, false});
+  if (config_.hub.schema == 1) {
+    // It knows no end either: a last report would only make the client look alive. Of several that wait the newest is enough.
+    if (trigger == "stop" || is_too_early_for_original(report)) return;
+    is_change = false;
+  }
+  for (const auto& delivery : deliveries_) delivery->sender->submit(OutboxItem{report, is_change, false});
 }
 
-void Daemon::keepalive() {
-  keepalive_timer_.expires_after(config_.interval);
+void Daemon::keepalive(std::chrono::milliseconds after) {
+  keepalive_timer_.expires_after(after);
   keepalive_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || stopping_) return;
     targets_->for_each([this](const TargetWatch& watch) {
       if (watch.has_published()) send(watch, "interval", false);
     });
-    keepalive();
+    tell_of_dropped();
+    keepalive(config_.interval);
   });
 }
 
@@ -233,7 +293,12 @@ void Daemon::stop() {
   stopping_ = true;
   notify_stopping();
   targets_->for_each([this](const TargetWatch& watch) { send(watch, "stop", true); });
-  sender_->drain(drain_time, [this] { io_.stop(); });
+  draining_ = deliveries_.size();
+  for (const auto& delivery : deliveries_) {
+    delivery->sender->drain(drain_time, [this] {
+      if (--draining_ == 0) io_.stop();
+    });
+  }
 }
 
 void Daemon::watchdog() {

@@ -28,17 +28,29 @@ class Daemon {
   int run();
 
  private:
+  /// Of each hub that gets everything, or of all together when the first that answers gets it.
+  struct Delivery {
+    std::string hub;  ///< for people
+    std::unique_ptr<Outbox> outbox;
+    std::unique_ptr<Sender> sender;
+    std::uint64_t dropped = 0;            ///< as it was told
+    std::map<std::string, bool> failing;  ///< by client, to log the first failure and the recovery, not every try
+  };
+
   void lock_data_dir();
-  void open_outbox();
+  void add_deliveries();
+  void add_delivery(const HubAddress& hub, const std::string& outbox_file);
+  void tell_of_dropped();
+  [[nodiscard]] std::size_t kept_reports() const;
   void on_update(const TargetWatch& watch, const TargetWatch::Update& update);
   void send(const TargetWatch& watch, const std::string& trigger, bool is_change);
-  void keepalive();
+  void keepalive(std::chrono::milliseconds after);
   void wait_for_signals();
   void reload_settings();
   void stop();
   void watchdog();
   [[nodiscard]] DeliveryPaths paths(const std::string& client_id) const;
-  [[nodiscard]] Sender::Hooks delivery_hooks();
+  [[nodiscard]] Sender::Hooks delivery_hooks(Delivery& delivery);
   [[nodiscard]] TargetSet::Hooks target_hooks();
 
   ProbeConfig config_;
@@ -49,14 +61,13 @@ class Daemon {
   boost::asio::io_context io_{1};
   HttpClient http_;
   DnsClient dns_;
-  std::unique_ptr<Outbox> outbox_;
-  std::unique_ptr<Sender> sender_;
+  std::vector<std::unique_ptr<Delivery>> deliveries_;
+  std::size_t draining_ = 0;
   std::unique_ptr<TargetSet> targets_;
   std::optional<SocketOpener> own_namespace_;
   boost::asio::steady_timer keepalive_timer_;
   boost::asio::steady_timer watchdog_timer_;
   boost::asio::signal_set signals_;
-  std::map<std::string, bool> delivery_failing_;  ///< to log the first failure and the recovery, not every try
   bool stopping_ = false;
 };
 

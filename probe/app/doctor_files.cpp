@@ -37,7 +37,7 @@ DoctorLine ca_line(const ProbeConfig& config) {
   const DoctorTopic topic{"CA bundle", "checking certificates of the hub and of the address services (https)",
                           "https services cannot be verified", "apt install ca-certificates, or VPN_SENTINEL_CA_FILE"};
   const auto is_https = [](const std::string& url) { return url.starts_with("https://"); };
-  const bool needed = is_https(config.hub.url) || std::ranges::any_of(config.targets, [&](const auto& target) {
+  const bool needed = std::ranges::any_of(config.hub.urls, is_https) || std::ranges::any_of(config.targets, [&](const auto& target) {
                         return std::ranges::any_of(target.trace_urls, is_https);
                       });
   // Where libcurl of the common distributions looks.

@@ -82,7 +82,8 @@ class TargetDoctor {
       return bad(tunnel_topic, {Error::Kind::not_found, target_.tunnels.empty() ? "no link looks like a tunnel" : "no link has that name"});
     }
     good(tunnel_topic, fmt::format("{} ({}), {}", tunnel->name, tunnel->kind, tunnel->is_up() ? "up" : "down"));
-    tell_facts(read_tunnel_facts(inside, space.identity(), tunnel->name, tunnel->kind), tunnel->kind);
+    TunnelPrograms programs;
+    tell_facts(read_tunnel_facts(inside, space.identity(), tunnel->name, tunnel->kind, programs, mono_now()), tunnel->kind);
   }
 
   void tell_facts(const TunnelFacts& facts, const std::string& kind) {

@@ -14,6 +14,8 @@ namespace {
 
 using Type = SettingRow::Type;
 
+constexpr std::size_t most_hubs = 8;
+
 constexpr std::array rows{
     SettingRow{"netns", "VPN_SENTINEL_NETNS", Type::text, "self",
                "Network namespace to watch: self, name:NAME (ip netns, may be a pattern), pid:PID, path:FILE or container:NAME_OR_ID", 0, 0,
@@ -36,7 +38,9 @@ constexpr std::array rows{
                "Firewall marks whose packets a policy rule may send outside on purpose: 0x1 or 0x80000/0xff0000", 0, 0, true},
     SettingRow{"allow_tables", "VPN_SENTINEL_ALLOW_TABLES", Type::list, "",
                "Routing tables into which a policy rule may send selected packets on purpose, by number", 0, 0, true},
-    SettingRow{"url", "VPN_SENTINEL_URL", Type::text, "http://127.0.0.1:5000", "Base URL of the hub"},
+    SettingRow{"url", "VPN_SENTINEL_URL", Type::list, "http://127.0.0.1:5000", "Base URL of the hub, or of several hubs, the best first"},
+    SettingRow{"hub_mode", "VPN_SENTINEL_HUB_MODE", Type::text, "first",
+               "Which of several hubs gets the reports: first (the first that answers) or all (each gets everything)"},
     SettingRow{"api_path", "VPN_SENTINEL_API_PATH", Type::text, "/api/v1", "Path of the hub's API"},
     SettingRow{"api_key", "VPN_SENTINEL_API_KEY", Type::secret, "", "Key of the hub's API; empty: the header is left out"},
     SettingRow{"client_id", "VPN_SENTINEL_CLIENT_ID", Type::text, "", "Name of the target at the hub; empty: host name and namespace", 0, 0,
@@ -73,6 +77,12 @@ constexpr std::array rows{
                true},
     SettingRow{"data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel",
                "Folder for reports that the hub has not acknowledged yet, and for pinned healthy states"},
+    SettingRow{"schema", "VPN_SENTINEL_SCHEMA", Type::integer, "2",
+               "Form of the reports: 2, or 1 for a server of the Python original (no findings, no history, 30 requests a minute)", 1, 2},
+    SettingRow{"outbox_days", "VPN_SENTINEL_OUTBOX_DAYS", Type::integer, "7",
+               "Days after which a report that a hub has not acknowledged is given up", 1, 3650},
+    SettingRow{"outbox_mb", "VPN_SENTINEL_OUTBOX_MB", Type::integer, "64",
+               "Size in MiB of the reports that may wait for a hub; beyond it the oldest are given up", 1, 4096},
     SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error"},
 };
 
@@ -205,18 +215,34 @@ Result<void> read_checks(const Settings& settings, TargetPolicy& target) {
   return {};
 }
 
+Result<void> read_hub_urls(const Settings& settings, ProbeConfig& config) {
+  config.hub.urls = settings.list("url");
+  for (const auto& url : config.hub.urls) {
+    if (!is_http_url(url)) return wrong(settings, "url", url, "an http:// or https:// URL such as http://hub.example:5000");
+    if (std::ranges::count(config.hub.urls, url) > 1) return wrong(settings, "url", url, "each hub once");
+  }
+  if (config.hub.urls.empty() || config.hub.urls.size() > most_hubs) {
+    return wrong(settings, "url", settings.text("url"), fmt::format("1 to {} URLs such as http://hub.example:5000", most_hubs));
+  }
+  const auto& mode = settings.text("hub_mode");
+  if (mode != "first" && mode != "all") return wrong(settings, "hub_mode", mode, "first or all");
+  config.to_all_hubs = mode == "all";
+  return {};
+}
+
 Result<void> read_hub(const Settings& settings, ProbeConfig& config) {
-  config.hub.url = settings.text("url");
-  if (!is_http_url(config.hub.url))
-    return wrong(settings, "url", config.hub.url, "an http:// or https:// URL such as http://hub.example:5000");
+  if (auto result = read_hub_urls(settings, config); !result) return result;
   config.hub.api_path = settings.text("api_path");
   config.hub.api_key = settings.text("api_key");
+  config.hub.schema = static_cast<int>(settings.integer("schema"));
   config.hub.verify = !settings.boolean("allow_insecure");
   config.hub.timeout = settings.duration("timeout");
   config.hub.ca_file = settings.text("tls_cert_path");
   if (!config.hub.ca_file.empty() && access(config.hub.ca_file.c_str(), R_OK) != 0) {
     return wrong(settings, "tls_cert_path", config.hub.ca_file, "a readable PEM file");
   }
+  config.outbox.age = std::chrono::days{settings.integer("outbox_days")};
+  config.outbox.bytes = static_cast<std::size_t>(settings.integer("outbox_mb")) * 1024 * 1024;
   config.hub_path = settings.text("hub_path");
   if (config.hub_path != "auto" && config.hub_path != "tunnel" && config.hub_path != "uplink") {
     return wrong(settings, "hub_path", config.hub_path, "auto, tunnel or uplink");

@@ -18,6 +18,8 @@ namespace vpn_sentinel {
 struct ProbeConfig {
   std::vector<TargetPolicy> targets;  ///< at least one, client ids are unique
   HubAddress hub;
+  bool to_all_hubs = false;              ///< each of hub.urls gets everything; else the first that answers
+  OutboxBounds outbox;                   ///< for each hub that gets everything
   std::string hub_path;                  ///< "auto", "tunnel" or "uplink"
   std::chrono::milliseconds interval{};  ///< between keepalives
   std::chrono::seconds lease{};          ///< told to the hub with each report

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace vpn_sentinel {
 namespace {
@@ -26,8 +27,7 @@ std::string_view hint_for(long status) {
 }
 
 /// The hub's own words: {"error": …, "message": …}; of anything else (a proxy's page) nothing.
-std::string words_of(const std::string& body) {
-  const auto parsed = json::parse(body, nullptr, false);
+std::string words_of(const json& parsed) {
   if (!parsed.is_object()) return {};
   std::string words;
   for (const auto* const key : {"error", "message"}) {
@@ -39,21 +39,59 @@ std::string words_of(const std::string& body) {
   return words.empty() ? words : fmt::format(" ({})", words);
 }
 
-}  // namespace
+bool is_success(long status) { return status >= 200 && status < 300; }
 
-HubAnswer read_answer(const HttpResponse& response) {
-  const auto status = response.status;
-  if (status >= 200 && status < 300) return HubAnswer{HubAnswer::Kind::acknowledged, {}, {}};
-  const auto said = fmt::format("the hub answered {}{}", status, words_of(response.body));
+HubAnswer judge(long status, const json& body) {
+  if (is_success(status)) return HubAnswer{HubAnswer::Kind::acknowledged, {}, {}};
+  const auto said = fmt::format("the hub answered {}{}", status, words_of(body));
   if (status == 400 || status == 413 || status == 422) {
     return HubAnswer{HubAnswer::Kind::refused, Error{Error::Kind::invalid, said}, {}};
   }
   const auto kind = status == 401 || status == 403 ? Error::Kind::not_permitted : Error::Kind::failed;
-  HubAnswer answer{HubAnswer::Kind::failed, Error{kind, fmt::format("{}; {}", said, hint_for(status))}, {}};
-  if (response.retry_after && (status == 429 || status == 503)) {
+  return HubAnswer{HubAnswer::Kind::failed, Error{kind, fmt::format("{}; {}", said, hint_for(status))}, {}};
+}
+
+/// One answer for each report, or none at all: half an answer proves nothing about what is stored.
+std::vector<HubAnswer> judge_each(const json& body, std::size_t count) {
+  const auto results = body.is_object() ? body.find("results") : body.end();
+  if (results == body.end() || !results->is_array() || results->size() != count) return {};
+  std::vector<HubAnswer> answers;
+  for (const auto& result : *results) {
+    const auto status = result.is_object() ? result.find("status") : result.end();
+    if (status == result.end() || !status->is_number_integer()) return {};
+    answers.push_back(judge(status->get<long>(), result));
+  }
+  return answers;
+}
+
+}  // namespace
+
+HubAnswer read_answer(const HttpResponse& response) {
+  const auto status = response.status;
+  auto answer = judge(status, is_success(status) ? json{} : json::parse(response.body, nullptr, false));
+  if (response.retry_after && (status == 429 || status == 503 || status == 507)) {
     answer.wait = std::clamp<std::chrono::milliseconds>(*response.retry_after, std::chrono::milliseconds{0}, longest_wait);
   }
   return answer;
+}
+
+BatchAnswer read_batch_answer(const HttpResponse& response, std::size_t count) {
+  using Kind = BatchAnswer::Kind;
+  switch (response.status) {
+    case 413:
+      return {Kind::too_large, {}, {}};
+    case 400:  // of a batch as a whole: each report alone will tell which one it is
+    case 404:
+    case 405:
+    case 422:
+    case 501:
+      return {Kind::no_batch, {}, {}};
+    default:
+      break;
+  }
+  if (!is_success(response.status)) return {Kind::failed, {}, read_answer(response)};
+  auto each = judge_each(json::parse(response.body, nullptr, false), count);
+  return {each.empty() ? Kind::no_batch : Kind::judged, std::move(each), {}};
 }
 
 Error with_hint(Error error) {

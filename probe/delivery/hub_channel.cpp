@@ -7,41 +7,64 @@
 #include <utility>
 
 #include "probe/delivery/name_look_up.hpp"
+#include "probe/delivery/original_payload.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-std::string keepalive_url(const HubAddress& hub) {
-  std::string_view url = hub.url;
+/// An answer to a batch has a sentence for each report that was refused.
+constexpr std::size_t longest_batch_answer = 1024UL * 1024;
+
+std::string url_of(std::string_view url, const HubAddress& hub, std::string_view leaf) {
   while (url.ends_with('/')) url.remove_suffix(1);
   std::string_view path = hub.api_path;
   while (path.starts_with('/')) path.remove_prefix(1);
   while (path.ends_with('/')) path.remove_suffix(1);
-  return path.empty() ? fmt::format("{}/keepalive", url) : fmt::format("{}/{}/keepalive", url, path);
+  return path.empty() ? fmt::format("{}/{}", url, leaf) : fmt::format("{}/{}/{}", url, path, leaf);
+}
+
+// An interface name may be any bytes; a report with a replaced character is better than none.
+std::string text_of(const Report& report) { return encode(report).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+
+std::string batch_of(const std::vector<Report>& reports) {
+  std::string body = R"({"reports":[)";
+  for (const auto& report : reports) body += (&report == reports.data() ? "" : ",") + text_of(report);
+  return body + "]}";
 }
 
 }  // namespace
 
-HubChannel::HubChannel(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, HubAddress hub)
-    : io_(io), http_(http), dns_(dns), hub_(std::move(hub)), url_(keepalive_url(hub_)), parsed_url_(HttpUrl::parse(url_)) {}
+HubChannel::HubChannel(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, HubAddress hub, const std::string& url)
+    : io_(io),
+      http_(http),
+      dns_(dns),
+      hub_(std::move(hub)),
+      url_(url_of(url, hub_, "keepalive")),
+      batch_url_(url_of(url, hub_, "events")),
+      parsed_url_(HttpUrl::parse(url_)),
+      name_(parsed_url_ ? parsed_url_->origin : "VPN_SENTINEL_URL") {}
 
-HttpRequest HubChannel::request_of(const Report& report) const {
+HttpRequest HubChannel::request_of(const std::vector<Report>& reports) const {
+  const bool is_batch = reports.size() > 1;
   HttpRequest request;
   request.method = "POST";
-  request.url = url_;
+  request.url = is_batch ? batch_url_ : url_;
+  if (is_batch) request.most_bytes = longest_batch_answer;
   request.headers = {{"Content-Type", "application/json"}};
   if (!hub_.api_key.empty()) request.headers.emplace_back("X-API-Key", hub_.api_key);
-  // An interface name may be any bytes; a report with a replaced character is better than none.
-  request.body = encode(report).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  request.body = is_batch ? batch_of(reports) : hub_.schema == 1 ? original_payload(reports.front(), wall_now()) : text_of(reports.front());
   request.ca_file = hub_.ca_file;
   request.verify = hub_.verify;
   return request;
 }
 
-void HubChannel::post(Report report, DeliveryPath path, const DeliveryPaths& ways, bool is_last, Handler handler) {
-  report.path = to_string(path);
-  report.sent_at = wall_now();
-  auto request = request_of(report);
+void HubChannel::post(std::vector<Report> reports, DeliveryPath path, const DeliveryPaths& ways, bool is_last, Handler handler) {
+  const auto now = wall_now();
+  for (auto& report : reports) {
+    report.path = to_string(path);
+    report.sent_at = now;
+  }
+  auto request = request_of(reports);
   if (path == DeliveryPath::tunnel) return post_in_tunnel(std::move(request), ways, std::move(handler));
   request.timeout = hub_.timeout;
   if (!is_last) request.connect_timeout = hub_.uplink_connect;

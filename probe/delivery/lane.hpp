@@ -1,9 +1,12 @@
 /// One queue of one client: its changes, or its keepalive. A value with the state of the try under way; the sender moves it.
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -31,23 +34,31 @@ struct Lane {
     if (!keeps_its_turn) planned = now + backoff.next(random_unit());
     const auto own = std::chrono::ceil<std::chrono::milliseconds>(planned - now);
     demanded_wait = demanded && *demanded > own;
-    // Thousands that were all told "in 5 s" must not come in the same millisecond.
-    const std::chrono::milliseconds spread{static_cast<std::chrono::milliseconds::rep>(500 * random_unit())};
-    return demanded_wait ? *demanded + spread : own;
+    return demanded_wait ? *demanded + spread_of(*demanded, random_unit()) : own;
+  }
+
+  /// Thousands that were all told "in 5 s" must not come in the same second. `random` is in [0, 1).
+  [[nodiscard]] static std::chrono::milliseconds spread_of(std::chrono::milliseconds demanded, double random) {
+    const auto most = std::clamp(demanded, std::chrono::milliseconds{500}, std::chrono::milliseconds{30'000});
+    return std::chrono::milliseconds{static_cast<std::chrono::milliseconds::rep>(static_cast<double>(most.count()) * random)};
   }
 
   boost::asio::steady_timer timer;
   Backoff backoff{std::chrono::milliseconds{500}, std::chrono::seconds{30}};
   bool is_change;
   State state = State::idle;
-  bool demanded_wait = false;  ///< waiting because the hub said so: only kick() shortens it
-  bool prompted = false;       ///< the try under way came before its time: it must not make the pauses longer
-  bool patient = false;        ///< no path was quick enough the last time: each gets its full time now
-  MonoTime planned{};          ///< when the next try is due
-  bool kicked = false;         ///< the network changed during the try: if it fails, try again at once
-  Report report;               ///< in flight
-  std::vector<DeliveryPath> tried;
-  Error failure;  ///< of this try: the reason of each path
+  bool demanded_wait = false;                       ///< waiting because the hub said so: only kick() shortens it
+  bool prompted = false;                            ///< the try under way came before its time: it must not make the pauses longer
+  bool patient = false;                             ///< no path was quick enough the last time: each gets its full time now
+  MonoTime planned{};                               ///< when the next try is due
+  bool kicked = false;                              ///< the network changed during the try: if it fails, try again at once
+  std::vector<Report> reports;                      ///< in flight
+  std::size_t most_reports = 256;                   ///< of the next batch: fewer while a large one does not pass
+  std::deque<std::size_t> hubs;                     ///< of this try: the one that is asked and those to ask after it
+  std::vector<DeliveryPath> tried;                  ///< to that hub
+  Error failure;                                    ///< of this try: the reason of each path
+  bool heard = false;                               ///< in this try some hub has answered
+  std::optional<std::chrono::milliseconds> demand;  ///< of this try: the longest Retry-After
 };
 
 }  // namespace vpn_sentinel

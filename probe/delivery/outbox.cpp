@@ -10,6 +10,7 @@
 
 #include "netns/base/clock.hpp"
 #include "probe/delivery/outbox_file.hpp"
+#include "probe/delivery/outbox_salvage.hpp"
 #include "probe/delivery/outbox_writer.hpp"
 #include "probe/delivery/waiting_items.hpp"
 
@@ -23,18 +24,29 @@ OutboxRow to_row(const OutboxItem& item) {
   return OutboxRow{item.is_change, encode(item.report).dump(-1, ' ', false, json::error_handler_t::replace)};
 }
 
+/// How long ago a report of an earlier start was true, by the wall clock; a clock that was not set yet then says nothing.
+MonoTime since_of_earlier(const Report& report) {
+  constexpr WallTime first_believed{std::chrono::sys_days{std::chrono::year{2020} / 1 / 1}};
+  const auto now = wall_now();
+  const auto true_at = report.timestamp.value_or(now);
+  if (true_at < first_believed || true_at > now) return mono_now();
+  return mono_now() - (now - true_at);
+}
+
 std::optional<OutboxItem> from_row(const OutboxRow& row) {
   const auto parsed = json::parse(row.report, nullptr, false);
   if (parsed.is_discarded()) return std::nullopt;
   auto report = decode_report(parsed);
   if (!report) return std::nullopt;
-  return OutboxItem{std::move(*report), row.is_change, true};
+  const auto since = since_of_earlier(*report);
+  return OutboxItem{std::move(*report), row.is_change, true, row.report.size(), since};
 }
 
 /// A file that is open and read, or the reason why not.
 struct Opened {
   std::optional<OutboxFile> file;
   Rows rows;
+  bool rows_are_written = true;
   std::string trouble;
   std::string moved_to;
 };
@@ -66,14 +78,17 @@ Result<Opened> open_or_replace(const std::string& path) {
   auto fresh = try_to_open(path);
   if (!fresh) unusable.trouble = fresh.error().message;
   auto& result = fresh ? *fresh : unusable;
+  result.rows = salvage_rows(*moved);
+  result.rows_are_written = result.file && result.file->apply(OutboxBatch{result.rows, {}});
   result.trouble = fmt::format("{}; the damaged file is now {}", why.message, *moved);
+  if (!result.rows.empty()) result.trouble += fmt::format(" and {} reports in it were intact", result.rows.size());
   result.moved_to = *moved;
   return std::move(result);
 }
 
 class OutboxImpl final : public Outbox {
  public:
-  OutboxImpl(const Options& options, std::optional<Opened> opened) : items_(options.most_items) {
+  OutboxImpl(const Options& options, std::optional<Opened> opened) : items_(options.bounds) {
     // Later than every id of earlier runs even when their file could not be read: ids are the order.
     next_id_ = static_cast<std::uint64_t>(std::max<std::int64_t>(1, wall_now().time_since_epoch().count()));
     if (!opened) return;
@@ -81,19 +96,32 @@ class OutboxImpl final : public Outbox {
     if (!opened->moved_to.empty()) moved_aside_ = MovedAside{opened->moved_to, opened->trouble};
     writer_ =
         std::make_unique<OutboxWriter>(OutboxWriter::Start{options.file, std::move(opened->file), opened->trouble, options.retry_after});
-    for (const auto& [id, row] : opened->rows) take_over(id, row);
+    for (const auto& [id, row] : opened->rows) {
+      if (!opened->rows_are_written) writer_->put(id, row);
+      take_over(id, row);
+    }
+    forget(items_.expire(mono_now()));
   }
 
   void enqueue(OutboxItem item) override {
     const auto id = next_id_++;
     if (writer_) put_everything_if_wanted();
-    write(id, item);
+    item.since = mono_now();
+    auto row = to_row(item);
+    item.bytes = row.report.size();
+    // A keepalive is news only while its probe lives: after a restart nobody has looked yet.
+    if (item.is_change) write(id, std::move(row));
     forget(items_.add(id, std::move(item)));
+    forget(items_.expire(mono_now()));
   }
 
   const OutboxItem* front(const std::string& client_id) const override { return items_.front(client_id); }
   const OutboxItem* front_change(const std::string& client_id) const override { return items_.front_change(client_id); }
   const OutboxItem* keepalive(const std::string& client_id) const override { return items_.keepalive(client_id); }
+
+  std::vector<const OutboxItem*> front_changes(const std::string& client_id, std::size_t most, std::size_t most_bytes) const override {
+    return items_.front_changes(client_id, most, most_bytes);
+  }
 
   void acknowledged(const std::string& client_id, const std::string& boot_id, std::uint64_t seq) override {
     if (writer_) put_everything_if_wanted();
@@ -132,10 +160,9 @@ class OutboxImpl final : public Outbox {
     }
   }
 
-  /// A keepalive is news only while its probe lives: after a restart nobody has looked yet.
-  void write(std::uint64_t id, const OutboxItem& item) {
-    if (!writer_ || !item.is_change) return;
-    writer_->put(id, to_row(item));
+  void write(std::uint64_t id, OutboxRow row) {
+    if (!writer_) return;
+    writer_->put(id, std::move(row));
     written_.insert(id);
   }
 
@@ -147,7 +174,9 @@ class OutboxImpl final : public Outbox {
 
   void put_everything_if_wanted() {
     if (!writer_->take_wants_everything()) return;
-    for (const auto& [id, item] : items_.all()) write(id, item);
+    for (const auto& [id, item] : items_.all()) {
+      if (item.is_change) write(id, to_row(item));
+    }
   }
 
   WaitingItems items_;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "netns/base/fd.hpp"
+#include "probe/delivery/outbox_seal.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -87,6 +88,8 @@ Result<void> check(sqlite3* database) {
   const auto answer = ask(database, "PRAGMA quick_check(1)");
   if (!answer) return fail(answer.error());
   if (*answer != "ok") return fail(Error::Kind::invalid, *answer);
+  // The file itself could be opened for writing: it is its format number that forbids it.
+  if (sqlite3_db_readonly(database, "main") != 0) return fail(Error::Kind::invalid, "its format cannot be written");
   return {};
 }
 
@@ -116,12 +119,21 @@ Result<void> run_each(sqlite3* database, const OutboxBatch& batch) {
   for (const auto& [id, row] : batch.puts) {
     sqlite3_bind_int64(put->get(), 1, static_cast<sqlite3_int64>(id));
     sqlite3_bind_int(put->get(), 2, row.is_change ? 1 : 0);
-    sqlite3_bind_text64(put->get(), 3, row.report.data(), row.report.size(), SQLITE_STATIC, SQLITE_UTF8);
+    const auto text = seal(id, row);
+    sqlite3_bind_text64(put->get(), 3, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
     const int code = sqlite3_step(put->get());
     if (code != SQLITE_DONE) return fail(sqlite_error(database, code));
     sqlite3_reset(put->get());
   }
   return {};
+}
+
+/// A row without an envelope was written by the first version.
+std::optional<OutboxRow> row_of(std::uint64_t id, bool is_change, std::string text) {
+  if (text.starts_with('{')) return OutboxRow{is_change, std::move(text)};
+  auto unsealed = unseal(text);
+  if (!unsealed || unsealed->id != id || sealed_size(text) != text.size()) return std::nullopt;
+  return std::move(unsealed->row);
 }
 
 tl::unexpected<Error> fail_for(const std::string& path, Error error) {
@@ -143,8 +155,10 @@ Result<OutboxFile> OutboxFile::open(const std::string& path) {
   if (code != SQLITE_OK) return fail_for(path, sqlite_error(raw, code));
   // Exclusive: two probes with one outbox would send everything twice, and without sharing no -shm file is needed.
   // FULL: what was committed survives a power cut, not only a crash of the process.
+  // Secure deletion where it costs no write: places and addresses do not stay behind, nor do old rows come back by a salvage.
   auto ready = execute(raw,
-                       "PRAGMA busy_timeout = 1000; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                       "PRAGMA busy_timeout = 1000; PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = 4096; PRAGMA journal_mode = WAL;"
+                       "PRAGMA synchronous = FULL; PRAGMA secure_delete = FAST;"
                        "PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 1048576")
                    .and_then([raw] { return check(raw); })
                    .and_then([raw] { return migrate(raw); });
@@ -158,8 +172,10 @@ Result<std::map<std::uint64_t, OutboxRow>> OutboxFile::load() {
   std::map<std::uint64_t, OutboxRow> rows;
   int code = sqlite3_step(statement->get());
   for (; code == SQLITE_ROW; code = sqlite3_step(statement->get())) {
-    rows.emplace(static_cast<std::uint64_t>(sqlite3_column_int64(statement->get(), 0)),
-                 OutboxRow{sqlite3_column_int(statement->get(), 1) != 0, text_column(statement->get(), 2)});
+    const auto id = static_cast<std::uint64_t>(sqlite3_column_int64(statement->get(), 0));
+    auto row = row_of(id, sqlite3_column_int(statement->get(), 1) != 0, text_column(statement->get(), 2));
+    if (!row) return fail_for(path_, Error{Error::Kind::invalid, fmt::format("the report in row {} is damaged", id)});
+    rows.emplace(id, std::move(*row));
   }
   if (code != SQLITE_DONE) return fail_for(path_, sqlite_error(database_.get(), code));
   return rows;

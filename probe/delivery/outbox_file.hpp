@@ -1,6 +1,7 @@
-/// The outbox's file: one SQLite table of reports. Used by one thread at a time.
+/// The outbox's file: one SQLite table of reports, each in an envelope with a checksum (outbox_seal.hpp). Used by one thread at a time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -9,16 +10,11 @@
 #include <vector>
 
 #include "netns/base/result.hpp"
+#include "probe/delivery/outbox_row.hpp"
 
 struct sqlite3;
 
 namespace vpn_sentinel {
-
-struct OutboxRow {
-  bool is_change = false;
-  std::string report;  ///< JSON
-  friend bool operator==(const OutboxRow&, const OutboxRow&) = default;
-};
 
 /// What one transaction does. An id is in one of the two at most.
 struct OutboxBatch {
@@ -29,9 +25,12 @@ struct OutboxBatch {
 
 class OutboxFile {
  public:
+  static constexpr std::size_t page_size = 4096;
+
   /// Makes the file (mode 0600) and the table when needed, and checks what is there.
   /// invalid: damaged or no outbox, move_aside() helps; unavailable: another process has it; failed: disk full, read-only, ….
   [[nodiscard]] static Result<OutboxFile> open(const std::string& path);
+  /// invalid: also when the checksum of one row is wrong, because then nothing says that the others are all there.
   [[nodiscard]] Result<std::map<std::uint64_t, OutboxRow>> load();
   /// All or nothing, on disk when it returns.
   [[nodiscard]] Result<void> apply(const OutboxBatch& batch);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
@@ -11,7 +10,8 @@
 
 #include "probe/delivery/hub_answer.hpp"
 #include "probe/delivery/hub_channel.hpp"
-#include "probe/delivery/lane.hpp"
+#include "probe/delivery/hub_choice.hpp"
+#include "probe/delivery/sending_client.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -20,23 +20,28 @@ using std::chrono::milliseconds;
 
 Error no_way() { return {Error::Kind::unreachable, "there is no way to the hub: the tunnel is down and there is no uplink"}; }
 
-struct Client {
-  Client(boost::asio::io_context& io, std::string name) : id(std::move(name)), changes(io, true), keepalives(io, false) {}
-  std::string id;
-  Lane changes;
-  Lane keepalives;
-  PathTrust tunnel_trust{most_tunnel_misses};
-  PathTrust uplink_trust{most_uplink_misses};
-};
+/// A batch that was this large did not pass in time, or the hub finds it too large.
+std::size_t smaller(std::size_t reports) { return reports / 4 > Sender::few ? reports / 4 : 1; }
+std::size_t larger(std::size_t reports) { return std::min(std::max(reports, Sender::few) * 2, Sender::most_batch); }
+
+std::vector<std::shared_ptr<HubChannel>> channels_of(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, const HubAddress& hub) {
+  std::vector<std::shared_ptr<HubChannel>> channels;
+  for (const auto& url : hub.urls) channels.push_back(std::make_shared<HubChannel>(io, http, dns, hub, url));
+  return channels;
+}
+
+using Client = SendingClient;
 
 /// Shared, so that handlers of the loop that come after the sender's end find it gone.
 class Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, Outbox& outbox, HubAddress hub, Sender::Hooks hooks)
+  Core(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, Outbox& outbox, const HubAddress& hub, Sender::Hooks hooks)
       : io_(io),
         outbox_(outbox),
         hooks_(std::move(hooks)),
-        channel_(std::make_shared<HubChannel>(io, http, dns, std::move(hub))),
+        http_(http),
+        channels_(channels_of(io, http, dns, hub)),
+        choice_(channels_.size(), Sender::look_back),
         drain_timer_(io) {}
 
   /// What earlier runs left goes first.
@@ -48,7 +53,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   void submit(OutboxItem item) {
     auto& client = client_of(item.report.client_id);
-    auto& lane = item.is_change ? client.changes : client.keepalives;
+    auto& lane = client.lane(item.is_change);
     outbox_.enqueue(std::move(item));
     // News of a change is a reason to try now, however long the hub has been away; a keepalive waits.
     if (lane.is_change) prompt(client);
@@ -56,10 +61,9 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   void kick() {
-    channel_->drop_connections();
+    http_.drop_connections();
     for (auto& [id, client] : clients_) {
-      client->tunnel_trust.reset();
-      client->uplink_trust.reset();
+      for (auto& trust : client->trust) trust = WayTrust{};
       for (auto* const lane : {&client->changes, &client->keepalives}) {
         lane->backoff.reset();
         if (lane->state == Lane::State::in_flight) lane->kicked = true;
@@ -87,7 +91,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   Client& client_of(const std::string& id) {
     auto& client = clients_[id];
-    if (!client) client = std::make_shared<Client>(io_, id);
+    if (!client) client = std::make_shared<Client>(io_, id, channels_.size());
     return *client;
   }
 
@@ -126,85 +130,164 @@ class Core : public std::enable_shared_from_this<Core> {
     const auto* const change = outbox_.front_change(client.id);
     // To the hub, what comes after a newer report is history: no keepalive may overtake a change. It is a reason to try that one.
     if (!lane.is_change && change) return prompt(client);
-    const auto* const item = lane.is_change ? change : outbox_.keepalive(client.id);
-    if (!item) return;
+    if (lane.is_change ? !change : !outbox_.keepalive(client.id)) return;
     lane.timer.cancel();
     lane.state = Lane::State::in_flight;
-    lane.report = item->report;
-    lane.tried.clear();
+    lane.hubs = choice_.order(lane.is_change, mono_now());
     lane.failure = {};
+    lane.heard = false;
+    lane.demand.reset();
     lane.kicked = false;
     lane.demanded_wait = false;
+    begin_with_hub(client, lane);
+  }
+
+  /// What is sent depends on the hub: not each takes batches.
+  void begin_with_hub(Client& client, Lane& lane) {
+    lane.tried.clear();
+    lane.reports.clear();
+    for (const auto* const item : waiting(client, lane)) lane.reports.push_back(item->report);
+    if (lane.reports.empty()) {  // given up meanwhile: over a bound
+      lane.state = Lane::State::idle;
+      return end_drain_if_empty();
+    }
+    for (auto& report : lane.reports) {
+      if (outbox_.dropped() > 0) report.dropped = outbox_.dropped();
+    }
     try_next_path(client, lane);
+  }
+
+  [[nodiscard]] std::vector<const OutboxItem*> waiting(const Client& client, const Lane& lane) const {
+    if (!lane.is_change) {
+      const auto* const item = outbox_.keepalive(client.id);
+      return item ? std::vector{item} : std::vector<const OutboxItem*>{};
+    }
+    const bool may_batch = lane.most_reports > 1 && channels_[lane.hubs.front()]->takes_batches(mono_now());
+    auto items = outbox_.front_changes(client.id, may_batch ? lane.most_reports : 1, Sender::most_batch_bytes);
+    if (items.size() <= Sender::few && items.size() > 1) items.resize(1);
+    return items;
   }
 
   void try_next_path(Client& client, Lane& lane) {
     const auto ways = hooks_.paths(client.id);
     const auto now = mono_now();
-    const auto order = path_order({lane.is_change, ways.tunnel.has_value(), ways.uplink.has_value(), client.tunnel_trust.trusted(now),
-                                   client.uplink_trust.trusted(now)});
+    const auto hub = lane.hubs.front();
+    auto& trust = client.trust[hub];
+    const auto order = path_order(
+        {lane.is_change, ways.tunnel.has_value(), ways.uplink.has_value(), trust.tunnel.trusted(now), trust.uplink.trusted(now)});
+    if (order.empty() && lane.tried.empty()) return try_later(client, lane, no_way());
     const auto next = std::ranges::find_if(order, [&](DeliveryPath path) { return std::ranges::count(lane.tried, path) == 0; });
     if (next == order.end()) {
       lane.patient = lane.tried.size() > 1;
-      return try_later(client, lane, lane.tried.empty() ? no_way() : with_hint(lane.failure), std::nullopt);
+      return try_next_hub(client, lane);
     }
     const auto path = *next;
     lane.tried.push_back(path);
-    channel_->post(lane.report, path, ways, lane.patient || lane.tried.size() >= order.size(),
-                   [weak = weak_from_this(), id = client.id, is_change = lane.is_change, path](const Result<HttpResponse>& response) {
-                     const auto self = weak.lock();
-                     if (!self) return;
-                     auto& owner = self->client_of(id);
-                     self->answered(owner, is_change ? owner.changes : owner.keepalives, path, response);
-                   });
+    channels_[hub]->post(lane.reports, path, ways, lane.patient || lane.tried.size() >= order.size(),
+                         [weak = weak_from_this(), id = client.id, is_change = lane.is_change, path](const Result<HttpResponse>& response) {
+                           const auto self = weak.lock();
+                           if (!self) return;
+                           auto& owner = self->client_of(id);
+                           self->answered(owner, owner.lane(is_change), path, response);
+                         });
+  }
+
+  void try_next_hub(Client& client, Lane& lane) {
+    lane.hubs.pop_front();
+    if (!lane.hubs.empty()) return begin_with_hub(client, lane);
+    try_later(client, lane, lane.heard ? lane.failure : with_hint(lane.failure));
   }
 
   void answered(Client& client, Lane& lane, DeliveryPath path, const Result<HttpResponse>& response) {
     if (!response) {
-      const auto& before = lane.failure.message;
-      const auto reasons = fmt::format("{}{}{}: {}", before, before.empty() ? "" : "; ", to_string(path), response.error().message);
-      lane.failure = Error{response.error().kind, reasons};
+      const auto& error = response.error();
+      note_failure(lane, Error{error.kind, fmt::format("{}: {}", to_string(path), error.message)});
+      if (lane.reports.size() > 1 && error.kind == Error::Kind::timed_out) lane.most_reports = smaller(lane.reports.size());
       return try_next_path(client, lane);
     }
+    if (lane.reports.size() > 1) return batch_answered(client, lane, path, *response);
     const auto answer = read_answer(*response);
-    if (answer.kind == HubAnswer::Kind::failed) return try_later(client, lane, answer.error, answer.wait);
-    finish(client, lane, path, answer);
+    if (answer.kind == HubAnswer::Kind::failed) return hub_failed(client, lane, answer, response->status);
+    finish(client, lane, path, {answer});
   }
 
-  /// The hub has spoken the last word on this report.
-  void finish(Client& client, Lane& lane, DeliveryPath path, const HubAnswer& answer) {
-    note_path(client, lane, path);
-    auto report = std::move(lane.report);
+  void batch_answered(Client& client, Lane& lane, DeliveryPath path, const HttpResponse& response) {
+    const auto answer = read_batch_answer(response, lane.reports.size());
+    switch (answer.kind) {
+      case BatchAnswer::Kind::judged:
+        return finish(client, lane, path, answer.each);
+      case BatchAnswer::Kind::failed:
+        return hub_failed(client, lane, answer.whole, response.status);
+      case BatchAnswer::Kind::too_large:
+        lane.most_reports = smaller(lane.reports.size());
+        break;
+      case BatchAnswer::Kind::no_batch:
+        channels_[lane.hubs.front()]->takes_no_batches(mono_now());
+        break;
+    }
+    begin_with_hub(client, lane);  // at once: in another form
+  }
+
+  /// The hub answered, but does not take it now. That it is asked too often is no reason to ask the next one.
+  void hub_failed(Client& client, Lane& lane, const HubAnswer& answer, long status) {
+    const auto& name = channels_[lane.hubs.front()]->name();
+    lane.heard = true;
+    note_failure(lane, channels_.size() == 1 ? answer.error : Error{answer.error.kind, fmt::format("{}: {}", name, answer.error.message)});
+    if (answer.wait) lane.demand = std::max(lane.demand.value_or(milliseconds{0}), *answer.wait);
+    if (status == 429) return try_later(client, lane, lane.failure);
+    try_next_hub(client, lane);
+  }
+
+  static void note_failure(Lane& lane, const Error& error) {
+    const auto& before = lane.failure.message;
+    lane.failure = Error{error.kind, before.empty() ? error.message : fmt::format("{}; {}", before, error.message)};
+  }
+
+  /// The hub has spoken about each report: the last word, or that it cannot take this one now.
+  void finish(Client& client, Lane& lane, DeliveryPath path, const std::vector<HubAnswer>& answers) {
+    const auto hub = lane.hubs.front();
+    client.trust[hub].worked(path, lane.tried.size() > 1, mono_now());
+    choice_.answered(hub, mono_now());
+    const auto reports = std::exchange(lane.reports, {});
+    const HubAnswer* kept = nullptr;
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      if (answers[i].kind != HubAnswer::Kind::failed) {
+        settle(client, reports[i], path, answers[i]);
+      } else if (!kept) {
+        kept = &answers[i];
+      }
+    }
+    lane.patient = false;
+    if (kept) {
+      note_failure(lane, kept->error);
+      return try_later(client, lane, lane.failure);
+    }
+    lane.backoff.reset();
+    lane.most_reports = larger(lane.most_reports);
+    lane.state = Lane::State::idle;
+    pump(client, lane);
+    // The hub is there: what waits for its own next try, or for the changes to be through, need not wait any longer.
+    auto& other = client.lane(!lane.is_change);
+    if (!other.demanded_wait) wake(client, other);
+    pump(client, other);
+    end_drain_if_empty();
+  }
+
+  void settle(const Client& client, Report report, DeliveryPath path, const HubAnswer& answer) {
     report.path = to_string(path);
     // Only this very report: a newer keepalive may have taken its place meanwhile.
     outbox_.acknowledged(client.id, report.boot_id, report.seq);
-    lane.backoff.reset();
-    lane.patient = false;
-    lane.state = Lane::State::idle;
     if (answer.kind == HubAnswer::Kind::refused) {
       ++refused_;
       if (hooks_.on_refused) hooks_.on_refused(client.id, report, answer.error);
     } else if (hooks_.on_delivered) {
       hooks_.on_delivered(client.id, report, std::string(to_string(path)));
     }
-    pump(client, lane);
-    // The hub is there: what waits for its own next try, or for the changes to be through, need not wait any longer.
-    auto& other = lane.is_change ? client.keepalives : client.changes;
-    if (!other.demanded_wait) wake(client, other);
-    pump(client, other);
-    end_drain_if_empty();
   }
 
-  static void note_path(Client& client, const Lane& lane, DeliveryPath path) {
-    auto& trust = path == DeliveryPath::tunnel ? client.tunnel_trust : client.uplink_trust;
-    auto& trust_of_other = path == DeliveryPath::tunnel ? client.uplink_trust : client.tunnel_trust;
-    trust.worked();
-    if (lane.tried.size() > 1) trust_of_other.only_the_other_worked(mono_now());
-  }
-
-  void try_later(Client& client, Lane& lane, const Error& error, std::optional<milliseconds> demanded) {
-    const bool at_once = std::exchange(lane.kicked, false) && !demanded;
-    const auto wait = at_once ? milliseconds{0} : lane.pause(demanded, mono_now());
+  void try_later(Client& client, Lane& lane, const Error& error) {
+    const bool at_once = std::exchange(lane.kicked, false) && !lane.demand;
+    const auto wait = at_once ? milliseconds{0} : lane.pause(lane.demand, mono_now());
     lane.state = Lane::State::waiting;
     lane.timer.expires_after(wait);
     lane.timer.async_wait(
@@ -212,7 +295,7 @@ class Core : public std::enable_shared_from_this<Core> {
           const auto self = weak.lock();
           if (!self || cancelled) return;
           auto& owner = self->client_of(id);
-          auto& waiting = is_change ? owner.changes : owner.keepalives;
+          auto& waiting = owner.lane(is_change);
           // A wait that began after this one had run out, but before this call, is not over yet.
           if (waiting.timer.expiry() <= mono_now()) self->wake(owner, waiting);
         });
@@ -231,7 +314,9 @@ class Core : public std::enable_shared_from_this<Core> {
   boost::asio::io_context& io_;
   Outbox& outbox_;
   Sender::Hooks hooks_;
-  std::shared_ptr<HubChannel> channel_;
+  HttpClient& http_;
+  std::vector<std::shared_ptr<HubChannel>> channels_;
+  HubChoice choice_;
   std::map<std::string, ClientPtr> clients_;
   boost::asio::steady_timer drain_timer_;
   std::function<void()> drained_;
@@ -252,9 +337,9 @@ class SenderImpl final : public Sender {
 
 }  // namespace
 
-std::unique_ptr<Sender> Sender::make(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, Outbox& outbox, HubAddress hub,
+std::unique_ptr<Sender> Sender::make(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, Outbox& outbox, const HubAddress& hub,
                                      Hooks hooks) {
-  return std::make_unique<SenderImpl>(std::make_shared<Core>(io, http, dns, outbox, std::move(hub), std::move(hooks)));
+  return std::make_unique<SenderImpl>(std::make_shared<Core>(io, http, dns, outbox, hub, std::move(hooks)));
 }
 
 }  // namespace vpn_sentinel

@@ -1,16 +1,19 @@
 /// Takes reports to the hub over the path that fits: changes at once over the uplink where there is one, keepalives from inside the
 /// namespace (proof that the tunnel carries), each falling back to the other path. Per client one change is under way, in order, and
 /// beside it one keepalive: a change never waits for a keepalive that is stuck in a dead tunnel, but a keepalive begins only after the
-/// changes before it are through.
+/// changes before it are through. More than a few changes of one client go in batches. Of several hubs the first that answers gets
+/// everything.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "netns/base/ip.hpp"
 #include "netns/clients/dns_client.hpp"
@@ -20,11 +23,12 @@
 namespace vpn_sentinel {
 
 struct HubAddress {
-  std::string url;       ///< "http://hub:5000", without the API path; a trailing '/' is cut
-  std::string api_path;  ///< "/api/v1"
-  std::string api_key;   ///< empty: the header is left out
+  std::vector<std::string> urls;  ///< "http://hub:5000", without the API path; a trailing '/' is cut; one at least, the best first
+  std::string api_path;           ///< "/api/v1"
+  std::string api_key;            ///< empty: the header is left out
   std::string ca_file;
   bool verify = true;
+  int schema = 2;                                   ///< 1: what the Python original's server takes (original_payload.hpp)
   std::chrono::milliseconds timeout{10'000};        ///< uplink path
   std::chrono::milliseconds tunnel_timeout{3'000};  ///< in-tunnel path, before the uplink is tried
   std::chrono::milliseconds uplink_connect{2'000};  ///< for the connection by the uplink while the tunnel is still to be tried
@@ -43,17 +47,22 @@ class Sender {
   struct Hooks {
     std::function<DeliveryPaths(const std::string& client_id)> paths;  ///< asked before each try
     std::function<void(const std::string& client_id, const Report&, const std::string& path)> on_delivered;
-    /// Each failed try, after every path there is: a sentence with the reason (status, refused, time-out, TLS) and the setting to check,
-    /// and when it is tried again.
+    /// Each failed try, after every path and every hub there is: a sentence with the reason (status, refused, time-out, TLS) and the
+    /// setting to check, and when it is tried again.
     std::function<void(const std::string& client_id, const Error&, std::chrono::milliseconds retry_in)> on_failed;
     /// 400, 413, 422: the hub refuses this report for good; it is gone from the outbox.
     std::function<void(const std::string& client_id, const Report&, const Error&)> on_refused;
   };
   virtual ~Sender() = default;
 
+  static constexpr std::size_t few = 3;                          ///< so many changes go one by one
+  static constexpr std::size_t most_batch = 256;                 ///< reports in one request
+  static constexpr std::size_t most_batch_bytes = 900UL * 1024;  ///< of JSON, as it waits; the hub takes 1 MiB
+  static constexpr std::chrono::minutes look_back{5};            ///< after so long with another hub a keepalive tries the better ones again
+
   /// `http` and `outbox` outlive the sender.
   [[nodiscard]] static std::unique_ptr<Sender> make(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, Outbox& outbox,
-                                                    HubAddress hub, Hooks hooks);
+                                                    const HubAddress& hub, Hooks hooks);
   /// Stores the report and sends it as soon as its turn comes.
   virtual void submit(OutboxItem item) = 0;
   /// Tries at once what waits for its next try (the network changed). Resets the back-off.

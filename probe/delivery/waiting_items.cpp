@@ -14,20 +14,31 @@ std::vector<WaitingItems::Id> WaitingItems::add(Id id, OutboxItem item) {
     if (client.keepalive) {
       gone.push_back(*client.keepalive);
       keepalives_.erase(*client.keepalive);
+      bytes_ -= items_.at(*client.keepalive).bytes;
       items_.erase(*client.keepalive);
     }
     client.keepalive = id;
     keepalives_.insert(id);
   }
+  bytes_ += item.bytes;
   items_.emplace(id, std::move(item));
-  while (items_.size() > most_) {
+  while (items_.size() > bounds_.items || bytes_ > bounds_.bytes) {
     // A keepalive is only news as long as it is new; when none is left, the item with the smallest id is the oldest change.
-    const Id victim = keepalives_.empty() ? items_.begin()->first : *keepalives_.begin();
-    erase(victim);
-    ++dropped_;
-    gone.push_back(victim);
+    drop(keepalives_.empty() ? items_.begin()->first : *keepalives_.begin(), gone);
   }
   return gone;
+}
+
+std::vector<WaitingItems::Id> WaitingItems::expire(MonoTime now) {
+  std::vector<Id> gone;
+  while (!items_.empty() && now - items_.begin()->second.since > bounds_.age) drop(items_.begin()->first, gone);
+  return gone;
+}
+
+void WaitingItems::drop(Id id, std::vector<Id>& gone) {
+  erase(id);
+  ++dropped_;
+  gone.push_back(id);
 }
 
 std::optional<WaitingItems::Id> WaitingItems::remove(std::string_view client_id, std::string_view boot_id, std::uint64_t seq) {
@@ -54,6 +65,7 @@ void WaitingItems::erase(Id id) {
   if (client->second.keepalive == id) client->second.keepalive.reset();
   if (client->second.changes.empty() && !client->second.keepalive) clients_.erase(client);
   keepalives_.erase(id);
+  bytes_ -= item->second.bytes;
   items_.erase(item);
 }
 
@@ -78,6 +90,20 @@ const OutboxItem* WaitingItems::front_change(std::string_view client_id) const {
 const OutboxItem* WaitingItems::keepalive(std::string_view client_id) const {
   const auto* const client = find(client_id);
   return client && client->keepalive ? &items_.at(*client->keepalive) : nullptr;
+}
+
+std::vector<const OutboxItem*> WaitingItems::front_changes(std::string_view client_id, std::size_t most, std::size_t most_bytes) const {
+  std::vector<const OutboxItem*> items;
+  const auto* const client = find(client_id);
+  if (!client) return items;
+  std::size_t bytes = 0;
+  for (const Id id : client->changes) {
+    const auto& item = items_.at(id);
+    bytes += item.bytes;
+    if (items.size() == most || (!items.empty() && bytes > most_bytes)) break;
+    items.push_back(&item);
+  }
+  return items;
 }
 
 std::vector<std::string> WaitingItems::clients() const {

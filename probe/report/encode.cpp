@@ -65,6 +65,7 @@ json encode(const Report& report) {
   if (report.seq > 0) object["seq"] = report.seq;
   if (report.timestamp) object["timestamp"] = to_rfc3339(*report.timestamp);
   if (report.sent_at) object["sent_at"] = to_rfc3339(*report.sent_at);
+  put(object, "dropped", report.dropped);
   put(object, "lease_s", report.lease_s);
   put(object, "path", report.path);
   put(object, "trigger", report.trigger);

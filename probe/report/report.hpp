@@ -55,6 +55,7 @@ struct Report {
   std::optional<WallTime> sent_at;    ///< when this try to send it began, the same clock; absent in schema 1
   std::string group;                  ///< of targets that watch the same VPN: 1-64 of [A-Za-z0-9._-]; empty: none
   std::string client_version;
+  std::optional<std::uint64_t> dropped;  ///< reports that this start of the probe had to give up unsent; absent: none
   std::optional<std::uint32_t> lease_s;  ///< the next report comes within; absent in schema 1
   std::string path;                      ///< "tunnel" or "uplink"; empty in schema 1
   std::string trigger;                   ///< "start", "change", "interval", "stop"

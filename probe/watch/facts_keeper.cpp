@@ -12,15 +12,18 @@ constexpr std::chrono::seconds usual_pause{60};
 /// The age of a handshake is asked for only when nothing answers, and then it must be fresh.
 constexpr std::chrono::seconds pause_in_doubt{5};
 constexpr std::chrono::seconds fresh{15};
+/// Tunnels that are asked about again at about the same time share one look through /proc; about a new one it begins after the question.
+constexpr std::chrono::seconds shared{4};
 
 /// The helper thread of one loop: one for all targets, so that 1,000 of them never look through /proc at the same time.
 class Helper : public boost::asio::execution_context::service {
  public:
   static inline boost::asio::execution_context::id id;
   explicit Helper(boost::asio::execution_context& context) : service(context) {}
+  /// `work` is called with the programs, which belong to the helper thread.
   template <typename Work>
   void run(Work&& work) {
-    boost::asio::post(pool_, std::forward<Work>(work));
+    boost::asio::post(pool_, [this, work = std::forward<Work>(work)] { work(programs_); });
   }
 
  private:
@@ -28,6 +31,7 @@ class Helper : public boost::asio::execution_context::service {
     pool_.stop();
     pool_.join();
   }
+  TunnelPrograms programs_;
   boost::asio::thread_pool pool_{1};
 };
 
@@ -40,7 +44,7 @@ void FactsKeeper::start(const NetNamespace& space, std::string name, std::string
   tunnel_ = std::make_shared<const Tunnel>(Tunnel{space, std::move(name), std::move(kind)});
   reading_ = answered_ = false;
   handshakes_.forget();
-  read();
+  read(mono_now());
 }
 
 void FactsKeeper::stop() {
@@ -50,16 +54,16 @@ void FactsKeeper::stop() {
 
 void FactsKeeper::refresh(bool in_doubt, MonoTime now) {
   if (!tunnel_ || reading_) return;
-  if (now - read_at_ >= (in_doubt ? pause_in_doubt : usual_pause)) read();
+  if (now - read_at_ >= (in_doubt ? pause_in_doubt : usual_pause)) read(now - shared);
 }
 
-void FactsKeeper::read() {
+void FactsKeeper::read(MonoTime not_before) {
   reading_ = true;
   // Whoever stops or starts anew lets go of the tunnel, and the answer finds nobody.
-  boost::asio::use_service<Helper>(io_).run([this, &io = io_, weak = std::weak_ptr(tunnel_)] {
+  boost::asio::use_service<Helper>(io_).run([this, &io = io_, weak = std::weak_ptr(tunnel_), not_before](TunnelPrograms& programs) {
     auto tunnel = weak.lock();
     if (!tunnel) return;
-    auto facts = read_tunnel_facts(tunnel->space.opener(), tunnel->space.identity(), tunnel->name, tunnel->kind);
+    auto facts = read_tunnel_facts(tunnel->space.opener(), tunnel->space.identity(), tunnel->name, tunnel->kind, programs, not_before);
     // Before the answer is told: on the loop it must be the keeper's own hold that shows whether anybody still wants it.
     tunnel.reset();
     boost::asio::post(io, [this, weak, facts = std::move(facts)]() mutable {

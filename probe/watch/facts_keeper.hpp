@@ -43,7 +43,7 @@ class FactsKeeper {
     std::string kind;
   };
 
-  void read();
+  void read(MonoTime not_before);
   void take(TunnelFacts facts);
 
   boost::asio::io_context& io_;

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/test/unit_test.hpp>
 #include <csignal>
@@ -41,7 +42,7 @@ ProbeConfig config_of(const LoopbackHub& hub, const TemporaryFolder& folder) {
   target.liveness_interval = 0ms;
   ProbeConfig config;
   config.targets = {target};
-  config.hub.url = hub.url();
+  config.hub.urls = {hub.url()};
   config.hub.api_path = "/api/v1";
   config.hub_path = "auto";
   config.interval = 60s;
@@ -137,6 +138,41 @@ BOOST_AUTO_TEST_CASE(a_healthy_state_that_is_pinned_while_the_daemon_runs_counts
   BOOST_TEST(pinned == 0);
   BOOST_TEST_REQUIRE(told.has_value());
   BOOST_TEST_MESSAGE("told after " << (*told - changed) / 1ms << " ms");
+}
+
+BOOST_AUTO_TEST_CASE(a_hub_that_is_gone_does_not_hold_up_the_stop_and_gets_its_reports_at_the_next_start) {
+  HubThread beside;
+  HubThread gone;
+  gone.hub.stop();
+  beside.hub.answer = [](const Received& request) {
+    if (request.body.at("trigger") == "start") ::kill(::getpid(), SIGTERM);
+    return Answer{};
+  };
+  const TemporaryFolder folder;
+  auto config = config_of(beside.hub, folder);
+  config.hub.urls.push_back(gone.hub.url());
+  config.to_all_hubs = true;
+  const auto begin = mono_now();
+  BOOST_TEST(run_until_signal(config) == 0);
+  BOOST_TEST((mono_now() - begin < 8s));
+  const auto triggers = [](const LoopbackHub& hub) {
+    std::string told;
+    for (const auto& request : hub.received) told += request.body.at("trigger").get<std::string>() + " ";
+    return told;
+  };
+  beside.end();
+  BOOST_TEST(triggers(beside.hub) == "start stop ");
+  BOOST_TEST(gone.hub.received.empty());
+
+  // The next start: what was kept for it comes first, and the last word is "stop" again.
+  boost::asio::post(gone.io, [&] { gone.hub.start(); });
+  gone.hub.answer = [starts = 0](const Received& request) mutable {
+    if (request.body.at("trigger") == "start" && ++starts == 2) ::kill(::getpid(), SIGTERM);
+    return Answer{};
+  };
+  BOOST_TEST(run_until_signal(config) == 0);
+  gone.end();
+  BOOST_TEST(triggers(gone.hub) == "start stop start stop ");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -68,7 +68,7 @@ class Named {
     target.netns = {NamespaceRef::Kind::name, name_};
     config.targets = {target};
     config.data_dir = "/tmp";
-    config.hub.url = "http://127.0.0.1:1";
+    config.hub.urls = {"http://127.0.0.1:1"};
   }
   Named(const Named&) = delete;
   Named& operator=(const Named&) = delete;

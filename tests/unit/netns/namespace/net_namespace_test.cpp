@@ -5,12 +5,15 @@
 #include <net/if.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <thread>
 
 #include "tests/unit/netns/support/test_namespace.hpp"
 
@@ -41,6 +44,15 @@ NamespaceIdentity thread_identity() {
   struct stat status {};
   BOOST_REQUIRE_EQUAL(::stat("/proc/thread-self/ns/net", &status), 0);
   return {status.st_dev, status.st_ino};
+}
+
+bool some_thread_is_elsewhere() {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    struct stat status {};
+    if (::stat((task.path() / "ns/net").c_str(), &status) != 0) continue;  // it has ended
+    if (NamespaceIdentity{status.st_dev, status.st_ino} != thread_identity()) return true;
+  }
+  return false;
 }
 
 /// SO_NETNS_COOKIE tells in which namespace a socket was made.
@@ -183,6 +195,34 @@ BOOST_AUTO_TEST_CASE(sockets_made_ready_are_handed_out_first_and_belong_to_the_n
   const auto inside = cookie(space.get().open_socket(AF_INET, SOCK_DGRAM, 0));
   for (int i = 0; i < 3; ++i) BOOST_TEST(cookie((*opener)(AF_NETLINK, SOCK_RAW, 0)) == inside);
   BOOST_TEST(cookie((*opener)(AF_INET6, SOCK_STREAM, 0)) == inside);
+}
+
+BOOST_AUTO_TEST_CASE(no_thread_stays_in_a_namespace_in_which_sockets_were_made) {
+  const TestNamespace other;
+  const TestNamespace another;
+  for (int i = 0; i < 3; ++i) {
+    BOOST_TEST(other.get().open_socket(AF_INET, SOCK_DGRAM, 0).has_value());
+    BOOST_TEST(another.get().open_socket(AF_INET6, SOCK_DGRAM, 0).has_value());
+  }
+  // A thread that has been joined may be seen for a moment more.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{5};
+  while (some_thread_is_elsewhere() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  BOOST_TEST(!some_thread_is_elsewhere());
+}
+
+BOOST_AUTO_TEST_CASE(every_thread_and_a_child_process_can_make_sockets_inside) {
+  const TestNamespace other;
+  const auto works = [&] { return other.get().open_socket(AF_INET, SOCK_DGRAM, 0).has_value(); };
+  BOOST_TEST(works());
+  bool on_thread = false;
+  std::jthread([&] { on_thread = works(); }).join();
+  BOOST_TEST(on_thread);
+  const auto child = ::fork();
+  if (child == 0) ::_exit(works() ? 0 : 1);
+  int status = -1;
+  BOOST_REQUIRE_EQUAL(::waitpid(child, &status, 0), child);
+  BOOST_TEST(status == 0);
+  BOOST_TEST(works());
 }
 
 BOOST_AUTO_TEST_CASE(a_namespace_that_was_made_again_under_its_name_has_another_identity) {

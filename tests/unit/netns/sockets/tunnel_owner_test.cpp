@@ -14,6 +14,7 @@
 #include <cstring>
 #include <functional>
 
+#include "netns/sockets/far_ends.hpp"
 #include "netns/sockets/tunnel_facts.hpp"
 #include "tests/unit/netns/support/test_namespace.hpp"
 
@@ -51,7 +52,17 @@ Fd tun_in(const TestNamespace& space) {
   return tun;
 }
 
-Result<TunnelOwner> owner_in(const NetNamespace& space) { return find_tunnel_owner(space.opener(), space.identity(), name); }
+Result<TunnelOwner> owner_in(const NetNamespace& space, TunnelPrograms& programs, MonoTime not_before) {
+  return find_tunnel_owner(space.opener(), space.identity(), name, programs, not_before);
+}
+Result<TunnelOwner> owner_in(const NetNamespace& space) {
+  TunnelPrograms programs;
+  return owner_in(space, programs, mono_now());
+}
+TunnelFacts facts_of(const NetNamespace& space, const std::string& link, const std::string& kind) {
+  TunnelPrograms programs;
+  return read_tunnel_facts(space.opener(), space.identity(), link, kind, programs, mono_now());
+}
 
 /// A UDP or TCP socket that has a far end; documentation addresses that nobody in the namespace has.
 Fd connected(int family, int type, const char* address, std::uint16_t port) {
@@ -126,6 +137,32 @@ BOOST_AUTO_TEST_CASE(far_ends_of_connected_sockets_are_peers_and_loopback_and_un
   BOOST_TEST(peers == "198.51.100.2:1194 198.51.100.9:51820 203.0.113.7:443 ");
 }
 
+BOOST_AUTO_TEST_CASE(a_program_with_very_many_sockets_is_asked_about_by_a_list_with_the_same_result) {
+  const Program program([] {
+    for (std::size_t i = 0; i <= most_sockets_to_copy; ++i) (void)::socket(AF_INET, SOCK_DGRAM, 0);
+    (void)connected(AF_INET, SOCK_DGRAM, "198.51.100.2", 1194).release();
+    (void)connected(AF_INET, SOCK_STREAM, "203.0.113.7", 443).release();
+    (void)connected(AF_INET6, SOCK_DGRAM, "::ffff:198.51.100.9", 51820).release();
+  });
+  const auto owner = owner_in(program.space());
+  BOOST_TEST_REQUIRE(owner.has_value());
+  std::string peers;
+  for (const auto& peer : owner->peers) peers += peer.to_string() + " ";
+  BOOST_TEST(peers == "198.51.100.2:1194 198.51.100.9:51820 203.0.113.7:443 ");
+}
+
+BOOST_AUTO_TEST_CASE(sockets_are_asked_about_their_far_ends_and_closed_ones_are_left_out) {
+  const auto udp = connected(AF_INET, SOCK_DGRAM, "127.0.0.2", 53);
+  const Fd unconnected{::socket(AF_INET, SOCK_DGRAM, 0)};
+  const Fd other{::socket(AF_UNIX, SOCK_STREAM, 0)};
+  const auto files = std::vector<int>{udp.get(), unconnected.get(), other.get(), 1'000'000};
+  const auto far_ends = read_far_ends(::getpid(), files);
+  BOOST_TEST_REQUIRE(far_ends.has_value());
+  BOOST_TEST_REQUIRE(far_ends->size() == 1U);
+  BOOST_TEST(far_ends->front().to_string() == "127.0.0.2:53");
+  BOOST_TEST((read_far_ends(::getpid(), std::vector<int>(most_sockets_to_copy + 1)).error().kind == Error::Kind::unavailable));
+}
+
 BOOST_AUTO_TEST_CASE(a_program_whose_interface_lives_in_another_namespace_is_found_there) {
   const TestNamespace space;
   const auto tun = tun_in(space);
@@ -146,6 +183,31 @@ BOOST_AUTO_TEST_CASE(of_several_interfaces_of_one_name_each_namespace_gets_its_o
   BOOST_TEST(owner_in(space.get()).value().pid == ::getpid());
 }
 
+BOOST_AUTO_TEST_CASE(questions_of_one_moment_share_a_look_and_later_ones_have_their_own) {
+  TunnelPrograms programs;
+  const Program first;
+  const auto moment = mono_now();
+  BOOST_TEST(owner_in(first.space(), programs, moment).value().pid == first.pid());
+  const Program later;
+  BOOST_TEST((owner_in(later.space(), programs, moment).error().kind == Error::Kind::not_found));
+  BOOST_TEST(owner_in(first.space(), programs, moment).value().pid == first.pid());
+  BOOST_TEST(owner_in(later.space(), programs, mono_now()).value().pid == later.pid());
+}
+
+BOOST_AUTO_TEST_CASE(a_look_does_not_count_any_longer_when_a_program_that_it_found_has_ended) {
+  TunnelPrograms programs;
+  const auto moment = mono_now();
+  const Program second;
+  NetNamespace gone = second.space();
+  {
+    const Program first;
+    gone = first.space();
+    BOOST_TEST(owner_in(gone, programs, moment).value().pid == first.pid());
+  }
+  BOOST_TEST((owner_in(gone, programs, moment).error().kind == Error::Kind::not_found));
+  BOOST_TEST(owner_in(second.space(), programs, moment).value().pid == second.pid());
+}
+
 BOOST_AUTO_TEST_CASE(a_namespace_without_such_an_interface_has_no_owner_whatever_runs_elsewhere) {
   const Program program;
   const TestNamespace empty;
@@ -159,9 +221,8 @@ BOOST_AUTO_TEST_CASE(without_the_right_to_see_open_files_the_missing_capabilitie
   const pid_t nobody = ::fork();
   if (nobody == 0) {
     // The identity and the sockets' namespace are known; what is missing is the look into other processes.
-    const auto opener = program.space().opener();
     if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(1);
-    const auto owner = find_tunnel_owner(opener, program.space().identity(), name);
+    const auto owner = owner_in(program.space());
     const auto text = owner ? std::string("found") : std::string(to_string(owner.error().kind)) + " " + owner.error().message;
     (void)!::write(ends[1], text.data(), text.size());
     ::_exit(0);
@@ -177,7 +238,7 @@ BOOST_AUTO_TEST_CASE(without_the_right_to_see_open_files_the_missing_capabilitie
 
 BOOST_AUTO_TEST_CASE(a_tun_of_a_program_without_a_control_socket_has_no_wireguard_and_no_gap) {
   const Program program;
-  const auto facts = read_tunnel_facts(program.space().opener(), program.space().identity(), name, "tun");
+  const auto facts = facts_of(program.space(), name, "tun");
   BOOST_TEST(facts.owner.has_value());
   BOOST_TEST(!facts.wireguard.has_value());
   BOOST_TEST(facts.gaps.empty());
@@ -186,7 +247,7 @@ BOOST_AUTO_TEST_CASE(a_tun_of_a_program_without_a_control_socket_has_no_wireguar
 
 BOOST_AUTO_TEST_CASE(a_kernel_wireguard_that_is_not_there_is_a_gap_with_its_reason) {
   const TestNamespace space;
-  const auto facts = read_tunnel_facts(space.opener(), space.get().identity(), "wg0", "wireguard");
+  const auto facts = facts_of(space.get(), "wg0", "wireguard");
   BOOST_TEST(!facts.wireguard.has_value());
   BOOST_TEST_REQUIRE(facts.gaps.size() == 1U);
   const auto kind = facts.gaps.front().kind;
@@ -196,7 +257,7 @@ BOOST_AUTO_TEST_CASE(a_kernel_wireguard_that_is_not_there_is_a_gap_with_its_reas
 
 BOOST_AUTO_TEST_CASE(other_kinds_of_tunnels_have_nobody_to_ask) {
   const TestNamespace space;
-  const auto facts = read_tunnel_facts(space.opener(), space.get().identity(), "ppp0", "ppp");
+  const auto facts = facts_of(space.get(), "ppp0", "ppp");
   BOOST_TEST_REQUIRE(facts.gaps.size() == 1U);
   BOOST_TEST((facts.gaps.front().kind == Error::Kind::unavailable));
 }

@@ -67,7 +67,10 @@ class Side {
     run(fmt::format("nsenter -t {} -m -n sh -c 'echo {} | wg set wg0 private-key /dev/stdin {}'", pid_, key_, rest));
   }
   static void run(const std::string& command) { BOOST_REQUIRE_MESSAGE(std::system(command.c_str()) == 0, command); }
-  [[nodiscard]] TunnelFacts facts() const { return read_tunnel_facts(space_.opener(), space_.get().identity(), "wg0", "tun"); }
+  [[nodiscard]] TunnelFacts facts() const {
+    TunnelPrograms programs;
+    return read_tunnel_facts(space_.opener(), space_.get().identity(), "wg0", "tun", programs, mono_now());
+  }
 
  private:
   static pid_t start() {

@@ -72,6 +72,67 @@ BOOST_AUTO_TEST_CASE(only_429_and_503_may_ask_to_wait) {
   BOOST_TEST((read_answer(answer).wait == std::chrono::milliseconds{0}));
 }
 
+BOOST_AUTO_TEST_CASE(a_full_disk_may_ask_to_wait_too) {
+  auto answer = response(507);
+  answer.retry_after = std::chrono::seconds{30};
+  BOOST_TEST((read_answer(answer).wait == std::chrono::seconds{30}));
+  BOOST_TEST((read_answer(answer).kind == HubAnswer::Kind::failed));
+}
+
+BOOST_AUTO_TEST_CASE(the_status_of_a_batch_decides_what_to_do_with_it) {
+  using enum BatchAnswer::Kind;
+  const struct {
+    long status;
+    const char* body;
+    BatchAnswer::Kind kind;
+  } rows[]{
+      {200, R"({"results":[{"status":200,"result":"stored"},{"status":200,"result":"duplicate"}]})", judged},
+      {200, R"({"status":"ok"})", no_batch},
+      {200, "<html>Welcome to the hotel</html>", no_batch},
+      {200, "[]", no_batch},
+      {204, "", no_batch},
+      {200, R"({"results":{}})", no_batch},
+      {200, R"({"results":[]})", no_batch},
+      {200, R"({"results":[{"status":200}]})", no_batch},
+      {200, R"({"results":[{"status":200},{"status":200},{"status":200}]})", no_batch},
+      {200, R"({"results":[{"status":200},{"status":"200"}]})", no_batch},
+      {200, R"({"results":[{"status":200},200]})", no_batch},
+      {200, R"({"results":[{"status":200},{}]})", no_batch},
+      {404, "", no_batch},
+      {405, "", no_batch},
+      {400, R"({"error":"Invalid batch"})", no_batch},
+      {422, "", no_batch},
+      {501, "", no_batch},
+      {413, "", too_large},
+      {401, "", failed},
+      {403, "", failed},
+      {429, "", failed},
+      {500, "", failed},
+      {503, "", failed},
+      {507, "", failed},
+      {302, "", failed},
+  };
+  for (const auto& row : rows) {
+    const auto answer = read_batch_answer(response(row.status, row.body), 2);
+    BOOST_TEST((answer.kind == row.kind), row.status << " " << row.body);
+    BOOST_TEST((answer.each.size() == (row.kind == judged ? 2U : 0U)), row.status << " " << row.body);
+    BOOST_TEST(answer.whole.error.message.empty() == (row.kind != failed), row.status);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(each_report_of_a_batch_is_judged_as_if_it_had_come_alone) {
+  using enum HubAnswer::Kind;
+  const auto answer = read_batch_answer(response(200, R"({"results":[{"status":200,"result":"stored"},
+      {"status":400,"error":"Invalid report","message":"seq: expected a whole number"},{"status":403,"error":"Not your client"},
+      {"status":503,"error":"Store","message":"read-only"},{"status":507},{"status":429},{"status":-1},{"status":99999999999}]})"),
+                                        8);
+  BOOST_TEST_REQUIRE(answer.each.size() == 8U);
+  const HubAnswer::Kind kinds[]{acknowledged, refused, failed, failed, failed, failed, failed, failed};
+  for (std::size_t i = 0; i < 8; ++i) BOOST_TEST((answer.each[i].kind == kinds[i]), i);
+  BOOST_TEST(answer.each[1].error.message == "the hub answered 400 (Invalid report: seq: expected a whole number)");
+  BOOST_TEST(answer.each[2].error.message.find("VPN_SENTINEL_API_KEY") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(tls_trouble_points_to_the_certificate_setting) {
   BOOST_TEST(with_hint({Error::Kind::failed, "https://hub: TLS: self-signed certificate"}).message.find("VPN_SENTINEL_TLS_CERT_PATH") !=
              std::string::npos);

@@ -63,8 +63,7 @@ class LoopbackHub::Connection : public std::enable_shared_from_this<Connection> 
   void got_body(Received request, std::size_t length) {
     request.body = nlohmann::json::parse(bytes_.substr(0, length), nullptr, false);
     bytes_.erase(0, length);
-    hub_->received.push_back(request);
-    const auto answer = hub_->answer(request);
+    const auto answer = hub_->answer_to(request);
     held = !answer.has_value();
     if (answer) reply(*answer);
   }
@@ -75,6 +74,32 @@ class LoopbackHub::Connection : public std::enable_shared_from_this<Connection> 
   std::string bytes_;
   std::string text_;
 };
+
+std::optional<Answer> LoopbackHub::answer_to(const Received& request) {
+  if (request.target.ends_with("/events")) return answer_to_batch(request);
+  received.push_back(request);
+  return answer(request);
+}
+
+std::optional<Answer> LoopbackHub::answer_to_batch(const Received& request) {
+  const auto& reports = request.body.at("reports");
+  batches.push_back(reports.size());
+  if (!takes_batches) return Answer{404, "", "{}"};
+  if (auto whole = batch_answer(request)) return whole->status == 0 ? std::nullopt : whole;
+  auto results = nlohmann::json::array();
+  bool is_held = false;
+  for (const auto& report : reports) {
+    received.push_back(request);
+    received.back().body = report;
+    const auto one = answer(received.back());
+    is_held = is_held || !one;
+    auto result = nlohmann::json::parse(one ? one->body : "{}");
+    result["status"] = one ? one->status : 200;
+    results.push_back(result);
+  }
+  if (is_held) return std::nullopt;
+  return Answer{200, "", nlohmann::json{{"status", "ok"}, {"results", results}}.dump()};
+}
 
 LoopbackHub::LoopbackHub(asio::io_context& io) : io_(io), endpoint_(asio::ip::address_v4::loopback(), 0), acceptor_(io) { start(); }
 

@@ -43,13 +43,20 @@ class LoopbackHub {
   void stop();
   void start();
 
-  std::vector<Received> received;
+  std::vector<Received> received;  ///< reports: those of a batch one by one
+  /// Without: 404 for a batch. With: `answer` is asked for each report of it; when it is nullopt for one, the batch is held.
+  bool takes_batches = false;
+  std::vector<std::size_t> batches;  ///< how many reports were in each request for a batch
+  /// In place of the answer to a whole batch; status 0: held.
+  std::function<std::optional<Answer>(const Received&)> batch_answer = [](const Received&) { return std::nullopt; };
   /// nullopt: held until release().
   std::function<std::optional<Answer>(const Received&)> answer = [](const Received&) { return Answer{}; };
 
  private:
   class Connection;
 
+  [[nodiscard]] std::optional<Answer> answer_to(const Received& request);
+  [[nodiscard]] std::optional<Answer> answer_to_batch(const Received& request);
   void accept();
 
   boost::asio::io_context& io_;

@@ -79,7 +79,8 @@ BOOST_AUTO_TEST_CASE(a_keepalive_that_an_older_version_left_in_the_file_is_forgo
 
 BOOST_AUTO_TEST_CASE(a_report_comes_back_from_the_file_as_it_was) {
   const TemporaryFolder folder;
-  const auto report = full_report();
+  auto report = full_report();
+  report.timestamp = an_hour_ago();
   { open_outbox(folder.file())->enqueue(OutboxItem{report, true, false}); }
   const auto box = open_outbox(folder.file());
   BOOST_TEST((box->front(report.client_id)->report == report));
@@ -121,6 +122,35 @@ BOOST_AUTO_TEST_CASE(a_smaller_bound_at_the_next_start_keeps_the_newest_changes)
   }
   const auto box = open_outbox(folder.file(), 100);
   BOOST_TEST(take_all(*box) == "7 8 9 10");
+}
+
+BOOST_AUTO_TEST_CASE(a_report_that_is_too_old_at_the_next_start_is_given_up_but_not_one_of_a_clock_that_was_not_set) {
+  const TemporaryFolder folder;
+  {
+    const auto box = open_outbox(folder.file());
+    auto item = change(1);
+    item.report.timestamp = WallTime{} + std::chrono::days{365 * 53};  // 2022
+    box->enqueue(item);
+    item = change(2);
+    item.report.timestamp = wall_now() - std::chrono::hours{25};
+    box->enqueue(item);
+    item = change(3);
+    item.report.timestamp = WallTime{} + std::chrono::hours{5};
+    box->enqueue(item);
+    item = change(4);
+    item.report.timestamp = wall_now() - std::chrono::hours{23};
+    box->enqueue(item);
+    item = change(5);
+    item.report.timestamp = wall_now() + std::chrono::hours{300};
+    box->enqueue(item);
+    BOOST_TEST(box->size() == 5U);  // while it runs only its own clock counts
+  }
+  Outbox::Options options{folder.file()};
+  options.bounds.age = std::chrono::hours{24};
+  const auto box = Outbox::open(options).value();
+  BOOST_TEST(box->size() == 3U);
+  BOOST_TEST(box->dropped() == 2U);
+  BOOST_TEST(take_all(*box) == "3 4 5");
 }
 
 BOOST_AUTO_TEST_CASE(the_file_is_for_its_owner_only_even_if_it_was_not) {

@@ -22,7 +22,7 @@ std::optional<SocketOpener> WayOut::opener() {
 }
 
 SenderFixture::SenderFixture() {
-  address.url = hub.url();
+  address.urls = {hub.url()};
   address.api_path = "/api/v1";
   address.api_key = "the-key";
   address.tunnel_timeout = std::chrono::seconds{10};

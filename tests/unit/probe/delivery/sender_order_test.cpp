@@ -18,7 +18,7 @@ std::optional<Answer> hold_keepalives(const Received& request) {
 BOOST_FIXTURE_TEST_SUITE(sender_order, SenderFixture)
 
 BOOST_AUTO_TEST_CASE(a_report_is_one_post_with_key_and_content_type) {
-  address.url += "/";
+  address.urls[0] += "/";
   address.api_path = "api/v1/";
   start();
   sender->submit(change(1));

@@ -224,7 +224,7 @@ BOOST_AUTO_TEST_CASE(in_the_tunnel_the_name_of_the_hub_is_asked_in_the_tunnel) {
   silent.silent = true;
   server.names["hub.test"] = {IpAddress::v4({127, 0, 0, 1})};
   resolvers = {silent.endpoint(), server.endpoint()};
-  address.url = "http://hub.test:" + hub.port();
+  address.urls = {"http://hub.test:" + hub.port()};
   uplink.exists = false;
   start();
   sender->submit(keepalive(1));
@@ -238,7 +238,7 @@ BOOST_AUTO_TEST_CASE(in_the_tunnel_the_name_of_the_hub_is_asked_in_the_tunnel) {
 BOOST_AUTO_TEST_CASE(a_name_that_is_unknown_in_the_tunnel_leads_to_the_uplink) {
   LoopbackDns server(io);
   resolvers = {server.endpoint()};
-  address.url = "http://localhost:" + hub.port();
+  address.urls = {"http://localhost:" + hub.port()};
   start();
   sender->submit(keepalive(1));
   BOOST_REQUIRE(run_until_events(1));
@@ -247,7 +247,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_is_unknown_in_the_tunnel_leads_to_the_uplink) {
 }
 
 BOOST_AUTO_TEST_CASE(without_a_resolver_the_name_is_not_asked_outside) {
-  address.url = "http://hub.test:" + hub.port();
+  address.urls = {"http://hub.test:" + hub.port()};
   uplink.exists = false;
   start();
   sender->submit(keepalive(1));
@@ -258,7 +258,7 @@ BOOST_AUTO_TEST_CASE(without_a_resolver_the_name_is_not_asked_outside) {
 }
 
 BOOST_AUTO_TEST_CASE(a_url_that_is_none_is_an_error_with_the_setting) {
-  address.url = "hub without scheme";
+  address.urls = {"hub without scheme"};
   start();
   sender->submit(change(1));
   BOOST_REQUIRE(run_until_events(1));

@@ -14,6 +14,7 @@ inline Report full_report() {
   report.timestamp = time;
   report.sent_at = time + std::chrono::seconds{2};
   report.client_version = "1.0.0";
+  report.dropped = 3;
   report.lease_s = 30;
   report.path = "tunnel";
   report.trigger = "interval";
