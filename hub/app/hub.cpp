@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "hub/alert/message.hpp"
+#include "hub/app/open_files.hpp"
 #include "hub/http/api.hpp"
 #include "hub/http/auth.hpp"
 #include "hub/web/pages.hpp"
@@ -17,6 +18,9 @@ namespace {
 
 constexpr int exit_unavailable = 69;
 constexpr int exit_cannot_create = 73;
+constexpr int exit_config = 78;
+/// How often certificate and key are looked at.
+constexpr std::chrono::seconds tls_check_period{60};
 /// The page takes 12 s of silence for a broken connection.
 constexpr std::chrono::seconds heartbeat_period{5};
 /// Where the dashboard's page finds its data, whatever the API's own path is.
@@ -71,11 +75,13 @@ std::vector<Hub::Site> take_joined(std::vector<Hub::Site>& sites) {
 }  // namespace
 
 Hub::Hub(const HubConfig& config) : data_dir_(config.data_dir) {
+  load_tls(config);
   start_engine(config);
   server_ = Server::make(config.io_threads);
   listen(config);
   server_->run();
-  if (!config.telegram) return;
+  sends_alerts_ = config.telegram.has_value();
+  if (!sends_alerts_) return;
   engine_->add_alert({0, "telegram", telegram_start_text(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size()), wall_now(), 0});
   alerts_.start(*config.telegram, *engine_);
 }
@@ -99,6 +105,7 @@ void Hub::start_engine(const HubConfig& config) {
   hooks.on_store_trouble = [](const std::string& problem) { log(LogLevel::error, "store", {{"message", problem}}); };
   EngineOptions options;
   options.keep_reports = config.keep_reports;
+  options.most_bytes = config.most_database_bytes;
   FleetPolicy policy;
   policy.default_lease = config.client_timeout;
   auto engine = Engine::start(std::move(*store), policy, std::move(hooks), std::move(options));
@@ -106,6 +113,33 @@ void Hub::start_engine(const HubConfig& config) {
   engine_ = std::move(*engine);
   feed_.restore(engine_->clients());
   log(LogLevel::info, "store_loaded", {{"file", data_dir_.file("hub.db")}, {"clients", engine_->clients().size()}});
+}
+
+void Hub::load_tls(const HubConfig& config) {
+  if (!config.tls) return;
+  auto loaded = TlsCredentials::load(*config.tls);
+  if (!loaded) throw FatalError(exit_config, fmt::format("HTTPS cannot be served: {}", loaded.error().message));
+  tls_ = std::move(*loaded);
+  tell_tls(true);
+}
+
+void Hub::tell_tls(const Result<bool>& reloaded) {
+  next_tls_check_ = mono_now() + tls_check_period;
+  if (!reloaded) {
+    return log(LogLevel::error, "certificate_refused",
+               {{"message", reloaded.error().message}, {"next", "the certificate that was loaded before stays"}});
+  }
+  if (!*reloaded) return;
+  log(LogLevel::info, "certificate_loaded", {{"expires", to_rfc3339(tls_->expires())}});
+  for (const auto& warning : tls_->warnings(wall_now())) log(LogLevel::warning, "certificate", {{"message", warning}});
+}
+
+void Hub::reload_tls() {
+  if (tls_) tell_tls(tls_->reload().map([] { return true; }));
+}
+
+void Hub::check_tls() {
+  if (tls_ && mono_now() >= next_tls_check_) tell_tls(tls_->reload_when_changed());
 }
 
 void Hub::listen(const HubConfig& config) {
@@ -119,7 +153,7 @@ void Hub::listen(const HubConfig& config) {
   const auto dashboard = std::make_shared<Router>();
   add_read_routes(*dashboard, dashboard_api_path, *engine_);
   const std::uint16_t api_port = config.api_endpoints.empty() ? 0 : config.api_endpoints.front().port;
-  add_page_routes(*dashboard, {VPN_SENTINEL_VERSION, api_port, config.api_prefix});
+  add_page_routes(*dashboard, {VPN_SENTINEL_VERSION, api_port, tls_ != nullptr, config.api_prefix});
   live = make_live_routes(dashboard_gates(config), dashboard, dashboard_api_path, feed_);
   sites.push_back({"dashboard", "/dashboard", config.dashboard_endpoints, {dashboard, dashboard_gates(config), std::move(live)}});
 
@@ -127,10 +161,20 @@ void Hub::listen(const HubConfig& config) {
   add_health_routes(*health_pages, [this] { return health(); });
   sites.push_back({"health", "/health", config.health_endpoints, {health_pages, {}, make_routes({}, health_pages)}});
 
-  while (!sites.empty()) open(take_joined(sites));
+  const auto open_files = raise_open_files(sites.size());
+  const auto connections = connections_within(open_files, sites.size());
+  if (connections < wanted_connections) {
+    log(LogLevel::warning, "few_open_files",
+        {{"open_files", open_files},
+         {"connections", connections},
+         {"hint", fmt::format("each listener takes no more than this many connections instead of {}; raise the hard limit of open files "
+                              "(LimitNOFILE= of the unit, ulimit -Hn, --ulimit nofile= of a container)",
+                              wanted_connections)}});
+  }
+  while (!sites.empty()) open(take_joined(sites), config, connections);
 }
 
-void Hub::open(std::vector<Site> sites) {
+void Hub::open(std::vector<Site> sites, const HubConfig& config, std::size_t max_connections) {
   const auto endpoints = sites.front().endpoints;
   if (endpoints.empty()) return log(LogLevel::info, "not_listening", {{"what", sites.front().what}});
   std::vector<Service> services;
@@ -139,13 +183,18 @@ void Hub::open(std::vector<Site> sites) {
   ListenOptions options;
   options.endpoints = endpoints;
   options.max_body = max_report_bytes;
+  options.max_connections = max_connections;
+  options.max_per_address = config.connections_per_address;
+  // The health pages of a container engine stay plain, unless they share a port.
+  if (std::ranges::any_of(sites, [](const Site& site) { return site.what != "health"; })) options.tls = tls_;
+  const auto* const scheme = options.tls ? "https" : "http";
   const auto bound = server_->listen(std::move(options), join_services(std::move(services)));
   if (!bound) throw FatalError(exit_unavailable, fmt::format("{}: {}", sites.front().what, bound.error().message));
   for (const auto& site : sites) {
     for (const auto& endpoint : *bound) {
-      log(LogLevel::info, "listening", {{"what", site.what}, {"url", fmt::format("http://{}{}", endpoint.to_string(), site.path)}});
+      log(LogLevel::info, "listening", {{"what", site.what}, {"url", fmt::format("{}://{}{}", scheme, endpoint.to_string(), site.path)}});
     }
-    summary_ += fmt::format("{}{} http://{}{}", summary_.empty() ? "" : ", ", site.what, bound->front().to_string(), site.path);
+    summary_ += fmt::format("{}{} {}://{}{}", summary_.empty() ? "" : ", ", site.what, scheme, bound->front().to_string(), site.path);
   }
 }
 
@@ -156,12 +205,14 @@ std::vector<HealthComponent> Hub::health() const {
   const auto clients = engine_->clients();
   const auto offline = std::ranges::count_if(clients, [](const auto& client) { return client->state == State::offline; });
   const auto alerts = alerts_.standing();
-  return {
+  std::vector<HealthComponent> components{
       store_health(*engine_),
       {"clients", Status::ok, fmt::format("{} known, {} offline", clients.size(), offline)},
       {"alerts", alerts.failing ? Status::degraded : Status::ok,
        alerts.on ? fmt::format("telegram {}, {} waiting", alerts.failing ? "does not take messages" : "on", alerts.waiting) : "off"},
   };
+  if (tls_) components.push_back(certificate_health(tls_->expires() - wall_now()));
+  return components;
 }
 
 void Hub::on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched) {
@@ -169,7 +220,15 @@ void Hub::on_committed(const std::vector<Change>& changes, const std::vector<std
   for (const auto& change : changes) log_change(change);
 }
 
+/// Not by way of the store, which is what fails.
+void Hub::tell_store_trouble() {
+  const auto text = store_watch_.look(engine_->healthy(), engine_->store_trouble(), wall_now(), mono_now());
+  if (text && sends_alerts_) alerts_.take({StoredAlert{AlertRelay::unstored, "telegram", *text, wall_now(), 0}});
+}
+
 bool Hub::turn() {
+  check_tls();
+  tell_store_trouble();
   if (broker_->subscribers() == 0) return false;
   feed_.flush(wall_now());
   if (mono_now() >= next_heartbeat_) {

@@ -8,6 +8,7 @@
 #include "hub/app/alert_relay.hpp"
 #include "hub/app/data_dir.hpp"
 #include "hub/app/hub_settings.hpp"
+#include "hub/app/store_watch.hpp"
 #include "hub/engine/engine.hpp"
 #include "hub/http/health.hpp"
 #include "hub/http/joined.hpp"
@@ -19,7 +20,7 @@ namespace vpn_sentinel {
 
 class Hub {
  public:
-  /// Throws FatalError: 69 a port is taken, 73 the data folder or the database cannot be used.
+  /// Throws FatalError: 69 a port is taken, 73 the data folder or the database cannot be used, 78 certificate or key cannot be used.
   explicit Hub(const HubConfig& config);
   /// Stops taking requests, answers those under way, stores what is queued.
   ~Hub();
@@ -28,6 +29,8 @@ class Hub {
 
   /// What is due; call it about ten times per second. False: there is nobody to see it, once per second is enough.
   bool turn();
+  /// Reads certificate and key again, whether they have changed or not. A bad pair is told in the log and changes nothing.
+  void reload_tls();
   /// Reports are not stored and nobody is judged, because the disk does not answer. Only a restart may help.
   [[nodiscard]] bool hangs() const;
   /// "api http://127.0.0.1:5000/api/v1, dashboard …"
@@ -43,18 +46,26 @@ class Hub {
 
  private:
   void start_engine(const HubConfig& config);
+  void load_tls(const HubConfig& config);
+  void check_tls();
+  void tell_tls(const Result<bool>& reloaded);
   void listen(const HubConfig& config);
-  void open(std::vector<Site> sites);
+  void open(std::vector<Site> sites, const HubConfig& config, std::size_t max_connections);
   [[nodiscard]] std::vector<HealthComponent> health() const;
+  void tell_store_trouble();
   void on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
 
   DataDir data_dir_;
   std::unique_ptr<Broker> broker_ = Broker::make();
   LiveFeed feed_{*broker_};
   AlertRelay alerts_;
+  StoreWatch store_watch_;
+  bool sends_alerts_ = false;
   std::unique_ptr<Engine> engine_;
+  std::shared_ptr<TlsCredentials> tls_;  ///< null: plain HTTP
   std::unique_ptr<Server> server_;
   MonoTime next_heartbeat_{};
+  MonoTime next_tls_check_{};
   std::string summary_;
 };
 

@@ -45,11 +45,18 @@ constexpr std::array rows{
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for outgoing HTTPS; empty: the system's"},
     SettingRow{"data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel", "Folder of the database"},
     SettingRow{"retention_days", "VPN_SENTINEL_RETENTION_DAYS", Type::integer, "30", "Days after which reports are removed", 1, 3650},
+    SettingRow{"database_size_mb", "VPN_SENTINEL_DATABASE_SIZE_MB", Type::integer, "2048",
+               "Largest size of the database in MiB: the oldest reports go first, then minutes, hours; 0: no limit", 0, 16'777'216},
     SettingRow{"io_threads", "VPN_SENTINEL_IO_THREADS", Type::integer, "0", "Threads that serve HTTP; 0: one per core, at most 4", 0, 64},
     SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error; SIGHUP reads it again"},
     SettingRow{"tls_cert_path", "VPN_SENTINEL_TLS_CERT_PATH", Type::text, "",
-               "Not supported yet: the hub refuses to start when it is set; put a TLS proxy in front"},
-    SettingRow{"tls_key_path", "VPN_SENTINEL_TLS_KEY_PATH", Type::text, "", "Not supported yet, see VPN_SENTINEL_TLS_CERT_PATH"},
+               "Certificate chain (PEM) of the API and the dashboard, which then speak HTTPS; read again when it changes"},
+    SettingRow{"tls_key_path", "VPN_SENTINEL_TLS_KEY_PATH", Type::text, "", "Private key (PEM, not encrypted) of the certificate"},
+    SettingRow{"tls_client_ca_path", "VPN_SENTINEL_TLS_CLIENT_CA_PATH", Type::text, "", "CA (PEM) that signs client certificates"},
+    SettingRow{"tls_client_cert", "VPN_SENTINEL_TLS_CLIENT_CERT", Type::text, "off",
+               "Client certificates: off, optional or required (for the API and the dashboard)"},
+    SettingRow{"connections_per_address", "VPN_SENTINEL_SERVER_CONNECTIONS_PER_ADDRESS", Type::integer, "4096",
+               "Connections that one IPv4 address or IPv6 /64 may have at each listener", 1, 1000000},
 };
 
 std::string_view name_of(std::string_view key) { return std::ranges::find(rows, key, &SettingRow::key)->environment; }
@@ -172,14 +179,44 @@ Result<void> read_telegram(const Settings& settings, HubConfig& config) {
   return {};
 }
 
-Result<void> refuse_tls(const Settings& settings) {
-  for (const auto* const key : {"tls_cert_path", "tls_key_path"}) {
-    if (settings.text(key).empty()) continue;
-    return fail(Error::Kind::invalid,
-                fmt::format("{} = '{}' (from {}): this version speaks no TLS, and serving plain text instead would be unsafe; "
-                            "unset it and put a TLS proxy in front",
-                            name_of(key), settings.text(key), settings.origin(key)));
+Result<ClientCertificates> read_client_certificates(const Settings& settings) {
+  const auto& wanted = settings.text("tls_client_cert");
+  if (wanted == "off") return ClientCertificates::off;
+  if (wanted == "optional") return ClientCertificates::optional;
+  if (wanted == "required") return ClientCertificates::required;
+  return wrong(settings, "tls_client_cert", wanted, "off, optional or required");
+}
+
+tl::unexpected<Error> needs(const Settings& settings, std::string_view set, std::string_view missing, std::string_view why) {
+  return fail(Error::Kind::invalid, fmt::format("{} = '{}' (from {}): {} is not set; {}", name_of(set), settings.text(set),
+                                                settings.origin(set), name_of(missing), why));
+}
+
+Result<void> read_tls(const Settings& settings, HubConfig& config) {
+  const auto clients = read_client_certificates(settings);
+  if (!clients) return fail(clients.error());
+  const TlsFiles files{settings.text("tls_cert_path"), settings.text("tls_key_path"), settings.text("tls_client_ca_path"), *clients};
+  constexpr auto pair = "set both for HTTPS, neither for plain HTTP";
+  if (files.key.empty() && !files.certificate.empty()) return needs(settings, "tls_cert_path", "tls_key_path", pair);
+  if (files.certificate.empty() && !files.key.empty()) return needs(settings, "tls_key_path", "tls_cert_path", pair);
+  constexpr auto who = "who comes would not be checked";
+  const bool asks = *clients != ClientCertificates::off;
+  if (asks && files.client_ca.empty()) return needs(settings, "tls_client_cert", "tls_client_ca_path", who);
+  if (asks && files.certificate.empty()) return needs(settings, "tls_client_cert", "tls_cert_path", who);
+  if (!asks && !files.client_ca.empty()) {
+    return fail(Error::Kind::invalid, fmt::format("{} = '{}' (from {}): {} is off; set it to optional or required, or unset the CA",
+                                                  name_of("tls_client_ca_path"), files.client_ca, settings.origin("tls_client_ca_path"),
+                                                  name_of("tls_client_cert")));
   }
+  if (files.certificate.empty()) return {};
+  if (const auto checked = TlsCredentials::load(files); !checked) {
+    const auto& message = checked.error().message;
+    std::string_view key = "tls_cert_path";
+    if (message.starts_with(files.client_ca + ":") && !files.client_ca.empty()) key = "tls_client_ca_path";
+    if (message.starts_with(files.key + ":")) key = "tls_key_path";
+    return fail(Error::Kind::invalid, fmt::format("{} (from {}): {}", name_of(key), settings.origin(key), message));
+  }
+  config.tls = files;
   return {};
 }
 
@@ -191,8 +228,10 @@ Result<void> read_rest(const Settings& settings, HubConfig& config) {
   if (!ca_file.empty() && access(ca_file.c_str(), R_OK) != 0) return wrong(settings, "ca_file", ca_file, "a readable PEM file");
   config.data_dir = settings.text("data_dir");
   if (!config.data_dir.starts_with('/')) return wrong(settings, "data_dir", config.data_dir, "an absolute path");
+  config.connections_per_address = static_cast<std::size_t>(settings.integer("connections_per_address"));
   config.client_timeout = std::chrono::minutes{settings.integer("client_timeout_minutes")};
   config.keep_reports = std::chrono::hours{24 * settings.integer("retention_days")};
+  config.most_database_bytes = static_cast<std::uint64_t>(settings.integer("database_size_mb")) * 1024 * 1024;
   const auto threads = static_cast<unsigned>(settings.integer("io_threads"));
   config.io_threads = threads != 0 ? threads : std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
   return {};
@@ -217,7 +256,7 @@ Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6) {
   HubConfig config;
   config.api_key = settings.text("api_key");
   config.dashboard_password = settings.text("dashboard_password");
-  auto result = refuse_tls(settings)
+  auto result = read_tls(settings, config)
                     .and_then([&] { return read_api_path(settings, config); })
                     .and_then([&] { return read_listeners(settings, has_ipv6, config); })
                     .and_then([&] { return check_ports(config, settings); })

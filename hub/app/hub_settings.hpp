@@ -2,12 +2,14 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "hub/alert/telegram.hpp"
+#include "hub/http/tls_credentials.hpp"
 #include "netns/base/ip.hpp"
 #include "netns/daemon/log.hpp"
 #include "netns/daemon/settings.hpp"
@@ -24,16 +26,20 @@ struct HubConfig {
   std::vector<Endpoint> health_endpoints;
   std::string dashboard_password;  ///< empty: no login, and then only loopback addresses
   std::vector<IpPrefix> allowed;   ///< peers of the API; empty: everybody
+  std::optional<TlsFiles> tls;     ///< of API and dashboard; nothing: plain HTTP
+  std::size_t connections_per_address = 4096;
   std::chrono::minutes client_timeout{};
   std::optional<TelegramOptions> telegram;
   std::string data_dir;
   std::chrono::hours keep_reports{};
+  std::uint64_t most_database_bytes = 0;  ///< 0: no limit
   unsigned io_threads = 1;
   LogLevel log_level = LogLevel::info;
 };
 
 /// Checks every value, and that the values fit together: what would be unsafe is refused. The Error names setting, value and what was
-/// expected. `has_ipv6`: default addresses that the machine does not have are left out; addresses that were asked for are not.
+/// expected. Certificate and key are read and checked, too. `has_ipv6`: default addresses that the machine does not have are left out;
+/// addresses that were asked for are not.
 [[nodiscard]] Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6);
 
 /// True when a socket can be bound to ::1.

@@ -68,6 +68,7 @@ class Runner {
         static_cast<void>(settings_.set("log_level", fresh->text("log_level"), fresh->origin("log_level")));
       }
     }
+    hub_.reload_tls();
     log(LogLevel::info, "reloaded", {{"log_level", settings_.text("log_level")}});
     if (changed.empty()) return;
     log(LogLevel::warning, "restart_needed",

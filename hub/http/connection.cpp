@@ -1,6 +1,7 @@
 #include "hub/http/connection.hpp"
 
-#include <boost/asio/buffer.hpp>
+#include <algorithm>
+#include <boost/asio/error.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <optional>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "hub/http/reply.hpp"
 #include "hub/http/request_reader.hpp"
 #include "hub/http/target.hpp"
+#include "hub/http/tls_credentials.hpp"
 #include "hub/http/websocket.hpp"
 
 namespace vpn_sentinel {
@@ -21,12 +23,11 @@ constexpr std::chrono::seconds linger_timeout{2};
 
 class Connection final : public Session {
  public:
-  Connection(Loop& loop, Socket socket, std::unique_ptr<Slot> slot, std::string peer_address)
-      : loop_(loop), socket_(std::move(socket)), slot_(std::move(slot)), peer_address_(std::move(peer_address)) {
-    ErrorCode ignored;
-    socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-    socket_.non_blocking(true, ignored);
-    deadline_ = mono_now() + options().header_timeout;  // a new connection has to say something soon
+  Connection(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, std::string peer_address)
+      : loop_(loop), stream_(std::move(stream)), slot_(std::move(slot)), peer_address_(std::move(peer_address)) {
+    // A new connection has to say something soon.
+    const bool tls = options().tls != nullptr;
+    enter(tls ? Phase::handshake : Phase::fresh, tls ? options().handshake_timeout : options().header_timeout);
   }
 
   void read_more();
@@ -36,17 +37,23 @@ class Connection final : public Session {
   void abort() override { close(); }
 
  private:
-  enum class Phase { idle, header, body, handling, writing, lingering, closed };
+  enum class Phase { handshake, fresh, idle, header, body, handling, writing, lingering, closed };
 
   [[nodiscard]] const ListenOptions& options() const { return slot_->listener().options; }
-  [[nodiscard]] bool is_reading() const { return phase_ == Phase::idle || phase_ == Phase::header || phase_ == Phase::body; }
-  void enter(Phase phase, std::chrono::seconds limit) {
+  [[nodiscard]] bool is_reading() const {
+    return phase_ == Phase::fresh || phase_ == Phase::idle || phase_ == Phase::header || phase_ == Phase::body;
+  }
+  void enter(Phase phase, std::chrono::milliseconds limit) {
     phase_ = phase;
     deadline_ = mono_now() + limit;
   }
 
   void on_readable();
+  void shake_hands();
+  void handshake_failed();
+  void go_on();
   void advance();
+  void settle();
   bool read_request();
   void go_on_with_body();
   void dispatch();
@@ -57,52 +64,82 @@ class Connection final : public Session {
   void write_some();
   void wait_writable();
   void reply_written();
+  void linger();
   void close();
 
   Loop& loop_;
-  Socket socket_;
-  std::unique_ptr<Slot> slot_;
+  Stream stream_;
+  std::unique_ptr<Slot> slot_;  ///< null once closed
   const std::string peer_address_;
-  std::optional<RequestReader> reader_;
-  std::string buffer_;      ///< bytes of an unfinished or of the next request; empty while idle
-  std::string_view input_;  ///< what advance() works on: the loop's scratch or buffer_
+  std::unique_ptr<RequestReader> reader_;  ///< of a request under way: an idle connection has none
+  std::string buffer_;                     ///< bytes of an unfinished or of the next request; empty while idle
+  std::string_view input_;                 ///< what advance() works on: the loop's scratch or buffer_
   std::string reply_;
   std::size_t written_ = 0;
-  Phase phase_ = Phase::idle;
+  Phase phase_ = Phase::fresh;
   MonoTime deadline_{};
+  MonoTime reply_deadline_{};  ///< for all of the reply that is being written
   std::uint64_t request_number_ = 0;
-  std::optional<Response> early_answer_;  ///< given while the route was still being called
-  bool in_route_ = false;
-  bool reading_ = false;
+  std::optional<Response>* early_answer_ = nullptr;  ///< where to put an answer while the route is still being called
+  bool waiting_ = false;
+  bool resting_ = false;
   bool keep_alive_ = true;
   bool head_only_ = false;
   bool http_1_0_ = false;
 };
 
 void Connection::read_more() {
-  if (std::exchange(reading_, true)) return;
-  socket_.async_wait(Socket::wait_read, [self = shared_from_this(), this](const ErrorCode& error) {
-    reading_ = false;
+  if (std::exchange(waiting_, true)) return;
+  stream_.async_wait(Stream::Direction::read, [self = shared_from_this(), this](const ErrorCode& error) {
+    waiting_ = false;
     if (phase_ == Phase::closed) return;
     if (error) return close();
+    if (phase_ == Phase::handshake) return shake_hands();
     on_readable();
   });
+}
+
+void Connection::shake_hands() {
+  // Not before the peer has said something: a silent one costs no more than over plain HTTP.
+  if (!stream_.has_tls() && !stream_.start_tls(*options().tls->context())) return close();
+  ErrorCode error;
+  stream_.tls().handshake(error);
+  if (error == asio::error::would_block) return read_more();
+  if (error) return handshake_failed();
+  enter(Phase::fresh, options().header_timeout);
+  on_readable();  // the request nearly always comes together with the end of the handshake
+}
+
+/// OpenSSL has told the peer why, if it speaks TLS at all.
+void Connection::handshake_failed() {
+  const bool plain = stream_.tls().met_plain_http();
+  stream_.drop_tls();
+  if (plain) return refuse(error_response(400, "Bad request", "This port speaks HTTPS: the address must begin with https://"));
+  linger();
 }
 
 void Connection::on_readable() {
   const auto scratch = loop_.scratch();
   ErrorCode error;
-  const auto count = socket_.read_some(asio::buffer(scratch.data(), scratch.size()), error);
+  const bool discard = phase_ == Phase::lingering;
+  const auto count = discard ? stream_.discard_some(scratch, error) : stream_.read_some(scratch, error);
   if (error == asio::error::would_block) return read_more();
   if (error) return close();
-  if (phase_ == Phase::lingering) return read_more();  // thrown away
-  if (!is_reading()) return;                           // a wait that began before the time-out of its request
+  if (discard) return read_more();
+  if (!is_reading()) return;  // a wait that began before the time-out of its request
   if (buffer_.empty()) {
     input_ = {scratch.data(), count};
   } else {
     buffer_.append(scratch.data(), count);
     input_ = buffer_;
   }
+  advance();
+}
+
+/// After a reply: what came behind the request before it.
+void Connection::go_on() {
+  if (!is_reading()) return;
+  input_ = buffer_;
   advance();
 }
 
@@ -114,14 +151,24 @@ void Connection::advance() {
   }
   buffer_ = std::string(input_);  // a new string, so that an idle connection gives its memory back
   input_ = {};
+  if (phase_ == Phase::closed) return;
+  settle();
   if (is_reading()) read_more();
+}
+
+/// Idle connections are kept by the time since when they are; they are not looked at while they wait, and the oldest makes room first.
+void Connection::settle() {
+  const bool idle = phase_ == Phase::idle;
+  if (idle) Loop::rest(*this, *slot_->listener().idle[loop_.number()]);
+  if (resting_ && !idle) loop_.work(*this);
+  resting_ = idle;
 }
 
 /// True when a request is complete.
 bool Connection::read_request() {
   if (!reader_) {
     if (input_.empty()) return false;
-    reader_.emplace(options().max_body);
+    reader_ = std::make_unique<RequestReader>(options().max_body);
     enter(Phase::header, options().header_timeout);
   }
   switch (reader_->take(input_)) {
@@ -131,18 +178,24 @@ bool Connection::read_request() {
       refuse(reader_->refusal());
       break;
     case RequestReader::Progress::incomplete:
-      if (phase_ == Phase::header && reader_->has_headers()) go_on_with_body();
+      if (reader_->has_headers()) go_on_with_body();
       break;
   }
   return false;
 }
 
+/// The headers are here. Small bodies come with them; these two limits are for the others.
 void Connection::go_on_with_body() {
-  enter(Phase::body, options().header_timeout);
+  if (phase_ == Phase::header) enter(Phase::body, options().body_timeout);
+  if (!slot_->hold_body_bytes(reader_->body_bytes())) {
+    auto busy = error_response(503, "Service unavailable", "Too many bodies are under way; try again");
+    busy.headers.emplace_back("Retry-After", "5");
+    return refuse(busy);
+  }
   if (!reader_->wants_continue()) return;
   constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
   ErrorCode error;
-  if (socket_.write_some(asio::buffer(go_on.data(), go_on.size()), error) != go_on.size()) close();
+  if (stream_.write_some(go_on, error) != go_on.size()) close();
 }
 
 void Connection::dispatch() {
@@ -154,6 +207,7 @@ void Connection::dispatch() {
   ++request_number_;
   Request request;
   request.peer_address = peer_address_;
+  request.tls_client_name = stream_.client_name();
   if (const auto refusal = reader_->fill(request)) return refuse(*refusal);
   if (boost::beast::websocket::is_upgrade(message) && slot_->listener().routes.admit_live && try_upgrade(request)) return;
   call_route(request);
@@ -163,15 +217,16 @@ void Connection::call_route(const Request& request) {
   const auto respond = [loop = loop_.shared_from_this(), session = weak_from_this(), number = request_number_](Response response) {
     loop->deliver(session, number, std::move(response));
   };
-  in_route_ = true;
+  std::optional<Response> early;
+  early_answer_ = &early;
   try {
     slot_->listener().routes.handle(request, respond);
   } catch (const std::exception&) {
     // One bad request must not take the server down; the text of the exception is not for strangers.
-    early_answer_ = error_response(500, "Internal server error", "");
+    early = error_response(500, "Internal server error", "");
   }
-  in_route_ = false;
-  if (early_answer_) write(*std::exchange(early_answer_, std::nullopt));
+  early_answer_ = nullptr;
+  if (early) write(*early);
 }
 
 /// False: the route decides as for any GET.
@@ -191,21 +246,19 @@ bool Connection::try_upgrade(const Request& request) {
     return true;
   }
   phase_ = Phase::closed;
-  start_websocket(loop_, std::move(socket_), std::move(slot_), reader_->release());
+  start_websocket(loop_, std::move(stream_), std::move(slot_), reader_->release());
   loop_.remove(shared_from_this());
   return true;
 }
 
 void Connection::answer(std::uint64_t request, Response response) {
   if (request != request_number_ || phase_ != Phase::handling) return;
-  if (in_route_) {
-    early_answer_ = std::move(response);
+  if (early_answer_ != nullptr) {
+    *early_answer_ = std::move(response);
     return;
   }
   write(response);
-  if (!is_reading()) return;
-  input_ = buffer_;
-  advance();
+  go_on();
 }
 
 void Connection::refuse(const Response& response) {
@@ -217,6 +270,9 @@ void Connection::write(const Response& response) {
   reply_ = serialize(response, {keep_alive_, head_only_, http_1_0_, loop_.date()});
   written_ = 0;
   reader_.reset();
+  static_cast<void>(slot_->hold_body_bytes(0));
+  reply_deadline_ =
+      mono_now() + options().reply_timeout + std::chrono::seconds(reply_.size() / std::max<std::size_t>(options().slowest_reader, 1));
   write_some();
 }
 
@@ -224,7 +280,7 @@ void Connection::write(const Response& response) {
 void Connection::write_some() {
   while (written_ < reply_.size()) {
     ErrorCode error;
-    written_ += socket_.write_some(asio::buffer(reply_.data() + written_, reply_.size() - written_), error);
+    written_ += stream_.write_some(std::string_view(reply_).substr(written_), error);
     if (error == asio::error::would_block) return wait_writable();
     if (error) return close();
   }
@@ -233,13 +289,12 @@ void Connection::write_some() {
 
 void Connection::wait_writable() {
   enter(Phase::writing, options().reply_timeout);
-  socket_.async_wait(Socket::wait_write, [self = shared_from_this(), this](const ErrorCode& error) {
+  deadline_ = std::min(deadline_, reply_deadline_);
+  stream_.async_wait(Stream::Direction::write, [self = shared_from_this(), this](const ErrorCode& error) {
     if (phase_ != Phase::writing) return;
     if (error) return close();
     write_some();
-    if (!is_reading()) return;
-    input_ = buffer_;
-    advance();
+    go_on();
   });
 }
 
@@ -248,9 +303,13 @@ void Connection::reply_written() {
   head_only_ = false;
   http_1_0_ = false;
   if (loop_.stopping()) return close();
-  if (keep_alive_) return enter(Phase::idle, options().idle_timeout);
-  ErrorCode ignored;
-  socket_.shutdown(Socket::shutdown_send, ignored);
+  if (!keep_alive_) return linger();
+  enter(Phase::idle, options().idle_timeout);
+}
+
+/// Closing at once would reset the connection, and destroy what was said last, if the peer has sent more than was read.
+void Connection::linger() {
+  stream_.shutdown_send();
   enter(Phase::lingering, linger_timeout);
   input_ = {};
   read_more();
@@ -264,27 +323,28 @@ void Connection::sweep(MonoTime now) {
   }
   const bool unfinished = phase_ == Phase::body || (phase_ == Phase::header && reader_);
   if (unfinished) return refuse(error_response(408, "Request timeout", "The request did not arrive in time"));
+  if (phase_ == Phase::writing) stream_.reset_on_close();  // else the kernel would go on to hold what the peer does not take
   close();
 }
 
 void Connection::begin_stop() {
-  if (is_reading() || phase_ == Phase::lingering) return close();
+  if (is_reading() || phase_ == Phase::handshake || phase_ == Phase::lingering) return close();
   keep_alive_ = false;
 }
 
 void Connection::close() {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
-  ErrorCode ignored;
-  socket_.close(ignored);
+  stream_.close();
+  slot_.reset();  // now, not when the last handler has gone: somebody may wait for the room
   loop_.remove(shared_from_this());
 }
 
 }  // namespace
 
 void start_connection(Loop& loop, Socket socket, std::unique_ptr<Slot> slot, std::string peer_address) {
-  const auto connection = std::make_shared<Connection>(loop, std::move(socket), std::move(slot), std::move(peer_address));
-  loop.add(connection);
+  const auto connection = std::make_shared<Connection>(loop, Stream(std::move(socket)), std::move(slot), std::move(peer_address));
+  loop.add(connection, Loop::Sweep::yes);
   connection->read_more();
 }
 

@@ -6,6 +6,7 @@
 
 #include "hub/http/listener.hpp"
 #include "hub/http/loop.hpp"
+#include "hub/http/stream.hpp"
 
 namespace vpn_sentinel {
 

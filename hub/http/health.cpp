@@ -16,6 +16,9 @@ using Status = HealthComponent::Status;
 /// A commit on a slow disk takes a second or two; reports wait for 10 s at most before their senders give up.
 constexpr std::chrono::seconds hangs_after{10};
 
+/// Whoever renews certificates by a program does so weeks before.
+constexpr std::chrono::days renewal_due{14};
+
 std::string_view to_word(Status status) {
   switch (status) {
     case Status::ok:
@@ -69,8 +72,18 @@ HealthComponent store_health(const Engine& engine) {
   if (hangs(engine)) {
     return {"store", Status::fail, fmt::format("the disk has not answered for {}", human_duration(engine.since_last_turn()))};
   }
-  if (!engine.healthy()) return {"store", Status::fail, "reports cannot be stored"};
+  if (!engine.healthy()) return {"store", Status::fail, "reports cannot be stored; the hub's log says why"};
   return {"store", Status::ok, fmt::format("{} reports stored since the start", engine.stored_reports())};
+}
+
+HealthComponent certificate_health(std::chrono::microseconds left) {
+  const auto days = std::chrono::floor<std::chrono::days>(left).count();
+  if (left <= std::chrono::microseconds::zero()) {
+    return {"certificate", Status::degraded,
+            fmt::format("expired {} ago: probes that verify it do not report",
+                        human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(-left)))};
+  }
+  return {"certificate", left < renewal_due ? Status::degraded : Status::ok, fmt::format("expires in {} days", days)};
 }
 
 void add_health_routes(Router& router, const HealthCheck& check) {

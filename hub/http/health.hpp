@@ -1,6 +1,7 @@
 /// GET /health, /health/ready and /health/startup for container engines and load balancers.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,6 +21,9 @@ struct HealthComponent {
 /// The engine has not finished a turn for so long that nobody is judged any more: the disk does not answer.
 [[nodiscard]] bool hangs(const Engine& engine);
 [[nodiscard]] HealthComponent store_health(const Engine& engine);
+
+/// Degraded under 14 days and beyond: that a restart would not help is why an expired certificate is no failure.
+[[nodiscard]] HealthComponent certificate_health(std::chrono::microseconds left);
 
 /// Asked at every request, on an I/O thread.
 using HealthCheck = std::function<std::vector<HealthComponent>()>;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <utility>
 
@@ -17,6 +18,9 @@ using boost::asio::ip::tcp;
 
 /// Connections per wake-up. One per wake-up made 512 peers that connect together wait 645 ms at the 99th percentile, 256 made it 22 ms.
 constexpr int most_accepts = 256;
+
+/// Idle connections closed at once when the process has no descriptors left.
+constexpr int most_closed_for_room = 32;
 
 constexpr std::string_view full_reply =
     "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -53,6 +57,41 @@ Result<Endpoint> local_endpoint(const Fd& fd) {
   return Endpoint::from_sockaddr(address);
 }
 
+struct Newcomer {
+  Fd fd;
+  IpAddress peer;
+  std::size_t tried_loops;
+};
+
+/// False: no connection of this listener is idle on this loop.
+bool close_oldest_idle(Listener& listener, const Loop& loop) {
+  auto& idle = *listener.idle[loop.number()];
+  if (idle.empty()) return false;
+  idle.front().shared_from_this()->abort();
+  return true;
+}
+
+void admit(Loop& loop, const std::shared_ptr<Listener>& listener, Newcomer newcomer) {
+  if (loop.stopping()) return;
+  auto refusal = Slot::Refusal::none;
+  auto slot = Slot::take(listener, newcomer.peer, refusal);
+  if (refusal == Slot::Refusal::full && close_oldest_idle(*listener, loop)) slot = Slot::take(listener, newcomer.peer, refusal);
+  if (refusal == Slot::Refusal::full && newcomer.tried_loops < listener->loops.size()) {
+    auto& next = *listener->loops[(loop.number() + 1) % listener->loops.size()];
+    ++newcomer.tried_loops;
+    return boost::asio::post(next.io(),
+                             [&next, listener, passed = std::move(newcomer)]() mutable { admit(next, listener, std::move(passed)); });
+  }
+  if (!slot) {
+    // Best effort, and without reading: a flood must not cost more than the accept. Over TLS it would cost a handshake.
+    if (!listener->options.tls) [[maybe_unused]]
+      const auto sent = send(newcomer.fd.get(), full_reply.data(), full_reply.size(), MSG_NOSIGNAL);
+    return;
+  }
+  Socket socket(loop.executor(), newcomer.peer.is_v4() ? tcp::v4() : tcp::v6(), newcomer.fd.release());
+  start_connection(loop, std::move(socket), std::move(slot), newcomer.peer.to_string());
+}
+
 class Acceptor : public std::enable_shared_from_this<Acceptor> {
  public:
   Acceptor(Loop& loop, Fd socket, std::shared_ptr<Listener> listener)
@@ -67,7 +106,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     });
   }
 
-  void every_second() {
+  void on_sweep() {
     if (std::exchange(paused_, false)) accept_waiting();
   }
 
@@ -83,27 +122,19 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
       socklen_t length = sizeof peer;
       Fd fd(accept4(acceptor_.native_handle(), reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (fd) {
-        admit(std::move(fd), peer);
+        const auto endpoint = Endpoint::from_sockaddr(peer);
+        if (endpoint) admit(loop_, listener_, {std::move(fd), endpoint->address, 1});
       } else if (errno == EAGAIN) {
         break;
       } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        paused_ = true;  // the socket stays readable: waiting for it again would spin
+        // The socket stays readable: waiting for it again would spin.
+        paused_ = true;
+        for (int closed = 0; closed < most_closed_for_room && close_oldest_idle(*listener_, loop_); ++closed) {
+        }
         return;
       }
     }
     wait();
-  }
-
-  void admit(Fd fd, const sockaddr_storage& peer) {
-    const auto endpoint = Endpoint::from_sockaddr(peer);
-    if (!endpoint) return;
-    if (listener_->open.load() >= listener_->options.max_connections) {
-      // Best effort, and without reading: a flood must not cost more than the accept.
-      [[maybe_unused]] const auto sent = send(fd.get(), full_reply.data(), full_reply.size(), MSG_NOSIGNAL);
-      return;
-    }
-    Socket socket(loop_.executor(), endpoint->address.is_v4() ? tcp::v4() : tcp::v6(), fd.release());
-    start_connection(loop_, std::move(socket), std::make_unique<Slot>(listener_), endpoint->address.to_string());
   }
 
   Loop& loop_;
@@ -113,6 +144,43 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
 };
 
 }  // namespace
+
+Listener::Listener(ListenOptions listen_options, Routes all_routes, const std::vector<std::shared_ptr<Loop>>& all_loops)
+    : options(std::move(listen_options)), routes(std::move(all_routes)) {
+  for (const auto& loop : all_loops) {
+    loops.push_back(loop.get());
+    idle.push_back(&loop->add_rest_list());
+  }
+}
+
+std::unique_ptr<Slot> Slot::take(const std::shared_ptr<Listener>& listener, const IpAddress& peer, Refusal& refusal) {
+  const auto key = AddressCounts::key_of(peer);
+  refusal = Refusal::none;
+  if (!listener->addresses.add(key, listener->options.max_per_address)) {
+    refusal = Refusal::address_full;
+    return nullptr;
+  }
+  if (listener->open.fetch_add(1) >= listener->options.max_connections) {
+    --listener->open;
+    listener->addresses.remove(key);
+    refusal = Refusal::full;
+    return nullptr;
+  }
+  return std::unique_ptr<Slot>(new Slot(listener, key));
+}
+
+Slot::~Slot() {
+  listener_->waiting_body_bytes -= body_bytes_;
+  listener_->addresses.remove(address_);
+  --listener_->open;
+}
+
+bool Slot::hold_body_bytes(std::size_t bytes) {
+  if (bytes == body_bytes_) return true;
+  const auto all = listener_->waiting_body_bytes += bytes - body_bytes_;  // modulo 2^64: also right when it becomes less
+  body_bytes_ = bytes;
+  return all <= listener_->options.max_waiting_body_bytes;
+}
 
 Result<BoundSockets> bind_sockets(const Endpoint& endpoint, unsigned count) {
   if (endpoint.port != 0) {
@@ -135,7 +203,7 @@ Result<BoundSockets> bind_sockets(const Endpoint& endpoint, unsigned count) {
 
 void add_acceptor(Loop& loop, Fd socket, std::shared_ptr<Listener> listener) {
   const auto acceptor = std::make_shared<Acceptor>(loop, std::move(socket), std::move(listener));
-  loop.add_part({[acceptor] { acceptor->every_second(); }, [acceptor] { acceptor->close(); }});
+  loop.add_part({[acceptor] { acceptor->on_sweep(); }, [acceptor] { acceptor->close(); }});
   acceptor->wait();
 }
 

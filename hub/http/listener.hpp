@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "hub/http/address_counts.hpp"
 #include "hub/http/loop.hpp"
 #include "hub/http/server.hpp"
 #include "netns/base/fd.hpp"
@@ -14,22 +15,38 @@ namespace vpn_sentinel {
 
 /// What all connections of one listener share.
 struct Listener {
-  ListenOptions options;
-  Routes routes;
+  /// Before the loops start.
+  Listener(ListenOptions listen_options, Routes all_routes, const std::vector<std::shared_ptr<Loop>>& all_loops);
+
+  const ListenOptions options;
+  const Routes routes;
   std::atomic<std::size_t> open{0};
+  std::atomic<std::size_t> waiting_body_bytes{0};
+  AddressCounts addresses;
+  std::vector<Loop*> loops;        ///< by number
+  std::vector<SessionList*> idle;  ///< keep-alive connections between two requests, by number of their loop
 };
 
 /// Counts one open connection for as long as it lives.
 class Slot {
  public:
-  explicit Slot(std::shared_ptr<Listener> listener) : listener_(std::move(listener)) { ++listener_->open; }
-  ~Slot() { --listener_->open; }
+  enum class Refusal { none, full, address_full };
+  /// Null: `refusal` says why.
+  [[nodiscard]] static std::unique_ptr<Slot> take(const std::shared_ptr<Listener>& listener, const IpAddress& peer, Refusal& refusal);
+  ~Slot();
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
   [[nodiscard]] Listener& listener() const noexcept { return *listener_; }
 
+  /// Counts what a body under way holds; false: all of the listener's hold too much together.
+  [[nodiscard]] bool hold_body_bytes(std::size_t bytes);
+
  private:
+  Slot(std::shared_ptr<Listener> listener, AddressCounts::Key address) : listener_(std::move(listener)), address_(address) {}
+
   std::shared_ptr<Listener> listener_;
+  AddressCounts::Key address_;
+  std::size_t body_bytes_ = 0;
 };
 
 struct BoundSockets {

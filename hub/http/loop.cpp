@@ -11,12 +11,13 @@
 
 namespace vpn_sentinel {
 
-Loop::Loop() : date_(imf_fixdate(wall_now())) {}
+Loop::Loop(unsigned number, std::chrono::milliseconds sweep_period)
+    : number_(number), sweep_period_(sweep_period), date_(imf_fixdate(wall_now())) {}
 
-void Loop::start(unsigned number) {
+void Loop::start() {
   schedule_sweep();
-  thread_ = std::thread([this, number] {
-    pthread_setname_np(pthread_self(), fmt::format("http-{}", number).c_str());
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), fmt::format("http-{}", number_).c_str());
     const auto work = boost::asio::make_work_guard(io_);
     io_.run();
   });
@@ -30,13 +31,43 @@ void Loop::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Loop::add(const std::shared_ptr<Session>& session, Sweep sweep) {
+  session->held_ = session;
+  ++sessions_;
+  (sweep == Sweep::yes ? working_ : unswept_).push_back(*session);
+}
+
 void Loop::remove(const std::shared_ptr<Session>& session) {
-  sessions_.erase(session);
-  if (stopping_ && sessions_.empty()) finish_stop();
+  if (!std::exchange(session->held_, nullptr)) return;
+  session->unlink();
+  --sessions_;
+  if (stopping_ && sessions_ == 0) finish_stop();
+}
+
+void Loop::rest(Session& session, SessionList& list) {
+  session.unlink();
+  list.push_back(session);
+}
+
+void Loop::work(Session& session) {
+  session.unlink();
+  working_.push_back(session);
+}
+
+std::vector<std::shared_ptr<Session>> Loop::all_sessions() {
+  std::vector<std::shared_ptr<Session>> all;
+  all.reserve(sessions_);
+  const auto collect = [&](SessionList& list) {
+    for (auto& session : list) all.push_back(session.shared_from_this());
+  };
+  collect(working_);
+  collect(unswept_);
+  for (auto& list : rest_lists_) collect(list);
+  return all;
 }
 
 void Loop::schedule_sweep() {
-  timer_.expires_after(std::chrono::seconds{1});
+  timer_.expires_after(sweep_period_);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error || stopping_) return;
     sweep();
@@ -47,10 +78,19 @@ void Loop::schedule_sweep() {
 void Loop::sweep() {
   date_ = imf_fixdate(wall_now());
   const auto now = mono_now();
-  // A copy: sessions that end take themselves out of the set.
-  const std::vector<std::shared_ptr<Session>> sessions(sessions_.begin(), sessions_.end());
-  for (const auto& session : sessions) session->sweep(now);
-  for (const auto& part : parts_) part.every_second();
+  for (auto next = working_.begin(); next != working_.end();) {
+    const auto session = next->shared_from_this();
+    ++next;  // first: a session that ends takes itself out of the list
+    session->sweep(now);
+  }
+  for (auto& list : rest_lists_) {
+    while (!list.empty()) {
+      const auto session = list.front().shared_from_this();
+      session->sweep(now);
+      if (session->is_linked()) break;  // its time has not come, nor that of those behind it
+    }
+  }
+  for (const auto& part : parts_) part.on_sweep();
 }
 
 void Loop::deliver(std::weak_ptr<Session> session, std::uint64_t request, Response response) {
@@ -81,9 +121,8 @@ void Loop::empty_mailbox() {
 void Loop::begin_stop(std::chrono::milliseconds grace) {
   stopping_ = true;
   for (const auto& part : parts_) part.on_stop();
-  const std::vector<std::shared_ptr<Session>> sessions(sessions_.begin(), sessions_.end());
-  for (const auto& session : sessions) session->begin_stop();
-  if (sessions_.empty()) return finish_stop();
+  for (const auto& session : all_sessions()) session->begin_stop();
+  if (sessions_ == 0) return finish_stop();
   timer_.expires_after(grace);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) finish_stop();
@@ -92,8 +131,7 @@ void Loop::begin_stop(std::chrono::milliseconds grace) {
 
 void Loop::finish_stop() {
   // What a session holds (a subscription) must not outlive the server, so nothing is left to the io_context's destructor.
-  const auto sessions = std::exchange(sessions_, {});
-  for (const auto& session : sessions) session->abort();
+  for (const auto& session : all_sessions()) session->abort();
   io_.stop();
 }
 

@@ -1,6 +1,9 @@
 #include "hub/http/request_reader.hpp"
 
+#include <fmt/format.h>
+
 #include <boost/asio/buffer.hpp>
+#include <iterator>
 #include <utility>
 
 #include "hub/http/reply.hpp"
@@ -16,7 +19,8 @@ std::string_view view(boost::beast::string_view text) { return {text.data(), tex
 
 Response refusal_for(const ErrorCode& error) {
   if (error == http::error::header_limit) {
-    return error_response(431, "Request header fields too large", "The request line and headers may have 16384 bytes together");
+    return error_response(431, "Request header fields too large",
+                          fmt::format("The request line and headers may have {} bytes together", max_header_bytes));
   }
   if (error == http::error::body_limit) return error_response(413, "Payload too large", "The body is longer than this server accepts");
   return error_response(400, "Bad request", "This is not a valid HTTP/1.1 request: " + error.message());
@@ -40,11 +44,21 @@ RequestReader::Progress RequestReader::take(std::string_view& input) {
   if (error == http::error::need_more) error = {};
   // An endless chunk header: the parser has no bound of its own for it.
   if (!error && !parser_.is_done() && input.size() > max_header_bytes) error = http::error::header_limit;
+  if (!error && has_too_many_headers()) {
+    refusal_ = error_response(431, "Request header fields too large", fmt::format("A request may have {} headers", max_headers));
+    return Progress::refused;
+  }
   if (error) {
     refusal_ = refusal_for(error);
     return Progress::refused;
   }
   return parser_.is_done() ? Progress::complete : Progress::incomplete;
+}
+
+/// Looked at when the headers are complete, and again at the end because of trailers.
+bool RequestReader::has_too_many_headers() {
+  if (!parser_.is_header_done() || (std::exchange(counted_, true) && !parser_.is_done())) return false;
+  return std::distance(message().begin(), message().end()) > static_cast<std::ptrdiff_t>(max_headers);
 }
 
 bool RequestReader::wants_continue() {

@@ -13,6 +13,8 @@ namespace vpn_sentinel {
 
 /// Largest request line and headers together.
 inline constexpr std::size_t max_header_bytes = 16 * 1024;
+/// Browsers behind two proxies send about 40; trailers of a chunked body count too.
+inline constexpr std::size_t max_headers = 100;
 
 class RequestReader {
  public:
@@ -26,6 +28,8 @@ class RequestReader {
   /// Why take() refused; the connection must be closed after it.
   [[nodiscard]] const Response& refusal() const noexcept { return refusal_; }
   [[nodiscard]] bool has_headers() const { return parser_.is_header_done(); }
+  /// Of the body, so far.
+  [[nodiscard]] std::size_t body_bytes() const { return parser_.get().body().size(); }
   /// True once, when the peer waits for "100 Continue" before it sends the body.
   [[nodiscard]] bool wants_continue();
 
@@ -36,8 +40,11 @@ class RequestReader {
   [[nodiscard]] std::optional<Response> fill(Request& request) const;
 
  private:
+  [[nodiscard]] bool has_too_many_headers();
+
   boost::beast::http::request_parser<boost::beast::http::string_body> parser_;
   Response refusal_;
+  bool counted_ = false;
   bool continued_ = false;
 };
 

@@ -14,8 +14,8 @@ constexpr std::chrono::milliseconds stop_grace{3000};
 
 class LoopServer final : public Server {
  public:
-  explicit LoopServer(unsigned threads) {
-    for (unsigned i = 0; i < std::max(threads, 1U); ++i) loops_.push_back(std::make_shared<Loop>());
+  LoopServer(unsigned threads, std::chrono::milliseconds sweep_period) {
+    for (unsigned i = 0; i < std::max(threads, 1U); ++i) loops_.push_back(std::make_shared<Loop>(i, sweep_period));
   }
   LoopServer(const LoopServer&) = delete;
   LoopServer& operator=(const LoopServer&) = delete;
@@ -28,9 +28,7 @@ class LoopServer final : public Server {
       if (!sockets) return fail(sockets.error());
       bound.push_back(std::move(*sockets));
     }
-    auto listener = std::make_shared<Listener>();
-    listener->options = std::move(options);
-    listener->routes = std::move(routes);
+    const auto listener = std::make_shared<Listener>(std::move(options), std::move(routes), loops_);
     std::vector<Endpoint> endpoints;
     for (auto& each : bound) {
       endpoints.push_back(each.endpoint);
@@ -40,7 +38,7 @@ class LoopServer final : public Server {
   }
 
   void run() override {
-    for (unsigned i = 0; i < loops_.size(); ++i) loops_[i]->start(i);
+    for (const auto& loop : loops_) loop->start();
   }
 
   void stop() override { stop_loops(); }
@@ -58,6 +56,8 @@ class LoopServer final : public Server {
 
 }  // namespace
 
-std::unique_ptr<Server> Server::make(unsigned threads) { return std::make_unique<LoopServer>(threads); }
+std::unique_ptr<Server> Server::make(unsigned threads, std::chrono::milliseconds sweep_period) {
+  return std::make_unique<LoopServer>(threads, sweep_period);
+}
 
 }  // namespace vpn_sentinel

@@ -23,6 +23,7 @@ struct Request {
   std::string_view query;
   std::string_view body;
   std::string peer_address;
+  std::string tls_client_name;  ///< of the peer's verified certificate (TlsSession::client_name); empty: it showed none
   std::function<std::string_view(std::string_view name)> header;  ///< empty when absent; names case-insensitive
 };
 
@@ -52,15 +53,29 @@ struct Routes {
   std::function<std::shared_ptr<void>(std::shared_ptr<LiveChannel>)> on_live;
 };
 
+class TlsCredentials;
+
+/// What one peer may take of the server: every limit holds for each listener by itself.
 struct ListenOptions {
   std::vector<Endpoint> endpoints;  ///< port 0 takes a free one
   std::size_t max_body = 64 * 1024;
+  /// When they are all taken, the keep-alive connection that has been idle longest makes room; 503 when none is idle.
   std::size_t max_connections = 10'000;
-  std::chrono::seconds header_timeout{10};
-  std::chrono::seconds idle_timeout{75};
+  /// From one IPv4 address or IPv6 /64. Many probes may share one NAT.
+  std::size_t max_per_address = 4096;
+  /// Of unfinished bodies together; beyond it 503. A body that arrives with its headers is not counted.
+  std::size_t max_waiting_body_bytes = 256 * 1024 * 1024;
+  std::chrono::milliseconds handshake_timeout{10'000};  ///< TLS: for all of the handshake
+  std::chrono::milliseconds header_timeout{10'000};     ///< for all of the headers, however slowly they drip
+  std::chrono::milliseconds body_timeout{30'000};       ///< for all of the body
+  std::chrono::milliseconds idle_timeout{75'000};       ///< between two requests
   /// A route must have answered, and a reply must have made progress, within this time: 503 or the connection is closed.
-  std::chrono::seconds reply_timeout{30};
-  std::size_t max_pending = 4096;  ///< messages that may wait for a slow WebSocket peer
+  std::chrono::milliseconds reply_timeout{30'000};
+  /// Bytes per second; a peer that takes a reply at less than this on average is cut off (after reply_timeout at the earliest).
+  std::size_t slowest_reader = 16 * 1024;
+  std::size_t max_pending = 4096;                       ///< messages that may wait for a slow WebSocket peer
+  std::size_t max_pending_bytes = 32 * 1024 * 1024;     ///< and bytes; one message may always wait
+  std::shared_ptr<const TlsCredentials> tls = nullptr;  ///< null: plain HTTP
 };
 
 class Server {
@@ -71,7 +86,8 @@ class Server {
   virtual void run() = 0;   ///< starts the I/O threads and returns
   virtual void stop() = 0;  ///< stops accepting, closes WebSockets with 1001, ends the threads
 
-  [[nodiscard]] static std::unique_ptr<Server> make(unsigned threads);
+  /// Time limits are looked at once per `sweep_period`.
+  [[nodiscard]] static std::unique_ptr<Server> make(unsigned threads, std::chrono::milliseconds sweep_period = std::chrono::seconds{1});
 };
 
 }  // namespace vpn_sentinel

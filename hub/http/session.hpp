@@ -1,8 +1,7 @@
 /// One accepted connection as its I/O loop sees it: HTTP or WebSocket. All calls come on the loop's thread.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <memory>
 
@@ -11,20 +10,28 @@
 
 namespace vpn_sentinel {
 
-/// The concrete executor: type-erased ones cost an allocation and a virtual call per operation.
-using Executor = boost::asio::io_context::executor_type;
-using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
-
-class Session : public std::enable_shared_from_this<Session> {
+class Session : public std::enable_shared_from_this<Session>,
+                public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
+  Session() = default;
   virtual ~Session() = default;
-  /// Once per second: ends what waited too long.
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// Ends what waited too long. The loop says when: see Loop::rest().
   virtual void sweep(MonoTime now) = 0;
   /// The answer to request number `request`; an answer that comes too late or twice is dropped.
   virtual void answer(std::uint64_t request, Response response) = 0;
   /// The server stops: idle sessions end now, busy ones after their reply.
   virtual void begin_stop() = 0;
   virtual void abort() = 0;
+
+ private:
+  friend class Loop;
+  std::shared_ptr<Session> held_;  ///< by the loop, until Loop::remove()
 };
+
+/// Does not own; a session that ends is in no list any more.
+using SessionList = boost::intrusive::list<Session, boost::intrusive::constant_time_size<false>>;
 
 }  // namespace vpn_sentinel

@@ -25,7 +25,8 @@ using Text = std::shared_ptr<const std::string>;
 /// What other threads hold of a WebSocket: it may outlive the session and even the server, and then takes nothing any more.
 class Outbox final : public LiveChannel {
  public:
-  Outbox(std::shared_ptr<Loop> loop, std::size_t most_pending) : loop_(std::move(loop)), most_pending_(most_pending) {}
+  Outbox(std::shared_ptr<Loop> loop, const ListenOptions& options)
+      : loop_(std::move(loop)), most_pending_(options.max_pending), most_pending_bytes_(options.max_pending_bytes) {}
 
   /// `wake` is called on the loop's thread when there is something to write, `cut` when the peer is too slow.
   struct Hooks {
@@ -45,7 +46,9 @@ class Outbox final : public LiveChannel {
   std::mutex mutex_;  // guards what follows
   std::shared_ptr<Loop> loop_;
   std::deque<Text> pending_;
+  std::size_t pending_bytes_ = 0;
   const std::size_t most_pending_;
+  const std::size_t most_pending_bytes_;
   bool writing_ = false;
 };
 
@@ -56,11 +59,14 @@ bool Outbox::send(Text text) {
   {
     const std::lock_guard lock(mutex_);
     if (!loop_) return false;
-    cut = pending_.size() >= most_pending_;
+    // Texts are shared by all peers: what is bounded is how far this one may lag behind.
+    const bool fits = pending_.empty() || pending_bytes_ + text->size() <= most_pending_bytes_;
+    cut = pending_.size() >= most_pending_ || !fits;
     if (cut) {
       pending_.clear();
       loop = std::exchange(loop_, nullptr);
     } else {
+      pending_bytes_ += text->size();
       pending_.push_back(std::move(text));
       wake = !std::exchange(writing_, true);
       loop = loop_;
@@ -79,6 +85,7 @@ Text Outbox::take() {
   }
   auto text = std::move(pending_.front());
   pending_.pop_front();
+  pending_bytes_ -= text->size();
   return text;
 }
 
@@ -92,11 +99,11 @@ bool Outbox::close() {
 
 class WebSocketSession final : public Session {
  public:
-  WebSocketSession(Loop& loop, Socket socket, std::unique_ptr<Slot> slot)
+  WebSocketSession(Loop& loop, Stream stream, std::unique_ptr<Slot> slot)
       : loop_(loop),
         slot_(std::move(slot)),
-        stream_(std::move(socket)),
-        outbox_(std::make_shared<Outbox>(loop.shared_from_this(), slot_->listener().options.max_pending)) {
+        stream_(std::move(stream)),
+        outbox_(std::make_shared<Outbox>(loop.shared_from_this(), slot_->listener().options)) {
     websocket::stream_base::timeout timeouts{};
     timeouts.handshake_timeout = slot_->listener().options.header_timeout;
     timeouts.idle_timeout = idle_timeout;
@@ -120,7 +127,7 @@ class WebSocketSession final : public Session {
 
   Loop& loop_;
   std::unique_ptr<Slot> slot_;
-  websocket::stream<Socket, false> stream_;  // false: without permessage-deflate, which costs 8.5 KB more per peer
+  websocket::stream<Stream, false> stream_;  // false: without permessage-deflate, which costs 8.5 KB more per peer
   std::shared_ptr<Outbox> outbox_;
   beast::flat_buffer incoming_{most_incoming_bytes};
   std::shared_ptr<void> held_;
@@ -170,8 +177,7 @@ void WebSocketSession::begin_stop() {
 /// Closes without a word: a peer that was too slow would not read a close frame either.
 void WebSocketSession::finish() {
   if (std::exchange(ended_, true)) return;
-  ErrorCode ignored;
-  beast::get_lowest_layer(stream_).close(ignored);  // also ends a write that the peer does not take
+  stream_.next_layer().close();  // also ends a write that the peer does not take
   static_cast<void>(outbox_->close());
   const auto held = std::exchange(held_, nullptr);
   loop_.remove(shared_from_this());
@@ -179,9 +185,9 @@ void WebSocketSession::finish() {
 
 }  // namespace
 
-void start_websocket(Loop& loop, Socket socket, std::unique_ptr<Slot> slot, const UpgradeRequest& request) {
-  const auto session = std::make_shared<WebSocketSession>(loop, std::move(socket), std::move(slot));
-  loop.add(session);
+void start_websocket(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, const UpgradeRequest& request) {
+  const auto session = std::make_shared<WebSocketSession>(loop, std::move(stream), std::move(slot));
+  loop.add(session, Loop::Sweep::no);
   session->accept(request);
 }
 

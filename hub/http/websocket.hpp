@@ -7,12 +7,13 @@
 
 #include "hub/http/listener.hpp"
 #include "hub/http/loop.hpp"
+#include "hub/http/stream.hpp"
 
 namespace vpn_sentinel {
 
 using UpgradeRequest = boost::beast::http::request<boost::beast::http::string_body>;
 
 /// Answers the handshake and calls the listener's on_live. On the loop's thread.
-void start_websocket(Loop& loop, Socket socket, std::unique_ptr<Slot> slot, const UpgradeRequest& request);
+void start_websocket(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, const UpgradeRequest& request);
 
 }  // namespace vpn_sentinel

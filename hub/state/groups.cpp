@@ -104,8 +104,8 @@ std::vector<Change> Groups::judge(Fleet& fleet, std::set<std::string>& touched, 
   }
   std::vector<Change> changes;
   for (const auto& group : affected) {
-    touched.insert(group_client_id(group));
     if (auto change = judge_one(fleet, group, now)) changes.push_back(std::move(*change));
+    if (fleet.find(group_client_id(group)) != nullptr) touched.insert(group_client_id(group));
   }
   return changes;
 }

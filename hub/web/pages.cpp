@@ -42,7 +42,8 @@ void add_fixed(Router& router, std::string path, Response response) {
 void add_page_routes(Router& router, const HubAbout& about) {
   add_fixed(router, "/", redirect_response("/dashboard"));
   add_fixed(router, "/hub.json",
-            json_response(200, {{"version", about.version}, {"api_port", about.api_port}, {"api_path", about.api_path}}));
+            json_response(
+                200, {{"version", about.version}, {"api_port", about.api_port}, {"api_tls", about.api_tls}, {"api_path", about.api_path}}));
   for (const auto& asset : web_assets()) {
     if (asset.name == "dashboard.html") {
       add_fixed(router, "/dashboard", page_response(asset));

@@ -12,6 +12,7 @@ namespace vpn_sentinel {
 struct HubAbout {
   std::string version;
   std::uint16_t api_port = 0;
+  bool api_tls = false;
   std::string api_path;
 };
 

@@ -33,6 +33,8 @@ struct HttpRequest {
   std::vector<IpAddress> resolved;               ///< addresses of the URL's host; empty: the process's resolver is asked
   std::string ca_file;                           ///< PEM bundle that is trusted alone; empty: the system's
   bool verify = true;
+  std::string certificate_file;  ///< PEM, with `key_file` (PEM, not encrypted): shown to a server that asks who comes; empty: none
+  std::string key_file;
   /// A probe of a path must never ride on an old connection (a reused one tells about the old path): new connection, closed afterwards,
   /// no TLS resumption. False only for channels to the hub and to alert services.
   bool fresh_connection = true;

@@ -155,6 +155,10 @@ void HttpTransfer::set_tls() {
   // A resumed session would let the server link the addresses from which we came.
   if (fresh_) set(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
   set(easy, CURLOPT_CA_CACHE_TIMEOUT, ca_cache_seconds);
+  if (!request_.certificate_file.empty()) {
+    set(easy, CURLOPT_SSLCERT, request_.certificate_file.c_str());
+    set(easy, CURLOPT_SSLKEY, request_.key_file.c_str());
+  }
   if (!request_.ca_file.empty()) {
     set(easy, CURLOPT_CAINFO, request_.ca_file.c_str());
     set(easy, CURLOPT_CAPATH, nullptr);  // libcurl would go on trusting the system's directory

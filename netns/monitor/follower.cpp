@@ -21,6 +21,8 @@ constexpr std::uint32_t groups = group_bit(RTNLGRP_LINK) | group_bit(RTNLGRP_IPV
 /// How often a dump is repeated at once while tables change under it, before the caller goes on with what there is.
 constexpr int most_rounds = 5;
 constexpr std::size_t most_messages_at_once = 4096;
+/// Of one part; with the monitor's pauses more than two seconds.
+constexpr int most_refusals = 8;
 
 }  // namespace
 
@@ -46,6 +48,7 @@ Result<void> Follower::reopen(const SocketOpener& opener) {
   congested_ = false;
   want_everything();
   lost_ = true;
+  fall_out_of_step();
   return {};
 }
 
@@ -156,7 +159,8 @@ void Follower::finish_dump(int code, Turn& turn) {
   running_.reset();
   // A kernel that was built without a family or without policy rules has none of them; every other code means "could not look".
   const bool absent = code == EOPNOTSUPP || code == EAFNOSUPPORT;
-  if (interrupted_ || (code != 0 && !absent)) {
+  if (code != 0 && !absent && !interrupted_) return note_refusal(kind, code, turn);
+  if (interrupted_) {
     doubtful_.set(position(kind));
     return;
   }
@@ -165,10 +169,23 @@ void Follower::finish_dump(int code, Turn& turn) {
   // An event that overtook the part of the dump which it concerns leaves an entry that is no more: look once again.
   if (disturbed_) doubtful_.set(position(kind));
   unknown_.reset(position(kind));
-  if (lost_ && unknown_.none()) {
-    lost_ = false;
-    turn.resynchronised = true;
-  }
+  refusals_.at(position(kind)) = 0;
+  if (unknown_.any()) return;
+  out_of_step_since_.reset();
+  if (std::exchange(lost_, false)) turn.resynchronised = true;
+}
+
+/// What is followed by events alone after this may have been wrong already: it counts as never read.
+void Follower::note_refusal(DumpKind kind, int code, Turn& turn) {
+  doubtful_.set(position(kind));
+  unknown_.set(position(kind));
+  fall_out_of_step();
+  refusal_ = system_error(code, "the kernel refused to list links, addresses, routes or rules");
+  if (++refusals_.at(position(kind)) >= most_refusals) turn.failure = refusal_;
+}
+
+void Follower::fall_out_of_step() noexcept {
+  if (!out_of_step_since_) out_of_step_since_ = mono_now();
 }
 
 void Follower::note_overrun(Turn& turn) {
@@ -178,6 +195,7 @@ void Follower::note_overrun(Turn& turn) {
   congested_ = true;
   const bool again = std::exchange(lost_, true);
   want_everything();
+  fall_out_of_step();
   if (again) {
     // Lost again before everything was read: in a flood that goes on. The owner decides when it is worth a new try.
     doubtful_.set();
@@ -199,6 +217,7 @@ Result<void> Follower::read_everything(MonoTime deadline) {
     if (mono_now() >= deadline) break;
     want_doubtful();
   }
+  if (unknown_.any() && refusal_) return fail(*refusal_);
   if (unknown_.any()) return fail(Error::Kind::failed, "links, addresses, routes or rules changed during every attempt to read them");
   return {};
 }

@@ -2,6 +2,7 @@
 /// A dump is collected beside the snapshot while events go into both, so that its end replaces a part in one step.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -49,6 +50,10 @@ class Follower {
   /// No dump is running or wanted.
   [[nodiscard]] bool settled() const noexcept { return !running_ && wanted_.none(); }
 
+  /// Since when the snapshot may lack what the kernel has: messages were lost and not everything has been dumped since, or the kernel
+  /// refuses to dump a part. Absent: it is followed completely.
+  [[nodiscard]] std::optional<MonoTime> out_of_step_since() const noexcept { return out_of_step_since_; }
+
   /// Parts that may have changed silently, or whose dump was disturbed by events; the owner waits a little and then asks for them.
   [[nodiscard]] bool has_doubts() const noexcept { return doubtful_.any(); }
   void want_doubtful() noexcept;
@@ -70,6 +75,8 @@ class Follower {
   void take_event(const NetlinkMessage& message, Turn& turn);
   void take_dump_part(const NetlinkMessage& message, Turn& turn);
   void finish_dump(int code, Turn& turn);
+  void note_refusal(DumpKind kind, int code, Turn& turn);
+  void fall_out_of_step() noexcept;
   void note_overrun(Turn& turn);
 
   NetlinkSocket socket_;
@@ -83,9 +90,12 @@ class Follower {
   bool interrupted_ = false;    ///< the running dump is incomplete: its result is thrown away
   DumpSet wanted_;
   DumpSet doubtful_;
-  DumpSet unknown_;  ///< not dumped since the start or the last loss
+  DumpSet unknown_;  ///< not dumped since the start, the last loss or a refusal
   bool lost_ = false;
-  bool congested_ = false;  ///< messages were lost, and the queue has not been read empty since
+  std::optional<MonoTime> out_of_step_since_;
+  std::array<int, dump_kinds> refusals_{};  ///< of each part, since it was last read
+  std::optional<Error> refusal_;            ///< the last one
+  bool congested_ = false;                  ///< messages were lost, and the queue has not been read empty since
 };
 
 }  // namespace vpn_sentinel

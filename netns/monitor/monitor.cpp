@@ -62,6 +62,7 @@ class Watch : public std::enable_shared_from_this<Watch> {
 
   [[nodiscard]] const Snapshot& snapshot() const noexcept { return follower_.snapshot(); }
   [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
+  [[nodiscard]] std::optional<MonoTime> out_of_step_since() const noexcept { return follower_.out_of_step_since(); }
 
  private:
   /// The follower owns the descriptor, Asio only waits for it.
@@ -199,6 +200,7 @@ class KernelMonitor final : public Monitor {
 
   [[nodiscard]] const Snapshot& snapshot() const noexcept override { return watch_->snapshot(); }
   [[nodiscard]] std::uint64_t generation() const noexcept override { return watch_->generation(); }
+  [[nodiscard]] std::optional<MonoTime> out_of_step_since() const noexcept override { return watch_->out_of_step_since(); }
 
  private:
   std::shared_ptr<Watch> watch_;

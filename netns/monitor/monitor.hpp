@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "netns/base/clock.hpp"
@@ -27,7 +28,8 @@ class Monitor {
   };
   struct Listener {
     std::function<void(const Change&)> on_change;
-    /// The socket failed and could not be opened again: the owner must say "could not look".
+    /// The socket failed, or the kernel went on refusing to list a part, and a new socket did not help: the owner must say "could not
+    /// look".
     std::function<void(const Error&)> on_blind;
   };
 
@@ -35,6 +37,9 @@ class Monitor {
   /// Kept up to date; valid until the next turn of the loop.
   [[nodiscard]] virtual const Snapshot& snapshot() const noexcept = 0;
   [[nodiscard]] virtual std::uint64_t generation() const noexcept = 0;
+  /// Since when the snapshot may lack what the kernel has: messages were lost, or the kernel refuses to list a part. Absent: it is
+  /// complete. Usual for some milliseconds after a flood; who judges by the snapshot must say so when it lasts.
+  [[nodiscard]] virtual std::optional<MonoTime> out_of_step_since() const noexcept = 0;
 
   static constexpr int usual_receive_buffer = 8 << 20;
   static constexpr std::chrono::milliseconds usual_reread{60'000};

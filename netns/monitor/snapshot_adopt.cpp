@@ -1,5 +1,8 @@
 // SnapshotStore::adopt: what a finished dump brings replaces a part of the snapshot, and the first difference becomes the cause.
 #include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
 
 #include "netns/monitor/describe.hpp"
 #include "netns/monitor/next_hops.hpp"
@@ -8,11 +11,33 @@
 namespace vpn_sentinel {
 namespace {
 
-/// The first of `these` that has no equal among `those`; null when all have.
-template <typename Value>
-const Value* first_missing(const std::vector<Value>& these, const std::vector<Value>& those) {
-  const auto found = std::ranges::find_if(these, [&](const Value& value) { return std::ranges::find(those, value) == those.end(); });
-  return found == these.end() ? nullptr : &*found;
+/// Whoever owns a namespace may give it 100,000 addresses or rules, and one loop serves all namespaces: everything here is sorted or
+/// bounded.
+constexpr std::ptrdiff_t most_candidates = 64;
+
+/// One of `these` that has no equal among `those`, looked for behind what both begin with; null when there is none among the first ones.
+const Rule* first_missing(const std::vector<Rule>& these, const std::vector<Rule>& those) {
+  const auto [begin, rest] = std::ranges::mismatch(these, those);
+  const auto end = begin + std::min(most_candidates, these.end() - begin);
+  const auto found =
+      std::find_if(begin, end, [&, from = rest](const Rule& rule) { return std::find(from, those.end(), rule) == those.end(); });
+  return found == end ? nullptr : &*found;
+}
+
+/// What makes two entries one address.
+auto address_key(const InterfaceAddress& address) { return std::tuple(address.link_index, address.address, address.prefix_length); }
+
+auto whole_address(const InterfaceAddress& address) { return std::tuple(address_key(address), address.scope, address.flags); }
+
+bool address_order(const InterfaceAddress& a, const InterfaceAddress& b) { return whole_address(a) < whole_address(b); }
+
+/// Addresses that differ only in their peer are one in the snapshot: of each the last entry of the dump stays.
+void remove_twins(std::vector<InterfaceAddress>& addresses) {
+  std::map<decltype(address_key({})), std::size_t> last;
+  for (std::size_t i = 0; i < addresses.size(); ++i) last[address_key(addresses[i])] = i;
+  if (last.size() == addresses.size()) return;
+  std::size_t i = 0;
+  std::erase_if(addresses, [&](const InterfaceAddress& address) { return last.at(address_key(address)) != i++; });
 }
 
 }  // namespace
@@ -38,21 +63,26 @@ void SnapshotStore::adopt(DumpKind kind, SnapshotStore fresh, Burst& burst) {
 
 void SnapshotStore::adopt_links(std::vector<Link> fresh, Burst& burst) {
   // By the same functions as events, so that a link that is gone takes its addresses and IPv4 routes along.
+  std::set<std::uint32_t> there;
+  for (const auto& link : fresh) there.insert(link.index);
   for (const auto& link : std::vector(snapshot_.links)) {
-    const bool gone = std::ranges::none_of(fresh, [&](const Link& other) { return other.index == link.index; });
-    if (gone) remove_link(link, false, burst);
+    if (!there.contains(link.index)) remove_link(link, false, burst);
   }
   for (const auto& link : fresh) put_link(link, burst);
 }
 
 void SnapshotStore::adopt_addresses(std::vector<InterfaceAddress> fresh, Burst& burst) {
+  remove_twins(fresh);
   auto& addresses = snapshot_.addresses;
-  if (std::ranges::is_permutation(addresses, fresh)) return;
-  if (const auto* gone = first_missing(addresses, fresh)) {
-    burst.note(Telling::path, [&] { return describe_address(*gone, snapshot_, "gone"); });
-  } else if (const auto* found = first_missing(fresh, addresses)) {
-    burst.note(Telling::path, [&] { return describe_address(*found, snapshot_, "found"); });
-  }
+  if (addresses == fresh) return;
+  auto before = addresses;
+  auto after = fresh;
+  std::ranges::sort(before, address_order);
+  std::ranges::sort(after, address_order);
+  const auto [gone, found] = std::ranges::mismatch(before, after);
+  if (gone == before.end() && found == after.end()) return;
+  const bool is_gone = gone != before.end() && (found == after.end() || address_order(*gone, *found));
+  burst.note(Telling::path, [&, one = is_gone ? *gone : *found] { return describe_address(one, snapshot_, is_gone ? "gone" : "found"); });
   addresses = std::move(fresh);
 }
 

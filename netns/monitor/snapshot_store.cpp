@@ -127,7 +127,10 @@ void SnapshotStore::put_link(const Link& link, Burst& burst) {
   // Routes of a link without carrier get the flag RTNH_F_LINKDOWN, and next hop objects of it go: both without a message.
   constexpr std::uint32_t matters = IFF_UP | IFF_RUNNING | IFF_LOWER_UP;
   if (((before.flags ^ link.flags) & matters) != 0 || before.master != link.master) doubt_routes_of(link, burst);
-  if (before.is_up() && !link.is_up()) flush_link(link.index);
+  if (before.is_up() && !link.is_up()) {
+    flush_link(link.index);
+    burst.doubt(DumpKind::routes_v6);
+  }
 }
 
 void SnapshotStore::doubt_routes_of(const Link& link, Burst& burst) const {
@@ -141,6 +144,7 @@ void SnapshotStore::remove_link(const Link& link, bool moved, Burst& burst) {
   burst.note(Telling::link_lost, [&] { return describe_deleted_link(link, moved); });
   std::erase_if(snapshot_.addresses, [&](const InterfaceAddress& address) { return address.link_index == link.index; });
   doubt_routes_of(link, burst);
+  burst.doubt(DumpKind::routes_v6);
   flush_link(link.index);
 }
 
@@ -214,6 +218,7 @@ void SnapshotStore::remove_route(const Route& route, Burst& burst) {
   burst.note(telling_of(route), [&] { return describe_route(route, snapshot_, "deleted"); });
 }
 
+/// IPv6 routes are told one by one, unless net.ipv6.route.skip_notify_on_dev_down is set: those are doubted, not taken away.
 void SnapshotStore::flush_link(std::uint32_t link_index) {
   flush_ipv4_routes(link_index);
   if (flush_next_hop_objects(snapshot_.next_hop_objects, link_index)) next_hops_stale_ = true;
@@ -264,8 +269,13 @@ void SnapshotStore::apply_prefix(const NetlinkMessage& message, Burst& burst) {
 
 void SnapshotStore::insert(DumpKind kind, const NetlinkMessage& message) {
   if (kind_of(message) != kind) return;
+  if (message.type == RTM_NEWADDR) {
+    // Twins are found by adopt(): to look for one with each entry would take seconds for 100,000 of them.
+    if (const auto address = decode_address(message.payload)) snapshot_.addresses.push_back(*address);
+    return;
+  }
   Burst unused;
-  if (message.type == RTM_NEWLINK || message.type == RTM_NEWADDR || message.type == RTM_NEWRULE || message.type == RTM_NEWNEXTHOP) {
+  if (message.type == RTM_NEWLINK || message.type == RTM_NEWRULE || message.type == RTM_NEWNEXTHOP) {
     return apply(message, unused);
   }
   if (message.type != RTM_NEWROUTE) return;

@@ -1,19 +1,23 @@
 #include "netns/namespace/container_process.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+
+#include "netns/base/fd.hpp"
+#include "netns/namespace/process_times.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -26,38 +30,28 @@ bool is_hex(std::string_view text) noexcept {
   return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-/// Empty when it cannot be read: processes come and go while they are listed.
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(most_file_bytes, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(std::max<std::streamsize>(file.gcount(), 0)));
-  return text;
-}
-
-struct ProcessTimes {
-  pid_t parent = 0;
-  std::uint64_t start = 0;  ///< clock ticks since boot
+struct FileText {
+  std::string text;  ///< empty when it cannot be read: processes come and go while they are listed
+  int code = 0;      ///< why
 };
 
-/// Fields 4 and 22 of /proc/PID/stat (proc(5)). The command name is in parentheses and may hold anything: counted from the last one.
-std::optional<ProcessTimes> read_times(const ContainerFolders& folders, pid_t pid) {
-  const auto text = read_file(fmt::format("{}/{}/stat", folders.proc, pid));
-  const auto name_end = text.rfind(") ");
-  if (name_end == std::string::npos) return std::nullopt;
-  std::string_view rest = std::string_view(text).substr(name_end + 2);
-  ProcessTimes times;
-  for (int field = 3; field <= 22; ++field) {
-    const auto word = rest.substr(0, rest.find(' '));
-    const auto* const end = word.data() + word.size();
-    if (field == 3 && (word == "Z" || word == "X")) return std::nullopt;
-    if (field == 4 && std::from_chars(word.data(), end, times.parent).ec != std::errc{}) return std::nullopt;
-    if (field == 22 && std::from_chars(word.data(), end, times.start).ec != std::errc{}) return std::nullopt;
-    if (rest.size() == word.size()) return field == 22 ? std::optional(times) : std::nullopt;
-    rest.remove_prefix(word.size() + 1);
-  }
-  return times;
+FileText read_file(const std::string& path) {
+  const Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file) return {{}, errno};
+  FileText read{std::string(most_file_bytes, '\0'), 0};
+  const auto got = ::read(file.get(), read.text.data(), read.text.size());
+  if (got < 0) read.code = errno;
+  read.text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return read;
 }
+
+FileText read_cgroup(pid_t pid, const ContainerFolders& folders) { return read_file(fmt::format("{}/{}/cgroup", folders.proc, pid)); }
+
+/// What a look through folders found, and why it may not have seen everything.
+struct Search {
+  std::optional<pid_t> found;
+  std::string unseen;  ///< empty: all processes or states were seen
+};
 
 /// The 64 digits of one folder of a cgroup's path; empty when it is not one of a container.
 std::string_view id_of_folder(std::string_view folder) {
@@ -72,10 +66,9 @@ std::string_view id_of_folder(std::string_view folder) {
   return folder.size() == full_id && is_hex(folder) ? folder : std::string_view{};
 }
 
-/// The folders of a directory; nothing when there is none.
-std::vector<std::string> entries(const std::string& folder) {
+/// The folders of a directory.
+std::vector<std::string> entries(const std::string& folder, std::error_code& error) {
   std::vector<std::string> names;
-  std::error_code error;
   for (auto entry = std::filesystem::directory_iterator(folder, error); !error && entry != std::filesystem::directory_iterator();
        entry.increment(error)) {
     names.push_back(entry->path().filename().string());
@@ -101,7 +94,7 @@ std::optional<pid_t> first_of(const std::map<pid_t, ProcessTimes>& processes) {
   return first;
 }
 
-Result<std::optional<pid_t>> find_by_crun(std::string_view id, const ContainerFolders& folders);
+Result<Search> find_by_crun(std::string_view id, const ContainerFolders& folders);
 
 /// A folder of a hierarchy whose name is that of a container.
 struct NamedFolder {
@@ -160,18 +153,33 @@ std::optional<Error> distrust(pid_t pid, const NamedFolder& folder, const Contai
                   pid, folder.id.substr(0, short_id), who)};
 }
 
-Result<std::optional<pid_t>> find_by_cgroup(std::string_view id, const ContainerFolders& folders) {
+/// The identity of the first pid namespace, which sees all processes: PROC_PID_INIT_INO of linux/proc_ns.h, the same since Linux 3.8.
+constexpr std::string_view first_pid_namespace = "pid:[4026531836]";
+
+/// Those of a pid namespace see its own processes only, and below it there may be containers nevertheless.
+bool sees_only_some(const ContainerFolders& folders) {
+  std::error_code error;
+  const auto own = std::filesystem::read_symlink(folders.proc + "/self/ns/pid", error);
+  return !error && own != first_pid_namespace;
+}
+
+Result<Search> find_by_cgroup(std::string_view id, const ContainerFolders& folders) {
   std::set<std::string> ids;
   std::map<pid_t, ProcessTimes> processes;
+  bool first_seen = false;
+  bool refused = false;
   std::optional<Error> distrusted;
-  for (const auto& name : entries(folders.proc)) {
+  std::error_code error;
+  for (const auto& name : entries(folders.proc, error)) {
     const auto pid = to_pid(name);
     if (!pid) continue;
-    const auto cgroup = read_file(fmt::format("{}/{}/cgroup", folders.proc, *pid));
-    auto found = named_folder(cgroup, id);
+    first_seen = first_seen || *pid == 1;
+    const auto cgroup = read_cgroup(*pid, folders);
+    refused = refused || cgroup.code == EACCES || cgroup.code == EPERM;
+    auto found = named_folder(cgroup.text, id);
     if (!found) continue;
     auto doubt = distrust(*pid, *found, folders);
-    const auto times = read_times(folders, *pid);
+    const auto times = read_process_times(*pid, folders.proc);
     if (!times) continue;
     if (doubt) {
       distrusted = std::move(doubt);
@@ -181,15 +189,25 @@ Result<std::optional<pid_t>> find_by_cgroup(std::string_view id, const Container
     ids.insert(std::move(found->id));
   }
   if (ids.size() > 1) return fail(ambiguous(id));
-  const auto first = first_of(processes);
+  Search search{first_of(processes), {}};
   // crun's state, which only its own user can write, may still name the container.
-  if (!first && distrusted && !find_by_crun(id, folders).value_or(std::nullopt)) return fail(std::move(*distrusted));
-  return first;
+  if (!search.found && distrusted) {
+    const auto by_crun = find_by_crun(id, folders);
+    if (!by_crun || !by_crun->found) return fail(std::move(*distrusted));
+  }
+  if (error) {
+    search.unseen = fmt::format("{} cannot be listed: {}", folders.proc, error.message());
+  } else if (!first_seen || refused) {
+    search.unseen = fmt::format("{} is mounted with hidepid and hides the processes of others", folders.proc);
+  } else if (sees_only_some(folders)) {
+    search.unseen = "the probe lives in a pid namespace of its own (--pid=host shares the host's)";
+  }
+  return search;
 }
 
 /// crun's state of one container; absent when there is none, or when the process that it names is another one by now.
 std::optional<pid_t> crun_process(const std::string& id, const ContainerFolders& folders) {
-  const auto state = nlohmann::json::parse(read_file(fmt::format("{}/{}/status", folders.crun, id)), nullptr, false);
+  const auto state = nlohmann::json::parse(read_file(fmt::format("{}/{}/status", folders.crun, id)).text, nullptr, false);
   if (!state.is_object()) return std::nullopt;
   const auto number = [&state](const char* key) -> std::uint64_t {
     const auto found = state.find(key);
@@ -198,19 +216,22 @@ std::optional<pid_t> crun_process(const std::string& id, const ContainerFolders&
   const auto pid = number("pid");
   const auto start = number("process-start-time");
   if (pid == 0 || pid > INT32_MAX || start == 0) return std::nullopt;
-  const auto times = read_times(folders, static_cast<pid_t>(pid));
+  const auto times = read_process_times(static_cast<pid_t>(pid), folders.proc);
   return times && times->start == start ? std::optional(static_cast<pid_t>(pid)) : std::nullopt;
 }
 
-Result<std::optional<pid_t>> find_by_crun(std::string_view id, const ContainerFolders& folders) {
-  std::optional<pid_t> found;
-  for (const auto& name : entries(folders.crun)) {
+Result<Search> find_by_crun(std::string_view id, const ContainerFolders& folders) {
+  Search search;
+  std::error_code error;
+  for (const auto& name : entries(folders.crun, error)) {
     if (name.size() != full_id || !is_hex(name) || !name.starts_with(id)) continue;
     const auto pid = crun_process(name, folders);
-    if (pid && found) return fail(ambiguous(id));
-    if (pid) found = pid;
+    if (pid && search.found) return fail(ambiguous(id));
+    if (pid) search.found = pid;
   }
-  return found;
+  const bool absent = error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory;
+  if (error && !absent) search.unseen = fmt::format("{} cannot be listed: {}", folders.crun, error.message());
+  return search;
 }
 
 }  // namespace
@@ -224,18 +245,22 @@ std::string container_of_cgroup(std::string_view cgroup_file, std::string_view i
 
 Result<pid_t> find_container_process(std::string_view id, const ContainerFolders& folders) {
   if (!is_container_id(id)) return fail(Error::Kind::invalid, fmt::format("'{}' is no id of a container", id));
+  std::string unseen;
   for (const auto find : {&find_by_cgroup, &find_by_crun}) {
-    const auto found = find(id, folders);
-    if (!found) return fail(found.error());
-    if (*found) return **found;
+    const auto search = find(id, folders);
+    if (!search) return fail(search.error());
+    if (search->found) return *search->found;
+    if (unseen.empty()) unseen = search->unseen;
   }
+  if (!unseen.empty()) return fail(Error::Kind::unavailable, fmt::format("the container {} cannot be looked for: {}", id, unseen));
   return fail(Error::Kind::not_found, fmt::format("no container whose id begins with {} runs here", id));
 }
 
 bool is_container_process(pid_t pid, std::string_view id, const ContainerFolders& folders) {
-  if (id.size() != full_id || !is_hex(id)) return false;
-  if (!container_of_cgroup(read_file(fmt::format("{}/{}/cgroup", folders.proc, pid)), id).empty()) return true;
-  return crun_process(std::string(id), folders) == pid;
+  if (!is_container_id(id)) return false;
+  if (!container_of_cgroup(read_cgroup(pid, folders).text, id).empty()) return true;
+  const auto by_crun = find_by_crun(id, folders);
+  return by_crun && by_crun->found == pid;
 }
 
 }  // namespace vpn_sentinel

@@ -29,12 +29,13 @@ struct ContainerFolders {
 /// `id` as of is_container_id. In the container's cgroup the first process is the oldest one whose parent is outside; without a cgroup of
 /// its own (podman --cgroups=disabled) crun's state names it, and counts only when the process began when the state says. A cgroup counts
 /// only when root or the probe's own user made its folder: any user can make one of that name where systemd lets him (user@.service), and
-/// would choose the namespace that is watched. Errors: invalid (no id, or several containers begin with it), not_found (no such container
-/// runs here), not_permitted (the cgroup is another user's, or cannot be seen).
+/// would choose the namespace that is watched. Errors: invalid (no id, or several containers begin with it), not_found (everything was
+/// seen, and no such container runs here), not_permitted (the cgroup is another user's, or cannot be seen), unavailable (not everything
+/// can be seen from here: hidepid, a pid namespace, a folder that cannot be listed).
 [[nodiscard]] Result<pid_t> find_container_process(std::string_view id, const ContainerFolders& folders = {});
 
-/// Whether process `pid` belongs to the container with the full id `id`: engine and probe may live in different pid namespaces, where the
-/// same number is another process.
+/// Whether process `pid` belongs to the container whose id begins with `id` (as of is_container_id): engine and probe may live in different
+/// pid namespaces, where the same number is another process.
 [[nodiscard]] bool is_container_process(pid_t pid, std::string_view id, const ContainerFolders& folders = {});
 
 }  // namespace vpn_sentinel

@@ -1,6 +1,7 @@
 // RTM_NEWLINK, RTM_DELLINK.
 #include <linux/if_link.h>
 
+#include "netns/base/text.hpp"
 #include "netns/netlink/decode.hpp"
 #include "netns/netlink/decode_detail.hpp"
 
@@ -32,7 +33,8 @@ void read_statistics(Link& link, const Attribute& attribute) {
 void read_link_attribute(Link& link, const Attribute& attribute) {
   switch (attribute.type) {
     case IFLA_IFNAME:
-      link.name = attribute.as_string().substr(0, longest_link_name);
+      // The kernel lets a name hold everything but blanks, '/' and ':' (dev_valid_name), and whoever owns a namespace names its links.
+      link.name = without_control_characters(attribute.as_string().substr(0, longest_link_name));
       break;
     case IFLA_MTU:
       read_into(link.mtu, attribute);

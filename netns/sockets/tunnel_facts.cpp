@@ -42,7 +42,13 @@ Result<std::optional<WireGuardDevice>> ask_owner(const SocketOpener& inside, con
   if (!opener) return fail(opener.error());
   const auto own = is_owners(*opener, owner, *file);
   if (!own) return fail(own.error());
-  if (!*own) return std::nullopt;
+  // A program that is no WireGuard does not leave such a file. Where the file system has other numbers for the socket's maker than for who
+  // looks (btrfs, overlayfs), it may be this one's nevertheless.
+  if (!*own) {
+    return fail(Error::Kind::unavailable,
+                fmt::format("a control socket of the WireGuard interface {} exists, and it is not proved that {} (pid {}) serves it", name,
+                            owner.comm, owner.pid));
+  }
   auto device = ask_uapi(*file, name);
   if (!device) return fail(device.error());
   return std::move(*device);

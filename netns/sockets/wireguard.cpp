@@ -25,6 +25,11 @@ std::optional<std::chrono::seconds> handshake_age(const WireGuardDevice& device,
   return std::max(std::chrono::seconds{0}, std::chrono::floor<std::chrono::seconds>(now - *newest));
 }
 
+bool never_shook_hands(const WireGuardDevice& device) {
+  const auto has_endpoint = [](const WireGuardPeer& peer) { return peer.endpoint.has_value(); };
+  return std::ranges::any_of(device.peers, has_endpoint) && !newest_handshake(device);
+}
+
 std::string key_text(std::span<const std::byte, wireguard_key_size> key) {
   static constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;

@@ -49,6 +49,9 @@ struct WireGuardDevice {
 /// the future (the clock was set back: the age is not known). A clock that was set forward makes it too old until the next handshake.
 [[nodiscard]] std::optional<std::chrono::seconds> handshake_age(const WireGuardDevice& device, WallTime now);
 
+/// A server is known (a peer has an endpoint), and no peer has had a handshake since the interface was made: nothing has ever gone through.
+[[nodiscard]] bool never_shook_hands(const WireGuardDevice& device);
+
 /// Base64 (RFC 4648) of a public key.
 [[nodiscard]] std::string key_text(std::span<const std::byte, wireguard_key_size> key);
 

@@ -6,6 +6,7 @@
 
 #include "probe/app/commands.hpp"
 #include "probe/app/one_look.hpp"
+#include "probe/app/output.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -81,9 +82,9 @@ int pin(const TargetPolicy& policy, const std::string& file, bool force) {
                written.error().message);
     return exit_cannot_write;
   }
-  fmt::print("{} is pinned: tunnel {}, {} rules, {} routes\n{}", name_of(policy), healthy->tunnel.empty() ? "none" : healthy->tunnel,
-             healthy->rules.size(), healthy->routes.size(), not_compared_line(*healthy));
-  if (!gaps.empty()) fmt::print("  ! not looked at: {}\n", fmt::join(gaps, "; "));
+  print_out(fmt::format("{} is pinned: tunnel {}, {} rules, {} routes\n{}", name_of(policy), healthy->tunnel.empty() ? "none" : healthy->tunnel,
+             healthy->rules.size(), healthy->routes.size(), not_compared_line(*healthy)));
+  if (!gaps.empty()) print_out(fmt::format("  ! not looked at: {}\n", fmt::join(gaps, "; ")));
   return 0;
 }
 
@@ -92,33 +93,33 @@ int compare(const TargetPolicy& policy, const Baseline& pinned) {
   const auto& watch = look.run(longest_look);
   const auto now = watch.present_state();
   if (!now) {
-    fmt::print("  now: could not look: {}\n", watch.seen().blind ? watch.seen().blind->message : "the namespace is gone");
+    print_out(fmt::format("  now: could not look: {}\n", watch.seen().blind ? watch.seen().blind->message : "the namespace is gone"));
     return exit_could_not_look;
   }
   const auto drift = explain_drift(pinned, *now, true);
-  if (!drift.not_compared.empty()) fmt::print("  now: {}\n", drift.not_compared);
+  if (!drift.not_compared.empty()) print_out(fmt::format("  now: {}\n", drift.not_compared));
   if (drift.rules.empty() && drift.routes.empty()) {
-    fmt::print("  now: nothing differs\n");
+    print_out("  now: nothing differs\n");
     return 0;
   }
-  if (!drift.rules.empty()) fmt::print("{}", lines_below("rules that differ now", drift.rules));
-  if (!drift.routes.empty()) fmt::print("{}", lines_below("routes that differ now", drift.routes));
+  if (!drift.rules.empty()) print_out(lines_below("rules that differ now", drift.rules));
+  if (!drift.routes.empty()) print_out(lines_below("routes that differ now", drift.routes));
   return exit_differs;
 }
 
 int show(const TargetPolicy& policy, const std::string& file) {
   const auto pinned = read_baseline(file);
   if (!pinned && pinned.error().kind == Error::Kind::not_found) {
-    fmt::print("{}: no healthy state is pinned\n", name_of(policy));
+    print_out(fmt::format("{}: no healthy state is pinned\n", name_of(policy)));
     return exit_refused;
   }
   if (!pinned) {
     fmt::print(stderr, "vpn-sentinel-probe: {}\n", pinned.error().message);
     return exit_could_not_look;
   }
-  fmt::print("{}: pinned {}, tunnel {}\n{}{}{}", name_of(policy), to_rfc3339(pinned->time),
+  print_out(fmt::format("{}: pinned {}, tunnel {}\n{}{}{}", name_of(policy), to_rfc3339(pinned->time),
              pinned->tunnel.empty() ? "none" : pinned->tunnel, lines_below("rules", pinned->rules), lines_below("routes", pinned->routes),
-             not_compared_line(*pinned));
+             not_compared_line(*pinned)));
   return compare(policy, *pinned);
 }
 
@@ -129,7 +130,7 @@ int forget(const TargetPolicy& policy, const std::string& file) {
     fmt::print(stderr, "vpn-sentinel-probe: cannot remove {}: {}\n", file, error.message());
     return exit_cannot_write;
   }
-  fmt::print("{}: {}\n", name_of(policy), removed ? "the pinned healthy state is forgotten" : "no healthy state was pinned");
+  print_out(fmt::format("{}: {}\n", name_of(policy), removed ? "the pinned healthy state is forgotten" : "no healthy state was pinned"));
   return 0;
 }
 

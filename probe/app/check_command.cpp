@@ -2,6 +2,7 @@
 
 #include "probe/app/commands.hpp"
 #include "probe/app/one_look.hpp"
+#include "probe/app/output.hpp"
 #include "probe/app/print.hpp"
 #include "probe/app/report_builder.hpp"
 
@@ -35,9 +36,9 @@ int check_command(const TargetPolicy& policy, bool json) {
   OneLook look(policy);
   const auto& watch = look.run(policy.check_timeout + 5s);
   if (json) {
-    fmt::print("{}\n", encode(build_report(watch, "check")).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    print_out(fmt::format("{}\n", encode(build_report(watch, "check")).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)));
   } else {
-    fmt::print("{}", print_verdict(view_of(watch), style_of_stdout()));
+    print_out(print_verdict(view_of(watch), style_of_stdout()));
   }
   return exit_code(watch);
 }

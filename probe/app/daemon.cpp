@@ -52,6 +52,25 @@ LogLevel level_of(State state) {
   }
 }
 
+/// As TargetSet refuses: too many files, an id that another target has, a name that no setting could give.
+std::string_view refusal_hint(Error::Kind kind) {
+  switch (kind) {
+    case Error::Kind::overrun:
+      return "raise LimitNOFILE= of the unit, or narrow the pattern";
+    case Error::Kind::unavailable:
+      return "give the pattern, or the other target, another VPN_SENTINEL_CLIENT_ID";
+    default:
+      return "give the namespace another name (ip netns)";
+  }
+}
+
+/// Without events the look each second tells of changes.
+std::string_view following_hint(Error::Kind kind) {
+  if (kind == Error::Kind::not_permitted)
+    return "changes are noticed a second later; to be told at once the probe needs CAP_DAC_READ_SEARCH";
+  return "changes are noticed a second later; raise fs.inotify.max_user_instances and fs.inotify.max_user_watches";
+}
+
 }  // namespace
 
 int run_command(ProbeConfig config, const std::function<Result<ProbeConfig>()>& reload) {
@@ -90,8 +109,7 @@ TargetSet::Hooks Daemon::target_hooks() {
         if (!stopping_) send(watch, "stop", true);
       },
       [](const std::string& netns, const Error& error) {
-        log(LogLevel::error, "target_refused",
-            {{"netns", netns}, {"reason", error.message}, {"hint", "raise LimitNOFILE= of the unit, or narrow the pattern"}});
+        log(LogLevel::error, "target_refused", {{"netns", netns}, {"reason", error.message}, {"hint", refusal_hint(error.kind)}});
       }};
 }
 
@@ -146,11 +164,11 @@ Sender::Hooks Daemon::delivery_hooks(Delivery& delivery) {
                        [&delivery](const std::string& client_id, const Report& report, const std::string& path) {
                          log(LogLevel::debug, "report_delivered",
                              {{"client_id", client_id}, {"seq", report.seq}, {"trigger", report.trigger}, {"path", path}});
-                         if (std::exchange(delivery.failing[client_id], false))
+                         if (delivery.failing.erase(client_id) > 0)
                            log(LogLevel::info, "hub_reached_again", {{"client_id", client_id}, {"hub", delivery.hub}, {"path", path}});
                        },
                        [&delivery](const std::string& client_id, const Error& error, std::chrono::milliseconds retry_in) {
-                         const bool again = std::exchange(delivery.failing[client_id], true);
+                         const bool again = !delivery.failing.insert(client_id).second;
                          log(again ? LogLevel::debug : LogLevel::warning, "hub_not_reached",
                              {{"client_id", client_id},
                               {"hub", delivery.hub},
@@ -204,6 +222,9 @@ DeliveryPaths Daemon::paths(const std::string& client_id) const {
 
 int Daemon::run() {
   wait_for_signals();
+  boost::asio::use_service<NamespaceEvents>(io_).on_trouble([](const Error& error) {
+    log(LogLevel::warning, "namespaces_not_followed", {{"reason", error.message}, {"hint", following_hint(error.kind)}});
+  });
   targets_->start();
   // Machines that start at the same moment must not stay in step: a hub would hear all of them at once for ever.
   keepalive(config_.interval / 2 + std::chrono::duration_cast<std::chrono::milliseconds>(config_.interval / 2 * random_unit()));

@@ -6,9 +6,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,7 +34,7 @@ class Daemon {
     std::unique_ptr<Outbox> outbox;
     std::unique_ptr<Sender> sender;
     std::uint64_t dropped = 0;            ///< as it was told
-    std::map<std::string, bool> failing;  ///< by client, to log the first failure and the recovery, not every try
+    std::set<std::string> failing;  ///< by client, to log the first failure and the recovery, not every try
   };
 
   void lock_data_dir();

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "netns/namespace/net_namespace.hpp"
 #include "netns/namespace/socket_opener.hpp"
 #include "probe/app/print.hpp"
 #include "probe/app/probe_settings.hpp"
@@ -19,7 +20,7 @@ struct DoctorLine {
   enum class Status {
     ok,
     missing,
-    not_needed,      ///< absent or unused, and nothing of what is configured needs it
+    not_needed,      ///< absent or unused, and nothing of what is configured, or of this version, needs it
     could_not_look,  ///< never the same as ok
   };
   std::string group;  ///< "capabilities", "kernel", "files", "limits", or a target's client id
@@ -41,6 +42,8 @@ struct DoctorTopic {
   bool required = false;
 };
 [[nodiscard]] DoctorLine doctor_line(std::string_view group, const DoctorTopic& topic, DoctorLine::Status status, std::string detail);
+/// What was looked at, and no part of this version uses it: neither a promise when it is there nor a fault when it is not.
+[[nodiscard]] DoctorLine not_used_yet(DoctorLine line);
 /// missing, or could_not_look when the error says so (a right is missing, or no answer came).
 [[nodiscard]] DoctorLine::Status status_of(const Error& error);
 
@@ -58,7 +61,11 @@ struct DoctorTopic {
 [[nodiscard]] std::vector<DoctorLine> nftables_lines(const SocketOpener& own);
 [[nodiscard]] std::vector<DoctorLine> bpf_lines();
 [[nodiscard]] std::vector<DoctorLine> file_lines(const ProbeConfig& config);
-/// Blocks some milliseconds for each target.
-[[nodiscard]] std::vector<DoctorLine> target_lines(const TargetPolicy& target);
+/// What the target names now. A container is looked for as the daemon does it. Blocks, while an engine hangs for some seconds.
+[[nodiscard]] Result<NetNamespace> open_target(const TargetPolicy& target);
+/// `space` as of open_target. Blocks some milliseconds for each target.
+[[nodiscard]] std::vector<DoctorLine> target_lines(const TargetPolicy& target, const Result<NetNamespace>& space);
+/// Of a pattern that no namespace matches now.
+[[nodiscard]] DoctorLine unmatched_line(const TargetPolicy& pattern);
 
 }  // namespace vpn_sentinel

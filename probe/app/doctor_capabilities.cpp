@@ -17,10 +17,10 @@ struct Capability {
   unsigned number;  ///< linux/capability.h
   DoctorTopic topic;
   bool for_foreign_only = false;  ///< a probe that lives in the watched namespace does not need it
-  bool unused = false;
+  bool unused = false;            ///< by this version
 };
 
-constexpr std::array<Capability, 8> capabilities{{
+constexpr std::array<Capability, 9> capabilities{{
     {CAP_SYS_ADMIN,
      {"CAP_SYS_ADMIN", "entering the watched namespaces (setns), only while sockets are opened there",
       "only the probe's own namespace can be watched", "", true},
@@ -31,14 +31,17 @@ constexpr std::array<Capability, 8> capabilities{{
     {CAP_DAC_READ_SEARCH,
      {"CAP_DAC_READ_SEARCH", "the open files of other users' programs: which of them holds the tun",
       "no handshake age and no learnt server for tunnels that a program runs", ""}},
+    {CAP_DAC_OVERRIDE,
+     {"CAP_DAC_OVERRIDE",
+      "connecting to sockets of other users: the control socket of a WireGuard program, and a container engine's (connect(2))",
+      "no handshake age of WireGuard that another user's program runs; engines answer only members of their group", ""}},
     {CAP_NET_ADMIN,
-     {"CAP_NET_ADMIN", "large netlink buffers, the kernel's WireGuard handshakes, counting leaked packets and the kill switch (nftables)",
-      "more reading again after bursts of changes; no handshake age of kernel WireGuard; no leak counters", ""}},
-    {CAP_NET_RAW, {"CAP_NET_RAW", "echo requests through the tunnel as a sign of life", "liveness is judged by DNS only", ""}},
-    {CAP_BPF, {"CAP_BPF", "naming the program that leaks (eBPF, with CAP_NET_ADMIN)", "leaks are counted, but not by program", ""}},
-    {CAP_PERFMON,
-     {"CAP_PERFMON", "the name of the leaking program in eBPF", "leaks are told with process number and user, not with the name", ""}},
-    {CAP_NET_BROADCAST, {"CAP_NET_BROADCAST", "nothing: each namespace has a socket of its own", "", ""}, false, true},
+     {"CAP_NET_ADMIN", "large netlink buffers, and the kernel's WireGuard handshakes",
+      "more reading again after bursts of changes; no handshake age of kernel WireGuard", ""}},
+    {CAP_NET_RAW, {"CAP_NET_RAW", "", "", ""}, false, true},
+    {CAP_BPF, {"CAP_BPF", "", "", ""}, false, true},
+    {CAP_PERFMON, {"CAP_PERFMON", "", "", ""}, false, true},
+    {CAP_NET_BROADCAST, {"CAP_NET_BROADCAST", "", "", ""}, false, true},
 }};
 
 /// The mask in the line "KEY:\t000001ffffffffff".
@@ -66,7 +69,7 @@ std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign) 
   const auto bounding = mask_of(status, "CapBnd");
   std::vector<DoctorLine> lines;
   for (const auto& capability : capabilities) {
-    const bool needed = !capability.unused && (foreign || !capability.for_foreign_only);
+    const bool needed = foreign || !capability.for_foreign_only;
     auto line = doctor_line("capabilities", capability.topic, Status::could_not_look, "/proc/self/status does not tell");
     line.required = line.required && needed;
     if (effective && bounding) {
@@ -76,7 +79,7 @@ std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign) 
       line.detail = has ? "effective" : may ? "not effective, but in the bounding set" : "not in the bounding set";
       line.remedy = remedy_for(line.name, may);
     }
-    lines.push_back(std::move(line));
+    lines.push_back(capability.unused ? not_used_yet(std::move(line)) : std::move(line));
   }
   return lines;
 }

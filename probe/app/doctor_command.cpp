@@ -7,6 +7,8 @@
 #include "netns/namespace/net_namespace.hpp"
 #include "probe/app/commands.hpp"
 #include "probe/app/doctor.hpp"
+#include "probe/app/output.hpp"
+#include "probe/app/target_names.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -17,13 +19,28 @@ std::string own_status() {
 }
 
 /// What cannot be opened may be a foreign namespace: only a target that certainly is the probe's own needs nothing for entering.
-bool is_foreign(const TargetPolicy& target) {
-  const auto space = NetNamespace::open(target.netns);
-  return !space || !space->is_own();
+bool is_foreign(const Result<NetNamespace>& space) { return !space || !space->is_own(); }
+
+bool has_match(const TargetPolicy& pattern) {
+  return std::ranges::any_of(namespace_names(), [&](const std::string& name) { return pattern.netns.matches(name); });
 }
 
-std::vector<DoctorLine> examine(const ProbeConfig& config) {
-  auto lines = capability_lines(own_status(), std::ranges::any_of(config.targets, is_foreign));
+/// `config` with the namespaces that patterns stand for now; of the others each has a line in `lines`.
+ProbeConfig with_namespaces_of_patterns(ProbeConfig config, std::vector<DoctorLine>& lines) {
+  for (const auto& target : config.targets) {
+    if (target.netns.is_pattern() && !has_match(target)) lines.push_back(unmatched_line(target));
+  }
+  config.targets = expand_patterns(config.targets);
+  return config;
+}
+
+std::vector<DoctorLine> examine(const ProbeConfig& given) {
+  std::vector<DoctorLine> unmatched;
+  const auto config = with_namespaces_of_patterns(given, unmatched);
+  std::vector<Result<NetNamespace>> spaces;
+  std::ranges::transform(config.targets, std::back_inserter(spaces), open_target);
+  // The namespaces of a pattern are foreign ones whenever they come.
+  auto lines = capability_lines(own_status(), !unmatched.empty() || std::ranges::any_of(spaces, is_foreign));
   const auto add = [&](std::vector<DoctorLine> more) { std::ranges::move(more, std::back_inserter(lines)); };
   const auto own = NetNamespace::open(NamespaceRef{});
   if (own) {
@@ -35,7 +52,8 @@ std::vector<DoctorLine> examine(const ProbeConfig& config) {
   }
   add(bpf_lines());
   add(file_lines(config));
-  for (const auto& target : config.targets) add(target_lines(target));
+  for (std::size_t i = 0; i < spaces.size(); ++i) add(target_lines(config.targets[i], spaces[i]));
+  add(std::move(unmatched));
   return lines;
 }
 
@@ -44,9 +62,9 @@ std::vector<DoctorLine> examine(const ProbeConfig& config) {
 int doctor_command(const ProbeConfig& config, bool json) {
   const auto lines = examine(config);
   if (json) {
-    fmt::print("{}\n", doctor_json(lines).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    print_out(fmt::format("{}\n", doctor_json(lines).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)));
   } else {
-    fmt::print("{}", print_doctor(lines, style_of_stdout()));
+    print_out(print_doctor(lines, style_of_stdout()));
   }
   return doctor_exit_code(lines);
 }

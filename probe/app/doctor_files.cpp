@@ -1,16 +1,18 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <filesystem>
 
+#include "netns/namespace/container_process.hpp"
 #include "probe/app/doctor.hpp"
+#include "probe/app/target_set.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -50,48 +52,79 @@ DoctorLine ca_line(const ProbeConfig& config) {
 }
 
 DoctorLine resolv_line() {
-  const DoctorTopic topic{"resolv.conf", "which resolvers programs use (the probe's own look-ups go to VPN_SENTINEL_RESOLVERS)",
-                          "the routes to the system's resolvers are not judged", ""};
   const int code = refusal("/etc/resolv.conf", R_OK);
-  if (code == 0) return doctor_line(group, topic, Status::ok, "/etc/resolv.conf");
-  return doctor_line(group, topic, Status::missing, system_error(code, "/etc/resolv.conf").message);
+  return not_used_yet(doctor_line(group, {"resolv.conf", "", "", ""}, Status::ok,
+                                  code == 0 ? "/etc/resolv.conf" : system_error(code, "/etc/resolv.conf").message));
 }
 
 /// Connects and hangs up: a container engine sees a client that says nothing.
-DoctorLine engine_line(const char* name, std::span<const char* const> paths) {
-  const DoctorTopic topic{name, "targets named by container:", "containers have to be named by pid: or path:",
-                          "membership in the socket's group, or the socket mounted into the probe's container"};
-  for (const auto* path : paths) {
-    if (refusal(path, F_OK) == ENOENT) continue;
-    const Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::string_view(path).copy(address.sun_path, sizeof address.sun_path - 1);
-    if (socket && ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-      return doctor_line(group, topic, Status::ok, path);
+Result<void> try_engine(const std::string& path) {
+  const Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (socket && ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return {};
+  return fail(system_error(errno, path));
+}
+
+/// The engines that the targets may be asked at, once each.
+std::vector<std::string> engine_sockets(const std::vector<TargetPolicy>& targets) {
+  std::vector<std::string> sockets;
+  for (const auto& target : targets) {
+    for (const auto& socket : target.container_sockets) {
+      if (std::ranges::find(sockets, socket) == sockets.end()) sockets.push_back(socket);
     }
-    return doctor_line(group, topic, Status::missing, system_error(errno, path).message);
   }
-  return doctor_line(group, topic, Status::not_needed, "no socket: no such engine runs here");
+  return sockets;
+}
+
+/// Only a target that names a container by its name needs an engine, and one that knows the container is enough.
+DoctorLine engine_line(const std::vector<TargetPolicy>& targets) {
+  const DoctorTopic topic{"container engine", "targets named by container: and a name (an id is found without one)",
+                          "containers have to be named by their id, or by pid: or path:",
+                          "systemctl enable --now podman.socket, or membership in the socket's group or CAP_DAC_OVERRIDE; for a container "
+                          "the socket mounted into it; another place in VPN_SENTINEL_CONTAINER_SOCKETS"};
+  std::string answering;
+  std::string silent;
+  for (const auto& socket : engine_sockets(targets)) {
+    const auto tried = try_engine(socket);
+    auto& text = tried ? answering : silent;
+    text += (text.empty() ? "" : ", ") + (tried ? socket : tried.error().message);
+  }
+  if (!answering.empty()) return doctor_line(group, topic, Status::ok, answering);
+  const bool needed = std::ranges::any_of(targets, [](const TargetPolicy& target) {
+    return target.netns.kind == NamespaceRef::Kind::container && !is_container_id(target.netns.value);
+  });
+  return doctor_line(group, topic, needed ? Status::missing : Status::not_needed, silent.empty() ? "no socket is configured" : silent);
 }
 
 DoctorLine limit_line(std::size_t targets) {
-  const DoctorTopic topic{"open files", "about 12 per target and 64 for everything else", "the last targets cannot be watched",
-                          "LimitNOFILE=16384 in the unit, or ulimit -n", true};
+  const auto needed = open_files_for(targets);
+  const DoctorTopic topic{"open files", "sockets and namespaces of all targets",
+                          "the command run does not start, or the last targets are not watched",
+                          "LimitNOFILE=16384 in the unit, or ulimit -Hn", true};
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return doctor_line("limits", topic, Status::could_not_look, "getrlimit");
-  const auto needed = 64 + 12 * targets;
-  return doctor_line("limits", topic, limit.rlim_cur >= needed ? Status::ok : Status::missing,
-                     fmt::format("{} allowed (at most {}), about {} needed", limit.rlim_cur, limit.rlim_max, needed));
+  // The probe raises the soft limit to the hard one by itself.
+  return doctor_line("limits", topic, limit.rlim_max >= needed ? Status::ok : Status::missing,
+                     fmt::format("{} allowed, {} needed", limit.rlim_max, needed));
+}
+
+/// The limits are per user: other programs may have used them up.
+DoctorLine inotify_line() {
+  const DoctorTopic topic{"inotify", "being told at once that a namespace was made or deleted", "it is noticed by the look each second",
+                          "sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=65536"};
+  const Fd instance{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+  if (instance && ::inotify_add_watch(instance.get(), "/run", IN_CREATE | IN_ONLYDIR) >= 0)
+    return doctor_line("limits", topic, Status::ok, "folders can be followed");
+  return doctor_line("limits", topic, Status::missing, system_error(errno, instance ? "inotify_add_watch" : "inotify_init").message);
 }
 
 }  // namespace
 
 std::vector<DoctorLine> file_lines(const ProbeConfig& config) {
-  static constexpr std::array docker{"/run/docker.sock", "/var/run/docker.sock"};
-  static constexpr std::array podman{"/run/podman/podman.sock"};
-  return {data_folder_line(config.data_dir), ca_line(config), resolv_line(), engine_line("Docker", docker), engine_line("Podman", podman),
-          limit_line(config.targets.size())};
+  return {data_folder_line(config.data_dir), ca_line(config), resolv_line(), engine_line(config.targets),
+          limit_line(config.targets.size()), inotify_line()};
 }
 
 }  // namespace vpn_sentinel

@@ -142,10 +142,10 @@ std::vector<DoctorLine> nftables_lines(const SocketOpener& own) {
                             "Linux 6.9 or newer, and CAP_NET_ADMIN"};
   const DoctorTopic conntrack{"conntrack", "connections and their bytes where eBPF is not to be had", "destinations come from sockets only",
                               "modprobe nf_conntrack_netlink, and CAP_NET_ADMIN"};
-  return {unless_it_loads("nf_tables", tables, [&] { return tables_line(own, tables); }),
-          unless_it_loads("nf_tables", egress, [&] { return egress_line(own, egress); }),
-          unless_it_loads("nf_tables", persist, [&] { return persist_line(own, persist); }),
-          unless_it_loads("nf_conntrack_netlink", conntrack, [&] { return conntrack_line(own, conntrack); })};
+  return {not_used_yet(unless_it_loads("nf_tables", tables, [&] { return tables_line(own, tables); })),
+          not_used_yet(unless_it_loads("nf_tables", egress, [&] { return egress_line(own, egress); })),
+          not_used_yet(unless_it_loads("nf_tables", persist, [&] { return persist_line(own, persist); })),
+          not_used_yet(unless_it_loads("nf_conntrack_netlink", conntrack, [&] { return conntrack_line(own, conntrack); }))};
 }
 
 }  // namespace vpn_sentinel

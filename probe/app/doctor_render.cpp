@@ -70,6 +70,16 @@ DoctorLine doctor_line(std::string_view group, const DoctorTopic& topic, DoctorL
                     std::string(topic.lost), std::string(topic.remedy), topic.required};
 }
 
+DoctorLine not_used_yet(DoctorLine line) {
+  line.detail = fmt::format("not used by this version (seen: {})", line.detail);
+  line.status = DoctorLine::Status::not_needed;
+  line.required = false;
+  line.used_for = "nothing in this version";
+  line.lost.clear();
+  line.remedy.clear();
+  return line;
+}
+
 DoctorLine::Status status_of(const Error& error) {
   const bool blind = error.kind == Error::Kind::not_permitted || error.kind == Error::Kind::timed_out || error.kind == Error::Kind::overrun;
   return blind ? DoctorLine::Status::could_not_look : DoctorLine::Status::missing;

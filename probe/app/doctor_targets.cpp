@@ -2,6 +2,8 @@
 #include <linux/rtnetlink.h>
 
 #include <array>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include "netns/netlink/decode.hpp"
 #include "netns/netlink/request.hpp"
@@ -9,6 +11,7 @@
 #include "netns/sockets/tunnel_facts.hpp"
 #include "probe/app/doctor.hpp"
 #include "probe/app/doctor_netlink.hpp"
+#include "probe/watch/container_finder.hpp"
 #include "probe/watch/observe.hpp"
 #include "probe/watch/tunnel_finder.hpp"
 
@@ -17,8 +20,13 @@ namespace {
 
 using Status = DoctorLine::Status;
 
-constexpr DoctorTopic open_topic{"namespace", "watching this target", "it is not watched",
-                                 "start the VPN first, or correct VPN_SENTINEL_NETNS; pid: of other users needs CAP_SYS_PTRACE", true};
+/// Two engines that hang, and some processes.
+constexpr std::chrono::seconds longest_search{6};
+
+constexpr DoctorTopic open_topic{
+    "namespace", "watching this target", "it is not watched",
+    "start the VPN first, or correct VPN_SENTINEL_NETNS; pid: and container: of other users need CAP_SYS_PTRACE", true};
+constexpr DoctorTopic pattern_topic{"namespaces", "watching what this pattern matches", "", "'ip netns list' shows the names"};
 constexpr DoctorTopic enter_topic{"entering", "sockets inside the namespace", "it is not watched",
                                   "AmbientCapabilities=CAP_SYS_ADMIN in the unit, or a probe that shares the namespace", true};
 constexpr DoctorTopic look_topic{"looking", "routes and look-ups inside the namespace", "nothing can be judged", "", true};
@@ -29,7 +37,7 @@ constexpr DoctorTopic owner_topic{"tunnel's program", "learning the VPN server's
                                   "AmbientCapabilities=CAP_SYS_PTRACE CAP_DAC_READ_SEARCH in the unit; for a container --pid=host"};
 constexpr DoctorTopic wireguard_topic{
     "WireGuard state", "handshake age: a server that does not answer any more", "a dead server is found by the liveness check only",
-    "AmbientCapabilities=CAP_NET_ADMIN (kernel) or CAP_SYS_PTRACE CAP_DAC_READ_SEARCH (programs) in the unit"};
+    "AmbientCapabilities=CAP_NET_ADMIN (kernel) or CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE (programs) in the unit"};
 
 Result<std::vector<Link>> read_links(const SocketOpener& inside) {
   const auto request = dump_request(DumpKind::links, 1);
@@ -43,6 +51,22 @@ Result<std::vector<Link>> read_links(const SocketOpener& inside) {
   return links;
 }
 
+/// By the engines and, for an id, without them, on the finder's thread.
+Result<ContainerProcess> find_container(const TargetPolicy& target) {
+  boost::asio::io_context io{1};
+  Result<ContainerProcess> process = fail(Error::Kind::timed_out, fmt::format("{} was not found in time", target.netns.to_string()));
+  const auto request = boost::asio::use_service<ContainerFinder>(io).find(target.netns.value, target.container_sockets,
+                                                                          [&](const Result<ContainerProcess>& found) {
+                                                                            process = found;
+                                                                            io.stop();
+                                                                          });
+  const auto work = boost::asio::make_work_guard(io);
+  io.run_for(longest_search);
+  return process;
+}
+
+std::string group_of(const TargetPolicy& target) { return "target " + target.client_id; }
+
 Result<std::uint32_t> index_of_way_out(const SocketOpener& inside) {
   auto look_up = RouteLookup::open(inside);
   if (!look_up) return fail(look_up.error());
@@ -51,10 +75,9 @@ Result<std::uint32_t> index_of_way_out(const SocketOpener& inside) {
 
 class TargetDoctor {
  public:
-  explicit TargetDoctor(const TargetPolicy& target) : target_(target), group_("target " + target.client_id) {}
+  explicit TargetDoctor(const TargetPolicy& target) : target_(target), group_(group_of(target)) {}
 
-  std::vector<DoctorLine> examine() {
-    const auto space = NetNamespace::open(target_.netns);
+  std::vector<DoctorLine> examine(const Result<NetNamespace>& space) {
     if (!space) return bad(open_topic, space.error()), std::move(lines_);
     good(open_topic,
          fmt::format("{} is {}{}", target_.netns.to_string(), space->identity().to_string(), space->is_own() ? ", the probe's own" : ""));
@@ -111,6 +134,20 @@ class TargetDoctor {
 
 }  // namespace
 
-std::vector<DoctorLine> target_lines(const TargetPolicy& target) { return TargetDoctor(target).examine(); }
+Result<NetNamespace> open_target(const TargetPolicy& target) {
+  if (target.netns.kind != NamespaceRef::Kind::container) return NetNamespace::open(target.netns);
+  const auto process = find_container(target);
+  if (!process) return fail(process.error());
+  return NetNamespace::open(NamespaceRef::of_pid(process->pid));
+}
+
+std::vector<DoctorLine> target_lines(const TargetPolicy& target, const Result<NetNamespace>& space) {
+  return TargetDoctor(target).examine(space);
+}
+
+DoctorLine unmatched_line(const TargetPolicy& pattern) {
+  return doctor_line(group_of(pattern), pattern_topic, Status::not_needed,
+                     fmt::format("nothing matches {} now; what comes is watched", pattern.netns.to_string()));
+}
 
 }  // namespace vpn_sentinel

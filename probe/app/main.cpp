@@ -9,6 +9,7 @@
 #include "netns/base/fatal_error.hpp"
 #include "netns/daemon/command_line.hpp"
 #include "probe/app/commands.hpp"
+#include "probe/app/output.hpp"
 #include "probe/app/probe_settings.hpp"
 #include "probe/app/target_names.hpp"
 
@@ -27,7 +28,7 @@ constexpr auto footer =
     "Exit codes of baseline: show 0 nothing differs, 1 something differs, 2 none is pinned; pin 0 pinned, 2 refused (danger or "
     "contained); all 4 could not look.\n"
     "Exit codes of doctor: 0 all is there, 1 something optional is missing, 4 the targets cannot be watched.\n"
-    "All commands: 64 wrong usage, 70 internal error, 73 data folder, 78 wrong setting.\n"
+    "All commands: 64 wrong usage, 70 internal error, 73 data folder, 74 output cannot be written, 78 wrong setting.\n"
     "A flag or variable that says which target (netns, tunnel, endpoint, local-network, client-id) stands for all [[target]] tables "
     "of the file.\n"
     "Secrets are read from the environment (VPN_SENTINEL_API_KEY, VPN_SENTINEL_API_KEY_FILE) or the file, never from flags.";
@@ -135,15 +136,17 @@ int dispatch(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : exit_usage;
   }
   if (sample || table) {
-    fmt::print("{}", sample ? sample_file(probe_setting_rows()) : markdown_table(probe_setting_rows()));
-    return 0;
+    print_out(sample ? sample_file(probe_setting_rows()) : markdown_table(probe_setting_rows()));
+    return when_printed(0);
   }
   if (run->parsed()) return run_command(require_config(line), [&line] { return load_config(line); });
-  if (check->parsed()) return run_each(line, [&line](const TargetPolicy& target) { return check_command(target, line.json); });
+  if (check->parsed())
+    return when_printed(run_each(line, [&line](const TargetPolicy& target) { return check_command(target, line.json); }));
   if (watch->parsed()) return watch_command(require_targets(line), line.json);
   if (baseline->parsed())
-    return run_each(line, [&line](const TargetPolicy& target) { return baseline_command(target, action_of(line.action), line.force); });
-  if (doctor->parsed()) return doctor_command(require_config(line), line.json);
+    return when_printed(
+        run_each(line, [&line](const TargetPolicy& target) { return baseline_command(target, action_of(line.action), line.force); }));
+  if (doctor->parsed()) return when_printed(doctor_command(require_config(line), line.json));
   fmt::print(stderr, "{}", app.help());
   return exit_usage;
 }

@@ -52,6 +52,9 @@ constexpr std::array rows{
     SettingRow{"hub_path", "VPN_SENTINEL_HUB_PATH", Type::text, "auto",
                "Way of reports to the hub: auto (changes by the uplink, keepalives through the tunnel), tunnel or uplink"},
     SettingRow{"tls_cert_path", "VPN_SENTINEL_TLS_CERT_PATH", Type::text, "", "CA bundle (PEM) for the hub; empty: the system's"},
+    SettingRow{"tls_client_cert_path", "VPN_SENTINEL_TLS_CLIENT_CERT_PATH", Type::text, "",
+               "Certificate (PEM) to show to a hub that asks for one"},
+    SettingRow{"tls_client_key_path", "VPN_SENTINEL_TLS_CLIENT_KEY_PATH", Type::text, "", "Its private key (PEM, not encrypted)"},
     SettingRow{"allow_insecure", "VPN_SENTINEL_ALLOW_INSECURE", Type::boolean, "false", "Do not check the hub's certificate"},
     SettingRow{"debounce", "VPN_SENTINEL_DEBOUNCE", Type::boolean, "true",
                "While a target flaps, tell its improvements only when they have lasted 5 s; what is worse is told at once in any case", 0,
@@ -230,6 +233,20 @@ Result<void> read_hub_urls(const Settings& settings, ProbeConfig& config) {
   return {};
 }
 
+Result<void> read_client_certificate(const Settings& settings, HubAddress& hub) {
+  hub.certificate_file = settings.text("tls_client_cert_path");
+  hub.key_file = settings.text("tls_client_key_path");
+  if (hub.certificate_file.empty() != hub.key_file.empty()) {
+    const auto* const set = hub.key_file.empty() ? "tls_client_cert_path" : "tls_client_key_path";
+    return wrong(settings, set, settings.text(set), "certificate and key to be set together, or neither");
+  }
+  for (const auto* const key : {"tls_client_cert_path", "tls_client_key_path"}) {
+    const auto& file = settings.text(key);
+    if (!file.empty() && access(file.c_str(), R_OK) != 0) return wrong(settings, key, file, "a readable PEM file");
+  }
+  return {};
+}
+
 Result<void> read_hub(const Settings& settings, ProbeConfig& config) {
   if (auto result = read_hub_urls(settings, config); !result) return result;
   config.hub.api_path = settings.text("api_path");
@@ -243,6 +260,7 @@ Result<void> read_hub(const Settings& settings, ProbeConfig& config) {
   }
   config.outbox.age = std::chrono::days{settings.integer("outbox_days")};
   config.outbox.bytes = static_cast<std::size_t>(settings.integer("outbox_mb")) * 1024 * 1024;
+  if (auto read = read_client_certificate(settings, config.hub); !read) return read;
   config.hub_path = settings.text("hub_path");
   if (config.hub_path != "auto" && config.hub_path != "tunnel" && config.hub_path != "uplink") {
     return wrong(settings, "hub_path", config.hub_path, "auto, tunnel or uplink");

@@ -72,7 +72,7 @@ std::vector<TargetPolicy> expand_patterns(const std::vector<TargetPolicy>& polic
   for (const auto& policy : policies) {
     if (!policy.netns.is_pattern()) continue;
     for (const auto& name : names) {
-      if (taken_names.contains(name) || !policy.netns.matches(name)) continue;
+      if (taken_names.contains(name) || !policy.netns.matches(name) || !NamespaceRef::parse("name:" + name)) continue;
       take(target_of_pattern(policy, name, [&](const std::string& id) { return taken_ids.contains(id); }));
     }
   }

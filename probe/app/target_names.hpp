@@ -20,7 +20,7 @@ namespace vpn_sentinel {
 [[nodiscard]] std::vector<std::string> namespace_names();
 
 /// `policies` with each pattern replaced by the namespaces that match now (none: nothing takes its place). What is a target by its own
-/// name, or by an earlier pattern, is not taken again.
+/// name, or by an earlier pattern, is not taken again, and nothing that no setting could name (control characters).
 [[nodiscard]] std::vector<TargetPolicy> expand_patterns(const std::vector<TargetPolicy>& policies);
 
 }  // namespace vpn_sentinel

@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 
 #include "netns/base/fatal_error.hpp"
+#include "netns/base/text.hpp"
 #include "probe/app/target_names.hpp"
 
 namespace vpn_sentinel {
@@ -15,15 +16,15 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int exit_unavailable = 69;
-/// Beside the targets' own: outbox, connections to the hub, log, and checks that run at the same time.
-constexpr std::size_t files_beside_targets = 96;
-/// Namespace, monitor, look-ups, process; liveness with one repetition.
-constexpr std::size_t files_per_target = 6;
+constexpr std::size_t files_beside_targets = open_files_for(0);
+constexpr std::size_t files_per_target = open_files_for(1) - open_files_for(0);
 /// Finds new namespaces where inotify cannot.
 constexpr auto search_period = 10s;
 /// After an event, until the namespace is mounted: 1 ms, doubled, 127 ms in all.
 constexpr int most_retries = 7;
 constexpr auto first_retry = 1ms;
+/// Names that are remembered as told.
+constexpr std::size_t most_refused = 4096;
 constexpr std::chrono::milliseconds longest_forget_pause = 60s;
 constexpr std::chrono::milliseconds shortest_forget_pause = 50ms;
 
@@ -128,6 +129,8 @@ void TargetSet::retry_soon() {
 void TargetSet::take_if_new(const std::string& name) {
   const auto pattern = std::ranges::find_if(patterns_, [&name](const TargetPolicy& policy) { return policy.netns.matches(name); });
   if (named_.contains(name) || pattern == patterns_.end()) return;
+  // What the settings would not take is not taken from a folder either: a name with control characters.
+  if (const auto ref = NamespaceRef::parse("name:" + name); !ref) return refuse(name, ref.error());
   const auto there = NetNamespace::identity_of(NamespaceRef{NamespaceRef::Kind::name, name});
   if (there || (there.error().kind != Error::Kind::not_found && there.error().kind != Error::Kind::invalid)) return take(*pattern, name);
   // The file comes first and the namespace is mounted on it: watched before, it would be told of as one that cannot be looked at.
@@ -137,16 +140,21 @@ void TargetSet::take_if_new(const std::string& name) {
 void TargetSet::take(const TargetPolicy& pattern, const std::string& name) {
   const auto policy = target_of_pattern(pattern, name, [this](const std::string& id) { return watches_.contains(id); });
   if (watches_.size() >= most_targets_ || watches_.contains(policy.client_id)) {
-    if (!refused_.insert(name).second || !hooks_.on_refused) return;
-    const auto reason = watches_.contains(policy.client_id)
-                            ? fmt::format("the client_id {} is taken", policy.client_id)
-                            : fmt::format("{} targets are watched, more do not fit into the limit of open files", watches_.size());
-    return hooks_.on_refused(policy.netns.to_string(), Error{Error::Kind::unavailable, reason});
+    if (watches_.contains(policy.client_id))
+      return refuse(name, Error{Error::Kind::unavailable, fmt::format("the client_id {} is taken", policy.client_id)});
+    return refuse(name, Error{Error::Kind::overrun,
+                              fmt::format("{} targets are watched, more do not fit into the limit of open files", watches_.size())});
   }
   add(policy, true);
   auto& watch = *watches_.at(policy.client_id).watch;
   if (hooks_.on_added) hooks_.on_added(watch);
   watch.start();
+}
+
+void TargetSet::refuse(const std::string& name, const Error& reason) {
+  // After so many it is known that the pattern is too wide.
+  if (refused_.size() >= most_refused) return;
+  if (refused_.insert(name).second && hooks_.on_refused) hooks_.on_refused("name:" + without_control_characters(name), reason);
 }
 
 void TargetSet::forget_in_time() {

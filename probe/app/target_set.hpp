@@ -18,13 +18,22 @@
 
 namespace vpn_sentinel {
 
+/// Open files of a process with so many targets, at most.
+[[nodiscard]] constexpr std::size_t open_files_for(std::size_t targets) {
+  constexpr std::size_t beside_targets = 96;  // outbox, connections to the hub, log, and checks that run at the same time
+  constexpr std::size_t per_target = 6;       // namespace, monitor, look-ups, process; liveness with one repetition
+  return beside_targets + per_target * targets;
+}
+
 class TargetSet {
  public:
   struct Hooks {
     TargetWatch::OnUpdate on_update;
-    std::function<void(const TargetWatch&)> on_added;                        ///< before it is started
-    std::function<void(const TargetWatch&)> on_forgotten;                    ///< for the last time
-    std::function<void(const std::string& netns, const Error&)> on_refused;  ///< a namespace that matches and cannot be watched as well
+    std::function<void(const TargetWatch&)> on_added;      ///< before it is started
+    std::function<void(const TargetWatch&)> on_forgotten;  ///< for the last time
+    /// A namespace that matches and cannot be watched as well. overrun: the limit of open files; unavailable: its client id is taken;
+    /// invalid: its name has control characters.
+    std::function<void(const std::string& netns, const Error&)> on_refused;
   };
 
   /// Raises the soft limit of open files to the hard one. Throws FatalError when `policies` need more. `http` and `dns` outlive the set.
@@ -53,6 +62,7 @@ class TargetSet {
   void retry_soon();
   void take_if_new(const std::string& name);
   void take(const TargetPolicy& pattern, const std::string& name);
+  void refuse(const std::string& name, const Error& reason);
   void forget_in_time();
   void forget_old();
 

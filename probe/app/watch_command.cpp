@@ -2,11 +2,12 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
 
 #include "probe/app/commands.hpp"
+#include "probe/app/output.hpp"
 #include "probe/app/print_change.hpp"
 #include "probe/app/target_set.hpp"
 
@@ -61,12 +62,12 @@ int watch_command(const std::vector<TargetPolicy>& policies, bool json) {
   const auto print = [&](const TargetWatch& watch, const TargetWatch::Update& update) {
     const auto change = change_of(watch, update);
     if (json) {
-      fmt::print("{}", print_change_json(change));
+      print_out(print_change_json(change));
     } else {
-      fmt::print("{}{}", days.heading(change.time), print_change(change, style));
+      print_out(fmt::format("{}{}", days.heading(change.time), print_change(change, style)));
     }
     // A reader that went away (a closed pipe) ends the command, as it does with other line printers.
-    if (std::fflush(stdout) != 0) io.stop();
+    if (flush_output() != 0) io.stop();
   };
   const auto refuse = [](const std::string& netns, const Error& error) {
     fmt::print(stderr, "vpn-sentinel-probe: {} is not watched: {}\n", netns, error.message);
@@ -74,7 +75,7 @@ int watch_command(const std::vector<TargetPolicy>& policies, bool json) {
   TargetSet targets(io, http, dns, policies, TargetSet::Hooks{print, {}, {}, refuse});
   targets.start();
   io.run();
-  return 0;
+  return flush_output() == EPIPE ? 0 : when_printed(0);
 }
 
 }  // namespace vpn_sentinel

@@ -55,6 +55,8 @@ HttpRequest HubChannel::request_of(const std::vector<Report>& reports) const {
   request.body = is_batch ? batch_of(reports) : hub_.schema == 1 ? original_payload(reports.front(), wall_now()) : text_of(reports.front());
   request.ca_file = hub_.ca_file;
   request.verify = hub_.verify;
+  request.certificate_file = hub_.certificate_file;
+  request.key_file = hub_.key_file;
   return request;
 }
 

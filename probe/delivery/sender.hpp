@@ -29,6 +29,8 @@ struct HubAddress {
   std::string ca_file;
   bool verify = true;
   int schema = 2;                                   ///< 1: what the Python original's server takes (original_payload.hpp)
+  std::string certificate_file = {};  ///< shown to a hub that asks for one, with its key; empty: none
+  std::string key_file = {};
   std::chrono::milliseconds timeout{10'000};        ///< uplink path
   std::chrono::milliseconds tunnel_timeout{3'000};  ///< in-tunnel path, before the uplink is tried
   std::chrono::milliseconds uplink_connect{2'000};  ///< for the connection by the uplink while the tunnel is still to be tried

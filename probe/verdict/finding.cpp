@@ -60,7 +60,6 @@ constexpr std::array finding_rows{
                 "Start the container or service again; the probe attaches by itself when the namespace is back."},
     FindingText{"exit_unverifiable", warning, "The exit address could not be verified: no address service answered through the tunnel.",
                 "Usually passes by itself. If it stays, check VPN_SENTINEL_TRACE_URLS and whether HTTPS works inside the tunnel."},
-    FindingText{"exit_changed", information, "The exit address changed.", "Normal when the VPN reconnects to another server."},
     FindingText{"dns_unverifiable", warning, "It could not be verified by which address DNS leaves.",
                 "Check that UDP port 53 to VPN_SENTINEL_WHOAMI_SERVERS works inside the tunnel."},
     FindingText{"dns_answers_differ", warning, "DNS leaves by another address than HTTPS.",

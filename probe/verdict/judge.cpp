@@ -12,6 +12,10 @@ using nlohmann::json;
 /// WireGuard makes new keys after 120 s of traffic and uses none for longer than 180 s (REJECT_AFTER_TIME).
 constexpr std::chrono::seconds longest_handshake_age{180};
 
+/// After a flood everything is read again within a fraction of a second. Beyond this, routes and rules may have come that nobody asked
+/// about.
+constexpr std::chrono::milliseconds longest_out_of_step{1500};
+
 bool is_overdue(const std::optional<PendingView>& check) { return check && check->overdue; }
 
 json waiting_evidence(const PendingView& check) { return json{{"error", "no answer yet"}, {"waited_ms", check.waited.count()}}; }
@@ -77,13 +81,21 @@ class Judge {
     // Without a tunnel that works, nothing but complete answers shows that nothing leaves.
     const auto severity = tunnel_works_ ? Severity::warning : Severity::danger;
     if (seen_.not_asked > 0) add("routes_sampled", json{{"asked", seen_.look_ups.size()}, {"not_asked", seen_.not_asked}}, severity);
-    if (seen_.unasked_rules.empty()) return;
+    if (!seen_.unasked_rules.empty())
+      unverifiable("the kernel cannot be asked about what these rules select", severity)["rules"] = seen_.unasked_rules;
+    if (seen_.out_of_step_for > longest_out_of_step)
+      unverifiable("messages of the kernel were lost, and not everything could be read again since", severity)["out_of_step_ms"] =
+          seen_.out_of_step_for.count();
+  }
+
+  /// The evidence of the one routes_unverifiable, which is made when there is none yet.
+  json& unverifiable(std::string_view error, Severity severity) {
     auto told = std::ranges::find(findings_, "routes_unverifiable", &Finding::code);
     if (told == findings_.end()) {
-      add("routes_unverifiable", json{{"error", "the kernel cannot be asked about what these rules select"}}, severity);
+      add("routes_unverifiable", json{{"error", error}}, severity);
       told = std::prev(findings_.end());
     }
-    told->evidence["rules"] = seen_.unasked_rules;
+    return told->evidence;
   }
 
   void judge_changes() {
@@ -134,8 +146,10 @@ class Judge {
   void judge_answers() {
     if (seen_.liveness == LivenessView::stalled) {
       add("tunnel_stalled", json{{"tunnel", seen_.tunnel->name}, {"silent_ms", seen_.silent_for.count()}});
-    } else if (seen_.liveness == LivenessView::waiting) {
-      add("tunnel_unverified", json{{"tunnel", seen_.tunnel->name}});
+    } else if (seen_.liveness == LivenessView::waiting || (seen_.liveness == LivenessView::off && seen_.never_shook_hands)) {
+      json evidence{{"tunnel", seen_.tunnel->name}};
+      if (seen_.never_shook_hands) evidence["handshake"] = "none yet";
+      add("tunnel_unverified", std::move(evidence));
     }
     // An answer shows more than an age, and a tunnel that nobody uses needs no handshake.
     if (seen_.handshake_age && *seen_.handshake_age > longest_handshake_age && seen_.liveness != LivenessView::alive) {

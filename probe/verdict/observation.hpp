@@ -113,9 +113,10 @@ struct Observation {
   WallTime time{};
   std::optional<Error> blind;  ///< the namespace could not be looked at, at all
   bool namespace_gone = false;
-  std::string expected_tunnel;       ///< configured or learnt name; empty when none was ever seen
-  std::optional<TunnelView> tunnel;  ///< absent: no such interface
-  bool uplink_lost = false;          ///< there is an uplink interface and none is up with carrier
+  std::chrono::milliseconds out_of_step_for{0};  ///< for so long the snapshot may lack what the kernel has; 0: it is complete
+  std::string expected_tunnel;                   ///< configured or learnt name; empty when none was ever seen
+  std::optional<TunnelView> tunnel;              ///< absent: no such interface
+  bool uplink_lost = false;                      ///< there is an uplink interface and none is up with carrier
   std::chrono::milliseconds uplink_lost_for{0};
   std::vector<std::string> uplinks;  ///< names of the interfaces outside the tunnel
   std::vector<EndpointView> endpoints;
@@ -128,6 +129,7 @@ struct Observation {
   std::string replaced;                          ///< how another interface took the tunnel's place, in words; empty: none did
   bool replaced_by_stranger = false;             ///< it has the tunnel's name and is of another kind
   std::optional<std::chrono::seconds> handshake_age;  ///< WireGuard's, when known
+  bool never_shook_hands = false;                     ///< WireGuard knows a server and has had no handshake at all
   DriftView drift;
   LivenessView liveness = LivenessView::off;
   std::chrono::milliseconds silent_for{0};  ///< since the last answer through the tunnel, when alive or stalled

@@ -78,15 +78,16 @@ DriftView explain_drift(const Baseline& healthy, const Baseline& now, bool pinne
     drift.rules.push_back(fmt::format("the order of the rules changed: '{}' stands where '{}' stood", *after, *before));
   }
   drift.not_compared = not_compared_text(now.left_out > 0 ? now : healthy);
-  if (!healthy.routes.empty() && !now.routes.empty()) drift.routes = differences(healthy.routes, now.routes);
+  // No routes at all are fewer than there were; only tables that are too large are not compared.
+  if (!healthy.routes.empty() && now.left_out == 0) drift.routes = differences(healthy.routes, now.routes);
   // Of two large tables nothing is known; one that became large may hide anything.
   if (!healthy.routes.empty() && now.left_out > 0)
     drift.routes.push_back(fmt::format("{} routes were there and {}", healthy.routes.size(), not_compared_text(now)));
   if (healthy.left_out > 0 && now.left_out == 0)
     drift.routes.push_back(
         fmt::format("{} routes were there, too many to be kept, and {} are there now", healthy.left_out, now.routes.size()));
-  if (healthy.tunnel != now.tunnel && !healthy.tunnel.empty() && !now.tunnel.empty()) {
-    drift.routes.push_back(fmt::format("the tunnel was {} and is {}", healthy.tunnel, now.tunnel));
+  if (healthy.tunnel != now.tunnel && !healthy.tunnel.empty()) {
+    drift.routes.push_back(fmt::format("the tunnel was {} and is {}", healthy.tunnel, now.tunnel.empty() ? "gone" : now.tunnel));
   }
   return drift;
 }

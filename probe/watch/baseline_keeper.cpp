@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+#include <utility>
+
 namespace vpn_sentinel {
 namespace {
 
@@ -53,8 +56,12 @@ void BaselineKeeper::read_pinned() {
   if (file_.empty()) return;
   struct stat status {};
   const bool exists = ::stat(file_.c_str(), &status) == 0;
+  // What may be there and cannot be seen may be pinned.
+  if (!exists && errno != ENOENT && errno != ENOTDIR) return refuse_pinned(system_error(errno, file_).message);
   const auto time = exists ? status.st_mtim : timespec{};
-  if (time.tv_sec == file_time_.tv_sec && time.tv_nsec == file_time_.tv_nsec) return;
+  const bool same = time.tv_sec == file_time_.tv_sec && time.tv_nsec == file_time_.tv_nsec;
+  if (same && !unseen_) return;
+  unseen_ = false;
   file_time_ = time;
   compared_ = 0;
   pinned_.reset();
@@ -65,6 +72,13 @@ void BaselineKeeper::read_pinned() {
   } else {
     pinned_error_ = fmt::format("the pinned healthy state cannot be read: {}", read.error().message);
   }
+}
+
+void BaselineKeeper::refuse_pinned(const std::string& reason) {
+  if (std::exchange(unseen_, true)) return;
+  compared_ = 0;
+  pinned_.reset();
+  pinned_error_ = fmt::format("the pinned healthy state cannot be read: {}", reason);
 }
 
 }  // namespace vpn_sentinel

@@ -31,6 +31,7 @@ class BaselineKeeper {
 
  private:
   void read_pinned();
+  void refuse_pinned(const std::string& reason);
   void compare(const Snapshot& snapshot, const Observation& seen);
   void learn(const Snapshot& snapshot, const Observation& seen, MonoTime now);
 
@@ -38,6 +39,7 @@ class BaselineKeeper {
   std::optional<Baseline> pinned_;
   std::string pinned_error_;
   timespec file_time_{};
+  bool unseen_ = false;  ///< whether there is a file cannot be told
   std::optional<Baseline> learnt_;
   std::optional<MonoTime> secure_since_;
   std::optional<MonoTime> drift_since_;

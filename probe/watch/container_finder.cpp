@@ -8,6 +8,7 @@
 
 #include "netns/clients/container_engine.hpp"
 #include "netns/namespace/container_process.hpp"
+#include "netns/namespace/process_times.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -41,6 +42,14 @@ std::string joined(const std::vector<std::string>& sockets) {
   std::string text;
   for (const auto& socket : sockets) text += (text.empty() ? "" : ", ") + socket;
   return text.empty() ? "none is configured" : text;
+}
+
+/// Why the process that an engine names is not the container's here.
+std::string_view why_not_here(pid_t pid) {
+  if (!read_process_times(pid)) return "there is no such process: the probe and the engine must share a pid namespace (--pid=host)";
+  return "it is not: the probe and the engine live in different pid namespaces (--pid=host), or the container has no cgroup and is not "
+         "root's "
+         "(rootless podman --cgroups=disabled), and then only its namespace's file can be watched (path:)";
 }
 
 Error no_engine(const std::string& container, const std::vector<std::string>& sockets) {
@@ -90,7 +99,7 @@ void ContainerFinder::run(const std::stop_token& stop) {
   }
 }
 
-Result<pid_t> ContainerFinder::look_for(const Task& task, const std::stop_token& stop) {
+Result<ContainerProcess> ContainerFinder::look_for(const Task& task, const std::stop_token& stop) {
   std::optional<Error> trouble;
   for (const auto& socket : task.sockets) {
     auto found = ask(socket, task.container, stop);
@@ -98,14 +107,14 @@ Result<pid_t> ContainerFinder::look_for(const Task& task, const std::stop_token&
     if (found.error().kind != Error::Kind::unavailable) keep_the_more_telling(trouble, found.error());
   }
   if (is_container_id(task.container)) {
-    auto found = find_container_process(task.container);
-    if (found) return found;
+    const auto found = find_container_process(task.container);
+    if (found) return ContainerProcess{*found, task.container};
     keep_the_more_telling(trouble, found.error());
   }
   return fail(trouble.value_or(no_engine(task.container, task.sockets)));
 }
 
-Result<pid_t> ContainerFinder::ask(const std::string& socket, const std::string& container, const std::stop_token& stop) {
+Result<ContainerProcess> ContainerFinder::ask(const std::string& socket, const std::string& container, const std::stop_token& stop) {
   const auto hanging = hanging_.find(socket);
   if (hanging != hanging_.end() && mono_now() < hanging->second) {
     return fail(Error::Kind::timed_out, fmt::format("the container engine at {} did not answer in time", socket));
@@ -117,11 +126,9 @@ Result<pid_t> ContainerFinder::ask(const std::string& socket, const std::string&
     return fail(answer.error());
   }
   // A wrong process would be a wrong namespace, perhaps one that is protected.
-  if (is_container_process(answer->pid, answer->id)) return answer->pid;
-  return fail(Error::Kind::failed,
-              fmt::format("{} says that process {} is the container {}, but here it is not: the probe and the engine must "
-                          "share a pid namespace (--pid=host)",
-                          socket, answer->pid, container));
+  if (is_container_process(answer->pid, answer->id)) return ContainerProcess{answer->pid, answer->id};
+  return fail(Error::Kind::failed, fmt::format("{} says that process {} is the container {}, but here {}", socket, answer->pid, container,
+                                               why_not_here(answer->pid)));
 }
 
 }  // namespace vpn_sentinel

@@ -19,11 +19,19 @@
 
 namespace vpn_sentinel {
 
+/// The first process of a container. Its number alone may be a stranger's a moment later: whoever holds the process asks
+/// is_container_process again with `id`.
+struct ContainerProcess {
+  pid_t pid = 0;
+  std::string id;  ///< the full one, or the beginning that was asked for
+  friend bool operator==(const ContainerProcess&, const ContainerProcess&) = default;
+};
+
 /// One per loop: boost::asio::use_service<ContainerFinder>(io). Used on the loop's thread.
 class ContainerFinder : public boost::asio::execution_context::service {
  public:
   static inline boost::asio::execution_context::id id;
-  using Handler = std::function<void(Result<pid_t>)>;
+  using Handler = std::function<void(Result<ContainerProcess>)>;
   /// The answer is told as long as its copies live.
   using Request = std::shared_ptr<const Handler>;
 
@@ -43,8 +51,8 @@ class ContainerFinder : public boost::asio::execution_context::service {
 
   void shutdown() override;
   void run(const std::stop_token& stop);
-  [[nodiscard]] Result<pid_t> look_for(const Task& task, const std::stop_token& stop);
-  [[nodiscard]] Result<pid_t> ask(const std::string& socket, const std::string& container, const std::stop_token& stop);
+  [[nodiscard]] Result<ContainerProcess> look_for(const Task& task, const std::stop_token& stop);
+  [[nodiscard]] Result<ContainerProcess> ask(const std::string& socket, const std::string& container, const std::stop_token& stop);
 
   boost::asio::io_context& io_;
   std::map<std::string, MonoTime> hanging_;  ///< sockets that did not answer, and until when they are left alone; of the thread

@@ -86,4 +86,9 @@ std::optional<std::chrono::seconds> FactsKeeper::handshake_age(MonoTime now) con
   return handshakes_.age(now);
 }
 
+bool FactsKeeper::never_shook_hands(MonoTime mono) const {
+  const bool known = answered_ && facts_ && facts_->wireguard && mono - read_at_ <= fresh;
+  return known && vpn_sentinel::never_shook_hands(*facts_->wireguard);
+}
+
 }  // namespace vpn_sentinel

@@ -33,6 +33,8 @@ class FactsKeeper {
   [[nodiscard]] const std::optional<TunnelFacts>& facts() const noexcept { return facts_; }
   /// Absent when not known, or known for too long to be judged.
   [[nodiscard]] std::optional<std::chrono::seconds> handshake_age(MonoTime now) const;
+  /// WireGuard knows a server and has never had a handshake. False when not known, or known for too long to be judged.
+  [[nodiscard]] bool never_shook_hands(MonoTime mono) const;
   /// The first answer about the present tunnel is awaited.
   [[nodiscard]] bool pending() const noexcept { return tunnel_ != nullptr && !answered_; }
 

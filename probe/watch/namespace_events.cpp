@@ -39,7 +39,7 @@ void NamespaceEvents::open() {
   boost::system::error_code error;
   if (fd) inotify_.assign(fd.get(), error);
   if (!fd || error) {
-    trouble_ = system_error(fd ? error.value() : errno, "inotify (fs.inotify.max_user_instances)");
+    note_trouble(system_error(fd ? error.value() : errno, "inotify cannot be used"));
     return;
   }
   std::ignore = fd.release();  // closed by inotify_ from here on
@@ -59,7 +59,7 @@ NamespaceEvents::Subscription NamespaceEvents::subscribe(const std::string& fold
 }
 
 bool NamespaceEvents::watch(const std::string& path, Folder& folder) {
-  if (trouble_) return false;
+  if (!inotify_.is_open()) return false;
   // Added to what is watched there already: one folder may be another one's parent, and both have one number.
   const auto add = [this](const std::string& where, std::uint32_t mask) {
     return ::inotify_add_watch(inotify_.native_handle(), where.c_str(), mask | IN_ONLYDIR | IN_MASK_ADD);
@@ -67,8 +67,23 @@ bool NamespaceEvents::watch(const std::string& path, Folder& folder) {
   // First the parent: a folder that is made in between is then either found or told of.
   if (folder.parent_watch < 0) folder.parent_watch = add(parent_of(path), IN_CREATE | IN_MOVED_TO);
   folder.watch = add(path, interesting);
-  if (folder.watch < 0) retry_later();
+  if (folder.watch < 0) {
+    // Not there yet is usual; everything else (no room for more watches, no right) lasts until somebody does something about it.
+    if (const int code = errno; code != ENOENT && code != ENOTDIR) note_trouble(system_error(code, "inotify cannot watch " + path));
+    retry_later();
+  }
   return folder.watch >= 0;
+}
+
+void NamespaceEvents::note_trouble(Error trouble) {
+  const bool first = !trouble_;
+  trouble_ = std::move(trouble);
+  if (first && on_trouble_) on_trouble_(*trouble_);
+}
+
+void NamespaceEvents::on_trouble(std::function<void(const Error&)> handler) {
+  on_trouble_ = std::move(handler);
+  if (trouble_ && on_trouble_) on_trouble_(*trouble_);
 }
 
 void NamespaceEvents::wait() {

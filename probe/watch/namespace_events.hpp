@@ -19,7 +19,7 @@
 namespace vpn_sentinel {
 
 /// One per loop: boost::asio::use_service<NamespaceEvents>(io). Without inotify (its limits are per user) nobody is told anything, and the
-/// targets' own look each second remains; why() says so.
+/// targets' own look each second remains; on_trouble() says so.
 class NamespaceEvents : public boost::asio::execution_context::service {
  public:
   static inline boost::asio::execution_context::id id;
@@ -32,8 +32,8 @@ class NamespaceEvents : public boost::asio::execution_context::service {
 
   /// `folder` need not exist yet. With a `name` only that file is told of.
   [[nodiscard]] Subscription subscribe(const std::string& folder, const std::string& name, Handler handler);
-  /// Absent when files are followed.
-  [[nodiscard]] const std::optional<Error>& why_not() const noexcept { return trouble_; }
+  /// Called once, at once or later, with why some folder cannot be followed. A folder that does not exist is no trouble.
+  void on_trouble(std::function<void(const Error&)> handler);
 
  private:
   struct Subscriber {
@@ -49,6 +49,7 @@ class NamespaceEvents : public boost::asio::execution_context::service {
 
   void shutdown() override { inotify_.close(); }
   void open();
+  void note_trouble(Error trouble);
   /// True when the folder is watched only since now.
   bool watch(const std::string& path, Folder& folder);
   void wait();
@@ -60,7 +61,8 @@ class NamespaceEvents : public boost::asio::execution_context::service {
   boost::asio::posix::stream_descriptor inotify_;
   boost::asio::steady_timer retry_;
   std::map<std::string, Folder> folders_;
-  std::optional<Error> trouble_;
+  std::optional<Error> trouble_;  ///< the last one
+  std::function<void(const Error&)> on_trouble_;
   bool retrying_ = false;
 };
 

@@ -9,6 +9,9 @@
 #include <chrono>
 #include <utility>
 
+#include "netns/namespace/container_process.hpp"
+#include "netns/namespace/process_times.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -29,6 +32,11 @@ Fd open_process(pid_t pid) { return Fd{static_cast<int>(::syscall(SYS_pidfd_open
 bool has_ended(int pidfd) {
   pollfd poll_fd{pidfd, POLLIN, 0};
   return ::poll(&poll_fd, 1, 0) > 0;
+}
+
+Error stranger(const NamespaceRef& ref) {
+  return {Error::Kind::not_found,
+          fmt::format("the process of {} has ended; a program that has its number now is another one", ref.to_string())};
 }
 
 Error process_gone(pid_t pid) { return {Error::Kind::not_found, fmt::format("there is no process {}", pid)}; }
@@ -122,10 +130,10 @@ void NamespaceFollower::search_again_soon() {
 void NamespaceFollower::search() {
   if (ref_.kind != NamespaceRef::Kind::container || container_ || search_) return;
   search_ = boost::asio::use_service<ContainerFinder>(io_).find(ref_.value, sockets_,
-                                                                [this](const Result<pid_t>& process) { on_container(process); });
+                                                                [this](const Result<ContainerProcess>& process) { on_container(process); });
 }
 
-void NamespaceFollower::on_container(const Result<pid_t>& process) {
+void NamespaceFollower::on_container(const Result<ContainerProcess>& process) {
   const auto keep = std::move(search_);  // the handler that runs now belongs to it
   searching_first_ = false;
   const bool known_gone = !container_ && container_.error().kind == Error::Kind::not_found;
@@ -144,27 +152,19 @@ void NamespaceFollower::on_container(const Result<pid_t>& process) {
 Result<NamespaceRef> NamespaceFollower::resolved() const {
   if (ref_.kind != NamespaceRef::Kind::container) return ref_;
   if (!container_) return fail(container_.error());
-  return NamespaceRef::of_pid(*container_);
+  return NamespaceRef::of_pid(container_->pid);
 }
 
 Result<NetNamespace> NamespaceFollower::open() {
   if (process_ && has_ended(process_->native_handle())) on_process_end();
   process_.reset();
-  if (ended_) {
-    return fail(Error::Kind::not_found,
-                fmt::format("the process {} has ended; a program that has its number now is another one", ref_.value));
-  }
+  const auto named = ref_.process();
+  if (named && is_another(*named)) ended_ = true;
+  if (ended_) return fail(stranger(ref_));
   const auto ref = resolved();
   if (!ref) return fail(ref.error());
   const auto pid = ref->process();
-  if (pid) {
-    if (auto followed = follow_process(*pid); !followed) {
-      forget_container();
-      return fail(ref_.kind == NamespaceRef::Kind::container ? container_.error() : followed.error());
-    }
-  }
-  auto opened = NetNamespace::open(*ref);
-  if (opened && process_ && has_ended(process_->native_handle())) opened = fail(process_gone(*pid));
+  auto opened = pid ? open_of_process(*ref, *pid) : NetNamespace::open(*ref);
   if (opened) return opened;
   process_.reset();
   if (retries_left_ > 0 && opened.error().kind == Error::Kind::invalid) {
@@ -173,7 +173,39 @@ Result<NetNamespace> NamespaceFollower::open() {
   return opened;
 }
 
+/// The process is held first and only then taken for the one that is meant: from there on its number cannot become a stranger's unseen.
+Result<NetNamespace> NamespaceFollower::open_of_process(const NamespaceRef& ref, pid_t pid) {
+  const auto times = read_process_times(pid);
+  const auto end = [&]() -> Result<NetNamespace> {
+    on_process_end();
+    return fail(ref_.kind == NamespaceRef::Kind::container ? container_.error() : process_gone(pid));
+  };
+  if (auto followed = follow_process(pid); !followed) {
+    forget_container();
+    return fail(ref_.kind == NamespaceRef::Kind::container ? container_.error() : followed.error());
+  }
+  if (container_ && !is_container_process(pid, container_->id)) return end();
+  auto opened = NetNamespace::open(ref);
+  if (!opened) return opened;
+  if (process_ && has_ended(process_->native_handle())) return end();
+  // Where the process could not be held, its beginning shows whether it was one and the same all the time.
+  const auto now = read_process_times(pid);
+  if (times && (!now || now->start != times->start)) return end();
+  if (times && ref_.process()) began_ = times->start;
+  return opened;
+}
+
+/// Whether the number that pid: or path: names belongs to another process than at first, or to none.
+bool NamespaceFollower::is_another(pid_t pid) const {
+  if (!began_) return false;
+  const auto now = read_process_times(pid);
+  return !now || now->start != *began_;
+}
+
 std::optional<Error> NamespaceFollower::lost(const NetNamespace& known) const {
+  // A process that is held tells its end by itself.
+  const auto named = ref_.process();
+  if (named && !process_ && is_another(*named)) return stranger(ref_);
   const auto ref = resolved();
   if (!ref) return ref.error();
   if (known.is_named_by(*ref)) return std::nullopt;
@@ -189,7 +221,7 @@ Result<void> NamespaceFollower::follow_process(pid_t pid) {
   Fd fd = open_process(pid);
   if (!fd) {
     if (errno == ESRCH) return fail(process_gone(pid));
-    return {};  // an older kernel, or no descriptor left: the look each second remains
+    return {};  // a filter (seccomp) forbids it, or no descriptor is left: the look each second and the beginning remain
   }
   if (has_ended(fd.get())) return fail(process_gone(pid));
   boost::system::error_code error;
@@ -209,7 +241,7 @@ Result<void> NamespaceFollower::follow_process(pid_t pid) {
 
 void NamespaceFollower::on_process_end() {
   process_.reset();
-  ended_ = ref_.kind == NamespaceRef::Kind::pid;
+  ended_ = ref_.process().has_value();
   forget_container();
 }
 

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,9 +44,11 @@ class NamespaceFollower {
   void look_at_file();
   void on_container_event();
   void search_again_soon();
-  void on_container(const Result<pid_t>& process);
+  void on_container(const Result<ContainerProcess>& process);
   /// The kernel tells of the end of the process that was opened; not_found when it has ended already.
   Result<void> follow_process(pid_t pid);
+  [[nodiscard]] Result<NetNamespace> open_of_process(const NamespaceRef& ref, pid_t pid);
+  [[nodiscard]] bool is_another(pid_t pid) const;
   void on_process_end();
   void forget_container();
   [[nodiscard]] Result<NamespaceRef> resolved() const;
@@ -58,11 +61,12 @@ class NamespaceFollower {
   boost::asio::steady_timer retry_;
   int retries_left_ = 0;  ///< after an event: the file may become a namespace, the container may be told of
   std::unique_ptr<boost::asio::posix::stream_descriptor> process_;  ///< pidfd of the process whose namespace is open
-  bool ended_ = false;  ///< the process that pid: named is no more; whoever has its number now is a stranger
+  std::optional<std::uint64_t> began_;  ///< when the process that pid: or path: named did: of read_process_times
+  bool ended_ = false;                  ///< that process is no more; whoever has its number now is a stranger
 
   // Of a container:
-  ContainerFinder::Request search_;  ///< under way
-  Result<pid_t> container_;          ///< as found last
+  ContainerFinder::Request search_;     ///< under way
+  Result<ContainerProcess> container_;  ///< as found last
   bool searching_first_ = false;
 };
 

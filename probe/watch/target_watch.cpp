@@ -122,6 +122,11 @@ void TargetWatch::attach() {
 
 std::uint64_t TargetWatch::generation() const { return monitor_->generation() + (attachments_ << 32U); }
 
+std::chrono::milliseconds TargetWatch::out_of_step_for() const {
+  const auto since = monitor_->out_of_step_since();
+  return since ? std::chrono::ceil<std::chrono::milliseconds>(mono_now() - *since) : 0ms;
+}
+
 void TargetWatch::detach(Error reason, bool gone) {
   verifier_.stop();
   facts_keeper_.stop();
@@ -243,9 +248,11 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
   if (stopped_) return;
   if (namespace_) {
     seen_ = observe(monitor_->snapshot(), generation(), *look_up_, policy_, learnt_);
+    seen_.out_of_step_for = out_of_step_for();
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     verifier_.fill(seen_);
+    seen_.never_shook_hands = facts_keeper_.never_shook_hands(mono_now());
     seen_.handshake_age = facts_keeper_.handshake_age(mono_now());
   } else {
     seen_ = Observation{};

@@ -87,6 +87,7 @@ class TargetWatch {
   void check_identity();
   /// Of the snapshot, different for each attachment.
   [[nodiscard]] std::uint64_t generation() const;
+  [[nodiscard]] std::chrono::milliseconds out_of_step_for() const;
   void follow_namespace();
   void sweep();
   void sweep_in(std::chrono::milliseconds pause);

@@ -111,7 +111,7 @@ async function showAbout() {
   }
   const host = location.hostname;
   byId("command").textContent = `export VPN_SENTINEL_API_KEY=…   # the hub's key, if it has one\n`
-    + `vpn-sentinel-probe run --url http://${host}:${hub.api_port} --netns name:vpn --client-id my-vpn`;
+    + `vpn-sentinel-probe run --url ${hub.api_tls ? "https" : "http"}://${host}:${hub.api_port} --netns name:vpn --client-id my-vpn`;
 }
 
 drawLegend();

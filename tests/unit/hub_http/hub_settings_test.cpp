@@ -31,6 +31,7 @@ BOOST_AUTO_TEST_CASE(without_a_key_everything_stays_on_loopback) {
   BOOST_TEST(config.data_dir == "/var/lib/vpn-sentinel");
   BOOST_TEST(config.client_timeout.count() == 30);
   BOOST_TEST(config.keep_reports.count() == 720);
+  BOOST_TEST(config.most_database_bytes == std::uint64_t{2} * 1024 * 1024 * 1024);
   BOOST_TEST(config.io_threads >= 1U);
   BOOST_TEST(!config.telegram.has_value());
 }
@@ -111,8 +112,14 @@ BOOST_AUTO_TEST_CASE(what_is_unsafe_or_nonsense_is_refused_by_name_and_value) {
       {{{"TELEGRAM_BOT_TOKEN", "t"}}, {"TELEGRAM_BOT_TOKEN is set", "TELEGRAM_CHAT_ID is not"}},
       {{{"VPN_SENTINEL_TELEGRAM_ENABLED", "maybe"}}, {"maybe"}},
       {{{"VPN_SENTINEL_TELEGRAM_API_URL", "ftp://x"}}, {"ftp://x"}},
-      {{{"VPN_SENTINEL_TLS_CERT_PATH", "/cert.pem"}}, {"VPN_SENTINEL_TLS_CERT_PATH", "TLS"}},
-      {{{"VPN_SENTINEL_TLS_KEY_PATH", "/key.pem"}}, {"VPN_SENTINEL_TLS_KEY_PATH", "TLS"}},
+      {{{"VPN_SENTINEL_TLS_CERT_PATH", "/cert.pem"}}, {"VPN_SENTINEL_TLS_CERT_PATH", "VPN_SENTINEL_TLS_KEY_PATH is not set"}},
+      {{{"VPN_SENTINEL_TLS_KEY_PATH", "/key.pem"}}, {"VPN_SENTINEL_TLS_KEY_PATH", "VPN_SENTINEL_TLS_CERT_PATH is not set"}},
+      {{{"VPN_SENTINEL_TLS_CERT_PATH", "/missing.pem"}, {"VPN_SENTINEL_TLS_KEY_PATH", "/missing.key"}},
+       {"VPN_SENTINEL_TLS_CERT_PATH", "/missing.pem", "No such file"}},
+      {{{"VPN_SENTINEL_TLS_CLIENT_CERT", "maybe"}}, {"VPN_SENTINEL_TLS_CLIENT_CERT", "maybe", "required"}},
+      {{{"VPN_SENTINEL_TLS_CLIENT_CERT", "required"}}, {"VPN_SENTINEL_TLS_CLIENT_CERT", "VPN_SENTINEL_TLS_CLIENT_CA_PATH is not set"}},
+      {{{"VPN_SENTINEL_TLS_CLIENT_CA_PATH", "/ca.pem"}}, {"VPN_SENTINEL_TLS_CLIENT_CA_PATH", "VPN_SENTINEL_TLS_CLIENT_CERT is off"}},
+      {{{"VPN_SENTINEL_SERVER_CONNECTIONS_PER_ADDRESS", "0"}}, {"VPN_SENTINEL_SERVER_CONNECTIONS_PER_ADDRESS"}},
       {{{"VPN_SENTINEL_DATA_DIR", "relative"}}, {"relative", "absolute"}},
       {{{"VPN_SENTINEL_LOG_LEVEL", "loud"}}, {"loud"}},
       {{{"VPN_SENTINEL_CA_FILE", "/does/not/exist"}}, {"/does/not/exist"}},

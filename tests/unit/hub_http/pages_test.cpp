@@ -11,7 +11,7 @@ namespace {
 
 Response get(const std::string& path) {
   Router router;
-  add_page_routes(router, {"1.2.3", 5000, "/api/v1"});
+  add_page_routes(router, {"1.2.3", 5000, true, "/api/v1"});
   const FakeRequest request{.path = path};
   Response answer;
   router.handle(request.view(), [&](Response response) { answer = std::move(response); });
@@ -77,6 +77,7 @@ BOOST_AUTO_TEST_CASE(nothing_inline_and_no_html_from_text) {
 BOOST_AUTO_TEST_CASE(the_page_learns_where_probes_report_to) {
   const auto json = nlohmann::json::parse(get("/hub.json").body);
   BOOST_TEST(json["api_port"] == 5000);
+  BOOST_TEST(json["api_tls"] == true);
   BOOST_TEST(json["version"] == "1.2.3");
 }
 

@@ -17,7 +17,7 @@ bool eventually(const std::function<bool()>& condition) {
   return true;
 }
 
-ServerFixture::ServerFixture(ListenOptions options, unsigned threads) : server_(Server::make(threads)) {
+ServerFixture::ServerFixture(ListenOptions options, unsigned threads) : server_(Server::make(threads, std::chrono::milliseconds{20})) {
   options.endpoints = {Endpoint{IpAddress::v4({127, 0, 0, 1}), 0}};
   Routes routes;
   routes.handle = [this](const Request& request, Respond respond) { handle(request, std::move(respond)); };
@@ -43,6 +43,7 @@ void ServerFixture::handle(const Request& request, Respond respond) {
   if (request.path == "/big") return respond(Response{200, "text/plain", std::string(8 * 1024 * 1024, 'x'), {}});
   const std::lock_guard lock(mutex_);
   if (request.path == "/later") return waiting_.push_back(std::move(respond));
+  if (request.path == "/who") return respond(Response{200, "text/plain", request.tls_client_name, {}});
   auto text = fmt::format("{} {} {} {} {}", request.method, request.path, request.query, request.body, request.header("x-note"));
   if (request.path != "/thread") return respond(Response{200, "text/plain", std::move(text), {}});
   threads_.emplace_back([respond = std::move(respond), text = std::move(text)] { respond(Response{200, "text/plain", text, {}}); });

@@ -15,13 +15,14 @@
 namespace vpn_sentinel {
 
 /// Routes: /echo answers with method, path, query and body; /later keeps its Respond in `waiting`; /big answers with 8 MiB; /throw
-/// throws; /thread answers from another thread. The WebSocket is at /live.
+/// throws; /who tells whom the client's certificate names; /thread answers from another thread. The WebSocket is at /live.
 class ServerFixture {
  public:
   explicit ServerFixture(ListenOptions options = {}, unsigned threads = 2);
   ~ServerFixture();
 
   [[nodiscard]] RawClient connect() const { return RawClient(endpoint_); }
+  [[nodiscard]] RawClient connect_from(const std::string& address) const { return RawClient(endpoint_, address); }
   [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
   Respond take_waiting();
   std::shared_ptr<LiveChannel> take_channel();

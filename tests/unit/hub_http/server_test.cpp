@@ -185,25 +185,6 @@ BOOST_AUTO_TEST_CASE(an_address_of_another_machine_is_refused) {
   BOOST_TEST(result.error().message.find("does not have that address") != string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(more_connections_than_allowed_are_turned_away_and_room_is_made_again) {
-  ListenOptions options;
-  options.max_connections = 2;
-  ServerFixture hub(options);
-  auto first = hub.connect();
-  auto second = hub.connect();
-  for (auto* client : {&first, &second}) {
-    client->send(get("/echo"));
-    BOOST_TEST(status_of(client->read_reply()) == 200);
-  }
-  BOOST_TEST(status_of(hub.connect().read_reply()) == 503);
-  first.close();
-  BOOST_TEST(eventually([&] {
-    auto again = hub.connect();
-    again.send(get("/echo"));
-    return status_of(again.read_reply()) == 200;
-  }));
-}
-
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace

@@ -102,4 +102,13 @@ BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_written_is_said) {
   BOOST_TEST(act(BaselineAction::pin) == 73);
 }
 
+BOOST_AUTO_TEST_CASE(a_tunnel_that_is_gone_with_all_its_routes_is_a_difference) {
+  {
+    const SilentTunnel tunnel;
+    BOOST_TEST(act(BaselineAction::pin) == 0);
+    BOOST_TEST(act(BaselineAction::show) == 0);
+  }
+  BOOST_TEST(act(BaselineAction::show) == 1);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <fstream>
 
 #include "netns/base/fatal_error.hpp"
 #include "probe/app/commands.hpp"
@@ -118,6 +119,24 @@ BOOST_AUTO_TEST_CASE(more_targets_than_descriptors_are_refused_with_the_remedy) 
   BOOST_CHECK_EXCEPTION(start(std::move(many)), FatalError, tells);
   BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
   BOOST_TEST(limit.rlim_cur == limit.rlim_max);
+}
+
+BOOST_AUTO_TEST_CASE(a_name_with_control_characters_is_refused_once_and_printed_without_them) {
+  const auto file = fmt::format("{}/vs{}-p\033[2J", named_namespaces, ::getpid());
+  std::vector<std::string> refused;
+  set = std::make_unique<TargetSet>(io, http, dns, std::vector{pattern},
+                                    TargetSet::Hooks{{},
+                                                     [this](const TargetWatch& watch) { added.push_back(watch.policy().client_id); },
+                                                     {},
+                                                     [&](const std::string& name, const Error&) { refused.push_back(name); }});
+  set->start();
+  std::ofstream{file}.flush();
+  BOOST_TEST(run_until(io, [&] { return !refused.empty(); }));
+  BOOST_TEST(expand_patterns({pattern}).empty());
+  std::filesystem::remove(file);
+  io.run_for(20ms);
+  BOOST_TEST(refused == std::vector<std::string>{fmt::format("name:vs{}-p?[2J", ::getpid())});
+  BOOST_TEST(added.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(danger_says_what_since_when_and_what_to_do) {
   danger.report.findings.at(0).since = at(69);
   danger.report.findings.at(0).evidence = {{"destination", "8.0.0.1"}, {"interface", "eth0"}};
   danger.report.findings.insert(danger.report.findings.begin(), test::finding("dns_unverifiable", Severity::warning, at(70)));
-  danger.report.findings.push_back(test::finding("exit_changed", Severity::information, at(70)));
+  danger.report.findings.push_back(test::finding("flapping", Severity::information, at(70)));
   const auto text = text_after({report("office", "b", 1, State::secure, at(0)), danger});
   const auto* leak = find_text("default_route_outside");
   const auto worst = text.find("• " + escape_html(leak->meaning));
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(danger_says_what_since_when_and_what_to_do) {
   BOOST_TEST(has(text, "🔎 Evidence: destination=8.0.0.1, interface=eth0"));
   BOOST_TEST(has(text, "Since: 2026-11-21 10:01:09 UTC"));
   BOOST_TEST(has(text, "Before: secure for 1 min 9 s"));
-  BOOST_TEST(!has(text, find_text("exit_changed")->meaning.data()));
+  BOOST_TEST(!has(text, find_text("flapping")->meaning.data()));
 }
 
 BOOST_AUTO_TEST_CASE(recovery_says_how_long_it_lasted) {

@@ -31,6 +31,11 @@ class Machine {
     write(fmt::format("proc/{}/stat", pid),
           fmt::format("{} (a) S 1 (b) {} {} 1 1 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 1 0 {} 4 5\n", pid, state, parent, start));
   }
+  /// The pid namespace of whoever looks.
+  void pid_namespace(const std::string& identity) const {
+    std::filesystem::create_directories(root_ + "/proc/self/ns");
+    std::filesystem::create_symlink(identity, root_ + "/proc/self/ns/pid");
+  }
   void crun(const std::string& container, const std::string& text) const { write("crun/" + container + "/status", text); }
   [[nodiscard]] std::string folder(const std::string& cgroup) const { return root_ + "/cgroup" + cgroup; }
   [[nodiscard]] ContainerFolders folders() const { return {root_ + "/proc", root_ + "/cgroup", root_ + "/crun"}; }
@@ -101,14 +106,16 @@ BOOST_AUTO_TEST_CASE(an_id_that_begins_several_containers_names_none) {
 }
 
 BOOST_AUTO_TEST_CASE(what_does_not_run_is_not_found) {
+  machine.process(1, 0, 1, "0::/init.scope\n");
   machine.process(50, 1, 300, "0::/docker/" + other);
   BOOST_TEST((error(id) == Error::Kind::not_found));
   BOOST_TEST((error("gluetun") == Error::Kind::invalid));
   BOOST_TEST(
-      (find_container_process(id, {"/no/such/folder", "/no/such/folder", "/no/such/folder"}).error().kind == Error::Kind::not_found));
+      (find_container_process(id, {"/no/such/folder", "/no/such/folder", "/no/such/folder"}).error().kind == Error::Kind::unavailable));
 }
 
 BOOST_AUTO_TEST_CASE(without_a_cgroup_the_state_of_crun_names_the_process_that_began_then) {
+  machine.process(1, 0, 1, "0::/init.scope\n");
   machine.process(50, 1, 300, "0::/\n");
   machine.crun(id, R"({"pid": 50, "process-start-time": 300, "cgroup-path": ""})");
   BOOST_TEST(found(id) == 50);
@@ -119,6 +126,7 @@ BOOST_AUTO_TEST_CASE(without_a_cgroup_the_state_of_crun_names_the_process_that_b
 }
 
 BOOST_AUTO_TEST_CASE(a_broken_state_is_no_state) {
+  machine.process(1, 0, 1, "0::/init.scope\n");
   machine.process(50, 1, 300, "0::/\n");
   for (const auto* const text : {"", "{", "[]", R"({"pid": 50})", R"({"pid": "50", "process-start-time": 300})",
                                  R"({"pid": 4294967346, "process-start-time": 300})", R"({"pid": -50, "process-start-time": 300})"}) {
@@ -163,6 +171,22 @@ BOOST_AUTO_TEST_CASE(the_hierarchies_of_cgroup_version_1_have_a_folder_each) {
   machine.process(50, 1, 300, "4:cpu,cpuacct:" + path + "\n0::/\n");
   std::filesystem::remove(machine.folder(path));
   BOOST_TEST(found(id) == 50);
+}
+
+BOOST_AUTO_TEST_CASE(only_who_sees_all_processes_can_say_that_a_container_does_not_run) {
+  machine.process(50, 1, 300, "0::/docker/" + other);
+  BOOST_TEST((error(id) == Error::Kind::unavailable));  // hidepid=2: not even the first process is listed
+  BOOST_TEST(found(other) == 50);
+  machine.process(1, 0, 1, "0::/init.scope\n");
+  machine.pid_namespace("pid:[4026531836]");
+  BOOST_TEST((error(id) == Error::Kind::not_found));
+}
+
+BOOST_AUTO_TEST_CASE(in_a_pid_namespace_of_its_own_the_probe_does_not_see_all_processes) {
+  machine.process(1, 0, 1, "0::/\n");
+  machine.pid_namespace("pid:[4026532200]");
+  BOOST_TEST((error(id) == Error::Kind::unavailable));
+  BOOST_TEST(find_container_process(id, machine.folders()).error().message.find("--pid=host") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

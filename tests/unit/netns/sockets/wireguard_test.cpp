@@ -62,4 +62,14 @@ BOOST_AUTO_TEST_CASE(a_buffer_that_held_keys_is_overwritten_as_far_as_it_was_use
   BOOST_TEST((buffer.bytes()[8] == std::byte{0x77}));
 }
 
+BOOST_AUTO_TEST_CASE(no_handshake_at_all_is_told_apart_from_one_whose_age_is_not_known) {
+  auto device = device_with({std::nullopt, std::nullopt});
+  BOOST_TEST(!never_shook_hands(device));  // no server is known: nothing could have gone out
+  device.peers[1].endpoint = Endpoint{IpAddress::parse("203.0.113.1").value(), 51820};
+  BOOST_TEST(never_shook_hands(device));
+  device.peers[0].last_handshake = now + 1h;
+  BOOST_TEST(!handshake_age(device, now));
+  BOOST_TEST(!never_shook_hands(device));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(dns_that_leaves_by_another_network_than_https_is_a_warning)
 }
 
 BOOST_AUTO_TEST_CASE(information_never_changes_the_state) {
-  std::vector<Finding> findings{finding("exit_changed", Severity::information, 0)};
+  std::vector<Finding> findings{finding("flapping", Severity::information, 0)};
   BOOST_TEST((state_of(findings) == State::secure));
   findings.push_back(finding("tunnel_stalled", Severity::warning, 0));
   BOOST_TEST((state_of(findings) == State::warning));
@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(information_never_changes_the_state) {
 
 BOOST_AUTO_TEST_CASE(a_finding_that_stays_keeps_its_first_time) {
   std::vector<Finding> now{finding("tunnel_down", Severity::contained, 60), finding("ipv6_outside", Severity::danger, 60)};
-  const std::vector<Finding> before{finding("tunnel_down", Severity::danger, 10), finding("exit_changed", Severity::information, 5)};
+  const std::vector<Finding> before{finding("tunnel_down", Severity::danger, 10), finding("flapping", Severity::information, 5)};
   carry_since(now, before);
   BOOST_TEST((now[0].since == at(10)));
   BOOST_TEST((now[1].since == at(60)));
@@ -154,6 +154,24 @@ BOOST_AUTO_TEST_CASE(a_public_subnet_that_counts_as_local_is_told_and_changes_no
   BOOST_TEST(summary(verdict) == "secure: local_network_public");
   const nlohmann::json networks{"203.0.113.0/24 dev eth0", "2001:db8::/64 dev eth0"};
   BOOST_TEST(verdict.findings.at(0).evidence.at("networks") == networks);
+}
+
+BOOST_AUTO_TEST_CASE(wireguard_that_never_had_a_handshake_is_not_verified_unless_something_answers) {
+  const struct {
+    LivenessView liveness;
+    const char* expected;
+  } rows[]{{LivenessView::off, "warning: tunnel_unverified"},
+           {LivenessView::waiting, "warning: tunnel_unverified"},
+           {LivenessView::stalled, "warning: tunnel_stalled"},
+           {LivenessView::alive, "secure"}};
+  for (const auto& row : rows) {
+    auto seen = sound();
+    seen.never_shook_hands = true;
+    seen.liveness = row.liveness;
+    const auto verdict = judge(seen);
+    BOOST_TEST(summary(verdict) == row.expected);
+    if (summary(verdict).ends_with("tunnel_unverified")) BOOST_TEST(verdict.findings.at(0).evidence.at("handshake") == "none yet");
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -281,4 +281,20 @@ BOOST_AUTO_TEST_CASE(findings_carry_the_time_of_the_observation_and_the_severe_o
   BOOST_TEST(std::ranges::is_sorted(verdict.findings, std::ranges::greater{}, &Finding::severity));
 }
 
+BOOST_AUTO_TEST_CASE(a_snapshot_that_lacks_what_the_kernel_told_proves_nothing_after_a_while) {
+  auto seen = sound();
+  seen.out_of_step_for = std::chrono::milliseconds{1500};
+  BOOST_TEST(summary(judge(seen)) == "secure");
+  seen.out_of_step_for = std::chrono::milliseconds{1501};
+  BOOST_TEST(summary(judge(seen)) == "warning: routes_unverifiable");
+  BOOST_TEST(judge(seen).findings.at(0).evidence.at("out_of_step_ms") == 1501);
+  seen.unasked_rules = {"rule 5 from all tos 0x10 lookup 7"};
+  BOOST_TEST(summary(judge(seen)) == "warning: routes_unverifiable");
+  seen = sound();
+  seen.out_of_step_for = std::chrono::seconds{60};
+  seen.tunnel->up = false;
+  seen.look_ups = all_v4(Way::Kind::nowhere);
+  BOOST_TEST(summary(judge(seen)) == "danger: routes_unverifiable(danger), tunnel_down");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,5 +1,6 @@
 #include "probe/watch/baseline_keeper.hpp"
 
+#include <fmt/format.h>
 #include <linux/fib_rules.h>
 #include <unistd.h>
 
@@ -112,6 +113,20 @@ BOOST_AUTO_TEST_CASE(a_pinned_state_counts_at_once_follows_its_file_and_is_never
   std::filesystem::remove_all(std::filesystem::path(file).parent_path());
   keeper.sweep(host(3), 4, {}, secure, MonoTime{9h + 2s});
   BOOST_TEST(!keeper.drift().pinned);
+}
+
+BOOST_AUTO_TEST_CASE(a_pinned_state_that_may_be_there_and_cannot_be_seen_is_not_taken_for_none) {
+  const auto file = fmt::format("{}/vs{}-loop", std::filesystem::temp_directory_path().string(), ::getpid());
+  std::filesystem::create_symlink(file, file);  // ELOOP, which root gets too
+  BaselineKeeper keeper{file};
+  keeper.sweep(host(2), 1, Observation{}, secure, MonoTime{1h});
+  BOOST_TEST_REQUIRE(keeper.drift().routes.size() == 1U);
+  BOOST_TEST(keeper.drift().pinned);
+  keeper.sweep(host(2), 1, Observation{}, secure, MonoTime{1h + 1s});
+  BOOST_TEST(keeper.drift().routes.size() == 1U);
+  std::filesystem::remove(file);
+  keeper.sweep(host(2), 1, Observation{}, secure, MonoTime{1h + 2s});
+  BOOST_TEST(keeper.drift().routes.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -158,4 +158,19 @@ BOOST_AUTO_TEST_CASE(a_damaged_file_is_named_with_what_is_wrong) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(no_routes_and_no_tunnel_at_all_are_a_difference) {
+  Snapshot now = host();
+  now.routes.clear();
+  auto without_tunnel = seen();
+  without_tunnel.tunnel.reset();
+  const auto healthy = make_baseline(host(), seen());
+  const auto lines = explain_drift(healthy, make_baseline(now, without_tunnel), true).routes;
+  BOOST_TEST_REQUIRE(lines.size() == healthy.routes.size() + 1);
+  BOOST_TEST(lines.front().ends_with("is gone"));
+  BOOST_TEST(lines.back().ends_with("and is gone"));
+  // Of a table that is too large nothing is known.
+  for (unsigned i = 0; i <= most_baseline_routes; ++i) now.routes.push_back(route(fmt::format("198.18.{}.{}/32", i / 256, i % 256), eth0));
+  BOOST_TEST(explain_drift(healthy, make_baseline(now, seen()), true).routes.empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -36,13 +36,13 @@ class Hanging {
 };
 
 struct Finding {
-  std::vector<Result<pid_t>> answers;
+  std::vector<Result<ContainerProcess>> answers;
   std::vector<ContainerFinder::Request> requests;
   boost::asio::io_context io{1};
   ContainerFinder& finder = boost::asio::use_service<ContainerFinder>(io);
 
   void find(const std::string& container, const std::vector<std::string>& sockets) {
-    requests.push_back(finder.find(container, sockets, [this](const Result<pid_t>& answer) { answers.push_back(answer); }));
+    requests.push_back(finder.find(container, sockets, [this](const Result<ContainerProcess>& answer) { answers.push_back(answer); }));
   }
   bool run_until_answered(std::size_t count) {
     return run_until(io, [&] { return answers.size() >= count; });
@@ -59,7 +59,9 @@ BOOST_AUTO_TEST_CASE(a_name_without_an_engine_cannot_be_looked_for_and_an_id_can
   BOOST_TEST_REQUIRE(run_until_answered(2));
   BOOST_TEST((answers[0].error().kind == Error::Kind::unavailable));
   BOOST_TEST(answers[0].error().message.find("/no/such/socket") != std::string::npos);
-  BOOST_TEST((answers[1].error().kind == Error::Kind::not_found));
+  // Where this test sees not all processes (in a container), it must not say that there is none.
+  const bool sees_all = std::filesystem::read_symlink("/proc/self/ns/pid") == "pid:[4026531836]";
+  BOOST_TEST((answers[1].error().kind == (sees_all ? Error::Kind::not_found : Error::Kind::unavailable)));
 }
 
 BOOST_AUTO_TEST_CASE(an_engine_that_hangs_stops_neither_the_loop_nor_the_other_targets_for_long) {
@@ -85,7 +87,8 @@ BOOST_AUTO_TEST_CASE(an_end_does_not_wait_for_an_engine_that_hangs) {
   const auto begin = mono_now();
   {
     boost::asio::io_context other{1};
-    const auto request = boost::asio::use_service<ContainerFinder>(other).find("vpn", {engine.path()}, [](const Result<pid_t>&) {});
+    const auto request =
+        boost::asio::use_service<ContainerFinder>(other).find("vpn", {engine.path()}, [](const Result<ContainerProcess>&) {});
   }
   BOOST_TEST((mono_now() - begin < 1900ms));
 }

@@ -99,4 +99,15 @@ BOOST_AUTO_TEST_CASE(a_handler_may_end_its_own_subscription_and_begin_others) {
   BOOST_TEST(run_until_told(1));
 }
 
+BOOST_AUTO_TEST_CASE(why_a_folder_cannot_be_followed_is_told_once_and_a_missing_one_is_no_trouble) {
+  events.on_trouble([&](const Error& error) { told.push_back(error.message); });
+  const auto missing = events.subscribe("/no/such/folder", {}, [](const std::string&) {});
+  BOOST_TEST(told.empty());
+  // A name that is too long stands for every other reason: no room for more watches, no right.
+  const auto first = events.subscribe("/" + std::string(300, 'a'), {}, [](const std::string&) {});
+  const auto second = events.subscribe("/" + std::string(300, 'b'), {}, [](const std::string&) {});
+  BOOST_TEST_REQUIRE(told.size() == 1U);
+  BOOST_TEST(told.front().find("inotify cannot watch /aaa") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,300 @@
+// What one peer may take of the server: connections, bytes, time.
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <ctime>
+#include <deque>
+
+#include "hub/http/address_counts.hpp"
+#include "netns/base/fd.hpp"
+#include "server_fixture.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using namespace std::chrono_literals;
+using std::string;
+
+string get(std::string_view path) { return "GET " + string(path) + " HTTP/1.1\r\nHost: hub\r\n\r\n"; }
+
+IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
+
+BOOST_AUTO_TEST_SUITE(limits)
+
+BOOST_AUTO_TEST_CASE(each_v4_address_and_each_v6_64_counts_by_itself) {
+  AddressCounts counts;
+  const auto add = [&](std::string_view address) { return counts.add(AddressCounts::key_of(ip(address)), 2); };
+  BOOST_TEST(add("192.0.2.1"));
+  BOOST_TEST(add("192.0.2.1"));
+  BOOST_TEST(!add("192.0.2.1"));
+  BOOST_TEST(add("192.0.2.2"));
+  BOOST_TEST(add("2001:db8:0:1::1"));
+  BOOST_TEST(add("2001:db8:0:1:ffff::2"));
+  BOOST_TEST(!add("2001:db8:0:1::3"));
+  BOOST_TEST(add("2001:db8:0:2::1"));
+  BOOST_TEST(add("::c000:201"));  // the bytes of 192.0.2.1
+  counts.remove(AddressCounts::key_of(ip("192.0.2.1")));
+  BOOST_TEST(add("192.0.2.1"));
+  BOOST_TEST(!add("192.0.2.1"));
+}
+
+BOOST_AUTO_TEST_CASE(when_all_connections_are_busy_a_new_one_is_told_to_come_back) {
+  ListenOptions options;
+  options.max_connections = 2;
+  ServerFixture hub(options);
+  auto first = hub.connect();
+  auto second = hub.connect();
+  for (auto* client : {&first, &second}) client->send(get("/later"));
+  const auto answer_first = hub.take_waiting();
+  const auto answer_second = hub.take_waiting();
+  const auto refused = hub.connect().read_reply();
+  BOOST_TEST(status_of(refused) == 503);
+  BOOST_TEST(!header_of(refused, "Retry-After").empty());
+  for (const auto& answer : {answer_first, answer_second}) answer(Response{200, "text/plain", "done", {}});
+  for (auto* client : {&first, &second}) BOOST_TEST(body_of(client->read_reply()) == "done");
+  first.close();
+  second.close();
+  BOOST_TEST(eventually([&] {
+    auto again = hub.connect();
+    again.send(get("/echo"));
+    return status_of(again.read_reply()) == 200;
+  }));
+}
+
+BOOST_AUTO_TEST_CASE(the_connection_that_is_idle_longest_makes_room_and_a_busy_one_never) {
+  ListenOptions options;
+  options.max_connections = 3;
+  ServerFixture hub(options, 1);
+  auto busy = hub.connect();
+  busy.send(get("/later"));
+  const auto answer = hub.take_waiting();
+  auto older = hub.connect();
+  auto newer = hub.connect();
+  for (auto* client : {&newer, &older, &newer}) {
+    client->send(get("/echo"));
+    BOOST_TEST(status_of(client->read_reply()) == 200);
+  }
+  auto last = hub.connect();
+  last.send(get("/echo"));
+  BOOST_TEST(status_of(last.read_reply()) == 200);
+  BOOST_TEST(older.closed_within(1s));
+  newer.send(get("/echo"));
+  BOOST_TEST(status_of(newer.read_reply()) == 200);
+  answer(Response{200, "text/plain", "done", {}});
+  BOOST_TEST(body_of(busy.read_reply()) == "done");
+}
+
+BOOST_AUTO_TEST_CASE(idle_connections_of_every_thread_make_room) {
+  ListenOptions options;
+  options.max_connections = 8;
+  ServerFixture hub(options, 4);
+  std::deque<RawClient> clients;
+  for (int i = 0; i < 64; ++i) {  // which thread the kernel gives a connection to is chance
+    clients.push_back(hub.connect());
+    clients.back().send(get("/echo"));
+    BOOST_TEST(status_of(clients.back().read_reply()) == 200);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(one_address_does_not_take_all_connections) {
+  ListenOptions options;
+  options.max_per_address = 2;
+  ServerFixture hub(options);
+  auto first = hub.connect();
+  auto second = hub.connect_from("127.0.0.1");
+  for (auto* client : {&first, &second}) {
+    client->send(get("/echo"));
+    BOOST_TEST(status_of(client->read_reply()) == 200);
+  }
+  BOOST_TEST(status_of(hub.connect().read_reply()) == 503);
+  auto other = hub.connect_from("127.0.0.2");
+  other.send(get("/echo"));
+  BOOST_TEST(status_of(other.read_reply()) == 200);
+  first.close();
+  BOOST_TEST(eventually([&] {
+    auto again = hub.connect();
+    again.send(get("/echo"));
+    return status_of(again.read_reply()) == 200;
+  }));
+}
+
+/// Lets the process open no more files, but for `spare`.
+class FewFiles {
+ public:
+  explicit FewFiles(rlim_t spare) {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    const int lowest = dup(0);
+    close(lowest);
+    auto few = before_;
+    few.rlim_cur = static_cast<rlim_t>(lowest) + spare;
+    setrlimit(RLIMIT_NOFILE, &few);
+  }
+  ~FewFiles() { lift(); }
+  FewFiles(const FewFiles&) = delete;
+  FewFiles& operator=(const FewFiles&) = delete;
+  void lift() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+/// One that needs no more than one descriptor.
+Fd connect_plainly(const Endpoint& server) {
+  Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage address{};
+  const auto length = server.to_sockaddr(address);
+  BOOST_TEST_REQUIRE(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0);
+  BOOST_TEST(send(fd.get(), get("/echo").data(), get("/echo").size(), MSG_NOSIGNAL) > 0);
+  return fd;
+}
+
+bool answers_within(const Fd& fd, std::chrono::milliseconds limit) {
+  pollfd wait{fd.get(), POLLIN, 0};
+  return poll(&wait, 1, static_cast<int>(limit.count())) == 1;
+}
+
+BOOST_AUTO_TEST_CASE(without_descriptors_the_server_waits_and_does_not_spin) {
+  ServerFixture hub;
+  FewFiles few(1);
+  const auto client = connect_plainly(hub.endpoint());
+  const auto before = std::clock();
+  BOOST_TEST(!answers_within(client, 300ms));
+  BOOST_TEST(std::clock() - before < CLOCKS_PER_SEC / 10);
+  few.lift();
+  BOOST_TEST(answers_within(client, 5s));
+}
+
+BOOST_AUTO_TEST_CASE(without_descriptors_an_idle_connection_makes_room) {
+  ServerFixture hub({}, 1);
+  auto idle = hub.connect();
+  idle.send(get("/echo"));
+  BOOST_TEST(status_of(idle.read_reply()) == 200);
+  const FewFiles few(1);
+  const auto client = connect_plainly(hub.endpoint());
+  BOOST_TEST(answers_within(client, 5s));
+  BOOST_TEST(idle.closed_within(1s));
+}
+
+BOOST_AUTO_TEST_CASE(a_hundred_headers_are_taken_and_more_are_not) {
+  ServerFixture hub;
+  const auto with_headers = [](int count) {
+    string request = "GET /echo HTTP/1.1\r\nHost: hub\r\n";
+    for (int i = 1; i < count; ++i) request += "X: y\r\n";
+    return request + "\r\n";
+  };
+  auto client = hub.connect();
+  client.send(with_headers(100));
+  BOOST_TEST(status_of(client.read_reply()) == 200);
+  client.send(with_headers(101));
+  BOOST_TEST(status_of(client.read_reply()) == 431);
+  auto trailers = hub.connect();
+  string chunked = "POST /echo HTTP/1.1\r\nHost: hub\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
+  for (int i = 0; i < 100; ++i) chunked += "X: y\r\n";
+  trailers.send(chunked + "\r\n");
+  BOOST_TEST(status_of(trailers.read_reply()) == 431);
+}
+
+BOOST_AUTO_TEST_CASE(a_slow_drip_of_a_body_does_not_extend_the_time) {
+  ListenOptions options;
+  options.body_timeout = 150ms;
+  ServerFixture hub(options);
+  auto client = hub.connect();
+  client.send("POST /echo HTTP/1.1\r\nHost: hub\r\nContent-Length: 1000\r\n\r\n");
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 200; ++i) {
+    client.send("x");
+    if (client.closed_within(10ms)) break;
+  }
+  BOOST_TEST((std::chrono::steady_clock::now() - start < 1s));
+}
+
+BOOST_AUTO_TEST_CASE(unfinished_bodies_hold_no_more_memory_than_allowed) {
+  ListenOptions options;
+  options.max_waiting_body_bytes = 50'000;
+  ServerFixture hub(options, 1);
+  const string head = "POST /echo HTTP/1.1\r\nHost: hub\r\nContent-Length: 30001\r\n\r\n";
+  auto first = hub.connect();
+  first.send(head + string(30'000, 'x'));
+  auto small = hub.connect();
+  small.send("POST /echo HTTP/1.1\r\nHost: hub\r\nContent-Length: 5\r\n\r\nsmall");
+  BOOST_TEST(body_of(small.read_reply()) == "POST /echo  small ");  // what came before it has been counted
+  auto second = hub.connect();
+  second.send(head + string(30'000, 'x'));
+  const auto refused = second.read_reply();
+  BOOST_TEST(status_of(refused) == 503);
+  BOOST_TEST(!header_of(refused, "Retry-After").empty());
+  first.send("x");
+  BOOST_TEST(status_of(first.read_reply()) == 200);
+  auto third = hub.connect();
+  third.send(head + string(30'000, 'x'));
+  small.send(get("/echo"));
+  BOOST_TEST(status_of(small.read_reply()) == 200);
+  third.send("x");
+  BOOST_TEST(status_of(third.read_reply()) == 200);
+}
+
+BOOST_AUTO_TEST_CASE(a_peer_that_reads_a_reply_drop_by_drop_is_cut_off) {
+  ListenOptions options;
+  options.reply_timeout = 200ms;
+  options.slowest_reader = 1024 * 1024 * 1024;
+  ServerFixture hub(options);
+  auto client = hub.connect();
+  client.shrink_receive_buffer();
+  client.send(get("/big"));
+  const auto start = std::chrono::steady_clock::now();
+  std::size_t taken = 0;
+  for (std::size_t count = 1; count > 0;) {
+    count = client.read_bytes(2048).size();  // there is always some progress
+    taken += count;
+    std::this_thread::sleep_for(1ms);
+    if (std::chrono::steady_clock::now() - start > 5s) break;
+  }
+  BOOST_TEST(taken < 8U * 1024 * 1024);
+  BOOST_TEST((std::chrono::steady_clock::now() - start < 3s));
+}
+
+BOOST_AUTO_TEST_CASE(pipelined_requests_are_not_read_while_one_is_answered) {
+  ServerFixture hub;
+  auto client = hub.connect();
+  client.send(get("/later"));
+  const auto answer = hub.take_waiting();
+  const auto sent = client.send_until_blocked(get("/echo"), 64 * 1024 * 1024);
+  BOOST_TEST(sent < 64U * 1024 * 1024);  // the kernel's buffers are full: the server takes no more
+  answer(Response{200, "text/plain", "first", {}});
+  BOOST_TEST(body_of(client.read_reply()) == "first");
+  BOOST_TEST(body_of(client.read_reply()) == "GET /echo   ");
+}
+
+BOOST_AUTO_TEST_CASE(a_thousand_idle_and_a_hundred_dripping_connections_disturb_nobody) {
+  ListenOptions options;
+  ServerFixture hub(options, 1);
+  std::deque<RawClient> held;
+  for (int i = 0; i < 1000; ++i) {
+    held.push_back(hub.connect());
+    held.back().send(get("/echo"));
+  }
+  for (auto& client : held) BOOST_TEST_REQUIRE(status_of(client.read_reply()) == 200);
+  for (int i = 0; i < 100; ++i) {
+    held.push_back(hub.connect());
+    held.back().send("GET /echo HTTP/1.1\r\nHost:");
+  }
+  auto client = hub.connect();
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 100; ++i) {
+    client.send(get("/echo"));
+    BOOST_TEST_REQUIRE(status_of(client.read_reply()) == 200);
+  }
+  BOOST_TEST((std::chrono::steady_clock::now() - start < 2s));
+  for (std::size_t i = 0; i < 1000; i += 99) {
+    held[i].send(get("/echo"));
+    BOOST_TEST(status_of(held[i].read_reply()) == 200);
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace vpn_sentinel
