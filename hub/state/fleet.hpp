@@ -9,6 +9,7 @@
 
 #include "hub/ingest/admission.hpp"
 #include "hub/state/client_state.hpp"
+#include "hub/state/group_rule.hpp"
 #include "hub/state/leases.hpp"
 
 namespace vpn_sentinel {
@@ -21,6 +22,7 @@ struct FleetPolicy {
   /// After a time in which the hub was blind nobody is told to be offline earlier than this, or than the client's own lease (at most the
   /// default one): whoever was not heard may simply not have had his turn yet.
   std::chrono::seconds restart_grace{60};
+  GroupRules groups = {};
 };
 
 class Fleet {

@@ -13,8 +13,8 @@ constexpr std::string_view quorum_word = "quorum";
 constexpr std::size_t most_members = 10'000;
 
 tl::unexpected<Error> wrong(std::string_view text) {
-  return fail(Error::Kind::invalid, fmt::format("'{}': expected any, all, quorum (more than half) or quorum:N with N from 1 to {}", text,
-                                                most_members));
+  return fail(Error::Kind::invalid,
+              fmt::format("'{}': expected any, all, quorum (more than half) or quorum:N with N from 1 to {}", text, most_members));
 }
 
 Result<GroupRule> parse_quorum(std::string_view text) {
@@ -59,7 +59,8 @@ Result<GroupRules> parse_group_rules(const std::vector<std::string>& items) {
     if (!is_valid_group(group)) {
       return fail(Error::Kind::invalid, fmt::format("'{}': expected a group's name of 1-64 characters out of A-Z a-z 0-9 . _ -", item));
     }
-    if (!rules.named.emplace(group, *rule).second) return fail(Error::Kind::invalid, fmt::format("'{}': this group has a rule already", item));
+    if (!rules.named.emplace(group, *rule).second)
+      return fail(Error::Kind::invalid, fmt::format("'{}': this group has a rule already", item));
   }
   return rules;
 }

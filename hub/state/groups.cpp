@@ -36,7 +36,9 @@ ClientState state_of_group(const std::string& group, const ClientState* before, 
   }
   if (after.state == State::offline) {
     after.lease_deadline = after.last_seen;
-    after.state_before_offline = before == nullptr ? std::nullopt : before->state == State::offline ? before->state_before_offline : std::optional(before->state);
+    after.state_before_offline = before == nullptr                 ? std::nullopt
+                                 : before->state == State::offline ? before->state_before_offline
+                                                                   : std::optional(before->state);
   }
   after.since = before != nullptr && before->state == after.state ? before->since : now;
   auto& report = after.last_report;

@@ -54,8 +54,9 @@ void note_twin(const ClientState& before, const Admitted& admitted, ClientState&
     add_missing(after.findings, twin.findings);
     after.state = std::max(after.state, twin.state);
   }
-  after.findings.push_back(hub_finding(code, twin.first_noticed,
-                                       {{"boots", {report.boot_id, twin.boot_id}}, {"addresses", {admitted.source_address, twin.source_address}}}));
+  after.findings.push_back(
+      hub_finding(code, twin.first_noticed,
+                  {{"boots", {report.boot_id, twin.boot_id}}, {"addresses", {admitted.source_address, twin.source_address}}}));
   after.state = std::max(after.state, state_of(after.findings));
 }
 

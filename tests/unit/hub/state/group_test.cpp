@@ -233,7 +233,8 @@ BOOST_AUTO_TEST_SUITE_END()
 BOOST_AUTO_TEST_SUITE(group_rule)
 
 BOOST_AUTO_TEST_CASE(every_form_is_read_and_written) {
-  for (const auto* const text : {"any", "all", "quorum", "quorum:1", "quorum:10000"}) BOOST_TEST(to_string(parse_group_rule(text).value()) == text);
+  for (const auto* const text : {"any", "all", "quorum", "quorum:1", "quorum:10000"})
+    BOOST_TEST(to_string(parse_group_rule(text).value()) == text);
 }
 
 BOOST_AUTO_TEST_CASE(anything_else_is_refused_with_what_was_expected) {

@@ -11,7 +11,9 @@ using enum State;
 
 namespace {
 
-bool has(const ClientState& client, std::string_view code) { return std::ranges::find(client.findings, code, &Finding::code) != client.findings.end(); }
+bool has(const ClientState& client, std::string_view code) {
+  return std::ranges::find(client.findings, code, &Finding::code) != client.findings.end();
+}
 
 Admitted from(Admitted admitted, std::string address) {
   admitted.source_address = std::move(address);
