@@ -296,7 +296,8 @@ std::string telegram_start_text(std::string_view version, WallTime now, std::siz
 
 std::string telegram_store_fails_text(std::string_view problem, WallTime since) {
   return fmt::format(
-      "⚠️ <b>VPN Sentinel hub cannot store reports</b>\n\n{}\nSince: {}\n\nWhat probes report is shown live but not kept; they are told "
+      "⚠️ <b>VPN Sentinel hub cannot store reports</b>\n\n{}\nSince: {}\n\nWhat probes report is shown live but not kept; they are "
+      "told "
       "to "
       "send it again. Nobody is told to be offline meanwhile.",
       shown(problem), utc(since));

@@ -42,7 +42,9 @@ void log_change(const Change& change) {
        {"findings", codes.empty() ? "-" : codes}});
 }
 
+/// Who belongs to a group is told by the group.
 std::vector<StoredAlert> compose(const Change& change) {
+  if (!change.client.last_report.group.empty()) return {};
   const auto text = telegram_text(change);
   if (!text) return {};
   return {StoredAlert{0, "telegram", *text, change.noticed, 0}};
@@ -108,10 +110,12 @@ void Hub::start_engine(const HubConfig& config) {
   options.most_bytes = config.most_database_bytes;
   FleetPolicy policy;
   policy.default_lease = config.client_timeout;
+  policy.groups = config.groups;
   auto engine = Engine::start(std::move(*store), policy, std::move(hooks), std::move(options));
   if (!engine) throw FatalError(exit_cannot_create, fmt::format("the database cannot be read: {}", engine.error().message));
   engine_ = std::move(*engine);
   feed_.restore(engine_->clients());
+  feed_.restore(engine_->groups());
   log(LogLevel::info, "store_loaded", {{"file", data_dir_.file("hub.db")}, {"clients", engine_->clients().size()}});
 }
 

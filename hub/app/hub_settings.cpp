@@ -37,6 +37,8 @@ constexpr std::array rows{
                "Addresses of the health pages; empty: all with an API key, loopback without"},
     SettingRow{"client_timeout_minutes", "VPN_SENTINEL_CLIENT_TIMEOUT_MINUTES", Type::integer, "30",
                "Minutes of silence after which a client that names no lease is offline", 1, 10080},
+    SettingRow{"group_rules", "VPN_SENTINEL_GROUP_RULES", Type::list, "any",
+               "How probes of one group are judged together: any, all, quorum (more than half) or quorum:N; NAME=RULE for one group"},
     SettingRow{"telegram_bot_token", "TELEGRAM_BOT_TOKEN", Type::secret, "", "Token of the Telegram bot that sends the alerts"},
     SettingRow{"telegram_chat_id", "TELEGRAM_CHAT_ID", Type::text, "", "Telegram chat that gets the alerts"},
     SettingRow{"telegram_enabled", "VPN_SENTINEL_TELEGRAM_ENABLED", Type::text, "auto",
@@ -229,6 +231,12 @@ Result<void> read_rest(const Settings& settings, HubConfig& config) {
   config.data_dir = settings.text("data_dir");
   if (!config.data_dir.starts_with('/')) return wrong(settings, "data_dir", config.data_dir, "an absolute path");
   config.connections_per_address = static_cast<std::size_t>(settings.integer("connections_per_address"));
+  auto groups = parse_group_rules(settings.list("group_rules"));
+  if (!groups) {
+    return fail(Error::Kind::invalid,
+                fmt::format("{} (from {}): {}", name_of("group_rules"), settings.origin("group_rules"), groups.error().message));
+  }
+  config.groups = std::move(*groups);
   config.client_timeout = std::chrono::minutes{settings.integer("client_timeout_minutes")};
   config.keep_reports = std::chrono::hours{24 * settings.integer("retention_days")};
   config.most_database_bytes = static_cast<std::uint64_t>(settings.integer("database_size_mb")) * 1024 * 1024;

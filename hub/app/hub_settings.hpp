@@ -10,6 +10,7 @@
 
 #include "hub/alert/telegram.hpp"
 #include "hub/http/tls_credentials.hpp"
+#include "hub/state/group_rule.hpp"
 #include "netns/base/ip.hpp"
 #include "netns/daemon/log.hpp"
 #include "netns/daemon/settings.hpp"
@@ -29,6 +30,7 @@ struct HubConfig {
   std::optional<TlsFiles> tls;     ///< of API and dashboard; nothing: plain HTTP
   std::size_t connections_per_address = 4096;
   std::chrono::minutes client_timeout{};
+  GroupRules groups;
   std::optional<TelegramOptions> telegram;
   std::string data_dir;
   std::chrono::hours keep_reports{};

@@ -25,12 +25,14 @@ class Board {
     for (const auto& client_id : client_ids) clients_.erase(client_id);
   }
 
-  /// As seen_at() `now`, sorted by client id.
-  [[nodiscard]] std::vector<Snapshot> all(WallTime now) const {
+  /// As seen_at() `now`, sorted by client id: the clients, or their groups.
+  [[nodiscard]] std::vector<Snapshot> all(WallTime now, bool groups) const {
     const std::lock_guard lock(mutex_);
     std::vector<Snapshot> clients;
-    clients.reserve(clients_.size());
-    for (const auto& [client_id, client] : clients_) clients.push_back(seen_at(client, now));
+    if (!groups) clients.reserve(clients_.size());
+    for (const auto& [client_id, client] : clients_) {
+      if (client->is_group() == groups) clients.push_back(seen_at(client, now));
+    }
     return clients;
   }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "hub/state/group.hpp"
 #include "hub/state/view.hpp"
 
 namespace vpn_sentinel {
@@ -45,6 +46,7 @@ std::vector<ClientSnapshot> Display::refuse(const Fleet& fleet, const std::vecto
     const auto view = std::make_shared<const ClientState>(not_stored(std::move(*reported), shown, now));
     refused_[client_id] = view;
     views[client_id] = view;
+    if (auto group = refuse_group(fleet, *view, now)) views[group->client_id] = std::move(group);
   }
   std::vector<ClientSnapshot> list;
   list.reserve(views.size());
@@ -52,8 +54,29 @@ std::vector<ClientSnapshot> Display::refuse(const Fleet& fleet, const std::vecto
   return list;
 }
 
+/// At least as bad as what its member said: the rule is applied again once reports are stored.
+ClientSnapshot Display::refuse_group(const Fleet& fleet, const ClientState& member, WallTime now) {
+  if (member.last_report.group.empty()) return nullptr;
+  const auto client_id = group_client_id(member.last_report.group);
+  const auto refused = refused_.find(client_id);
+  const auto* shown = refused != refused_.end() ? refused->second.get() : fleet.find(client_id);
+  if (shown == nullptr || shown->state == State::offline || is_overdue(*shown, now)) return nullptr;
+  auto group = *shown;
+  if (member.state > group.state) {
+    group.state = member.state;
+    group.since = now;
+    group.findings = member.findings;
+  }
+  auto view = std::make_shared<const ClientState>(not_stored(std::move(group), shown, now));
+  refused_[client_id] = view;
+  return view;
+}
+
 void Display::stored(const std::vector<WaitingReport>& reports) {
-  for (const auto& waiting : reports) refused_.erase(waiting.admitted.report.client_id);
+  for (const auto& waiting : reports) {
+    refused_.erase(waiting.admitted.report.client_id);
+    refused_.erase(group_client_id(waiting.admitted.report.group));
+  }
 }
 
 void Display::forget(const std::vector<std::string>& client_ids) {

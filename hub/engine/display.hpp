@@ -29,6 +29,7 @@ class Display {
   void forget(const std::vector<std::string>& client_ids);
 
  private:
+  [[nodiscard]] ClientSnapshot refuse_group(const Fleet& fleet, const ClientState& member, WallTime now);
   [[nodiscard]] ClientSnapshot look(const ClientSnapshot& stored, WallTime now);
 
   std::map<std::string, ClientSnapshot> refused_;

@@ -95,7 +95,8 @@ class EngineThread final : public Engine {
     queue_.push(AlertResult{id, false, std::move(reason), give_up});
   }
 
-  std::vector<std::shared_ptr<const ClientState>> clients() const override { return board_.all(options_.now()); }
+  std::vector<std::shared_ptr<const ClientState>> clients() const override { return board_.all(options_.now(), false); }
+  std::vector<std::shared_ptr<const ClientState>> groups() const override { return board_.all(options_.now(), true); }
   std::shared_ptr<const ClientState> client(const std::string& client_id) const override { return board_.find(client_id, options_.now()); }
 
   bool query(std::function<void(StoreReader&)> question) override { return readers_->ask(std::move(question)); }
@@ -132,7 +133,7 @@ class EngineThread final : public Engine {
     if (more_to_roll_up_ && healthy_) {
       longest = std::clamp(std::chrono::duration_cast<microseconds>(next_roll_up_ - mono_now()), microseconds{0}, longest);
     }
-    const auto deadline = writer_.fleet().next_deadline();
+    const auto deadline = writer_.next_alarm();
     if (!deadline || !healthy_) return longest;
     return std::clamp(*deadline - options_.now(), microseconds{0}, longest);
   }
@@ -151,7 +152,7 @@ class EngineThread final : public Engine {
     work.results.insert(work.results.begin(), kept_.results.begin(), kept_.results.end());
     kept_ = {};
     if (!healthy_ && work.empty()) return try_again(now);
-    const auto deadline = writer_.fleet().next_deadline();
+    const auto deadline = writer_.next_alarm();
     const bool overdue = deadline && *deadline <= now;
     if (work.empty() && !overdue && !writer_.flush_due(now)) return;
     // After trouble nobody is silent before there was a chance to be heard.

@@ -59,6 +59,8 @@ class Engine {
 
   /// The current states, sorted by client_id; from any thread. Whoever is overdue looks offline, even while the engine hangs.
   [[nodiscard]] virtual std::vector<std::shared_ptr<const ClientState>> clients() const = 0;
+  /// The groups of clients, in the same way.
+  [[nodiscard]] virtual std::vector<std::shared_ptr<const ClientState>> groups() const = 0;
   [[nodiscard]] virtual std::shared_ptr<const ClientState> client(const std::string& client_id) const = 0;
   /// Asks the store's read side beside the writer: `question` is called on the reader's thread, after those that came before, and sees
   /// all that was acknowledged; it may answer from there. False: too many are waiting (answer 503), it is not called then.

@@ -13,7 +13,7 @@ constexpr std::size_t most_forgotten = 1'000;
 }  // namespace
 
 Writer::Writer(std::unique_ptr<Store> store, FleetPolicy policy, ComposeAlerts compose)
-    : store_(std::move(store)), fleet_(policy), policy_(policy), compose_(std::move(compose)) {}
+    : store_(std::move(store)), fleet_(policy), policy_(policy), groups_(policy.groups), compose_(std::move(compose)) {}
 
 Result<std::vector<ClientSnapshot>> Writer::load(WallTime now) {
   auto clients = store_->load_clients();
@@ -22,6 +22,7 @@ Result<std::vector<ClientSnapshot>> Writer::load(WallTime now) {
   if (!incidents) return fail(incidents.error());
   incidents_.restore(std::move(*incidents));
   fleet_.restore(std::move(*clients), now);
+  groups_.rebuild(fleet_);
   return publish_all();
 }
 
@@ -88,6 +89,12 @@ std::vector<ClientSnapshot> Writer::shift_leases(std::chrono::microseconds by, W
   return publish_all();
 }
 
+std::optional<WallTime> Writer::next_alarm() const {
+  const auto lease = fleet_.next_deadline();
+  const auto group = groups_.next_alarm();
+  return lease && group ? std::min(lease, group) : lease ? lease : group;
+}
+
 Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& written) {
   if (auto done = add_reports(work.reports, written); !done) return done;
   if (expire) {
@@ -95,6 +102,8 @@ Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& 
     for (const auto& change : changes) touched_.insert(change.client_id);
     std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
   }
+  auto of_groups = groups_.judge(fleet_, touched_, now);
+  std::move(of_groups.begin(), of_groups.end(), std::back_inserter(written.changes));
   for (const auto& change : written.changes) {
     if (auto done = add_change(change, written); !done) return done;
   }
@@ -249,6 +258,7 @@ void Writer::take_back() {
     const auto found = committed_.find(client_id);
     fleet_.reset(client_id, found == committed_.end() ? std::nullopt : std::optional(*found->second));
   }
+  groups_.rebuild(fleet_);
 }
 
 }  // namespace vpn_sentinel

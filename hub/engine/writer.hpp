@@ -10,6 +10,7 @@
 
 #include "hub/engine/work_queue.hpp"
 #include "hub/state/fleet.hpp"
+#include "hub/state/groups.hpp"
 #include "hub/state/incident.hpp"
 #include "hub/store/store.hpp"
 
@@ -51,6 +52,9 @@ class Writer {
   /// Every client's new snapshot.
   [[nodiscard]] std::vector<ClientSnapshot> shift_leases(std::chrono::microseconds by, WallTime now);
 
+  /// When write() has something to do although nothing waits: a lease passes, a group is to be judged again.
+  [[nodiscard]] std::optional<WallTime> next_alarm() const;
+
   [[nodiscard]] const Fleet& fleet() const noexcept { return fleet_; }
   [[nodiscard]] Store& store() noexcept { return *store_; }
 
@@ -76,6 +80,7 @@ class Writer {
   std::unique_ptr<Store> store_;
   Fleet fleet_;
   FleetPolicy policy_;
+  Groups groups_;
   IncidentBook incidents_;
   ComposeAlerts compose_;
   std::map<std::string, ClientSnapshot> committed_;

@@ -58,6 +58,12 @@ Response clients_response(const Engine& engine) {
   return json_response(200, {{"clients", std::move(clients)}, {"server_time", to_rfc3339(wall_now())}});
 }
 
+Response groups_response(const Engine& engine) {
+  auto groups = nlohmann::json::array();
+  for (const auto& group : engine.groups()) groups.push_back(to_json(*group));
+  return json_response(200, {{"groups", std::move(groups)}, {"server_time", to_rfc3339(wall_now())}});
+}
+
 Response unknown_client(std::string_view id) { return error_response(404, "Not found", fmt::format("No client '{}' is known", id)); }
 
 /// `limit` of the query; nullopt when it is no number from 1 to most_history.
@@ -102,6 +108,8 @@ void add_read_routes(Router& router, const std::string& prefix, Engine& engine) 
              [&engine](const Request&, std::string_view, const Respond& respond) { respond(status_response(engine)); });
   router.add("GET", prefix + "/clients",
              [&engine](const Request&, std::string_view, const Respond& respond) { respond(clients_response(engine)); });
+  router.add("GET", prefix + "/groups",
+             [&engine](const Request&, std::string_view, const Respond& respond) { respond(groups_response(engine)); });
   router.add("GET", prefix + "/clients/{id}", [&engine](const Request&, std::string_view id, const Respond& respond) {
     const auto client = engine.client(std::string(id));
     respond(client ? json_response(200, to_json(*client)) : unknown_client(id));

@@ -19,7 +19,7 @@ namespace vpn_sentinel {
 /// POST {prefix}/keepalive. Answered with 200 only after the report is durable.
 void add_report_routes(Router& router, const std::string& prefix, Engine& engine);
 
-/// GET {prefix}/status, /clients, /clients/{id}, /clients/{id}/history.
+/// GET {prefix}/status, /clients, /groups, /clients/{id} (a group is "group:NAME"), /clients/{id}/history.
 void add_read_routes(Router& router, const std::string& prefix, Engine& engine);
 
 /// A router behind gates; with a feed also the WebSocket {prefix}/live. The router must not change afterwards.

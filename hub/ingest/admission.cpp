@@ -212,7 +212,7 @@ tl::expected<Admitted, Rejection> admit(std::string_view body, std::string_view 
   if (!ours) return tl::unexpected<Rejection>(ours.error());
   (*object)["client_id"] = *client_id;
 
-  Admitted admitted{Report{}, std::string(source_address), now};
+  Admitted admitted{Report{}, std::string(source_address), now, {}};
   if (*ours) {
     auto report = read_ours(*object);
     if (!report) return tl::unexpected<Rejection>(std::move(report.error()));
@@ -222,6 +222,7 @@ tl::expected<Admitted, Rejection> admit(std::string_view body, std::string_view 
     trust_arrival(admitted.report, now);
   }
   admitted.report.client_id = std::move(*client_id);
+  if (admitted.report.sent_at) admitted.clock_skew = now - *admitted.report.sent_at;
   clamp_times(admitted.report, now);
   if (!*ours) judge_original(admitted.report, admitted.report.timestamp.value_or(now));
   return admitted;

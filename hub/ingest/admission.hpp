@@ -1,7 +1,9 @@
 /// Bytes + identity + now -> an admitted report, or a rejection with its HTTP status and reason. Pure.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +18,8 @@ struct Admitted {
   Report report;
   std::string source_address;  ///< where the request came from, text form
   WallTime received{};         ///< hub's clock
+  /// The hub's clock less the probe's when it sent this, the way included; absent when the report does not say.
+  std::optional<std::chrono::microseconds> clock_skew{};
 };
 
 struct Rejection {

@@ -9,8 +9,17 @@ namespace {
 using nlohmann::json;
 
 /// What a client's record takes over from its last report, as the report spells it.
-constexpr std::array copied_keys{"schema",   "client_version", "path", "trigger", "public_ip", "location",
-                                 "dns_test", "tunnel",         "exit", "dns",     "latency_ms"};
+constexpr std::array copied_keys{"schema",   "client_version", "path", "trigger", "public_ip",  "location",
+                                 "dns_test", "tunnel",         "exit", "dns",     "latency_ms", "group"};
+
+json encode_members(const std::vector<GroupMember>& members) {
+  auto list = json::array();
+  for (const auto& member : members) {
+    list.push_back(
+        {{"client_id", member.client_id}, {"state", to_string(member.state)}, {"since", to_rfc3339(member.since)}, {"sees", member.sees}});
+  }
+  return list;
+}
 
 std::string or_word(const std::string& text, std::string_view word) { return text.empty() ? std::string(word) : text; }
 
@@ -71,6 +80,11 @@ json to_json(const ClientState& client) {
   const auto report = encode(client.last_report);
   for (const auto* key : copied_keys) {
     if (const auto found = report.find(key); found != report.end()) object[key] = *found;
+  }
+  if (client.clock_skew) object["clock_skew_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(*client.clock_skew).count();
+  if (client.is_group()) {
+    object["rule"] = client.rule;
+    object["members"] = encode_members(client.members);
   }
   if (client.last_report.timestamp) object["reported_at"] = to_rfc3339(*client.last_report.timestamp);
   return object;

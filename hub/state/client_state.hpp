@@ -13,6 +13,27 @@
 
 namespace vpn_sentinel {
 
+/// One probe of a group, as the group saw it last.
+struct GroupMember {
+  std::string client_id;
+  State state = State::offline;
+  WallTime since{};
+  bool sees = false;  ///< it could look; only those count
+  friend bool operator==(const GroupMember&, const GroupMember&) = default;
+};
+
+/// Another probe that reports under the same name: the one of both that did not report last.
+struct Twin {
+  std::string boot_id;
+  std::string source_address;
+  State state = State::warning;
+  std::vector<Finding> findings;
+  WallTime lease_deadline{};  ///< its state counts until then
+  WallTime first_noticed{};
+  WallTime shown_until{};
+  friend bool operator==(const Twin&, const Twin&) = default;
+};
+
 struct ClientState {
   std::string client_id;
   State state = State::offline;
@@ -26,6 +47,13 @@ struct ClientState {
   Report last_report;
   std::string known_address;               ///< last public address that was known; reports without one keep it
   std::vector<std::string> retired_boots;  ///< boots that others followed: their late reports are history
+  std::optional<Twin> twin;                ///< not stored: the next reports tell again
+  /// The hub's clock less the probe's, the way included: the smallest of late.
+  std::optional<std::chrono::microseconds> clock_skew;
+  WallTime clock_measured{};
+  std::string rule;                  ///< of a group; empty for a client
+  std::vector<GroupMember> members;  ///< of a group
+  [[nodiscard]] bool is_group() const noexcept { return !rule.empty(); }
   friend bool operator==(const ClientState&, const ClientState&) = default;
 };
 

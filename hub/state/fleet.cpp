@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "hub/state/clock_skew.hpp"
 #include "hub/state/order.hpp"
+#include "hub/state/twin.hpp"
 #include "hub/state/view.hpp"
 
 namespace vpn_sentinel {
@@ -133,6 +135,8 @@ ClientState Fleet::after_report(const ClientState* before, const Admitted& admit
     after.findings = findings_of(report, before);
     after.lease_deadline = after.last_seen + patience_with(report);
   }
+  note_clock(before, admitted, after);
+  if (before != nullptr && !ends_on_purpose(report)) note_twin(*before, admitted, after);
   if (was_silent && !ends_on_purpose(report) && age_when_sent(report) > lease_of(report)) return still_silent(before, after);
   after.since = beginning(before, after, time);
   return after;
@@ -181,19 +185,22 @@ std::vector<Change> Fleet::expire(WallTime now) {
 
 void Fleet::restore(std::vector<ClientState> clients, WallTime now) {
   for (auto& client : clients) {
-    if (client.state != State::offline) client.lease_deadline = std::min(client.lease_deadline, now + patience_with(client.last_report));
+    const bool has_lease = client.state != State::offline && !client.is_group();
+    if (has_lease) client.lease_deadline = std::min(client.lease_deadline, now + patience_with(client.last_report));
     put(std::move(client));
   }
   grant_grace(now);
 }
 
 void Fleet::grant_grace(WallTime now) {
-  for (const auto& [client_id, client] : clients_) leases_.grant(client_id, now + grace_of(client.last_report));
+  for (const auto& [client_id, client] : clients_) {
+    if (!client.is_group()) leases_.grant(client_id, now + grace_of(client.last_report));
+  }
 }
 
 void Fleet::shift_leases(std::chrono::microseconds by, WallTime now) {
   for (auto& [client_id, client] : clients_) {
-    if (client.state == State::offline) continue;
+    if (client.state == State::offline || client.is_group()) continue;
     client.lease_deadline = std::min(client.lease_deadline + by, now + patience_with(client.last_report));
     leases_.set(client_id, client.lease_deadline);
     if (const auto grace = leases_.grace(client_id)) leases_.grant(client_id, std::min(*grace + by, now + grace_of(client.last_report)));
@@ -224,7 +231,7 @@ const ClientState* Fleet::find(const std::string& client_id) const {
 }
 
 ClientState& Fleet::put(ClientState client) {
-  if (client.state == State::offline) {
+  if (client.state == State::offline || client.is_group()) {
     leases_.erase(client.client_id);
   } else {
     leases_.set(client.client_id, client.lease_deadline);

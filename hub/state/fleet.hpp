@@ -9,6 +9,7 @@
 
 #include "hub/ingest/admission.hpp"
 #include "hub/state/client_state.hpp"
+#include "hub/state/group_rule.hpp"
 #include "hub/state/leases.hpp"
 
 namespace vpn_sentinel {
@@ -21,6 +22,7 @@ struct FleetPolicy {
   /// After a time in which the hub was blind nobody is told to be offline earlier than this, or than the client's own lease (at most the
   /// default one): whoever was not heard may simply not have had his turn yet.
   std::chrono::seconds restart_grace{60};
+  GroupRules groups = {};
 };
 
 class Fleet {
@@ -44,6 +46,8 @@ class Fleet {
   void grant_grace(WallTime now);
   /// The hub's clock was set to `now`: leases are stretches of time and move with it.
   void shift_leases(std::chrono::microseconds by, WallTime now);
+  /// A group's state, as its members make it (Groups): it has no lease of its own.
+  void put_group(ClientState group) { put(std::move(group)); }
   /// Takes a client back to what it was before (nullopt: unknown), after a transaction failed.
   void reset(const std::string& client_id, std::optional<ClientState> state);
   /// Clients whose lease passed although they are not offline by the book: they have grace, or the hub cannot store. To be shown as

@@ -31,8 +31,8 @@ struct Incident {
 /// A stretch of one state of which a late report told after newer ones were known: history that was missing.
 struct PastStretch {
   std::string client_id;
-  State state = State::warning;   ///< never offline
-  State before = State::secure;   ///< what the hub took the time for so far: the state of the report before
+  State state = State::warning;  ///< never offline
+  State before = State::secure;  ///< what the hub took the time for so far: the state of the report before
   WallTime from{};
   WallTime to{};  ///< when the next report was true
   std::vector<Finding> findings;

@@ -72,8 +72,7 @@ Result<void> make_durable(const std::string& path, int flags) {
   return {};
 }
 
-Result<void> copy_to_part(const std::string& source, const std::string& part,
-                          const std::function<void(int copied, int total)>& progress) {
+Result<void> copy_to_part(const std::string& source, const std::string& part, const std::function<void(int copied, int total)>& progress) {
   auto from = Database::open(source);
   if (!from) return fail(from.error());
   if (auto done = check_owner(*from, source); !done) return done;

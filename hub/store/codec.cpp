@@ -58,6 +58,7 @@ ClientState decode_client(const json& object) {
   client.source_address = object.at("source_address").get<std::string>();
   client.known_address = object.at("known_address").get<std::string>();
   client.retired_boots = object.at("retired_boots").get<std::vector<std::string>>();
+  client.rule = object.value("rule", std::string());
   client.last_report = decode_last_report(object.at("last_report"), client.client_id);
   return client;
 }
@@ -125,6 +126,7 @@ std::string encode_client_text(const ClientState& client) {
               {"retired_boots", client.retired_boots},
               {"last_report", encode(client.last_report)}};
   if (client.state_before_offline) object["state_before_offline"] = to_string(*client.state_before_offline);
+  if (client.is_group()) object["rule"] = client.rule;
   return to_text(object);
 }
 

@@ -146,8 +146,8 @@ void append_dns_test(std::string& out, const std::string& location, const std::s
 }  // namespace
 
 std::string report_text(const Report& report) {
-  const auto& [schema, client_id, boot_id, seq, timestamp, sent_at, client_version, dropped, lease_s, path, trigger, public_ip, location,
-               dns_location, dns_colo, state, findings, tunnel, exit, dns, latency_ms] = report;
+  const auto& [schema, client_id, boot_id, seq, timestamp, sent_at, group, client_version, dropped, lease_s, path, trigger, public_ip,
+               location, dns_location, dns_colo, state, findings, tunnel, exit, dns, latency_ms] = report;
   std::string out;
   out.reserve(1024);
   {
@@ -160,6 +160,7 @@ std::string report_text(const Report& report) {
     if (seq > 0) object.put("seq", seq);
     object.put("timestamp", timestamp);
     object.put("sent_at", sent_at);
+    object.put_unless_empty("group", group);
     object.put("dropped", dropped);
     object.put("lease_s", lease_s);
     object.put_unless_empty("path", path);

@@ -44,7 +44,8 @@ constexpr std::string_view next_sample_sql =
     "SELECT start FROM samples WHERE resolution = ?1 AND start >= ?2 AND start < ?3 ORDER BY start LIMIT 1";
 // Each index of reports begins with the client and ends with the id, so that its table is read for the wanted rows only.
 constexpr std::string_view report_ids_sql =
-    "SELECT id FROM reports INDEXED BY reports_once WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND boot_id <> '' AND id < ?2 "
+    "SELECT id FROM reports INDEXED BY reports_once WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND boot_id <> '' AND id < "
+    "?2 "
     "UNION ALL SELECT id FROM reports INDEXED BY reports_without_boot "
     "WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND boot_id = '' AND id < ?2";
 constexpr std::string_view report_sql = "SELECT time, received, source, json FROM reports WHERE id = ?1 AND time >= ?2 AND time < ?3";
@@ -85,9 +86,9 @@ class SqliteReader final : public StoreReader {
     Page page;
     PageFilter filter(page, query.most);
     const auto kind = query.kind ? to_string(*query.kind) : std::string_view();
-    auto done = sql_.history.query([&](const Statement& row) { filter.add(row.integer(0), [&] { return decode_change_text(row.text(1)); }); },
-                                   query.client_id, below(query.cursor), number_of(query.range.from), number_of(query.range.to), kind,
-                                   rows_of(query.most) + 1);
+    auto done = sql_.history.query(
+        [&](const Statement& row) { filter.add(row.integer(0), [&] { return decode_change_text(row.text(1)); }); }, query.client_id,
+        below(query.cursor), number_of(query.range.from), number_of(query.range.to), kind, rows_of(query.most) + 1);
     if (!done) return fail(done.error());
     return page;
   }
@@ -195,8 +196,9 @@ Result<std::unique_ptr<StoreReader>> open_sqlite_reader(const std::string& file)
   if (!database) return fail(database.error());
   if (auto done = database->execute("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY"); !done) return fail(done.error());
   SqliteReader::Statements statements;
-  const auto sample_sql = fmt::format(
-      "SELECT {} FROM samples WHERE resolution = ?1 AND start = ?2 AND client = (SELECT id FROM names WHERE client_id = ?3)", sample_columns);
+  const auto sample_sql =
+      fmt::format("SELECT {} FROM samples WHERE resolution = ?1 AND start = ?2 AND client = (SELECT id FROM names WHERE client_id = ?3)",
+                  sample_columns);
   const std::pair<Statement SqliteReader::Statements::*, std::string_view> texts[] = {
       {&SqliteReader::Statements::next_sample, next_sample_sql},
       {&SqliteReader::Statements::sample, sample_sql},

@@ -82,8 +82,9 @@ int pin(const TargetPolicy& policy, const std::string& file, bool force) {
                written.error().message);
     return exit_cannot_write;
   }
-  print_out(fmt::format("{} is pinned: tunnel {}, {} rules, {} routes\n{}", name_of(policy), healthy->tunnel.empty() ? "none" : healthy->tunnel,
-             healthy->rules.size(), healthy->routes.size(), not_compared_line(*healthy)));
+  print_out(fmt::format("{} is pinned: tunnel {}, {} rules, {} routes\n{}", name_of(policy),
+                        healthy->tunnel.empty() ? "none" : healthy->tunnel, healthy->rules.size(), healthy->routes.size(),
+                        not_compared_line(*healthy)));
   if (!gaps.empty()) print_out(fmt::format("  ! not looked at: {}\n", fmt::join(gaps, "; ")));
   return 0;
 }
@@ -118,8 +119,8 @@ int show(const TargetPolicy& policy, const std::string& file) {
     return exit_could_not_look;
   }
   print_out(fmt::format("{}: pinned {}, tunnel {}\n{}{}{}", name_of(policy), to_rfc3339(pinned->time),
-             pinned->tunnel.empty() ? "none" : pinned->tunnel, lines_below("rules", pinned->rules), lines_below("routes", pinned->routes),
-             not_compared_line(*pinned)));
+                        pinned->tunnel.empty() ? "none" : pinned->tunnel, lines_below("rules", pinned->rules),
+                        lines_below("routes", pinned->routes), not_compared_line(*pinned)));
   return compare(policy, *pinned);
 }
 

@@ -33,7 +33,7 @@ class Daemon {
     std::string hub;  ///< for people
     std::unique_ptr<Outbox> outbox;
     std::unique_ptr<Sender> sender;
-    std::uint64_t dropped = 0;            ///< as it was told
+    std::uint64_t dropped = 0;      ///< as it was told
     std::set<std::string> failing;  ///< by client, to log the first failure and the recovery, not every try
   };
 

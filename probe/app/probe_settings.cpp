@@ -45,6 +45,8 @@ constexpr std::array rows{
     SettingRow{"api_key", "VPN_SENTINEL_API_KEY", Type::secret, "", "Key of the hub's API; empty: the header is left out"},
     SettingRow{"client_id", "VPN_SENTINEL_CLIENT_ID", Type::text, "", "Name of the target at the hub; empty: host name and namespace", 0, 0,
                true, "", true},
+    SettingRow{"group", "VPN_SENTINEL_GROUP", Type::text, "",
+               "Targets of one group watch the same VPN from several places; the hub judges them together", 0, 0, true},
     SettingRow{"interval", "VPN_SENTINEL_INTERVAL", Type::seconds, "15s", "Time between keepalives; changes are reported at once", 1, 86400,
                false, "INTERVAL"},
     SettingRow{"timeout", "VPN_SENTINEL_TIMEOUT", Type::seconds, "10s", "Time-out of one request to the hub and of one round of the checks",
@@ -148,6 +150,12 @@ Result<void> read_client_id(const Settings& settings, TargetPolicy& target) {
   // Valid ids are kept as they are; the Python original's rule makes one of anything else.
   target.client_id = text.empty() ? default_client_id(target.netns) : is_valid_client_id(text) ? text : sanitize_client_id(text);
   return {};
+}
+
+Result<void> read_group(const Settings& settings, TargetPolicy& target) {
+  target.group = settings.text("group");
+  if (target.group.empty() || is_valid_group(target.group)) return {};
+  return wrong(settings, "group", target.group, "1-64 characters out of A-Z a-z 0-9 . _ -");
 }
 
 Result<void> read_networks(const Settings& settings, TargetPolicy& target) {
@@ -289,6 +297,7 @@ Result<TargetPolicy> make_target_policy(const Settings& settings) {
   target.tunnels = settings.list("tunnel");
   auto result = read_netns(settings, target)
                     .and_then([&] { return read_client_id(settings, target); })
+                    .and_then([&] { return read_group(settings, target); })
                     .and_then([&] { return read_networks(settings, target); })
                     .and_then([&] { return read_bypasses(settings, target); })
                     .and_then([&] { return read_checks(settings, target); });

@@ -44,6 +44,7 @@ void add_tunnel(const TargetWatch& watch, Report& report) {
 Report build_report(const TargetWatch& watch, std::string trigger) {
   Report report;
   report.client_id = watch.policy().client_id;
+  report.group = watch.policy().group;
   report.client_version = VPN_SENTINEL_VERSION;
   report.timestamp = watch.seen().time;
   report.trigger = std::move(trigger);

@@ -28,7 +28,7 @@ struct HubAddress {
   std::string api_key;            ///< empty: the header is left out
   std::string ca_file;
   bool verify = true;
-  int schema = 2;                                   ///< 1: what the Python original's server takes (original_payload.hpp)
+  int schema = 2;                     ///< 1: what the Python original's server takes (original_payload.hpp)
   std::string certificate_file = {};  ///< shown to a hub that asks for one, with its key; empty: none
   std::string key_file = {};
   std::chrono::milliseconds timeout{10'000};        ///< uplink path

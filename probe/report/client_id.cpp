@@ -7,7 +7,14 @@ namespace {
 
 constexpr std::size_t longest_client_id = 100;
 
+constexpr std::size_t longest_group = 64;
+
 bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
+bool is_name(std::string_view text, std::size_t longest) {
+  return !text.empty() && text.size() <= longest &&
+         std::ranges::all_of(text, [](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
+}
 
 }  // namespace
 
@@ -24,9 +31,8 @@ std::string sanitize_client_id(std::string_view text) {
   return is_valid_client_id(id) ? id : "sanitized-client";  // empty, or "unknown", which no hub takes
 }
 
-bool is_valid_client_id(std::string_view text) {
-  return !text.empty() && text.size() <= longest_client_id && text != "unknown" &&
-         std::ranges::all_of(text, [](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
-}
+bool is_valid_client_id(std::string_view text) { return is_name(text, longest_client_id) && text != "unknown"; }
+
+bool is_valid_group(std::string_view text) { return is_name(text, longest_group); }
 
 }  // namespace vpn_sentinel

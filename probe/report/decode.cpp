@@ -172,6 +172,8 @@ Report decode(const json& object) {
   report.seq = optional_number<std::uint64_t>(object, "seq", "seq").value_or(0);
   report.timestamp = optional_time(object, "timestamp", "timestamp");
   report.sent_at = optional_time(object, "sent_at", "sent_at");
+  report.group = text_or_empty(object, "group", "group");
+  if (!report.group.empty() && !is_valid_group(report.group)) reject("group", "1-64 of A-Z a-z 0-9 . _ -", *member(object, "group"));
   report.client_version = text_or_empty(object, "client_version", "client_version");
   report.dropped = optional_number<std::uint64_t>(object, "dropped", "dropped");
   report.lease_s = optional_number<std::uint32_t>(object, "lease_s", "lease_s");

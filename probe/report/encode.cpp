@@ -61,6 +61,7 @@ std::chrono::microseconds age_when_sent(const Report& report) {
 json encode(const Report& report) {
   json object{{"schema", report.schema}, {"client_id", report.client_id}, {"status", "alive"}, {"client_version", report.client_version}};
   put(object, "boot_id", report.boot_id);
+  put(object, "group", report.group);
   if (report.seq > 0) object["seq"] = report.seq;
   if (report.timestamp) object["timestamp"] = to_rfc3339(*report.timestamp);
   if (report.sent_at) object["sent_at"] = to_rfc3339(*report.sent_at);

@@ -53,6 +53,7 @@ struct Report {
   std::uint64_t seq = 0;              ///< 1, 2, … within boot_id; 0 in schema 1
   std::optional<WallTime> timestamp;  ///< when it was true, probe's clock
   std::optional<WallTime> sent_at;    ///< when this try to send it began, the same clock; absent in schema 1
+  std::string group;                  ///< of targets that watch the same VPN: 1-64 of [A-Za-z0-9._-]; empty: none
   std::string client_version;
   std::optional<std::uint64_t> dropped;  ///< reports that this start of the probe had to give up unsent; absent: none
   std::optional<std::uint32_t> lease_s;  ///< the next report comes within; absent in schema 1
@@ -82,5 +83,6 @@ struct Report {
 /// A client id as the Python original makes it: lower case, other characters become '-', runs squeezed, ends trimmed, at most 100.
 [[nodiscard]] std::string sanitize_client_id(std::string_view text);
 [[nodiscard]] bool is_valid_client_id(std::string_view text);
+[[nodiscard]] bool is_valid_group(std::string_view text);
 
 }  // namespace vpn_sentinel

@@ -70,6 +70,12 @@ constexpr std::array finding_rows{
                 "Run vpn-sentinel-probe beside the VPN instead: it asks the kernel where packets go."},
     FindingText{"hub_cannot_store", warning, "The hub could not store what the probe reported, so what is shown may be incomplete.",
                 "Look at the hub's health page and log: its disk is full, read-only or failing."},
+    FindingText{"group_disagrees", warning, "Probes that watch the same VPN see different things.",
+                "Trust the worse one until it is clear why: one of them may sit behind another tunnel, or cannot see."},
+    FindingText{"duplicate_client_id", warning, "Two probes report under the same name, so each hides what the other sees.",
+                "Give each its own VPN_SENTINEL_CLIENT_ID; the evidence names both."},
+    FindingText{"clock_skewed", information, "The clocks of probe and hub differ.",
+                "Set the clock of the one that is wrong (timedatectl); until then times of events are shifted by the difference."},
     FindingText{"probe_stopped", warning, "The probe was stopped, so nobody is watching.", "Start it again when the VPN is in use."},
 };
 

@@ -25,6 +25,7 @@ struct MarkMatch {
 
 struct TargetPolicy {
   std::string client_id;
+  std::string group;                           ///< of targets that watch the same VPN; empty: none
   bool client_id_given = true;                 ///< false: client_id was made of host name and namespace
   NamespaceRef netns;                          ///< a pattern stands for many targets: see TargetSet
   std::vector<std::string> container_sockets;  ///< of the engines that are asked for container:, in order

@@ -126,6 +126,23 @@ BOOST_AUTO_TEST_CASE(one_client_is_found_by_its_id) {
   BOOST_TEST(get("/api/v1/clients/b").status == 404);
 }
 
+BOOST_AUTO_TEST_CASE(groups_are_listed_apart_from_clients_with_their_members) {
+  auto group = client_of("group:office", State::danger);
+  group.rule = "quorum:2";
+  group.members = {{"a", State::danger, WallTime{}, true}, {"b", State::offline, WallTime{}, false}};
+  engine.add(group);
+  engine.add(client_of("a", State::danger));
+  BOOST_TEST(nlohmann::json::parse(get("/api/v1/clients").body)["clients"].size() == 1U);
+  BOOST_TEST(!nlohmann::json::parse(get("/api/v1/status").body).contains("group:office"));
+  const auto groups = nlohmann::json::parse(get("/api/v1/groups").body)["groups"];
+  BOOST_TEST_REQUIRE(groups.size() == 1U);
+  BOOST_TEST(groups[0]["client_id"] == "group:office");
+  BOOST_TEST(groups[0]["rule"] == "quorum:2");
+  BOOST_TEST(groups[0]["members"][1]["client_id"] == "b");
+  BOOST_TEST(groups[0]["members"][1]["sees"] == false);
+  BOOST_TEST(get("/api/v1/clients/group:office").status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(history_is_bounded_and_only_of_known_clients) {
   engine.add(client_of("a", State::secure));
   BOOST_TEST(get("/api/v1/clients/a/history").status == 200);

@@ -51,7 +51,16 @@ class FakeEngine final : public Engine {
   void alert_failed(std::int64_t /*id*/, std::string /*reason*/, bool /*give_up*/) override {}
   std::vector<std::shared_ptr<const ClientState>> clients() const override {
     std::vector<std::shared_ptr<const ClientState>> all;
-    for (const auto& [id, client] : known) all.push_back(client);
+    for (const auto& [id, client] : known) {
+      if (!client->is_group()) all.push_back(client);
+    }
+    return all;
+  }
+  std::vector<std::shared_ptr<const ClientState>> groups() const override {
+    std::vector<std::shared_ptr<const ClientState>> all;
+    for (const auto& [id, client] : known) {
+      if (client->is_group()) all.push_back(client);
+    }
     return all;
   }
   std::shared_ptr<const ClientState> client(const std::string& id) const override {

@@ -146,4 +146,41 @@ BOOST_AUTO_TEST_CASE(trying_the_store_changes_nothing_in_it) {
   BOOST_TEST(!bench.writer.try_write().value().has_value());
 }
 
+namespace {
+
+Admitted member(std::string client_id, std::uint64_t seq, State state, WallTime when) {
+  auto admitted = report(std::move(client_id), "boot", seq, state, when);
+  admitted.report.group = "office";
+  return admitted;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_group_is_stored_with_the_report_that_changed_it_or_not_at_all) {
+  Bench bench;
+  BOOST_REQUIRE(bench.write({member("a", 1, State::secure, at(0)), member("b", 1, State::secure, at(0))}).has_value());
+  BOOST_TEST((bench.shelf->content.clients.at("group:office").state == State::secure));
+  bench.shelf->commit_fails = true;
+  BOOST_TEST(!bench.write({member("b", 2, State::danger, at(1))}, at(1)).has_value());
+  BOOST_TEST((bench.writer.fleet().find("group:office")->state == State::secure));
+  bench.shelf->commit_fails = false;
+  const auto written = bench.write({member("b", 2, State::danger, at(2))}, at(2));
+  BOOST_TEST(written.value().changes.size() == 2U);
+  BOOST_TEST(written->changes[1].client_id == "group:office");
+  BOOST_TEST((bench.shelf->content.clients.at("group:office").state == State::danger));
+}
+
+BOOST_AUTO_TEST_CASE(a_disagreement_of_a_group_is_an_alarm_of_its_own_and_groups_come_back_after_a_restart) {
+  Bench bench;
+  BOOST_REQUIRE(bench.write({member("a", 1, State::secure, at(0)), member("b", 1, State::danger, at(5))}, at(5)).has_value());
+  BOOST_TEST((bench.writer.next_alarm() == at(15)));
+  BOOST_REQUIRE(bench.write({}, at(15)).has_value());
+  BOOST_TEST(bench.writer.fleet().find("group:office")->findings.back().code == "group_disagrees");
+  Writer again{std::make_unique<test::MemoryStore>(bench.shelf), FleetPolicy{}, one_alert};
+  BOOST_REQUIRE(again.load(at(16)).has_value());
+  BOOST_TEST((again.next_alarm() <= at(16)));
+  BOOST_TEST(again.write({}, at(16), true).value().changes.empty());
+  BOOST_TEST(again.fleet().find("group:office")->members.size() == 2U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,121 @@
+#include "hub/state/group.hpp"
+
+#include <algorithm>
+#include <functional>
+
+#include "hub/state/view.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using Members = std::vector<const ClientState*>;
+
+bool says_blind(const Finding& finding) { return finding.code == "routes_unverifiable" || finding.code == "namespace_gone"; }
+
+/// How many of `count` members that see must agree.
+std::size_t needed(const GroupRule& rule, std::size_t count) {
+  if (rule.kind == GroupRule::Kind::any) return 1;
+  if (rule.kind == GroupRule::Kind::all) return count;
+  return rule.quorum == 0 ? count / 2 + 1 : std::min(rule.quorum, count);
+}
+
+/// The worst state that as many as needed see, or worse.
+State agreed_state(const GroupRule& rule, const Members& seeing) {
+  std::vector<State> states;
+  states.reserve(seeing.size());
+  for (const auto* member : seeing) states.push_back(member->state);
+  std::sort(states.begin(), states.end(), std::greater<>());
+  return states.at(needed(rule, states.size()) - 1);
+}
+
+void add_finding(std::vector<Finding>& findings, const Finding& finding, const std::string& client_id) {
+  const auto found = std::ranges::find(findings, finding.code, &Finding::code);
+  if (found == findings.end()) {
+    findings.push_back(finding);
+    if (!findings.back().evidence.is_object()) findings.back().evidence = nlohmann::json::object();
+    findings.back().evidence["seen_by"] = nlohmann::json::array({client_id});
+    return;
+  }
+  found->severity = std::max(found->severity, finding.severity);
+  found->since = std::min(found->since, finding.since);
+  found->evidence["seen_by"].push_back(client_id);
+}
+
+/// Of the members that are in this state.
+std::vector<Finding> findings_at(State state, const Members& members) {
+  std::vector<Finding> findings;
+  for (const auto* member : members) {
+    if (member->state != state) continue;
+    for (const auto& finding : member->findings) add_finding(findings, finding, member->client_id);
+  }
+  return findings;
+}
+
+/// When one member began to see a broken tunnel while another sees it work; nullopt: they agree.
+std::optional<WallTime> disagree_since(const Members& seeing) {
+  std::optional<WallTime> broken;
+  std::optional<WallTime> working;
+  for (const auto* member : seeing) {
+    auto& first = member->state >= State::contained ? broken : working;
+    first = first ? std::min(*first, member->since) : member->since;
+  }
+  if (!broken || !working) return std::nullopt;
+  return std::max(*broken, *working);
+}
+
+void judge_disagreement(const Members& seeing, WallTime now, GroupVerdict& verdict) {
+  const auto since = disagree_since(seeing);
+  if (!since) return;
+  if (now - *since < disagreement_patience) {
+    verdict.again = *since + disagreement_patience;
+    return;
+  }
+  auto states = nlohmann::json::object();
+  for (const auto* member : seeing) states[member->client_id] = to_string(member->state);
+  verdict.findings.push_back(hub_finding("group_disagrees", *since, {{"members", std::move(states)}}));
+  verdict.state = std::max(verdict.state, state_of(verdict.findings));
+}
+
+/// Nobody sees: what was not seen is not fine.
+void judge_blind(const Members& members, GroupVerdict& verdict) {
+  auto worst = State::warning;
+  bool all_silent = true;
+  for (const auto* member : members) {
+    if (member->state == State::offline) continue;
+    all_silent = false;
+    worst = std::max(worst, member->state);
+  }
+  verdict.state = all_silent ? State::offline : worst;
+  verdict.findings = findings_at(verdict.state, members);
+}
+
+}  // namespace
+
+std::string group_client_id(std::string_view group) { return "group:" + std::string(group); }
+
+bool sees(const ClientState& member) {
+  if (member.state == State::offline) return false;
+  if (std::ranges::none_of(member.findings, says_blind)) return true;
+  return std::ranges::any_of(member.findings,
+                             [](const Finding& finding) { return !says_blind(finding) && finding.severity >= Severity::contained; });
+}
+
+GroupVerdict judge_group(const GroupRule& rule, const std::vector<const ClientState*>& members, WallTime now) {
+  GroupVerdict verdict;
+  Members seeing;
+  for (const auto* member : members) {
+    const bool can_see = sees(*member);
+    verdict.members.push_back({member->client_id, member->state, member->since, can_see});
+    if (can_see) seeing.push_back(member);
+  }
+  if (seeing.empty()) {
+    judge_blind(members, verdict);
+    return verdict;
+  }
+  verdict.state = agreed_state(rule, seeing);
+  verdict.findings = findings_at(verdict.state, seeing);
+  judge_disagreement(seeing, now, verdict);
+  return verdict;
+}
+
+}  // namespace vpn_sentinel

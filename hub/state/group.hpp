@@ -1,0 +1,34 @@
+/// One state for several probes that watch the same VPN from different places. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/state/client_state.hpp"
+#include "hub/state/group_rule.hpp"
+
+namespace vpn_sentinel {
+
+/// A group is kept, stored, shown and alerted like a client of this name; no client can be called so: their names have no ':'.
+[[nodiscard]] std::string group_client_id(std::string_view group);
+
+/// It could look: neither silent, nor without an answer from the kernel. Whoever sees a leak sees, whatever else could not be verified.
+[[nodiscard]] bool sees(const ClientState& member);
+
+struct GroupVerdict {
+  State state = State::offline;
+  std::vector<Finding> findings;
+  std::vector<GroupMember> members;
+  std::optional<WallTime> again;  ///< when to judge again although nobody reports: a disagreement is told once it has lasted
+};
+
+/// Probes do not report in the same moment: as long as this a disagreement is none.
+inline constexpr std::chrono::seconds disagreement_patience{10};
+
+/// By `rule`, of the members that see: one blind probe raises no alarm. When nobody sees, the worst that is known, at least a warning;
+/// offline when all are silent. A group in which one probe sees a broken tunnel and another does not is never secure.
+[[nodiscard]] GroupVerdict judge_group(const GroupRule& rule, const std::vector<const ClientState*>& members, WallTime now);
+
+}  // namespace vpn_sentinel

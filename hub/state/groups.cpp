@@ -1,0 +1,142 @@
+#include "hub/state/groups.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "hub/state/group.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// The address, when all that see agree on it.
+std::string common_address(const std::vector<const ClientState*>& members) {
+  std::string address;
+  for (const auto* member : members) {
+    if (!sees(*member) || member->known_address.empty()) continue;
+    if (!address.empty() && address != member->known_address) return {};
+    address = member->known_address;
+  }
+  return address;
+}
+
+ClientState state_of_group(const std::string& group, const ClientState* before, GroupVerdict verdict,
+                           const std::vector<const ClientState*>& members, WallTime now) {
+  ClientState after;
+  after.client_id = group_client_id(group);
+  after.state = verdict.state;
+  after.findings = std::move(verdict.findings);
+  after.members = std::move(verdict.members);
+  after.first_seen = before != nullptr ? before->first_seen : now;
+  after.known_address = common_address(members);
+  for (const auto* member : members) {
+    after.last_seen = std::max(after.last_seen, member->last_seen);
+    if (member->state != State::offline) after.lease_deadline = std::max(after.lease_deadline, member->lease_deadline);
+  }
+  if (after.state == State::offline) {
+    after.lease_deadline = after.last_seen;
+    after.state_before_offline = before == nullptr                 ? std::nullopt
+                                 : before->state == State::offline ? before->state_before_offline
+                                                                   : std::optional(before->state);
+  }
+  after.since = before != nullptr && before->state == after.state ? before->since : now;
+  auto& report = after.last_report;
+  report.client_id = after.client_id;
+  report.timestamp = after.last_seen;
+  report.state = after.state;
+  if (!after.known_address.empty()) report.public_ip = after.known_address;
+  return after;
+}
+
+Change::Kind kind_of(const ClientState* before, const ClientState& after) {
+  if (before == nullptr) return Change::Kind::connected;
+  if (before->state == State::offline) return Change::Kind::came_back;
+  return after.state == State::offline ? Change::Kind::went_offline : Change::Kind::state_changed;
+}
+
+Change change_between(const ClientState* before, const ClientState& after, WallTime now) {
+  Change change;
+  change.kind = kind_of(before, after);
+  change.client_id = after.client_id;
+  if (before != nullptr) {
+    change.from = before->state;
+    change.previous_lasted = std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(now - before->since));
+  }
+  change.to = after.state;
+  change.at = now;
+  change.noticed = now;
+  change.client = after;
+  return change;
+}
+
+}  // namespace
+
+void Groups::rebuild(const Fleet& fleet) {
+  group_of_.clear();
+  members_.clear();
+  again_.clear();
+  std::set<std::string> affected;
+  for (const auto& [client_id, client] : fleet.clients()) note(client_id, client.last_report.group, affected);
+  // Whatever changed while nobody looked is found at once.
+  for (const auto& group : affected) again_[group] = WallTime{};
+}
+
+void Groups::note(const std::string& client_id, const std::string& group, std::set<std::string>& affected) {
+  const auto known = group_of_.find(client_id);
+  if (known != group_of_.end() && known->second != group) {
+    affected.insert(known->second);
+    members_[known->second].erase(client_id);
+    group_of_.erase(known);
+  }
+  if (group.empty()) return;
+  affected.insert(group);
+  group_of_[client_id] = group;
+  members_[group].insert(client_id);
+}
+
+std::vector<Change> Groups::judge(Fleet& fleet, std::set<std::string>& touched, WallTime now) {
+  std::set<std::string> affected;
+  for (const auto& client_id : touched) {
+    const auto* client = fleet.find(client_id);
+    note(client_id, client == nullptr ? std::string() : client->last_report.group, affected);
+  }
+  for (const auto& [group, when] : again_) {
+    if (when <= now) affected.insert(group);
+  }
+  std::vector<Change> changes;
+  for (const auto& group : affected) {
+    if (auto change = judge_one(fleet, group, now)) changes.push_back(std::move(*change));
+    if (fleet.find(group_client_id(group)) != nullptr) touched.insert(group_client_id(group));
+  }
+  return changes;
+}
+
+std::optional<Change> Groups::judge_one(Fleet& fleet, const std::string& group, WallTime now) {
+  again_.erase(group);
+  std::vector<const ClientState*> members;
+  for (const auto& client_id : members_[group]) {
+    if (const auto* member = fleet.find(client_id)) members.push_back(member);
+  }
+  const auto* before = fleet.find(group_client_id(group));
+  if (members.empty()) {
+    members_.erase(group);
+    if (before == nullptr) return std::nullopt;
+  }
+  auto verdict = judge_group(rules_.of(group), members, now);
+  if (verdict.again) again_[group] = *verdict.again;
+  auto after = state_of_group(group, before, std::move(verdict), members, now);
+  after.rule = to_string(rules_.of(group));
+  const bool changed = before == nullptr || before->state != after.state;
+  auto change = changed ? std::optional(change_between(before, after, now)) : std::nullopt;
+  fleet.put_group(std::move(after));
+  return change;
+}
+
+std::optional<WallTime> Groups::next_alarm() const {
+  std::optional<WallTime> next;
+  for (const auto& [group, when] : again_) next = next ? std::min(*next, when) : when;
+  return next;
+}
+
+}  // namespace vpn_sentinel

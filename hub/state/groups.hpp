@@ -1,0 +1,37 @@
+/// All groups of a fleet, and what changed about them. The engine's thread only.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "hub/state/fleet.hpp"
+#include "hub/state/group_rule.hpp"
+
+namespace vpn_sentinel {
+
+class Groups {
+ public:
+  explicit Groups(GroupRules rules) : rules_(std::move(rules)) {}
+
+  /// After the fleet was loaded, or taken back.
+  void rebuild(const Fleet& fleet);
+  /// Judges the groups of the clients that were touched, and those whose patience is over. Their new states are in the fleet, their ids
+  /// (group_client_id) join `touched`.
+  [[nodiscard]] std::vector<Change> judge(Fleet& fleet, std::set<std::string>& touched, WallTime now);
+  /// When judge() has something to do although nobody reports.
+  [[nodiscard]] std::optional<WallTime> next_alarm() const;
+
+ private:
+  void note(const std::string& client_id, const std::string& group, std::set<std::string>& affected);
+  [[nodiscard]] std::optional<Change> judge_one(Fleet& fleet, const std::string& group, WallTime now);
+
+  GroupRules rules_;
+  std::map<std::string, std::string> group_of_;
+  std::map<std::string, std::set<std::string>> members_;
+  std::map<std::string, WallTime> again_;
+};
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,63 @@
+#include "hub/state/twin.hpp"
+
+#include <algorithm>
+
+#include "hub/state/view.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+/// Whoever has taken one of both away sees it gone after this time.
+constexpr std::chrono::minutes shown_after{10};
+constexpr std::string_view code = "duplicate_client_id";
+
+bool contains(const std::vector<std::string>& texts, const std::string& text) { return std::ranges::find(texts, text) != texts.end(); }
+
+/// What `before` was told by the probe itself, not by its twin.
+std::vector<Finding> own_findings(const ClientState& before) { return before.last_report.findings; }
+
+/// The probe of `before`, which is not the one that reports now.
+Twin twin_from(const ClientState& before, const Admitted& admitted) {
+  Twin twin;
+  twin.boot_id = before.last_report.boot_id;
+  twin.source_address = before.source_address;
+  twin.findings = own_findings(before);
+  twin.state = std::max(before.last_report.state.value_or(State::warning), state_of(twin.findings));
+  twin.lease_deadline = before.lease_deadline;
+  twin.first_noticed = before.twin ? before.twin->first_noticed : admitted.received;
+  twin.shown_until = admitted.received + shown_after;
+  return twin;
+}
+
+void add_missing(std::vector<Finding>& findings, const std::vector<Finding>& others) {
+  for (const auto& other : others) {
+    if (std::ranges::find(findings, other.code, &Finding::code) == findings.end()) findings.push_back(other);
+  }
+}
+
+}  // namespace
+
+void note_twin(const ClientState& before, const Admitted& admitted, ClientState& after) {
+  const auto& report = admitted.report;
+  const auto& last = before.last_report.boot_id;
+  const bool other_boot = !last.empty() && last != report.boot_id;
+  const bool came_back = other_boot && contains(before.retired_boots, report.boot_id) && before.state != State::offline;
+  if (came_back) {
+    after.twin = twin_from(before, admitted);
+  } else if (before.twin && before.twin->shown_until > admitted.received) {
+    after.twin = before.twin;
+    if (before.twin->boot_id == report.boot_id) after.twin.reset();
+  }
+  if (!after.twin) return;
+  const auto& twin = *after.twin;
+  if (twin.lease_deadline > admitted.received) {
+    add_missing(after.findings, twin.findings);
+    after.state = std::max(after.state, twin.state);
+  }
+  after.findings.push_back(
+      hub_finding(code, twin.first_noticed,
+                  {{"boots", {report.boot_id, twin.boot_id}}, {"addresses", {admitted.source_address, twin.source_address}}}));
+  after.state = std::max(after.state, state_of(after.findings));
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,262 @@
+#include "hub/state/group.hpp"
+
+#include <boost/test/data/test_case.hpp>
+#include <boost/test/unit_test.hpp>
+
+#include "hub/state/groups.hpp"
+#include "tests/unit/hub/make.hpp"
+
+using namespace vpn_sentinel;
+using namespace vpn_sentinel::test;
+using enum State;
+
+namespace {
+
+ClientState member(std::string client_id, State state, WallTime since = at(0)) {
+  ClientState client;
+  client.client_id = std::move(client_id);
+  client.state = state;
+  client.since = since;
+  if (state == danger) client.findings = {finding("default_route_outside", Severity::danger, since)};
+  if (state == contained) client.findings = {finding("tunnel_down", Severity::contained, since)};
+  if (state == offline) client.findings = {finding("lease_expired", Severity::warning, since)};
+  return client;
+}
+
+ClientState blind(std::string client_id, Severity severity) {
+  auto client = member(std::move(client_id), static_cast<State>(severity));
+  client.findings = {finding("routes_unverifiable", severity, at(0))};
+  return client;
+}
+
+State judged(const GroupRule& rule, const std::vector<ClientState>& members, WallTime now = at(5)) {
+  std::vector<const ClientState*> pointers;
+  for (const auto& one : members) pointers.push_back(&one);
+  return judge_group(rule, pointers, now).state;
+}
+
+constexpr GroupRule any{GroupRule::Kind::any, 0};
+constexpr GroupRule all{GroupRule::Kind::all, 0};
+constexpr GroupRule majority{GroupRule::Kind::quorum, 0};
+constexpr GroupRule two{GroupRule::Kind::quorum, 2};
+
+struct Case {
+  const char* name;
+  GroupRule rule;
+  std::vector<ClientState> members;
+  State expected;
+};
+std::ostream& operator<<(std::ostream& out, const Case& row) { return out << row.name; }
+
+const std::vector<Case> cases{
+    {"any: one that sees a leak is enough", any, {member("a", danger), member("b", secure), member("c", secure)}, danger},
+    {"all: one alone does not decide", all, {member("a", danger), member("b", secure)}, secure},
+    {"all: what everybody sees is true", all, {member("a", danger), member("b", contained)}, contained},
+    {"more than half: two of three", majority, {member("a", danger), member("b", danger), member("c", secure)}, danger},
+    {"more than half: one of three", majority, {member("a", danger), member("b", secure), member("c", secure)}, secure},
+    {"more than half: one of two is half", majority, {member("a", danger), member("b", secure)}, secure},
+    {"two: as many as asked", two, {member("a", danger), member("b", contained), member("c", secure)}, contained},
+    {"two: when only one sees, it decides", two, {member("a", danger), member("b", offline)}, danger},
+    {"a silent probe raises no alarm", any, {member("a", offline), member("b", secure)}, secure},
+    {"a blind probe raises no alarm", any, {blind("a", Severity::danger), member("b", secure)}, secure},
+    {"a blind probe hides no leak", all, {blind("a", Severity::warning), member("b", danger)}, danger},
+    {"all silent is offline", any, {member("a", offline), member("b", offline)}, offline},
+    {"nobody sees is never secure", any, {blind("a", Severity::warning), member("b", offline)}, warning},
+    {"nobody sees and the worst is kept", all, {blind("a", Severity::danger), blind("b", Severity::warning)}, danger},
+    {"a group without members is offline", any, {}, offline},
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(group)
+
+BOOST_DATA_TEST_CASE(the_rule_decides_among_those_who_see, cases, row) { BOOST_TEST((judged(row.rule, row.members) == row.expected)); }
+
+BOOST_AUTO_TEST_CASE(who_cannot_ask_the_kernel_but_sees_a_leak_sees) {
+  auto half = blind("a", Severity::warning);
+  half.findings.push_back(finding("default_route_outside", Severity::danger, at(0)));
+  BOOST_TEST(sees(half));
+  BOOST_TEST(!sees(blind("a", Severity::danger)));
+}
+
+BOOST_AUTO_TEST_CASE(a_disagreement_that_lasts_is_a_finding_and_never_secure) {
+  const auto a = member("a", danger, at(100));
+  const auto b = member("b", secure, at(0));
+  const std::vector<const ClientState*> members{&a, &b};
+  const auto early = judge_group(all, members, at(105));
+  BOOST_TEST((early.state == secure));
+  BOOST_TEST((early.again == at(110)));
+  const auto later = judge_group(all, members, at(110));
+  BOOST_TEST((later.state == warning));
+  BOOST_TEST_REQUIRE(later.findings.size() == 1U);
+  BOOST_TEST(later.findings[0].code == "group_disagrees");
+  BOOST_TEST((later.findings[0].since == at(100)));
+  BOOST_TEST(later.findings[0].evidence["members"]["a"] == "danger");
+  BOOST_TEST(later.findings[0].evidence["members"]["b"] == "secure");
+  BOOST_TEST(!later.again.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(with_any_a_disagreement_is_told_beside_the_leak) {
+  const auto a = member("a", danger, at(100));
+  const auto b = member("b", secure, at(0));
+  const auto verdict = judge_group(any, {&a, &b}, at(200));
+  BOOST_TEST((verdict.state == danger));
+  BOOST_TEST_REQUIRE(verdict.findings.size() == 2U);
+  BOOST_TEST(verdict.findings[0].code == "default_route_outside");
+  BOOST_TEST(verdict.findings[1].code == "group_disagrees");
+}
+
+BOOST_AUTO_TEST_CASE(a_warning_here_and_green_there_is_no_disagreement) {
+  const auto a = member("a", warning, at(0));
+  const auto b = member("b", secure, at(0));
+  BOOST_TEST(judge_group(all, {&a, &b}, at(200)).findings.empty());
+}
+
+BOOST_AUTO_TEST_CASE(equal_findings_become_one_that_names_who_saw_it_first) {
+  const auto a = member("a", danger, at(7));
+  const auto b = member("b", danger, at(3));
+  const auto verdict = judge_group(any, {&a, &b}, at(9));
+  BOOST_TEST_REQUIRE(verdict.findings.size() == 1U);
+  BOOST_TEST((verdict.findings[0].since == at(3)));
+  BOOST_TEST((verdict.findings[0].evidence["seen_by"] == nlohmann::json::array({"a", "b"})));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+namespace {
+
+Admitted in_group(Admitted admitted, std::string group) {
+  admitted.report.group = std::move(group);
+  return admitted;
+}
+
+/// A fleet with its groups, fed as the engine does it.
+struct Watch {
+  Fleet fleet{FleetPolicy{}};
+  Groups groups{GroupRules{}};
+
+  std::vector<Change> take(const Admitted& admitted) {
+    (void)fleet.apply(admitted);
+    return judge({admitted.report.client_id}, admitted.received);
+  }
+  std::vector<Change> judge(std::set<std::string> touched, WallTime now) { return groups.judge(fleet, touched, now); }
+  [[nodiscard]] const ClientState& office() const { return *fleet.find("group:office"); }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(groups)
+
+BOOST_AUTO_TEST_CASE(the_first_member_makes_the_group) {
+  Watch watch;
+  const auto changes = watch.take(in_group(report("a", "boot", 1, secure, at(0)), "office"));
+  BOOST_TEST_REQUIRE(changes.size() == 1U);
+  BOOST_TEST((changes[0].kind == Change::Kind::connected));
+  BOOST_TEST(changes[0].client_id == "group:office");
+  BOOST_TEST((changes[0].to == secure));
+  BOOST_TEST(watch.office().is_group());
+  BOOST_TEST(watch.office().known_address == "198.51.100.2");
+  BOOST_TEST(watch.office().members.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(clients_without_a_group_make_none) {
+  Watch watch;
+  BOOST_TEST(watch.take(report("a", "boot", 1, secure, at(0))).empty());
+  BOOST_TEST(watch.fleet.clients().size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_leak_that_one_member_sees_is_a_change_of_the_group) {
+  Watch watch;
+  (void)watch.take(in_group(report("a", "boot", 1, secure, at(0)), "office"));
+  (void)watch.take(in_group(report("b", "boot", 1, secure, at(1)), "office"));
+  const auto changes = watch.take(in_group(report("b", "boot", 2, danger, at(5)), "office"));
+  BOOST_TEST_REQUIRE(changes.size() == 1U);
+  BOOST_TEST((changes[0].from == secure));
+  BOOST_TEST((changes[0].to == danger));
+  BOOST_TEST(changes[0].client.findings[0].evidence["seen_by"][0] == "b");
+  BOOST_TEST(watch.take(in_group(report("b", "boot", 3, danger, at(6)), "office")).empty());
+}
+
+BOOST_AUTO_TEST_CASE(one_silent_member_changes_nothing_and_the_last_one_makes_it_offline) {
+  Watch watch;
+  (void)watch.take(in_group(report("a", "boot", 1, secure, at(0)), "office"));
+  (void)watch.take(in_group(report("b", "boot", 1, secure, at(10)), "office"));
+  BOOST_TEST(watch.fleet.expire(at(35)).size() == 1U);
+  BOOST_TEST(watch.judge({"a"}, at(35)).empty());
+  BOOST_TEST((watch.office().state == secure));
+  BOOST_TEST(watch.fleet.expire(at(50)).size() == 1U);
+  const auto changes = watch.judge({"b"}, at(50));
+  BOOST_TEST_REQUIRE(changes.size() == 1U);
+  BOOST_TEST((changes[0].kind == Change::Kind::went_offline));
+  BOOST_TEST((watch.office().state_before_offline == secure));
+}
+
+BOOST_AUTO_TEST_CASE(the_group_never_expires_by_itself_and_readers_see_when_all_leases_have_passed) {
+  Watch watch;
+  (void)watch.take(in_group(report("a", "boot", 1, secure, at(0)), "office"));
+  BOOST_TEST(watch.fleet.expire(at(1000)).size() == 1U);
+  BOOST_TEST((watch.office().lease_deadline == at(32)));
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_changes_its_group_leaves_the_old_one) {
+  Watch watch;
+  (void)watch.take(in_group(report("a", "boot", 1, danger, at(0)), "office"));
+  const auto changes = watch.take(in_group(report("a", "boot", 2, danger, at(1)), "home"));
+  BOOST_TEST_REQUIRE(changes.size() == 2U);
+  BOOST_TEST((watch.office().state == offline));
+  BOOST_TEST((watch.fleet.find("group:home")->state == danger));
+}
+
+BOOST_AUTO_TEST_CASE(after_a_restart_the_groups_are_known_and_judged_at_once) {
+  Watch watch;
+  Fleet before{FleetPolicy{}};
+  (void)before.apply(in_group(report("a", "boot", 1, danger, at(0)), "office"));
+  watch.fleet.restore({*before.find("a")}, at(1));
+  watch.groups.rebuild(watch.fleet);
+  BOOST_TEST((watch.groups.next_alarm() <= at(1)));
+  BOOST_TEST(watch.judge({}, at(1)).size() == 1U);
+  BOOST_TEST((watch.office().state == danger));
+}
+
+BOOST_AUTO_TEST_CASE(a_disagreement_is_judged_again_when_its_patience_is_over) {
+  Watch watch;
+  (void)watch.take(in_group(report("a", "boot", 1, secure, at(0)), "office"));
+  (void)watch.take(in_group(report("b", "boot", 1, danger, at(5)), "office"));
+  BOOST_TEST((watch.groups.next_alarm() == at(15)));
+  (void)watch.judge({}, at(15));
+  BOOST_TEST(watch.office().findings.back().code == "group_disagrees");
+  BOOST_TEST(!watch.groups.next_alarm().has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(group_rule)
+
+BOOST_AUTO_TEST_CASE(every_form_is_read_and_written) {
+  for (const auto* const text : {"any", "all", "quorum", "quorum:1", "quorum:10000"})
+    BOOST_TEST(to_string(parse_group_rule(text).value()) == text);
+}
+
+BOOST_AUTO_TEST_CASE(anything_else_is_refused_with_what_was_expected) {
+  for (const auto* const text : {"", "Any", "quorum:", "quorum:0", "quorum:-1", "quorum:2x", "quorum:10001", "quorum2", "some"}) {
+    const auto rule = parse_group_rule(text);
+    BOOST_TEST_REQUIRE(!rule.has_value(), text);
+    BOOST_TEST(rule.error().message.find("expected any, all, quorum") != std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(groups_have_rules_of_their_own_and_one_for_the_rest) {
+  const auto rules = parse_group_rules({"all", "office=quorum:2"}).value();
+  BOOST_TEST(to_string(rules.of("office")) == "quorum:2");
+  BOOST_TEST(to_string(rules.of("home")) == "all");
+  BOOST_TEST(to_string(parse_group_rules({}).value().of("home")) == "any");
+}
+
+BOOST_AUTO_TEST_CASE(two_rules_for_one_group_or_a_bad_name_are_refused) {
+  BOOST_TEST(!parse_group_rules({"any", "all"}).has_value());
+  BOOST_TEST(!parse_group_rules({"a=any", "a=all"}).has_value());
+  BOOST_TEST(!parse_group_rules({"=any"}).has_value());
+  BOOST_TEST(!parse_group_rules({"a b=any"}).has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
