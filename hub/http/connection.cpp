@@ -48,6 +48,7 @@ class Connection final : public Session {
   void on_readable();
   void advance();
   bool read_request();
+  bool consents();
   void go_on_with_body();
   void dispatch();
   void call_route(const Request& request);
@@ -73,6 +74,7 @@ class Connection final : public Session {
   std::uint64_t request_number_ = 0;
   std::optional<Response> early_answer_;  ///< given while the route was still being called
   bool in_route_ = false;
+  bool asked_ = false;  ///< about the large body of this request
   bool reading_ = false;
   bool keep_alive_ = true;
   bool head_only_ = false;
@@ -121,10 +123,13 @@ void Connection::advance() {
 bool Connection::read_request() {
   if (!reader_) {
     if (input_.empty()) return false;
-    reader_.emplace(options().max_body);
+    reader_.emplace(options().max_body, options().large_body);
+    asked_ = false;
     enter(Phase::header, options().header_timeout);
   }
-  switch (reader_->take(input_)) {
+  const auto progress = reader_->take(input_);
+  if (progress != RequestReader::Progress::refused && !consents()) return false;
+  switch (progress) {
     case RequestReader::Progress::complete:
       return true;
     case RequestReader::Progress::refused:
@@ -135,6 +140,20 @@ bool Connection::read_request() {
       break;
   }
   return false;
+}
+
+/// False: a large body was announced and refused, before more of it is read.
+bool Connection::consents() {
+  if (asked_ || !reader_->is_large()) return true;
+  asked_ = true;
+  const auto& routes = slot_->listener().routes;
+  Request request;
+  request.peer_address = peer_address_;
+  auto refusal = reader_->fill(request);
+  request.body = {};
+  if (!refusal) refusal = routes.admit_large ? routes.admit_large(request) : RequestReader::too_long();
+  if (refusal) refuse(*refusal);
+  return !refusal;
 }
 
 void Connection::go_on_with_body() {

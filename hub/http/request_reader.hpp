@@ -19,13 +19,18 @@ class RequestReader {
   using Message = boost::beast::http::request<boost::beast::http::string_body>;
   enum class Progress { incomplete, complete, refused };
 
-  explicit RequestReader(std::size_t max_body);
+  /// Bodies longer than `max_body` and up to `large_body` are is_large() and need somebody's consent.
+  explicit RequestReader(std::size_t max_body, std::size_t large_body = 0);
 
   /// Takes what it can use from the front of `input`; the rest must come again, with more behind it.
   Progress take(std::string_view& input);
   /// Why take() refused; the connection must be closed after it.
   [[nodiscard]] const Response& refusal() const noexcept { return refusal_; }
   [[nodiscard]] bool has_headers() const { return parser_.is_header_done(); }
+  /// The headers announce a body longer than `max_body`.
+  [[nodiscard]] bool is_large() const;
+  /// 413.
+  [[nodiscard]] static Response too_long();
   /// True once, when the peer waits for "100 Continue" before it sends the body.
   [[nodiscard]] bool wants_continue();
 
@@ -37,6 +42,7 @@ class RequestReader {
 
  private:
   boost::beast::http::request_parser<boost::beast::http::string_body> parser_;
+  std::size_t max_body_;
   Response refusal_;
   bool continued_ = false;
 };

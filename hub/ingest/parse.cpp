@@ -11,8 +11,9 @@ tl::unexpected<Rejection> reject(int status, std::string error, std::string mess
   return tl::unexpected<Rejection>(Rejection{status, std::move(error), std::move(message)});
 }
 
-/// Nesting of brackets outside strings. Counted before parsing, so that depth never costs memory.
-int depth_of(std::string_view body) {
+}  // namespace
+
+int json_depth(std::string_view body) {
   int depth = 0;
   int deepest = 0;
   bool in_string = false;
@@ -32,8 +33,6 @@ int depth_of(std::string_view body) {
   return deepest;
 }
 
-}  // namespace
-
 bool is_falsy(const nlohmann::json& value) {
   if (value.is_structured() || value.is_null()) return value.empty();
   if (value.is_boolean()) return !value.get<bool>();
@@ -46,7 +45,7 @@ tl::expected<nlohmann::json, Rejection> parse_object(std::string_view body) {
     return reject(413, "Report too large", fmt::format("the body has {} bytes, at most {} are accepted", body.size(), max_report_bytes));
   }
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return reject(400, "No JSON data provided", "the body is empty");
-  if (depth_of(body) > most_json_depth) {
+  if (json_depth(body) > most_json_depth) {
     return reject(400, "Invalid JSON", fmt::format("more than {} levels of nesting", most_json_depth));
   }
   nlohmann::json value;

@@ -11,6 +11,9 @@ namespace vpn_sentinel {
 /// Deeper JSON is refused: no report needs more than five levels.
 inline constexpr int most_json_depth = 32;
 
+/// Nesting of brackets outside strings. Counted before parsing, so that depth never costs memory.
+[[nodiscard]] int json_depth(std::string_view body);
+
 /// What Python calls false: {}, [], null, 0, "", false.
 [[nodiscard]] bool is_falsy(const nlohmann::json& value);
 
