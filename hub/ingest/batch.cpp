@@ -104,7 +104,7 @@ tl::expected<Reports, Rejection> split_batch(std::string_view body) {
   if (body.size() > max_batch_bytes) {
     return reject(413, "Batch too large", fmt::format("the body has {} bytes, at most {} are accepted", body.size(), max_batch_bytes));
   }
-  if (json_depth(body) > most_depth) return reject(400, "Invalid JSON", fmt::format("more than {} levels of nesting", most_depth));
+  if (shape_of(body).depth > most_depth) return reject(400, "Invalid JSON", fmt::format("more than {} levels of nesting", most_depth));
   Scanner scanner(body);
   if (scanner.at_end()) return reject(400, "No JSON data provided", "the body is empty");
   if (!scanner.take('{')) return malformed(scanner);
