@@ -80,7 +80,7 @@ class Scanner {
 using Reports = std::vector<std::string_view>;
 
 tl::unexpected<Rejection> malformed(const Scanner& scanner) {
-  return reject(400, "Invalid JSON", fmt::format("malformed at byte {}; expected {{\"reports\": [REPORT, …]}}", scanner.position() + 1));
+  return reject(400, "Invalid JSON", fmt::format("malformed at byte {}; expected {{\"reports\": [REPORT, ...]}}", scanner.position() + 1));
 }
 
 tl::expected<Reports, Rejection> take_reports(Scanner& scanner) {
