@@ -10,6 +10,7 @@
 #include "hub/app/open_files.hpp"
 #include "hub/http/api.hpp"
 #include "hub/http/auth.hpp"
+#include "hub/http/events.hpp"
 #include "hub/web/pages.hpp"
 #include "netns/base/fatal_error.hpp"
 
@@ -50,16 +51,24 @@ std::vector<StoredAlert> compose(const Change& change) {
   return {StoredAlert{0, "telegram", *text, change.noticed, 0}};
 }
 
-std::vector<Gate> api_gates(const HubConfig& config) {
-  std::vector<Gate> gates;
-  if (!config.allowed.empty()) gates.push_back(allow_addresses(config.allowed));
-  gates.push_back(config.api_key.empty() ? require_loopback_host() : require_key(config.api_key));
-  gates.push_back(refuse_other_sites());
-  return gates;
+std::shared_ptr<Access> make_access(const HubConfig& config) {
+  auto rules = access_rules(config);
+  Access::Options options;
+  options.open_without_keys =
+      rules.keys.empty() && std::ranges::all_of(config.api_endpoints, [](const Endpoint& each) { return each.address.is_loopback(); });
+  options.on_refused = [](std::string_view what, const IpAddress& address) {
+    log(LogLevel::warning, "logins_refused",
+        {{"what", what}, {"address", address.to_string()}, {"hint", "too many wrong keys or passwords came from there"}});
+  };
+  return std::make_shared<Access>(std::move(rules), std::move(options));
 }
 
-std::vector<Gate> dashboard_gates(const HubConfig& config) {
-  return {config.dashboard_password.empty() ? require_loopback_host() : require_password(config.dashboard_password), refuse_other_sites()};
+std::vector<Gate> api_gates(const std::shared_ptr<Access>& access) {
+  return {find_address(access), allow_addresses(access), limit_rate(access), require_key(access), refuse_other_sites()};
+}
+
+std::vector<Gate> dashboard_gates(const std::string& password, const std::shared_ptr<Access>& access) {
+  return {find_address(access), password.empty() ? require_loopback_host() : require_password(password, access), refuse_other_sites()};
 }
 
 /// The first of `sites` and all that stand at the same place. Port 0 is a free port for each.
@@ -76,7 +85,8 @@ std::vector<Hub::Site> take_joined(std::vector<Hub::Site>& sites) {
 
 }  // namespace
 
-Hub::Hub(const HubConfig& config) : data_dir_(config.data_dir) {
+Hub::Hub(const HubConfig& config)
+    : data_dir_(config.data_dir), config_(config), key_file_(key_file_path(config.data_dir)), access_(make_access(config)) {
   load_tls(config);
   start_engine(config);
   server_ = Server::make(config.io_threads);
@@ -151,19 +161,20 @@ void Hub::listen(const HubConfig& config) {
   const auto api = std::make_shared<Router>();
   add_report_routes(*api, config.api_prefix, *engine_);
   add_read_routes(*api, config.api_prefix, *engine_);
-  auto live = make_live_routes(api_gates(config), api, config.api_prefix, feed_);
-  sites.push_back({"api", config.api_prefix, config.api_endpoints, {api, api_gates(config), std::move(live)}});
+  auto service = live_service(api_gates(access_), api, config.api_prefix, feed_);
+  service.large_path = events_path(config.api_prefix);
+  sites.push_back({"api", config.api_prefix, config.api_endpoints, std::move(service)});
 
   const auto dashboard = std::make_shared<Router>();
   add_read_routes(*dashboard, dashboard_api_path, *engine_);
   const std::uint16_t api_port = config.api_endpoints.empty() ? 0 : config.api_endpoints.front().port;
   add_page_routes(*dashboard, {VPN_SENTINEL_VERSION, api_port, tls_ != nullptr, config.api_prefix});
-  live = make_live_routes(dashboard_gates(config), dashboard, dashboard_api_path, feed_);
-  sites.push_back({"dashboard", "/dashboard", config.dashboard_endpoints, {dashboard, dashboard_gates(config), std::move(live)}});
+  service = live_service(dashboard_gates(config.dashboard_password, access_), dashboard, dashboard_api_path, feed_);
+  sites.push_back({"dashboard", "/dashboard", config.dashboard_endpoints, std::move(service)});
 
   const auto health_pages = std::make_shared<Router>();
   add_health_routes(*health_pages, [this] { return health(); });
-  sites.push_back({"health", "/health", config.health_endpoints, {health_pages, {}, make_routes({}, health_pages)}});
+  sites.push_back({"health", "/health", config.health_endpoints, {health_pages, {}}});
 
   const auto open_files = raise_open_files(sites.size());
   const auto connections = connections_within(open_files, sites.size());
@@ -187,6 +198,7 @@ void Hub::open(std::vector<Site> sites, const HubConfig& config, std::size_t max
   ListenOptions options;
   options.endpoints = endpoints;
   options.max_body = max_report_bytes;
+  options.large_body = max_batch_bytes;
   options.max_connections = max_connections;
   options.max_per_address = config.connections_per_address;
   // The health pages of a container engine stay plain, unless they share a port.
@@ -224,6 +236,26 @@ void Hub::on_committed(const std::vector<Change>& changes, const std::vector<std
   for (const auto& change : changes) log_change(change);
 }
 
+void Hub::apply_access(const HubConfig& config) {
+  config_.api_key = config.api_key;
+  config_.client_keys = config.client_keys;
+  config_.allowed = config.allowed;
+  config_.trusted_proxies = config.trusted_proxies;
+  config_.rate_limit = config.rate_limit;
+  access_->replace(access_rules(config_));
+}
+
+/// A file that is wrong changes nothing: the keys stay as they were until it is put right.
+void Hub::read_keys_again() {
+  auto keys = read_keys(key_file_.path());
+  if (!keys) {
+    return log(LogLevel::error, "keys_not_read", {{"message", keys.error().message}, {"next", "the keys stay as they were"}});
+  }
+  config_.client_keys = std::move(*keys);
+  access_->replace(access_rules(config_));
+  log(LogLevel::info, "keys_read", {{"file", key_file_.path()}, {"client_keys", config_.client_keys.size()}});
+}
+
 /// Not by way of the store, which is what fails.
 void Hub::tell_store_trouble() {
   const auto text = store_watch_.look(engine_->healthy(), engine_->store_trouble(), wall_now(), mono_now());
@@ -233,6 +265,7 @@ void Hub::tell_store_trouble() {
 bool Hub::turn() {
   check_tls();
   tell_store_trouble();
+  if (key_file_.changed()) read_keys_again();
   if (broker_->subscribers() == 0) return false;
   feed_.flush(wall_now());
   if (mono_now() >= next_heartbeat_) {

@@ -8,6 +8,7 @@
 #include "hub/app/alert_relay.hpp"
 #include "hub/app/data_dir.hpp"
 #include "hub/app/hub_settings.hpp"
+#include "hub/app/key_file.hpp"
 #include "hub/app/store_watch.hpp"
 #include "hub/engine/engine.hpp"
 #include "hub/http/health.hpp"
@@ -27,6 +28,9 @@ class Hub {
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
 
+  /// Takes over keys, allowed addresses, trusted proxies and the rate limit; from the thread that calls turn().
+  void apply_access(const HubConfig& config);
+
   /// What is due; call it about ten times per second. False: there is nobody to see it, once per second is enough.
   bool turn();
   /// Reads certificate and key again, whether they have changed or not. A bad pair is told in the log and changes nothing.
@@ -45,6 +49,7 @@ class Hub {
   };
 
  private:
+  void read_keys_again();
   void start_engine(const HubConfig& config);
   void load_tls(const HubConfig& config);
   void check_tls();
@@ -56,6 +61,9 @@ class Hub {
   void on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
 
   DataDir data_dir_;
+  HubConfig config_;  ///< its part that apply_access() takes over is the one in force
+  KeyFileWatch key_file_;
+  std::shared_ptr<Access> access_;
   std::unique_ptr<Broker> broker_ = Broker::make();
   LiveFeed feed_{*broker_};
   AlertRelay alerts_;

@@ -8,7 +8,9 @@
 #include <array>
 #include <thread>
 
+#include "hub/app/key_file.hpp"
 #include "hub/http/api.hpp"
+#include "hub/http/client_address.hpp"
 #include "netns/base/fd.hpp"
 
 namespace vpn_sentinel {
@@ -18,12 +20,18 @@ using Type = SettingRow::Type;
 
 constexpr std::array rows{
     SettingRow{"api_key", "VPN_SENTINEL_API_KEY", Type::secret, "",
-               "Key that probes send with their reports; without it the API listens on loopback only"},
+               "Key that probes send with their reports; without it and without client keys the API listens on loopback only"},
     SettingRow{"api_path", "VPN_SENTINEL_API_PATH", Type::text, "/api/v1", "Path of the API"},
     SettingRow{"api_port", "VPN_SENTINEL_SERVER_API_PORT", Type::integer, "5000", "Port of the API; 0 switches it off", 0, 65535},
     SettingRow{"bind", "VPN_SENTINEL_SERVER_BIND", Type::list, "", "Addresses of the API; empty: all with an API key, loopback without"},
     SettingRow{"allowed_ips", "VPN_SENTINEL_SERVER_ALLOWED_IPS", Type::list, "",
                "Addresses and networks (CIDR) that may use the API; empty: all"},
+    SettingRow{"trusted_proxies", "VPN_SENTINEL_SERVER_TRUSTED_PROXIES", Type::list, "",
+               "Addresses and networks (CIDR) of proxies whose X-Forwarded-For names the client; without it the header is ignored"},
+    SettingRow{"rate_limit", "VPN_SENTINEL_SERVER_RATE_LIMIT", Type::integer, "6000",
+               "API requests per minute, as many at once, of one address (IPv6: /64) and of one client key; "
+               "each 4 KiB of a body count as one; 0: no limit",
+               0, 6'000'000},
     SettingRow{"dashboard_enabled", "VPN_SENTINEL_SERVER_WEB_DASHBOARD_ENABLED", Type::boolean, "true", "Serve the dashboard"},
     SettingRow{"dashboard_port", "VPN_SENTINEL_SERVER_DASHBOARD_PORT", Type::integer, "8080",
                "Port of the dashboard, may be the API's; 0 switches it off", 0, 65535},
@@ -90,7 +98,7 @@ Result<std::vector<Endpoint>> read_endpoints(const Settings& settings, const Lis
   for (const auto& item : settings.list(keys.bind)) {
     const auto address = IpAddress::parse(item);
     if (!address) return wrong(settings, keys.bind, item, "an IP address of this machine, such as 127.0.0.1, 0.0.0.0 or ::");
-    if (!address->is_loopback() && !keys.secret.empty() && settings.text(keys.secret).empty()) {
+    if (!address->is_loopback() && !keys.secret.empty() && !keys.everywhere) {
       return fail(Error::Kind::invalid,
                   fmt::format("{} = '{}' (from {}): without {} only loopback addresses (127.0.0.1, ::1) are safe; "
                               "set {}, or bind to 127.0.0.1",
@@ -107,10 +115,11 @@ Result<std::vector<Endpoint>> read_endpoints(const Settings& settings, const Lis
 }
 
 Result<void> read_listeners(const Settings& settings, bool has_ipv6, HubConfig& config) {
-  auto api = read_endpoints(settings, {"api_port", "bind", !config.api_key.empty(), "api_key"}, has_ipv6);
+  const bool has_key = !config.api_key.empty() || !config.client_keys.empty();
+  auto api = read_endpoints(settings, {"api_port", "bind", has_key, "api_key"}, has_ipv6);
   if (!api) return fail(api.error());
   config.api_endpoints = std::move(*api);
-  auto health = read_endpoints(settings, {"health_port", "health_bind", !config.api_key.empty(), ""}, has_ipv6);
+  auto health = read_endpoints(settings, {"health_port", "health_bind", has_key, ""}, has_ipv6);
   if (!health) return fail(health.error());
   config.health_endpoints = std::move(*health);
   auto dashboard =
@@ -145,12 +154,29 @@ Result<void> check_ports(const HubConfig& config, const Settings& settings) {
   return {};
 }
 
-Result<void> read_allowed(const Settings& settings, HubConfig& config) {
-  for (const auto& item : settings.list("allowed_ips")) {
+/// "::ffff:192.0.2.0/120" means 192.0.2.0/24: that is how such a peer is seen.
+Result<void> read_prefixes(const Settings& settings, std::string_view key, std::vector<IpPrefix>& prefixes) {
+  for (const auto& item : settings.list(key)) {
     const auto prefix = IpPrefix::parse(item);
-    if (!prefix) return wrong(settings, "allowed_ips", item, "addresses or networks such as 192.0.2.7 or 192.0.2.0/24");
-    config.allowed.push_back(*prefix);
+    if (!prefix) return wrong(settings, key, item, "addresses or networks such as 192.0.2.7 or 192.0.2.0/24");
+    prefixes.push_back(unmapped(*prefix));
   }
+  return {};
+}
+
+Result<void> read_access(const Settings& settings, HubConfig& config) {
+  config.rate_limit = static_cast<unsigned>(settings.integer("rate_limit"));
+  return read_prefixes(settings, "allowed_ips", config.allowed).and_then([&] {
+    return read_prefixes(settings, "trusted_proxies", config.trusted_proxies);
+  });
+}
+
+Result<void> read_client_keys(const Settings& settings, HubConfig& config) {
+  config.data_dir = settings.text("data_dir");
+  if (!config.data_dir.starts_with('/')) return wrong(settings, "data_dir", config.data_dir, "an absolute path");
+  auto keys = read_keys(key_file_path(config.data_dir));
+  if (!keys) return fail(keys.error());
+  config.client_keys = std::move(*keys);
   return {};
 }
 
@@ -228,8 +254,6 @@ Result<void> read_rest(const Settings& settings, HubConfig& config) {
   config.log_level = *level;
   const auto& ca_file = settings.text("ca_file");
   if (!ca_file.empty() && access(ca_file.c_str(), R_OK) != 0) return wrong(settings, "ca_file", ca_file, "a readable PEM file");
-  config.data_dir = settings.text("data_dir");
-  if (!config.data_dir.starts_with('/')) return wrong(settings, "data_dir", config.data_dir, "an absolute path");
   config.connections_per_address = static_cast<std::size_t>(settings.integer("connections_per_address"));
   auto groups = parse_group_rules(settings.list("group_rules"));
   if (!groups) {
@@ -258,6 +282,10 @@ Result<void> read_api_path(const Settings& settings, HubConfig& config) {
 
 }  // namespace
 
+AccessRules access_rules(const HubConfig& config) {
+  return {config.allowed, config.trusted_proxies, config.rate_limit, Keyring(config.api_key, config.client_keys)};
+}
+
 std::span<const SettingRow> hub_setting_rows() { return rows; }
 
 Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6) {
@@ -266,9 +294,10 @@ Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6) {
   config.dashboard_password = settings.text("dashboard_password");
   auto result = read_tls(settings, config)
                     .and_then([&] { return read_api_path(settings, config); })
+                    .and_then([&] { return read_client_keys(settings, config); })
                     .and_then([&] { return read_listeners(settings, has_ipv6, config); })
                     .and_then([&] { return check_ports(config, settings); })
-                    .and_then([&] { return read_allowed(settings, config); })
+                    .and_then([&] { return read_access(settings, config); })
                     .and_then([&] { return read_telegram(settings, config); })
                     .and_then([&] { return read_rest(settings, config); });
   if (!result) return fail(result.error());

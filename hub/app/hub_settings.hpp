@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hub/alert/telegram.hpp"
+#include "hub/http/access.hpp"
 #include "hub/http/tls_credentials.hpp"
 #include "hub/state/group_rule.hpp"
 #include "netns/base/ip.hpp"
@@ -20,13 +21,16 @@ namespace vpn_sentinel {
 [[nodiscard]] std::span<const SettingRow> hub_setting_rows();
 
 struct HubConfig {
-  std::string api_key;                  ///< empty: no authentication, and then only loopback addresses
+  std::string api_key;                  ///< shared by all; without it and client keys only loopback addresses
+  std::vector<ClientKey> client_keys;   ///< from the key file
   std::string api_prefix;               ///< "/api/v1"
   std::vector<Endpoint> api_endpoints;  ///< empty: switched off; so for the other two
   std::vector<Endpoint> dashboard_endpoints;
   std::vector<Endpoint> health_endpoints;
   std::string dashboard_password;  ///< empty: no login, and then only loopback addresses
-  std::vector<IpPrefix> allowed;   ///< peers of the API; empty: everybody
+  std::vector<IpPrefix> allowed;   ///< clients of the API; empty: everybody
+  std::vector<IpPrefix> trusted_proxies;
+  unsigned rate_limit = 0;  ///< requests per minute; 0: no limit
   std::optional<TlsFiles> tls;     ///< of API and dashboard; nothing: plain HTTP
   std::size_t connections_per_address = 4096;
   std::chrono::minutes client_timeout{};
@@ -39,9 +43,11 @@ struct HubConfig {
   LogLevel log_level = LogLevel::info;
 };
 
+[[nodiscard]] AccessRules access_rules(const HubConfig& config);
+
 /// Checks every value, and that the values fit together: what would be unsafe is refused. The Error names setting, value and what was
-/// expected. Certificate and key are read and checked, too. `has_ipv6`: default addresses that the machine does not have are left out;
-/// addresses that were asked for are not.
+/// expected. Reads the file of client keys, and certificate and key. `has_ipv6`: default addresses that the machine does not have are left
+/// out; addresses that were asked for are not.
 [[nodiscard]] Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6);
 
 /// True when a socket can be bound to ::1.

@@ -5,9 +5,12 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <functional>
+#include <type_traits>
 
 #include "hub/app/database_commands.hpp"
 #include "hub/app/hub_settings.hpp"
+#include "hub/app/key_commands.hpp"
 #include "hub/app/run.hpp"
 #include "netns/base/fatal_error.hpp"
 #include "netns/daemon/command_line.hpp"
@@ -33,6 +36,7 @@ struct CommandLine {
   std::map<std::string, std::string> flags;
   std::string config_file;
   std::string database;  ///< of check-database, or the target of backup
+  NewKey key;            ///< of the commands `key …`
 };
 
 Result<LoadedSettings> load(const CommandLine& line) {
@@ -87,6 +91,58 @@ int check_config(const CommandLine& line) {
   return 0;
 }
 
+template <typename T>
+T require(Result<T> result) {
+  if (!result) throw FatalError(exit_config, result.error().message);
+  if constexpr (!std::is_void_v<T>) return std::move(*result);
+}
+
+int add_key_command(const CommandLine& line) {
+  const auto data_dir = require_settings(line).text("data_dir");
+  const auto key = require(add_key(data_dir, line.key, wall_now()));
+  fmt::print(stderr, "The key of '{}', shown only now; give it to the probe as VPN_SENTINEL_API_KEY:\n", line.key.name);
+  fmt::print("{}\n", key);
+  return 0;
+}
+
+int revoke_key_command(const CommandLine& line) {
+  require(revoke_key(require_settings(line).text("data_dir"), line.key.name));
+  fmt::print("The key of '{}' is revoked; a running hub refuses it from now on.\n", line.key.name);
+  return 0;
+}
+
+int list_keys_command(const CommandLine& line) {
+  fmt::print("{}", require(list_keys(require_settings(line).text("data_dir"))));
+  return 0;
+}
+
+using Command = std::function<int(const CommandLine&)>;
+
+/// The command to run is put into `chosen` when it was given.
+void add_key_commands(CLI::App& app, CommandLine& line, Command& chosen) {
+  auto* const keys = app.add_subcommand("key", "Keys of single clients, beside the shared one")->require_subcommand(1);
+  auto* const add = keys->add_subcommand("add", "Make a key and print it, once")->callback([&chosen] { chosen = add_key_command; });
+  add->add_option("NAME", line.key.name, "Name of the key")->required();
+  add->add_option("--clients", line.key.clients, "Client ids that it may report for; 'office-*' stands for all that begin so")
+      ->delimiter(',');
+  add->add_flag("--read", line.key.may_read, "It may also read the states and the history of all clients");
+  keys->add_subcommand("list", "List the keys: names and rights")->callback([&chosen] { chosen = list_keys_command; });
+  auto* const revoke = keys->add_subcommand("revoke", "Take a key back")->callback([&chosen] { chosen = revoke_key_command; });
+  revoke->add_option("NAME", line.key.name, "Name of the key")->required();
+}
+
+int backup(const CommandLine& line) { return backup_command(require_settings(line).text("data_dir"), line.database); }
+int check_database(const CommandLine& line) { return check_database_command(require_settings(line).text("data_dir"), line.database); }
+
+void add_database_commands(CLI::App& app, CommandLine& line, Command& chosen) {
+  auto* const copy = app.add_subcommand("backup", "Copy the database to a file while the hub runs, and check the copy");
+  copy->add_option("file", line.database, "File to make; it must not exist")->required();
+  copy->callback([&chosen] { chosen = backup; });
+  auto* const check = app.add_subcommand("check-database", "Check the whole database, or a backup; the hub may run");
+  check->add_option("file", line.database, "Database file; default: that of the data folder");
+  check->callback([&chosen] { chosen = check_database; });
+}
+
 int dispatch(int argc, char** argv) {
   CommandLine line;
   CLI::App app{"Takes the reports of VPN Sentinel's probes, keeps them, shows them and sends alerts.", "vpn-sentinel-hub"};
@@ -102,11 +158,10 @@ int dispatch(int argc, char** argv) {
                  fmt::format("Configuration file in TOML (VPN_SENTINEL_CONFIG, default {})", default_config_file));
   add_setting_flags(app, hub_setting_rows(), line.flags);
   app.add_subcommand("run", "Run the hub (also without a command)");
-  const auto* const check = app.add_subcommand("check-config", "Check the settings and say what would be served");
-  auto* const backup = app.add_subcommand("backup", "Copy the database to a file while the hub runs, and check the copy");
-  backup->add_option("file", line.database, "File to make; it must not exist")->required();
-  auto* const check_database = app.add_subcommand("check-database", "Check the whole database, or a backup; the hub may run");
-  check_database->add_option("file", line.database, "Database file; default: that of the data folder");
+  Command chosen = run;
+  app.add_subcommand("check-config", "Check the settings and say what would be served")->callback([&chosen] { chosen = check_config; });
+  add_database_commands(app, line, chosen);
+  add_key_commands(app, line, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -116,9 +171,7 @@ int dispatch(int argc, char** argv) {
     fmt::print("{}", sample ? sample_file(hub_setting_rows()) : markdown_table(hub_setting_rows()));
     return 0;
   }
-  if (backup->parsed()) return backup_command(require_settings(line).text("data_dir"), line.database);
-  if (check_database->parsed()) return check_database_command(require_settings(line).text("data_dir"), line.database);
-  return check->parsed() ? check_config(line) : run(line);
+  return chosen(line);
 }
 
 }  // namespace

@@ -60,19 +60,27 @@ class Runner {
     if (!fresh) {
       return log(LogLevel::error, "reload_failed", {{"message", fresh.error().message}, {"next", "the settings stay as they were"}});
     }
-    auto changed = differing_settings(settings_, *fresh);
-    if (std::erase(changed, "VPN_SENTINEL_LOG_LEVEL") > 0) {
-      const auto level = parse_log_level(fresh->text("log_level"));
-      if (level) {
-        set_log_level(*level);
-        static_cast<void>(settings_.set("log_level", fresh->text("log_level"), fresh->origin("log_level")));
-      }
-    }
+    apply_access(*fresh);
+    if (const auto level = parse_log_level(fresh->text("log_level"))) set_log_level(*level);
+    adopt("log_level", *fresh);
     hub_.reload_tls();
     log(LogLevel::info, "reloaded", {{"log_level", settings_.text("log_level")}});
+    const auto changed = differing_settings(settings_, *fresh);
     if (changed.empty()) return;
     log(LogLevel::warning, "restart_needed",
         {{"settings", fmt::format("{}", fmt::join(changed, ","))}, {"hint", "these settings take effect when the hub is started again"}});
+  }
+
+  void adopt(std::string_view key, const Settings& fresh) { static_cast<void>(settings_.set(key, fresh.text(key), fresh.origin(key))); }
+
+  void apply_access(const Settings& fresh) {
+    auto config = make_hub_config(fresh, machine_has_ipv6());
+    if (!config) return log(LogLevel::error, "reload_failed", {{"message", config.error().message}});
+    for (const auto* const key : {"allowed_ips", "trusted_proxies", "rate_limit"}) adopt(key, fresh);
+    // Whether there is a key decides where the hub listens by default: that is for the next start.
+    if (settings_.text("api_key").empty() == config->api_key.empty()) adopt("api_key", fresh);
+    config->api_key = settings_.text("api_key");
+    hub_.apply_access(*config);
   }
 
   void turn() {

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "hub/http/events.hpp"
 #include "hub/http/reply.hpp"
 #include "hub/http/target.hpp"
 
@@ -20,11 +21,14 @@ Response unavailable(std::string_view message, std::string retry_after) {
   return response;
 }
 
-/// The hot path: written by hand, keys in the order in which a JSON library sorts them.
+/// The hot path: written by hand, keys in the order in which a JSON library sorts them. The time is in the Python original's form, which
+/// datetime.fromisoformat() of Python before 3.11 can read; it knows no 'Z'.
 Response stored_response() {
+  auto time = to_rfc3339(wall_now());
+  time.pop_back();
   return {200,
           "application/json",
-          fmt::format("{{\"message\":\"Keepalive received\",\"server_time\":\"{}\",\"status\":\"ok\"}}\n", to_rfc3339(wall_now())),
+          fmt::format("{{\"message\":\"Keepalive received\",\"server_time\":\"{}+00:00\",\"status\":\"ok\"}}\n", time),
           {}};
 }
 
@@ -37,7 +41,7 @@ Response submitted_response(SubmitResult result) {
 }
 
 void take_report(Engine& engine, const Request& request, const Respond& respond) {
-  auto admitted = admit(request.body, request.peer_address, wall_now());
+  auto admitted = admit_for(request.caller, request.body, request.source(), wall_now());
   if (!admitted) return respond(error_response(admitted.error().status, admitted.error().error, admitted.error().message));
   const bool queued = engine.submit(std::move(*admitted), [respond](SubmitResult result) { respond(submitted_response(result)); });
   if (!queued) respond(unavailable("Too many reports are waiting to be stored", "1"));
@@ -101,6 +105,8 @@ std::string api_prefix(std::string_view setting) {
 void add_report_routes(Router& router, const std::string& prefix, Engine& engine) {
   router.add("POST", prefix + "/keepalive",
              [&engine](const Request& request, std::string_view, const Respond& respond) { take_report(engine, request, respond); });
+  router.add("POST", events_path(prefix),
+             [&engine](const Request& request, std::string_view, const Respond& respond) { take_events(engine, request, respond); });
 }
 
 void add_read_routes(Router& router, const std::string& prefix, Engine& engine) {
@@ -119,33 +125,18 @@ void add_read_routes(Router& router, const std::string& prefix, Engine& engine) 
   });
 }
 
-Routes make_routes(std::vector<Gate> gates, std::shared_ptr<const Router> router) {
-  Routes routes;
-  routes.handle = [gates = std::move(gates), router = std::move(router)](const Request& request, Respond respond) {
-    if (auto refused = pass_gates(gates, request)) return respond(std::move(*refused));
-    router->handle(request, std::move(respond));
-  };
-  return routes;
-}
-
-Routes make_live_routes(std::vector<Gate> gates, std::shared_ptr<Router> router, const std::string& prefix, LiveFeed& feed) {
-  const auto path = prefix + "/live";
-  router->add("GET", path, [](const Request&, std::string_view, const Respond& respond) {
+Service live_service(std::vector<Gate> gates, const std::shared_ptr<Router>& router, const std::string& prefix, LiveFeed& feed) {
+  Service service{router, std::move(gates), prefix + "/live"};
+  router->add("GET", service.live_path, [](const Request&, std::string_view, const Respond& respond) {
     auto response = error_response(426, "Upgrade required", "This path speaks WebSocket");
     response.headers.emplace_back("Upgrade", "websocket");
     respond(std::move(response));
   });
-  auto routes = make_routes(gates, std::move(router));
-  routes.admit_live = [gates = std::move(gates), path](const Request& request) -> std::optional<Response> {
-    if (auto refused = pass_gates(gates, request)) return refused;
-    if (request.path != path) return error_response(404, "Not found", "No WebSocket is served at this path");
-    return std::nullopt;
-  };
-  routes.on_live = [&feed](std::shared_ptr<LiveChannel> channel) -> std::shared_ptr<void> {
+  service.on_live = [&feed](std::shared_ptr<LiveChannel> channel) -> std::shared_ptr<void> {
     return feed.join([channel = std::move(channel)](std::shared_ptr<const std::string> text) { channel->send(std::move(text)); },
                      wall_now());
   };
-  return routes;
+  return service;
 }
 
 }  // namespace vpn_sentinel

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "hub/engine/engine.hpp"
-#include "hub/http/auth.hpp"
+#include "hub/http/joined.hpp"
 #include "hub/http/router.hpp"
 #include "hub/http/server.hpp"
 #include "hub/live/feed.hpp"
@@ -16,14 +16,14 @@ namespace vpn_sentinel {
 /// "/api/v1" from "api/v1/", "" from "/": the Python original's rule.
 [[nodiscard]] std::string api_prefix(std::string_view setting);
 
-/// POST {prefix}/keepalive. Answered with 200 only after the report is durable.
+/// POST {prefix}/keepalive and (events.hpp) {prefix}/events. Answered with 200 only after the report is durable.
 void add_report_routes(Router& router, const std::string& prefix, Engine& engine);
 
 /// GET {prefix}/status, /clients, /groups, /clients/{id} (a group is "group:NAME"), /clients/{id}/history.
 void add_read_routes(Router& router, const std::string& prefix, Engine& engine);
 
-/// A router behind gates; with a feed also the WebSocket {prefix}/live. The router must not change afterwards.
-[[nodiscard]] Routes make_routes(std::vector<Gate> gates, std::shared_ptr<const Router> router);
-[[nodiscard]] Routes make_live_routes(std::vector<Gate> gates, std::shared_ptr<Router> router, const std::string& prefix, LiveFeed& feed);
+/// A router behind gates with the WebSocket {prefix}/live. The router must not change afterwards.
+[[nodiscard]] Service live_service(std::vector<Gate> gates, const std::shared_ptr<Router>& router, const std::string& prefix,
+                                   LiveFeed& feed);
 
 }  // namespace vpn_sentinel

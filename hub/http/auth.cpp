@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 #include <utility>
 
+#include "hub/http/client_address.hpp"
 #include "hub/http/reply.hpp"
 #include "hub/http/target.hpp"
 #include "netns/base/random.hpp"
@@ -64,56 +66,153 @@ std::optional<std::string> basic_password(std::string_view encoded) {
   return decoded.substr(colon + 1);
 }
 
-}  // namespace
-
-Gate allow_addresses(std::vector<IpPrefix> prefixes) {
-  return [prefixes = std::move(prefixes)](const Request& request) -> std::optional<Response> {
-    const auto peer = IpAddress::parse(request.peer_address);
-    if (peer && std::ranges::any_of(prefixes, [&](const auto& prefix) { return prefix.contains(*peer); })) return std::nullopt;
-    return error_response(403, "Access denied", "Your IP address is not authorized");
-  };
+/// Whole seconds, rounded up.
+std::string seconds_until(std::chrono::nanoseconds wait) {
+  return std::to_string(std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count()));
 }
 
-Gate require_key(const std::string& key) {
-  return [secret = HashedSecret(key)](const Request& request) -> std::optional<Response> {
-    auto given = request.header("X-API-Key");
-    if (given.empty()) given = credentials(request, "Bearer");
-    if (given.empty()) {
-      auto response = error_response(401, "Authentication required", "X-API-Key header is required");
-      response.headers.emplace_back("WWW-Authenticate", "Bearer");
-      return response;
+Response too_many(std::string_view error, std::string_view message, std::chrono::nanoseconds wait) {
+  auto response = error_response(429, error, message);
+  response.headers.emplace_back("Retry-After", seconds_until(wait));
+  return response;
+}
+
+Response too_many_requests(std::chrono::nanoseconds wait) {
+  return too_many("Rate limit exceeded", "Too many requests. Please try again later.", wait);
+}
+
+Response too_many_logins(std::chrono::nanoseconds wait) {
+  return too_many("Too many failed logins", "This address sent too many wrong keys or passwords. Please try again later.", wait);
+}
+
+Response key_missing() {
+  auto response = error_response(401, "Authentication required", "X-API-Key header is required");
+  response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
+}
+
+Response password_missing() {
+  auto response = error_response(401, "Authentication required", "Log in with any user name and the dashboard password");
+  response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"VPN Sentinel\", charset=\"UTF-8\"");
+  return response;
+}
+
+std::optional<Response> check_loopback_host(const Request& request) {
+  if (is_loopback_host(request.header("Host"))) return std::nullopt;
+  return error_response(421, "Misdirected request", "Open this address as localhost, 127.0.0.1 or [::1]");
+}
+
+const IpAddress& address_of(const Request& request) {
+  if (!request.caller.address) throw std::logic_error("a gate that needs the client's address stands before find_address");
+  return *request.caller.address;
+}
+
+void note_failure(const Access& access, LoginBrake& logins, std::string_view what, const IpAddress& address) {
+  if (logins.failed(address, access.options().now()) && access.options().on_refused) access.options().on_refused(what, address);
+}
+
+/// A secret that people choose can be guessed: while the brake holds, nobody learns whether a guess was right, unless the secret was used
+/// from this address before.
+std::optional<Response> pass_brake(Access& access, LoginBrake& logins, std::string_view what, bool right, const IpAddress& address,
+                                   Response (*refusal)()) {
+  const auto now = access.options().now();
+  if (const auto wait = logins.wait(address, now); wait && !(right && logins.knows(address, now))) return too_many_logins(*wait);
+  if (right) {
+    logins.succeeded(address, now);
+    return std::nullopt;
+  }
+  note_failure(access, logins, what, address);
+  return refusal();
+}
+
+Response key_wrong() { return error_response(403, "Authentication failed", "Invalid API key"); }
+
+std::optional<Response> check_grant(Access& access, const Request& request, const KeyGrant& grant) {
+  if (grant.is_shared()) return std::nullopt;  // its holders are limited by their addresses
+  if (const auto wait = access.charge(bucket_of(std::string_view(grant.name)), request.body.size())) return too_many_requests(*wait);
+  if (request.method == "GET" && !grant.may_read) {
+    return error_response(403, "Authentication failed", "this key may report but not read; keys made with --read may");
+  }
+  return std::nullopt;
+}
+
+std::optional<Response> check_key(Access& access, Request& request) {
+  const auto rules = access.rules();
+  if (rules->keys.empty() && access.options().open_without_keys) return check_loopback_host(request);
+  auto given = request.header("X-API-Key");
+  if (given.empty()) given = credentials(request, "Bearer");
+  if (given.empty()) return key_missing();
+  auto grant = rules->keys.find(given);
+  if (!grant || grant->is_shared()) {
+    auto refused = pass_brake(access, access.api_logins(), "api", grant != nullptr, address_of(request), key_wrong);
+    if (refused) return refused;
+  }
+  if (auto refused = check_grant(access, request, *grant)) return refused;
+  request.caller.key = std::move(grant);
+  return std::nullopt;
+}
+
+}  // namespace
+
+Gate find_address(std::shared_ptr<const Access> access) {
+  return [access = std::move(access)](Request& request) -> std::optional<Response> {
+    const auto peer = IpAddress::parse(request.peer_address);
+    if (!peer) return error_response(403, "Access denied", "The address of the connection is unknown");
+    const auto rules = access->rules();
+    if (rules->trusted_proxies.empty()) {
+      request.caller.address = unmapped(*peer);
+      return std::nullopt;
     }
-    if (!secret.matches(given)) return error_response(403, "Authentication failed", "Invalid API key");
+    auto client = client_address(*peer, request.all_lines("X-Forwarded-For"), rules->trusted_proxies);
+    if (!client) return error_response(400, "Bad request", client.error().message);
+    request.caller.address = *client;
     return std::nullopt;
   };
 }
 
-Gate require_password(const std::string& password) {
-  return [secret = HashedSecret(password)](const Request& request) -> std::optional<Response> {
-    const auto given = basic_password(credentials(request, "Basic"));
-    if (given && secret.matches(*given)) return std::nullopt;
-    auto response = error_response(401, "Authentication required", "Log in with any user name and the dashboard password");
-    response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"VPN Sentinel\", charset=\"UTF-8\"");
-    return response;
+Gate allow_addresses(std::shared_ptr<const Access> access) {
+  return [access = std::move(access)](Request& request) -> std::optional<Response> {
+    const auto rules = access->rules();
+    if (rules->allowed.empty() || is_one_of(address_of(request), rules->allowed)) return std::nullopt;
+    return error_response(403, "Access denied", "Your IP address is not authorized");
+  };
+}
+
+Gate limit_rate(std::shared_ptr<Access> access) {
+  return [access = std::move(access)](Request& request) -> std::optional<Response> {
+    const auto wait = access->charge(bucket_of(address_of(request)), request.body.size());
+    if (!wait) return std::nullopt;
+    return too_many_requests(*wait);
+  };
+}
+
+Gate require_key(std::shared_ptr<Access> access) {
+  return [access = std::move(access)](Request& request) { return check_key(*access, request); };
+}
+
+Gate require_password(const std::string& password, std::shared_ptr<Access> access) {
+  return [secret = HashedSecret(password), access = std::move(access)](Request& request) -> std::optional<Response> {
+    const auto encoded = credentials(request, "Basic");
+    if (encoded.empty()) return password_missing();
+    const auto given = basic_password(encoded);
+    const bool right = given && secret.matches(*given);
+    return pass_brake(*access, access->dashboard_logins(), "dashboard", right, address_of(request), password_missing);
   };
 }
 
 Gate require_loopback_host() {
-  return [](const Request& request) -> std::optional<Response> {
-    if (is_loopback_host(request.header("Host"))) return std::nullopt;
-    return error_response(421, "Misdirected request", "Open this address as localhost, 127.0.0.1 or [::1]");
-  };
+  return [](Request& request) { return check_loopback_host(request); };
 }
 
 Gate refuse_other_sites() {
-  return [](const Request& request) -> std::optional<Response> {
+  return [](Request& request) -> std::optional<Response> {
     const auto origin = request.header("Origin");
     if (origin.empty() || is_same_origin(origin, request.header("Host"))) return std::nullopt;
     return error_response(403, "Access denied", "Requests from pages of other sites are refused");
   };
 }
 
-std::optional<Response> pass_gates(const std::vector<Gate>& gates, const Request& request) {
+std::optional<Response> pass_gates(const std::vector<Gate>& gates, Request& request) {
   for (const auto& gate : gates) {
     if (auto refused = gate(request)) return refused;
   }

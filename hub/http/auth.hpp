@@ -2,26 +2,35 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "hub/http/access.hpp"
 #include "hub/http/server.hpp"
-#include "netns/base/ip.hpp"
 
 namespace vpn_sentinel {
 
-using Gate = std::function<std::optional<Response>(const Request&)>;
+/// A gate may note in `request.caller` what it found out.
+using Gate = std::function<std::optional<Response>(Request&)>;
 
-/// 403 unless the peer's own address is in one of the prefixes. X-Forwarded-For is not looked at: anybody can write it.
-[[nodiscard]] Gate allow_addresses(std::vector<IpPrefix> prefixes);
+/// Notes the client's own address; 400 when a trusted proxy names none. All other gates need this one before them.
+[[nodiscard]] Gate find_address(std::shared_ptr<const Access> access);
 
-/// 401 without `X-API-Key: KEY` or `Authorization: Bearer KEY`, 403 with a wrong one. Only a hash of the key is kept, and hashes are
-/// compared in constant time.
-[[nodiscard]] Gate require_key(const std::string& key);
+/// 403 unless the client's address is in one of the allowed prefixes.
+[[nodiscard]] Gate allow_addresses(std::shared_ptr<const Access> access);
 
-/// HTTP Basic with any user name; 401 with WWW-Authenticate otherwise.
-[[nodiscard]] Gate require_password(const std::string& password);
+/// 429 with Retry-After when the address asks too much.
+[[nodiscard]] Gate limit_rate(std::shared_ptr<Access> access);
+
+/// 401 without `X-API-Key: KEY` or `Authorization: Bearer KEY`, 403 with a wrong one or when a key that may not read reads, 429 when the
+/// address sent too many wrong ones or when a client's key asks too much. A generated key that is right always passes: it cannot be
+/// guessed. Without any key see Access::Options.
+[[nodiscard]] Gate require_key(std::shared_ptr<Access> access);
+
+/// HTTP Basic with any user name; 401 with WWW-Authenticate otherwise, 429 when the address sent too many wrong passwords.
+[[nodiscard]] Gate require_password(const std::string& password, std::shared_ptr<Access> access);
 
 /// 421 unless the Host header is a loopback name: a page of another site whose name was made to resolve to 127.0.0.1 (DNS rebinding)
 /// is refused. For listeners on loopback that ask for no password.
@@ -31,6 +40,6 @@ using Gate = std::function<std::optional<Response>(const Request&)>;
 [[nodiscard]] Gate refuse_other_sites();
 
 /// The first refusal.
-[[nodiscard]] std::optional<Response> pass_gates(const std::vector<Gate>& gates, const Request& request);
+[[nodiscard]] std::optional<Response> pass_gates(const std::vector<Gate>& gates, Request& request);
 
 }  // namespace vpn_sentinel

@@ -55,6 +55,7 @@ class Connection final : public Session {
   void advance();
   void settle();
   bool read_request();
+  bool consents();
   void go_on_with_body();
   void dispatch();
   void call_route(const Request& request);
@@ -81,6 +82,7 @@ class Connection final : public Session {
   MonoTime reply_deadline_{};  ///< for all of the reply that is being written
   std::uint64_t request_number_ = 0;
   std::optional<Response>* early_answer_ = nullptr;  ///< where to put an answer while the route is still being called
+  bool asked_ = false;                               ///< about the large body of this request
   bool waiting_ = false;
   bool resting_ = false;
   bool keep_alive_ = true;
@@ -168,10 +170,13 @@ void Connection::settle() {
 bool Connection::read_request() {
   if (!reader_) {
     if (input_.empty()) return false;
-    reader_ = std::make_unique<RequestReader>(options().max_body);
+    reader_ = std::make_unique<RequestReader>(options().max_body, options().large_body);
+    asked_ = false;
     enter(Phase::header, options().header_timeout);
   }
-  switch (reader_->take(input_)) {
+  const auto progress = reader_->take(input_);
+  if (progress != RequestReader::Progress::refused && !consents()) return false;
+  switch (progress) {
     case RequestReader::Progress::complete:
       return true;
     case RequestReader::Progress::refused:
@@ -182,6 +187,20 @@ bool Connection::read_request() {
       break;
   }
   return false;
+}
+
+/// False: a large body was announced and refused, before more of it is read.
+bool Connection::consents() {
+  if (asked_ || !reader_->is_large()) return true;
+  asked_ = true;
+  const auto& routes = slot_->listener().routes;
+  Request request;
+  request.peer_address = peer_address_;
+  auto refusal = reader_->fill(request);
+  request.body = {};
+  if (!refusal) refusal = routes.admit_large ? routes.admit_large(request) : RequestReader::too_long();
+  if (refusal) refuse(*refusal);
+  return !refusal;
 }
 
 /// The headers are here. Small bodies come with them; these two limits are for the others.

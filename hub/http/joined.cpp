@@ -8,33 +8,54 @@
 namespace vpn_sentinel {
 namespace {
 
-const Service& service_for(const std::vector<Service>& services, const Request& request) {
-  const Service* chosen = &services.back();
+/// Who answers a request, and the refusal of its gates.
+struct Chosen {
+  const Service* service;
+  std::optional<Response> refused;
+};
+
+/// What the gates found out about the caller stays in `request`.
+Chosen choose(const std::vector<Service>& services, Request& request) {
+  Chosen chosen{nullptr, std::nullopt};
   for (const auto& service : services) {
     if (!service.router->serves(request.path)) continue;
-    chosen = &service;
-    if (!pass_gates(service.gates, request)) break;
+    request.caller = {};
+    chosen = {&service, pass_gates(service.gates, request)};
+    if (!chosen.refused) break;
   }
-  return *chosen;
+  if (!chosen.service) chosen = {&services.back(), pass_gates(services.back().gates, request)};
+  return chosen;
+}
+
+std::optional<Response> admit_live(const std::vector<Service>& services, Request request) {
+  auto chosen = choose(services, request);
+  if (chosen.refused) return std::move(chosen.refused);
+  if (!chosen.service->live_path.empty() && request.path == chosen.service->live_path) return std::nullopt;
+  return error_response(404, "Not found", "No WebSocket is served at this path");
+}
+
+std::optional<Response> admit_large(const std::vector<Service>& services, Request request) {
+  auto chosen = choose(services, request);
+  if (chosen.refused) return std::move(chosen.refused);
+  if (!chosen.service->large_path.empty() && request.path == chosen.service->large_path) return std::nullopt;
+  return error_response(413, "Payload too large", "The body is longer than this path accepts");
 }
 
 }  // namespace
 
 Routes join_services(std::vector<Service> services) {
-  if (services.size() == 1) return std::move(services.front().routes);
   Routes routes;
-  const auto live = std::ranges::find_if(services, [](const Service& service) { return service.routes.on_live != nullptr; });
-  if (live != services.end()) routes.on_live = live->routes.on_live;
+  const auto live = std::ranges::find_if(services, [](const Service& service) { return service.on_live != nullptr; });
+  if (live != services.end()) routes.on_live = live->on_live;
   const auto shared = std::make_shared<const std::vector<Service>>(std::move(services));
   routes.handle = [shared](const Request& request, Respond respond) {
-    service_for(*shared, request).routes.handle(request, std::move(respond));
+    Request own = request;
+    auto chosen = choose(*shared, own);
+    if (chosen.refused) return respond(std::move(*chosen.refused));
+    chosen.service->router->handle(own, std::move(respond));
   };
-  if (!routes.on_live) return routes;
-  routes.admit_live = [shared](const Request& request) -> std::optional<Response> {
-    const auto& service = service_for(*shared, request);
-    if (service.routes.admit_live) return service.routes.admit_live(request);
-    return error_response(404, "Not found", "No WebSocket is served at this path");
-  };
+  routes.admit_large = [shared](const Request& request) { return admit_large(*shared, request); };
+  if (routes.on_live) routes.admit_live = [shared](const Request& request) { return admit_live(*shared, request); };
   return routes;
 }
 

@@ -1,5 +1,6 @@
 #include "hub/http/request_reader.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include <boost/asio/buffer.hpp>
@@ -28,9 +29,9 @@ Response refusal_for(const ErrorCode& error) {
 
 }  // namespace
 
-RequestReader::RequestReader(std::size_t max_body) {
+RequestReader::RequestReader(std::size_t max_body, std::size_t large_body) : max_body_(max_body) {
   parser_.header_limit(max_header_bytes);
-  parser_.body_limit(max_body);
+  parser_.body_limit(std::max(max_body, large_body));
   parser_.eager(true);
 }
 
@@ -40,6 +41,8 @@ RequestReader::Progress RequestReader::take(std::string_view& input) {
   while (used > 0 && !input.empty() && !parser_.is_done() && !error) {
     used = parser_.put(boost::asio::buffer(input.data(), input.size()), error);
     input.remove_prefix(used);
+    // Nobody is asked about a body of unknown length: it is never a large one.
+    if (!error && parser_.chunked() && message().body().size() > max_body_) error = http::error::body_limit;
   }
   if (error == http::error::need_more) error = {};
   // An endless chunk header: the parser has no bound of its own for it.
@@ -61,6 +64,14 @@ bool RequestReader::has_too_many_headers() {
   return std::distance(message().begin(), message().end()) > static_cast<std::ptrdiff_t>(max_headers);
 }
 
+bool RequestReader::is_large() const {
+  if (!parser_.is_header_done()) return false;
+  const auto length = parser_.content_length();
+  return length && *length > max_body_;
+}
+
+Response RequestReader::too_long() { return refusal_for(http::error::body_limit); }
+
 bool RequestReader::wants_continue() {
   if (!parser_.is_header_done() || parser_.is_done() || message().version() < 11) return false;
   return equal_ignoring_case(view(message()[http::field::expect]), "100-continue") && !std::exchange(continued_, true);
@@ -80,6 +91,12 @@ std::optional<Response> RequestReader::fill(Request& request) const {
   request.query = target->query;
   request.body = all.body();
   request.header = [&all](std::string_view name) { return view(all[boost::beast::string_view(name.data(), name.size())]); };
+  request.all_lines = [&all](std::string_view name) {
+    std::string joined;
+    const auto [first, last] = all.equal_range(boost::beast::string_view(name.data(), name.size()));
+    for (auto line = first; line != last; ++line) joined.append(joined.empty() ? "" : ", ").append(view(line->value()));
+    return joined;
+  };
   return std::nullopt;
 }
 

@@ -21,7 +21,8 @@ class RequestReader {
   using Message = boost::beast::http::request<boost::beast::http::string_body>;
   enum class Progress { incomplete, complete, refused };
 
-  explicit RequestReader(std::size_t max_body);
+  /// Bodies longer than `max_body` and up to `large_body` are is_large() and need somebody's consent.
+  explicit RequestReader(std::size_t max_body, std::size_t large_body = 0);
 
   /// Takes what it can use from the front of `input`; the rest must come again, with more behind it.
   Progress take(std::string_view& input);
@@ -30,6 +31,10 @@ class RequestReader {
   [[nodiscard]] bool has_headers() const { return parser_.is_header_done(); }
   /// Of the body, so far.
   [[nodiscard]] std::size_t body_bytes() const { return parser_.get().body().size(); }
+  /// The headers announce a body longer than `max_body`.
+  [[nodiscard]] bool is_large() const;
+  /// 413.
+  [[nodiscard]] static Response too_long();
   /// True once, when the peer waits for "100 Continue" before it sends the body.
   [[nodiscard]] bool wants_continue();
 
@@ -43,6 +48,7 @@ class RequestReader {
   [[nodiscard]] bool has_too_many_headers();
 
   boost::beast::http::request_parser<boost::beast::http::string_body> parser_;
+  std::size_t max_body_;
   Response refusal_;
   bool counted_ = false;
   bool continued_ = false;

@@ -17,6 +17,14 @@
 
 namespace vpn_sentinel {
 
+struct KeyGrant;
+
+/// Who asks, as the gates found out; empty before they ran.
+struct Caller {
+  std::optional<IpAddress> address;     ///< behind configured proxies the client's own; IPv4-mapped ones as IPv4
+  std::shared_ptr<const KeyGrant> key;  ///< what the key that was sent may do; null: no key was asked for
+};
+
 struct Request {
   std::string_view method;  ///< HEAD arrives as GET; the server leaves the body of the reply out
   std::string_view path;    ///< without query, leading slashes collapsed ("//api/v1" -> "/api/v1")
@@ -25,6 +33,11 @@ struct Request {
   std::string peer_address;
   std::string tls_client_name;  ///< of the peer's verified certificate (TlsSession::client_name); empty: it showed none
   std::function<std::string_view(std::string_view name)> header;  ///< empty when absent; names case-insensitive
+  std::function<std::string(std::string_view name)> all_lines;    ///< of a header, joined by ", " (RFC 9110 5.3)
+  Caller caller;
+
+  /// Where the request came from, as text: the caller's address, without gates the peer's.
+  [[nodiscard]] std::string source() const { return caller.address ? caller.address->to_string() : peer_address; }
 };
 
 struct Response {
@@ -47,6 +60,9 @@ class LiveChannel {
 
 struct Routes {
   std::function<void(const Request&, Respond)> handle;
+  /// Called when the headers of a request announce (Content-Length) a body longer than `max_body` and no longer than `large_body`; its
+  /// body is empty then. Returns the Response that refuses, or nullopt to read the body. Null: all are refused with 413.
+  std::function<std::optional<Response>(const Request&)> admit_large;
   /// Null: no WebSocket on this listener. Returns the Response that refuses, or nullopt to accept.
   std::function<std::optional<Response>(const Request&)> admit_live;
   /// The channel is open. What the returned object holds (a subscription) lives until the channel closes.
@@ -59,6 +75,7 @@ class TlsCredentials;
 struct ListenOptions {
   std::vector<Endpoint> endpoints;  ///< port 0 takes a free one
   std::size_t max_body = 64 * 1024;
+  std::size_t large_body = 0;  ///< for requests that Routes::admit_large lets pass; at most max_body: there are none
   /// When they are all taken, the keep-alive connection that has been idle longest makes room; 503 when none is idle.
   std::size_t max_connections = 10'000;
   /// From one IPv4 address or IPv6 /64. Many probes may share one NAT.

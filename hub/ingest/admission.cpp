@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -22,6 +21,7 @@ using nlohmann::json;
 constexpr std::chrono::minutes most_ahead{5};
 /// The original's client gives up after 30 s.
 constexpr std::chrono::seconds longest_transfer{60};
+constexpr int greatest_latency_ms = 24 * 3600 * 1000;
 constexpr std::uint32_t longest_lease_s = 7 * 24 * 3600;
 /// SQLite's integers are signed.
 constexpr auto greatest_seq = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
@@ -30,8 +30,8 @@ tl::unexpected<Rejection> reject(std::string error, std::string message = {}) {
   return tl::unexpected<Rejection>(Rejection{400, std::move(error), std::move(message)});
 }
 
-tl::unexpected<Rejection> bad_field(std::string_view field, std::string_view expected) {
-  return reject("Invalid report", fmt::format("{}: expected {}", field, expected));
+tl::unexpected<Rejection> bad_field(std::string_view field, std::string_view expected, const json& value) {
+  return reject("Invalid report", fmt::format("{}: expected {}, got {}", field, expected, shown(value)));
 }
 
 using Checked = tl::expected<void, Rejection>;
@@ -40,8 +40,9 @@ using Checked = tl::expected<void, Rejection>;
 tl::expected<std::string, Rejection> client_id_of(const json& body) {
   const auto found = body.find("client_id");
   const bool falsy = found == body.end() || is_falsy(*found);
-  if (falsy) return reject("client_id is required", "client_id: expected 1-100 characters out of A-Z a-z 0-9 . _ -");
-  const auto format = [] { return reject("Invalid client_id format", "client_id: expected 1-100 characters out of A-Z a-z 0-9 . _ -"); };
+  constexpr auto expected = "client_id: expected 1-100 characters out of A-Z a-z 0-9 . _ -";
+  if (falsy) return reject("client_id is required", expected);
+  const auto format = [&] { return reject("Invalid client_id format", fmt::format("{}, got {}", expected, shown(*found))); };
   if (!found->is_string()) return format();
   const auto text = trimmed(found->get_ref<const std::string&>());
   if (!is_valid_client_id(text) || text == "unknown") return format();
@@ -57,7 +58,7 @@ struct TextField {
 Checked check_texts(std::initializer_list<TextField> fields) {
   for (const auto& field : fields) {
     if (!is_plain_text(field.value, field.most)) {
-      return bad_field(field.name, fmt::format("at most {} characters and no control characters", field.most));
+      return bad_field(field.name, fmt::format("at most {} characters and no control characters", field.most), field.value);
     }
   }
   return {};
@@ -66,7 +67,7 @@ Checked check_texts(std::initializer_list<TextField> fields) {
 /// RFC 5952 form, so that one address has one spelling.
 Checked normalise_address(std::string_view field, std::string& text) {
   const auto address = IpAddress::parse(text);
-  if (!address) return bad_field(field, "an IP address");
+  if (!address) return bad_field(field, "an IP address", text);
   text = address->to_string();
   return {};
 }
@@ -84,14 +85,17 @@ Checked check_identity(const Report& report) {
   const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-'; };
   const auto& boot = report.boot_id;
   if (boot.empty() || boot.size() > 64 || !std::all_of(boot.begin(), boot.end(), fits)) {
-    return bad_field("boot_id", "1-64 letters, digits or '-'");
+    return bad_field("boot_id", "1-64 letters, digits or '-'", boot);
   }
-  if (report.seq < 1 || report.seq > greatest_seq) return bad_field("seq", fmt::format("1 to {}", greatest_seq));
+  if (report.seq < 1 || report.seq > greatest_seq) return bad_field("seq", fmt::format("1 to {}", greatest_seq), report.seq);
   if (report.lease_s && (*report.lease_s < 1 || *report.lease_s > longest_lease_s)) {
-    return bad_field("lease_s", fmt::format("1 to {} seconds", longest_lease_s));
+    return bad_field("lease_s", fmt::format("1 to {} seconds", longest_lease_s), *report.lease_s);
   }
-  if (!report.path.empty() && report.path != "tunnel" && report.path != "uplink") return bad_field("path", "\"tunnel\" or \"uplink\"");
-  if (!report.trigger.empty() && !is_word(report.trigger, 32)) return bad_field("trigger", "a word of a-z, 0-9 and _");
+  if (!report.path.empty() && report.path != "tunnel" && report.path != "uplink")
+    return bad_field("path", "\"tunnel\" or \"uplink\"", report.path);
+  if (!report.trigger.empty() && !is_word(report.trigger, 32)) {
+    return bad_field("trigger", "a word of a-z, 0-9 and _, at most 32 long", report.trigger);
+  }
   return {};
 }
 
@@ -117,7 +121,7 @@ Checked check_exit(Report& report) {
 
 Checked check_dns(Report& report) {
   if (!report.dns) return {};
-  if (report.dns->egress.size() > 64) return bad_field("dns.egress", "at most 64 addresses");
+  if (report.dns->egress.size() > 64) return bad_field("dns.egress", "at most 64 addresses", report.dns->egress.size());
   for (auto& address : report.dns->egress) {
     if (auto checked = normalise_address("dns.egress", address); !checked) return checked;
   }
@@ -125,15 +129,19 @@ Checked check_dns(Report& report) {
 }
 
 Checked check_tunnel(const Report& report) {
-  if (report.latency_ms && (!std::isfinite(*report.latency_ms) || *report.latency_ms < 0))
-    return bad_field("latency_ms", "a number from 0");
+  if (report.latency_ms && !(*report.latency_ms >= 0 && *report.latency_ms <= greatest_latency_ms)) {
+    return bad_field("latency_ms", fmt::format("a number from 0 to {}", greatest_latency_ms), *report.latency_ms);
+  }
   if (!report.tunnel) return {};
   return check_texts({{"tunnel.name", report.tunnel->name, 64}, {"tunnel.kind", report.tunnel->kind, 64}});
 }
 
 Checked check_findings(Report& report) {
-  for (auto& finding : report.findings) {
-    if (!is_word(finding.code, 64)) return bad_field("findings.code", "a word of a-z, 0-9 and _, at most 64 long");
+  for (std::size_t i = 0; i < report.findings.size(); ++i) {
+    auto& finding = report.findings[i];
+    if (!is_word(finding.code, 64)) {
+      return bad_field(fmt::format("findings[{}].code", i), "a word of a-z, 0-9 and _, at most 64 long", finding.code);
+    }
     // Evidence may carry names that somebody else chose (processes, interfaces): made harmless, never a reason to lose a report.
     replace_control_characters(finding.evidence);
   }
@@ -143,9 +151,7 @@ Checked check_findings(Report& report) {
 /// The most severe finding wins: a state that is milder than its own findings is not believed.
 Checked settle_state(Report& report) {
   const bool stops = report.trigger == "stop";
-  if (!report.state && !stops) return bad_field("state", "secure, warning, contained or danger");
-  if (report.state == State::offline && !stops)
-    return bad_field("state", "secure, warning, contained or danger; offline is the hub's word");
+  if (!report.state && !stops) return bad_field("state", "secure, warning, contained or danger", nullptr);
   const auto of_findings = state_of(report.findings);
   if (!report.state) report.state = of_findings;
   if (*report.state < of_findings) report.state = of_findings;
@@ -192,13 +198,13 @@ tl::expected<bool, Rejection> is_ours(const json& body) {
   const auto schema = body.find("schema");
   if (schema == body.end()) {
     for (const auto* key : {"state", "boot_id", "findings"}) {
-      if (body.contains(key)) return bad_field("schema", fmt::format("2 in a report that has {}", key));
+      if (body.contains(key)) return bad_field("schema", fmt::format("2 in a report that has {}", key), nullptr);
     }
     return false;
   }
   if (*schema == 1) return false;
   if (*schema == 2) return true;
-  return bad_field("schema", "1 or 2");
+  return bad_field("schema", "1 or 2", *schema);
 }
 
 }  // namespace

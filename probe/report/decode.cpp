@@ -105,7 +105,7 @@ Finding decode_finding(const json& value, std::size_t index) {
   finding.since = optional_time(value, "since", field + ".since").value_or(WallTime{});
   if (const auto* const evidence = optional_object(value, "evidence", field + ".evidence")) {
     if (evidence->dump(-1, ' ', true, json::error_handler_t::replace).size() > most_evidence) {
-      throw BadField{fmt::format("{}.evidence: expected at most {} bytes", field, most_evidence)};
+      throw BadField{fmt::format("{}.evidence: expected at most {} bytes, got more", field, most_evidence)};
     }
     finding.evidence = *evidence;
   }
@@ -120,7 +120,7 @@ void decode_judgement(const json& object, Report& report) {
   const auto* const findings = member(object, "findings");
   if (!findings) return;
   if (!findings->is_array() || findings->size() > most_findings) {
-    throw BadField{fmt::format("findings: expected a list of at most {}", most_findings)};
+    reject("findings", fmt::format("a list of at most {}", most_findings), *findings);
   }
   for (std::size_t i = 0; i < findings->size(); ++i) report.findings.push_back(decode_finding((*findings)[i], i));
 }

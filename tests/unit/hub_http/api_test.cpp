@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(gates_come_before_routes_also_for_unknown_paths_and_the_liv
   const auto broker = Broker::make();
   LiveFeed feed(*broker);
   const Gate closed = [](const Request&) { return std::optional<Response>(Response{401, "", "", {}}); };
-  const auto routes = make_live_routes({closed}, std::make_shared<Router>(), "/api/v1", feed);
+  const auto routes = join_services({live_service({closed}, std::make_shared<Router>(), "/api/v1", feed)});
   const FakeRequest request{.path = "/nowhere"};
   routes.handle(request.view(), [this](Response response) { answers.push_back(std::move(response)); });
   BOOST_TEST(answers.at(0).status == 401);
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(gates_come_before_routes_also_for_unknown_paths_and_the_liv
 BOOST_AUTO_TEST_CASE(the_live_channel_is_at_one_path_only_and_says_so_to_plain_requests) {
   const auto broker = Broker::make();
   LiveFeed feed(*broker);
-  const auto routes = make_live_routes({}, std::make_shared<Router>(), "/api/v1", feed);
+  const auto routes = join_services({live_service({}, std::make_shared<Router>(), "/api/v1", feed)});
   BOOST_TEST(!routes.admit_live(FakeRequest{.path = "/api/v1/live"}.view()).has_value());
   BOOST_TEST(routes.admit_live(FakeRequest{.path = "/live"}.view())->status == 404);
   const FakeRequest plain{.path = "/api/v1/live"};

@@ -31,6 +31,7 @@ struct FakeRequest {
       }
       return {};
     };
+    request.all_lines = [this](std::string_view name) { return std::string(view().header(name)); };
     return request;
   }
 };

@@ -1,7 +1,14 @@
 #include "hub/app/hub_settings.hpp"
 
+#include <sodium.h>
+#include <unistd.h>
+
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
 #include <map>
+
+#include "hub/app/key_commands.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -77,6 +84,34 @@ BOOST_AUTO_TEST_CASE(the_allow_list_takes_addresses_and_networks) {
   BOOST_TEST(config.allowed[0].to_string() == "192.0.2.7/32");
 }
 
+BOOST_AUTO_TEST_CASE(mapped_networks_mean_ipv4_and_proxies_are_read_like_the_allow_list) {
+  const auto config = config_of({{"VPN_SENTINEL_SERVER_ALLOWED_IPS", "::ffff:192.0.2.0/120"},
+                                 {"VPN_SENTINEL_SERVER_TRUSTED_PROXIES", "127.0.0.1, 2001:db8::/48"},
+                                 {"VPN_SENTINEL_SERVER_RATE_LIMIT", "0"}})
+                          .value();
+  BOOST_TEST(config.allowed.at(0).to_string() == "192.0.2.0/24");
+  BOOST_TEST(config.trusted_proxies.at(1).to_string() == "2001:db8::/48");
+  BOOST_TEST(config.rate_limit == 0U);
+  BOOST_TEST(config_of({}).value().rate_limit == 6000U);
+  BOOST_TEST(config_of({}).value().trusted_proxies.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_clients_key_opens_the_api_as_a_shared_one_does) {
+  BOOST_REQUIRE(sodium_init() >= 0);
+  const auto folder = std::filesystem::temp_directory_path() / ("hub_settings_test." + std::to_string(getpid()));
+  const Environment here{{"VPN_SENTINEL_DATA_DIR", folder.string()}};
+  BOOST_TEST(add_key(folder.string(), {"office", {"*"}, false}, wall_now()).has_value());
+  const auto config = config_of(here);
+  std::ofstream(folder / "keys.jsonl") << "{}";
+  const auto wrong = config_of(here);
+  std::filesystem::remove_all(folder);
+  BOOST_TEST_REQUIRE(config.has_value());
+  BOOST_TEST(endpoints(config->api_endpoints) == "0.0.0.0:5000 [::]:5000");
+  BOOST_TEST(!access_rules(*config).keys.empty());
+  BOOST_TEST_REQUIRE(!wrong.has_value());
+  BOOST_TEST(wrong.error().message.find("keys.jsonl, line 1: name") != std::string::npos, wrong.error().message);
+}
+
 BOOST_AUTO_TEST_CASE(telegram_needs_both_halves) {
   const auto both = config_of({{"TELEGRAM_BOT_TOKEN", "t"}, {"TELEGRAM_CHAT_ID", "42"}}).value();
   BOOST_TEST_REQUIRE(both.telegram.has_value());
@@ -107,6 +142,9 @@ BOOST_AUTO_TEST_CASE(what_is_unsafe_or_nonsense_is_refused_by_name_and_value) {
       {{{"VPN_SENTINEL_DASHBOARD_PASSWORD", "p"}, {"VPN_SENTINEL_SERVER_DASHBOARD_PORT", "5000"}},
        {"VPN_SENTINEL_SERVER_DASHBOARD_PORT", "VPN_SENTINEL_SERVER_API_PORT"}},
       {{{"VPN_SENTINEL_SERVER_ALLOWED_IPS", "192.0.2.0/33"}}, {"192.0.2.0/33"}},
+      {{{"VPN_SENTINEL_SERVER_TRUSTED_PROXIES", "proxy.example"}}, {"VPN_SENTINEL_SERVER_TRUSTED_PROXIES", "proxy.example"}},
+      {{{"VPN_SENTINEL_SERVER_RATE_LIMIT", "-1"}}, {"VPN_SENTINEL_SERVER_RATE_LIMIT"}},
+      {{{"VPN_SENTINEL_SERVER_RATE_LIMIT", "lots"}}, {"VPN_SENTINEL_SERVER_RATE_LIMIT", "lots"}},
       {{{"VPN_SENTINEL_TELEGRAM_ENABLED", "true"}}, {"TELEGRAM_BOT_TOKEN"}},
       {{{"TELEGRAM_CHAT_ID", "1"}}, {"TELEGRAM_CHAT_ID", "TELEGRAM_BOT_TOKEN"}},
       {{{"TELEGRAM_BOT_TOKEN", "t"}}, {"TELEGRAM_BOT_TOKEN is set", "TELEGRAM_CHAT_ID is not"}},

@@ -1,52 +1,17 @@
 // The whole hub over real sockets: report in, acknowledged, shown, told live, kept over a restart.
 #include "hub/app/hub.hpp"
 
-#include <sodium.h>
-#include <stdlib.h>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/test/unit_test.hpp>
-#include <filesystem>
 
+#include "hub_fixture.hpp"
 #include "netns/base/fatal_error.hpp"
 #include "raw_client.hpp"
 #include "server_fixture.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-struct Folder {
-  std::string path;
-  Folder() {
-    BOOST_REQUIRE(sodium_init() >= 0);
-    init_log(LogLevel::error);
-    std::string name = (std::filesystem::temp_directory_path() / "hub_test.XXXXXX").string();
-    BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  /// Port 0 means a free port for the server; "switched off" is the settings' business.
-  [[nodiscard]] HubConfig config() const {
-    HubConfig config;
-    config.api_prefix = "/api/v1";
-    config.api_endpoints = {Endpoint{IpAddress::v4({127, 0, 0, 1}), 0}};
-    config.dashboard_endpoints = config.api_endpoints;
-    config.data_dir = path + "/data";
-    config.client_timeout = std::chrono::minutes{30};
-    config.keep_reports = std::chrono::hours{24};
-    return config;
-  }
-};
-
-/// The address of one listener, from "api http://127.0.0.1:1234/api/v1, dashboard http://…".
-Endpoint endpoint_of(const Hub& hub, const std::string& what) {
-  const auto start = hub.summary().find("http://", hub.summary().find(what + " ")) + 7;
-  return Endpoint::parse(hub.summary().substr(start, hub.summary().find('/', start) - start), 0).value();
-}
 
 /// One that nobody listens on at this moment.
 std::uint16_t free_port() {
@@ -55,19 +20,10 @@ std::uint16_t free_port() {
   return taken.local_endpoint().port();
 }
 
-std::string post(const std::string& body, const std::string& more = {}) {
-  return "POST /api/v1/keepalive HTTP/1.1\r\nHost: localhost\r\n" + more + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
-         body;
-}
-
-std::string get(const std::string& path, const std::string& more = {}) {
-  return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more + "\r\n";
-}
-
 const std::string report =
     R"({"client_id":"office","public_ip":"198.51.100.2","location":{"country":"RO"},"dns_test":{"location":"RO","colo":"OTP"}})";
 
-BOOST_FIXTURE_TEST_SUITE(hub, Folder)
+BOOST_FIXTURE_TEST_SUITE(hub, HubFolder)
 
 BOOST_AUTO_TEST_CASE(a_report_is_kept_shown_and_survives_a_restart) {
   {

@@ -1,0 +1,103 @@
+#include "hub/http/events.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "hub/http/keyring.hpp"
+#include "hub/http/reply.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+/// What became of one report.
+struct Outcome {
+  int status = 200;
+  std::string word;  ///< "stored" or "duplicate", otherwise the error
+  std::string message = {};
+};
+
+Outcome queue_is_full() { return {503, "Service unavailable", "Too many reports are waiting to be stored"}; }
+
+Outcome outcome_of(SubmitResult result) {
+  if (is_kept(result)) return {200, result == SubmitResult::stored ? "stored" : "duplicate"};
+  return {http_status(result), result == SubmitResult::store_full ? "Insufficient storage" : "Service unavailable", std::string(reason_of(result))};
+}
+
+nlohmann::json to_json(const Outcome& outcome) {
+  if (outcome.status == 200) return {{"status", 200}, {"result", outcome.word}};
+  nlohmann::json json{{"status", outcome.status}, {"error", outcome.word}};
+  if (!outcome.message.empty()) json["message"] = outcome.message;
+  return json;
+}
+
+/// Waits for every report of one request; they are settled on the engine's thread and on the I/O thread.
+class Batch {
+ public:
+  Batch(std::size_t size, Respond respond) : outcomes_(size), open_(size), respond_(std::move(respond)) {}
+
+  void settle(std::size_t index, Outcome outcome) {
+    {
+      const std::lock_guard lock(mutex_);
+      outcomes_.at(index) = std::move(outcome);
+      if (--open_ > 0) return;
+    }
+    respond_(answer());  // the last one: nobody else writes any more
+  }
+
+ private:
+  [[nodiscard]] Response answer() const {
+    const auto failed = [](const Outcome& outcome) { return outcome.status >= 500; };
+    if (std::ranges::all_of(outcomes_, failed)) {
+      const auto& first = outcomes_.front();
+      auto response = error_response(first.status, first.word, first.message);
+      response.headers.emplace_back("Retry-After", first.status == 507 ? "15" : "5");
+      return response;
+    }
+    auto results = nlohmann::json::array();
+    for (const auto& outcome : outcomes_) results.push_back(to_json(outcome));
+    return json_response(200, {{"status", "ok"}, {"server_time", to_rfc3339(wall_now())}, {"results", std::move(results)}});
+  }
+
+  std::mutex mutex_;
+  std::vector<Outcome> outcomes_;
+  std::size_t open_;
+  Respond respond_;
+};
+
+Outcome refused(const Rejection& rejection) { return {rejection.status, rejection.error, rejection.message}; }
+
+}  // namespace
+
+std::string events_path(const std::string& prefix) { return prefix + "/events"; }
+
+tl::expected<Admitted, Rejection> admit_for(const Caller& caller, std::string_view body, const std::string& source, WallTime now) {
+  auto admitted = admit(body, source, now);
+  if (!admitted || !caller.key || caller.key->may_report(admitted->report.client_id)) return admitted;
+  return tl::unexpected<Rejection>(
+      Rejection{403, "Authentication failed", fmt::format("this key may not report for client '{}'", admitted->report.client_id)});
+}
+
+void take_events(Engine& engine, const Request& request, const Respond& respond) {
+  const auto reports = split_batch(request.body);
+  if (!reports) return respond(error_response(reports.error().status, reports.error().error, reports.error().message));
+  const auto batch = std::make_shared<Batch>(reports->size(), respond);
+  const auto source = request.source();
+  const auto now = wall_now();
+  bool full = false;
+  for (std::size_t i = 0; i < reports->size(); ++i) {
+    auto admitted = admit_for(request.caller, reports->at(i), source, now);
+    if (!admitted) {
+      batch->settle(i, refused(admitted.error()));
+      continue;
+    }
+    const auto done = [batch, i](SubmitResult result) { batch->settle(i, outcome_of(result)); };
+    full = full || !engine.submit(std::move(*admitted), done);
+    if (full) batch->settle(i, queue_is_full());
+  }
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,154 @@
+// Who may report to a whole hub, and how much, over real sockets.
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+
+#include "hub/app/key_commands.hpp"
+#include "hub_fixture.hpp"
+#include "raw_client.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+std::string key_header(const std::string& key) { return "X-API-Key: " + key + "\r\n"; }
+
+std::string batch(std::size_t reports, const std::string& client = "office-1") {
+  std::string body = R"({"reports":[)";
+  for (std::size_t i = 0; i < reports; ++i) {
+    body +=
+        (i == 0 ? "" : ",") + (R"({"schema":2,"client_id":")" + client + R"(","boot_id":"b","seq":)") + std::to_string(i + 1) +
+        R"(,"timestamp":"2026-11-21T10:00:00Z","lease_s":30,"state":"warning","findings":[{"code":"dns_unverifiable","severity":"warning",)"
+        R"("since":"2026-11-21T10:00:00Z","evidence":{"note":")" +
+        std::string(1000, 'x') + "\"}}]}";
+  }
+  return body + "]}";
+}
+
+BOOST_FIXTURE_TEST_SUITE(hub_admission, HubFolder)
+
+BOOST_AUTO_TEST_CASE(a_large_batch_is_taken_at_its_path_and_nowhere_else) {
+  Hub hub(config());
+  const auto body = batch(200);
+  BOOST_REQUIRE(body.size() > 200'000U);
+  RawClient client(endpoint_of(hub, "api"));
+  client.send(post_to("/api/v1/events", body));
+  const auto reply = client.read_reply();
+  BOOST_TEST(status_of(reply) == 200);
+  std::size_t stored = 0;
+  for (auto at = reply.find("\"stored\""); at != std::string::npos; at = reply.find("\"stored\"", at + 1)) ++stored;
+  BOOST_TEST(stored == 200U);
+  client.send(post_to("/api/v1/events", batch(2)));
+  BOOST_TEST(body_of(client.read_reply()).find("duplicate") != std::string::npos);
+  for (const auto* path : {"/api/v1/keepalive", "/api/v1/status", "/nowhere"}) {
+    RawClient other(endpoint_of(hub, "api"));
+    other.send(post_to(path, body));
+    BOOST_TEST(status_of(other.read_reply()) == 413);
+  }
+  RawClient too_long(endpoint_of(hub, "api"));
+  too_long.send("POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n");
+  BOOST_TEST(status_of(too_long.read_reply()) == 413);
+  RawClient dashboard(endpoint_of(hub, "dashboard"));
+  dashboard.send(post_to("/api/v1/events", body));
+  BOOST_TEST(status_of(dashboard.read_reply()) == 413);
+}
+
+BOOST_AUTO_TEST_CASE(a_large_batch_without_a_key_is_refused_before_its_body_is_sent) {
+  auto with_key = config();
+  with_key.api_key = "k";
+  Hub hub(with_key);
+  const std::string head = "POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 500000\r\n";
+  RawClient stranger(endpoint_of(hub, "api"));
+  stranger.send(head + "\r\n");
+  BOOST_TEST(status_of(stranger.read_reply()) == 401);
+  RawClient probe(endpoint_of(hub, "api"));
+  probe.send(head + key_header("k") + "\r\n");
+  BOOST_TEST(status_of(probe.read_reply(false)) == 100);
+}
+
+BOOST_AUTO_TEST_CASE(a_large_body_of_unknown_length_is_refused) {
+  Hub hub(config());
+  RawClient client(endpoint_of(hub, "api"));
+  client.send("POST /api/v1/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n18000\r\n" + std::string(0x18000, ' '));
+  BOOST_TEST(status_of(client.read_reply()) == 413);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_that_is_added_or_revoked_counts_without_a_restart) {
+  auto with_key = config();
+  with_key.api_key = "shared";
+  Hub hub(with_key);
+  const auto key = add_key(with_key.data_dir, {"office", {"office-*"}, false}, wall_now()).value();
+  RawClient client(endpoint_of(hub, "api"));
+  const auto asked = [&](const std::string& request) {
+    static_cast<void>(hub.turn());
+    client.send(request);
+    return client.read_reply();
+  };
+  BOOST_TEST(status_of(asked(post(R"({"client_id":"office-1"})", key_header(key)))) == 200);
+  const auto refused = asked(post(R"({"client_id":"lab"})", key_header(key)));
+  BOOST_TEST(status_of(refused) == 403);
+  BOOST_TEST(body_of(refused) == "{\"error\":\"Authentication failed\",\"message\":\"this key may not report for client 'lab'\"}\n");
+  BOOST_TEST(body_of(asked(post_to("/api/v1/events", batch(1, "lab"), key_header(key)))).find("may not report") != std::string::npos);
+  BOOST_TEST(status_of(asked(get("/api/v1/clients", key_header(key)))) == 403);
+  BOOST_TEST(status_of(asked(get("/api/v1/clients", key_header("shared")))) == 200);
+  BOOST_REQUIRE(revoke_key(with_key.data_dir, "office").has_value());
+  BOOST_TEST(status_of(asked(post(R"({"client_id":"office-1"})", key_header(key)))) == 403);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_file_that_is_wrong_changes_nothing) {
+  auto with_key = config();
+  with_key.client_keys = {};
+  const auto key = add_key(with_key.data_dir, {"office", {"*"}, false}, wall_now()).value();
+  Hub hub(with_key);
+  RawClient client(endpoint_of(hub, "api"));
+  static_cast<void>(hub.turn());
+  std::ofstream(with_key.data_dir + "/keys.jsonl") << "nonsense";
+  static_cast<void>(hub.turn());
+  client.send(post(R"({"client_id":"a"})", key_header(key)));
+  BOOST_TEST(status_of(client.read_reply()) == 200);
+  client.send(post(R"({"client_id":"a"})"));
+  BOOST_TEST(status_of(client.read_reply()) == 401);
+}
+
+BOOST_AUTO_TEST_CASE(the_clients_address_behind_a_trusted_proxy_is_the_one_that_is_kept) {
+  auto proxied = config();
+  proxied.trusted_proxies = {IpPrefix::parse("127.0.0.1").value()};
+  Hub hub(proxied);
+  RawClient client(endpoint_of(hub, "api"));
+  // Two lines, as HAProxy leaves the client's and adds its own.
+  client.send(post(R"({"client_id":"a"})", "X-Forwarded-For: 198.51.100.99\r\nX-Forwarded-For: 203.0.113.9\r\n"));
+  BOOST_TEST(status_of(client.read_reply()) == 200);
+  client.send(get("/api/v1/clients/a"));
+  BOOST_TEST(body_of(client.read_reply()).find("\"203.0.113.9\"") != std::string::npos);
+  client.send(post(R"({"client_id":"a"})", "X-Forwarded-For: unknown\r\n"));
+  BOOST_TEST(status_of(client.read_reply()) == 400);
+}
+
+BOOST_AUTO_TEST_CASE(the_rate_limit_holds_for_the_api_and_can_be_changed_and_health_has_none) {
+  auto limited = config();
+  limited.rate_limit = 3;
+  limited.health_endpoints = limited.api_endpoints;
+  Hub hub(limited);
+  RawClient client(endpoint_of(hub, "api"));
+  const auto status = [&](RawClient& who, const std::string& path) {
+    who.send(get(path));
+    return status_of(who.read_reply());
+  };
+  for (int i = 0; i < 3; ++i) BOOST_TEST(status(client, "/nowhere") == 404);
+  client.send(post("nonsense"));
+  const auto refused = client.read_reply();
+  BOOST_TEST(status_of(refused) == 429);
+  BOOST_TEST(header_of(refused, "Retry-After") == "20");
+  RawClient health(endpoint_of(hub, "health"));
+  RawClient dashboard(endpoint_of(hub, "dashboard"));
+  for (int i = 0; i < 10; ++i) {
+    BOOST_TEST(status(health, "/health") == 200);
+    BOOST_TEST(status(dashboard, "/api/v1/clients") == 200);
+  }
+  limited.rate_limit = 0;
+  hub.apply_access(limited);
+  for (int i = 0; i < 10; ++i) BOOST_TEST(status(client, "/api/v1/clients") == 200);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace vpn_sentinel
