@@ -105,7 +105,7 @@ Finding decode_finding(const json& value, std::size_t index) {
   finding.since = optional_time(value, "since", field + ".since").value_or(WallTime{});
   if (const auto* const evidence = optional_object(value, "evidence", field + ".evidence")) {
     if (evidence->dump(-1, ' ', true, json::error_handler_t::replace).size() > most_evidence) {
-      throw BadField{fmt::format("{}.evidence: expected at most {} bytes, got more", field, most_evidence)};
+      throw BadField{fmt::format("{}.evidence: expected at most {} bytes", field, most_evidence)};
     }
     finding.evidence = *evidence;
   }
