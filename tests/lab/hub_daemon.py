@@ -9,11 +9,11 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 KEY = "key-of-the-proofs-0123456789abcdef"
-EXIT_IN_USE = 69
 
 
 def free_ports(count: int) -> list[int]:
@@ -69,12 +69,16 @@ class HubDaemon:
         assert self.process
         return self.process.pid
 
+    def launch(self, **more: str) -> None:
+        """Without waiting for anything."""
+        with self.log.open("ab") as log:
+            environment = {**self.environment, **more}
+            self.process = subprocess.Popen([str(self.binary), "run"], env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
     def start(self, seconds: float = 20.0, **more: str) -> None:
         """Returns when the hub is ready; raises AssertionError with the end of its log when it ends instead."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [str(self.binary), "run"], env={**self.environment, **more}, stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )
+        self.launch(**more)
+        assert self.process
         deadline = time.monotonic() + seconds
         while not self.answers():
             if self.process.poll() is not None:
