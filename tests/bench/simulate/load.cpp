@@ -99,11 +99,11 @@ Load::Load(const LoadOptions& options)
     if (!options.key.empty()) get_request_ += fmt::format("X-API-Key: {}\r\n", options.key);
     get_request_ += "\r\n";
   }
-  const auto boot = random_hex(6);
+  const auto boot = options.boot.empty() ? random_hex(6) : options.boot;
   random_.seed(static_cast<unsigned>(random_u64()));
   probes_.reserve(options.probes);
   for (unsigned i = 0; i < options.probes; ++i) {
-    probes_.emplace_back(fmt::format("{}-{:06}", options.client_prefix, i), fmt::format("{}-{}", boot, i));
+    probes_.emplace_back(fmt::format("{}-{:06}", options.client_prefix, i), fmt::format("{}-{}", boot, i), options.first);
   }
   // A probe speaks on one connection only, so more of them would have nobody to speak for.
   connections_ = std::vector<Connection>(options.get.empty() ? std::min(options.connections, options.probes) : options.connections);

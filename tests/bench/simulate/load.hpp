@@ -18,6 +18,8 @@ struct LoadOptions {
   std::string key;
   std::string get;  ///< this path is read instead of reporting; empty: reports
   std::string client_prefix = "sim";
+  std::string boot;         ///< of all probes, each with its own number behind; empty: random
+  std::uint64_t first = 1;  ///< number of each probe's first report
   unsigned probes = 200;
   unsigned connections = 64;
   unsigned sources = 1;                        ///< addresses that the connections come from, 127.0.0.1 (1) or 127.1.x.y (more)

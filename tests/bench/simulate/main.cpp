@@ -65,6 +65,10 @@ int main(int argc, char** argv) {
   app.add_option("--key", options.key, "Sent as X-API-Key")->envname("VPN_SENTINEL_API_KEY");
   app.add_option("--get", options.get, "Read this path again and again instead of reporting");
   app.add_option("--client-prefix", options.client_prefix, "Client ids are PREFIX-000000, …")->capture_default_str();
+  app.add_option("--boot", options.boot, "Beginning of the boot ids, to go on where another run ended; empty: random");
+  app.add_option("--first", options.first, "Number of each probe's first report")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62))
+      ->capture_default_str();
   app.add_option("--probes", options.probes, "Virtual probes")->check(CLI::Range(1U, 1'000'000U))->capture_default_str();
   app.add_option("--connections", options.connections, "Connections, kept alive")->check(CLI::Range(1U, 100'000U))->capture_default_str();
   app.add_option("--sources", options.sources, "Loopback addresses that the connections come from")

@@ -32,7 +32,9 @@ struct VirtualReport {
 /// As a probe does, it sends one report until the hub has taken it, and only then the next.
 class VirtualProbe {
  public:
-  VirtualProbe(std::string client_id, std::string boot_id) : client_id_(std::move(client_id)), boot_id_(std::move(boot_id)) {}
+  /// `first`: the number of its first report, 1 unless it goes on where another one of the same boot ended.
+  VirtualProbe(std::string client_id, std::string boot_id, std::uint64_t first)
+      : client_id_(std::move(client_id)), boot_id_(std::move(boot_id)), newest_(first - 1) {}
 
   const VirtualReport& next(const Mix& mix, std::minstd_rand& random, WallTime now);
   /// False: this one had been acknowledged before.
@@ -51,7 +53,7 @@ class VirtualProbe {
   std::string boot_id_;
   VirtualReport current_;
   std::optional<VirtualReport> held_back_;
-  std::uint64_t newest_ = 0;  ///< number
+  std::uint64_t newest_;  ///< number
   bool in_danger_ = false;
   bool waiting_ = false;
   bool again_ = false;
