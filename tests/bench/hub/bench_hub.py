@@ -121,7 +121,7 @@ def print_throughput(connections: int, pairs: Pairs) -> None:
     print(f"ratio {statistics.median(cpu):.2f} ({cpu[0]:.2f}-{cpu[-1]:.2f}), {verdict(statistics.median(cpu), AIM_CPU_RATIO)}")
     print(f"  acknowledged, ms     p50 {median(hub, 'p50'):>5.1f}   p99 {p99:>5.1f}   reference p99 {median(raw, 'p99'):.1f}   ", end="")
     print(verdict(p99, AIM_P99_MS[connections]))
-    print(f"  the disk             {flushes:>9.0f} flushes/s of one block; {median(hub, 'rate') / flushes:.1f} durable reports per flush")
+    print(f"  the disk             {flushes:>9.0f} flushes/s of one block; {median(hub, 'rate') / flushes:.2f} durable reports for each of them")
 
 
 def memory_and_status(build: Path, size: Size) -> None:
