@@ -35,6 +35,8 @@ ANSWER_SECONDS = 5.0
 # All of the headers must be there within 10 s; the hub looks once per second.
 DRIP_SECONDS = 14.0
 STATUS = b"GET /api/v1/status HTTP/1.1\r\n" + HOST + AUTHORISED + b"\r\n"
+UPGRADE = b"GET /api/v1/live HTTP/1.1\r\n" + HOST + AUTHORISED + b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+UPGRADE += b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + base64.b64encode(bytes(16)) + b"\r\n\r\n"
 
 _sources = itertools.cycle(f"127.0.2.{number}" for number in range(1, 255))
 
@@ -115,6 +117,7 @@ class Hostile:
                 self.half_requests,
                 self.endless_requests,
                 self.slow_readers,
+                self.slow_live_pages,
                 self.come_and_go,
                 self.idle_connections,
             ):
@@ -178,12 +181,9 @@ class Hostile:
         return f"{wanted} requests in one connection"
 
     def bad_frames(self) -> str:
-        key = base64.b64encode(bytes(16))
-        upgrade = b"GET /api/v1/live HTTP/1.1\r\n" + HOST + AUTHORISED + b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
-        upgrade += b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key + b"\r\n\r\n"
         for name, frame in BAD_FRAMES.items():
             with connect(self.hub.api_port) as sock:
-                if answer_to(sock, upgrade) != 101:
+                if answer_to(sock, UPGRADE) != 101:
                     self.complaints.append("no WebSocket was opened")
                     continue
                 sock.sendall(frame)
@@ -244,16 +244,30 @@ class Hostile:
                 return None
         return f"{name}: not ended within {ANSWER_SECONDS:g} s"
 
-    def slow_readers(self) -> str:
-        """Ask for all clients and read nothing."""
-        readers = []
+    def _ask_and_not_read(self, request: bytes, pause: float) -> list[socket.socket]:
+        sockets = []
         for _ in range(self.readers):
             sock = socket.socket()
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             sock.bind((next(_sources), 0))
             sock.connect(("127.0.0.1", self.hub.api_port))
-            sock.sendall(STATUS * self.pipelined)
-            readers.append(sock)
+            sock.sendall(request)
+            sockets.append(sock)
+            time.sleep(pause)
+        return sockets
+
+    def slow_live_pages(self) -> str:
+        """Open the live channel and read nothing, while half of all reports change a state."""
+        pages = self._ask_and_not_read(UPGRADE, 0.1)
+        changes = simulate(self.build, self.hub.url, 4, probes=CLIENTS, connections=8, rate=500, changes=0.5)["answers"]
+        peak = self.hub.memory_mib("VmHWM")
+        for sock in pages:
+            sock.close()
+        return f"{len(pages)} pages, {changes} reports, peak {peak:.0f} MiB"
+
+    def slow_readers(self) -> str:
+        """Ask for all clients and read nothing."""
+        readers = self._ask_and_not_read(STATUS * self.pipelined, 0)
         time.sleep(3)
         peak = self.hub.memory_mib("VmHWM")
         for sock in readers:
@@ -312,7 +326,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("--idle", type=int, default=MOST_IDLE)
-    parser.add_argument("--readers", type=int, default=10, help="that ask for all clients and do not read")
+    parser.add_argument("--readers", type=int, default=10, help="that ask for all clients or open the live channel, and do not read")
     parser.add_argument("--pipelined", type=int, default=1, help="questions that each of them asks at once")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     given = parser.parse_args()
