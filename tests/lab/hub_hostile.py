@@ -112,6 +112,7 @@ class Hostile:
             for attack in (
                 self.malformed,
                 self.random_bytes,
+                self.byte_by_byte,
                 self.pipelines,
                 self.bad_frames,
                 self.half_requests,
@@ -161,6 +162,20 @@ class Hostile:
                     pass
             count += 1
         return f"{count} requests"
+
+    def byte_by_byte(self) -> str:
+        """A good request whose body comes in chunks, each byte in a packet of its own."""
+        body = b'2\r\n{"\r\n1;a=b\r\n}\r\n0\r\n\r\n'
+        for where, port in self.ports.items():
+            with connect(port) as sock:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for byte in b"GET /health HTTP/1.1\r\n" + HOST + AUTHORISED + b"Transfer-Encoding: chunked\r\n\r\n" + body[:-1]:
+                    sock.sendall(bytes([byte]))
+                    time.sleep(0.003)
+                status = answer_to(sock, body[-1:])
+            if not status or status >= 500:
+                self.complaints.append(f"{where}: a request byte by byte was answered {status}")
+        return f"on {len(self.ports)} ports"
 
     def pipelines(self) -> str:
         """Many requests in one write; the answers are read only afterwards."""
