@@ -59,6 +59,18 @@ def answer_to(sock: socket.socket, request: bytes) -> int | None:
     return int(head[9:12]) if head.startswith(b"HTTP/1.") else 0
 
 
+def answer_to_pieces(sock: socket.socket, head: bytes, body: bytes) -> int | None:
+    """The same, for a body that comes byte by byte."""
+    try:
+        sock.sendall(head)
+        for byte in body[:-1]:
+            time.sleep(0.005)
+            sock.sendall(bytes([byte]))
+    except OSError:
+        return 0
+    return answer_to(sock, body[-1:])
+
+
 class Drip:
     """Many connections that send headers byte by byte for as long as the hub lets them."""
 
@@ -164,18 +176,16 @@ class Hostile:
         return f"{count} requests"
 
     def byte_by_byte(self) -> str:
-        """A good request whose body comes in chunks, each byte in a packet of its own."""
-        body = b'2\r\n{"\r\n1;a=b\r\n}\r\n0\r\n\r\n'
-        for where, port in self.ports.items():
+        """Good requests whose bodies come in chunks, each byte in a packet of its own."""
+        head = b"GET /health HTTP/1.1\r\n" + HOST + AUTHORISED + b"Transfer-Encoding: chunked\r\n\r\n"
+        bodies = (b"0\r\n\r\n", b'2\r\n{"\r\n1;a=b\r\n}\r\n0\r\n\r\n')
+        for (where, port), body in itertools.product(self.ports.items(), bodies):
             with connect(port) as sock:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                for byte in b"GET /health HTTP/1.1\r\n" + HOST + AUTHORISED + b"Transfer-Encoding: chunked\r\n\r\n" + body[:-1]:
-                    sock.sendall(bytes([byte]))
-                    time.sleep(0.003)
-                status = answer_to(sock, body[-1:])
+                status = answer_to_pieces(sock, head, body)
             if not status or status >= 500:
                 self.complaints.append(f"{where}: a request byte by byte was answered {status}")
-        return f"on {len(self.ports)} ports"
+        return f"{len(bodies)} requests on {len(self.ports)} ports"
 
     def pipelines(self) -> str:
         """Many requests in one write; the answers are read only afterwards."""
@@ -311,12 +321,12 @@ class Hostile:
 
 
 def most_idle(wanted: int) -> int:
-    """As many as this process and the hub may have files open."""
+    """As many as this process may have files open, and as a hub takes that shares its own among three listeners."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    possible = max(100, hard - 1500)
+    possible = max(50, (hard - 256) // 3 - 100)
     if possible < wanted:
-        print(f"{possible} idle connections instead of {wanted}: no more files may be open (ulimit -Hn)")
+        print(f"{possible} idle connections instead of {wanted}: no more files may be open (ulimit -Hn is {hard})")
     return min(wanted, possible)
 
 
