@@ -140,7 +140,11 @@ class Hostile:
         begun = time.monotonic()
         with Simulator(self.build, self.hub.url, 60, probes=1, connections=1, rate=10, client_prefix="decent") as decent:
             time.sleep(0.3)
-            told = attack()
+            try:
+                told = attack()
+            except OSError as error:
+                told = f"ended by {error!r}"
+                self.complaints.append(f"{attack.__name__}: {told}")
             time.sleep(0.3)
             served = decent.end()
         if served["max_us"] > ACKNOWLEDGED_WITHIN_US or set(served["statuses"]) != {"200"}:
