@@ -16,6 +16,8 @@ namespace {
 namespace http = boost::beast::http;
 using ErrorCode = boost::system::error_code;
 
+constexpr std::size_t shortest_end_of_chunks = std::string_view("0\r\n\r\n").size();
+
 std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
 Response refusal_for(const ErrorCode& error) {
@@ -36,6 +38,8 @@ RequestReader::RequestReader(std::size_t max_body, std::size_t large_body) : max
 }
 
 RequestReader::Progress RequestReader::take(std::string_view& input) {
+  // Beast asserts that it is not shown fewer bytes of a last chunk than that; no body in chunks ends with fewer.
+  if (parser_.is_header_done() && parser_.chunked() && input.size() < shortest_end_of_chunks) return Progress::incomplete;
   ErrorCode error;
   std::size_t used = 1;
   while (used > 0 && !input.empty() && !parser_.is_done() && !error) {
@@ -81,6 +85,10 @@ std::optional<Response> RequestReader::fill(Request& request) const {
   const auto& all = message();
   if (all.method() == http::verb::unknown || all.method() == http::verb::connect || all.method() == http::verb::trace) {
     return error_response(501, "Not implemented", "This server does not know the method");
+  }
+  // Beast takes any other one for "no body"; a proxy in front may not, and would see other requests than we do (RFC 9112 6.1).
+  if (all.count(http::field::transfer_encoding) > 0 && !equal_ignoring_case(view(all[http::field::transfer_encoding]), "chunked")) {
+    return error_response(501, "Not implemented", "The only transfer encoding that this server knows is chunked");
   }
   const auto hosts = all.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && all.version() >= 11)) return error_response(400, "Bad request", "Exactly one Host header is required");

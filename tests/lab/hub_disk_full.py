@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""The disk under a hub gets full and has room again: clear refusals, reading goes on, no restart, and nothing acknowledged is lost.
+
+    hub_disk_full.py --build FOLDER
+
+The disk is a small tmpfs in a mount namespace of this test's own, so it needs root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from hub_daemon import KEY, HubDaemon, simulate
+from hub_store_check import Acknowledged, complaints_about
+
+# The write-ahead log alone may grow to 32 MiB before it is used again from its start.
+DISK_BYTES = 160 * 2**20
+PROBES = 50
+REFUSALS = {503, 507}
+RECOVERED_WITHIN = 15.0
+INSIDE = "VPN_SENTINEL_TEST_HAS_ITS_MOUNTS"
+
+
+def enter_own_mounts() -> None:
+    """This program again, where its mounts are nobody else's."""
+    if os.environ.get(INSIDE):
+        return
+    if os.geteuid() != 0:
+        print("SKIPPED: mounting a small disk needs root")
+        sys.exit(77)
+    tried = subprocess.run(["unshare", "--mount", "true"], capture_output=True, text=True)
+    if tried.returncode != 0:
+        print(f"SKIPPED: no mount namespace can be made here: {tried.stderr.strip()}")
+        sys.exit(77)
+    argv = ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv]
+    os.execvpe(argv[0], argv, {**os.environ, INSIDE: "1"})
+
+
+def fill(ballast: Path) -> None:
+    """Until not one more byte fits."""
+    with ballast.open("wb", buffering=0) as file:
+        for block in (2**20, 4096, 1):
+            try:
+                while True:
+                    file.write(b"\0" * block)
+            except OSError:
+                continue
+
+
+class DiskFull:
+    def __init__(self, build: Path, hub: HubDaemon) -> None:
+        self.build, self.hub = build, hub
+        self.record = hub.folder / "acknowledged"
+        self.complaints: list[str] = []
+        self._first = 1
+
+    def require(self, holds: bool, what: str) -> None:
+        if not holds:
+            self.complaints.append(what)
+
+    def report(self, seconds: float) -> dict[int, int]:
+        """Answers by status. The same probes each time; a report that was refused is sent again."""
+        options = {"probes": PROBES, "connections": 10, "rate": 500, "boot": "disk", "first": self._first, "record": self.record}
+        self._first += 100_000
+        statuses = simulate(self.build, self.hub.url, seconds, **options)["statuses"]
+        return {int(status): count for status, count in statuses.items()}
+
+    def one_report(self) -> tuple[int, dict, str | None]:
+        body = {"schema": 2, "client_id": "by-hand", "boot_id": "b", "seq": time.monotonic_ns(), "state": "secure", "findings": []}
+        connection = http.client.HTTPConnection("127.0.0.1", self.hub.api_port, timeout=10)
+        headers = {"X-API-Key": KEY, "Content-Type": "application/json"}
+        connection.request("POST", "/api/v1/keepalive", json.dumps(body), headers)
+        answer = connection.getresponse()
+        told = json.loads(answer.read())
+        connection.close()
+        return answer.status, told, answer.headers.get("Retry-After")
+
+    def while_full(self) -> str:
+        statuses = self.report(3)
+        self.require(bool(REFUSALS & statuses.keys()), f"no report was refused: {statuses}")
+        self.require(statuses.keys() <= REFUSALS | {200}, f"unexpected answers: {statuses}")
+        status, told, retry_after = self.one_report()
+        self.require(status in REFUSALS, f"a report is answered {status}")
+        self.require(bool(told.get("error")) and bool(told.get("message")), f"the refusal gives no reason: {told}")
+        self.require(retry_after is not None, "the refusal does not say when to try again")
+        for path in ("/api/v1/status", "/api/v1/clients"):
+            read, _ = self.hub.fetch(path)
+            self.require(read == 200, f"{path} is answered {read}")
+        self.require(not self.hub.healthy(), "the health page says that all is well")
+        return f"{status} {told}"
+
+    def wait_for_recovery(self) -> float:
+        begun = time.monotonic()
+        while self.one_report()[0] != 200 or not self.hub.healthy():
+            if time.monotonic() - begun > RECOVERED_WITHIN:
+                self.require(False, f"reports are not taken again within {RECOVERED_WITHIN:g} s")
+                break
+            time.sleep(0.1)
+        return time.monotonic() - begun
+
+    def run(self) -> None:
+        ballast = self.hub.data / "ballast"
+        self.hub.start()
+        for _ in range(2):
+            before = self.report(1)
+            self.require(before.keys() == {200}, f"with room reports are answered {before}")
+            fill(ballast)
+            told = self.while_full()
+            ballast.unlink()
+            print(f"full: {told}; taken again {self.wait_for_recovery():.1f} s after there was room")
+            after = self.report(1)
+            self.require(after.keys() == {200}, f"with room again reports are answered {after}")
+        code = self.hub.stop()
+        self.require(code == 0, f"exit code {code}")
+        acknowledged = Acknowledged(self.record).update()
+        self.complaints += complaints_about(self.hub.data, acknowledged)
+        print(f"{len(acknowledged)} reports acknowledged")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, required=True)
+    given = parser.parse_args()
+    enter_own_mounts()
+    with tempfile.TemporaryDirectory(prefix=f"vs{os.getpid()}-disk-") as folder:
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=700", "tmpfs", folder]
+        subprocess.run(mount, check=True)
+        try:
+            with HubDaemon(given.build.resolve(), Path(folder) / "data") as hub:
+                proof = DiskFull(given.build.resolve(), hub)
+                proof.run()
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+    for complaint in proof.complaints:
+        print(complaint)
+    return 1 if proof.complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
