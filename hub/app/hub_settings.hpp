@@ -30,8 +30,8 @@ struct HubConfig {
   std::string dashboard_password;  ///< empty: no login, and then only loopback addresses
   std::vector<IpPrefix> allowed;   ///< clients of the API; empty: everybody
   std::vector<IpPrefix> trusted_proxies;
-  unsigned rate_limit = 0;  ///< requests per minute; 0: no limit
-  std::optional<TlsFiles> tls;     ///< of API and dashboard; nothing: plain HTTP
+  unsigned rate_limit = 0;      ///< requests per minute; 0: no limit
+  std::optional<TlsFiles> tls;  ///< of API and dashboard; nothing: plain HTTP
   std::size_t connections_per_address = 4096;
   std::chrono::minutes client_timeout{};
   GroupRules groups;

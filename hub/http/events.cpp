@@ -24,7 +24,8 @@ Outcome queue_is_full() { return {503, "Service unavailable", "Too many reports 
 
 Outcome outcome_of(SubmitResult result) {
   if (is_kept(result)) return {200, result == SubmitResult::stored ? "stored" : "duplicate"};
-  return {http_status(result), result == SubmitResult::store_full ? "Insufficient storage" : "Service unavailable", std::string(reason_of(result))};
+  return {http_status(result), result == SubmitResult::store_full ? "Insufficient storage" : "Service unavailable",
+          std::string(reason_of(result))};
 }
 
 nlohmann::json to_json(const Outcome& outcome) {

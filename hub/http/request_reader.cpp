@@ -1,7 +1,7 @@
 #include "hub/http/request_reader.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 #include <boost/asio/buffer.hpp>
 #include <iterator>

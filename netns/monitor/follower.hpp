@@ -85,10 +85,10 @@ class Follower {
   SnapshotStore store_;
   SnapshotStore collected_;  ///< of the running dump
   std::optional<DumpKind> running_;
-  std::uint32_t sequence_ = 0;  ///< of the running dump
+  std::uint32_t sequence_ = 0;                     ///< of the running dump
   std::array<MonoTime, dump_kinds> last_event_{};  ///< of each part
-  bool disturbed_ = false;      ///< events concerned the running dump
-  bool interrupted_ = false;    ///< the running dump is incomplete: its result is thrown away
+  bool disturbed_ = false;                         ///< events concerned the running dump
+  bool interrupted_ = false;                       ///< the running dump is incomplete: its result is thrown away
   DumpSet wanted_;
   DumpSet doubtful_;
   DumpSet unknown_;  ///< not dumped since the start, the last loss or a refusal
