@@ -137,7 +137,10 @@ std::string titled(std::string_view title, State state) {
 std::string headline_of(const Change& change) {
   const auto& words = words_of(change.to);
   const bool secure = change.to == State::secure;
-  if (change.past) return fmt::format("{} <b>WHILE IT WAS SILENT: {}</b>", words.emoji, words.headline);
+  if (change.past) {
+    const bool silent = change.client.state == State::offline;
+    return fmt::format("{} <b>{}: {}</b>", words.emoji, silent ? "WHILE IT WAS SILENT" : "EARLIER, TOLD ONLY NOW", words.headline);
+  }
   switch (change.kind) {
     case Change::Kind::connected:
       return titled("VPN Connected!", change.to);
@@ -192,7 +195,7 @@ void say_when(Text& text, const Change& change) {
       break;
   }
   const auto delay = std::chrono::duration_cast<milliseconds>(change.noticed - change.at);
-  if (change.past) text.line("⚪ The probe is still silent: what holds now is unknown");
+  if (change.past && change.client.state == State::offline) text.line("⚪ The probe is still silent: what holds now is unknown");
   if (delay > late) text.line(fmt::format("⏳ Told late: the hub learnt it {} afterwards", human_duration(delay)));
 }
 
@@ -289,6 +292,19 @@ std::string telegram_start_text(std::string_view version, WallTime now, std::siz
   return fmt::format(
       "🚀 <b>VPN Sentinel hub started</b>\n\nThe hub is watching again.\n📦 Version: <code>{}</code>\nKnown clients: {}\nStarted at: {}",
       shown(version), known_clients, utc(now));
+}
+
+std::string telegram_store_fails_text(std::string_view problem, WallTime since) {
+  return fmt::format(
+      "⚠️ <b>VPN Sentinel hub cannot store reports</b>\n\n{}\nSince: {}\n\nWhat probes report is shown live but not kept; they are told "
+      "to "
+      "send it again. Nobody is told to be offline meanwhile.",
+      shown(problem), utc(since));
+}
+
+std::string telegram_store_works_text(std::chrono::milliseconds lasted, WallTime now) {
+  return fmt::format("✅ <b>VPN Sentinel hub stores reports again</b>\n\nThe trouble lasted {}.\nNoticed at: {}", human_duration(lasted),
+                     utc(now));
 }
 
 }  // namespace vpn_sentinel

@@ -43,7 +43,7 @@ AlertRelay::Standing AlertRelay::standing() const {
 }
 
 void AlertRelay::on_delivered(std::int64_t id, Engine& engine) {
-  engine.alert_delivered(id);
+  if (id != unstored) engine.alert_delivered(id);
   log(LogLevel::debug, "alert_delivered", {{"channel", "telegram"}, {"id", id}});
   const std::lock_guard lock(mutex_);
   if (waiting_ > 0) --waiting_;
@@ -51,7 +51,7 @@ void AlertRelay::on_delivered(std::int64_t id, Engine& engine) {
 }
 
 void AlertRelay::on_failed(std::int64_t id, const std::string& reason, bool give_up, Engine& engine) {
-  engine.alert_failed(id, reason, give_up);
+  if (id != unstored) engine.alert_failed(id, reason, give_up);
   const std::lock_guard lock(mutex_);
   if (give_up && waiting_ > 0) --waiting_;
   const bool again = std::exchange(failing_, true);

@@ -14,7 +14,10 @@ namespace vpn_sentinel {
 
 class AlertRelay {
  public:
-  /// From the engine's thread.
+  /// The id of a message that the store does not know: nothing is noted of it, and it is lost when the hub ends.
+  static constexpr std::int64_t unstored = 0;
+
+  /// From any thread.
   void take(std::vector<StoredAlert> alerts);
 
   /// Starts the sender with what waited in the store. The engine must outlive stop().

@@ -75,7 +75,8 @@ Hub::Hub(const HubConfig& config) : data_dir_(config.data_dir) {
   server_ = Server::make(config.io_threads);
   listen(config);
   server_->run();
-  if (!config.telegram) return;
+  sends_alerts_ = config.telegram.has_value();
+  if (!sends_alerts_) return;
   engine_->add_alert({0, "telegram", telegram_start_text(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size()), wall_now(), 0});
   alerts_.start(*config.telegram, *engine_);
 }
@@ -99,6 +100,7 @@ void Hub::start_engine(const HubConfig& config) {
   hooks.on_store_trouble = [](const std::string& problem) { log(LogLevel::error, "store", {{"message", problem}}); };
   EngineOptions options;
   options.keep_reports = config.keep_reports;
+  options.most_bytes = config.most_database_bytes;
   FleetPolicy policy;
   policy.default_lease = config.client_timeout;
   auto engine = Engine::start(std::move(*store), policy, std::move(hooks), std::move(options));
@@ -169,7 +171,14 @@ void Hub::on_committed(const std::vector<Change>& changes, const std::vector<std
   for (const auto& change : changes) log_change(change);
 }
 
+/// Not by way of the store, which is what fails.
+void Hub::tell_store_trouble() {
+  const auto text = store_watch_.look(engine_->healthy(), engine_->store_trouble(), wall_now(), mono_now());
+  if (text && sends_alerts_) alerts_.take({StoredAlert{AlertRelay::unstored, "telegram", *text, wall_now(), 0}});
+}
+
 bool Hub::turn() {
+  tell_store_trouble();
   if (broker_->subscribers() == 0) return false;
   feed_.flush(wall_now());
   if (mono_now() >= next_heartbeat_) {

@@ -8,6 +8,7 @@
 #include "hub/app/alert_relay.hpp"
 #include "hub/app/data_dir.hpp"
 #include "hub/app/hub_settings.hpp"
+#include "hub/app/store_watch.hpp"
 #include "hub/engine/engine.hpp"
 #include "hub/http/health.hpp"
 #include "hub/http/joined.hpp"
@@ -46,12 +47,15 @@ class Hub {
   void listen(const HubConfig& config);
   void open(std::vector<Site> sites);
   [[nodiscard]] std::vector<HealthComponent> health() const;
+  void tell_store_trouble();
   void on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
 
   DataDir data_dir_;
   std::unique_ptr<Broker> broker_ = Broker::make();
   LiveFeed feed_{*broker_};
   AlertRelay alerts_;
+  StoreWatch store_watch_;
+  bool sends_alerts_ = false;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Server> server_;
   MonoTime next_heartbeat_{};

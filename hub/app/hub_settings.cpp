@@ -45,6 +45,8 @@ constexpr std::array rows{
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for outgoing HTTPS; empty: the system's"},
     SettingRow{"data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel", "Folder of the database"},
     SettingRow{"retention_days", "VPN_SENTINEL_RETENTION_DAYS", Type::integer, "30", "Days after which reports are removed", 1, 3650},
+    SettingRow{"database_size_mb", "VPN_SENTINEL_DATABASE_SIZE_MB", Type::integer, "2048",
+               "Largest size of the database in MiB: the oldest reports go first, then minutes, hours; 0: no limit", 0, 16'777'216},
     SettingRow{"io_threads", "VPN_SENTINEL_IO_THREADS", Type::integer, "0", "Threads that serve HTTP; 0: one per core, at most 4", 0, 64},
     SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error; SIGHUP reads it again"},
     SettingRow{"tls_cert_path", "VPN_SENTINEL_TLS_CERT_PATH", Type::text, "",
@@ -193,6 +195,7 @@ Result<void> read_rest(const Settings& settings, HubConfig& config) {
   if (!config.data_dir.starts_with('/')) return wrong(settings, "data_dir", config.data_dir, "an absolute path");
   config.client_timeout = std::chrono::minutes{settings.integer("client_timeout_minutes")};
   config.keep_reports = std::chrono::hours{24 * settings.integer("retention_days")};
+  config.most_database_bytes = static_cast<std::uint64_t>(settings.integer("database_size_mb")) * 1024 * 1024;
   const auto threads = static_cast<unsigned>(settings.integer("io_threads"));
   config.io_threads = threads != 0 ? threads : std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
   return {};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,6 +29,7 @@ struct HubConfig {
   std::optional<TelegramOptions> telegram;
   std::string data_dir;
   std::chrono::hours keep_reports{};
+  std::uint64_t most_database_bytes = 0;  ///< 0: no limit
   unsigned io_threads = 1;
   LogLevel log_level = LogLevel::info;
 };

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 
+#include "hub/app/database_commands.hpp"
 #include "hub/app/hub_settings.hpp"
 #include "hub/app/run.hpp"
 #include "netns/base/fatal_error.hpp"
@@ -23,12 +24,15 @@ constexpr int exit_config = 78;
 constexpr auto footer =
     "Exit codes: 0 ended by a signal, 64 wrong usage, 69 a port or the data folder is in use, 70 internal error,\n"
     "73 the data folder or database cannot be used, 78 wrong setting.\n"
+    "Exit codes of backup: 0 copied and checked, 65 the database is damaged, 66 there is none that can be read, 73 the file exists or\n"
+    "cannot be written. Of check-database: 0 whole, 1 damaged, 66 it cannot be read.\n"
     "Secrets are read from the environment (VPN_SENTINEL_API_KEY, VPN_SENTINEL_API_KEY_FILE) or the file, never from flags.\n"
     "SIGHUP reads the settings again, SIGTERM and SIGINT end the hub after what is under way.";
 
 struct CommandLine {
   std::map<std::string, std::string> flags;
   std::string config_file;
+  std::string database;  ///< of check-database, or the target of backup
 };
 
 Result<LoadedSettings> load(const CommandLine& line) {
@@ -97,6 +101,10 @@ int dispatch(int argc, char** argv) {
   add_setting_flags(app, hub_setting_rows(), line.flags);
   app.add_subcommand("run", "Run the hub (also without a command)");
   const auto* const check = app.add_subcommand("check-config", "Check the settings and say what would be served");
+  auto* const backup = app.add_subcommand("backup", "Copy the database to a file while the hub runs, and check the copy");
+  backup->add_option("file", line.database, "File to make; it must not exist")->required();
+  auto* const check_database = app.add_subcommand("check-database", "Check the whole database, or a backup; the hub may run");
+  check_database->add_option("file", line.database, "Database file; default: that of the data folder");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -106,6 +114,8 @@ int dispatch(int argc, char** argv) {
     fmt::print("{}", sample ? sample_file(hub_setting_rows()) : markdown_table(hub_setting_rows()));
     return 0;
   }
+  if (backup->parsed()) return backup_command(require_settings(line).text("data_dir"), line.database);
+  if (check_database->parsed()) return check_database_command(require_settings(line).text("data_dir"), line.database);
   return check->parsed() ? check_config(line) : run(line);
 }
 

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <atomic>
 #include <iterator>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "hub/engine/alert_flow.hpp"
 #include "hub/engine/board.hpp"
 #include "hub/engine/display.hpp"
+#include "hub/engine/read_thread.hpp"
 #include "hub/engine/work_queue.hpp"
 #include "hub/engine/writer.hpp"
 
@@ -32,6 +34,23 @@ void keep_newest(std::vector<T>& list) {
   if (list.size() > most_kept) list.erase(list.begin(), list.end() - most_kept);
 }
 
+/// Written by the engine's thread, read by any.
+class SharedText {
+ public:
+  void set(std::string text) {
+    const std::lock_guard lock(mutex_);
+    text_ = std::move(text);
+  }
+  [[nodiscard]] std::string get() const {
+    const std::lock_guard lock(mutex_);
+    return text_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::string text_;
+};
+
 class EngineThread final : public Engine {
  public:
   EngineThread(std::unique_ptr<Store> store, FleetPolicy policy, EngineHooks hooks, EngineOptions options)
@@ -41,6 +60,7 @@ class EngineThread final : public Engine {
         writer_(std::move(store), policy, hooks_.compose_alerts) {}
 
   ~EngineThread() override {
+    readers_.reset();
     queue_.close();
     if (thread_.joinable()) thread_.join();
   }
@@ -51,6 +71,7 @@ class EngineThread final : public Engine {
     wall_ = options_.now();
     uptime_ = options_.uptime();
     last_maintenance_ = mono_now();
+    next_roll_up_ = mono_now() + options_.roll_up_pause;
     last_turn_ = mono_now();
     auto clients = writer_.load(wall_);
     if (!clients) return fail(clients.error());
@@ -58,6 +79,9 @@ class EngineThread final : public Engine {
     auto pending = flow_.load(writer_.store());
     if (!pending) return fail(pending.error());
     pending_ = std::move(*pending);
+    auto reader = writer_.store().open_reader();
+    if (!reader) return fail(reader.error());
+    readers_ = std::make_unique<ReadThread>(std::move(*reader));
     thread_ = std::thread([this] { run(); });
     return {};
   }
@@ -74,13 +98,11 @@ class EngineThread final : public Engine {
   std::vector<std::shared_ptr<const ClientState>> clients() const override { return board_.all(options_.now()); }
   std::shared_ptr<const ClientState> client(const std::string& client_id) const override { return board_.find(client_id, options_.now()); }
 
-  void history(std::string client_id, std::size_t most, std::function<void(Result<nlohmann::json>)> done) override {
-    if (queue_.push(HistoryRequest{std::move(client_id), most, done})) return;
-    done(fail(Error::Kind::unavailable, "too many questions are waiting; try again in a moment"));
-  }
+  bool query(std::function<void(StoreReader&)> question) override { return readers_->ask(std::move(question)); }
 
   std::vector<StoredAlert> pending_alerts() override { return std::exchange(pending_, {}); }
   bool healthy() const override { return healthy_; }
+  std::string store_trouble() const override { return trouble_.get(); }
   std::uint64_t stored_reports() const override { return stored_reports_; }
   std::chrono::milliseconds since_last_turn() const override {
     return std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - last_turn_.load());
@@ -94,10 +116,9 @@ class EngineThread final : public Engine {
       last_turn = work.empty() && queue_.closed();
       const auto now = options_.now();
       follow_clock(now);
-      auto requests = std::exchange(work.requests, {});
       write(std::move(work), now);
       turn_display(now);
-      answer(requests);
+      roll_up();
       maintain(now);
       last_turn_ = mono_now();
     }
@@ -107,9 +128,13 @@ class EngineThread final : public Engine {
 
   microseconds pause() const {
     if (more_to_remove_ && healthy_ && maintenance_works_) return microseconds{0};
+    auto longest = longest_pause;
+    if (more_to_roll_up_ && healthy_) {
+      longest = std::clamp(std::chrono::duration_cast<microseconds>(next_roll_up_ - mono_now()), microseconds{0}, longest);
+    }
     const auto deadline = writer_.fleet().next_deadline();
-    if (!deadline || !healthy_) return longest_pause;
-    return std::clamp(*deadline - options_.now(), microseconds{0}, longest_pause);
+    if (!deadline || !healthy_) return longest;
+    return std::clamp(*deadline - options_.now(), microseconds{0}, longest);
   }
 
   /// Leases are stretches of time: when the clock is set they move with it, else everyone would seem silent, or nobody.
@@ -125,10 +150,10 @@ class EngineThread final : public Engine {
     work.alerts.insert(work.alerts.begin(), kept_.alerts.begin(), kept_.alerts.end());
     work.results.insert(work.results.begin(), kept_.results.begin(), kept_.results.end());
     kept_ = {};
-    if (!healthy_ && !work.has_writes()) return try_again(now);
+    if (!healthy_ && work.empty()) return try_again(now);
     const auto deadline = writer_.fleet().next_deadline();
     const bool overdue = deadline && *deadline <= now;
-    if (!work.has_writes() && !overdue && !writer_.flush_due(now)) return;
+    if (work.empty() && !overdue && !writer_.flush_due(now)) return;
     // After trouble nobody is silent before there was a chance to be heard.
     auto written = writer_.write(work, now, healthy_);
     if (!written) return failed(std::move(work), written.error(), now);
@@ -156,9 +181,10 @@ class EngineThread final : public Engine {
   }
 
   void failed(Work work, const Error& error, WallTime now) {
+    trouble_.set(error.message);
     if (healthy_.exchange(false)) tell(fmt::format("reports cannot be stored, their senders are told to try again: {}", error.message));
     publish({}, display_.refuse(writer_.fleet(), work.reports, now));
-    for (auto& report : work.reports) finish(report, SubmitResult::store_failed);
+    for (auto& report : work.reports) finish(report, refusal_for(error.kind));
     work.reports.clear();
     keep_newest(work.alerts);
     keep_newest(work.results);
@@ -168,6 +194,7 @@ class EngineThread final : public Engine {
   /// A transaction succeeded. True: so did the one before.
   bool now_healthy() {
     const bool was_healthy = healthy_.exchange(true);
+    if (!was_healthy) trouble_.set({});
     if (!was_healthy) tell("reports are stored again");
     return was_healthy;
   }
@@ -213,13 +240,6 @@ class EngineThread final : public Engine {
     if (hooks_.on_store_trouble) hooks_.on_store_trouble(sentence);
   }
 
-  void answer(const std::vector<HistoryRequest>& requests) {
-    for (const auto& request : requests) {
-      auto changes = writer_.store().load_changes(request.client_id, request.most);
-      request.done(changes ? Result<nlohmann::json>(nlohmann::json{{"changes", std::move(*changes)}}) : fail(changes.error()));
-    }
-  }
-
   /// By time, however busy the hub is, and when the store asks. What is old goes slice by slice with reports in between, and never slower
   /// than new reports come.
   void maintain(WallTime now) {
@@ -229,7 +249,7 @@ class EngineThread final : public Engine {
     last_maintenance_ = mono_now();
     Result<bool> more = true;
     for (std::uint64_t removed = 0; removed <= added && more && *more; removed += Store::most_removed) {
-      more = writer_.store().maintain(now - options_.keep_reports);
+      more = writer_.store().maintain(retention(now));
     }
     more_to_remove_ = more && *more;
     if (!healthy_) return;  // That much is known already.
@@ -239,8 +259,27 @@ class EngineThread final : public Engine {
     maintenance_works_ = more.has_value();
   }
 
+  Retention retention(WallTime now) const {
+    Retention retention;
+    retention.now = now;
+    retention.reports = options_.keep_reports;
+    retention.most_bytes = options_.most_bytes;
+    return retention;
+  }
+
+  /// Reports become minutes, hours and days now and then; after a busy time in no more than a fifth of the engine's. That it fails is
+  /// told by maintain(), which writes, too.
+  void roll_up() {
+    const auto begun = mono_now();
+    if (!healthy_ || !maintenance_works_ || begun < next_roll_up_) return;
+    const auto more = writer_.store().roll_up();
+    more_to_roll_up_ = more && *more;
+    const MonoTime::duration pause = options_.roll_up_pause;
+    next_roll_up_ = mono_now() + (more_to_roll_up_ ? std::min(4 * (mono_now() - begun), pause) : pause);
+  }
+
   Result<void> forget(WallTime now) {
-    const auto client_ids = writer_.forget(now - options_.keep_reports);
+    const auto client_ids = writer_.forget(now - options_.keep_reports, now);
     if (!client_ids) return fail(client_ids.error());
     display_.forget(*client_ids);
     remove(*client_ids);
@@ -252,9 +291,11 @@ class EngineThread final : public Engine {
   WorkQueue queue_;
   Board board_;
   std::atomic<bool> healthy_{true};
+  SharedText trouble_;
   std::atomic<std::uint64_t> stored_reports_{0};
   std::atomic<MonoTime> last_turn_{};
   std::vector<StoredAlert> pending_;
+  std::unique_ptr<ReadThread> readers_;
 
   // Only the engine's thread from here on, once it runs.
   Writer writer_;
@@ -267,6 +308,8 @@ class EngineThread final : public Engine {
   std::uint64_t counted_reports_ = 0;
   bool maintenance_works_ = true;
   bool more_to_remove_ = false;
+  bool more_to_roll_up_ = false;
+  MonoTime next_roll_up_{};
   std::thread thread_;
 };
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "hub/engine/submit_result.hpp"
 #include "hub/engine/uptime.hpp"
 #include "hub/ingest/admission.hpp"
 #include "hub/state/client_state.hpp"
@@ -17,8 +18,6 @@
 #include "hub/store/store.hpp"
 
 namespace vpn_sentinel {
-
-enum class SubmitResult { stored, duplicate, store_failed };
 
 struct EngineHooks {
   /// Messages for one change; pure. Called on the engine's thread, inside the transaction.
@@ -37,7 +36,9 @@ struct EngineHooks {
 struct EngineOptions {
   std::size_t queue_bound = 20'000;                     ///< reports that may wait
   std::chrono::hours keep_reports{24 * 30};             ///< older ones are removed, and clients that were offline for so long
+  std::uint64_t most_bytes = 0;                         ///< of the store, see Retention; 0: no limit
   std::chrono::milliseconds maintenance_pause{30'000};  ///< housekeeping costs a flush of the disk each time
+  std::chrono::milliseconds roll_up_pause{30'000};      ///< minutes, hours and days lag behind by this
   std::function<WallTime()> now = wall_now;
   std::function<std::chrono::microseconds()> uptime = vpn_sentinel::uptime;
 };
@@ -59,12 +60,15 @@ class Engine {
   /// The current states, sorted by client_id; from any thread. Whoever is overdue looks offline, even while the engine hangs.
   [[nodiscard]] virtual std::vector<std::shared_ptr<const ClientState>> clients() const = 0;
   [[nodiscard]] virtual std::shared_ptr<const ClientState> client(const std::string& client_id) const = 0;
-  /// Newest changes of one client, read on the engine's thread; `done` gets {"changes":[…]} there.
-  virtual void history(std::string client_id, std::size_t most, std::function<void(Result<nlohmann::json>)> done) = 0;
+  /// Asks the store's read side beside the writer: `question` is called on the reader's thread, after those that came before, and sees
+  /// all that was acknowledged; it may answer from there. False: too many are waiting (answer 503), it is not called then.
+  [[nodiscard]] virtual bool query(std::function<void(StoreReader&)> question) = 0;
   /// Messages not yet delivered, for load at start; called once before the sender starts.
   [[nodiscard]] virtual std::vector<StoredAlert> pending_alerts() = 0;
   /// True while the last transaction succeeded.
   [[nodiscard]] virtual bool healthy() const = 0;
+  /// Why it did not: a sentence with the file and what to do; empty while healthy(). From any thread.
+  [[nodiscard]] virtual std::string store_trouble() const = 0;
   [[nodiscard]] virtual std::uint64_t stored_reports() const = 0;
   /// More than a few seconds: the engine hangs (a disk that does not answer). Nobody is judged then.
   [[nodiscard]] virtual std::chrono::milliseconds since_last_turn() const = 0;

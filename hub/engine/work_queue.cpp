@@ -5,7 +5,6 @@
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::size_t most_requests = 1'000;
 constexpr std::size_t most_alerts = 1'000;
 /// Ten times what can be under way. A lost result costs a second delivery after the next start, nothing worse.
 constexpr std::size_t most_results = 10'000;
@@ -24,7 +23,6 @@ bool WorkQueue::push(std::vector<T> Work::*list, T item, std::size_t most) {
 }
 
 bool WorkQueue::push(WaitingReport report) { return push(&Work::reports, std::move(report), most_reports_); }
-bool WorkQueue::push(HistoryRequest request) { return push(&Work::requests, std::move(request), most_requests); }
 bool WorkQueue::push(StoredAlert alert) { return push(&Work::alerts, std::move(alert), most_alerts); }
 bool WorkQueue::push(AlertResult result) { return push(&Work::results, std::move(result), most_results); }
 

@@ -25,20 +25,12 @@ struct AlertResult {
   bool give_up = false;
 };
 
-struct HistoryRequest {
-  std::string client_id;
-  std::size_t most = 0;
-  std::function<void(Result<nlohmann::json>)> done;
-};
-
 struct Work {
   std::vector<WaitingReport> reports;
   std::vector<StoredAlert> alerts;
   std::vector<AlertResult> results;
-  std::vector<HistoryRequest> requests;
 
-  [[nodiscard]] bool has_writes() const { return !reports.empty() || !alerts.empty() || !results.empty(); }
-  [[nodiscard]] bool empty() const { return !has_writes() && requests.empty(); }
+  [[nodiscard]] bool empty() const { return reports.empty() && alerts.empty() && results.empty(); }
 };
 
 class WorkQueue {
@@ -47,7 +39,6 @@ class WorkQueue {
 
   /// False: the list is full, or the queue is closed.
   bool push(WaitingReport report);
-  bool push(HistoryRequest request);
   bool push(StoredAlert alert);
   bool push(AlertResult result);
 

@@ -13,17 +13,22 @@ constexpr std::size_t most_forgotten = 1'000;
 }  // namespace
 
 Writer::Writer(std::unique_ptr<Store> store, FleetPolicy policy, ComposeAlerts compose)
-    : store_(std::move(store)), fleet_(policy), compose_(std::move(compose)) {}
+    : store_(std::move(store)), fleet_(policy), policy_(policy), compose_(std::move(compose)) {}
 
 Result<std::vector<ClientSnapshot>> Writer::load(WallTime now) {
   auto clients = store_->load_clients();
   if (!clients) return fail(clients.error());
+  auto incidents = store_->load_open_incidents();
+  if (!incidents) return fail(incidents.error());
+  incidents_.restore(std::move(*incidents));
   fleet_.restore(std::move(*clients), now);
   return publish_all();
 }
 
 Result<Written> Writer::write(const Work& work, WallTime now, bool expire) {
   touched_.clear();
+  late_.clear();
+  incidents_before_.clear();
   if (auto begun = store_->begin(); !begun) return fail(begun.error());
   Written written;
   auto done = fill(work, now, expire, written);
@@ -54,16 +59,20 @@ std::optional<Result<void>> Writer::try_write() {
   return done;
 }
 
-Result<std::vector<std::string>> Writer::forget(WallTime before) {
+Result<std::vector<std::string>> Writer::forget(WallTime before, WallTime now) {
   auto client_ids = fleet_.offline_since(before, most_forgotten);
   if (client_ids.empty()) return client_ids;
+  incidents_before_.clear();
   auto done = store_->begin();
   for (const auto& client_id : client_ids) {
     if (done) done = store_->remove_client(client_id);
+    remember_incident(client_id);
+    if (done) done = save_incident(incidents_.forget(client_id, now));
   }
   if (done) done = store_->commit();
   if (!done) {
     store_->rollback();
+    take_back_incidents();
     return fail(done.error());
   }
   for (const auto& client_id : client_ids) {
@@ -89,6 +98,10 @@ Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& 
   for (const auto& change : written.changes) {
     if (auto done = add_change(change, written); !done) return done;
   }
+  if (auto done = add_incidents(written.changes); !done) return done;
+  for (const auto* late : late_) {
+    if (auto done = add_history(*late, written); !done) return done;
+  }
   for (const auto& alert : work.alerts) {
     if (auto done = add_alert(alert, written); !done) return done;
   }
@@ -106,7 +119,52 @@ Result<void> Writer::add_reports(const std::vector<WaitingReport>& reports, Writ
     if (!*stored) continue;
     touched_.insert(waiting.admitted.report.client_id);
     auto changes = fleet_.apply(waiting.admitted);
+    const auto& newest = fleet_.find(waiting.admitted.report.client_id)->last_report;
+    const auto& report = waiting.admitted.report;
+    if (newest.boot_id != report.boot_id || newest.seq != report.seq) late_.push_back(&waiting.admitted);
     std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
+  }
+  return {};
+}
+
+Result<void> Writer::add_incidents(const std::vector<Change>& changes) {
+  for (const auto& change : changes) {
+    remember_incident(change.client_id);
+    if (auto done = save_incident(incidents_.apply(change)); !done) return done;
+  }
+  for (const auto& client_id : touched_) {
+    if (incidents_.find(client_id) == nullptr && fleet_.find(client_id)->state == State::secure) continue;
+    remember_incident(client_id);
+    if (auto done = save_incident(incidents_.see(*fleet_.find(client_id))); !done) return done;
+  }
+  return {};
+}
+
+Result<void> Writer::save_incident(std::optional<Incident> incident) {
+  if (!incident) return {};
+  auto done = store_->save_incident(*incident);
+  if (done && !incident->client_id.empty()) incidents_.set(incident->client_id, incident);
+  return done;
+}
+
+void Writer::remember_incident(const std::string& client_id) {
+  const auto* known = incidents_.find(client_id);
+  incidents_before_.try_emplace(client_id, known != nullptr ? std::optional(*known) : std::nullopt);
+}
+
+Result<void> Writer::add_history(const Admitted& late, Written& written) {
+  const auto neighbours = store_->load_neighbours(late.report);
+  if (!neighbours) return fail(neighbours.error());
+  for (const auto& change : past_changes(late, *neighbours, *fleet_.find(late.report.client_id))) {
+    if (auto done = add_change(change, written); !done) return done;
+  }
+  const auto stretch = past_stretch(late, *neighbours, policy_.default_lease);
+  auto touching = store_->load_incidents(stretch.client_id, stretch.from, stretch.to);
+  if (!touching) return fail(touching.error());
+  remember_incident(stretch.client_id);
+  for (auto& incident : fill_in(std::move(*touching), stretch)) {
+    if (auto done = store_->save_incident(incident); !done) return done;
+    if (!incident.end && !incident.client_id.empty()) incidents_.set(incident.client_id, incident);
   }
   return {};
 }
@@ -180,7 +238,13 @@ std::vector<ClientSnapshot> Writer::publish_all() {
   return publish(client_ids);
 }
 
+void Writer::take_back_incidents() {
+  for (auto& [client_id, incident] : incidents_before_) incidents_.set(client_id, std::move(incident));
+  incidents_before_.clear();
+}
+
 void Writer::take_back() {
+  take_back_incidents();
   for (const auto& client_id : touched_) {
     const auto found = committed_.find(client_id);
     fleet_.reset(client_id, found == committed_.end() ? std::nullopt : std::optional(*found->second));

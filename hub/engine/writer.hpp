@@ -10,6 +10,7 @@
 
 #include "hub/engine/work_queue.hpp"
 #include "hub/state/fleet.hpp"
+#include "hub/state/incident.hpp"
 #include "hub/store/store.hpp"
 
 namespace vpn_sentinel {
@@ -19,7 +20,7 @@ using ClientSnapshot = std::shared_ptr<const ClientState>;
 /// What one transaction did.
 struct Written {
   std::vector<SubmitResult> results;  ///< one per report, in order
-  std::vector<Change> changes;
+  std::vector<Change> changes;        ///< without those that late reports add to the history: they are no news for who looks at the present
   std::vector<ClientSnapshot> touched;
   std::vector<StoredAlert> alerts;  ///< with their ids
 };
@@ -43,7 +44,7 @@ class Writer {
   [[nodiscard]] std::optional<Result<void>> try_write();
 
   /// Removes clients that have been offline since before `before`, some at a time. Returns them.
-  [[nodiscard]] Result<std::vector<std::string>> forget(WallTime before);
+  [[nodiscard]] Result<std::vector<std::string>> forget(WallTime before, WallTime now);
 
   /// See Fleet.
   void grant_grace(WallTime now) { fleet_.grant_grace(now); }
@@ -56,6 +57,11 @@ class Writer {
  private:
   Result<void> fill(const Work& work, WallTime now, bool expire, Written& written);
   Result<void> add_reports(const std::vector<WaitingReport>& reports, Written& written);
+  Result<void> add_incidents(const std::vector<Change>& changes);
+  Result<void> save_incident(std::optional<Incident> incident);
+  void remember_incident(const std::string& client_id);
+  /// A report that is older than what is known belongs to the history.
+  Result<void> add_history(const Admitted& late, Written& written);
   Result<void> add_change(const Change& change, Written& written);
   Result<void> add_alert(StoredAlert alert, Written& written);
   Result<void> add_result(const AlertResult& result, WallTime now);
@@ -65,14 +71,19 @@ class Writer {
   std::vector<ClientSnapshot> publish(const std::set<std::string>& client_ids);
   std::vector<ClientSnapshot> publish_all();
   void take_back();
+  void take_back_incidents();
 
   std::unique_ptr<Store> store_;
   Fleet fleet_;
+  FleetPolicy policy_;
+  IncidentBook incidents_;
   ComposeAlerts compose_;
   std::map<std::string, ClientSnapshot> committed_;
-  std::set<std::string> touched_;  ///< by the transaction under way
-  std::set<std::string> saving_;   ///< by the transaction under way
-  std::set<std::string> unsaved_;  ///< renewed their lease since they were saved
+  std::set<std::string> touched_;                                    ///< by the transaction under way
+  std::map<std::string, std::optional<Incident>> incidents_before_;  ///< the transaction under way
+  std::vector<const Admitted*> late_;                                ///< in the transaction under way
+  std::set<std::string> saving_;                                     ///< by the transaction under way
+  std::set<std::string> unsaved_;                                    ///< renewed their lease since they were saved
   WallTime unsaved_since_{};
 };
 

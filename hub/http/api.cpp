@@ -29,8 +29,11 @@ Response stored_response() {
 }
 
 Response submitted_response(SubmitResult result) {
-  if (result == SubmitResult::store_failed) return unavailable("The hub cannot write to its store; the report was not kept", "5");
-  return stored_response();  // a duplicate is stored already, which is all that its sender wants to know
+  if (is_kept(result)) return stored_response();
+  if (result != SubmitResult::store_full) return unavailable(reason_of(result), "5");
+  auto response = error_response(http_status(result), "Insufficient storage", reason_of(result));
+  response.headers.emplace_back("Retry-After", "15");  // people have to make room
+  return response;
 }
 
 void take_report(Engine& engine, const Request& request, const Respond& respond) {
@@ -71,9 +74,14 @@ void answer_history(Engine& engine, std::string id, std::string_view query, cons
   const auto limit = history_limit(query);
   if (!limit) return respond(error_response(400, "Invalid limit", fmt::format("limit must be a number from 1 to {}", most_history)));
   if (!engine.client(id)) return respond(unknown_client(id));
-  engine.history(std::move(id), *limit, [respond](const Result<nlohmann::json>& history) {
-    respond(history ? json_response(200, *history) : unavailable("The history cannot be read", "5"));
+  HistoryQuery question;
+  question.client_id = std::move(id);
+  question.most = *limit;
+  const bool asked = engine.query([respond, question = std::move(question)](StoreReader& reader) {
+    auto history = reader.history(question);
+    respond(history ? json_response(200, {{"changes", std::move(history->items)}}) : unavailable("The history cannot be read", "5"));
   });
+  if (!asked) respond(unavailable("Too many questions are waiting", "1"));
 }
 
 }  // namespace

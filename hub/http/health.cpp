@@ -69,7 +69,7 @@ HealthComponent store_health(const Engine& engine) {
   if (hangs(engine)) {
     return {"store", Status::fail, fmt::format("the disk has not answered for {}", human_duration(engine.since_last_turn()))};
   }
-  if (!engine.healthy()) return {"store", Status::fail, "reports cannot be stored"};
+  if (!engine.healthy()) return {"store", Status::fail, "reports cannot be stored; the hub's log says why"};
   return {"store", Status::ok, fmt::format("{} reports stored since the start", engine.stored_reports())};
 }
 

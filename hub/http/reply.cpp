@@ -12,7 +12,7 @@
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::array<std::pair<int, std::string_view>, 24> reasons{{
+constexpr std::array<std::pair<int, std::string_view>, 25> reasons{{
     {100, "Continue"},
     {101, "Switching Protocols"},
     {200, "OK"},
@@ -37,6 +37,7 @@ constexpr std::array<std::pair<int, std::string_view>, 24> reasons{{
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
     {503, "Service Unavailable"},
+    {507, "Insufficient Storage"},
 }};
 
 /// On every reply. Pages of other sites must neither read nor guess the type of anything that the hub says.

@@ -1,5 +1,6 @@
 #include "hub/state/client_state.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace vpn_sentinel {
@@ -41,6 +42,8 @@ std::string_view to_string(Change::Kind kind) {
 const std::vector<Finding>& findings_of(const Change& change) {
   return change.past ? change.client.last_report.findings : change.client.findings;
 }
+
+State believed_state(const Report& report) { return std::max(report.state.value_or(State::warning), state_of(report.findings)); }
 
 json to_json(const Finding& finding) {
   json object{{"code", finding.code},

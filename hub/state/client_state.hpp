@@ -49,6 +49,10 @@ struct Change {
 /// The findings of the state `to`.
 [[nodiscard]] const std::vector<Finding>& findings_of(const Change& change);
 
+/// admit() always sets a state; without one nothing was judged, and what was not judged is not secure. A report that calls itself better
+/// than its own findings is not believed.
+[[nodiscard]] State believed_state(const Report& report);
+
 /// {code, severity, since, evidence}, with meaning and advice from the finding table for a code that is in it.
 [[nodiscard]] nlohmann::json to_json(const Finding& finding);
 

@@ -17,10 +17,6 @@ bool ends_on_purpose(const Report& report) { return report.trigger == "stop"; }
 
 milliseconds length(WallTime from, WallTime to) { return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(to - from)); }
 
-/// admit() always sets a state; without one nothing was judged, and what was not judged is not secure. A report that calls itself better
-/// than its own findings is not believed.
-State state_of_report(const Report& report) { return std::max(report.state.value_or(State::warning), state_of(report.findings)); }
-
 /// The moment on the hub's clock at which the report was true.
 WallTime true_at(const Admitted& admitted) { return admitted.received - age_when_sent(admitted.report); }
 
@@ -133,7 +129,7 @@ ClientState Fleet::after_report(const ClientState* before, const Admitted& admit
     after.findings = {hub_finding("probe_stopped", time, {{"last_seen", to_rfc3339(after.last_seen)}})};
     after.lease_deadline = after.last_seen;
   } else {
-    after.state = state_of_report(report);
+    after.state = believed_state(report);
     after.findings = findings_of(report, before);
     after.lease_deadline = after.last_seen + patience_with(report);
   }

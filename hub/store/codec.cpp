@@ -62,7 +62,55 @@ ClientState decode_client(const json& object) {
   return client;
 }
 
+/// Throws json::exception when a member is missing or has another type.
+Incident decode_incident(const json& object) {
+  Incident incident;
+  incident.client_id = object.at("client_id").get<std::string>();
+  incident.start = time_of(object.at("start").get<std::int64_t>());
+  if (!object.at("end").is_null()) incident.end = time_of(object.at("end").get<std::int64_t>());
+  incident.worst = parse_state(object.at("worst").get<std::string>()).value_or(State::offline);
+  incident.state = parse_state(object.at("state").get<std::string>()).value_or(State::offline);
+  incident.since = time_of(object.at("since").get<std::int64_t>());
+  incident.exposed = std::chrono::microseconds{object.at("exposed").get<std::int64_t>()};
+  for (const auto& finding : object.at("findings")) incident.findings.push_back(decode_finding(finding));
+  return incident;
+}
+
 }  // namespace
+
+std::string encode_incident_text(const Incident& incident) {
+  return to_text({{"client_id", incident.client_id},
+                  {"start", number_of(incident.start)},
+                  {"end", incident.end ? json(number_of(*incident.end)) : json(nullptr)},
+                  {"worst", to_string(incident.worst)},
+                  {"state", to_string(incident.state)},
+                  {"since", number_of(incident.since)},
+                  {"exposed", incident.exposed.count()},
+                  {"findings", encode_findings(incident.findings)}});
+}
+
+Result<Incident> decode_incident_text(std::string_view text) {
+  try {
+    return decode_incident(json::parse(text));
+  } catch (const json::exception& error) {
+    return fail(Error::Kind::invalid, error.what());
+  }
+}
+
+json incident_json(const Incident& incident, WallTime now) {
+  auto findings = json::array();
+  for (const auto& finding : incident.findings) findings.push_back(to_json(finding));
+  const auto exposed = exposed_until(incident, now);
+  return {{"id", incident.id},
+          {"client_id", incident.client_id},
+          {"start", to_rfc3339(incident.start)},
+          {"end", incident.end ? json(to_rfc3339(*incident.end)) : json(nullptr)},
+          {"open", !incident.end.has_value()},
+          {"worst", to_string(incident.worst)},
+          {"state", to_string(incident.state)},
+          {"exposed_s", static_cast<double>(exposed.count()) / 1e6},
+          {"findings", std::move(findings)}};
+}
 
 std::string encode_client_text(const ClientState& client) {
   json object{{"client_id", client.client_id},

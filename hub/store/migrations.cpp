@@ -60,6 +60,42 @@ CREATE INDEX alerts_pending ON alerts (id) WHERE delivered IS NULL AND gave_up =
 )sql",
     // Reports without a boot are the Python original's, which come every five minutes: an index of them costs nothing.
     "CREATE INDEX reports_without_boot ON reports (client) WHERE boot_id = ''",
+    // `until` is that of an open incident as far as questions about a range go: far in the future.
+    R"sql(
+CREATE TABLE incidents (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  client INTEGER NOT NULL REFERENCES names(id),
+  start INTEGER NOT NULL,
+  until INTEGER NOT NULL,
+  json TEXT NOT NULL
+);
+CREATE INDEX incidents_of_client ON incidents (client, id);
+CREATE INDEX incidents_open ON incidents (client) WHERE until = 9223372036854775807;
+)sql",
+    // Minutes (0), hours (1) and days (2), ordered by time: the newest stretches of all clients share a few pages, however many clients
+    // there are.
+    R"sql(
+CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE samples (
+  resolution INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  client INTEGER NOT NULL,
+  reports INTEGER NOT NULL,
+  worst INTEGER NOT NULL,
+  secure INTEGER NOT NULL,
+  warning INTEGER NOT NULL,
+  contained INTEGER NOT NULL,
+  danger INTEGER NOT NULL,
+  latencies INTEGER NOT NULL,
+  latency_sum INTEGER NOT NULL,
+  latency_min INTEGER NOT NULL,
+  latency_max INTEGER NOT NULL,
+  exits TEXT NOT NULL,
+  more_exits INTEGER NOT NULL,
+  PRIMARY KEY (resolution, start, client)
+) WITHOUT ROWID;
+CREATE INDEX days_of_client ON samples (client) WHERE resolution = 2;
+)sql",
 };
 
 Result<long> pragma_number(Database& database, std::string_view sql) {

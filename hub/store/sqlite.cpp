@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <system_error>
 
 namespace vpn_sentinel {
 namespace {
-
-constexpr int busy_timeout_ms = 5000;
 
 struct Hint {
   int code;
@@ -15,8 +14,10 @@ struct Hint {
   std::string_view reason;
 };
 
+constexpr std::string_view disk_full = "the disk is full; free some space, nothing that was acknowledged is lost";
+
 constexpr Hint hints[] = {
-    {SQLITE_FULL, Error::Kind::failed, "the disk is full; free some space, nothing that was acknowledged is lost"},
+    {SQLITE_FULL, Error::Kind::no_space, disk_full},
     {SQLITE_READONLY, Error::Kind::not_permitted, "the file or its directory is not writable by this user"},
     {SQLITE_PERM, Error::Kind::not_permitted, "the file may not be opened by this user"},
     {SQLITE_CANTOPEN, Error::Kind::not_permitted, "the file cannot be opened or made; check its directory and their permissions"},
@@ -24,6 +25,7 @@ constexpr Hint hints[] = {
     {SQLITE_NOTADB, Error::Kind::invalid, "the file is no SQLite database; name another file or move this one away"},
     {SQLITE_BUSY, Error::Kind::unavailable, "another process holds the database locked"},
     {SQLITE_LOCKED, Error::Kind::unavailable, "another process holds the database locked"},
+    {SQLITE_INTERRUPT, Error::Kind::timed_out, "the question takes too long; ask about a shorter time or one client"},
     {SQLITE_NOMEM, Error::Kind::failed, "out of memory"},
 };
 
@@ -40,8 +42,10 @@ Error sqlite_error(sqlite3* handle, int code, const std::string& file) {
   const auto* hint = hint_for(code);
   if (hint != nullptr) return {hint->kind, fmt::format("{}: {} ({})", file, hint->reason, sqlite3_errstr(code))};
   std::string system;
-  const int system_code = handle != nullptr ? sqlite3_system_errno(handle) : 0;
-  if ((code & 0xff) == SQLITE_IOERR && system_code != 0) system = ": " + std::generic_category().message(system_code);
+  const int system_code = (code & 0xff) == SQLITE_IOERR && handle != nullptr ? sqlite3_system_errno(handle) : 0;
+  if (system_code == ENOSPC || system_code == EDQUOT) return {Error::Kind::no_space, fmt::format("{}: {}", file, disk_full)};
+  if (system_code == EROFS) return {Error::Kind::not_permitted, fmt::format("{}: the file system is read-only", file)};
+  if (system_code != 0) system = ": " + std::generic_category().message(system_code);
   const char* details = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
   return {Error::Kind::failed, fmt::format("{}: {}{}", file, details, system)};
 }

@@ -24,6 +24,13 @@ class Statement {
     return query([](const Statement&) {}, values...);
   }
 
+  /// run(), and how many rows it inserted, changed or removed.
+  template <typename... Values>
+  [[nodiscard]] Result<std::int64_t> run_counted(const Values&... values) {
+    if (auto done = run(values...); !done) return tl::unexpected<Error>(std::move(done.error()));
+    return sqlite3_changes64(sqlite3_db_handle(statement_.get()));
+  }
+
   /// Calls `on_row(const Statement&)` for each row.
   template <typename OnRow, typename... Values>
   [[nodiscard]] Result<void> query(OnRow&& on_row, const Values&... values) {
@@ -55,6 +62,9 @@ class Statement {
 
 class Database {
  public:
+  /// How long another connection's lock is waited for.
+  static constexpr int busy_timeout_ms = 5'000;
+
   [[nodiscard]] static Result<Database> open(const std::string& file);
 
   [[nodiscard]] Result<void> execute(const std::string& sql);

@@ -9,6 +9,9 @@
 
 #include "hub/ingest/admission.hpp"
 #include "hub/state/client_state.hpp"
+#include "hub/state/incident.hpp"
+#include "hub/state/late_report.hpp"
+#include "hub/store/reader.hpp"
 #include "netns/base/result.hpp"
 
 namespace vpn_sentinel {
@@ -21,6 +24,17 @@ struct StoredAlert {
   WallTime created{};
   int attempts = 0;
   friend bool operator==(const StoredAlert&, const StoredAlert&) = default;
+};
+
+/// How long what is kept. Days stay for good.
+struct Retention {
+  WallTime now{};
+  std::chrono::hours reports{24 * 30};  ///< and alerts that are delivered or given up
+  std::chrono::hours minutes{24 * 14};  ///< of the roll-ups, by their own time
+  std::chrono::hours hours{24 * 365};   ///< of the roll-ups
+  std::uint64_t most_bytes = 0;         ///< of the database; 0: no limit
+  /// Changes and closed incidents are few and tell the story: kept eleven months longer than the reports behind them.
+  [[nodiscard]] std::chrono::hours changes() const { return reports + std::chrono::hours{335 * 24}; }
 };
 
 /// Single-threaded: the engine's thread owns it. Everything between begin() and commit() is durable together or not at all.
@@ -36,6 +50,8 @@ class Store {
   /// False: (client, boot_id, seq) was stored before, nothing was written.
   [[nodiscard]] virtual Result<bool> add_report(const Admitted& admitted) = 0;
   [[nodiscard]] virtual Result<void> add_change(const Change& change) = 0;
+  /// Sets `incident.id` of one that has none. An empty client_id: the incident is to be removed.
+  [[nodiscard]] virtual Result<void> save_incident(Incident& incident) = 0;
   [[nodiscard]] virtual Result<void> save_client(const ClientState& client) = 0;
   /// The client is known no longer; its history stays as long as other history.
   [[nodiscard]] virtual Result<void> remove_client(const std::string& client_id) = 0;
@@ -48,15 +64,27 @@ class Store {
   [[nodiscard]] virtual Result<std::vector<ClientState>> load_clients() = 0;
   /// Neither delivered nor given up, ascending, with an id above `after`.
   [[nodiscard]] virtual Result<std::vector<StoredAlert>> load_pending_alerts(std::int64_t after, std::size_t most) = 0;
-  /// Newest first: {"at","kind","from","to","findings",…}.
-  [[nodiscard]] virtual Result<nlohmann::json> load_changes(const std::string& client_id, std::size_t most) = 0;
+  /// At most one per client.
+  [[nodiscard]] virtual Result<std::vector<Incident>> load_open_incidents() = 0;
+  /// Incidents of the client that begin not after `to` and end not before `from`, oldest first.
+  [[nodiscard]] virtual Result<std::vector<Incident>> load_incidents(const std::string& client_id, WallTime from, WallTime to) = 0;
+  /// The reports of the same boot before and after `report`, by number; for one without a boot there are none.
+  [[nodiscard]] virtual Result<Neighbours> load_neighbours(const Report& report) = 0;
+  /// The read side, for another thread; it must not outlive the store.
+  [[nodiscard]] virtual Result<std::unique_ptr<StoreReader>> open_reader() = 0;
   /// Rows that one maintain() removes from a table, at most: a few milliseconds.
   static constexpr std::size_t most_removed = 2'000;
-  /// Housekeeping outside the commit path: WAL checkpoint, removal of reports and finished alerts older than `keep_after` (changes stay
-  /// eleven months longer; an alert that still waits stays) and of names that nothing refers to. Removes a bounded number of rows, so that
-  /// it never holds up reports for long. True: there is more to remove.
-  [[nodiscard]] virtual Result<bool> maintain(WallTime keep_after) = 0;
-  /// True: what commits leave behind (the WAL) has grown so much that maintain() should come soon.
+  /// Reports that one roll_up() takes, at most: some ten milliseconds. Reports share the pages of the roll-up, so that fewer and larger
+  /// portions write much less.
+  static constexpr std::size_t most_rolled_up = 1'000;
+  /// Adds the next reports to the minutes, hours and days, in a transaction of its own. True: there are more.
+  [[nodiscard]] virtual Result<bool> roll_up() = 0;
+  /// Housekeeping outside the commit path: WAL checkpoint; removal of what is older than `retention` says and of the oldest when more
+  /// bytes are used than it allows (reports first, once they are rolled up; then minutes, hours, finished alerts, days, closed incidents,
+  /// changes; never an alert that still waits, an open incident or a client), and of names that nothing refers to. Removes a bounded
+  /// number of rows, so that it never holds up reports for long. True: there is more to remove.
+  [[nodiscard]] virtual Result<bool> maintain(const Retention& retention) = 0;
+  /// True: what commits leave behind has grown so much (the WAL, or the file beyond its limit) that maintain() should come soon.
   [[nodiscard]] virtual bool needs_maintenance() const = 0;
 };
 

@@ -29,6 +29,9 @@ Error::Kind kind_of(int code) {
       return Error::Kind::unreachable;
     case ENOBUFS:
       return Error::Kind::overrun;
+    case ENOSPC:
+    case EDQUOT:
+      return Error::Kind::no_space;
     case ENOSYS:
     case EOPNOTSUPP:
     case EPROTONOSUPPORT:
@@ -58,6 +61,8 @@ std::string_view to_string(Error::Kind kind) {
       return "unreachable";
     case Error::Kind::overrun:
       return "overrun";
+    case Error::Kind::no_space:
+      return "no_space";
     case Error::Kind::unavailable:
       return "unavailable";
     case Error::Kind::failed:

@@ -17,6 +17,7 @@ struct Error {
     timed_out,      ///< the deadline passed
     unreachable,    ///< no route, refused or reset
     overrun,        ///< data was lost because a buffer was full
+    no_space,       ///< the disk is full, or the user's quota is used up
     unavailable,    ///< this machine, kernel or service does not offer it
     failed,         ///< anything else
   };

@@ -78,6 +78,20 @@ BOOST_AUTO_TEST_CASE(a_report_that_was_not_stored_is_answered_with_503_and_when_
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_full_disk_is_507_and_every_refusal_says_why_and_what_to_do) {
+  for (int i = 0; i < 3; ++i) post(R"({"client_id":"office"})");
+  engine.submitted[0].second(SubmitResult::store_full);
+  engine.submitted[1].second(SubmitResult::store_read_only);
+  engine.submitted[2].second(SubmitResult::store_failed);
+  BOOST_TEST_REQUIRE(answers.size() == 3);
+  const std::vector<std::pair<int, std::string>> expected{{507, "disk is full"}, {503, "may not write"}, {503, "log says why"}};
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    BOOST_TEST(answers[i].status == expected[i].first);
+    BOOST_TEST(!header(answers[i], "Retry-After").empty());
+    BOOST_TEST((nlohmann::json::parse(answers[i].body)["message"].get<std::string>().find(expected[i].second) != std::string::npos));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_bad_report_is_refused_with_its_reason_and_never_submitted) {
   post("{}");
   BOOST_TEST(answers.at(0).status == 400);
@@ -115,14 +129,14 @@ BOOST_AUTO_TEST_CASE(one_client_is_found_by_its_id) {
 BOOST_AUTO_TEST_CASE(history_is_bounded_and_only_of_known_clients) {
   engine.add(client_of("a", State::secure));
   BOOST_TEST(get("/api/v1/clients/a/history").status == 200);
-  BOOST_TEST(engine.asked_limit == 100U);
+  BOOST_TEST(engine.reader.asked.most == 100U);
   BOOST_TEST(get("/api/v1/clients/a/history", "limit=7").status == 200);
-  BOOST_TEST(engine.asked_limit == 7U);
+  BOOST_TEST(engine.reader.asked.most == 7U);
   for (const auto* limit : {"limit=0", "limit=1001", "limit=x", "limit=-1", "limit=99999999999999999999"}) {
     BOOST_TEST_CONTEXT(limit) { BOOST_TEST(get("/api/v1/clients/a/history", limit).status == 400); }
   }
   BOOST_TEST(get("/api/v1/clients/b/history").status == 404);
-  engine.history_works = false;
+  engine.reader.works = false;
   BOOST_TEST(get("/api/v1/clients/a/history").status == 503);
 }
 

@@ -8,13 +8,34 @@
 
 namespace vpn_sentinel {
 
+/// Empty pages, or an error; remembers the last question.
+class FakeReader final : public StoreReader {
+ public:
+  bool works = true;
+  HistoryQuery asked;
+
+  Result<Page> history(const HistoryQuery& query) override {
+    asked = query;
+    return answer();
+  }
+  Result<Page> incidents(const IncidentQuery& /*query*/) override { return answer(); }
+  Result<Page> samples(const SampleQuery& /*query*/) override { return answer(); }
+  Result<Page> reports(const ReportQuery& /*query*/) override { return answer(); }
+
+ private:
+  [[nodiscard]] Result<Page> answer() const {
+    if (!works) return fail(Error::Kind::failed, "disk I/O error");
+    return Page{};
+  }
+};
+
 class FakeEngine final : public Engine {
  public:
   bool full = false;
   std::deque<std::pair<Admitted, std::function<void(SubmitResult)>>> submitted;
   std::map<std::string, std::shared_ptr<const ClientState>> known;
-  std::size_t asked_limit = 0;
-  bool history_works = true;
+  FakeReader reader;
+  bool too_many_questions = false;
   bool stores = true;
   std::chrono::milliseconds silent_for{0};
 
@@ -37,13 +58,14 @@ class FakeEngine final : public Engine {
     const auto found = known.find(id);
     return found == known.end() ? nullptr : found->second;
   }
-  void history(std::string /*id*/, std::size_t most, std::function<void(Result<nlohmann::json>)> done) override {
-    asked_limit = most;
-    if (!history_works) return done(fail(Error::Kind::failed, "disk I/O error"));
-    done(nlohmann::json{{"changes", nlohmann::json::array()}});
+  bool query(std::function<void(StoreReader&)> question) override {
+    if (too_many_questions) return false;
+    question(reader);
+    return true;
   }
   std::vector<StoredAlert> pending_alerts() override { return {}; }
   bool healthy() const override { return stores; }
+  std::string store_trouble() const override { return stores ? "" : "the disk is full"; }
   std::uint64_t stored_reports() const override { return 0; }
   std::chrono::milliseconds since_last_turn() const override { return silent_for; }
 };

@@ -126,6 +126,24 @@ BOOST_AUTO_TEST_CASE(a_danger_that_cannot_be_stored_is_shown_and_the_engine_says
   BOOST_TEST(troubles[1] == "reports are stored again");
 }
 
+BOOST_AUTO_TEST_CASE(a_refused_report_carries_the_reason_and_the_engine_keeps_the_sentence_until_it_works_again) {
+  const auto shelf = std::make_shared<Shelf>();
+  const auto engine = start(std::make_unique<MemoryStore>(shelf), {});
+  BOOST_TEST((submit(*engine, now_report("a", 1)) == SubmitResult::stored));
+  BOOST_TEST(engine->store_trouble().empty());
+  shelf->commit_fails = true;
+  shelf->failure = Error::Kind::no_space;
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::store_full));
+  shelf->failure = Error::Kind::not_permitted;
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::store_read_only));
+  shelf->failure = Error::Kind::failed;
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::store_failed));
+  BOOST_TEST(engine->store_trouble() == "the disk is full");
+  shelf->commit_fails = false;
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::stored));
+  BOOST_TEST(engine->store_trouble().empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_store_that_works_again_is_noticed_without_a_report) {
   const auto shelf = std::make_shared<Shelf>();
   Record record;
@@ -218,16 +236,88 @@ BOOST_AUTO_TEST_CASE(alerts_and_results_wait_for_a_store_that_fails) {
   BOOST_TEST(shelf->content.finished.at(1) == "delivered");
 }
 
-BOOST_AUTO_TEST_CASE(history_is_read_behind_the_commits) {
+BOOST_AUTO_TEST_CASE(a_late_report_fills_history_and_incidents_and_never_the_present) {
+  const test::TemporaryDirectory directory;
+  Record record;
+  const auto now = wall_now();
+  const auto ago = [now](int seconds) { return now - std::chrono::seconds{seconds}; };
+  {
+    const auto engine = start(sqlite(directory), record.hooks());
+    BOOST_TEST((submit(*engine, test::report("a", "b", 1, State::secure, ago(20))) == SubmitResult::stored));
+    BOOST_TEST((submit(*engine, test::report("a", "b", 9, State::secure, now)) == SubmitResult::stored));
+    BOOST_TEST((submit(*engine, queued(test::report("a", "b", 2, State::danger, ago(15)), now)) == SubmitResult::stored));
+    BOOST_TEST((engine->client("a")->state == State::secure));
+    BOOST_TEST((submit(*engine, queued(test::report("a", "b", 3, State::secure, ago(10)), now)) == SubmitResult::stored));
+    BOOST_TEST((submit(*engine, queued(test::report("a", "b", 3, State::secure, ago(10)), now)) == SubmitResult::duplicate));
+  }
+  BOOST_TEST(record.changes() == std::vector<std::string>{"connected"}, boost::test_tools::per_element());
+  BOOST_TEST(record.alerts().size() >= 2U);
+  const auto store = sqlite(directory);
+  const auto reader = store->open_reader().value();
+  const auto changes = reader->history({"a"}).value().items;
+  const auto danger = std::ranges::count_if(changes, [](const auto& change) { return change.at("to") == "danger"; });
+  BOOST_TEST(danger == 1);
+  BOOST_TEST(changes.at(0).at("past") == true);
+  BOOST_TEST(changes.at(0).at("to") == "secure");
+  IncidentQuery question;
+  const auto incidents = reader->incidents(question).value().items;
+  BOOST_REQUIRE_EQUAL(incidents.size(), 1U);
+  BOOST_TEST(incidents[0].at("start") == to_rfc3339(ago(15)));
+  BOOST_TEST(incidents[0].at("end") == to_rfc3339(ago(10)));
+  BOOST_TEST(incidents[0].at("exposed_s") == 5.0);
+  BOOST_TEST(incidents[0].at("worst") == "danger");
+}
+
+BOOST_AUTO_TEST_CASE(an_incident_that_was_open_goes_on_after_a_restart_and_is_taken_back_with_its_transaction) {
+  const test::TemporaryDirectory directory;
+  {
+    const auto engine = start(sqlite(directory), {});
+    BOOST_TEST((submit(*engine, now_report("a", 1, State::danger)) == SubmitResult::stored));
+  }
+  {
+    const auto engine = start(sqlite(directory), {});
+    BOOST_TEST((submit(*engine, now_report("a", 2, State::secure)) == SubmitResult::stored));
+  }
+  const auto incidents = sqlite(directory)->open_reader().value()->incidents({}).value().items;
+  BOOST_REQUIRE_EQUAL(incidents.size(), 1U);
+  BOOST_TEST(incidents[0].at("open") == false);
+
+  const auto shelf = std::make_shared<Shelf>();
+  const auto engine = start(std::make_unique<MemoryStore>(shelf), {});
+  BOOST_TEST((submit(*engine, now_report("a", 1, State::secure)) == SubmitResult::stored));
+  shelf->commit_fails = true;
+  BOOST_TEST((submit(*engine, now_report("a", 2, State::danger)) == SubmitResult::store_failed));
+  shelf->commit_fails = false;
+  BOOST_TEST((submit(*engine, now_report("a", 3, State::secure)) == SubmitResult::stored));
+  BOOST_TEST(shelf->content.incidents.empty());
+}
+
+BOOST_AUTO_TEST_CASE(reports_are_rolled_up_while_the_hub_runs) {
+  const test::TemporaryDirectory directory;
+  EngineOptions options;
+  options.roll_up_pause = 10ms;
+  const auto engine = start(sqlite(directory), {}, {}, options);
+  BOOST_TEST((submit(*engine, now_report("a", 1)) == SubmitResult::stored));
+  const auto rolled_up = [&engine] {
+    std::promise<bool> answer;
+    SampleQuery question;
+    question.client_id = "a";
+    BOOST_REQUIRE(engine->query([&](StoreReader& reader) { answer.set_value(!reader.samples(question).value().items.empty()); }));
+    return answer.get_future().get();
+  };
+  BOOST_TEST(eventually(rolled_up));
+}
+
+BOOST_AUTO_TEST_CASE(a_question_sees_what_was_acknowledged_before_it) {
   const test::TemporaryDirectory directory;
   const auto engine = start(sqlite(directory), {});
   BOOST_REQUIRE(engine->submit(now_report("a", 1, State::secure), nullptr));
-  BOOST_REQUIRE(engine->submit(now_report("a", 2, State::danger), nullptr));
+  BOOST_TEST((submit(*engine, now_report("a", 2, State::danger)) == SubmitResult::stored));
   std::promise<nlohmann::json> answer;
-  engine->history("a", 10, [&](Result<nlohmann::json> changes) { answer.set_value(changes.value()); });
+  BOOST_REQUIRE(engine->query([&](StoreReader& reader) { answer.set_value(reader.history({"a"}).value().items); }));
   const auto changes = answer.get_future().get();
-  BOOST_REQUIRE_EQUAL(changes.at("changes").size(), 2U);
-  BOOST_TEST(changes.at("changes").at(0).at("to") == "danger");
+  BOOST_REQUIRE_EQUAL(changes.size(), 2U);
+  BOOST_TEST(changes.at(0).at("to") == "danger");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

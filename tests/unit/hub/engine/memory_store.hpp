@@ -20,6 +20,7 @@ struct Shelf {
   std::atomic<bool> begin_fails{false};
   std::atomic<bool> change_fails{false};
   std::atomic<bool> commit_fails{false};
+  std::atomic<Error::Kind> failure{Error::Kind::failed};  ///< of a commit
   std::atomic<int> commits{0};
   std::atomic<int> maintained{0};
   std::atomic<int> slices_left{0};  ///< that maintain() has to remove
@@ -32,8 +33,18 @@ struct Shelf {
     std::map<std::int64_t, StoredAlert> alerts;
     std::map<std::int64_t, std::string> finished;
     std::int64_t last_alert = 0;
+    std::map<std::int64_t, Incident> incidents;
+    std::int64_t last_incident = 0;
   };
   Content content;
+};
+
+class NothingToRead final : public StoreReader {
+ public:
+  Result<Page> history(const HistoryQuery&) override { return Page{}; }
+  Result<Page> incidents(const IncidentQuery&) override { return Page{}; }
+  Result<Page> samples(const SampleQuery&) override { return Page{}; }
+  Result<Page> reports(const ReportQuery&) override { return Page{}; }
 };
 
 class MemoryStore final : public Store {
@@ -46,7 +57,7 @@ class MemoryStore final : public Store {
     return {};
   }
   Result<void> commit() override {
-    if (shelf_->commit_fails) return fail(Error::Kind::failed, "the disk is full");
+    if (shelf_->commit_fails) return fail(shelf_->failure, "the disk is full");
     shelf_->content = std::move(draft_);
     ++shelf_->commits;
     return {};
@@ -62,6 +73,21 @@ class MemoryStore final : public Store {
     draft_.changes.push_back(change);
     return {};
   }
+  Result<void> save_incident(Incident& incident) override {
+    if (incident.id == 0) incident.id = ++draft_.last_incident;
+    draft_.incidents[incident.id] = incident;
+    if (incident.client_id.empty()) draft_.incidents.erase(incident.id);
+    return {};
+  }
+  Result<std::vector<Incident>> load_open_incidents() override {
+    std::vector<Incident> open;
+    for (const auto& [id, incident] : shelf_->content.incidents) {
+      if (!incident.end) open.push_back(incident);
+    }
+    return open;
+  }
+  Result<std::vector<Incident>> load_incidents(const std::string&, WallTime, WallTime) override { return std::vector<Incident>(); }
+  Result<Neighbours> load_neighbours(const Report&) override { return Neighbours{}; }
   Result<void> save_client(const ClientState& client) override {
     draft_.clients[client.client_id] = client;
     return {};
@@ -94,14 +120,9 @@ class MemoryStore final : public Store {
     }
     return alerts;
   }
-  Result<nlohmann::json> load_changes(const std::string& client_id, std::size_t) override {
-    auto list = nlohmann::json::array();
-    for (const auto& change : shelf_->content.changes) {
-      if (change.client_id == client_id) list.push_back(to_string(change.kind));
-    }
-    return list;
-  }
-  Result<bool> maintain(WallTime) override {
+  Result<std::unique_ptr<StoreReader>> open_reader() override { return std::make_unique<NothingToRead>(); }
+  Result<bool> roll_up() override { return false; }
+  Result<bool> maintain(const Retention&) override {
     ++shelf_->maintained;
     shelf_->asks_for_maintenance = false;
     return shelf_->slices_left > 0 && --shelf_->slices_left > 0;

@@ -123,12 +123,12 @@ BOOST_AUTO_TEST_CASE(a_client_that_was_offline_for_too_long_is_forgotten_everywh
   Bench bench;
   BOOST_REQUIRE(bench.write({report("old", "b", 1, State::secure, at(0)), report("live", "c", 1, State::secure, at(90))}, at(90)));
   BOOST_TEST((bench.writer.fleet().find("old")->state == State::offline));  // since 32
-  BOOST_TEST(bench.writer.forget(at(32)).value().empty());
+  BOOST_TEST(bench.writer.forget(at(32), at(32)).value().empty());
   bench.shelf->commit_fails = true;
-  BOOST_TEST(!bench.writer.forget(at(100)).has_value());
+  BOOST_TEST(!bench.writer.forget(at(100), at(100)).has_value());
   BOOST_TEST(bench.writer.fleet().clients().size() == 2U);
   bench.shelf->commit_fails = false;
-  BOOST_TEST((bench.writer.forget(at(100)).value() == std::vector<std::string>{"old"}));
+  BOOST_TEST((bench.writer.forget(at(100), at(100)).value() == std::vector<std::string>{"old"}));
   BOOST_TEST(bench.writer.fleet().clients().size() == 1U);
   BOOST_TEST(bench.shelf->content.clients.size() == 1U);
   const auto again = bench.write({report("old", "d", 1, State::secure, at(100))}, at(100));

@@ -9,6 +9,13 @@
 
 namespace vpn_sentinel::test {
 
+/// Reports from `after` on are kept.
+inline Retention keeping(WallTime after) {
+  Retention retention;
+  retention.now = after + retention.reports;
+  return retention;
+}
+
 struct StoreFactory {
   std::string backend;
   /// A store with nothing in it, and a way to open the same data again after it was destroyed.

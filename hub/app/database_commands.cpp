@@ -1,0 +1,58 @@
+#include "hub/app/database_commands.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "hub/store/backup.hpp"
+#include "netns/base/fatal_error.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+constexpr int exit_damaged = 65;
+constexpr int exit_no_input = 66;
+constexpr int exit_cannot_create = 73;
+
+std::string database_of(const std::string& data_dir) { return data_dir + "/hub.db"; }
+
+void require_readable(const std::string& file) {
+  if (::access(file.c_str(), R_OK) == 0) return;
+  const auto reason = system_error(errno, fmt::format("the database {} cannot be read", file)).message;
+  throw FatalError(exit_no_input, fmt::format("{}; name the folder with --data-dir, and run as the hub's user or root", reason));
+}
+
+}  // namespace
+
+int backup_command(const std::string& data_dir, const std::string& target) {
+  const auto source = database_of(data_dir);
+  require_readable(source);
+  const bool terminal = ::isatty(STDERR_FILENO) == 1;
+  const auto show = [terminal](int copied, int total) {
+    if (terminal && total > 0) fmt::print(stderr, "\r{:3} % of {} pages", static_cast<long>(copied) * 100 / total, total);
+  };
+  const auto done = backup_database(source, target, show);
+  if (terminal) fmt::print(stderr, "\r\x1b[K");
+  if (!done) {
+    const bool damaged = done.error().message.find("damaged") != std::string::npos;
+    throw FatalError(damaged ? exit_damaged : exit_cannot_create, fmt::format("no backup was made: {}", done.error().message));
+  }
+  fmt::print("{} is backed up to {}; its integrity was checked.\n", source, target);
+  return 0;
+}
+
+int check_database_command(const std::string& data_dir, const std::string& file) {
+  const auto name = file.empty() ? database_of(data_dir) : file;
+  require_readable(name);
+  const auto report = check_database(name);
+  if (!report) {
+    fmt::print("{}\n", report.error().message);
+    return 1;
+  }
+  fmt::print("{} is whole: {} reports of {} clients, {} incidents, {} bytes.\n", name, report->reports, report->clients, report->incidents,
+             report->bytes);
+  return 0;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,213 @@
+#include "hub/state/incident.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace vpn_sentinel {
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr std::size_t most_findings = 100;
+
+int rank(State state) {
+  switch (state) {
+    case State::secure:
+      return 0;
+    case State::warning:
+      return 1;
+    case State::contained:
+      return 2;
+    case State::offline:
+      return 3;
+    case State::danger:
+      return 4;
+  }
+  return 3;
+}
+
+State worse(State left, State right) { return rank(left) >= rank(right) ? left : right; }
+
+/// True: something new was learnt, newer evidence alone is not.
+bool add_findings(Incident& incident, const std::vector<Finding>& findings) {
+  bool learnt = false;
+  for (const auto& finding : findings) {
+    auto known = std::ranges::find(incident.findings, finding.code, &Finding::code);
+    if (known == incident.findings.end()) {
+      if (incident.findings.size() >= most_findings) continue;
+      incident.findings.push_back(finding);
+      learnt = true;
+      continue;
+    }
+    learnt = learnt || finding.severity > known->severity;
+    known->severity = std::max(known->severity, finding.severity);
+    if (finding.since != WallTime{}) known->since = std::min(known->since, finding.since);
+    known->evidence = finding.evidence;
+  }
+  return learnt;
+}
+
+/// The state goes over to `state` at `when`.
+void go_over(Incident& incident, State state, WallTime when) {
+  // Of silence nothing was known: a report may tell that something else began before the lease ended.
+  if (incident.state == State::offline) {
+    incident.start = std::min(incident.start, when);
+  } else {
+    when = std::max(when, incident.since);
+  }
+  incident.exposed = exposed_until(incident, when);
+  incident.state = state;
+  incident.since = when;
+}
+
+Incident opened(const Change& change, State state, WallTime when) {
+  Incident incident;
+  incident.client_id = change.client_id;
+  incident.start = when;
+  incident.since = when;
+  incident.worst = state;
+  incident.state = state;
+  add_findings(incident, findings_of(change));
+  return incident;
+}
+
+/// When the state of the change began. A past one tells what was true at the report's own time.
+WallTime beginning_of(const Change& change) { return change.past ? change.at : change.client.since; }
+
+/// What is over counts its exposure in one number.
+void close(Incident& incident, WallTime end) {
+  incident.end = end;
+  incident.exposed = exposed_until(incident, end);
+  incident.since = end;
+}
+
+bool ends_later(const Incident& left, const Incident& right) { return !left.end || (right.end && *left.end > *right.end); }
+
+/// Both in one; at most one of them is open.
+Incident joined(Incident left, Incident right) {
+  if (ends_later(left, right)) std::swap(left, right);
+  right.start = std::min(left.start, right.start);
+  right.worst = worse(left.worst, right.worst);
+  right.exposed += left.exposed;
+  add_findings(left, right.findings);
+  right.findings = std::move(left.findings);
+  if (left.id != 0 && (right.id == 0 || left.id < right.id)) right.id = left.id;
+  return right;
+}
+
+Incident incident_of(const PastStretch& stretch, microseconds exposed) {
+  Incident incident;
+  incident.client_id = stretch.client_id;
+  incident.start = stretch.from;
+  incident.end = stretch.to;
+  incident.since = stretch.to;
+  incident.worst = stretch.state;
+  incident.state = stretch.state;
+  incident.exposed = exposed;
+  add_findings(incident, stretch.findings);
+  return incident;
+}
+
+/// How much of the stretch the open danger of an incident counts already.
+microseconds counted_already(const Incident& incident, const PastStretch& stretch) {
+  if (incident.end || incident.state != State::danger || incident.since >= stretch.to) return microseconds{0};
+  return stretch.to - std::max(incident.since, stretch.from);
+}
+
+}  // namespace
+
+microseconds exposed_until(const Incident& incident, WallTime now) {
+  const auto until = incident.end.value_or(now);
+  const bool in_danger = incident.state == State::danger && until > incident.since;
+  return incident.exposed + (in_danger ? until - incident.since : microseconds{0});
+}
+
+std::vector<Incident> fill_in(std::vector<Incident> touching, const PastStretch& stretch) {
+  const auto length = std::max(stretch.to - stretch.from, microseconds{0});
+  for (auto& incident : touching) {
+    if (stretch.before == State::danger && stretch.state != State::danger) {
+      incident.exposed = std::max(incident.exposed - length, microseconds{0});
+    }
+    if (stretch.state == State::secure && incident.end == stretch.to && incident.start <= stretch.from) incident.end = stretch.from;
+  }
+  if (stretch.state == State::secure || length == microseconds{0}) return touching;
+  auto exposed = stretch.state == State::danger && stretch.before != State::danger ? length : microseconds{0};
+  for (const auto& incident : touching) exposed = std::max(exposed - counted_already(incident, stretch), microseconds{0});
+  auto whole = incident_of(stretch, exposed);
+  for (const auto& incident : touching) whole = joined(std::move(whole), incident);
+  std::vector<Incident> list{whole};
+  for (auto& incident : touching) {
+    if (incident.id == whole.id) continue;
+    incident.client_id.clear();
+    list.push_back(std::move(incident));
+  }
+  return list;
+}
+
+void IncidentBook::restore(std::vector<Incident> open) {
+  open_.clear();
+  for (auto& incident : open) open_[incident.client_id] = std::move(incident);
+}
+
+std::optional<Incident> IncidentBook::apply(const Change& change) {
+  const auto* known = find(change.client_id);
+  const auto when = beginning_of(change);
+  // Good news of the past ends nothing: the client is still silent.
+  const auto state = change.past && change.to == State::secure ? State::offline : change.to;
+  if (known == nullptr) {
+    if (state == State::secure) return std::nullopt;
+    return store_or_close(opened(change, state, when));
+  }
+  auto incident = *known;
+  if (state == State::secure) {
+    // Silence lasts until the hub hears again, whatever time the report is about.
+    close(incident, incident.state == State::offline ? std::max(change.noticed, incident.start) : std::max(when, incident.since));
+    return store_or_close(std::move(incident));
+  }
+  if (state != incident.state) go_over(incident, state, when);
+  incident.worst = worse(incident.worst, state);
+  add_findings(incident, findings_of(change));
+  return store_or_close(std::move(incident));
+}
+
+std::optional<Incident> IncidentBook::see(const ClientState& client) {
+  const auto* known = find(client.client_id);
+  if (known == nullptr) {
+    if (client.state == State::secure) return std::nullopt;
+    Change change;  // an earlier version kept no incidents
+    change.client_id = client.client_id;
+    change.client = client;
+    return store_or_close(opened(change, client.state, client.since));
+  }
+  auto incident = *known;
+  if (!add_findings(incident, client.findings)) return std::nullopt;
+  return store_or_close(std::move(incident));
+}
+
+std::optional<Incident> IncidentBook::forget(const std::string& client_id, WallTime now) {
+  const auto* known = find(client_id);
+  if (known == nullptr) return std::nullopt;
+  auto incident = *known;
+  close(incident, std::max(now, incident.since));
+  return store_or_close(std::move(incident));
+}
+
+const Incident* IncidentBook::find(const std::string& client_id) const {
+  const auto found = open_.find(client_id);
+  return found == open_.end() ? nullptr : &found->second;
+}
+
+void IncidentBook::set(const std::string& client_id, std::optional<Incident> incident) {
+  if (!incident || incident->end) {
+    open_.erase(client_id);
+  } else {
+    open_[client_id] = std::move(*incident);
+  }
+}
+
+std::optional<Incident> IncidentBook::store_or_close(Incident incident) {
+  set(incident.client_id, incident);
+  return incident;
+}
+
+}  // namespace vpn_sentinel

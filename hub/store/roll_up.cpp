@@ -1,0 +1,124 @@
+#include "hub/store/roll_up.hpp"
+
+#include <algorithm>
+
+namespace vpn_sentinel {
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr std::array resolution_lengths{microseconds{std::chrono::minutes{1}}, microseconds{std::chrono::hours{1}},
+                                        microseconds{std::chrono::hours{24}}};
+
+std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
+
+double seconds(microseconds time) { return static_cast<double>(time.count()) / 1e6; }
+
+std::optional<State> worst_of(const Sample& sample) {
+  auto worst = sample.worst;
+  for (const auto state : {State::secure, State::warning, State::contained, State::danger}) {
+    if (sample.time.at(static_cast<std::size_t>(state)) > microseconds{0}) worst = std::max(worst.value_or(state), state);
+  }
+  return worst;
+}
+
+}  // namespace
+
+microseconds length_of(Resolution resolution) noexcept { return resolution_lengths.at(static_cast<std::size_t>(resolution)); }
+
+WallTime start_of(WallTime time, Resolution resolution) noexcept {
+  const auto length = length_of(resolution).count();
+  const auto number = number_of(time);
+  const auto rest = ((number % length) + length) % length;
+  return WallTime{microseconds{number - rest}};
+}
+
+void merge(Sample& sample, const Sample& other) {
+  sample.reports += other.reports;
+  if (other.worst) sample.worst = std::max(sample.worst.value_or(*other.worst), *other.worst);
+  for (std::size_t state = 0; state < sample.time.size(); ++state) sample.time.at(state) += other.time.at(state);
+  if (other.latencies > 0) {
+    sample.latency_min = sample.latencies > 0 ? std::min(sample.latency_min, other.latency_min) : other.latency_min;
+    sample.latency_max = std::max(sample.latency_max, other.latency_max);
+    sample.latency_sum += other.latency_sum;
+    sample.latencies += other.latencies;
+  }
+  sample.more_exits = sample.more_exits || other.more_exits;
+  for (const auto& exit : other.exits) {
+    const auto place = std::lower_bound(sample.exits.begin(), sample.exits.end(), exit);
+    if (place != sample.exits.end() && *place == exit) continue;
+    if (sample.exits.size() < Sample::most_exits) {
+      sample.exits.insert(place, exit);
+    } else {
+      sample.more_exits = true;
+    }
+  }
+}
+
+bool is_nothing(const Sample& sample) {
+  return sample.reports == 0 && std::all_of(sample.time.begin(), sample.time.end(), [](auto time) { return time == microseconds{0}; });
+}
+
+nlohmann::json sample_json(const Sample& sample, WallTime start, Resolution resolution) {
+  const auto length = length_of(resolution);
+  microseconds known{0};
+  for (const auto time : sample.time) known += time;
+  const auto worst = worst_of(sample);
+  nlohmann::json json{{"start", to_rfc3339(start)},
+                      {"length_s", std::chrono::duration_cast<std::chrono::seconds>(length).count()},
+                      {"reports", sample.reports},
+                      {"worst", worst ? nlohmann::json(to_string(*worst)) : nlohmann::json(nullptr)},
+                      {"unknown_s", seconds(std::max(length - known, microseconds{0}))},
+                      {"latency_ms", nullptr},
+                      {"exits", sample.exits}};
+  for (const auto state : {State::secure, State::warning, State::contained, State::danger}) {
+    json[std::string(to_string(state)) + "_s"] = seconds(sample.time.at(static_cast<std::size_t>(state)));
+  }
+  if (sample.latencies > 0) {
+    const auto mean = static_cast<double>(sample.latency_sum) / static_cast<double>(sample.latencies);
+    json["latency_ms"] = {{"min", static_cast<double>(sample.latency_min) / 1e3},
+                          {"mean", mean / 1e3},
+                          {"max", static_cast<double>(sample.latency_max) / 1e3}};
+  }
+  if (sample.more_exits) json["more_exits"] = true;
+  return json;
+}
+
+void RollUp::add(std::int64_t client, WallTime time, const Sample& numbers) {
+  merge(minutes_[{number_of(start_of(time, Resolution::minute)), client}], numbers);
+}
+
+void RollUp::speak(std::int64_t client, const Spoken& report, const std::optional<Spoken>& before, std::optional<WallTime> next) {
+  const auto end = [&next](const Spoken& spoken) { return next ? std::min(spoken.until, *next) : spoken.until; };
+  if (before) {
+    add_time(client, before->state, before->from, end(*before), -1);
+    add_time(client, before->state, before->from, std::min(before->until, report.from), 1);
+  }
+  add_time(client, report.state, report.from, end(report), 1);
+}
+
+void RollUp::add_time(std::int64_t client, State state, WallTime from, WallTime until, int sign) {
+  while (from < until) {
+    const auto start = start_of(from, Resolution::minute);
+    const auto stop = std::min(until, start + length_of(Resolution::minute));
+    minutes_[{number_of(start), client}].time.at(static_cast<std::size_t>(state)) += sign * (stop - from);
+    from = stop;
+  }
+}
+
+RollUp::Samples RollUp::minutes() const {
+  auto changed = minutes_;
+  std::erase_if(changed, [](const auto& each) { return is_nothing(each.second); });
+  return changed;
+}
+
+RollUp::Samples RollUp::coarser(const Samples& samples, Resolution resolution) {
+  Samples coarse;
+  for (const auto& [key, sample] : samples) {
+    merge(coarse[{number_of(start_of(WallTime{microseconds{key.first}}, resolution)), key.second}], sample);
+  }
+  std::erase_if(coarse, [](const auto& each) { return is_nothing(each.second); });
+  return coarse;
+}
+
+}  // namespace vpn_sentinel

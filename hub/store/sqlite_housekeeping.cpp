@@ -1,0 +1,167 @@
+#include "hub/store/sqlite_housekeeping.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <limits>
+
+namespace vpn_sentinel {
+namespace {
+
+constexpr auto most_removed = static_cast<std::int64_t>(Store::most_removed);
+constexpr std::int64_t any_id = std::numeric_limits<std::int64_t>::max();
+/// Pages given back by one slice: 4 MB.
+constexpr std::uint64_t most_given_back = 500;
+/// Fewer free bytes than this are sooner used again than given back and asked for anew.
+constexpr std::uint64_t worth_giving_back = std::uint64_t{64} * 1024 * 1024;
+
+std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
+
+Result<std::uint64_t> pragma(Database& database, std::string_view sql) {
+  const auto text = database.value(sql);
+  if (!text) return fail(text.error());
+  std::uint64_t number = 0;
+  std::from_chars(text->data(), text->data() + text->size(), number);
+  return number;
+}
+
+std::string look_sql(std::string_view table, std::string_view time, std::string_view condition) {
+  return fmt::format("SELECT id, {1} FROM {0} WHERE id > ?1 AND {2} ORDER BY id LIMIT ?2", table, time, condition);
+}
+std::string remove_sql(std::string_view table, std::string_view condition) {
+  return fmt::format("DELETE FROM {0} WHERE id IN (SELECT id FROM {0} WHERE id <= ?1 AND {1} ORDER BY id LIMIT ?2)", table, condition);
+}
+constexpr std::string_view remove_samples_sql =
+    "DELETE FROM samples WHERE resolution = ?1 AND (start, client) IN "
+    "(SELECT start, client FROM samples WHERE resolution = ?1 AND start < ?2 ORDER BY start, client LIMIT ?3)";
+
+}  // namespace
+
+Result<FileUse> file_use(Database& database) {
+  const auto size = pragma(database, "PRAGMA page_size");
+  if (!size) return fail(size.error());
+  const auto pages = pragma(database, "PRAGMA page_count");
+  if (!pages) return fail(pages.error());
+  const auto free = pragma(database, "PRAGMA freelist_count");
+  if (!free) return fail(free.error());
+  return FileUse{*pages * *size, (*pages - *free) * *size};
+}
+
+Result<SqliteHousekeeping> SqliteHousekeeping::prepare(Database& database) {
+  SqliteHousekeeping housekeeping;
+  constexpr std::string_view finished = "(delivered IS NOT NULL OR gave_up = 1)";
+  constexpr std::string_view closed = "until < 9223372036854775807";
+  const std::pair<Statement*, std::string> texts[] = {
+      {&housekeeping.reports_.look, look_sql("reports", "received", "1")},
+      {&housekeeping.reports_.remove, remove_sql("reports", "1")},
+      {&housekeeping.changes_.look, look_sql("changes", "noticed", "1")},
+      {&housekeeping.changes_.remove, remove_sql("changes", "1")},
+      {&housekeeping.alerts_.look, look_sql("alerts", "created", finished)},
+      {&housekeeping.alerts_.remove, remove_sql("alerts", finished)},
+      {&housekeeping.incidents_.look, look_sql("incidents", "until", closed)},
+      {&housekeeping.incidents_.remove, remove_sql("incidents", closed)},
+      {&housekeeping.any_report_, "SELECT id FROM reports WHERE id > ?1 LIMIT 1"},
+      {&housekeeping.samples_, std::string(remove_samples_sql)},
+  };
+  for (const auto& [statement, sql] : texts) {
+    auto prepared = database.prepare(sql);
+    if (!prepared) return fail(prepared.error());
+    *statement = std::move(*prepared);
+  }
+  const auto vacuum = pragma(database, "PRAGMA auto_vacuum");
+  if (!vacuum) return fail(vacuum.error());
+  housekeeping.auto_vacuum_ = *vacuum == 2;  // INCREMENTAL; files of earlier versions reuse their free pages only
+  return housekeeping;
+}
+
+Result<bool> SqliteHousekeeping::remove_old(const Retention& retention, std::int64_t rolled_up) {
+  const auto now = retention.now;
+  bool more = false;
+  const auto add = [&more](const Result<bool>& removed) -> Result<void> {
+    if (!removed) return fail(removed.error());
+    more = more || *removed;
+    return {};
+  };
+  const auto samples = [this](Resolution resolution, WallTime before) -> Result<bool> {
+    const auto removed = remove_samples(resolution, number_of(before));
+    if (!removed) return fail(removed.error());
+    return *removed >= most_removed;
+  };
+  auto done = add(remove_old_lines(reports_, now - retention.reports, now, rolled_up));
+  wants_roll_up_ = reports_.old_until > rolled_up;
+  more = more || wants_roll_up_;
+  if (done) done = add(remove_old_lines(alerts_, now - retention.reports, now, any_id));
+  if (done) done = add(remove_old_lines(changes_, now - retention.changes(), now, any_id));
+  if (done) done = add(remove_old_lines(incidents_, now - retention.changes(), now, any_id));
+  if (done) done = add(samples(Resolution::minute, now - retention.minutes));
+  if (done) done = add(samples(Resolution::hour, now - retention.hours));
+  if (!done) return fail(done.error());
+  return more;
+}
+
+Result<bool> SqliteHousekeeping::find_old(Line& line, WallTime before, WallTime now) {
+  std::int64_t rows = 0;
+  std::int64_t last = 0;
+  bool future_only = true;
+  auto done = line.look.query(
+      [&](const Statement& row) {
+        ++rows;
+        last = row.integer(0);
+        if (row.integer(1) < number_of(before)) line.old_until = last;
+        future_only = future_only && row.integer(1) > number_of(now);
+      },
+      std::max(line.looked_until, line.old_until), most_removed);
+  if (!done) return fail(done.error());
+  const bool goes_on = future_only && rows == most_removed;
+  line.looked_until = goes_on ? last : 0;
+  return goes_on;
+}
+
+Result<bool> SqliteHousekeeping::remove_old_lines(Line& line, WallTime before, WallTime now, std::int64_t most_id) {
+  const auto looks_on = find_old(line, before, now);
+  if (!looks_on) return looks_on;
+  const auto removed = line.remove.run_counted(std::min(line.old_until, most_id), most_removed);
+  if (!removed) return fail(removed.error());
+  return *looks_on || *removed >= most_removed;
+}
+
+Result<bool> SqliteHousekeeping::keep_small(Database& database, std::uint64_t most_bytes, std::int64_t rolled_up) {
+  const auto use = file_use(database);
+  if (!use) return fail(use.error());
+  const auto spare = use->bytes - use->used;
+  const bool too_large = most_bytes != 0 && use->bytes > most_bytes;
+  const bool roomy = spare > worth_giving_back && spare > use->bytes / 4;
+  bool gives_back = false;
+  if (auto_vacuum_ && spare > 0 && (too_large || roomy)) {
+    if (auto done = database.execute(fmt::format("PRAGMA incremental_vacuum({})", most_given_back)); !done) return fail(done.error());
+    gives_back = too_large || spare > worth_giving_back * 2;
+  }
+  if (most_bytes == 0 || use->used <= most_bytes) return gives_back;
+  const auto removed = remove_oldest(rolled_up);
+  if (!removed) return fail(removed.error());
+  return *removed > 0 || wants_roll_up_ || gives_back;
+}
+
+/// What tells the story in the fewest bytes goes last. Alerts that wait and open incidents stay, and so do reports that no roll-up holds.
+Result<std::int64_t> SqliteHousekeeping::remove_oldest(std::int64_t rolled_up) {
+  auto removed = reports_.remove.run_counted(rolled_up, most_removed);
+  if (removed && *removed == 0) {
+    auto done = any_report_.query([this](const Statement&) { wants_roll_up_ = true; }, rolled_up);
+    if (!done) return fail(done.error());
+    if (wants_roll_up_) return removed;
+  }
+  const auto nothing = [&removed] { return removed && *removed == 0; };
+  if (nothing()) removed = remove_samples(Resolution::minute, any_id);
+  if (nothing()) removed = remove_samples(Resolution::hour, any_id);
+  if (nothing()) removed = alerts_.remove.run_counted(any_id, most_removed);
+  if (nothing()) removed = remove_samples(Resolution::day, any_id);
+  if (nothing()) removed = incidents_.remove.run_counted(any_id, most_removed);
+  if (nothing()) removed = changes_.remove.run_counted(any_id, most_removed);
+  return removed;
+}
+
+Result<std::int64_t> SqliteHousekeeping::remove_samples(Resolution resolution, std::int64_t before) {
+  return samples_.run_counted(static_cast<std::int64_t>(resolution), before, most_removed);
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,218 @@
+#include "hub/store/sqlite_reader.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "hub/store/codec.hpp"
+#include "hub/store/roll_up.hpp"
+#include "hub/store/sqlite.hpp"
+#include "hub/store/sqlite_roll_up.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
+WallTime time_of(std::int64_t number) { return WallTime{std::chrono::microseconds{number}}; }
+
+std::int64_t rows_of(std::size_t most) { return static_cast<std::int64_t>(std::clamp<std::size_t>(most, 1, largest_page)); }
+std::int64_t below(std::int64_t cursor) { return cursor > 0 ? cursor : std::numeric_limits<std::int64_t>::max(); }
+
+/// How often SQLite asks whether the time is up, in steps of its machine: some hundred microseconds.
+constexpr int steps_between_looks = 20'000;
+
+constexpr std::string_view history_sql =
+    "SELECT id, json FROM changes WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND id < ?2 AND at >= ?3 AND at < ?4 "
+    "AND (?5 = '' OR kind = ?5) ORDER BY id DESC LIMIT ?6";
+// Both are answered in the order of an index. The last question has `until` as a constant, as the partial index wants it.
+constexpr std::string_view incidents_sql =
+    "SELECT id, json FROM incidents WHERE ?1 = '' AND id < ?2 AND until > ?3 "
+    "AND start < ?4 ORDER BY id DESC LIMIT ?5";
+constexpr std::string_view client_incidents_sql =
+    "SELECT id, json FROM incidents WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND id < ?2 AND until > ?3 AND start < ?4 "
+    "ORDER BY id DESC LIMIT ?5";
+constexpr std::string_view open_incidents_sql =
+    "SELECT id, json FROM incidents WHERE (?1 = '' OR client = (SELECT id FROM names WHERE client_id = ?1)) AND id < ?2 AND "
+    "until = 9223372036854775807 AND ?3 < 9223372036854775807 AND start < ?4 ORDER BY id DESC LIMIT ?5";
+// The next stretch that exists for anybody.
+constexpr std::string_view next_sample_sql =
+    "SELECT start FROM samples WHERE resolution = ?1 AND start >= ?2 AND start < ?3 ORDER BY start LIMIT 1";
+// Each index of reports begins with the client and ends with the id, so that its table is read for the wanted rows only.
+constexpr std::string_view report_ids_sql =
+    "SELECT id FROM reports INDEXED BY reports_once WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND boot_id <> '' AND id < ?2 "
+    "UNION ALL SELECT id FROM reports INDEXED BY reports_without_boot "
+    "WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND boot_id = '' AND id < ?2";
+constexpr std::string_view report_sql = "SELECT time, received, source, json FROM reports WHERE id = ?1 AND time >= ?2 AND time < ?3";
+
+/// Ends a question that takes too long.
+class TimeLimit {
+ public:
+  explicit TimeLimit(sqlite3* handle) : handle_(handle), until_(mono_now() + StoreReader::time_limit) {
+    sqlite3_progress_handler(handle_, steps_between_looks, is_over, this);
+  }
+  ~TimeLimit() { sqlite3_progress_handler(handle_, 0, nullptr, nullptr); }
+  TimeLimit(const TimeLimit&) = delete;
+  TimeLimit& operator=(const TimeLimit&) = delete;
+
+  [[nodiscard]] bool over() const { return mono_now() > until_; }
+
+ private:
+  static int is_over(void* limit) { return static_cast<const TimeLimit*>(limit)->over() ? 1 : 0; }
+
+  sqlite3* handle_;
+  MonoTime until_;
+};
+
+tl::unexpected<Error> too_slow() {
+  return fail(Error::Kind::timed_out, "the question takes too long; ask about a shorter time or one client");
+}
+
+class SqliteReader final : public StoreReader {
+ public:
+  struct Statements {
+    Statement history, incidents, client_incidents, open_incidents, next_sample, sample, report_ids, report;
+  };
+
+  SqliteReader(Database database, Statements statements) : database_(std::move(database)), sql_(std::move(statements)) {}
+
+  Result<Page> history(const HistoryQuery& query) override {
+    const TimeLimit limit(database_.handle());
+    Page page;
+    PageFilter filter(page, query.most);
+    const auto kind = query.kind ? to_string(*query.kind) : std::string_view();
+    auto done = sql_.history.query([&](const Statement& row) { filter.add(row.integer(0), [&] { return decode_change_text(row.text(1)); }); },
+                                   query.client_id, below(query.cursor), number_of(query.range.from), number_of(query.range.to), kind,
+                                   rows_of(query.most) + 1);
+    if (!done) return fail(done.error());
+    return page;
+  }
+
+  Result<Page> incidents(const IncidentQuery& query) override {
+    const TimeLimit limit(database_.handle());
+    Page page;
+    PageFilter filter(page, query.most);
+    auto& statement = query.open_only ? sql_.open_incidents : query.client_id ? sql_.client_incidents : sql_.incidents;
+    auto done = statement.query(
+        [&](const Statement& row) {
+          auto incident = decode_incident_text(row.text(1));
+          if (!incident) return;
+          incident->id = row.integer(0);
+          filter.add(incident->id, [&] { return incident_json(*incident, query.now); });
+        },
+        query.client_id.value_or(std::string()), below(query.cursor), number_of(query.range.from), number_of(query.range.to),
+        rows_of(query.most) + 1);
+    if (!done) return fail(done.error());
+    return page;
+  }
+
+  /// Tables are in the order of time: for each stretch that exists at all, the client's row is looked up.
+  Result<Page> samples(const SampleQuery& query) override {
+    const TimeLimit limit(database_.handle());
+    const auto resolution = static_cast<std::int64_t>(query.resolution);
+    Page page;
+    PageFilter filter(page, query.most);
+    auto start = start_of(std::max(query.range.from, WallTime{}), query.resolution);
+    if (query.cursor) start = time_of(*query.cursor) + length_of(query.resolution);
+    while (!filter.full()) {
+      if (limit.over()) return too_slow();
+      std::optional<WallTime> found;
+      auto done = sql_.next_sample.query([&found](const Statement& row) { found = time_of(row.integer(0)); }, resolution, number_of(start),
+                                         number_of(query.range.to));
+      if (done && !found) break;
+      const auto add = [&](const Statement& row) {
+        filter.add(number_of(*found), [&] { return sample_json(read_sample(row, 0), *found, query.resolution); });
+      };
+      if (done) done = sql_.sample.query(add, resolution, number_of(*found), query.client_id);
+      if (!done) return fail(done.error());
+      start = *found + microseconds{1};
+    }
+    return page;
+  }
+
+  Result<Page> reports(const ReportQuery& query) override {
+    const TimeLimit limit(database_.handle());
+    std::vector<std::int64_t> ids;
+    auto done =
+        sql_.report_ids.query([&ids](const Statement& row) { ids.push_back(row.integer(0)); }, query.client_id, below(query.cursor));
+    if (!done) return fail(done.error());
+    std::sort(ids.begin(), ids.end(), std::greater<>());
+    Page page;
+    PageFilter filter(page, query.most);
+    for (const auto id : ids) {
+      if (filter.full()) break;
+      if (limit.over()) return too_slow();
+      done = sql_.report.query([&](const Statement& row) { filter.add(id, [&row] { return report_of(row); }); }, id,
+                               number_of(query.range.from), number_of(query.range.to));
+      if (!done) return fail(done.error());
+    }
+    return page;
+  }
+
+ private:
+  /// Takes one row more than the page holds, to know whether there is another page.
+  class PageFilter {
+   public:
+    PageFilter(Page& page, std::size_t most) : page_(page), most_(static_cast<std::size_t>(rows_of(most))) {}
+    template <typename MakeItem>
+    void add(std::int64_t id, MakeItem make_item) {
+      if (page_.items.size() == most_) {
+        page_.next = last_;
+        return;
+      }
+      page_.items.push_back(make_item());
+      last_ = id;
+    }
+    [[nodiscard]] bool full() const { return page_.next.has_value(); }
+
+   private:
+    Page& page_;
+    std::size_t most_;
+    std::int64_t last_ = 0;
+  };
+
+  static nlohmann::json report_of(const Statement& row) {
+    auto report = nlohmann::json::parse(row.text(3), nullptr, false);
+    if (!report.is_object()) report = nlohmann::json::object();
+    report["time"] = to_rfc3339(time_of(row.integer(0)));
+    report["received"] = to_rfc3339(time_of(row.integer(1)));
+    report["source_address"] = std::string(row.text(2));
+    return report;
+  }
+
+  Database database_;
+  Statements sql_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<StoreReader>> open_sqlite_reader(const std::string& file) {
+  auto database = Database::open(file);
+  if (!database) return fail(database.error());
+  if (auto done = database->execute("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY"); !done) return fail(done.error());
+  SqliteReader::Statements statements;
+  const auto sample_sql = fmt::format(
+      "SELECT {} FROM samples WHERE resolution = ?1 AND start = ?2 AND client = (SELECT id FROM names WHERE client_id = ?3)", sample_columns);
+  const std::pair<Statement SqliteReader::Statements::*, std::string_view> texts[] = {
+      {&SqliteReader::Statements::next_sample, next_sample_sql},
+      {&SqliteReader::Statements::sample, sample_sql},
+      {&SqliteReader::Statements::history, history_sql},
+      {&SqliteReader::Statements::incidents, incidents_sql},
+      {&SqliteReader::Statements::client_incidents, client_incidents_sql},
+      {&SqliteReader::Statements::open_incidents, open_incidents_sql},
+      {&SqliteReader::Statements::report_ids, report_ids_sql},
+      {&SqliteReader::Statements::report, report_sql},
+  };
+  for (const auto& [statement, sql] : texts) {
+    auto prepared = database->prepare(sql);
+    if (!prepared) return fail(prepared.error());
+    statements.*statement = std::move(*prepared);
+  }
+  return std::make_unique<SqliteReader>(std::move(*database), std::move(statements));
+}
+
+}  // namespace vpn_sentinel
