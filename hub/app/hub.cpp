@@ -9,6 +9,7 @@
 #include "hub/alert/message.hpp"
 #include "hub/http/api.hpp"
 #include "hub/http/auth.hpp"
+#include "hub/http/query.hpp"
 #include "hub/web/pages.hpp"
 #include "netns/base/fatal_error.hpp"
 

@@ -1,4 +1,4 @@
-/// The hub's JSON API (DESIGN section 6): reports in, states and history out.
+/// The hub's JSON API (DESIGN section 6): reports in (query.hpp has the way out), and the live channel.
 #pragma once
 
 #include <memory>
@@ -18,9 +18,6 @@ namespace vpn_sentinel {
 
 /// POST {prefix}/keepalive. Answered with 200 only after the report is durable.
 void add_report_routes(Router& router, const std::string& prefix, Engine& engine);
-
-/// GET {prefix}/status, /clients, /clients/{id}, /clients/{id}/history.
-void add_read_routes(Router& router, const std::string& prefix, Engine& engine);
 
 /// A router behind gates; with a feed also the WebSocket {prefix}/live. The router must not change afterwards.
 [[nodiscard]] Routes make_routes(std::vector<Gate> gates, std::shared_ptr<const Router> router);
