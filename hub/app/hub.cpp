@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <utility>
 
@@ -10,6 +11,8 @@
 #include "hub/http/api.hpp"
 #include "hub/http/auth.hpp"
 #include "hub/http/query.hpp"
+#include "hub/metrics/counted_engine.hpp"
+#include "hub/metrics/counted_routes.hpp"
 #include "hub/web/pages.hpp"
 #include "netns/base/fatal_error.hpp"
 
@@ -71,7 +74,7 @@ std::vector<Hub::Site> take_joined(std::vector<Hub::Site>& sites) {
 
 }  // namespace
 
-Hub::Hub(const HubConfig& config) : data_dir_(config.data_dir) {
+Hub::Hub(const HubConfig& config) : data_dir_(config.data_dir), api_prefix_(config.api_prefix), metrics_clients_(config.metrics_clients) {
   start_engine(config);
   server_ = Server::make(config.io_threads);
   listen(config);
@@ -107,6 +110,7 @@ void Hub::start_engine(const HubConfig& config) {
   auto engine = Engine::start(std::move(*store), policy, std::move(hooks), std::move(options));
   if (!engine) throw FatalError(exit_cannot_create, fmt::format("the database cannot be read: {}", engine.error().message));
   engine_ = std::move(*engine);
+  counted_engine_ = count_reports(*engine_, counters_);
   feed_.restore(engine_->clients());
   log(LogLevel::info, "store_loaded", {{"file", data_dir_.file("hub.db")}, {"clients", engine_->clients().size()}});
 }
@@ -114,7 +118,7 @@ void Hub::start_engine(const HubConfig& config) {
 void Hub::listen(const HubConfig& config) {
   std::vector<Site> sites;
   const auto api = std::make_shared<Router>();
-  add_report_routes(*api, config.api_prefix, *engine_);
+  add_report_routes(*api, config.api_prefix, *counted_engine_);
   add_read_routes(*api, config.api_prefix, *engine_);
   auto live = make_live_routes(api_gates(config), api, config.api_prefix, feed_);
   sites.push_back({"api", config.api_prefix, config.api_endpoints, {api, api_gates(config), std::move(live)}});
@@ -128,6 +132,8 @@ void Hub::listen(const HubConfig& config) {
 
   const auto health_pages = std::make_shared<Router>();
   add_health_routes(*health_pages, [this] { return health(); });
+  add_metrics_route(
+      *health_pages, [this] { return view(); }, counters_);
   sites.push_back({"health", "/health", config.health_endpoints, {health_pages, {}, make_routes({}, health_pages)}});
 
   while (!sites.empty()) open(take_joined(sites));
@@ -142,7 +148,7 @@ void Hub::open(std::vector<Site> sites) {
   ListenOptions options;
   options.endpoints = endpoints;
   options.max_body = max_report_bytes;
-  const auto bound = server_->listen(std::move(options), join_services(std::move(services)));
+  const auto bound = server_->listen(std::move(options), count_requests(join_services(std::move(services)), api_prefix_, counters_));
   if (!bound) throw FatalError(exit_unavailable, fmt::format("{}: {}", sites.front().what, bound.error().message));
   for (const auto& site : sites) {
     for (const auto& endpoint : *bound) {
@@ -165,6 +171,28 @@ std::vector<HealthComponent> Hub::health() const {
       {"alerts", alerts.failing ? Status::degraded : Status::ok,
        alerts.on ? fmt::format("telegram {}, {} waiting", alerts.failing ? "does not take messages" : "on", alerts.waiting) : "off"},
   };
+}
+
+HubView Hub::view() const {
+  HubView view;
+  view.version = VPN_SENTINEL_VERSION;
+  view.clients = engine_->clients();
+  view.name_clients = metrics_clients_;
+  view.store_works = store_health(*engine_).status == HealthComponent::Status::ok;
+  for (const auto* const file : {"hub.db", "hub.db-wal"}) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(data_dir_.file(file), error);
+    if (!error) view.store_bytes += size;
+  }
+  const auto alerts = alerts_.standing();
+  view.alerts_waiting = alerts.waiting;
+  view.alerts_delivered = alerts.delivered;
+  view.alerts_failed = alerts.failures;
+  view.alerts_given_up = alerts.given_up;
+  view.live_listeners = broker_->subscribers();
+  view.uptime_s = std::chrono::duration<double>(mono_now() - started_).count();
+  view.process = read_process_numbers();
+  return view;
 }
 
 void Hub::on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched) {
