@@ -85,7 +85,7 @@ Response unreadable(const Error& error) {
 
 /// `read`: Result<Page>(StoreReader&).
 template <typename Read>
-void ask_store(Engine& engine, std::string_view name, Respond respond, Read read) {
+void ask_store(Engine& engine, std::string_view name, const Respond& respond, Read read) {
   const bool asked = engine.query([name, respond, read = std::move(read)](StoreReader& reader) {
     auto page = read(reader);
     respond(page ? page_response(name, std::move(*page)) : unreadable(page.error()));

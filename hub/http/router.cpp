@@ -36,6 +36,7 @@ bool Router::serves(std::string_view path) const {
 
 std::vector<std::pair<std::string, std::string>> Router::list() const {
   std::vector<std::pair<std::string, std::string>> all;
+  all.reserve(routes_.size());
   for (const auto& route : routes_) all.emplace_back(route.method, route.pattern);
   return all;
 }

@@ -124,6 +124,33 @@ BOOST_AUTO_TEST_CASE(every_documented_get_is_answered_as_documented) {
   BOOST_TEST(length("/incidents", "incidents") == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_hub_did_is_in_its_metrics) {
+  static_cast<void>(post(report(1, "danger", danger_finding)));
+  static_cast<void>(post(report(1, "danger", danger_finding)));
+  static_cast<void>(post("{}"));
+  static_cast<void>(ask("/clients/{id}", ""));
+  const auto text = body_of(ask("/metrics", ""));
+  for (const auto* line : {R"(vpn_sentinel_reports_total{result="stored"} 1)", R"(vpn_sentinel_reports_total{result="duplicate"} 1)",
+                           R"(vpn_sentinel_reports_total{result="rejected"} 1)", R"(vpn_sentinel_reports_waiting 0)",
+                           R"(vpn_sentinel_acknowledgement_seconds_count 2)", R"(vpn_sentinel_clients{state="danger"} 1)",
+                           R"(vpn_sentinel_client_state{client="office",state="danger"} 1)", R"(vpn_sentinel_store_works 1)",
+                           R"(vpn_sentinel_http_requests_total{route="keepalive",status="200"} 2)",
+                           R"(vpn_sentinel_http_requests_total{route="keepalive",status="400"} 1)",
+                           R"(vpn_sentinel_http_requests_total{route="clients",status="200"} 1)"}) {
+    BOOST_TEST_CONTEXT(line << " in\n" << text) { BOOST_TEST(text.find(std::string(line) + "\n") != std::string::npos); }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(head_answers_as_get_without_a_body) {
+  static_cast<void>(post(report(1, "danger", danger_finding)));
+  const auto whole = ask("/status", "");
+  auto peer = connect("api");
+  peer.send("HEAD /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  const auto head = peer.read_reply(false);
+  BOOST_TEST(body_of(head).empty());
+  for (const auto* name : {"ETag", "Content-Length", "Content-Type"}) BOOST_TEST(header_of(head, name) == header_of(whole, name));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_documented_as_304_400_and_404_is_answered_so) {
   check(post(report(1, "danger", danger_finding)), "/keepalive", "post");
   for (const auto& [path, item] : document["paths"].items()) {
