@@ -39,13 +39,14 @@ void AlertRelay::stop() {
 
 AlertRelay::Standing AlertRelay::standing() const {
   const std::lock_guard lock(mutex_);
-  return {sender_ != nullptr, waiting_, failing_};
+  return {sender_ != nullptr, waiting_, failing_, delivered_, failures_, given_up_};
 }
 
 void AlertRelay::on_delivered(std::int64_t id, Engine& engine) {
   if (id != unstored) engine.alert_delivered(id);
   log(LogLevel::debug, "alert_delivered", {{"channel", "telegram"}, {"id", id}});
   const std::lock_guard lock(mutex_);
+  ++delivered_;
   if (waiting_ > 0) --waiting_;
   if (std::exchange(failing_, false)) log(LogLevel::info, "alerts_flow_again", {{"channel", "telegram"}});
 }
@@ -53,6 +54,8 @@ void AlertRelay::on_delivered(std::int64_t id, Engine& engine) {
 void AlertRelay::on_failed(std::int64_t id, const std::string& reason, bool give_up, Engine& engine) {
   if (id != unstored) engine.alert_failed(id, reason, give_up);
   const std::lock_guard lock(mutex_);
+  ++failures_;
+  if (give_up) ++given_up_;
   if (give_up && waiting_ > 0) --waiting_;
   const bool again = std::exchange(failing_, true);
   const auto level = give_up || !again ? LogLevel::warning : LogLevel::debug;  // one line when the trouble begins, not one per attempt

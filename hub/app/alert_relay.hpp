@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,6 +30,9 @@ class AlertRelay {
     bool on = false;
     std::size_t waiting = 0;
     bool failing = false;  ///< the last attempt failed
+    std::uint64_t delivered = 0;
+    std::uint64_t failures = 0;  ///< attempts
+    std::uint64_t given_up = 0;
   };
   [[nodiscard]] Standing standing() const;
 
@@ -42,6 +46,9 @@ class AlertRelay {
   bool ended_ = false;
   std::size_t waiting_ = 0;
   bool failing_ = false;
+  std::uint64_t delivered_ = 0;
+  std::uint64_t failures_ = 0;
+  std::uint64_t given_up_ = 0;
 };
 
 }  // namespace vpn_sentinel

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <utility>
 
@@ -11,6 +12,9 @@
 #include "hub/http/api.hpp"
 #include "hub/http/auth.hpp"
 #include "hub/http/events.hpp"
+#include "hub/http/query.hpp"
+#include "hub/metrics/counted_engine.hpp"
+#include "hub/metrics/counted_routes.hpp"
 #include "hub/web/pages.hpp"
 #include "netns/base/fatal_error.hpp"
 
@@ -86,7 +90,8 @@ std::vector<Hub::Site> take_joined(std::vector<Hub::Site>& sites) {
 }  // namespace
 
 Hub::Hub(const HubConfig& config)
-    : data_dir_(config.data_dir), config_(config), key_file_(key_file_path(config.data_dir)), access_(make_access(config)) {
+    : data_dir_(config.data_dir), config_(config), key_file_(key_file_path(config.data_dir)), access_(make_access(config)),
+      api_prefix_(config.api_prefix), metrics_clients_(config.metrics_clients) {
   load_tls(config);
   start_engine(config);
   server_ = Server::make(config.io_threads);
@@ -124,6 +129,7 @@ void Hub::start_engine(const HubConfig& config) {
   auto engine = Engine::start(std::move(*store), policy, std::move(hooks), std::move(options));
   if (!engine) throw FatalError(exit_cannot_create, fmt::format("the database cannot be read: {}", engine.error().message));
   engine_ = std::move(*engine);
+  counted_engine_ = count_reports(*engine_, counters_);
   feed_.restore(engine_->clients());
   feed_.restore(engine_->groups());
   log(LogLevel::info, "store_loaded", {{"file", data_dir_.file("hub.db")}, {"clients", engine_->clients().size()}});
@@ -159,7 +165,7 @@ void Hub::check_tls() {
 void Hub::listen(const HubConfig& config) {
   std::vector<Site> sites;
   const auto api = std::make_shared<Router>();
-  add_report_routes(*api, config.api_prefix, *engine_);
+  add_report_routes(*api, config.api_prefix, *counted_engine_);
   add_read_routes(*api, config.api_prefix, *engine_);
   auto service = live_service(api_gates(access_), api, config.api_prefix, feed_);
   service.large_path = events_path(config.api_prefix);
@@ -174,6 +180,8 @@ void Hub::listen(const HubConfig& config) {
 
   const auto health_pages = std::make_shared<Router>();
   add_health_routes(*health_pages, [this] { return health(); });
+  add_metrics_route(
+      *health_pages, [this] { return view(); }, counters_);
   sites.push_back({"health", "/health", config.health_endpoints, {health_pages, {}}});
 
   const auto open_files = raise_open_files(sites.size());
@@ -204,7 +212,7 @@ void Hub::open(std::vector<Site> sites, const HubConfig& config, std::size_t max
   // The health pages of a container engine stay plain, unless they share a port.
   if (std::ranges::any_of(sites, [](const Site& site) { return site.what != "health"; })) options.tls = tls_;
   const auto* const scheme = options.tls ? "https" : "http";
-  const auto bound = server_->listen(std::move(options), join_services(std::move(services)));
+  const auto bound = server_->listen(std::move(options), count_requests(join_services(std::move(services)), api_prefix_, counters_));
   if (!bound) throw FatalError(exit_unavailable, fmt::format("{}: {}", sites.front().what, bound.error().message));
   for (const auto& site : sites) {
     for (const auto& endpoint : *bound) {
@@ -229,6 +237,28 @@ std::vector<HealthComponent> Hub::health() const {
   };
   if (tls_) components.push_back(certificate_health(tls_->expires() - wall_now()));
   return components;
+}
+
+HubView Hub::view() const {
+  HubView view;
+  view.version = VPN_SENTINEL_VERSION;
+  view.clients = engine_->clients();
+  view.name_clients = metrics_clients_;
+  view.store_works = store_health(*engine_).status == HealthComponent::Status::ok;
+  for (const auto* const file : {"hub.db", "hub.db-wal"}) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(data_dir_.file(file), error);
+    if (!error) view.store_bytes += size;
+  }
+  const auto alerts = alerts_.standing();
+  view.alerts_waiting = alerts.waiting;
+  view.alerts_delivered = alerts.delivered;
+  view.alerts_failed = alerts.failures;
+  view.alerts_given_up = alerts.given_up;
+  view.live_listeners = broker_->subscribers();
+  view.uptime_s = std::chrono::duration<double>(mono_now() - started_).count();
+  view.process = read_process_numbers();
+  return view;
 }
 
 void Hub::on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched) {

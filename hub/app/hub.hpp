@@ -16,6 +16,8 @@
 #include "hub/http/server.hpp"
 #include "hub/live/broker.hpp"
 #include "hub/live/feed.hpp"
+#include "hub/metrics/counters.hpp"
+#include "hub/metrics/page.hpp"
 
 namespace vpn_sentinel {
 
@@ -57,6 +59,7 @@ class Hub {
   void listen(const HubConfig& config);
   void open(std::vector<Site> sites, const HubConfig& config, std::size_t max_connections);
   [[nodiscard]] std::vector<HealthComponent> health() const;
+  [[nodiscard]] HubView view() const;
   void tell_store_trouble();
   void on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
 
@@ -69,11 +72,16 @@ class Hub {
   AlertRelay alerts_;
   StoreWatch store_watch_;
   bool sends_alerts_ = false;
+  HubCounters counters_;
   std::unique_ptr<Engine> engine_;
-  std::shared_ptr<TlsCredentials> tls_;  ///< null: plain HTTP
+  std::unique_ptr<Engine> counted_engine_;  ///< the same, for what brings reports
+  std::shared_ptr<TlsCredentials> tls_;     ///< null: plain HTTP
   std::unique_ptr<Server> server_;
   MonoTime next_heartbeat_{};
   MonoTime next_tls_check_{};
+  const MonoTime started_ = mono_now();
+  std::string api_prefix_;
+  bool metrics_clients_ = false;
   std::string summary_;
 };
 

@@ -58,6 +58,8 @@ constexpr std::array rows{
     SettingRow{"database_size_mb", "VPN_SENTINEL_DATABASE_SIZE_MB", Type::integer, "2048",
                "Largest size of the database in MiB: the oldest reports go first, then minutes, hours; 0: no limit", 0, 16'777'216},
     SettingRow{"io_threads", "VPN_SENTINEL_IO_THREADS", Type::integer, "0", "Threads that serve HTTP; 0: one per core, at most 4", 0, 64},
+    SettingRow{"metrics_clients", "VPN_SENTINEL_METRICS_CLIENTS", Type::boolean, "false",
+               "Name each client with its state in /metrics, for everybody who reaches the health pages"},
     SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error; SIGHUP reads it again"},
     SettingRow{"tls_cert_path", "VPN_SENTINEL_TLS_CERT_PATH", Type::text, "",
                "Certificate chain (PEM) of the API and the dashboard, which then speak HTTPS; read again when it changes"},
@@ -264,6 +266,7 @@ Result<void> read_rest(const Settings& settings, HubConfig& config) {
   config.client_timeout = std::chrono::minutes{settings.integer("client_timeout_minutes")};
   config.keep_reports = std::chrono::hours{24 * settings.integer("retention_days")};
   config.most_database_bytes = static_cast<std::uint64_t>(settings.integer("database_size_mb")) * 1024 * 1024;
+  config.metrics_clients = settings.boolean("metrics_clients");
   const auto threads = static_cast<unsigned>(settings.integer("io_threads"));
   config.io_threads = threads != 0 ? threads : std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
   return {};

@@ -40,6 +40,7 @@ struct HubConfig {
   std::chrono::hours keep_reports{};
   std::uint64_t most_database_bytes = 0;  ///< 0: no limit
   unsigned io_threads = 1;
+  bool metrics_clients = false;  ///< /metrics names the clients
   LogLevel log_level = LogLevel::info;
 };
 

@@ -1,4 +1,4 @@
-/// The hub's JSON API (DESIGN section 6): reports in, states and history out.
+/// The hub's JSON API (DESIGN section 6): reports in (query.hpp has the way out), and the live channel.
 #pragma once
 
 #include <memory>
@@ -18,9 +18,6 @@ namespace vpn_sentinel {
 
 /// POST {prefix}/keepalive and (events.hpp) {prefix}/events. Answered with 200 only after the report is durable.
 void add_report_routes(Router& router, const std::string& prefix, Engine& engine);
-
-/// GET {prefix}/status, /clients, /groups, /clients/{id} (a group is "group:NAME"), /clients/{id}/history.
-void add_read_routes(Router& router, const std::string& prefix, Engine& engine);
 
 /// A router behind gates with the WebSocket {prefix}/live. The router must not change afterwards.
 [[nodiscard]] Service live_service(std::vector<Gate> gates, const std::shared_ptr<Router>& router, const std::string& prefix,

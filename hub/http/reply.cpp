@@ -64,7 +64,8 @@ std::string serialize(const Response& response, const ReplyFrame& frame) {
   fmt::format_to(out, "HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status));
   if (!frame.date.empty()) fmt::format_to(out, "Date: {}\r\n", frame.date);
   if (!response.content_type.empty()) fmt::format_to(out, "Content-Type: {}\r\n", response.content_type);
-  fmt::format_to(out, "Content-Length: {}\r\n", response.body.size());
+  // With 304 it would have to be that of the content that is not sent (RFC 9110 8.6).
+  if (response.status != 304) fmt::format_to(out, "Content-Length: {}\r\n", response.body.size());
   reply += fixed_headers;
   if (!has_header(response, "Cache-Control")) reply += "Cache-Control: no-store\r\n";
   for (const auto& [name, value] : response.headers) fmt::format_to(out, "{}: {}\r\n", name, value);
@@ -98,6 +99,12 @@ Response error_response(int status, std::string_view error, std::string_view mes
   nlohmann::json json{{"error", error}};
   if (!message.empty()) json["message"] = message;
   return json_response(status, json);
+}
+
+Response unavailable_response(std::string_view message, std::string retry_after) {
+  auto response = error_response(503, "Service unavailable", message);
+  response.headers.emplace_back("Retry-After", std::move(retry_after));
+  return response;
 }
 
 Response redirect_response(std::string location) { return Response{302, "", "", {{"Location", std::move(location)}}}; }

@@ -32,6 +32,8 @@ struct ReplyFrame {
 [[nodiscard]] Response json_response(int status, const nlohmann::json& json);
 /// {"error": …, "message": …}; an empty message is left out.
 [[nodiscard]] Response error_response(int status, std::string_view error, std::string_view message);
+/// 503 with when to try again, in seconds.
+[[nodiscard]] Response unavailable_response(std::string_view message, std::string retry_after);
 [[nodiscard]] Response redirect_response(std::string location);
 
 }  // namespace vpn_sentinel

@@ -10,7 +10,7 @@
 namespace vpn_sentinel {
 
 void Router::add(std::string method, std::string pattern, Handler handler) {
-  Route route{std::move(method), std::move(pattern), {}, false, std::move(handler)};
+  Route route{std::move(method), pattern, std::move(pattern), {}, false, std::move(handler)};
   const auto open = route.before.find('{');
   const auto close = route.before.find('}');
   if (open != std::string::npos && close != std::string::npos) {
@@ -32,6 +32,13 @@ bool Router::matches(const Route& route, std::string_view path, std::string_view
 bool Router::serves(std::string_view path) const {
   std::string_view parameter;
   return std::ranges::any_of(routes_, [&](const Route& route) { return matches(route, path, parameter); });
+}
+
+std::vector<std::pair<std::string, std::string>> Router::list() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  all.reserve(routes_.size());
+  for (const auto& route : routes_) all.emplace_back(route.method, route.pattern);
+  return all;
 }
 
 void Router::handle(const Request& request, Respond respond) const {

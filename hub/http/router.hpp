@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hub/http/server.hpp"
@@ -22,10 +23,13 @@ class Router {
   void handle(const Request& request, Respond respond) const;
   /// True when something is served at this path, whatever the method.
   [[nodiscard]] bool serves(std::string_view path) const;
+  /// Methods and patterns of all routes, as they were added.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> list() const;
 
  private:
   struct Route {
     std::string method;
+    std::string pattern;
     std::string before;  ///< the pattern up to {…}, or all of it
     std::string after;
     bool has_parameter = false;

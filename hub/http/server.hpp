@@ -45,6 +45,7 @@ struct Response {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  std::size_t refused_reports = 0;  ///< of the request, for the counters; never sent
 };
 
 /// Answers once, from any thread; the connection may be gone by then (the answer is dropped).

@@ -2,14 +2,10 @@
 #pragma once
 
 #include <span>
-#include <string_view>
+
+#include "hub/http/asset.hpp"
 
 namespace vpn_sentinel {
-
-struct Asset {
-  std::string_view name;  ///< "app.js"
-  std::string_view body;
-};
 
 [[nodiscard]] std::span<const Asset> web_assets();
 

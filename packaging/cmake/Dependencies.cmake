@@ -17,6 +17,7 @@ dep_pkg_config(sodium "libsodium>=1.0.18")
 dep_pkg_config(simdjson "simdjson>=3.0")
 dep_pkg_config(ldns "ldns>=1.8.3")
 dep_pkg_config(openssl "openssl>=3.0")
+dep_pkg_config(zlib "zlib>=1.2.13")
 
 find_package(fmt 9.1 REQUIRED)
 find_package(spdlog 1.10 REQUIRED)

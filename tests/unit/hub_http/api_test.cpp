@@ -5,6 +5,7 @@
 #include "fake_engine.hpp"
 #include "fake_request.hpp"
 #include "hub/http/health.hpp"
+#include "hub/http/query.hpp"
 
 namespace vpn_sentinel {
 namespace {

@@ -8,24 +8,37 @@
 
 namespace vpn_sentinel {
 
-/// Empty pages, or an error; remembers the last question.
+/// The same page for all, or an error; remembers the last question of each kind.
 class FakeReader final : public StoreReader {
  public:
   bool works = true;
+  Page page;
   HistoryQuery asked;
+  IncidentQuery asked_incidents;
+  SampleQuery asked_samples;
+  ReportQuery asked_reports;
 
   Result<Page> history(const HistoryQuery& query) override {
     asked = query;
     return answer();
   }
-  Result<Page> incidents(const IncidentQuery& /*query*/) override { return answer(); }
-  Result<Page> samples(const SampleQuery& /*query*/) override { return answer(); }
-  Result<Page> reports(const ReportQuery& /*query*/) override { return answer(); }
+  Result<Page> incidents(const IncidentQuery& query) override {
+    asked_incidents = query;
+    return answer();
+  }
+  Result<Page> samples(const SampleQuery& query) override {
+    asked_samples = query;
+    return answer();
+  }
+  Result<Page> reports(const ReportQuery& query) override {
+    asked_reports = query;
+    return answer();
+  }
 
  private:
   [[nodiscard]] Result<Page> answer() const {
     if (!works) return fail(Error::Kind::failed, "disk I/O error");
-    return Page{};
+    return page;
   }
 };
 

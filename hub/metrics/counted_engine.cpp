@@ -1,0 +1,55 @@
+#include "hub/metrics/counted_engine.hpp"
+
+#include <utility>
+
+namespace vpn_sentinel {
+namespace {
+
+using std::chrono::microseconds;
+
+void count(HubCounters& counters, SubmitResult result, microseconds took) {
+  counters.waiting.take_back();
+  if (!is_kept(result)) return counters.not_stored.add();
+  (result == SubmitResult::stored ? counters.stored : counters.duplicate).add();
+  counters.acknowledged.add(took);
+}
+
+class CountedEngine final : public Engine {
+ public:
+  CountedEngine(Engine& engine, HubCounters& counters) : engine_(engine), counters_(counters) {}
+
+  bool submit(Admitted admitted, std::function<void(SubmitResult)> done) override {
+    counters_.waiting.add();
+    const auto counted = [&counters = counters_, done = std::move(done), began = mono_now()](SubmitResult result) {
+      count(counters, result, std::chrono::duration_cast<microseconds>(mono_now() - began));
+      if (done) done(result);
+    };
+    if (engine_.submit(std::move(admitted), counted)) return true;
+    counters_.waiting.take_back();
+    counters_.turned_away.add();
+    return false;
+  }
+
+  void add_alert(StoredAlert alert) override { engine_.add_alert(std::move(alert)); }
+  void alert_delivered(std::int64_t id) override { engine_.alert_delivered(id); }
+  void alert_failed(std::int64_t id, std::string reason, bool give_up) override { engine_.alert_failed(id, std::move(reason), give_up); }
+  std::vector<std::shared_ptr<const ClientState>> clients() const override { return engine_.clients(); }
+  std::vector<std::shared_ptr<const ClientState>> groups() const override { return engine_.groups(); }
+  std::shared_ptr<const ClientState> client(const std::string& client_id) const override { return engine_.client(client_id); }
+  bool query(std::function<void(StoreReader&)> question) override { return engine_.query(std::move(question)); }
+  std::vector<StoredAlert> pending_alerts() override { return engine_.pending_alerts(); }
+  bool healthy() const override { return engine_.healthy(); }
+  std::string store_trouble() const override { return engine_.store_trouble(); }
+  std::uint64_t stored_reports() const override { return engine_.stored_reports(); }
+  std::chrono::milliseconds since_last_turn() const override { return engine_.since_last_turn(); }
+
+ private:
+  Engine& engine_;
+  HubCounters& counters_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> count_reports(Engine& engine, HubCounters& counters) { return std::make_unique<CountedEngine>(engine, counters); }
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,122 @@
+#include "hub/metrics/page.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "hub/http/negotiation.hpp"
+#include "hub/metrics/counted_routes.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using Type = MetricsText::Type;
+
+constexpr std::array states{State::secure, State::warning, State::contained, State::danger, State::offline};
+
+void add_one(MetricsText& text, std::string_view name, Type type, std::string_view help, std::uint64_t value) {
+  text.family(name, type, help);
+  text.sample({}, value);
+}
+
+void add_known(MetricsText& text, std::string_view name, std::string_view help, const std::optional<std::uint64_t>& value) {
+  if (value) add_one(text, name, Type::gauge, help, *value);
+}
+
+void add_clients(MetricsText& text, const HubView& view) {
+  std::array<std::uint64_t, states.size()> numbers{};
+  for (const auto& client : view.clients) ++numbers.at(static_cast<std::size_t>(client->state));
+  text.family("vpn_sentinel_clients", Type::gauge, "Clients by state.");
+  for (const auto state : states) text.sample({{"state", to_string(state)}}, numbers.at(static_cast<std::size_t>(state)));
+  if (!view.name_clients) return;
+  const auto named = std::min(view.clients.size(), most_named_clients);
+  text.family("vpn_sentinel_client_state", Type::gauge, "The state of each client: 1 for the one it is in.");
+  for (std::size_t i = 0; i < named; ++i) {
+    const auto& client = *view.clients[i];
+    text.sample({{"client", client.client_id}, {"state", to_string(client.state)}}, std::uint64_t{1});
+  }
+  add_one(text, "vpn_sentinel_clients_left_out", Type::gauge, "Clients without a series of their own because there are too many.",
+          view.clients.size() - named);
+}
+
+void add_reports(MetricsText& text, const HubCounters& counters) {
+  text.family("vpn_sentinel_reports", Type::counter, "Reports by what became of them.");
+  text.sample({{"result", "stored"}}, counters.stored.get());
+  text.sample({{"result", "duplicate"}}, counters.duplicate.get());
+  text.sample({{"result", "rejected"}}, counters.rejected.get());
+  text.sample({{"result", "not_stored"}}, counters.not_stored.get());
+  text.sample({{"result", "turned_away"}}, counters.turned_away.get());
+  add_one(text, "vpn_sentinel_reports_waiting", Type::gauge, "Reports that wait to become durable.", counters.waiting.get());
+}
+
+void add_acknowledgement(MetricsText& text, const DurationHistogram& histogram) {
+  text.family("vpn_sentinel_acknowledgement_seconds", Type::histogram, "Time until an accepted report was durable.");
+  std::uint64_t count = 0;
+  for (std::size_t step = 0; step <= histogram.bounds.size(); ++step) {
+    count += histogram.count(step);
+    const bool last = step == histogram.bounds.size();
+    const auto bound = last ? std::string("+Inf") : fmt::format("{}", static_cast<double>(histogram.bounds[step].count()) / 1e6);
+    text.part("_bucket", {{"le", bound}}, count);
+  }
+  text.part("_sum", {}, static_cast<double>(histogram.sum().count()) / 1e6);
+  text.part("_count", {}, count);
+}
+
+void add_requests(MetricsText& text, const RequestCounters& requests) {
+  text.family("vpn_sentinel_http_requests", Type::counter, "Requests by what they asked for and the status of the answer.");
+  for (std::size_t i = 0; i < route_classes; ++i) {
+    const auto route = static_cast<RouteClass>(i);
+    for (int status = RequestCounters::first_status; status <= RequestCounters::last_status; ++status) {
+      const auto number = requests.get(route, status);
+      if (number > 0) text.sample({{"route", to_string(route)}, {"status", fmt::format("{}", status)}}, number);
+    }
+  }
+}
+
+void add_alerts(MetricsText& text, const HubView& view) {
+  add_one(text, "vpn_sentinel_alerts_waiting", Type::gauge, "Alerts that wait for their channel.", view.alerts_waiting);
+  add_one(text, "vpn_sentinel_alerts_delivered", Type::counter, "Alerts that the channel took.", view.alerts_delivered);
+  add_one(text, "vpn_sentinel_alert_failures", Type::counter, "Attempts to deliver an alert that failed.", view.alerts_failed);
+  add_one(text, "vpn_sentinel_alerts_given_up", Type::counter, "Alerts that the channel refused for good.", view.alerts_given_up);
+}
+
+void add_process(MetricsText& text, const ProcessNumbers& process) {
+  add_known(text, "process_resident_memory_bytes", "Memory in RAM.", process.resident_bytes);
+  add_known(text, "process_virtual_memory_bytes", "Address space.", process.virtual_bytes);
+  add_known(text, "process_open_fds", "Open file descriptors.", process.open_fds);
+  add_known(text, "process_max_fds", "Most file descriptors that may be open.", process.max_fds);
+  text.family("process_cpu_seconds", Type::counter, "Time of the processor that was used.");
+  text.sample({}, process.cpu_seconds);
+}
+
+}  // namespace
+
+std::string metrics_text(MetricsText text, const HubView& view, const HubCounters& counters) {
+  text.family("vpn_sentinel_build", Type::info, "The version that runs.");
+  text.sample({{"version", view.version}}, std::uint64_t{1});
+  text.family("vpn_sentinel_uptime_seconds", Type::gauge, "Time since the hub started.");
+  text.sample({}, view.uptime_s);
+  add_clients(text, view);
+  add_reports(text, counters);
+  add_acknowledgement(text, counters.acknowledged);
+  add_one(text, "vpn_sentinel_store_works", Type::gauge, "1 while reports can be stored.", view.store_works ? 1 : 0);
+  add_one(text, "vpn_sentinel_store_bytes", Type::gauge, "Size of the database with its log.", view.store_bytes);
+  add_alerts(text, view);
+  add_one(text, "vpn_sentinel_live_listeners", Type::gauge, "Pages and programs that listen to changes.", view.live_listeners);
+  add_requests(text, counters.requests);
+  add_process(text, view.process);
+  return text.finish();
+}
+
+void add_metrics_route(Router& router, std::function<HubView()> look, const HubCounters& counters) {
+  router.add("GET", "/metrics", [look = std::move(look), &counters](const Request& request, std::string_view, Respond respond) {
+    MetricsText text(wanted_format(request.header("Accept")));
+    const std::string type(text.content_type());
+    // Two values of Vary are two headers (RFC 9110 5.3): the form by Accept here, the packing by the other.
+    negotiated(request, std::move(respond))(Response{200, type, metrics_text(std::move(text), look(), counters), {{"Vary", "Accept"}}});
+  });
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,263 @@
+// Real answers of a running hub, held against the document that it serves.
+#include "hub/http/openapi.hpp"
+
+#include <sodium.h>
+#include <stdlib.h>
+
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <set>
+
+#include "fake_engine.hpp"
+#include "hub/app/hub.hpp"
+#include "hub/http/api.hpp"
+#include "hub/http/query.hpp"
+#include "hub/store/roll_up.hpp"
+#include "json_schema.hpp"
+#include "raw_client.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using nlohmann::json;
+
+struct RunningHub {
+  std::string folder;
+  json document = openapi_document("/api/v1");
+  SchemaChecker checker{document};
+  std::unique_ptr<Hub> hub;
+
+  RunningHub() {
+    BOOST_REQUIRE(sodium_init() >= 0);
+    init_log(LogLevel::error);
+    std::string name = (std::filesystem::temp_directory_path() / "openapi_test.XXXXXX").string();
+    BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
+    folder = name;
+    HubConfig config;
+    config.api_prefix = "/api/v1";
+    config.api_endpoints = config.health_endpoints = {Endpoint{IpAddress::v4({127, 0, 0, 1}), 0}};
+    config.data_dir = folder + "/data";
+    config.client_timeout = std::chrono::minutes{30};
+    config.keep_reports = std::chrono::hours{24};
+    config.metrics_clients = true;
+    hub = std::make_unique<Hub>(config);
+  }
+  ~RunningHub() {
+    hub.reset();
+    std::filesystem::remove_all(folder);
+  }
+  RunningHub(const RunningHub&) = delete;
+  RunningHub& operator=(const RunningHub&) = delete;
+
+  [[nodiscard]] RawClient connect(const std::string& what) const {
+    const auto start = hub->summary().find("http://", hub->summary().find(what + " ")) + 7;
+    return RawClient(Endpoint::parse(hub->summary().substr(start, hub->summary().find('/', start) - start), 0).value());
+  }
+
+  /// The whole reply. Paths of the document that have servers of their own are the health listener's.
+  std::string ask(const std::string& path, const std::string& query, const std::string& headers = {}) const {
+    const bool own_server = document["paths"][path].contains("servers");
+    auto full = (own_server ? "" : "/api/v1") + path;
+    if (const auto id = full.find("{id}"); id != std::string::npos) full.replace(id, 4, client);
+    auto peer = connect(own_server ? "health" : "api");
+    peer.send("GET " + full + query + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n");
+    return peer.read_reply(headers.find("If-None-Match") == std::string::npos);
+  }
+
+  std::string post(const std::string& body) const {
+    auto peer = connect("api");
+    peer.send("POST /api/v1/keepalive HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    return peer.read_reply();
+  }
+
+  void check(const std::string& reply, const std::string& path, const std::string& method = "get") const {
+    const auto& responses = document["paths"][path][method]["responses"];
+    const auto status = std::to_string(status_of(reply));
+    BOOST_TEST_CONTEXT(method << " " << path << ": " << reply) {
+      BOOST_TEST_REQUIRE(responses.contains(status));
+      const auto& response = checker.resolve(responses[status]);
+      const auto headers = response.value("headers", json::object());
+      for (const auto& [name, header] : headers.items()) BOOST_TEST(!header_of(reply, name).empty());
+      if (!response.contains("content")) {
+        BOOST_TEST(body_of(reply).empty());
+        return;
+      }
+      const auto type = header_of(reply, "Content-Type");
+      const auto media = type.substr(0, type.find(';'));
+      BOOST_TEST_REQUIRE(response["content"].contains(media));
+      const auto body = media == "application/json" ? json::parse(body_of(reply)) : json(body_of(reply));
+      for (const auto& problem : checker.check(body, response["content"][media]["schema"])) BOOST_ERROR(problem);
+    }
+  }
+
+  std::string client = "office";
+};
+
+std::string report(int seq, const std::string& state, const std::string& more = {}) {
+  return R"({"schema":2,"client_id":"office","boot_id":"b1","seq":)" + std::to_string(seq) + R"(,"timestamp":")" + to_rfc3339(wall_now()) +
+         R"(","lease_s":60,"path":"tunnel","trigger":"change","client_version":"1.0.0","state":")" + state + "\"" + more + "}";
+}
+
+const std::string full_report =
+    R"(,"public_ip":"198.51.100.2","location":{"country":"RO","city":"Bucharest"},"dns_test":{"location":"RO","colo":"OTP"},"findings":[],)"
+    R"("tunnel":{"name":"wg0","kind":"wireguard","up":true,"since":"2026-11-21T10:00:00Z","rx_bytes":1,"tx_bytes":2,"handshake_age_s":3},)"
+    R"("exit":{"v4":"198.51.100.2","v6":null,"asn":64500,"country":"RO","source":"cloudflare-trace"},)"
+    R"("dns":{"verdict":"no_leak","reason":"EGRESS_IS_EXIT","egress":["198.51.100.2"]},"latency_ms":12.5)";
+const std::string danger_finding =
+    R"(,"findings":[{"code":"default_route_outside","severity":"danger","since":"2026-11-21T10:00:00Z","evidence":{"table":254}}])";
+
+BOOST_FIXTURE_TEST_SUITE(openapi, RunningHub)
+
+BOOST_AUTO_TEST_CASE(every_documented_get_is_answered_as_documented) {
+  check(post(report(1, "secure", full_report)), "/keepalive", "post");
+  check(post(report(2, "danger", danger_finding)), "/keepalive", "post");
+  check(post(report(3, "secure", full_report)), "/keepalive", "post");
+  check(post(report(4, "danger", danger_finding)), "/keepalive", "post");
+  check(post("{}"), "/keepalive", "post");
+  for (const auto& [path, item] : document["paths"].items()) {
+    if (item.contains("get")) check(ask(path, ""), path);
+  }
+  const auto length = [this](const std::string& path, const std::string& list) { return json::parse(body_of(ask(path, "")))[list].size(); };
+  BOOST_TEST(length("/clients", "clients") == 1U);
+  BOOST_TEST(length("/clients/{id}/reports", "reports") == 4U);
+  BOOST_TEST(length("/clients/{id}/history", "changes") == 4U);
+  BOOST_TEST(length("/incidents", "incidents") == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_hub_did_is_in_its_metrics) {
+  static_cast<void>(post(report(1, "danger", danger_finding)));
+  static_cast<void>(post(report(1, "danger", danger_finding)));
+  static_cast<void>(post("{}"));
+  static_cast<void>(ask("/clients/{id}", ""));
+  const auto text = body_of(ask("/metrics", ""));
+  for (const auto* line : {R"(vpn_sentinel_reports_total{result="stored"} 1)", R"(vpn_sentinel_reports_total{result="duplicate"} 1)",
+                           R"(vpn_sentinel_reports_total{result="rejected"} 1)", R"(vpn_sentinel_reports_waiting 0)",
+                           R"(vpn_sentinel_acknowledgement_seconds_count 2)", R"(vpn_sentinel_clients{state="danger"} 1)",
+                           R"(vpn_sentinel_client_state{client="office",state="danger"} 1)", R"(vpn_sentinel_store_works 1)",
+                           R"(vpn_sentinel_http_requests_total{route="keepalive",status="200"} 2)",
+                           R"(vpn_sentinel_http_requests_total{route="keepalive",status="400"} 1)",
+                           R"(vpn_sentinel_http_requests_total{route="clients",status="200"} 1)"}) {
+    BOOST_TEST_CONTEXT(line << " in\n" << text) { BOOST_TEST(text.find(std::string(line) + "\n") != std::string::npos); }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(head_answers_as_get_without_a_body) {
+  static_cast<void>(post(report(1, "danger", danger_finding)));
+  const auto whole = ask("/status", "");
+  auto peer = connect("api");
+  peer.send("HEAD /api/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  const auto head = peer.read_reply(false);
+  BOOST_TEST(body_of(head).empty());
+  for (const auto* name : {"ETag", "Content-Length", "Content-Type"}) BOOST_TEST(header_of(head, name) == header_of(whole, name));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_documented_as_304_400_and_404_is_answered_so) {
+  check(post(report(1, "danger", danger_finding)), "/keepalive", "post");
+  for (const auto& [path, item] : document["paths"].items()) {
+    if (!item.contains("get")) continue;
+    const auto& responses = item["get"]["responses"];
+    if (responses.contains("304")) {
+      const auto again = ask(path, "", "If-None-Match: *\r\n");
+      BOOST_TEST_CONTEXT(path) { BOOST_TEST(status_of(again) == 304); }
+      check(again, path);
+    }
+    if (responses.contains("400")) {
+      const auto refused = ask(path, "?limit=none");
+      BOOST_TEST_CONTEXT(path) { BOOST_TEST(status_of(refused) == 400); }
+      check(refused, path);
+    }
+    if (!responses.contains("404")) continue;
+    client = "nobody";
+    const auto unknown = ask(path, path == "/incidents" ? "?client=nobody" : "");
+    client = "office";
+    BOOST_TEST_CONTEXT(path) { BOOST_TEST(status_of(unknown) == 404); }
+    check(unknown, path);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_documented_parameter_is_taken_and_no_other) {
+  check(post(report(1, "danger", danger_finding)), "/keepalive", "post");
+  const std::map<std::string, std::string> values{{"limit", "1"},
+                                                  {"after", "a"},
+                                                  {"state", "danger"},
+                                                  {"from", "2026-11-21T10:00:00Z"},
+                                                  {"to", "2036-11-21T10:00:00%2B01:00"},
+                                                  {"cursor", "1"},
+                                                  {"kind", "connected"},
+                                                  {"resolution", "day"},
+                                                  {"client", "office"},
+                                                  {"open", "true"}};
+  for (const auto& [path, item] : document["paths"].items()) {
+    if (!item.contains("get") || !item["get"].contains("parameters")) continue;
+    for (const auto& each : item["get"]["parameters"]) {
+      const auto name = checker.resolve(each)["name"].get<std::string>();
+      if (name == "id") continue;
+      const auto reply = ask(path, "?" + name + "=" + values.at(name));
+      BOOST_TEST_CONTEXT(path << " " << name) { BOOST_TEST(status_of(reply) == 200); }
+      check(reply, path);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_route_is_documented) {
+  FakeEngine engine;
+  const auto broker = Broker::make();
+  LiveFeed feed(*broker);
+  const auto api = std::make_shared<Router>();
+  add_report_routes(*api, "", engine);
+  add_read_routes(*api, "", engine);
+  static_cast<void>(make_live_routes({}, api, "", feed));
+  Router health;
+  add_health_routes(health, [] { return std::vector<HealthComponent>(); });
+  const HubCounters counters;
+  add_metrics_route(
+      health, [] { return HubView(); }, counters);
+  auto routes = api->list();
+  for (const auto& route : health.list()) routes.push_back(route);
+  std::set<std::pair<std::string, std::string>> documented;
+  for (const auto& [path, item] : document["paths"].items()) {
+    for (const auto* method : {"get", "post", "put", "delete"}) {
+      auto word = std::string(method);
+      for (auto& c : word) c = static_cast<char>(c - 'a' + 'A');
+      if (item.contains(method)) documented.emplace(word, path);
+    }
+  }
+  for (const auto& [method, pattern] : routes) BOOST_TEST_CONTEXT(method << " " << pattern) {
+      BOOST_TEST(documented.contains({method, pattern}));
+    }
+  BOOST_TEST(routes.size() == documented.size());
+}
+
+BOOST_AUTO_TEST_CASE(samples_of_all_kinds_fit_their_schema) {
+  const auto start = parse_rfc3339("2026-11-21T10:00:00Z").value();
+  Sample sample;
+  for (const auto resolution : {Resolution::minute, Resolution::hour, Resolution::day}) {
+    for (const auto& problem : checker.check(sample_json(sample, start, resolution), document["components"]["schemas"]["Sample"])) {
+      BOOST_ERROR(problem);
+    }
+    sample.reports = 3;
+    sample.time.at(0) = std::chrono::seconds{20};
+    sample.exits = {"198.51.100.2"};
+    sample.latencies = 2;
+    sample.latency_sum = 3'000;
+    sample.latency_max = 2'000;
+    sample.more_exits = true;
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_checker_finds_what_does_not_fit) {
+  const json schema = json::parse(R"({"type":"object","required":["a"],"additionalProperties":false,"properties":{
+      "a":{"type":"integer","minimum":1},"b":{"type":"array","maxItems":1,"items":{"enum":["x"]}},"c":{"anyOf":[{"type":"null"},{"pattern":"^y$"}]},
+      "t":{"type":"string","format":"date-time"}}})");
+  BOOST_TEST(checker.check(json::parse(R"({"a":1,"b":["x"],"c":null,"t":"2026-11-21T10:00:00Z"})"), schema).empty());
+  for (const auto* wrong : {"[]", "{}", R"({"a":0})", R"({"a":1.5})", R"({"a":1,"d":1})", R"({"a":1,"b":["y"]})",
+                            R"({"a":1,"b":["x","x"]})", R"({"a":1,"c":"z"})", R"({"a":1,"t":"now"})"}) {
+    BOOST_TEST_CONTEXT(wrong) { BOOST_TEST(!checker.check(json::parse(wrong), schema).empty()); }
+  }
+  BOOST_TEST(!checker.check(1, json::parse(R"({"oneOf":[]})")).empty());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace vpn_sentinel
