@@ -90,8 +90,12 @@ std::vector<Hub::Site> take_joined(std::vector<Hub::Site>& sites) {
 }  // namespace
 
 Hub::Hub(const HubConfig& config)
-    : data_dir_(config.data_dir), config_(config), key_file_(key_file_path(config.data_dir)), access_(make_access(config)),
-      api_prefix_(config.api_prefix), metrics_clients_(config.metrics_clients) {
+    : data_dir_(config.data_dir),
+      config_(config),
+      key_file_(key_file_path(config.data_dir)),
+      access_(make_access(config)),
+      api_prefix_(config.api_prefix),
+      metrics_clients_(config.metrics_clients) {
   load_tls(config);
   start_engine(config);
   server_ = Server::make(config.io_threads);

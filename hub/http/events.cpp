@@ -60,7 +60,10 @@ class Batch {
     }
     auto results = nlohmann::json::array();
     for (const auto& outcome : outcomes_) results.push_back(to_json(outcome));
-    return json_response(200, {{"status", "ok"}, {"server_time", to_rfc3339(wall_now())}, {"results", std::move(results)}});
+    auto response = json_response(200, {{"status", "ok"}, {"server_time", to_rfc3339(wall_now())}, {"results", std::move(results)}});
+    const auto refused = [](const Outcome& outcome) { return outcome.status >= 400 && outcome.status < 500; };
+    response.refused_reports = static_cast<std::size_t>(std::ranges::count_if(outcomes_, refused));
+    return response;
   }
 
   std::mutex mutex_;

@@ -107,7 +107,9 @@ std::optional<std::int64_t> Parameters::cursor() {
 std::optional<std::string> Parameters::client_id(std::string_view name) {
   const auto* text = find(name);
   if (text == nullptr) return std::nullopt;
-  if (!is_valid_client_id(*text)) refuse(name, *text, "a client id of 1-100 characters out of A-Z a-z 0-9 . _ -");
+  constexpr std::string_view of_group = "group:";
+  const auto bare = std::string_view(*text).substr(text->starts_with(of_group) ? of_group.size() : 0);
+  if (!is_valid_client_id(bare)) refuse(name, *text, "a client id of 1-100 characters out of A-Z a-z 0-9 . _ -");
   return *text;
 }
 

@@ -64,9 +64,11 @@ struct RunningHub {
     return peer.read_reply(headers.find("If-None-Match") == std::string::npos);
   }
 
-  std::string post(const std::string& body) const {
+  std::string post(const std::string& body) const { return post_to("/keepalive", body); }
+
+  std::string post_to(const std::string& path, const std::string& body) const {
     auto peer = connect("api");
-    peer.send("POST /api/v1/keepalive HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    peer.send("POST /api/v1" + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
     return peer.read_reply();
   }
 
@@ -114,14 +116,20 @@ BOOST_AUTO_TEST_CASE(every_documented_get_is_answered_as_documented) {
   check(post(report(3, "secure", full_report)), "/keepalive", "post");
   check(post(report(4, "danger", danger_finding)), "/keepalive", "post");
   check(post("{}"), "/keepalive", "post");
+  check(post_to("/events",
+                R"({"reports":[)" + report(5, "danger", danger_finding + R"(,"group":"vpn")") + "," + report(5, "danger") + ",{}]}"),
+        "/events", "post");
+  check(post_to("/events", "{}"), "/events", "post");
   for (const auto& [path, item] : document["paths"].items()) {
     if (item.contains("get")) check(ask(path, ""), path);
   }
   const auto length = [this](const std::string& path, const std::string& list) { return json::parse(body_of(ask(path, "")))[list].size(); };
   BOOST_TEST(length("/clients", "clients") == 1U);
-  BOOST_TEST(length("/clients/{id}/reports", "reports") == 4U);
+  BOOST_TEST(length("/clients/{id}/reports", "reports") == 5U);
   BOOST_TEST(length("/clients/{id}/history", "changes") == 4U);
-  BOOST_TEST(length("/incidents", "incidents") == 2U);
+  // The second one of the client, and that of its group.
+  BOOST_TEST(length("/incidents", "incidents") == 3U);
+  BOOST_TEST(length("/groups", "groups") == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_hub_did_is_in_its_metrics) {
@@ -206,7 +214,7 @@ BOOST_AUTO_TEST_CASE(every_route_is_documented) {
   const auto api = std::make_shared<Router>();
   add_report_routes(*api, "", engine);
   add_read_routes(*api, "", engine);
-  static_cast<void>(make_live_routes({}, api, "", feed));
+  static_cast<void>(live_service({}, api, "", feed));
   Router health;
   add_health_routes(health, [] { return std::vector<HealthComponent>(); });
   const HubCounters counters;
