@@ -53,7 +53,7 @@ class SharedText {
 
 class EngineThread final : public Engine {
  public:
-  EngineThread(std::unique_ptr<Store> store, FleetPolicy policy, EngineHooks hooks, EngineOptions options)
+  EngineThread(std::unique_ptr<Store> store, const FleetPolicy& policy, EngineHooks hooks, EngineOptions options)
       : hooks_(std::move(hooks)),
         options_(std::move(options)),
         queue_(options_.queue_bound),
@@ -316,7 +316,8 @@ class EngineThread final : public Engine {
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> Engine::start(std::unique_ptr<Store> store, FleetPolicy policy, EngineHooks hooks, EngineOptions options) {
+Result<std::unique_ptr<Engine>> Engine::start(std::unique_ptr<Store> store, const FleetPolicy& policy, EngineHooks hooks,
+                                              EngineOptions options) {
   auto engine = std::make_unique<EngineThread>(std::move(store), policy, std::move(hooks), std::move(options));
   if (auto opened = engine->open(); !opened) return fail(opened.error());
   return std::unique_ptr<Engine>(std::move(engine));

@@ -46,7 +46,7 @@ struct EngineOptions {
 class Engine {
  public:
   /// Loads the store on the caller's thread, then starts its own.
-  [[nodiscard]] static Result<std::unique_ptr<Engine>> start(std::unique_ptr<Store> store, FleetPolicy policy, EngineHooks hooks,
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> start(std::unique_ptr<Store> store, const FleetPolicy& policy, EngineHooks hooks,
                                                              EngineOptions options = {});
   virtual ~Engine() = default;  ///< drains what is queued, then stops
 

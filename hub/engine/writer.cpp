@@ -12,7 +12,7 @@ constexpr std::size_t most_forgotten = 1'000;
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Store> store, FleetPolicy policy, ComposeAlerts compose)
+Writer::Writer(std::unique_ptr<Store> store, const FleetPolicy& policy, ComposeAlerts compose)
     : store_(std::move(store)), fleet_(policy), policy_(policy), groups_(policy.groups), compose_(std::move(compose)) {}
 
 Result<std::vector<ClientSnapshot>> Writer::load(WallTime now) {

@@ -30,7 +30,7 @@ class Writer {
  public:
   using ComposeAlerts = std::function<std::vector<StoredAlert>(const Change&)>;
 
-  Writer(std::unique_ptr<Store> store, FleetPolicy policy, ComposeAlerts compose);
+  Writer(std::unique_ptr<Store> store, const FleetPolicy& policy, ComposeAlerts compose);
 
   /// What the store knew.
   [[nodiscard]] Result<std::vector<ClientSnapshot>> load(WallTime now);

@@ -30,6 +30,7 @@ class Connection final : public Session {
     enter(tls ? Phase::handshake : Phase::fresh, tls ? options().handshake_timeout : options().header_timeout);
   }
 
+  void start();
   void read_more();
   void sweep(MonoTime now) override;
   void answer(std::uint64_t request, Response response) override;
@@ -90,6 +91,13 @@ class Connection final : public Session {
   bool http_1_0_ = false;
 };
 
+/// It rests until it says something.
+void Connection::start() {
+  Loop::rest(*this, *slot_->listener().silent[loop_.number()]);
+  resting_ = true;
+  read_more();
+}
+
 void Connection::read_more() {
   if (std::exchange(waiting_, true)) return;
   stream_.async_wait(Stream::Direction::read, [self = shared_from_this(), this](const ErrorCode& error) {
@@ -102,6 +110,7 @@ void Connection::read_more() {
 }
 
 void Connection::shake_hands() {
+  if (std::exchange(resting_, false)) loop_.work(*this);
   // Not before the peer has said something: a silent one costs no more than over plain HTTP.
   if (!stream_.has_tls() && !stream_.start_tls(*options().tls->context())) return close();
   ErrorCode error;
@@ -364,7 +373,7 @@ void Connection::close() {
 void start_connection(Loop& loop, Socket socket, std::unique_ptr<Slot> slot, std::string peer_address) {
   const auto connection = std::make_shared<Connection>(loop, Stream(std::move(socket)), std::move(slot), std::move(peer_address));
   loop.add(connection, Loop::Sweep::yes);
-  connection->read_more();
+  connection->start();
 }
 
 }  // namespace vpn_sentinel

@@ -63,11 +63,13 @@ struct Newcomer {
   std::size_t tried_loops;
 };
 
-/// False: no connection of this listener is idle on this loop.
-bool close_oldest_idle(Listener& listener, const Loop& loop) {
-  auto& idle = *listener.idle[loop.number()];
-  if (idle.empty()) return false;
-  idle.front().shared_from_this()->abort();
+/// Whoever connects and says nothing goes before those who were served. False: nobody of this listener can go on this loop.
+bool make_room(Listener& listener, const Loop& loop) {
+  const auto& silent = *listener.silent[loop.number()];
+  const bool silent_for_long = !silent.empty() && mono_now() - silent.front().resting_since() >= listener.options.silent_patience;
+  auto& list = silent_for_long ? *listener.silent[loop.number()] : *listener.idle[loop.number()];
+  if (list.empty()) return false;
+  list.front().shared_from_this()->abort();
   return true;
 }
 
@@ -75,7 +77,7 @@ void admit(Loop& loop, const std::shared_ptr<Listener>& listener, Newcomer newco
   if (loop.stopping()) return;
   auto refusal = Slot::Refusal::none;
   auto slot = Slot::take(listener, newcomer.peer, refusal);
-  if (refusal == Slot::Refusal::full && close_oldest_idle(*listener, loop)) slot = Slot::take(listener, newcomer.peer, refusal);
+  if (refusal == Slot::Refusal::full && make_room(*listener, loop)) slot = Slot::take(listener, newcomer.peer, refusal);
   if (refusal == Slot::Refusal::full && newcomer.tried_loops < listener->loops.size()) {
     auto& next = *listener->loops[(loop.number() + 1) % listener->loops.size()];
     ++newcomer.tried_loops;
@@ -129,7 +131,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
       } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         // The socket stays readable: waiting for it again would spin.
         paused_ = true;
-        for (int closed = 0; closed < most_closed_for_room && close_oldest_idle(*listener_, loop_); ++closed) {
+        for (int closed = 0; closed < most_closed_for_room && make_room(*listener_, loop_); ++closed) {
         }
         return;
       }
@@ -150,6 +152,7 @@ Listener::Listener(ListenOptions listen_options, Routes all_routes, const std::v
   for (const auto& loop : all_loops) {
     loops.push_back(loop.get());
     idle.push_back(&loop->add_rest_list());
+    silent.push_back(&loop->add_rest_list());
   }
 }
 

@@ -23,8 +23,9 @@ struct Listener {
   std::atomic<std::size_t> open{0};
   std::atomic<std::size_t> waiting_body_bytes{0};
   AddressCounts addresses;
-  std::vector<Loop*> loops;        ///< by number
-  std::vector<SessionList*> idle;  ///< keep-alive connections between two requests, by number of their loop
+  std::vector<Loop*> loops;          ///< by number
+  std::vector<SessionList*> idle;    ///< keep-alive connections between two requests, by number of their loop
+  std::vector<SessionList*> silent;  ///< those that have not said anything yet, likewise
 };
 
 /// Counts one open connection for as long as it lives.

@@ -47,6 +47,7 @@ void Loop::remove(const std::shared_ptr<Session>& session) {
 void Loop::rest(Session& session, SessionList& list) {
   session.unlink();
   list.push_back(session);
+  session.resting_since_ = mono_now();
 }
 
 void Loop::work(Session& session) {

@@ -83,6 +83,8 @@ struct ListenOptions {
   std::size_t max_per_address = 4096;
   /// Of unfinished bodies together; beyond it 503. A body that arrives with its headers is not counted.
   std::size_t max_waiting_body_bytes = 256 * 1024 * 1024;
+  /// Who has said nothing for so long makes room first when the connections are all taken.
+  std::chrono::milliseconds silent_patience{1'000};
   std::chrono::milliseconds handshake_timeout{10'000};  ///< TLS: for all of the handshake
   std::chrono::milliseconds header_timeout{10'000};     ///< for all of the headers, however slowly they drip
   std::chrono::milliseconds body_timeout{30'000};       ///< for all of the body

@@ -25,10 +25,13 @@ class Session : public std::enable_shared_from_this<Session>,
   /// The server stops: idle sessions end now, busy ones after their reply.
   virtual void begin_stop() = 0;
   virtual void abort() = 0;
+  /// Since when it has nothing to do (Loop::rest).
+  [[nodiscard]] MonoTime resting_since() const noexcept { return resting_since_; }
 
  private:
   friend class Loop;
   std::shared_ptr<Session> held_;  ///< by the loop, until Loop::remove()
+  MonoTime resting_since_{};
 };
 
 /// Does not own; a session that ends is in no list any more.

@@ -54,10 +54,10 @@ void add_reports(MetricsText& text, const HubCounters& counters) {
 void add_acknowledgement(MetricsText& text, const DurationHistogram& histogram) {
   text.family("vpn_sentinel_acknowledgement_seconds", Type::histogram, "Time until an accepted report was durable.");
   std::uint64_t count = 0;
-  for (std::size_t step = 0; step <= histogram.bounds.size(); ++step) {
+  for (std::size_t step = 0; step <= DurationHistogram::bounds.size(); ++step) {
     count += histogram.count(step);
-    const bool last = step == histogram.bounds.size();
-    const auto bound = last ? std::string("+Inf") : fmt::format("{}", static_cast<double>(histogram.bounds[step].count()) / 1e6);
+    const bool last = step == DurationHistogram::bounds.size();
+    const auto bound = last ? std::string("+Inf") : fmt::format("{}", static_cast<double>(DurationHistogram::bounds[step].count()) / 1e6);
     text.part("_bucket", {{"le", bound}}, count);
   }
   text.part("_sum", {}, static_cast<double>(histogram.sum().count()) / 1e6);

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hub/ingest/admission.hpp"
@@ -27,7 +28,7 @@ struct FleetPolicy {
 
 class Fleet {
  public:
-  explicit Fleet(FleetPolicy policy) : policy_(policy) {}
+  explicit Fleet(FleetPolicy policy) : policy_(std::move(policy)) {}
 
   /// A stored report changes the state only when it is newer than what is known (boot_id and seq; timestamps across boots); an older one
   /// is history and gives no change. The lease counts from `received` less the time that the report had waited: a probe's clock never

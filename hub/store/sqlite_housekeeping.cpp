@@ -118,7 +118,7 @@ Result<bool> SqliteHousekeeping::find_old(Line& line, WallTime before, WallTime 
 }
 
 Result<bool> SqliteHousekeeping::remove_old_lines(Line& line, WallTime before, WallTime now, std::int64_t most_id) {
-  const auto looks_on = find_old(line, before, now);
+  auto looks_on = find_old(line, before, now);
   if (!looks_on) return looks_on;
   const auto removed = line.remove.run_counted(std::min(line.old_until, most_id), most_removed);
   if (!removed) return fail(removed.error());

@@ -87,6 +87,28 @@ BOOST_AUTO_TEST_CASE(the_connection_that_is_idle_longest_makes_room_and_a_busy_o
   BOOST_TEST(body_of(busy.read_reply()) == "done");
 }
 
+BOOST_AUTO_TEST_CASE(who_says_nothing_makes_room_before_those_who_were_served) {
+  ListenOptions options;
+  options.max_connections = 3;
+  options.silent_patience = 20ms;
+  ServerFixture hub(options, 1);
+  auto served = hub.connect();
+  served.send(get("/echo"));
+  BOOST_TEST(status_of(served.read_reply()) == 200);
+  auto silent = hub.connect();
+  auto other = hub.connect();
+  // Both are new at first, and then the served one would have to go: not before they have been silent for a while.
+  BOOST_TEST(!silent.closed_within(50ms));
+  auto newcomer = hub.connect();
+  newcomer.send(get("/echo"));
+  BOOST_TEST(status_of(newcomer.read_reply()) == 200);
+  BOOST_TEST(silent.closed_within(1s));
+  served.send(get("/echo"));
+  BOOST_TEST(status_of(served.read_reply()) == 200);
+  other.send(get("/echo"));
+  BOOST_TEST(status_of(other.read_reply()) == 200);
+}
+
 BOOST_AUTO_TEST_CASE(idle_connections_of_every_thread_make_room) {
   ListenOptions options;
   options.max_connections = 8;
