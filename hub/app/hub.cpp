@@ -47,9 +47,7 @@ void log_change(const Change& change) {
        {"findings", codes.empty() ? "-" : codes}});
 }
 
-/// Who belongs to a group is told by the group.
 std::vector<StoredAlert> compose(const Change& change) {
-  if (!change.client.last_report.group.empty()) return {};
   const auto text = telegram_text(change);
   if (!text) return {};
   return {StoredAlert{0, "telegram", *text, change.noticed, 0}};
@@ -292,7 +290,8 @@ void Hub::read_keys_again() {
 
 /// Not by way of the store, which is what fails.
 void Hub::tell_store_trouble() {
-  const auto text = store_watch_.look(engine_->healthy(), engine_->store_trouble(), wall_now(), mono_now());
+  const auto trouble = hangs() ? std::string("the disk does not answer") : engine_->store_trouble();
+  const auto text = store_watch_.look(engine_->healthy() && !hangs(), trouble, wall_now(), mono_now());
   if (text && sends_alerts_) alerts_.take({StoredAlert{AlertRelay::unstored, "telegram", *text, wall_now(), 0}});
 }
 

@@ -123,7 +123,7 @@ void add_key_commands(CLI::App& app, CommandLine& line, Command& chosen) {
   auto* const keys = app.add_subcommand("key", "Keys of single clients, beside the shared one")->require_subcommand(1);
   auto* const add = keys->add_subcommand("add", "Make a key and print it, once")->callback([&chosen] { chosen = add_key_command; });
   add->add_option("NAME", line.key.name, "Name of the key")->required();
-  add->add_option("--clients", line.key.clients, "Client ids that it may report for; 'office-*' stands for all that begin so")
+  add->add_option("--clients", line.key.clients, "Client ids and groups that it may report for; 'office-*' stands for all that begin so")
       ->delimiter(',');
   add->add_flag("--read", line.key.may_read, "It may also read the states and the history of all clients");
   keys->add_subcommand("list", "List the keys: names and rights")->callback([&chosen] { chosen = list_keys_command; });

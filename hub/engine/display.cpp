@@ -1,5 +1,6 @@
 #include "hub/engine/display.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "hub/state/group.hpp"
@@ -60,9 +61,12 @@ ClientSnapshot Display::refuse_group(const Fleet& fleet, const ClientState& memb
   const auto client_id = group_client_id(member.last_report.group);
   const auto refused = refused_.find(client_id);
   const auto* shown = refused != refused_.end() ? refused->second.get() : fleet.find(client_id);
-  if (shown == nullptr || shown->state == State::offline || is_overdue(*shown, now)) return nullptr;
+  if (shown == nullptr) return nullptr;
   auto group = *shown;
-  if (member.state > group.state) {
+  const bool silent = shown->state == State::offline || is_overdue(*shown, now);
+  if (silent) shown = nullptr;
+  group.lease_deadline = std::max(group.lease_deadline, member.lease_deadline);
+  if (silent || member.state > group.state) {
     group.state = member.state;
     group.since = now;
     group.findings = member.findings;
@@ -75,8 +79,16 @@ ClientSnapshot Display::refuse_group(const Fleet& fleet, const ClientState& memb
 void Display::stored(const std::vector<WaitingReport>& reports) {
   for (const auto& waiting : reports) {
     refused_.erase(waiting.admitted.report.client_id);
-    refused_.erase(group_client_id(waiting.admitted.report.group));
+    forget_group_of(waiting.admitted.report.group);
   }
+}
+
+/// As soon as nothing that its members said waits to be stored.
+void Display::forget_group_of(const std::string& group) {
+  const auto view = refused_.find(group_client_id(group));
+  if (view == refused_.end()) return;
+  const bool waits = std::ranges::any_of(refused_, [&](const auto& refused) { return refused.second->last_report.group == group; });
+  if (!waits) refused_.erase(view);
 }
 
 void Display::forget(const std::vector<std::string>& client_ids) {

@@ -30,6 +30,7 @@ class Display {
 
  private:
   [[nodiscard]] ClientSnapshot refuse_group(const Fleet& fleet, const ClientState& member, WallTime now);
+  void forget_group_of(const std::string& group);
   [[nodiscard]] ClientSnapshot look(const ClientSnapshot& stored, WallTime now);
 
   std::map<std::string, ClientSnapshot> refused_;

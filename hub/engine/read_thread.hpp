@@ -1,6 +1,7 @@
 /// Questions to the store's read side, answered one after the other on a thread of their own: the writer never waits for a reader.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -30,7 +31,15 @@ class ReadThread {
  private:
   void run() {
     for (auto jobs = jobs_.take_all(); !jobs.empty(); jobs = jobs_.take_all()) {
-      for (const auto& job : jobs) job(*reader_);
+      for (const auto& job : jobs) answer(job);
+    }
+  }
+
+  /// One odd row, or no memory for one answer, must not end the hub: whoever asked has no answer in time, which is 503.
+  void answer(const Job& job) {
+    try {
+      job(*reader_);
+    } catch (const std::exception&) {
     }
   }
 

@@ -81,11 +81,13 @@ Result<std::vector<std::string>> Writer::forget(WallTime before, WallTime now) {
     committed_.erase(client_id);
     unsaved_.erase(client_id);
   }
+  groups_.forget(client_ids);
   return client_ids;
 }
 
 std::vector<ClientSnapshot> Writer::shift_leases(std::chrono::microseconds by, WallTime now) {
   fleet_.shift_leases(by, now);
+  groups_.rebuild(fleet_);
   return publish_all();
 }
 
@@ -102,8 +104,7 @@ Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& 
     for (const auto& change : changes) touched_.insert(change.client_id);
     std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
   }
-  auto of_groups = groups_.judge(fleet_, touched_, now);
-  std::move(of_groups.begin(), of_groups.end(), std::back_inserter(written.changes));
+  judge_groups(touched_, now, written);
   for (const auto& change : written.changes) {
     if (auto done = add_change(change, written); !done) return done;
   }
@@ -131,9 +132,18 @@ Result<void> Writer::add_reports(const std::vector<WaitingReport>& reports, Writ
     const auto& newest = fleet_.find(waiting.admitted.report.client_id)->last_report;
     const auto& report = waiting.admitted.report;
     if (newest.boot_id != report.boot_id || newest.seq != report.seq) late_.push_back(&waiting.admitted);
+    const bool changed = !changes.empty();
     std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
+    // At once: what begins and ends within this transaction must not pass unseen.
+    if (changed) judge_groups({waiting.admitted.report.client_id}, waiting.admitted.received, written);
   }
   return {};
+}
+
+void Writer::judge_groups(std::set<std::string> about, WallTime now, Written& written) {
+  auto changes = groups_.judge(fleet_, about, now);
+  touched_.merge(about);
+  std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
 }
 
 Result<void> Writer::add_incidents(const std::vector<Change>& changes) {
@@ -180,7 +190,9 @@ Result<void> Writer::add_history(const Admitted& late, Written& written) {
 
 Result<void> Writer::add_change(const Change& change, Written& written) {
   if (auto done = store_->add_change(change); !done) return done;
-  if (!compose_) return {};
+  // Who belongs to a group is told by the group, but for what only the member tells: what was, and its address.
+  const bool by_group = !change.past && change.kind != Change::Kind::address_changed && groups_.covers(change.client_id);
+  if (!compose_ || by_group) return {};
   for (auto& alert : compose_(change)) {
     if (auto done = add_alert(std::move(alert), written); !done) return done;
   }

@@ -60,6 +60,7 @@ class Writer {
 
  private:
   Result<void> fill(const Work& work, WallTime now, bool expire, Written& written);
+  void judge_groups(std::set<std::string> about, WallTime now, Written& written);
   Result<void> add_reports(const std::vector<WaitingReport>& reports, Written& written);
   Result<void> add_incidents(const std::vector<Change>& changes);
   Result<void> save_incident(std::optional<Incident> incident);

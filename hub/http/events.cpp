@@ -80,9 +80,16 @@ std::string events_path(const std::string& prefix) { return prefix + "/events"; 
 
 tl::expected<Admitted, Rejection> admit_for(const Caller& caller, std::string_view body, const std::string& source, WallTime now) {
   auto admitted = admit(body, source, now);
-  if (!admitted || !caller.key || caller.key->may_report(admitted->report.client_id)) return admitted;
-  return tl::unexpected<Rejection>(
-      Rejection{403, "Authentication failed", fmt::format("this key may not report for client '{}'", admitted->report.client_id)});
+  if (!admitted || !caller.key) return admitted;
+  const auto refuse = [](std::string_view what, std::string_view name) {
+    return tl::unexpected<Rejection>(
+        Rejection{403, "Authentication failed", fmt::format("this key may not report for {} '{}'", what, name)});
+  };
+  const auto& report = admitted->report;
+  if (!caller.key->may_report(report.client_id)) return refuse("client", report.client_id);
+  // A vote in a group decides what is said of others.
+  if (!report.group.empty() && !caller.key->may_report(report.group)) return refuse("group", report.group);
+  return admitted;
 }
 
 void take_events(Engine& engine, const Request& request, const Respond& respond) {

@@ -11,7 +11,7 @@ namespace vpn_sentinel {
 
 [[nodiscard]] std::string events_path(const std::string& prefix);
 
-/// admit(), and then 403 when the caller's key may not report for that client.
+/// admit(), and then 403 when the caller's key may not report for that client, or for its group (by the same list of names).
 [[nodiscard]] tl::expected<Admitted, Rejection> admit_for(const Caller& caller, std::string_view body, const std::string& source,
                                                           WallTime now);
 

@@ -200,7 +200,11 @@ void Fleet::grant_grace(WallTime now) {
 
 void Fleet::shift_leases(std::chrono::microseconds by, WallTime now) {
   for (auto& [client_id, client] : clients_) {
-    if (client.state == State::offline || client.is_group()) continue;
+    if (client.state == State::offline) continue;
+    if (client.is_group()) {
+      client.lease_deadline += by;
+      continue;
+    }
     client.lease_deadline = std::min(client.lease_deadline + by, now + patience_with(client.last_report));
     leases_.set(client_id, client.lease_deadline);
     if (const auto grace = leases_.grace(client_id)) leases_.grant(client_id, std::min(*grace + by, now + grace_of(client.last_report)));

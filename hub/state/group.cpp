@@ -10,7 +10,12 @@ namespace {
 
 using Members = std::vector<const ClientState*>;
 
-bool says_blind(const Finding& finding) { return finding.code == "routes_unverifiable" || finding.code == "namespace_gone"; }
+bool says_blind(const Finding& finding) {
+  return finding.code == "routes_unverifiable" || finding.code == "namespace_gone" || finding.code == "routes_not_seen";
+}
+
+/// It saw traffic leave, and nobody has seen that end.
+bool took_danger_along(const ClientState& member) { return member.state == State::offline && member.state_before_offline == State::danger; }
 
 /// How many of `count` members that see must agree.
 std::size_t needed(const GroupRule& rule, std::size_t count) {
@@ -63,9 +68,12 @@ std::optional<WallTime> disagree_since(const Members& seeing) {
   return std::max(*broken, *working);
 }
 
-void judge_disagreement(const Members& seeing, WallTime now, GroupVerdict& verdict) {
-  const auto since = disagree_since(seeing);
+void judge_disagreement(const Members& seeing, WallTime now, const std::optional<WallTime>& known_since, GroupVerdict& verdict) {
+  auto since = disagree_since(seeing);
   if (!since) return;
+  // A member that goes from one bad state to another begins no new disagreement.
+  if (known_since) since = std::min(*since, *known_since);
+  verdict.disagrees_since = since;
   if (now - *since < disagreement_patience) {
     verdict.again = *since + disagreement_patience;
     return;
@@ -73,6 +81,19 @@ void judge_disagreement(const Members& seeing, WallTime now, GroupVerdict& verdi
   auto states = nlohmann::json::object();
   for (const auto* member : seeing) states[member->client_id] = to_string(member->state);
   verdict.findings.push_back(hub_finding("group_disagrees", *since, {{"members", std::move(states)}}));
+  verdict.state = std::max(verdict.state, state_of(verdict.findings));
+}
+
+void judge_lost_witnesses(const Members& members, GroupVerdict& verdict) {
+  auto lost = nlohmann::json::array();
+  auto since = WallTime::max();
+  for (const auto* member : members) {
+    if (!took_danger_along(*member)) continue;
+    lost.push_back(member->client_id);
+    since = std::min(since, member->since);
+  }
+  if (lost.empty()) return;
+  verdict.findings.push_back(hub_finding("group_witness_lost", since, {{"members", std::move(lost)}}));
   verdict.state = std::max(verdict.state, state_of(verdict.findings));
 }
 
@@ -100,7 +121,8 @@ bool sees(const ClientState& member) {
                              [](const Finding& finding) { return !says_blind(finding) && finding.severity >= Severity::contained; });
 }
 
-GroupVerdict judge_group(const GroupRule& rule, const std::vector<const ClientState*>& members, WallTime now) {
+GroupVerdict judge_group(const GroupRule& rule, const std::vector<const ClientState*>& members, WallTime now,
+                         const std::optional<WallTime>& disagrees_since) {
   GroupVerdict verdict;
   Members seeing;
   for (const auto* member : members) {
@@ -114,7 +136,8 @@ GroupVerdict judge_group(const GroupRule& rule, const std::vector<const ClientSt
   }
   verdict.state = agreed_state(rule, seeing);
   verdict.findings = findings_at(verdict.state, seeing);
-  judge_disagreement(seeing, now, verdict);
+  judge_disagreement(seeing, now, disagrees_since, verdict);
+  judge_lost_witnesses(members, verdict);
   return verdict;
 }
 

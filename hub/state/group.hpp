@@ -21,14 +21,17 @@ struct GroupVerdict {
   State state = State::offline;
   std::vector<Finding> findings;
   std::vector<GroupMember> members;
-  std::optional<WallTime> again;  ///< when to judge again although nobody reports: a disagreement is told once it has lasted
+  std::optional<WallTime> again;            ///< when to judge again although nobody reports: a disagreement is told once it has lasted
+  std::optional<WallTime> disagrees_since;  ///< to be handed to the next judgement
 };
 
 /// Probes do not report in the same moment: as long as this a disagreement is none.
 inline constexpr std::chrono::seconds disagreement_patience{10};
 
 /// By `rule`, of the members that see: one blind probe raises no alarm. When nobody sees, the worst that is known, at least a warning;
-/// offline when all are silent. A group in which one probe sees a broken tunnel and another does not is never secure.
-[[nodiscard]] GroupVerdict judge_group(const GroupRule& rule, const std::vector<const ClientState*>& members, WallTime now);
+/// offline when all are silent. A group in which one probe sees a broken tunnel and another does not is secure no longer than
+/// disagreement_patience, and one whose witness of a danger fell silent is not secure until that one is heard again.
+[[nodiscard]] GroupVerdict judge_group(const GroupRule& rule, const std::vector<const ClientState*>& members, WallTime now,
+                                       const std::optional<WallTime>& disagrees_since = {});
 
 }  // namespace vpn_sentinel

@@ -30,9 +30,12 @@ ClientState state_of_group(const std::string& group, const ClientState* before, 
   after.members = std::move(verdict.members);
   after.first_seen = before != nullptr ? before->first_seen : now;
   after.known_address = common_address(members);
+  const bool any_sees = std::ranges::any_of(members, [](const ClientState* member) { return sees(*member); });
   for (const auto* member : members) {
     after.last_seen = std::max(after.last_seen, member->last_seen);
-    if (member->state != State::offline) after.lease_deadline = std::max(after.lease_deadline, member->lease_deadline);
+    // As long as somebody who sees is heard; a blind member's lease is no proof.
+    const bool counts = any_sees ? sees(*member) : member->state != State::offline;
+    if (counts) after.lease_deadline = std::max(after.lease_deadline, member->lease_deadline);
   }
   if (after.state == State::offline) {
     after.lease_deadline = after.last_seen;
@@ -76,9 +79,21 @@ void Groups::rebuild(const Fleet& fleet) {
   group_of_.clear();
   members_.clear();
   again_.clear();
+  disagrees_since_.clear();
   std::set<std::string> affected;
   for (const auto& [client_id, client] : fleet.clients()) note(client_id, client.last_report.group, affected);
   // Whatever changed while nobody looked is found at once.
+  for (const auto& group : affected) again_[group] = WallTime{};
+  for (const auto& [client_id, client] : fleet.clients()) {
+    if (!client.is_group()) continue;
+    const auto told = std::ranges::find(client.findings, "group_disagrees", &Finding::code);
+    if (told != client.findings.end()) disagrees_since_[client_id] = told->since;
+  }
+}
+
+void Groups::forget(const std::vector<std::string>& client_ids) {
+  std::set<std::string> affected;
+  for (const auto& client_id : client_ids) note(client_id, {}, affected);
   for (const auto& group : affected) again_[group] = WallTime{};
 }
 
@@ -89,7 +104,7 @@ void Groups::note(const std::string& client_id, const std::string& group, std::s
     members_[known->second].erase(client_id);
     group_of_.erase(known);
   }
-  if (group.empty()) return;
+  if (group.empty() || (!members_.contains(group) && members_.size() >= most_groups)) return;
   affected.insert(group);
   group_of_[client_id] = group;
   members_[group].insert(client_id);
@@ -115,15 +130,19 @@ std::vector<Change> Groups::judge(Fleet& fleet, std::set<std::string>& touched, 
 std::optional<Change> Groups::judge_one(Fleet& fleet, const std::string& group, WallTime now) {
   again_.erase(group);
   std::vector<const ClientState*> members;
-  for (const auto& client_id : members_[group]) {
-    if (const auto* member = fleet.find(client_id)) members.push_back(member);
+  for (const auto& member_id : members_[group]) {
+    if (const auto* member = fleet.find(member_id)) members.push_back(member);
   }
   const auto* before = fleet.find(group_client_id(group));
   if (members.empty()) {
     members_.erase(group);
     if (before == nullptr) return std::nullopt;
   }
-  auto verdict = judge_group(rules_.of(group), members, now);
+  const auto client_id = group_client_id(group);
+  const auto known = disagrees_since_.find(client_id);
+  auto verdict = judge_group(rules_.of(group), members, now, known == disagrees_since_.end() ? std::nullopt : std::optional(known->second));
+  disagrees_since_.erase(client_id);
+  if (verdict.disagrees_since) disagrees_since_[client_id] = *verdict.disagrees_since;
   if (verdict.again) again_[group] = *verdict.again;
   auto after = state_of_group(group, before, std::move(verdict), members, now);
   after.rule = to_string(rules_.of(group));

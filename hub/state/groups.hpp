@@ -14,6 +14,9 @@ namespace vpn_sentinel {
 
 class Groups {
  public:
+  /// A key that may report may name groups: more than this many are not kept, their members count as clients without a group.
+  static constexpr std::size_t most_groups = 1'000;
+
   explicit Groups(GroupRules rules) : rules_(std::move(rules)) {}
 
   /// After the fleet was loaded, or taken back.
@@ -21,6 +24,10 @@ class Groups {
   /// Judges the groups of the clients that were touched, and those whose patience is over. Their new states are in the fleet, their ids
   /// (group_client_id) join `touched`.
   [[nodiscard]] std::vector<Change> judge(Fleet& fleet, std::set<std::string>& touched, WallTime now);
+  /// The client is told by its group.
+  [[nodiscard]] bool covers(const std::string& client_id) const { return group_of_.contains(client_id); }
+  /// Clients that are known no longer.
+  void forget(const std::vector<std::string>& client_ids);
   /// When judge() has something to do although nobody reports.
   [[nodiscard]] std::optional<WallTime> next_alarm() const;
 
@@ -32,6 +39,7 @@ class Groups {
   std::map<std::string, std::string> group_of_;
   std::map<std::string, std::set<std::string>> members_;
   std::map<std::string, WallTime> again_;
+  std::map<std::string, WallTime> disagrees_since_;
 };
 
 }  // namespace vpn_sentinel

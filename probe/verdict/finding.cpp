@@ -72,6 +72,8 @@ constexpr std::array finding_rows{
                 "Look at the hub's health page and log: its disk is full, read-only or failing."},
     FindingText{"group_disagrees", warning, "Probes that watch the same VPN see different things.",
                 "Trust the worse one until it is clear why: one of them may sit behind another tunnel, or cannot see."},
+    FindingText{"group_witness_lost", warning, "The probe that saw traffic leave has fallen silent, so nobody saw that end.",
+                "Bring that probe back, or look from its place; the evidence names it."},
     FindingText{"duplicate_client_id", warning, "Two probes report under the same name, so each hides what the other sees.",
                 "Give each its own VPN_SENTINEL_CLIENT_ID; the evidence names both."},
     FindingText{"clock_skewed", information, "The clocks of probe and hub differ.",

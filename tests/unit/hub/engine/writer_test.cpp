@@ -170,6 +170,16 @@ BOOST_AUTO_TEST_CASE(a_group_is_stored_with_the_report_that_changed_it_or_not_at
   BOOST_TEST((bench.shelf->content.clients.at("group:office").state == State::danger));
 }
 
+BOOST_AUTO_TEST_CASE(a_danger_that_begins_and_ends_within_one_transaction_is_told_by_the_group_and_only_by_it) {
+  Bench bench;
+  BOOST_REQUIRE(bench.write({member("a", 1, State::secure, at(0))}).has_value());
+  const auto written = bench.write({member("a", 2, State::danger, at(1)), member("a", 3, State::secure, at(2))}, at(2));
+  std::vector<std::string> alerts;
+  for (const auto& alert : written.value().alerts) alerts.push_back(alert.text);
+  BOOST_TEST((alerts == std::vector<std::string>{"state_changed danger", "state_changed secure"}));
+  BOOST_TEST(written->changes.size() == 4U);
+}
+
 BOOST_AUTO_TEST_CASE(a_disagreement_of_a_group_is_an_alarm_of_its_own_and_groups_come_back_after_a_restart) {
   Bench bench;
   BOOST_REQUIRE(bench.write({member("a", 1, State::secure, at(0)), member("b", 1, State::danger, at(5))}, at(5)).has_value());

@@ -96,6 +96,35 @@ BOOST_AUTO_TEST_CASE(a_disagreement_that_lasts_is_a_finding_and_never_secure) {
   BOOST_TEST(!later.again.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_member_that_goes_from_one_bad_state_to_another_begins_no_new_disagreement) {
+  const auto a = member("a", danger, at(100));
+  const auto later = member("a", contained, at(107));
+  const auto b = member("b", secure, at(0));
+  const auto first = judge_group(all, {&a, &b}, at(105));
+  BOOST_TEST((judge_group(all, {&later, &b}, at(112), first.disagrees_since).state == warning));
+  BOOST_TEST((judge_group(all, {&later, &b}, at(112)).state == secure));
+}
+
+BOOST_AUTO_TEST_CASE(when_the_witness_of_a_danger_falls_silent_the_group_is_not_secure_until_it_is_heard_again) {
+  auto witness = member("a", offline, at(50));
+  witness.state_before_offline = danger;
+  const auto b = member("b", secure, at(0));
+  const auto verdict = judge_group(any, {&witness, &b}, at(200));
+  BOOST_TEST((verdict.state == warning));
+  BOOST_TEST_REQUIRE(verdict.findings.size() == 1U);
+  BOOST_TEST(verdict.findings[0].code == "group_witness_lost");
+  BOOST_TEST((verdict.findings[0].since == at(50)));
+  witness.state_before_offline = contained;
+  BOOST_TEST((judge_group(any, {&witness, &b}, at(200)).state == secure));
+}
+
+BOOST_AUTO_TEST_CASE(a_client_that_cannot_see_routes_has_no_vote) {
+  auto python = member("a", warning);
+  python.findings = {finding("routes_not_seen", Severity::warning, at(0))};
+  const auto b = member("b", danger);
+  BOOST_TEST((judge_group(all, {&python, &b}, at(5)).state == danger));
+}
+
 BOOST_AUTO_TEST_CASE(with_any_a_disagreement_is_told_beside_the_leak) {
   const auto a = member("a", danger, at(100));
   const auto b = member("b", secure, at(0));
