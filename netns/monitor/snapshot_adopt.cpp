@@ -45,7 +45,7 @@ void remove_twins(std::vector<InterfaceAddress>& addresses) {
 void SnapshotStore::adopt(DumpKind kind, SnapshotStore fresh, Burst& burst) {
   switch (kind) {
     case DumpKind::links:
-      return adopt_links(std::move(fresh.snapshot_.links), burst);
+      return adopt_links(fresh.snapshot_.links, burst);
     case DumpKind::addresses:
       return adopt_addresses(std::move(fresh.snapshot_.addresses), burst);
     case DumpKind::next_hop_objects:
@@ -61,7 +61,7 @@ void SnapshotStore::adopt(DumpKind kind, SnapshotStore fresh, Burst& burst) {
   }
 }
 
-void SnapshotStore::adopt_links(std::vector<Link> fresh, Burst& burst) {
+void SnapshotStore::adopt_links(const std::vector<Link>& fresh, Burst& burst) {
   // By the same functions as events, so that a link that is gone takes its addresses and IPv4 routes along.
   std::set<std::uint32_t> there;
   for (const auto& link : fresh) there.insert(link.index);

@@ -88,7 +88,7 @@ class SnapshotStore {
   void flush_ipv4_routes(std::uint32_t link_index);
   void doubt_routes_of(const Link& link, Burst& burst) const;
 
-  void adopt_links(std::vector<Link> fresh, Burst& burst);
+  void adopt_links(const std::vector<Link>& fresh, Burst& burst);
   void adopt_addresses(std::vector<InterfaceAddress> fresh, Burst& burst);
   void adopt_next_hop_objects(std::vector<NextHopObject> fresh, Burst& burst);
   void adopt_routes(Family family, SnapshotStore fresh, Burst& burst);

@@ -112,7 +112,6 @@ Result<void> receive_answer(int fd, std::span<std::byte> buffer, MonoTime deadli
         const auto complete = take(datagram.bytes);
         if (!complete) return fail(complete.error());
         if (*complete) return {};
-        if (mono_now() >= deadline) return fail(Error::Kind::timed_out, fmt::format("{}: the kernel's answer does not end", what));
         break;
       }
       case Datagram::Outcome::foreign:
@@ -124,6 +123,8 @@ Result<void> receive_answer(int fd, std::span<std::byte> buffer, MonoTime deadli
       case Datagram::Outcome::failed:
         return fail(system_error(datagram.code, what));
     }
+    // Also while somebody else's datagrams go on to come.
+    if (mono_now() >= deadline) return fail(Error::Kind::timed_out, fmt::format("{}: the kernel's answer does not end", what));
   }
 }
 

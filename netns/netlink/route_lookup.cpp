@@ -69,6 +69,8 @@ Result<void> receive_all(int fd, Batch& batch) {
   std::array<Datagram, replies_at_once> datagrams;
   const auto deadline = mono_now() + patience;
   while (!batch.complete()) {
+    // Also while answers to earlier questions, or somebody else's datagrams, go on to come.
+    if (mono_now() >= deadline) return fail(Error::Kind::timed_out, "route look-up: the kernel's answers do not come");
     const auto count = receive_netlink(fd, buffer, datagrams);
     for (const auto& datagram : std::span(datagrams).first(count)) {
       switch (datagram.outcome) {

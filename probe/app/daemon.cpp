@@ -177,6 +177,7 @@ Sender::Hooks Daemon::delivery_hooks(Delivery& delivery) {
                               {"kept_reports", delivery.outbox->size()}});
                        },
                        [&delivery](const std::string& client_id, const Report& report, const Error& error) {
+                         delivery.failing.erase(client_id);  // the hub was reached
                          log(LogLevel::error, "report_refused",
                              {{"client_id", client_id},
                               {"hub", delivery.hub},

@@ -1,5 +1,7 @@
 #include "probe/app/report_builder.hpp"
 
+#include <algorithm>
+
 namespace vpn_sentinel {
 namespace {
 
@@ -36,6 +38,7 @@ void add_tunnel(const TargetWatch& watch, Report& report) {
     tunnel.rx_bytes = link->rx_bytes;
     tunnel.tx_bytes = link->tx_bytes;
   }
+  if (seen.handshake_age) tunnel.handshake_age_s = static_cast<std::uint32_t>(std::max<std::int64_t>(0, seen.handshake_age->count()));
   report.tunnel = std::move(tunnel);
 }
 

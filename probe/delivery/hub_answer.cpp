@@ -68,7 +68,16 @@ std::vector<HubAnswer> judge_each(const json& body, std::size_t count) {
 
 HubAnswer read_answer(const HttpResponse& response) {
   const auto status = response.status;
-  auto answer = judge(status, is_success(status) ? json{} : json::parse(response.body, nullptr, false));
+  const auto body = json::parse(response.body, nullptr, false);
+  // A portal or proxy that answers 200 with a page of its own has stored nothing.
+  const bool from_hub = status == 204 || body.is_object();
+  if (is_success(status) && !from_hub) {
+    return HubAnswer{HubAnswer::Kind::failed,
+                     Error{Error::Kind::failed,
+                           "something that is no hub answered in its place; check VPN_SENTINEL_URL, and the network for a login page"},
+                     {}};
+  }
+  auto answer = judge(status, body);
   if (response.retry_after && (status == 429 || status == 503 || status == 507)) {
     answer.wait = std::clamp<std::chrono::milliseconds>(*response.retry_after, std::chrono::milliseconds{0}, longest_wait);
   }

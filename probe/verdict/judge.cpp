@@ -189,6 +189,33 @@ bool is_blind(const Observation& seen) {
   return seen.blind || std::ranges::none_of(seen.look_ups, [](const LookUp& look_up) { return look_up.way.has_value(); });
 }
 
+namespace {
+
+/// One of the addresses that showed the leak could not be asked about this time. Every address stands for its family in ipv6_outside.
+bool went_unanswered(const Finding& finding, const Observation& seen) {
+  const auto routes = finding.evidence.find("routes");
+  return std::ranges::any_of(seen.look_ups, [&](const LookUp& look_up) {
+    if (look_up.way) return false;
+    if (finding.code == "ipv6_outside" && !look_up.destination.is_v4()) return true;
+    if (routes == finding.evidence.end() || !routes->is_array()) return false;
+    const auto destination = look_up.destination.to_string();
+    return std::ranges::any_of(*routes,
+                               [&](const json& route) { return route.is_object() && route.value("destination", "") == destination; });
+  });
+}
+
+}  // namespace
+
+void keep_unanswered(Verdict& verdict, const Verdict& previous, const Observation& seen) {
+  for (const auto& finding : previous.findings) {
+    if (finding.severity < Severity::danger || finding.code == "routes_unverifiable") continue;
+    const bool told = std::ranges::find(verdict.findings, finding.code, &Finding::code) != verdict.findings.end();
+    if (!told && went_unanswered(finding, seen)) verdict.findings.push_back(finding);
+  }
+  std::ranges::stable_sort(verdict.findings, std::ranges::greater{}, &Finding::severity);
+  verdict.state = state_of(verdict.findings);
+}
+
 void keep_severe(Verdict& verdict, const Verdict& previous) {
   for (const auto& finding : previous.findings) {
     if (finding.severity < Severity::contained) continue;

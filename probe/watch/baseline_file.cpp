@@ -124,7 +124,9 @@ Result<void> write_baseline(const std::string& file, const Baseline& baseline) {
   const Fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd) return fail(system_error(errno, "cannot write " + fresh));
   give_to_owner_of(folder, fd.get());
-  if (auto written = write_all(fd.get(), to_json(baseline).dump(2) + "\n", fresh); !written) return written;
+  if (auto written = write_all(fd.get(), to_json(baseline).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n", fresh);
+      !written)
+    return written;
   if (std::rename(fresh.c_str(), file.c_str()) != 0) return fail(system_error(errno, "cannot replace " + file));
   return {};
 }

@@ -71,6 +71,7 @@ void BaselineKeeper::read_pinned() {
     pinned_ = std::move(*read);
   } else {
     pinned_error_ = fmt::format("the pinned healthy state cannot be read: {}", read.error().message);
+    unseen_ = true;  // tried again: perhaps no descriptor was left
   }
 }
 

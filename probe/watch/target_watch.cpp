@@ -263,7 +263,11 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     tunnel_carries_ = false;
   }
   auto verdict = judge(seen_);
-  if (is_blind(seen_)) keep_severe(verdict, verdict_);
+  if (is_blind(seen_)) {
+    keep_severe(verdict, verdict_);
+  } else {
+    keep_unanswered(verdict, verdict_, seen_);
+  }
   carry_since(verdict.findings, verdict_.findings);
   if (verdict.state != verdict_.state || state_since_ == WallTime{}) state_since_ = seen_.time;
   verdict_ = std::move(verdict);

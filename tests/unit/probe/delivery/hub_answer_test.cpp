@@ -42,11 +42,20 @@ BOOST_AUTO_TEST_CASE(the_status_decides) {
       {0, failed, "VPN_SENTINEL_URL"},
   };
   for (const auto& row : rows) {
-    const auto answer = read_answer(response(row.status));
+    const auto answer = read_answer(response(row.status, "{}"));
     BOOST_TEST((answer.kind == row.kind), row.status);
     BOOST_TEST(answer.error.message.find(row.word) != std::string::npos, row.status << ": " << answer.error.message);
     BOOST_TEST(answer.error.message.empty() == (row.kind == acknowledged), row.status);
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_login_page_that_answers_in_the_hubs_place_acknowledges_nothing) {
+  for (const auto* const body : {"<html>Welcome to our Wi-Fi</html>", "", "ok", "[]"}) {
+    const auto answer = read_answer(response(200, body));
+    BOOST_TEST((answer.kind == HubAnswer::Kind::failed), body);
+    BOOST_TEST(answer.error.message.find("login page") != std::string::npos);
+  }
+  BOOST_TEST((read_answer(response(204, "")).kind == HubAnswer::Kind::acknowledged));
 }
 
 BOOST_AUTO_TEST_CASE(the_hubs_own_words_are_repeated_but_not_a_proxys_page) {

@@ -230,6 +230,26 @@ BOOST_AUTO_TEST_CASE(a_leak_does_not_end_because_nobody_can_look) {
   BOOST_TEST(verdict.findings[1].code == "routes_unverifiable");
 }
 
+BOOST_AUTO_TEST_CASE(a_leak_does_not_end_because_just_its_question_has_no_answer) {
+  auto seen = sound();
+  seen.look_ups = together(all_v4(Way::Kind::tunnel), all_v6(outside));
+  const auto before = judge(seen);
+  BOOST_TEST((before.state == State::danger));
+  auto partly = sound();
+  partly.look_ups = together(all_v4(Way::Kind::tunnel), {failed_look_up("2600::1")});
+  auto verdict = judge(partly);
+  BOOST_TEST(!is_blind(partly));
+  BOOST_TEST((verdict.state == State::warning));
+  keep_unanswered(verdict, before, partly);
+  BOOST_TEST(summary(verdict) == "danger: ipv6_outside, routes_unverifiable");
+  // What was answered ends.
+  auto other = sound();
+  other.look_ups = together(all_v6(Way::Kind::tunnel), {failed_look_up("11.0.0.1")});
+  auto ended = judge(other);
+  keep_unanswered(ended, before, other);
+  BOOST_TEST((ended.state == State::warning));
+}
+
 BOOST_AUTO_TEST_CASE(nothing_becomes_calmer_because_nobody_can_look) {
   const auto nothing = together(all_v4(nowhere), all_v6(nowhere));
   const std::vector<Row> before{
