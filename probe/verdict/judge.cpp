@@ -204,13 +204,20 @@ bool went_unanswered(const Finding& finding, const Observation& seen) {
   });
 }
 
+/// The VPN's program was asked for its last handshake and said nothing: that is none newer.
+bool is_still_stale(const Finding& finding, const Observation& seen) {
+  const bool asked = seen.tunnel && seen.tunnel->up && seen.liveness != LivenessView::alive;
+  return finding.code == "handshake_stale" && asked && !seen.handshake_age && !seen.never_shook_hands;
+}
+
 }  // namespace
 
 void keep_unanswered(Verdict& verdict, const Verdict& previous, const Observation& seen) {
   for (const auto& finding : previous.findings) {
-    if (finding.severity < Severity::danger || finding.code == "routes_unverifiable") continue;
     const bool told = std::ranges::find(verdict.findings, finding.code, &Finding::code) != verdict.findings.end();
-    if (!told && went_unanswered(finding, seen)) verdict.findings.push_back(finding);
+    if (told) continue;
+    const bool leaks = finding.severity >= Severity::danger && finding.code != "routes_unverifiable";
+    if (leaks ? went_unanswered(finding, seen) : is_still_stale(finding, seen)) verdict.findings.push_back(finding);
   }
   std::ranges::stable_sort(verdict.findings, std::ranges::greater{}, &Finding::severity);
   verdict.state = state_of(verdict.findings);

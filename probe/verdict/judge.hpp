@@ -23,7 +23,7 @@ struct Verdict {
 /// can say any longer that nothing leaves, not being able to look is itself a danger then: never calmer than what it cannot exclude.
 void keep_severe(Verdict& verdict, const Verdict& previous);
 
-/// For a look in which some questions had no answer: a leak does not end because the question that showed it was one of them.
+/// For a look in which some questions had no answer: neither a leak nor a stale handshake ends because just its question was one of them.
 void keep_unanswered(Verdict& verdict, const Verdict& previous, const Observation& seen);
 
 /// Findings that were there before keep their `since`.

@@ -250,6 +250,27 @@ BOOST_AUTO_TEST_CASE(a_leak_does_not_end_because_just_its_question_has_no_answer
   BOOST_TEST((ended.state == State::warning));
 }
 
+BOOST_AUTO_TEST_CASE(a_stale_handshake_stays_stale_while_the_program_does_not_tell) {
+  auto seen = sound();
+  seen.liveness = LivenessView::off;
+  seen.handshake_age = std::chrono::seconds{200};
+  const auto before = judge(seen);
+  BOOST_TEST(summary(before) == "warning: handshake_stale");
+  seen.handshake_age.reset();
+  auto silent = judge(seen);
+  keep_unanswered(silent, before, seen);
+  BOOST_TEST(summary(silent) == "warning: handshake_stale");
+  seen.liveness = LivenessView::alive;
+  auto alive = judge(seen);
+  keep_unanswered(alive, before, seen);
+  BOOST_TEST((alive.state == State::secure));
+  seen.liveness = LivenessView::off;
+  seen.handshake_age = std::chrono::seconds{3};
+  auto renewed = judge(seen);
+  keep_unanswered(renewed, before, seen);
+  BOOST_TEST((renewed.state == State::secure));
+}
+
 BOOST_AUTO_TEST_CASE(nothing_becomes_calmer_because_nobody_can_look) {
   const auto nothing = together(all_v4(nowhere), all_v6(nowhere));
   const std::vector<Row> before{
