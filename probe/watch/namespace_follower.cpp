@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <utility>
 
 #include "netns/namespace/container_process.hpp"
@@ -40,6 +41,9 @@ Error stranger(const NamespaceRef& ref) {
 }
 
 Error process_gone(pid_t pid) { return {Error::Kind::not_found, fmt::format("there is no process {}", pid)}; }
+
+/// By the number alone. What cannot be read in /proc for want of descriptors has not ended for that.
+bool runs(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
 
 }  // namespace
 
@@ -190,7 +194,8 @@ Result<NetNamespace> NamespaceFollower::open_of_process(const NamespaceRef& ref,
   if (process_ && has_ended(process_->native_handle())) return end();
   // Where the process could not be held, its beginning shows whether it was one and the same all the time.
   const auto now = read_process_times(pid);
-  if (times && (!now || now->start != times->start)) return end();
+  if (times && (now ? now->start != times->start : !runs(pid))) return end();
+  if (times && !now && !process_) return fail(Error::Kind::unavailable, fmt::format("process {} cannot be looked at", pid));
   if (times && ref_.process()) began_ = times->start;
   return opened;
 }
@@ -199,7 +204,7 @@ Result<NetNamespace> NamespaceFollower::open_of_process(const NamespaceRef& ref,
 bool NamespaceFollower::is_another(pid_t pid) const {
   if (!began_) return false;
   const auto now = read_process_times(pid);
-  return !now || now->start != *began_;
+  return now ? now->start != *began_ : !runs(pid);
 }
 
 std::optional<Error> NamespaceFollower::lost(const NetNamespace& known) const {
