@@ -16,17 +16,21 @@
 
 #include "netns/sockets/far_ends.hpp"
 #include "netns/sockets/tunnel_facts.hpp"
+#include "tests/unit/netns/support/descriptor_copies.hpp"
 #include "tests/unit/netns/support/test_namespace.hpp"
 
 using namespace vpn_sentinel;
 
 namespace {
 
-/// Beside namespaces: /dev/net/tun.
+/// Beside namespaces: /dev/net/tun, and copies of other programs' descriptors.
 struct NeedsTun : NeedsNamespaces {
   NeedsTun() {
-    if (Fd{::open("/dev/net/tun", O_RDWR | O_CLOEXEC)}) return;
-    std::puts("SKIPPED: /dev/net/tun cannot be opened");
+    if (!Fd{::open("/dev/net/tun", O_RDWR | O_CLOEXEC)}) skip("SKIPPED: /dev/net/tun cannot be opened");
+    if (!can_copy_descriptors()) skip("SKIPPED: pidfd_getfd(2) is refused, as systemd-nspawn and some containers do");
+  }
+  [[noreturn]] static void skip(const char* reason) {
+    std::puts(reason);
     std::fflush(stdout);
     std::_Exit(77);
   }
