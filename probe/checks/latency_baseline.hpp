@@ -13,7 +13,8 @@ namespace vpn_sentinel {
 struct LatencyDrop {
   std::chrono::microseconds path{0};       ///< slowest of the newest round trips that the routes decided
   std::chrono::microseconds reference{0};  ///< fastest that was to be expected
-  bool beside_tunnel = false;  ///< the reference is what the tunnel takes now; else what the same way took before: a nearer server explains it
+  bool beside_tunnel =
+      false;  ///< the reference is what the tunnel takes now; else what the same way took before: a nearer server explains it
 };
 
 class LatencyBaseline {

@@ -27,8 +27,8 @@ struct StunServer {
 struct UdpRequest {
   SocketOpener open_socket;
   Family family = Family::v4;
-  std::vector<StunServer> servers;  ///< asked in order until one answers
-  std::vector<Endpoint> resolvers;  ///< for names in `servers`
+  std::vector<StunServer> servers;            ///< asked in order until one answers
+  std::vector<Endpoint> resolvers;            ///< for names in `servers`
   std::chrono::milliseconds timeout{10'000};  ///< for all servers together
 };
 

@@ -99,8 +99,8 @@ BOOST_AUTO_TEST_CASE(servers_are_hosts_with_an_optional_port) {
   BOOST_TEST((StunServer::parse("stun.example:19302").value() == StunServer{"stun.example", 19302}));
   BOOST_TEST((StunServer::parse("198.51.100.3").value() == StunServer{"198.51.100.3", 3478}));
   BOOST_TEST((StunServer::parse("[2001:db8::3]:5349").value() == StunServer{"2001:db8::3", 5349}));
-  for (const auto* const wrong : {"", ":3478", "stun.example:", "stun.example:0", "stun.example:99999", "stun.example:3478x", "a b:1",
-                                  "stun://stun.example"}) {
+  for (const auto* const wrong :
+       {"", ":3478", "stun.example:", "stun.example:0", "stun.example:99999", "stun.example:3478x", "a b:1", "stun://stun.example"}) {
     BOOST_TEST(!StunServer::parse(wrong), wrong);
   }
 }
