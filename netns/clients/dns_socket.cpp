@@ -45,7 +45,7 @@ Result<Fd> open_udp_to(const SocketOpener& opener, const Endpoint& server, std::
   sockaddr_storage address{};
   const auto length = server.to_sockaddr(address);
   if (::connect(socket->get(), reinterpret_cast<const sockaddr*>(&address), length) < 0) {
-    return fail(system_error(errno, fmt::format("DNS server {}", server.to_string())));
+    return fail(system_error(errno, fmt::format("connecting to {}", server.to_string())));
   }
   return socket;
 }

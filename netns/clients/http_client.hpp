@@ -19,6 +19,12 @@
 
 namespace vpn_sentinel {
 
+/// How far a request came, also one that failed.
+struct HttpProgress {
+  bool connected = false;  ///< TCP
+  bool secured = false;    ///< TLS; of plain HTTP the same as connected
+};
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;  ///< http or https; user and password in it are refused (use a header)
@@ -42,6 +48,7 @@ struct HttpRequest {
   /// was made, so whoever gives an `open_socket` and wants reuse must name the path, for example "tunnel:TARGET"; with an opener and no
   /// name every request is fresh.
   std::string channel;
+  std::shared_ptr<HttpProgress> progress;  ///< filled before the handler is called; null: nobody asks
 };
 
 struct HttpResponse {

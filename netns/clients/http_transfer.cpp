@@ -243,7 +243,19 @@ std::size_t HttpTransfer::take_header(char* data, std::size_t size, std::size_t 
   return line.size();
 }
 
+void HttpTransfer::tell_progress() const {
+  if (!request_.progress) return;
+  // Set when TCP is connected; CURLINFO_CONNECT_TIME only after the TLS handshake.
+  char* remote = nullptr;
+  curl_off_t secured = 0;
+  curl_easy_getinfo(handle(), CURLINFO_PRIMARY_IP, &remote);
+  curl_easy_getinfo(handle(), CURLINFO_APPCONNECT_TIME_T, &secured);
+  request_.progress->connected = remote != nullptr && *remote != '\0';
+  request_.progress->secured = url_.scheme == "https" ? secured > 0 : request_.progress->connected;
+}
+
 Result<HttpResponse> HttpTransfer::take_result(CURLcode code) {
+  tell_progress();
   if (code != CURLE_OK) return fail(error_of(code));
   auto* easy = handle();
   char* local = nullptr;

@@ -43,6 +43,7 @@ class HttpTransfer {
   void set_tls();
   void set_request();
   void set_callbacks();
+  void tell_progress() const;
   [[nodiscard]] Error error_of(CURLcode code) const;
   [[nodiscard]] std::string os_error() const;
 

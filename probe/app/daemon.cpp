@@ -88,6 +88,7 @@ Daemon::Daemon(ProbeConfig config, std::function<Result<ProbeConfig>()> reload)
       keepalive_timer_(io_),
       watchdog_timer_(io_),
       signals_(io_, SIGTERM, SIGINT, SIGHUP) {
+  signals_.add(SIGUSR1);
   lock_data_dir();
   if (const auto own = NetNamespace::open(NamespaceRef{})) own_namespace_ = own->opener();
   add_deliveries();
@@ -290,6 +291,11 @@ void Daemon::wait_for_signals() {
     if (error) return;
     if (signal == SIGHUP) {
       reload_settings();
+      return wait_for_signals();
+    }
+    if (signal == SIGUSR1) {
+      log(LogLevel::info, "checking", {{"signal", "SIGUSR1"}, {"targets", fmt::to_string(targets_->size())}});
+      targets_->check_now();
       return wait_for_signals();
     }
     log(LogLevel::info, "stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});

@@ -78,6 +78,10 @@ void TargetSet::start() {
   if (!patterns_.empty()) follow_patterns();
 }
 
+void TargetSet::check_now() {
+  for (const auto& [client_id, entry] : watches_) entry.watch->check_now();
+}
+
 const TargetWatch* TargetSet::find(const std::string& client_id) const {
   const auto found = watches_.find(client_id);
   return found == watches_.end() ? nullptr : found->second.watch.get();

@@ -42,6 +42,8 @@ class TargetSet {
   TargetSet& operator=(const TargetSet&) = delete;
 
   void start();
+  /// Exit address, DNS and the other checks of all targets are made again, as after a change of the network.
+  void check_now();
 
   [[nodiscard]] std::size_t size() const noexcept { return watches_.size(); }
   [[nodiscard]] const TargetWatch* find(const std::string& client_id) const;

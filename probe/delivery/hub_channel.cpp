@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "probe/delivery/name_look_up.hpp"
+#include "netns/clients/name_look_up.hpp"
 #include "probe/delivery/original_payload.hpp"
 
 namespace vpn_sentinel {

@@ -75,6 +75,8 @@ class TargetWatch {
   [[nodiscard]] bool settled() const noexcept {
     return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !facts_keeper_.pending();
   }
+  /// Asks everything again that is asked through the tunnel.
+  void check_now() { verifier_.check_now(); }
   /// Nobody waits any longer: a check that has not answered yet counts as failed.
   void give_up() {
     verifier_.give_up();

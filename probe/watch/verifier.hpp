@@ -33,6 +33,9 @@ class Verifier {
   /// Routes changed while the tunnel stayed: exit and DNS are checked again soon; the old answers no longer count.
   void recheck(bool has_v6);
 
+  /// Somebody wants to know now: everything is asked again. What is known stays until there are new answers.
+  void check_now();
+
   /// Nobody waits any longer: what has not answered counts as failed.
   void give_up() noexcept { given_up_ = true; }
 

@@ -177,4 +177,23 @@ BOOST_AUTO_TEST_CASE(rounds_do_not_pile_up_when_routes_flap) {
   BOOST_TEST(held.use_count() == 2);  // the verifier's own: the cancelled rounds hold none
 }
 
+BOOST_AUTO_TEST_CASE(asked_to_check_now_it_keeps_what_it_knows_until_there_are_new_answers) {
+  HttpServer server(io, trace);
+  policy.trace_urls = {server.url("/cdn-cgi/trace")};
+  policy.check_interval = 1h;
+  start();
+  BOOST_REQUIRE(await([&] { return seen().exit.has_value(); }));
+  BOOST_TEST(server.requests().size() == 1U);
+  const int before = news;
+  verifier.check_now();
+  verifier.check_now();  // one round, however often it is asked for
+  BOOST_TEST(seen().exit.has_value());
+  BOOST_TEST(verifier.checks_pending());
+  BOOST_REQUIRE(await([&] { return news > before; }));
+  BOOST_TEST(server.requests().size() == 2U);
+  verifier.stop();
+  verifier.check_now();
+  BOOST_TEST(!verifier.checks_pending());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,7 +2,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "probe/delivery/delivery_path.hpp"
-#include "tests/unit/probe/delivery/loopback_dns.hpp"
+#include "tests/unit/netns_clients/loopback_dns.hpp"
 #include "tests/unit/probe/delivery/sender_fixture.hpp"
 
 using namespace vpn_sentinel;

@@ -1,4 +1,4 @@
-#include "tests/unit/probe/delivery/loopback_dns.hpp"
+#include "tests/unit/netns_clients/loopback_dns.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <cctype>

@@ -1,11 +1,11 @@
-#include "probe/delivery/name_look_up.hpp"
+#include "netns/clients/name_look_up.hpp"
 
 #include <sys/socket.h>
 
 #include <boost/test/unit_test.hpp>
 #include <optional>
 
-#include "tests/unit/probe/delivery/loopback_dns.hpp"
+#include "tests/unit/netns_clients/loopback_dns.hpp"
 
 using namespace vpn_sentinel;
 using namespace vpn_sentinel::test;
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(the_next_resolver_is_asked_when_one_does_not_know_or_is_sil
 BOOST_AUTO_TEST_CASE(no_answer_names_the_last_resolver_and_what_it_said) {
   const auto unknown = look_up("hub.test", {first.endpoint()});
   BOOST_TEST((unknown.error().kind == Error::Kind::not_found));
-  BOOST_TEST(unknown.error().message == "no address for the hub's name hub.test: " + first.endpoint().to_string() + " says NXDOMAIN");
+  BOOST_TEST(unknown.error().message == "no address for the name hub.test: " + first.endpoint().to_string() + " says NXDOMAIN");
   first.names["hub.test"] = {};
   BOOST_TEST(look_up("hub.test", {first.endpoint()}).error().message.ends_with(" says it has none"));
   first.silent = true;
@@ -69,10 +69,28 @@ BOOST_AUTO_TEST_CASE(no_answer_names_the_last_resolver_and_what_it_said) {
   BOOST_TEST((silent.error().kind == Error::Kind::timed_out));
 }
 
+BOOST_AUTO_TEST_CASE(of_one_family_only_that_one_is_asked_for) {
+  first.names["hub.test"] = {v4, v6};
+  std::optional<Result<std::vector<IpAddress>>> answer;
+  look_up_name(io, dns, NameQuestion{"hub.test", {first.endpoint()}, {}, mono_now() + std::chrono::seconds{20}, Family::v6},
+               [&](Result<std::vector<IpAddress>> result) { answer = std::move(result); });
+  while (!answer) io.run_one();
+  BOOST_TEST((answer->value() == std::vector{v6}));
+  BOOST_TEST(first.asked == (std::vector<std::string>{"hub.test AAAA"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_look_up_that_was_given_up_asks_and_tells_nobody) {
+  const auto give_up = look_up_name(io, dns, NameQuestion{"hub.test", {first.endpoint()}, {}, mono_now() + std::chrono::seconds{20}, {}},
+                                    [](const Result<std::vector<IpAddress>>&) { BOOST_ERROR("called"); });
+  give_up();
+  BOOST_TEST((look_up("other.test", {first.endpoint()}).error().kind == Error::Kind::not_found));
+  BOOST_TEST(first.asked == (std::vector<std::string>{"other.test A"}), boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(without_resolvers_nothing_is_asked) {
   const auto nobody = look_up("hub.test", {});
   BOOST_TEST((nobody.error().kind == Error::Kind::unavailable));
-  BOOST_TEST(nobody.error().message == "no resolver is known inside the namespace for the hub's name hub.test");
+  BOOST_TEST(nobody.error().message == "no address for the name hub.test: no resolver is known inside the namespace");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
