@@ -22,6 +22,8 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr microseconds longest_pause{1'000'000};
+/// Between two portions of clients to be saved, when no report comes to take them along.
+constexpr microseconds flush_pause{10'000};
 /// More than this between the wall clock and the uptime within a turn: the clock was set.
 constexpr microseconds clock_step{2'000'000};
 /// A turn that took longer than this, sleep of the machine included: the hub could hear nobody, so silence proves nothing.
@@ -129,7 +131,7 @@ class EngineThread final : public Engine {
 
   microseconds pause() const {
     if (more_to_remove_ && healthy_ && maintenance_works_) return microseconds{0};
-    auto longest = longest_pause;
+    auto longest = writer_.is_flushing() && healthy_ ? flush_pause : longest_pause;
     if (more_to_roll_up_ && healthy_) {
       longest = std::clamp(std::chrono::duration_cast<microseconds>(next_roll_up_ - mono_now()), microseconds{0}, longest);
     }
@@ -179,6 +181,7 @@ class EngineThread final : public Engine {
     display_.stored(work.reports);
     show(written.changes, written.touched, now);
     for (std::size_t i = 0; i < work.reports.size(); ++i) finish(work.reports[i], written.results[i]);
+    queue_.give_back(std::move(work.reports));
   }
 
   void failed(Work work, const Error& error, WallTime now) {

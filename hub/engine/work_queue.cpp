@@ -8,6 +8,8 @@ namespace {
 constexpr std::size_t most_alerts = 1'000;
 /// Ten times what can be under way. A lost result costs a second delivery after the next start, nothing worse.
 constexpr std::size_t most_results = 10'000;
+/// Of a list that is used again.
+constexpr std::size_t most_spare = 1'000;
 
 }  // namespace
 
@@ -29,7 +31,16 @@ bool WorkQueue::push(AlertResult result) { return push(&Work::results, std::move
 Work WorkQueue::take(std::chrono::microseconds pause) {
   std::unique_lock lock(mutex_);
   ready_.wait_for(lock, pause, [this] { return closed_ || !work_.empty(); });
-  return std::exchange(work_, {});
+  auto taken = std::exchange(work_, {});
+  work_.reports = std::exchange(spare_, {});
+  return taken;
+}
+
+void WorkQueue::give_back(std::vector<WaitingReport> reports) {
+  reports.clear();
+  if (reports.capacity() > most_spare) return;
+  const std::lock_guard lock(mutex_);
+  spare_ = std::move(reports);
 }
 
 void WorkQueue::close() {

@@ -44,6 +44,8 @@ class WorkQueue {
 
   /// Everything that waits; waits itself for at most `pause` when there is nothing.
   Work take(std::chrono::microseconds pause);
+  /// A list that was taken and is done with: what waits next uses its memory, instead of growing and moving step by step.
+  void give_back(std::vector<WaitingReport> reports);
   /// Nothing more is accepted; what waits is still taken.
   void close();
   [[nodiscard]] bool closed() const;
@@ -56,6 +58,7 @@ class WorkQueue {
   mutable std::mutex mutex_;
   std::condition_variable ready_;
   Work work_;
+  std::vector<WaitingReport> spare_;
   bool closed_ = false;
 };
 

@@ -1,11 +1,14 @@
 /// One transaction at a time: reports through the state machine into the store, with their changes and alerts. No threads.
 #pragma once
 
+#include <cstddef>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "hub/engine/work_queue.hpp"
@@ -16,7 +19,7 @@
 
 namespace vpn_sentinel {
 
-using ClientSnapshot = std::shared_ptr<const ClientState>;
+using ClientSnapshot = Fleet::Snapshot;
 
 /// What one transaction did.
 struct Written {
@@ -38,8 +41,11 @@ class Writer {
   /// All of it, or nothing: after a failure the fleet is what the store still has. `expire`: whose lease passed is offline now.
   [[nodiscard]] Result<Written> write(const Work& work, WallTime now, bool expire);
   /// Clients that only renewed their lease are saved together every few seconds: one row less per report. A crash loses nothing but the
-  /// newest last_seen; states, findings and addresses are saved with the report that changed them.
+  /// newest last_seen; states, findings and addresses are saved with the report that changed them. Many are spread over the transactions
+  /// that follow, so that no report waits for all of them; flush() saves all at once.
   [[nodiscard]] bool flush_due(WallTime now) const;
+  /// It goes on with the next transactions.
+  [[nodiscard]] bool is_flushing() const noexcept { return !flushing_.empty(); }
   [[nodiscard]] Result<void> flush(WallTime now);
   /// A real write that changes nothing: does the store work again? Nullopt: there is nothing to write.
   [[nodiscard]] std::optional<Result<void>> try_write();
@@ -84,12 +90,13 @@ class Writer {
   Groups groups_;
   IncidentBook incidents_;
   ComposeAlerts compose_;
-  std::map<std::string, ClientSnapshot> committed_;
   std::set<std::string> touched_;                                    ///< by the transaction under way
   std::map<std::string, std::optional<Incident>> incidents_before_;  ///< the transaction under way
   std::vector<const Admitted*> late_;                                ///< in the transaction under way
-  std::set<std::string> saving_;                                     ///< by the transaction under way
-  std::set<std::string> unsaved_;                                    ///< renewed their lease since they were saved
+  std::vector<std::string> saving_;                                  ///< by the transaction under way
+  std::size_t flushed_ = 0;                                          ///< of these, how many are the first of flushing_
+  std::deque<std::string> flushing_;                                 ///< their time to be saved has come
+  std::unordered_set<std::string> unsaved_;                          ///< renewed their lease since they were saved
   WallTime unsaved_since_{};
 };
 

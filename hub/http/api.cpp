@@ -15,10 +15,12 @@ namespace {
 Response stored_response() {
   auto time = to_rfc3339(wall_now());
   time.pop_back();
-  return {200,
-          "application/json",
-          fmt::format("{{\"message\":\"Keepalive received\",\"server_time\":\"{}+00:00\",\"status\":\"ok\"}}\n", time),
-          {}};
+  std::string body;
+  body.reserve(128);
+  body += R"({"message":"Keepalive received","server_time":")";
+  body += time;
+  body += "+00:00\",\"status\":\"ok\"}\n";
+  return {200, "application/json", std::move(body), {}};
 }
 
 Response submitted_response(SubmitResult result) {
@@ -35,11 +37,13 @@ Response refused_response(const Rejection& rejection) {
   return response;
 }
 
-void take_report(Engine& engine, const Request& request, const Respond& respond) {
+void take_report(Engine& engine, const Request& request, Respond respond) {
   auto admitted = admit_for(request.caller, request.body, request.source(), wall_now());
   if (!admitted) return respond(refused_response(admitted.error()));
-  const bool queued = engine.submit(std::move(*admitted), [respond](SubmitResult result) { respond(submitted_response(result)); });
-  if (!queued) respond(unavailable_response("Too many reports are waiting to be stored", "1"));
+  // Shared: copying it would copy all that the layers before have wrapped into it.
+  const auto shared = std::make_shared<const Respond>(std::move(respond));
+  const bool queued = engine.submit(std::move(*admitted), [shared](SubmitResult result) { (*shared)(submitted_response(result)); });
+  if (!queued) (*shared)(unavailable_response("Too many reports are waiting to be stored", "1"));
 }
 
 }  // namespace
@@ -52,7 +56,7 @@ std::string api_prefix(std::string_view setting) {
 
 void add_report_routes(Router& router, const std::string& prefix, Engine& engine) {
   router.add("POST", prefix + "/keepalive",
-             [&engine](const Request& request, std::string_view, const Respond& respond) { take_report(engine, request, respond); });
+             [&engine](const Request& request, std::string_view, Respond respond) { take_report(engine, request, std::move(respond)); });
   router.add("POST", events_path(prefix),
              [&engine](const Request& request, std::string_view, const Respond& respond) { take_events(engine, request, respond); });
 }

@@ -242,13 +242,13 @@ void Connection::dispatch() {
 }
 
 void Connection::call_route(const Request& request) {
-  const auto respond = [loop = loop_.shared_from_this(), session = weak_from_this(), number = request_number_](Response response) {
+  auto respond = [loop = loop_.shared_from_this(), session = weak_from_this(), number = request_number_](Response response) {
     loop->deliver(session, number, std::move(response));
   };
   std::optional<Response> early;
   early_answer_ = &early;
   try {
-    slot_->listener().routes.handle(request, respond);
+    slot_->listener().routes.handle(request, std::move(respond));
   } catch (const std::exception&) {
     // One bad request must not take the server down; the text of the exception is not for strangers.
     early = error_response(500, "Internal server error", "");

@@ -12,6 +12,7 @@
 #include "hub/http/parameters.hpp"
 #include "hub/http/reply.hpp"
 #include "hub/http/status_text.hpp"
+#include "hub/state/client_texts.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -39,43 +40,45 @@ std::optional<Change::Kind> read_kind(Parameters& parameters) {
                                           {"came_back", Kind::came_back}});
 }
 
-/// The time of the answer is no part of what its tag stands for, hence a weak one.
-Response clients_response(nlohmann::json answer) {
-  const auto tag = "W/" + tag_of(to_text(answer));
-  answer["server_time"] = to_rfc3339(wall_now());
-  auto response = json_response(200, answer);
-  response.headers.emplace_back("ETag", tag);
-  return response;
+/// `text`: a JSON object without its closing brace; the time of the answer comes last. It is no part of what the tag stands for, hence a
+/// weak one.
+Response clients_response(std::string text) {
+  auto tag = "W/" + tag_of(text);
+  text += fmt::format(",\"server_time\":\"{}\"}}\n", to_rfc3339(wall_now()));
+  return {200, "application/json", std::move(text), {{"ETag", std::move(tag)}}};
 }
 
-void answer_clients(const Engine& engine, const Request& request, const Respond& respond) {
+void answer_clients(const Engine& engine, ClientTexts& texts, const Request& request, const Respond& respond) {
   Parameters parameters(request.query, {"limit", "after", "state"});
   const auto limit = parameters.limit(largest_page);
   const auto after = parameters.client_id("after").value_or("");
   const auto state = read_state(parameters);
   if (parameters.problem()) return respond(wrong_parameter(*parameters.problem()));
-  auto page = nlohmann::json::array();
-  nlohmann::json answer = nlohmann::json::object();
   const auto clients = engine.clients();
+  texts.trim(clients.size());
   auto client = std::ranges::upper_bound(clients, after, {}, [](const Snapshot& each) -> const std::string& { return each->client_id; });
-  std::string last;
-  for (; client != clients.end() && !answer.contains("next"); ++client) {
+  std::string text = "{\"clients\":[";
+  std::string_view last;
+  bool more = false;
+  std::size_t count = 0;
+  for (; client != clients.end() && !more; ++client) {
     if (state && (*client)->state != *state) continue;
-    if (page.size() == limit) {
-      answer["next"] = last;
-    } else {
-      page.push_back(to_json(**client));
-      last = (*client)->client_id;
-    }
+    more = count == limit;
+    if (more) continue;
+    if (count++ > 0) text += ',';
+    text += *texts.of(*client);
+    last = (*client)->client_id;
   }
-  answer["clients"] = std::move(page);
-  respond(clients_response(std::move(answer)));
+  text += ']';
+  if (more) text += fmt::format(",\"next\":\"{}\"", last);  // a client id needs no escapes
+  respond(clients_response(std::move(text)));
 }
 
 Response groups_response(const Engine& engine) {
   auto groups = nlohmann::json::array();
   for (const auto& group : engine.groups()) groups.push_back(to_json(*group));
-  return clients_response({{"groups", std::move(groups)}});
+  auto text = to_text({{"groups", std::move(groups)}});
+  return clients_response(text.substr(0, text.rfind('}')));
 }
 
 Response page_response(std::string_view name, Page page) {
@@ -163,9 +166,10 @@ void add_read_routes(Router& router, const std::string& prefix, Engine& engine) 
              [&engine, text = std::make_shared<StatusText>()](const Request& request, std::string_view, const Respond& respond) {
                respond(Wish(request).answer(*text->of(engine.clients())));
              });
-  router.add("GET", prefix + "/clients", [&engine](const Request& request, std::string_view, Respond respond) {
-    answer_clients(engine, request, negotiated(request, std::move(respond)));
-  });
+  router.add("GET", prefix + "/clients",
+             [&engine, texts = std::make_shared<ClientTexts>()](const Request& request, std::string_view, Respond respond) {
+               answer_clients(engine, *texts, request, negotiated(request, std::move(respond)));
+             });
   router.add("GET", prefix + "/groups", [&engine](const Request& request, std::string_view, Respond respond) {
     negotiated(request, std::move(respond))(groups_response(engine));
   });

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
+#include <initializer_list>
 #include <utility>
 
 #include "hub/http/target.hpp"
@@ -57,18 +57,21 @@ std::string_view reason_phrase(int status) {
   return found == reasons.end() ? "Unknown" : found->second;
 }
 
+/// One after the other, without format strings: this is done for every report.
 std::string serialize(const Response& response, const ReplyFrame& frame) {
   std::string reply;
   reply.reserve(384 + (frame.head_only ? 0 : response.body.size()));
-  auto out = std::back_inserter(reply);
-  fmt::format_to(out, "HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status));
-  if (!frame.date.empty()) fmt::format_to(out, "Date: {}\r\n", frame.date);
-  if (!response.content_type.empty()) fmt::format_to(out, "Content-Type: {}\r\n", response.content_type);
+  const auto add = [&reply](std::initializer_list<std::string_view> parts) {
+    for (const auto part : parts) reply += part;
+  };
+  add({"HTTP/1.1 ", fmt::format_int(response.status).c_str(), " ", reason_phrase(response.status), "\r\n"});
+  if (!frame.date.empty()) add({"Date: ", frame.date, "\r\n"});
+  if (!response.content_type.empty()) add({"Content-Type: ", response.content_type, "\r\n"});
   // With 304 it would have to be that of the content that is not sent (RFC 9110 8.6).
-  if (response.status != 304) fmt::format_to(out, "Content-Length: {}\r\n", response.body.size());
+  if (response.status != 304) add({"Content-Length: ", fmt::format_int(response.body.size()).c_str(), "\r\n"});
   reply += fixed_headers;
   if (!has_header(response, "Cache-Control")) reply += "Cache-Control: no-store\r\n";
-  for (const auto& [name, value] : response.headers) fmt::format_to(out, "{}: {}\r\n", name, value);
+  for (const auto& [name, value] : response.headers) add({name, ": ", value, "\r\n"});
   if (!frame.keep_alive) {
     reply += "Connection: close\r\n";
   } else if (frame.http_1_0) {

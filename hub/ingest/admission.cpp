@@ -7,10 +7,13 @@
 #include <optional>
 #include <utility>
 
+#include "hub/ingest/fast_value.hpp"
 #include "hub/ingest/original.hpp"
 #include "hub/ingest/parse.hpp"
 #include "hub/ingest/text.hpp"
 #include "netns/base/ip.hpp"
+#include "probe/report/decode_rules.hpp"
+#include "probe/report/library_value.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -36,15 +39,21 @@ tl::unexpected<Rejection> bad_field(std::string_view field, std::string_view exp
 
 using Checked = tl::expected<void, Rejection>;
 
+template <typename Value>
+bool counts_as_missing(const Value& value) {
+  return value.is_string() ? value.text().empty() : is_falsy(value.to_json());
+}
+
 /// The client id of either payload, with the Python original's words.
-tl::expected<std::string, Rejection> client_id_of(const json& body) {
+template <typename Value>
+tl::expected<std::string, Rejection> client_id_of(const typename Value::Object& body) {
   const auto found = body.find("client_id");
-  const bool falsy = found == body.end() || is_falsy(*found);
+  const bool falsy = !found || counts_as_missing(*found);
   constexpr auto expected = "client_id: expected 1-100 characters out of A-Z a-z 0-9 . _ -";
   if (falsy) return reject("client_id is required", expected);
-  const auto format = [&] { return reject("Invalid client_id format", fmt::format("{}, got {}", expected, shown(*found))); };
+  const auto format = [&] { return reject("Invalid client_id format", fmt::format("{}, got {}", expected, shown(found->to_json()))); };
   if (!found->is_string()) return format();
-  const auto text = trimmed(found->get_ref<const std::string&>());
+  const auto text = trimmed(found->text());
   if (!is_valid_client_id(text) || text == "unknown") return format();
   return std::string(text);
 }
@@ -100,7 +109,8 @@ Checked check_identity(const Report& report) {
 }
 
 Checked check_place(const Report& report) {
-  const auto location = report.location.value_or(LocationReport{});
+  static const LocationReport nowhere;
+  const auto& location = report.location ? *report.location : nowhere;
   return check_texts({{"client_version", report.client_version, 100},
                       {"location.country", location.country, 100},
                       {"location.city", location.city, 200},
@@ -116,7 +126,8 @@ Checked check_exit(Report& report) {
   if (!report.exit) return {};
   if (auto checked = normalise_address("exit.v4", report.exit->v4); !checked) return checked;
   if (auto checked = normalise_address("exit.v6", report.exit->v6); !checked) return checked;
-  return check_texts({{"exit.country", report.exit->country.value_or(""), 100}, {"exit.source", report.exit->source, 100}});
+  const std::string_view country = report.exit->country ? std::string_view(*report.exit->country) : std::string_view();
+  return check_texts({{"exit.country", country, 100}, {"exit.source", report.exit->source, 100}});
 }
 
 Checked check_dns(Report& report) {
@@ -158,15 +169,23 @@ Checked settle_state(Report& report) {
   return {};
 }
 
-tl::expected<Report, Rejection> read_ours(const json& body) {
-  auto decoded = decode_report(body);
-  if (!decoded) return reject("Invalid report", decoded.error().message);
-  Report report = std::move(*decoded);
-  report.schema = 2;
-  for (auto checked : {check_identity(report), check_place(report), check_exit(report), check_dns(report), check_tunnel(report),
-                       check_findings(report), settle_state(report)}) {
-    if (!checked) return tl::unexpected<Rejection>(std::move(checked.error()));
+template <typename Value>
+tl::expected<Report, Rejection> read_ours(const decode_rules::Fields<Value>& fields) {
+  Report report;
+  try {
+    report = decode_rules::read_report(fields);
+  } catch (const decode_rules::BadField& bad) {
+    return reject("Invalid report", bad.message);
   }
+  report.schema = 2;
+  auto checked = check_identity(report);
+  if (checked) checked = check_place(report);
+  if (checked) checked = check_exit(report);
+  if (checked) checked = check_dns(report);
+  if (checked) checked = check_tunnel(report);
+  if (checked) checked = check_findings(report);
+  if (checked) checked = settle_state(report);
+  if (!checked) return tl::unexpected<Rejection>(std::move(checked.error()));
   return report;
 }
 
@@ -194,37 +213,36 @@ void trust_arrival(Report& report, WallTime now) {
 
 /// True for our own payload, false for the Python original's, which has no `schema`. A probe's report that lost its own must not have its
 /// verdict thrown away unseen.
-tl::expected<bool, Rejection> is_ours(const json& body) {
+template <typename Value>
+tl::expected<bool, Rejection> is_ours(const typename Value::Object& body) {
   const auto schema = body.find("schema");
-  if (schema == body.end()) {
-    for (const auto* key : {"state", "boot_id", "findings"}) {
-      if (body.contains(key)) return bad_field("schema", fmt::format("2 in a report that has {}", key), nullptr);
+  if (!schema) {
+    for (const std::string_view key : {"state", "boot_id", "findings"}) {
+      if (body.find(key)) return bad_field("schema", fmt::format("2 in a report that has {}", key), nullptr);
     }
     return false;
   }
-  if (*schema == 1) return false;
-  if (*schema == 2) return true;
-  return bad_field("schema", "1 or 2", *schema);
+  const auto number = schema->number();
+  if (number == 1) return false;
+  if (number == 2) return true;
+  return bad_field("schema", "1 or 2", schema->to_json());
 }
 
-}  // namespace
-
-tl::expected<Admitted, Rejection> admit(std::string_view body, std::string_view source_address, WallTime now) {
-  auto object = parse_object(body);
-  if (!object) return tl::unexpected<Rejection>(std::move(object.error()));
-  auto client_id = client_id_of(*object);
+template <typename Value>
+tl::expected<Admitted, Rejection> admit_object(const Value& object, std::string_view source_address, WallTime now) {
+  const decode_rules::Fields<Value> fields(object, "");
+  auto client_id = client_id_of<Value>(fields.members());
   if (!client_id) return tl::unexpected<Rejection>(std::move(client_id.error()));
-  const auto ours = is_ours(*object);
+  const auto ours = is_ours<Value>(fields.members());
   if (!ours) return tl::unexpected<Rejection>(ours.error());
-  (*object)["client_id"] = *client_id;
 
   Admitted admitted{Report{}, std::string(source_address), now, {}};
   if (*ours) {
-    auto report = read_ours(*object);
+    auto report = read_ours(fields);
     if (!report) return tl::unexpected<Rejection>(std::move(report.error()));
     admitted.report = std::move(*report);
   } else {
-    admitted.report = report_from_original(*object);
+    admitted.report = report_from_original(object.to_json());
     trust_arrival(admitted.report, now);
   }
   admitted.report.client_id = std::move(*client_id);
@@ -232,6 +250,15 @@ tl::expected<Admitted, Rejection> admit(std::string_view body, std::string_view 
   clamp_times(admitted.report, now);
   if (!*ours) judge_original(admitted.report, admitted.report.timestamp.value_or(now));
   return admitted;
+}
+
+}  // namespace
+
+tl::expected<Admitted, Rejection> admit(std::string_view body, std::string_view source_address, WallTime now) {
+  if (const auto object = parse_plain_object(body)) return admit_object(*object, source_address, now);
+  const auto object = parse_object(body);
+  if (!object) return tl::unexpected<Rejection>(object.error());
+  return admit_object(LibraryValue(*object), source_address, now);
 }
 
 }  // namespace vpn_sentinel

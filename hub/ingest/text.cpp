@@ -64,7 +64,12 @@ bool has_control_characters(std::string_view text) {
   return false;
 }
 
-bool is_plain_text(std::string_view text, std::size_t most) { return code_points(text) <= most && !has_control_characters(text); }
+bool is_plain_text(std::string_view text, std::size_t most) {
+  // Nearly all text is ASCII, of which each byte is a character.
+  const bool simple = std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (simple) return text.size() <= most;
+  return code_points(text) <= most && !has_control_characters(text);
+}
 
 void replace_control_characters(nlohmann::json& value) {
   if (value.is_string()) {

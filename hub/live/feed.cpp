@@ -9,12 +9,15 @@ namespace {
 
 using Text = std::shared_ptr<const std::string>;
 
+/// Bytes of a client in JSON, roughly.
+constexpr std::size_t usual_record = 1'400;
+
 Text to_message(const nlohmann::json& json) {
   return std::make_shared<const std::string>(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 /// Holds back what is published while the snapshot is still being written, so that the snapshot comes first and the engine never
-/// waits for it (10,000 clients take about 0.2 s).
+/// waits for it (10,000 clients take about 0.2 s the first time).
 class Joiner {
  public:
   explicit Joiner(Broker::Sink sink) : sink_(std::move(sink)) {}
@@ -77,8 +80,11 @@ void LiveFeed::removed(const std::vector<std::string>& client_ids, WallTime now)
 std::size_t LiveFeed::flush(WallTime now) {
   const std::lock_guard lock(mutex_);
   const auto gathered = std::exchange(gathered_, {});
+  if (broker_.subscribers() == 0) return gathered.size();
   for (const auto& id : gathered) {
-    broker_.publish(to_message({{"type", "client"}, {"server_time", to_rfc3339(now)}, {"client", to_json(*clients_.at(id))}}));
+    const auto client = texts_.of(clients_.at(id));
+    broker_.publish(
+        std::make_shared<const std::string>(R"({"client":)" + *client + R"(,"server_time":")" + to_rfc3339(now) + R"(","type":"client"})"));
   }
   return gathered.size();
 }
@@ -97,9 +103,15 @@ std::unique_ptr<Broker::Subscription> LiveFeed::join(Broker::Sink sink, WallTime
     subscription = broker_.subscribe([joiner](Text message) { joiner->on_message(std::move(message)); });
     clients = clients_;
   }
-  auto list = nlohmann::json::array();
-  for (const auto& [id, client] : clients) list.push_back(to_json(*seen_at(client, now)));
-  joiner->open(to_message({{"type", "snapshot"}, {"server_time", to_rfc3339(now)}, {"clients", std::move(list)}}));
+  texts_.trim(clients.size());
+  std::string text = R"({"clients":[)";
+  text.reserve(clients.size() * usual_record);
+  for (const auto& [id, client] : clients) {
+    if (!text.ends_with('[')) text += ',';
+    text += *texts_.of(seen_at(client, now));
+  }
+  text += R"(],"server_time":")" + to_rfc3339(now) + R"(","type":"snapshot"})";
+  joiner->open(std::make_shared<const std::string>(std::move(text)));
   return subscription;
 }
 

@@ -11,6 +11,7 @@
 
 #include "hub/live/broker.hpp"
 #include "hub/state/client_state.hpp"
+#include "hub/state/client_texts.hpp"
 #include "netns/base/clock.hpp"
 
 namespace vpn_sentinel {
@@ -44,6 +45,7 @@ class LiveFeed {
   Broker& broker_;
   std::mutex mutex_;  // held while publishing, so that the order of messages is the order of states
   Clients clients_;
+  ClientTexts texts_;
   std::set<std::string> gathered_;  // whose latest state is still to be told; empty while nobody listens
 };
 

@@ -20,11 +20,11 @@ class CountedEngine final : public Engine {
 
   bool submit(Admitted admitted, std::function<void(SubmitResult)> done) override {
     counters_.waiting.add();
-    const auto counted = [&counters = counters_, done = std::move(done), began = mono_now()](SubmitResult result) {
+    auto counted = [&counters = counters_, done = std::move(done), began = mono_now()](SubmitResult result) {
       count(counters, result, std::chrono::duration_cast<microseconds>(mono_now() - began));
       if (done) done(result);
     };
-    if (engine_.submit(std::move(admitted), counted)) return true;
+    if (engine_.submit(std::move(admitted), std::move(counted))) return true;
     counters_.waiting.take_back();
     counters_.turned_away.add();
     return false;

@@ -157,18 +157,20 @@ std::optional<ClientState> Fleet::preview(const Admitted& admitted) const {
 }
 
 std::vector<Change> Fleet::apply(const Admitted& admitted) {
-  auto after = preview(admitted);
-  if (!after) return {};
-  auto changes = changes_between(find(admitted.report.client_id), *after, admitted);
-  if (after->lease_deadline > admitted.received) leases_.heard(after->client_id);
-  put(std::move(*after));
+  const auto* before = find(admitted.report.client_id);
+  if (before != nullptr && !is_newer(admitted.report, admitted.received, *before)) return {};
+  auto after = after_report(before, admitted);
+  auto changes = changes_between(before, after, admitted);
+  if (after.lease_deadline > admitted.received) leases_.heard(after.client_id);
+  put(std::move(after));
   return changes;
 }
 
 std::vector<Change> Fleet::expire(WallTime now) {
   std::vector<Change> changes;
   for (const auto& client_id : leases_.due(now)) {
-    const auto before = clients_.at(client_id);
+    const auto held = clients_.at(client_id);
+    const auto& before = *held;
     Change change;
     change.kind = Change::Kind::went_offline;
     change.client_id = before.client_id;
@@ -194,28 +196,42 @@ void Fleet::restore(std::vector<ClientState> clients, WallTime now) {
 
 void Fleet::grant_grace(WallTime now) {
   for (const auto& [client_id, client] : clients_) {
-    if (!client.is_group()) leases_.grant(client_id, now + grace_of(client.last_report));
+    if (!client->is_group()) leases_.grant(client_id, now + grace_of(client->last_report));
   }
 }
 
 void Fleet::shift_leases(std::chrono::microseconds by, WallTime now) {
-  for (auto& [client_id, client] : clients_) {
-    if (client.state == State::offline) continue;
-    if (client.is_group()) {
-      client.lease_deadline += by;
-      continue;
-    }
-    client.lease_deadline = std::min(client.lease_deadline + by, now + patience_with(client.last_report));
+  for (auto& [client_id, place] : clients_) {
+    if (place->state == State::offline) continue;
+    auto client = *place;
+    client.lease_deadline += by;
+    if (!client.is_group()) client.lease_deadline = std::min(client.lease_deadline, now + patience_with(client.last_report));
+    before_.try_emplace(client_id, place);
+    place = std::make_shared<const ClientState>(client);
+    if (client.is_group()) continue;
     leases_.set(client_id, client.lease_deadline);
     if (const auto grace = leases_.grace(client_id)) leases_.grant(client_id, std::min(*grace + by, now + grace_of(client.last_report)));
   }
 }
 
-void Fleet::reset(const std::string& client_id, std::optional<ClientState> state) {
-  if (state) {
-    put(std::move(*state));
-    return;
+Fleet::Snapshot Fleet::before(const std::string& client_id) const {
+  const auto found = before_.find(client_id);
+  return found == before_.end() ? snapshot(client_id) : found->second;
+}
+
+void Fleet::take_back() {
+  const auto before = std::exchange(before_, {});
+  for (const auto& [client_id, client] : before) {
+    if (client) {
+      put(client);
+    } else {
+      forget(client_id);
+    }
   }
+  before_.clear();
+}
+
+void Fleet::forget(const std::string& client_id) {
   leases_.erase(client_id);
   clients_.erase(client_id);
 }
@@ -224,25 +240,31 @@ std::vector<std::string> Fleet::offline_since(WallTime before, std::size_t most)
   std::vector<std::string> client_ids;
   for (const auto& [client_id, client] : clients_) {
     if (client_ids.size() == most) break;
-    if (client.state == State::offline && std::max(client.since, client.last_seen) < before) client_ids.push_back(client_id);
+    if (client->state == State::offline && std::max(client->since, client->last_seen) < before) client_ids.push_back(client_id);
   }
   return client_ids;
 }
 
 const ClientState* Fleet::find(const std::string& client_id) const {
   const auto found = clients_.find(client_id);
-  return found == clients_.end() ? nullptr : &found->second;
+  return found == clients_.end() ? nullptr : found->second.get();
 }
 
-ClientState& Fleet::put(ClientState client) {
-  if (client.state == State::offline || client.is_group()) {
-    leases_.erase(client.client_id);
+Fleet::Snapshot Fleet::snapshot(const std::string& client_id) const {
+  const auto found = clients_.find(client_id);
+  return found == clients_.end() ? nullptr : found->second;
+}
+
+const ClientState& Fleet::put(Snapshot client) {
+  if (client->state == State::offline || client->is_group()) {
+    leases_.erase(client->client_id);
   } else {
-    leases_.set(client.client_id, client.lease_deadline);
+    leases_.set(client->client_id, client->lease_deadline);
   }
-  auto& place = clients_[client.client_id];
+  auto& place = clients_[client->client_id];
+  before_.try_emplace(client->client_id, place);
   place = std::move(client);
-  return place;
+  return *place;
 }
 
 }  // namespace vpn_sentinel

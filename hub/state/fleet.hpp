@@ -2,9 +2,10 @@
 #pragma once
 
 #include <chrono>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct FleetPolicy {
 
 class Fleet {
  public:
+  /// A client's state never changes: a report makes a new one. Whoever keeps one (readers, the page, what is taken back) copies nothing.
+  using Snapshot = std::shared_ptr<const ClientState>;
+
   explicit Fleet(FleetPolicy policy) : policy_(std::move(policy)) {}
 
   /// A stored report changes the state only when it is newer than what is known (boot_id and seq; timestamps across boots); an older one
@@ -49,8 +53,14 @@ class Fleet {
   void shift_leases(std::chrono::microseconds by, WallTime now);
   /// A group's state, as its members make it (Groups): it has no lease of its own.
   void put_group(ClientState group) { put(std::move(group)); }
-  /// Takes a client back to what it was before (nullopt: unknown), after a transaction failed.
-  void reset(const std::string& client_id, std::optional<ClientState> state);
+  /// From here on the fleet remembers what each client was before.
+  void begin() { before_.clear(); }
+  /// What the client was at begin(); null: unknown then. Of a client that has not changed since: what it is.
+  [[nodiscard]] Snapshot before(const std::string& client_id) const;
+  /// Everything is as it was at begin(): the transaction failed.
+  void take_back();
+  /// The client is known no longer.
+  void forget(const std::string& client_id);
   /// Clients whose lease passed although they are not offline by the book: they have grace, or the hub cannot store. To be shown as
   /// gone_silent().
   [[nodiscard]] std::vector<std::string> overdue(WallTime now) const { return leases_.passed(now); }
@@ -58,8 +68,10 @@ class Fleet {
   /// At most `most` clients that are offline and were heard of last before `before`.
   [[nodiscard]] std::vector<std::string> offline_since(WallTime before, std::size_t most) const;
 
+  /// Null: unknown.
   [[nodiscard]] const ClientState* find(const std::string& client_id) const;
-  [[nodiscard]] const std::map<std::string, ClientState>& clients() const noexcept { return clients_; }
+  [[nodiscard]] Snapshot snapshot(const std::string& client_id) const;
+  [[nodiscard]] const std::unordered_map<std::string, Snapshot>& clients() const noexcept { return clients_; }
 
  private:
   [[nodiscard]] std::chrono::seconds lease_of(const Report& report) const;
@@ -68,11 +80,13 @@ class Fleet {
   /// How long the hub waits for the report after this one.
   [[nodiscard]] std::chrono::milliseconds patience_with(const Report& report) const;
   [[nodiscard]] std::chrono::seconds grace_of(const Report& report) const;
-  ClientState& put(ClientState client);
+  const ClientState& put(Snapshot client);
+  const ClientState& put(ClientState client) { return put(std::make_shared<const ClientState>(std::move(client))); }
 
   FleetPolicy policy_;
-  std::map<std::string, ClientState> clients_;
-  Leases leases_;  ///< of every client that is not offline
+  std::unordered_map<std::string, Snapshot> clients_;
+  std::unordered_map<std::string, Snapshot> before_;  ///< of those that changed since begin()
+  Leases leases_;                                     ///< of every client that is not offline
 };
 
 }  // namespace vpn_sentinel

@@ -81,13 +81,13 @@ void Groups::rebuild(const Fleet& fleet) {
   again_.clear();
   disagrees_since_.clear();
   std::set<std::string> affected;
-  for (const auto& [client_id, client] : fleet.clients()) note(client_id, client.last_report.group, affected);
+  for (const auto& [client_id, client] : fleet.clients()) note(client_id, client->last_report.group, affected);
   // Whatever changed while nobody looked is found at once.
   for (const auto& group : affected) again_[group] = WallTime{};
   for (const auto& [client_id, client] : fleet.clients()) {
-    if (!client.is_group()) continue;
-    const auto told = std::ranges::find(client.findings, "group_disagrees", &Finding::code);
-    if (told != client.findings.end()) disagrees_since_[client_id] = told->since;
+    if (!client->is_group()) continue;
+    const auto told = std::ranges::find(client->findings, "group_disagrees", &Finding::code);
+    if (told != client->findings.end()) disagrees_since_[client_id] = told->since;
   }
 }
 

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "hub/store/json_writer.hpp"
+#include "hub/store/report_text.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -114,20 +117,25 @@ json incident_json(const Incident& incident, WallTime now) {
 }
 
 std::string encode_client_text(const ClientState& client) {
-  json object{{"client_id", client.client_id},
-              {"state", to_string(client.state)},
-              {"findings", encode_findings(client.findings)},
-              {"since", number_of(client.since)},
-              {"first_seen", number_of(client.first_seen)},
-              {"last_seen", number_of(client.last_seen)},
-              {"lease_deadline", number_of(client.lease_deadline)},
-              {"source_address", client.source_address},
-              {"known_address", client.known_address},
-              {"retired_boots", client.retired_boots},
-              {"last_report", encode(client.last_report)}};
-  if (client.state_before_offline) object["state_before_offline"] = to_string(*client.state_before_offline);
-  if (client.is_group()) object["rule"] = client.rule;
-  return to_text(object);
+  std::string out;
+  out.reserve(2048);
+  {
+    ObjectWriter object(out);
+    object.put("client_id", client.client_id);
+    object.put("state", to_string(client.state));
+    append_list(object.key("findings"), client.findings, [&out](const Finding& finding) { append(out, finding); });
+    object.put("since", number_of(client.since));
+    object.put("first_seen", number_of(client.first_seen));
+    object.put("last_seen", number_of(client.last_seen));
+    object.put("lease_deadline", number_of(client.lease_deadline));
+    if (client.state_before_offline) object.put("state_before_offline", to_string(*client.state_before_offline));
+    object.put("source_address", client.source_address);
+    object.put("known_address", client.known_address);
+    append_list(object.key("retired_boots"), client.retired_boots, [&out](const std::string& boot) { append(out, boot); });
+    if (client.is_group()) object.put("rule", client.rule);
+    object.key("last_report") += report_text(client.last_report);
+  }
+  return out;
 }
 
 Result<ClientState> decode_client_text(std::string_view text) {

@@ -1,89 +1,10 @@
 #include "hub/store/report_text.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <cmath>
-#include <concepts>
-#include <iterator>
-#include <nlohmann/json.hpp>
-#include <string_view>
+#include "hub/store/json_writer.hpp"
 
 namespace vpn_sentinel {
-namespace {
 
-void append_json(std::string& out, const nlohmann::json& value) {
-  out += value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-bool needs_no_escape(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
-}
-
-/// Anything but plain ASCII takes the library's way: escapes, and replacement of what is not UTF-8.
-void append(std::string& out, std::string_view text) {
-  if (!needs_no_escape(text)) return append_json(out, text);
-  out += '"';
-  out += text;
-  out += '"';
-}
-void append(std::string& out, bool value) { out += value ? "true" : "false"; }
-void append(std::string& out, std::integral auto value) { fmt::format_to(std::back_inserter(out), "{}", value); }
-void append(std::string& out, double value) {
-  if (!std::isfinite(value)) return static_cast<void>(out += "null");
-  fmt::format_to(std::back_inserter(out), "{}", value);
-}
-void append(std::string& out, WallTime time) { append(out, std::string_view(to_rfc3339(time))); }
-
-void append(std::string& out, const std::string& text) { append(out, std::string_view(text)); }
-void append(std::string& out, const LocationReport& location);
-void append(std::string& out, const TunnelReport& tunnel);
-void append(std::string& out, const ExitReport& exit);
-void append(std::string& out, const DnsReport& dns);
-
-template <typename List, typename AppendItem>
-void append_list(std::string& out, const List& list, AppendItem append_item) {
-  out += '[';
-  for (const auto& item : list) {
-    if (&item != &*list.begin()) out += ',';
-    append_item(item);
-  }
-  out += ']';
-}
-
-/// One JSON object: braces, commas and keys. The keys are ours and need no escape.
-class ObjectWriter {
- public:
-  explicit ObjectWriter(std::string& out) : out_(out) { out_ += '{'; }
-  ~ObjectWriter() { out_ += '}'; }
-  ObjectWriter(const ObjectWriter&) = delete;
-  ObjectWriter& operator=(const ObjectWriter&) = delete;
-
-  std::string& key(std::string_view name) {
-    if (!first_) out_ += ',';
-    first_ = false;
-    out_ += '"';
-    out_ += name;
-    out_ += "\":";
-    return out_;
-  }
-  template <typename T>
-  void put(std::string_view name, const T& value) {
-    append(key(name), value);
-  }
-  template <typename T>
-  void put(std::string_view name, const std::optional<T>& value) {
-    if (value) put(name, *value);
-  }
-  void put_unless_empty(std::string_view name, const std::string& value) {
-    if (!value.empty()) put(name, std::string_view(value));
-  }
-
- private:
-  std::string& out_;
-  bool first_ = true;
-};
-
+// Static, not in a nameless namespace: ObjectWriter finds them by their types.
 // The structured bindings below name every member: a new member does not compile until it is written here, too.
 
 void append(std::string& out, const Finding& finding) {
@@ -95,7 +16,7 @@ void append(std::string& out, const Finding& finding) {
   append_json(object.key("evidence"), evidence);
 }
 
-void append(std::string& out, const LocationReport& location) {
+static void append(std::string& out, const LocationReport& location) {
   const auto& [country, city, region, org, timezone] = location;
   ObjectWriter object(out);
   object.put_unless_empty("country", country);
@@ -105,7 +26,7 @@ void append(std::string& out, const LocationReport& location) {
   object.put_unless_empty("timezone", timezone);
 }
 
-void append(std::string& out, const TunnelReport& tunnel) {
+static void append(std::string& out, const TunnelReport& tunnel) {
   const auto& [name, kind, up, since, rx_bytes, tx_bytes, handshake_age_s] = tunnel;
   ObjectWriter object(out);
   object.put("name", name);
@@ -117,7 +38,7 @@ void append(std::string& out, const TunnelReport& tunnel) {
   object.put("handshake_age_s", handshake_age_s);
 }
 
-void append(std::string& out, const ExitReport& exit) {
+static void append(std::string& out, const ExitReport& exit) {
   const auto& [v4, v6, asn, country, source] = exit;
   ObjectWriter object(out);
   if (v4) object.put("v4", *v4);
@@ -129,7 +50,7 @@ void append(std::string& out, const ExitReport& exit) {
   object.put("source", source);
 }
 
-void append(std::string& out, const DnsReport& dns) {
+static void append(std::string& out, const DnsReport& dns) {
   const auto& [verdict, reason, egress] = dns;
   ObjectWriter object(out);
   object.put("verdict", verdict);
@@ -137,13 +58,11 @@ void append(std::string& out, const DnsReport& dns) {
   append_list(object.key("egress"), egress, [&out](const std::string& address) { append(out, address); });
 }
 
-void append_dns_test(std::string& out, const std::string& location, const std::string& colo) {
+static void append_dns_test(std::string& out, const std::string& location, const std::string& colo) {
   ObjectWriter object(out);
   object.put("location", location);
   object.put("colo", colo);
 }
-
-}  // namespace
 
 std::string report_text(const Report& report) {
   const auto& [schema, client_id, boot_id, seq, timestamp, sent_at, group, client_version, dropped, lease_s, path, trigger, public_ip,

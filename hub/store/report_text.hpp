@@ -8,5 +8,7 @@
 namespace vpn_sentinel {
 
 [[nodiscard]] std::string report_text(const Report& report);
+/// One finding, as it is written into a report.
+void append(std::string& out, const Finding& finding);
 
 }  // namespace vpn_sentinel

@@ -60,6 +60,11 @@ std::optional<minutes> take_offset(std::string_view& text) {
   return negative ? -offset : offset;
 }
 
+/// `value` with leading zeros over `width` characters of `text` from `place` on.
+void put_digits(std::string& text, std::size_t place, std::size_t width, long value) {
+  for (auto i = place + width; i-- > place; value /= 10) text[i] = static_cast<char>('0' + value % 10);
+}
+
 std::optional<WallTime> read_time(std::string_view text) {
   const auto year = take_number(text, 4);
   if (!year || *year < 1970 || !take_char(text, "-")) return std::nullopt;
@@ -91,13 +96,26 @@ std::optional<WallTime> read_time(std::string_view text) {
 
 WallTime wall_now() noexcept { return std::chrono::floor<microseconds>(std::chrono::system_clock::now()); }
 
+/// Digit by digit: every report has several times, and a format string costs ten times as much.
 std::string to_rfc3339(WallTime time) {
   const auto day = std::chrono::floor<days>(time);
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss clock{time - day};
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                     static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                     clock.subseconds().count());
+  const auto year = static_cast<int>(date.year());
+  if (year < 0 || year > 9999) {
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", year, static_cast<unsigned>(date.month()),
+                       static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                       clock.subseconds().count());
+  }
+  std::string text = "0000-00-00T00:00:00.000000Z";
+  put_digits(text, 0, 4, year);
+  put_digits(text, 5, 2, static_cast<unsigned>(date.month()));
+  put_digits(text, 8, 2, static_cast<unsigned>(date.day()));
+  put_digits(text, 11, 2, clock.hours().count());
+  put_digits(text, 14, 2, clock.minutes().count());
+  put_digits(text, 17, 2, clock.seconds().count());
+  put_digits(text, 20, 6, clock.subseconds().count());
+  return text;
 }
 
 Result<WallTime> parse_rfc3339(std::string_view text) {

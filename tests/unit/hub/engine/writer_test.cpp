@@ -106,6 +106,34 @@ BOOST_AUTO_TEST_CASE(a_client_that_only_renews_its_lease_is_saved_every_few_seco
   BOOST_TEST(!bench.writer.flush_due(at(100)));
 }
 
+BOOST_AUTO_TEST_CASE(many_clients_are_saved_some_at_a_time_and_all_before_the_end) {
+  Bench bench;
+  constexpr int clients = 200;
+  const auto saved = [&](std::uint64_t seq) {
+    return std::ranges::count_if(bench.shelf->content.clients, [seq](const auto& each) { return each.second.last_report.seq == seq; });
+  };
+  const auto all_report = [&](std::uint64_t seq, WallTime when) {
+    std::vector<Admitted> reports;
+    for (int i = 0; i < clients; ++i) reports.push_back(report("client-" + std::to_string(i), "b", seq, State::secure, when));
+    BOOST_REQUIRE(bench.write(reports, when).has_value());
+  };
+  all_report(1, at(0));
+  all_report(2, at(1));
+  BOOST_TEST(saved(1) == clients);
+  BOOST_REQUIRE(bench.write({}, at(7)).has_value());
+  BOOST_TEST(saved(2) > 0);
+  BOOST_TEST(saved(2) < clients);
+  BOOST_TEST(bench.writer.is_flushing());
+  bench.shelf->commit_fails = true;
+  BOOST_TEST(!bench.write({}, at(7)).has_value());
+  bench.shelf->commit_fails = false;
+  while (bench.writer.is_flushing()) BOOST_REQUIRE(bench.write({}, at(8)).has_value());
+  BOOST_TEST(saved(2) == clients);
+  all_report(3, at(9));
+  BOOST_REQUIRE(bench.writer.flush(at(9)).has_value());
+  BOOST_TEST(saved(3) == clients);
+}
+
 BOOST_AUTO_TEST_CASE(a_change_is_saved_at_once_and_a_failed_one_later) {
   Bench bench;
   BOOST_REQUIRE(bench.write({report("a", "b", 1, State::secure, at(0))}, at(0)).has_value());

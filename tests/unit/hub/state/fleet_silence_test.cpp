@@ -27,7 +27,7 @@ Change only(const std::vector<Change>& changes) {
 
 std::vector<ClientState> clients_of(const Fleet& fleet) {
   std::vector<ClientState> clients;
-  for (const auto& [client_id, client] : fleet.clients()) clients.push_back(client);
+  for (const auto& [client_id, client] : fleet.clients()) clients.push_back(*client);
   return clients;
 }
 

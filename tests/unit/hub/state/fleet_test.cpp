@@ -214,15 +214,18 @@ BOOST_AUTO_TEST_CASE(a_probe_that_stops_before_it_was_ever_heard_is_kept_but_not
   BOOST_TEST((state_of_client(fleet) == State::offline));
 }
 
-BOOST_AUTO_TEST_CASE(a_client_can_be_taken_back_to_what_it_was) {
+BOOST_AUTO_TEST_CASE(a_transaction_can_be_taken_back) {
   Fleet fleet(policy);
   fleet.apply(report("a", "b", 1, State::secure, at(0)));
-  const auto before = *fleet.find("a");
+  const auto before = fleet.snapshot("a");
+  fleet.begin();
+  BOOST_TEST((fleet.before("a") == before));
   fleet.apply(report("a", "b", 2, State::danger, at(10)));
   fleet.apply(report("new", "c", 1, State::danger, at(1)));
-  fleet.reset("a", before);
-  fleet.reset("new", std::nullopt);
-  BOOST_TEST((*fleet.find("a") == before));
+  BOOST_TEST((fleet.before("a") == before));
+  BOOST_TEST((fleet.before("new") == nullptr));
+  fleet.take_back();
+  BOOST_TEST((fleet.snapshot("a") == before));
   BOOST_TEST((fleet.find("new") == nullptr));
   BOOST_TEST((fleet.next_deadline() == at(32)));
   BOOST_TEST(fleet.expire(at(33)).size() == 1U);

@@ -23,6 +23,27 @@ BOOST_AUTO_TEST_CASE(a_grace_puts_off_the_alarm_and_not_the_end_of_the_lease) {
   BOOST_TEST((leases.next_alarm() == at(90)));
 }
 
+BOOST_AUTO_TEST_CASE(who_renews_counts_at_the_new_time_whether_it_is_later_or_earlier) {
+  Leases leases;
+  leases.set("a", at(10));
+  leases.set("b", at(20));
+  leases.set("c", at(15));
+  leases.set("a", at(30));
+  BOOST_TEST((leases.next_alarm() == at(15)));
+  BOOST_TEST((leases.due(at(25)) == Ids{"c", "b"}));
+  BOOST_TEST((leases.passed(at(30)) == Ids{"c", "b", "a"}));
+  leases.set("c", at(60));
+  leases.erase("b");
+  BOOST_TEST((leases.next_alarm() == at(30)));
+  leases.set("c", at(5));
+  BOOST_TEST((leases.next_alarm() == at(5)));
+  leases.set("c", at(50));
+  BOOST_TEST((leases.due(at(40)) == Ids{"a"}));
+  leases.erase("c");
+  leases.erase("a");
+  BOOST_TEST(leases.passed(at(100)).empty());
+}
+
 BOOST_AUTO_TEST_CASE(who_was_heard_has_no_grace_any_more) {
   Leases leases;
   leases.set("a", at(10));

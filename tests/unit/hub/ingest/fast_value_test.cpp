@@ -1,0 +1,88 @@
+// Two readers of JSON, one set of rules: whatever a body says, it must be admitted or refused alike by both.
+#include "hub/ingest/fast_value.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "hub/ingest/admission.hpp"
+#include "tests/unit/hub/make.hpp"
+
+BOOST_AUTO_TEST_SUITE(fast_value)
+
+using namespace vpn_sentinel;
+using nlohmann::json;
+using test::at;
+
+namespace {
+
+const std::string full = R"({"client_id":"office-vpn","boot_id":"6f1c","seq":1841,"timestamp":"2026-11-21T10:00:00.5Z",)"
+                         R"("sent_at":"2026-11-21T10:00:01Z","status":"alive","client_version":"1.0.0","lease_s":30,"path":"tunnel",)"
+                         R"("trigger":"change","public_ip":"198.51.100.2","location":{"country":"RO","city":"Boto)"
+                         "\xc8\x99"
+                         R"(ani","org":"AS64500 Example"},"dns_test":{"location":"RO","colo":"OTP"},"state":"warning",)"
+                         R"("findings":[{"code":"dns_unverifiable","severity":"warning","since":"2026-11-21T10:00:00Z",)"
+                         R"("evidence":{"list":[1,-2,3.5,true,null,{"a":"b"}],"text":"x"}}],)"
+                         R"("tunnel":{"name":"wg0","up":true,"rx_bytes":18446744073709551615},"exit":{"v4":"198.51.100.2","v6":null},)"
+                         R"("dns":{"verdict":"unverifiable","egress":["198.51.100.2"]},"latency_ms":23.125,"schema":2})";
+
+/// The same body for the other reader: it has an escape that the fast one does not take, in a member that nobody reads.
+std::string for_the_library(const std::string& body) {
+  auto other = body;
+  const auto open = other.find('{');
+  if (open != std::string::npos)
+    other.insert(open + 1, other.find_first_not_of(" \t\r\n", open + 1) == other.find('}') ? "" : R"("zz":"\u0061",)");
+  return other;
+}
+
+void check_alike(const std::string& body) {
+  const auto fast = admit(body, "192.0.2.7", at(1));
+  const auto slow = admit(for_the_library(body), "192.0.2.7", at(1));
+  BOOST_TEST_CONTEXT(body) {
+    BOOST_REQUIRE(fast.has_value() == slow.has_value());
+    if (fast) {
+      BOOST_TEST((fast->report == slow->report));
+      return;
+    }
+    BOOST_TEST(fast.error().error == slow.error().error);
+    const bool tells_a_place = fast.error().message.starts_with("malformed at byte");
+    if (!tells_a_place) BOOST_TEST(fast.error().message == slow.error().message);
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_report_takes_the_fast_way) {
+  const auto object = parse_plain_object(full);
+  BOOST_REQUIRE(object.has_value());
+  BOOST_TEST(object->to_json() == json::parse(full));
+  BOOST_TEST(!parse_plain_object(for_the_library(full)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_unusual_is_left_to_the_library) {
+  for (const auto* const body : {"", "{}", "[]", "7", "{", R"({"a":1,"a":2})", R"({"x":[{"a":1,"a":2}]})", R"({"a":1e999})",
+                                 R"({"a":"\udc00"})", R"({"a":99999999999999999999})", "{\"a\":\"\xff\"}", "{} x", "\xef\xbb\xbf{}"}) {
+    BOOST_TEST(!parse_plain_object(body).has_value(), body);
+  }
+  BOOST_TEST(!parse_plain_object("{\"a\":" + std::string(32, '[') + std::string(32, ']') + "}").has_value());
+}
+
+BOOST_AUTO_TEST_CASE(both_readers_admit_and_refuse_the_same) {
+  check_alike(full);
+  for (const char c : std::string("\"\\{}[],:0-e.x \x80\n\x00", 17)) {
+    for (std::size_t i = 1; i < full.size(); ++i) {
+      auto body = full;
+      body[i] = c;
+      check_alike(body);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(both_readers_see_the_same_when_something_is_missing) {
+  for (std::size_t i = 1; i < full.size(); ++i) {
+    for (const std::size_t length : {1U, 2U, 7U}) {
+      auto body = full;
+      check_alike(body.erase(i, length));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
