@@ -235,7 +235,6 @@ void Connection::dispatch() {
   ++request_number_;
   Request request;
   request.peer_address = peer_address_;
-  request.tls_client_name = stream_.client_name();
   if (const auto refusal = reader_->fill(request)) return refuse(*refusal);
   if (boost::beast::websocket::is_upgrade(message) && slot_->listener().routes.admit_live && try_upgrade(request)) return;
   call_route(request);

@@ -31,7 +31,6 @@ struct Request {
   std::string_view query;
   std::string_view body;
   std::string peer_address;
-  std::string tls_client_name;  ///< of the peer's verified certificate (TlsSession::client_name); empty: it showed none
   std::function<std::string_view(std::string_view name)> header;  ///< empty when absent; names case-insensitive
   std::function<std::string(std::string_view name)> all_lines;    ///< of a header, joined by ", " (RFC 9110 5.3)
   Caller caller;

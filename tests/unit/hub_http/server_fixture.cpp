@@ -43,7 +43,6 @@ void ServerFixture::handle(const Request& request, Respond respond) {
   if (request.path == "/big") return respond(Response{200, "text/plain", std::string(8 * 1024 * 1024, 'x'), {}});
   const std::lock_guard lock(mutex_);
   if (request.path == "/later") return waiting_.push_back(std::move(respond));
-  if (request.path == "/who") return respond(Response{200, "text/plain", request.tls_client_name, {}});
   auto text = fmt::format("{} {} {} {} {}", request.method, request.path, request.query, request.body, request.header("x-note"));
   if (request.path != "/thread") return respond(Response{200, "text/plain", std::move(text), {}});
   threads_.emplace_back([respond = std::move(respond), text = std::move(text)] { respond(Response{200, "text/plain", text, {}}); });
