@@ -88,7 +88,7 @@ void Loop::sweep() {
     while (!list.empty()) {
       const auto session = list.front().shared_from_this();
       session->sweep(now);
-      if (session->is_linked()) break;  // its time has not come, nor that of those behind it
+      if (!list.empty() && &list.front() == session.get()) break;  // its time has not come, nor that of those behind it
     }
   }
   for (const auto& part : parts_) part.on_sweep();

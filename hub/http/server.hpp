@@ -76,14 +76,15 @@ struct ListenOptions {
   std::vector<Endpoint> endpoints;  ///< port 0 takes a free one
   std::size_t max_body = 64 * 1024;
   std::size_t large_body = 0;  ///< for requests that Routes::admit_large lets pass; at most max_body: there are none
-  /// When they are all taken, the keep-alive connection that has been idle longest makes room; 503 when none is idle.
+  /// When they are all taken, those that do not get on with their first words and then the keep-alive connection that has been idle
+  /// longest make room; 503 when all are busy.
   std::size_t max_connections = 10'000;
-  /// From one IPv4 address or IPv6 /64. Many probes may share one NAT.
+  /// From one IPv4 address or IPv6 /64, where room is made likewise among its own. Many probes may share one NAT.
   std::size_t max_per_address = 4096;
   /// Of unfinished bodies together; beyond it 503. A body that arrives with its headers is not counted.
   std::size_t max_waiting_body_bytes = 256 * 1024 * 1024;
-  /// Who has said nothing for so long makes room first when the connections are all taken.
-  std::chrono::milliseconds silent_patience{1'000};
+  /// Who has said nothing for so long, or has begun a handshake or the headers of a request and not finished, makes room first.
+  std::chrono::milliseconds unfinished_patience{1'000};
   std::chrono::milliseconds handshake_timeout{10'000};  ///< TLS: for all of the handshake
   std::chrono::milliseconds header_timeout{10'000};     ///< for all of the headers, however slowly they drip
   std::chrono::milliseconds body_timeout{30'000};       ///< for all of the body
