@@ -284,8 +284,9 @@ bool Connection::try_upgrade(const Request& request) {
     refuse(error_response(403, "Access denied", "The page that opened this WebSocket comes from another site"));
     return true;
   }
-  if (auto refused = routes.admit_live(request)) {
-    write(*refused);
+  auto admission = routes.admit_live(request);
+  if (admission.refused) {
+    write(*admission.refused);
     return true;
   }
   if (!input_.empty()) {
@@ -294,7 +295,7 @@ bool Connection::try_upgrade(const Request& request) {
   }
   phase_ = Phase::closed;
   address_hook.unlink();
-  start_websocket(loop_, std::move(stream_), std::move(slot_), reader_->release());
+  start_websocket(loop_, std::move(stream_), std::move(slot_), reader_->release(), std::move(admission.holds));
   loop_.remove(shared_from_this());
   return true;
 }

@@ -27,6 +27,12 @@ void Loop::request_stop(std::chrono::milliseconds grace) {
   boost::asio::post(io_, [this, grace] { begin_stop(grace); });
 }
 
+void Loop::request_review() {
+  boost::asio::post(io_, [this] {
+    for (const auto& session : all_sessions()) session->review();
+  });
+}
+
 void Loop::join() {
   if (thread_.joinable()) thread_.join();
 }

@@ -34,6 +34,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   void start();
   /// Ends idle sessions at once and busy ones after their reply, at the latest after `grace`. From another thread.
   void request_stop(std::chrono::milliseconds grace);
+  /// Each session looks whether it may go on. From another thread.
+  void request_review();
   void join();
 
   [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }

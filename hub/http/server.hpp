@@ -12,17 +12,18 @@
 #include <utility>
 #include <vector>
 
+#include "hub/http/keyring.hpp"
 #include "netns/base/ip.hpp"
 #include "netns/base/result.hpp"
 
 namespace vpn_sentinel {
 
-struct KeyGrant;
-
 /// Who asks, as the gates found out; empty before they ran.
 struct Caller {
   std::optional<IpAddress> address;     ///< behind configured proxies the client's own; IPv4-mapped ones as IPv4
+  std::optional<IpAddress> proxy;       ///< the trusted one that told `address`; none when that is the peer's own
   std::shared_ptr<const KeyGrant> key;  ///< what the key that was sent may do; null: no key was asked for
+  KeyHash key_hash{};                   ///< of that key
 };
 
 struct Request {
@@ -50,6 +51,13 @@ struct Response {
 /// Answers once, from any thread; the connection may be gone by then (the answer is dropped).
 using Respond = std::function<void(Response)>;
 
+/// Whether a WebSocket may be opened, and for how long it may stay.
+struct LiveAdmission {
+  std::optional<Response> refused;
+  /// Asked when Server::review_live() was called, on the connection's thread: does the peer still have what let it in? Null: it does.
+  std::function<bool()> holds = {};
+};
+
 /// A WebSocket (RFC 6455) that was accepted by a route. Text messages only.
 class LiveChannel {
  public:
@@ -63,8 +71,8 @@ struct Routes {
   /// Called when the headers of a request announce (Content-Length) a body longer than `max_body` and no longer than `large_body`; its
   /// body is empty then. Returns the Response that refuses, or nullopt to read the body. Null: all are refused with 413.
   std::function<std::optional<Response>(const Request&)> admit_large;
-  /// Null: no WebSocket on this listener. Returns the Response that refuses, or nullopt to accept.
-  std::function<std::optional<Response>(const Request&)> admit_live;
+  /// Null: no WebSocket on this listener.
+  std::function<LiveAdmission(const Request&)> admit_live;
   /// The channel is open. What the returned object holds (a subscription) lives until the channel closes.
   std::function<std::shared_ptr<void>(std::shared_ptr<LiveChannel>)> on_live;
 };
@@ -103,7 +111,9 @@ class Server {
   virtual ~Server() = default;  ///< stop()
   /// Before run(). The Error names address, port and reason (in use, not permitted, not this machine's).
   [[nodiscard]] virtual Result<std::vector<Endpoint>> listen(ListenOptions options, Routes routes) = 0;
-  virtual void run() = 0;   ///< starts the I/O threads and returns
+  virtual void run() = 0;  ///< starts the I/O threads and returns
+  /// The rules of access have changed: WebSockets whose admission does not hold any more are closed with 1008. From any thread.
+  virtual void review_live() = 0;
   virtual void stop() = 0;  ///< stops accepting, closes WebSockets with 1001, ends the threads
 
   /// Time limits are looked at once per `sweep_period`.

@@ -22,6 +22,8 @@ class Session : public std::enable_shared_from_this<Session>,
   virtual void sweep(MonoTime now) = 0;
   /// The answer to request number `request`; an answer that comes too late or twice is dropped.
   virtual void answer(std::uint64_t request, Response response) = 0;
+  /// The rules of access have changed. Each request is asked for again, so that only what goes on without requests has to look.
+  virtual void review() {}
   /// The server stops: idle sessions end now, busy ones after their reply.
   virtual void begin_stop() = 0;
   virtual void abort() = 0;

@@ -21,7 +21,7 @@ ServerFixture::ServerFixture(ListenOptions options, unsigned threads) : server_(
   options.endpoints = {Endpoint{IpAddress::v4({127, 0, 0, 1}), 0}};
   Routes routes;
   routes.handle = [this](const Request& request, Respond respond) { handle(request, std::move(respond)); };
-  routes.admit_live = [this](const Request& request) { return admit_live(request); };
+  routes.admit_live = admit_live;
   routes.on_live = [this](std::shared_ptr<LiveChannel> channel) -> std::shared_ptr<void> {
     auto subscription = std::make_shared<std::shared_ptr<LiveChannel>>(channel);
     const std::lock_guard lock(mutex_);
@@ -48,9 +48,9 @@ void ServerFixture::handle(const Request& request, Respond respond) {
   threads_.emplace_back([respond = std::move(respond), text = std::move(text)] { respond(Response{200, "text/plain", text, {}}); });
 }
 
-std::optional<Response> ServerFixture::admit_live(const Request& request) {
-  if (request.path == "/live") return std::nullopt;
-  return error_response(404, "Not found", "");
+LiveAdmission ServerFixture::admit_live(const Request& request) {
+  if (request.path == "/live") return {};
+  return {error_response(404, "Not found", "")};
 }
 
 Respond ServerFixture::take_waiting() {
