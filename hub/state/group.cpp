@@ -141,6 +141,27 @@ void judge_blind(const Members& members, GroupVerdict& verdict) {
 
 }  // namespace
 
+std::optional<PastStretch> group_stretch(std::string_view group, const GroupRule& rule, const PastStretch& member, std::size_t members,
+                                         std::size_t agreeing) {
+  ClientState then;
+  then.state = member.state;
+  then.findings = member.findings;
+  if (member.state == State::secure || !sees(then)) return std::nullopt;
+  PastStretch stretch;
+  stretch.client_id = group_client_id(group);
+  stretch.from = member.from;
+  stretch.to = member.to;
+  if (agreeing >= needed(rule, std::max(members, agreeing))) {
+    stretch.state = member.state;
+    for (const auto& finding : member.findings) add_finding(stretch.findings, finding, member.client_id);
+    return stretch;
+  }
+  if (member.state < State::contained) return std::nullopt;
+  stretch.state = State::warning;
+  stretch.findings = {hub_finding("group_disagrees", member.from, {{"members", {{member.client_id, to_string(member.state)}}}})};
+  return stretch;
+}
+
 std::string group_client_id(std::string_view group) { return "group:" + std::string(group); }
 
 bool sees(const ClientState& member) {

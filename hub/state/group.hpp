@@ -36,4 +36,10 @@ inline constexpr std::chrono::seconds disagreement_patience{10};
 [[nodiscard]] GroupVerdict judge_group(const GroupRule& rule, const std::vector<const ClientState*>& members, WallTime now,
                                        const std::optional<WallTime>& disagrees_since = {});
 
+/// What a member's report that came late adds to the history of its group. `agreeing`: how many of its `members`, this one with them, are
+/// known to have been in a state as bad then. Too few of them make a warning, as a disagreement does. Nullopt: nothing, as when the
+/// member could not see, or saw no harm.
+[[nodiscard]] std::optional<PastStretch> group_stretch(std::string_view group, const GroupRule& rule, const PastStretch& member,
+                                                       std::size_t members, std::size_t agreeing);
+
 }  // namespace vpn_sentinel

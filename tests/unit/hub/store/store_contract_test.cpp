@@ -568,8 +568,8 @@ void a_report_knows_its_neighbours_of_the_same_boot(const StoreFactory& factory)
   BOOST_TEST(take(store->add_report(report("a", "c", 4, State::secure, at(4)))));
   const auto found = take(store->load_neighbours(report("a", "b", 5, State::secure, at(5)).report));
   check(store->commit());
-  BOOST_TEST((found.before == StoredReport{State::danger, at(1)}));
-  BOOST_TEST((found.after == StoredReport{State::secure, at(9)}));
+  BOOST_TEST((found.before == StoredReport{1, State::danger, at(1)}));
+  BOOST_TEST((found.after == StoredReport{9, State::secure, at(9)}));
   BOOST_TEST((!take(store->load_neighbours(original("a", State::secure, at(5)).report)).before));
 }
 
