@@ -48,8 +48,8 @@ constexpr StatementText statement_texts[] = {
     {&Statements::find_name, "SELECT id FROM names WHERE client_id = ?1"},
     {&Statements::add_name, "INSERT INTO names (client_id) VALUES (?1)"},
     {&Statements::add_report,
-     "INSERT OR IGNORE INTO reports (client, boot_id, seq, time, received, state, path, source, json) "
-     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"},
+     "INSERT INTO reports (client, boot_id, seq, time, received, state, path, source, json) "
+     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (client, boot_id, seq) WHERE boot_id <> '' DO NOTHING"},
     {&Statements::add_change, "INSERT INTO changes (client, at, noticed, kind, json) VALUES (?1, ?2, ?3, ?4, ?5)"},
     {&Statements::save_client, "INSERT OR REPLACE INTO clients (client, state, json) VALUES (?1, ?2, ?3)"},
     {&Statements::add_alert, "INSERT INTO alerts (channel, text, created, attempts) VALUES (?1, ?2, ?3, ?4)"},
