@@ -22,6 +22,8 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr microseconds longest_pause{1'000'000};
+/// From the start to the first housekeeping, at most.
+constexpr std::chrono::milliseconds first_pause{1'000};
 /// More than this between the wall clock and the uptime within a turn: the clock was set.
 constexpr microseconds clock_step{2'000'000};
 /// A turn that took longer than this, sleep of the machine included: the hub could hear nobody, so silence proves nothing.
@@ -70,8 +72,9 @@ class EngineThread final : public Engine {
   Result<void> open() {
     wall_ = options_.now();
     uptime_ = options_.uptime();
-    last_maintenance_ = mono_now();
-    next_roll_up_ = mono_now() + options_.roll_up_pause;
+    // Soon: a hub that is restarted again and again must not put it off for ever.
+    last_maintenance_ = mono_now() - options_.maintenance_pause + std::min(options_.maintenance_pause, first_pause);
+    next_roll_up_ = mono_now() + std::min(options_.roll_up_pause, first_pause);
     last_turn_ = mono_now();
     auto clients = writer_.load(wall_);
     if (!clients) return fail(clients.error());
