@@ -22,14 +22,14 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr microseconds longest_pause{1'000'000};
-/// From the start to the first housekeeping, at most.
-constexpr std::chrono::milliseconds first_pause{1'000};
 /// More than this between the wall clock and the uptime within a turn: the clock was set.
 constexpr microseconds clock_step{2'000'000};
 /// A turn that took longer than this, sleep of the machine included: the hub could hear nobody, so silence proves nothing.
 constexpr microseconds blind_after{5'000'000};
 /// What waits for a store that fails, at most.
 constexpr std::size_t most_kept = 10'000;
+/// From the start to the first housekeeping, at most.
+constexpr std::chrono::milliseconds first_pause{1'000};
 
 template <typename T>
 void keep_newest(std::vector<T>& list) {
