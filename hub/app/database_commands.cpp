@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 
 #include "hub/store/backup.hpp"
@@ -14,6 +15,26 @@ namespace {
 constexpr int exit_damaged = 65;
 constexpr int exit_no_input = 66;
 constexpr int exit_cannot_create = 73;
+
+/// How a shell tells the end by a signal.
+constexpr int exit_by_signal = 128;
+
+volatile std::sig_atomic_t stop_signal = 0;
+
+void note_signal(int number) { stop_signal = number; }
+
+/// Once: who presses Ctrl-C twice means it.
+void heed_stop_signals() {
+  struct sigaction action {};
+  action.sa_handler = note_signal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+}
+
+int exit_code_of(BackupFailure::Kind kind) {
+  if (kind == BackupFailure::Kind::stopped) return exit_by_signal + stop_signal;
+  return kind == BackupFailure::Kind::damaged ? exit_damaged : exit_cannot_create;
+}
 
 std::string database_of(const std::string& data_dir) { return data_dir + "/hub.db"; }
 
@@ -31,12 +52,13 @@ int backup_command(const std::string& data_dir, const std::string& target) {
   const bool terminal = ::isatty(STDERR_FILENO) == 1;
   const auto show = [terminal](int copied, int total) {
     if (terminal && total > 0) fmt::print(stderr, "\r{:3} % of {} pages", static_cast<long>(copied) * 100 / total, total);
+    return stop_signal == 0;
   };
+  heed_stop_signals();
   const auto done = backup_database(source, target, show);
   if (terminal) fmt::print(stderr, "\r\x1b[K");
   if (!done) {
-    const bool damaged = done.error().message.find("damaged") != std::string::npos;
-    throw FatalError(damaged ? exit_damaged : exit_cannot_create, fmt::format("no backup was made: {}", done.error().message));
+    throw FatalError(exit_code_of(done.error().kind), fmt::format("no backup was made: {}", done.error().message));
   }
   fmt::print("{} is backed up to {}; its integrity was checked.\n", source, target);
   return 0;

@@ -274,7 +274,12 @@ void Hub::apply_access(const HubConfig& config) {
   config_.allowed = config.allowed;
   config_.trusted_proxies = config.trusted_proxies;
   config_.rate_limit = config.rate_limit;
+  replace_access();
+}
+
+void Hub::replace_access() {
   access_->replace(access_rules(config_));
+  server_->review_live();
 }
 
 /// A file that is wrong changes nothing: the keys stay as they were until it is put right.
@@ -284,7 +289,7 @@ void Hub::read_keys_again() {
     return log(LogLevel::error, "keys_not_read", {{"message", keys.error().message}, {"next", "the keys stay as they were"}});
   }
   config_.client_keys = std::move(*keys);
-  access_->replace(access_rules(config_));
+  replace_access();
   log(LogLevel::info, "keys_read", {{"file", key_file_.path()}, {"client_keys", config_.client_keys.size()}});
 }
 

@@ -52,6 +52,7 @@ class Hub {
 
  private:
   void read_keys_again();
+  void replace_access();
   void start_engine(const HubConfig& config);
   void load_tls(const HubConfig& config);
   void check_tls();

@@ -30,6 +30,8 @@ constexpr microseconds clock_step{2'000'000};
 constexpr microseconds blind_after{5'000'000};
 /// What waits for a store that fails, at most.
 constexpr std::size_t most_kept = 10'000;
+/// From the start to the first housekeeping, at most.
+constexpr std::chrono::milliseconds first_pause{1'000};
 
 template <typename T>
 void keep_newest(std::vector<T>& list) {
@@ -72,8 +74,9 @@ class EngineThread final : public Engine {
   Result<void> open() {
     wall_ = options_.now();
     uptime_ = options_.uptime();
-    last_maintenance_ = mono_now();
-    next_roll_up_ = mono_now() + options_.roll_up_pause;
+    // Soon: a hub that is restarted again and again must not put it off for ever.
+    last_maintenance_ = mono_now() - options_.maintenance_pause + std::min(options_.maintenance_pause, first_pause);
+    next_roll_up_ = mono_now() + std::min(options_.roll_up_pause, first_pause);
     last_turn_ = mono_now();
     auto clients = writer_.load(wall_);
     if (!clients) return fail(clients.error());

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "hub/state/group.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -114,9 +116,7 @@ Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& 
     if (auto done = add_change(change, written); !done) return done;
   }
   if (auto done = add_incidents(written.changes); !done) return done;
-  for (const auto* late : late_) {
-    if (auto done = add_history(*late, written); !done) return done;
-  }
+  if (auto done = add_histories(written); !done) return done;
   for (const auto& alert : work.alerts) {
     if (auto done = add_alert(alert, written); !done) return done;
   }
@@ -176,17 +176,59 @@ void Writer::remember_incident(const std::string& client_id) {
   incidents_before_.try_emplace(client_id, known != nullptr ? std::optional(*known) : std::nullopt);
 }
 
-Result<void> Writer::add_history(const Admitted& late, Written& written) {
-  const auto neighbours = store_->load_neighbours(late.report);
-  if (!neighbours) return fail(neighbours.error());
-  for (const auto& change : past_changes(late, *neighbours, *fleet_.find(late.report.client_id))) {
-    if (auto done = add_change(change, written); !done) return done;
+Result<void> Writer::add_histories(Written& written) {
+  std::vector<LateReport> late;
+  for (const auto* admitted : late_) {
+    auto neighbours = store_->load_neighbours(admitted->report);
+    if (!neighbours) return fail(neighbours.error());
+    late.push_back({admitted, *neighbours});
   }
-  const auto stretch = past_stretch(late, *neighbours, policy_.default_lease);
+  place_among_each_other(late);
+  for (const auto& one : late) {
+    for (const auto& change : past_changes(one, *fleet_.find(one.admitted->report.client_id))) {
+      if (auto done = add_change(change, written); !done) return done;
+    }
+  }
+  // The last one first: good news shortens an incident from its end.
+  for (auto one = late.rbegin(); one != late.rend(); ++one) {
+    if (auto done = add_history(*one); !done) return done;
+  }
+  return {};
+}
+
+Result<void> Writer::add_history(const LateReport& late) {
+  const auto& report = late.admitted->report;
+  const auto stretch = past_stretch(late, policy_.default_lease);
   auto touching = store_->load_incidents(stretch.client_id, stretch.from, stretch.to);
   if (!touching) return fail(touching.error());
+  if (auto done = fill_in_incidents(std::move(*touching), stretch); !done) return done;
+  if (report.group.empty() || fleet_.find(group_client_id(report.group)) == nullptr) return {};
+  return add_group_history(report.group, stretch);
+}
+
+/// After the member's own: its alert is sent for itself, so that the group needs no more than the incident.
+Result<void> Writer::add_group_history(const std::string& group, const PastStretch& member) {
+  auto members = groups_.members_of(group);
+  members.insert(member.client_id);
+  std::size_t agreeing = 1;
+  for (const auto& other : members) {
+    if (other == member.client_id) continue;
+    const auto incidents = store_->load_incidents(other, member.from, member.to);
+    if (!incidents) return fail(incidents.error());
+    const auto agrees = [&](const Incident& incident) { return incident.worst != State::offline && incident.worst >= member.state; };
+    if (std::ranges::any_of(*incidents, agrees)) ++agreeing;
+  }
+  const auto stretch = group_stretch(group, groups_.rule_of(group), member, members.size(), agreeing);
+  if (!stretch) return {};
+  auto touching = store_->load_incidents(stretch->client_id, stretch->from, stretch->to);
+  if (!touching) return fail(touching.error());
+  const auto rest = without_known_danger(*stretch, *touching);
+  return fill_in_incidents(std::move(*touching), rest);
+}
+
+Result<void> Writer::fill_in_incidents(std::vector<Incident> touching, const PastStretch& stretch) {
   remember_incident(stretch.client_id);
-  for (auto& incident : fill_in(std::move(*touching), stretch)) {
+  for (auto& incident : fill_in(std::move(touching), stretch)) {
     if (auto done = store_->save_incident(incident); !done) return done;
     if (!incident.end && !incident.client_id.empty()) incidents_.set(incident.client_id, incident);
   }

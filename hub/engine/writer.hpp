@@ -15,6 +15,7 @@
 #include "hub/state/fleet.hpp"
 #include "hub/state/groups.hpp"
 #include "hub/state/incident.hpp"
+#include "hub/state/late_report.hpp"
 #include "hub/store/store.hpp"
 
 namespace vpn_sentinel {
@@ -71,8 +72,11 @@ class Writer {
   Result<void> add_incidents(const std::vector<Change>& changes);
   Result<void> save_incident(std::optional<Incident> incident);
   void remember_incident(const std::string& client_id);
-  /// A report that is older than what is known belongs to the history.
-  Result<void> add_history(const Admitted& late, Written& written);
+  /// Reports that are older than what is known belong to the history.
+  Result<void> add_histories(Written& written);
+  Result<void> add_history(const LateReport& late);
+  Result<void> add_group_history(const std::string& group, const PastStretch& member);
+  Result<void> fill_in_incidents(std::vector<Incident> touching, const PastStretch& stretch);
   Result<void> add_change(const Change& change, Written& written);
   Result<void> add_alert(StoredAlert alert, Written& written);
   Result<void> add_result(const AlertResult& result, WallTime now);

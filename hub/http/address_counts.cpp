@@ -4,16 +4,16 @@
 
 namespace vpn_sentinel {
 
-AddressCounts::Key AddressCounts::key_of(const IpAddress& address) noexcept {
-  Key key = 0;
+AddressKey AddressCounts::key_of(const IpAddress& address) noexcept {
+  AddressKey key = 0;
   for (const auto byte : address.bytes().first(address.is_v4() ? 4 : 8)) key = key << 8U | byte;
   // ff00::/8 is multicast: no peer has an address of it.
-  return address.is_v4() ? key | Key{0xffff} << 48U : key;
+  return address.is_v4() ? key | AddressKey{0xffff} << 48U : key;
 }
 
-AddressCounts::AddressCounts() : counts_(0, Hash{random_u64()}) {}
+AddressCounts::AddressCounts(std::size_t loops) : loops_(loops), places_(0, Hash{random_u64()}) {}
 
-std::size_t AddressCounts::Hash::operator()(Key key) const noexcept {
+std::size_t AddressCounts::Hash::operator()(AddressKey key) const noexcept {
   key ^= seed;
   for (int i = 0; i < 2; ++i) {
     key ^= key >> 33U;
@@ -22,18 +22,24 @@ std::size_t AddressCounts::Hash::operator()(Key key) const noexcept {
   return static_cast<std::size_t>(key ^ key >> 33U);
 }
 
-bool AddressCounts::add(Key key, std::size_t most) {
+std::shared_ptr<AddressPlace> AddressCounts::add(AddressKey key, std::size_t most) {
   const std::lock_guard lock(mutex_);
-  auto& count = counts_[key];
-  if (count >= most) return false;
-  ++count;
-  return true;
+  auto& place = places_[key];
+  if (!place) place = std::make_shared<AddressPlace>(key, loops_);
+  if (place->open_ >= most) return nullptr;
+  ++place->open_;
+  return place;
 }
 
-void AddressCounts::remove(Key key) {
+std::shared_ptr<AddressPlace> AddressCounts::find(AddressKey key) {
   const std::lock_guard lock(mutex_);
-  const auto found = counts_.find(key);
-  if (found != counts_.end() && --found->second == 0) counts_.erase(found);
+  const auto found = places_.find(key);
+  return found == places_.end() ? nullptr : found->second;
+}
+
+void AddressCounts::remove(AddressPlace& place) {
+  const std::lock_guard lock(mutex_);
+  if (--place.open_ == 0) places_.erase(place.key_);
 }
 
 }  // namespace vpn_sentinel

@@ -142,20 +142,33 @@ std::optional<Response> check_key(Access& access, Request& request) {
   auto given = request.header("X-API-Key");
   if (given.empty()) given = credentials(request, "Bearer");
   if (given.empty()) return key_missing();
-  auto grant = rules->keys.find(given);
+  const auto hash = hash_key(given);
+  auto grant = rules->keys.find(hash);
   if (!grant || grant->is_shared()) {
     auto refused = pass_brake(access, access.api_logins(), "api", grant != nullptr, address_of(request), key_wrong);
     if (refused) return refused;
   }
   if (auto refused = check_grant(access, request, *grant)) return refused;
   request.caller.key = std::move(grant);
+  request.caller.key_hash = hash;
   return std::nullopt;
+}
+
+/// A key that was taken away, or made anew with the same name, opens nothing any more; one that may read less neither.
+bool key_holds(const Access& access, const Caller& caller) {
+  const auto rules = access.rules();
+  if (!caller.key) return rules->keys.empty() && access.options().open_without_keys;
+  const auto grant = rules->keys.find(caller.key_hash);
+  return grant && (grant->is_shared() || grant->may_read);
 }
 
 }  // namespace
 
 Gate find_address(std::shared_ptr<const Access> access) {
-  return [access = std::move(access)](Request& request) -> std::optional<Response> {
+  Gate::Holds holds = [access](const Caller& caller) {
+    return !caller.proxy || is_one_of(*caller.proxy, access->rules()->trusted_proxies);
+  };
+  auto pass = [access = std::move(access)](Request& request) -> std::optional<Response> {
     const auto peer = IpAddress::parse(request.peer_address);
     if (!peer) return error_response(403, "Access denied", "The address of the connection is unknown");
     const auto rules = access->rules();
@@ -166,16 +179,22 @@ Gate find_address(std::shared_ptr<const Access> access) {
     auto client = client_address(*peer, request.all_lines("X-Forwarded-For"), rules->trusted_proxies);
     if (!client) return error_response(400, "Bad request", client.error().message);
     request.caller.address = *client;
+    if (*client != unmapped(*peer)) request.caller.proxy = unmapped(*peer);
     return std::nullopt;
   };
+  return {std::move(pass), std::move(holds)};
 }
 
 Gate allow_addresses(std::shared_ptr<const Access> access) {
-  return [access = std::move(access)](Request& request) -> std::optional<Response> {
+  const auto is_allowed = [access = std::move(access)](const IpAddress& address) {
     const auto rules = access->rules();
-    if (rules->allowed.empty() || is_one_of(address_of(request), rules->allowed)) return std::nullopt;
+    return rules->allowed.empty() || is_one_of(address, rules->allowed);
+  };
+  auto pass = [is_allowed](Request& request) -> std::optional<Response> {
+    if (is_allowed(address_of(request))) return std::nullopt;
     return error_response(403, "Access denied", "Your IP address is not authorized");
   };
+  return {std::move(pass), [is_allowed](const Caller& caller) { return caller.address && is_allowed(*caller.address); }};
 }
 
 Gate limit_rate(std::shared_ptr<Access> access) {
@@ -187,7 +206,8 @@ Gate limit_rate(std::shared_ptr<Access> access) {
 }
 
 Gate require_key(std::shared_ptr<Access> access) {
-  return [access = std::move(access)](Request& request) { return check_key(*access, request); };
+  Gate::Holds holds = [access](const Caller& caller) { return key_holds(*access, caller); };
+  return {[access = std::move(access)](Request& request) { return check_key(*access, request); }, std::move(holds)};
 }
 
 Gate require_password(const std::string& password, std::shared_ptr<Access> access) {
@@ -217,6 +237,10 @@ std::optional<Response> pass_gates(const std::vector<Gate>& gates, Request& requ
     if (auto refused = gate(request)) return refused;
   }
   return std::nullopt;
+}
+
+bool gates_hold(const std::vector<Gate>& gates, const Caller& caller) {
+  return std::ranges::all_of(gates, [&](const Gate& gate) { return gate.holds(caller); });
 }
 
 }  // namespace vpn_sentinel

@@ -1,10 +1,13 @@
 /// Who may ask: checks that come before anything of the body is looked at. Each is a Gate: nullopt lets the request pass.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "hub/http/access.hpp"
@@ -13,7 +16,24 @@
 namespace vpn_sentinel {
 
 /// A gate may note in `request.caller` what it found out.
-using Gate = std::function<std::optional<Response>(Request&)>;
+class Gate {
+ public:
+  using Pass = std::function<std::optional<Response>(Request&)>;
+  using Holds = std::function<bool(const Caller&)>;
+
+  /// `holds`: whether the gate would still let pass whom it has let pass; nothing is counted by asking. Null: it always would.
+  template <typename Function>
+  requires std::constructible_from<Pass, Function> &&(!std::same_as<std::remove_cvref_t<Function>, Gate>)
+      Gate(Function&& pass, Holds holds = {})  // NOLINT(google-explicit-constructor): most gates are one function
+      : pass_(std::forward<Function>(pass)), holds_(std::move(holds)) {}
+
+  [[nodiscard]] std::optional<Response> operator()(Request& request) const { return pass_(request); }
+  [[nodiscard]] bool holds(const Caller& caller) const { return !holds_ || holds_(caller); }
+
+ private:
+  Pass pass_;
+  Holds holds_;
+};
 
 /// Notes the client's own address; 400 when a trusted proxy names none. All other gates need this one before them.
 [[nodiscard]] Gate find_address(std::shared_ptr<const Access> access);
@@ -41,5 +61,8 @@ using Gate = std::function<std::optional<Response>(Request&)>;
 
 /// The first refusal.
 [[nodiscard]] std::optional<Response> pass_gates(const std::vector<Gate>& gates, Request& request);
+
+/// True when all gates would still let `caller` pass.
+[[nodiscard]] bool gates_hold(const std::vector<Gate>& gates, const Caller& caller);
 
 }  // namespace vpn_sentinel

@@ -55,6 +55,8 @@ class Connection final : public Session {
   void go_on();
   void advance();
   void settle();
+  void rest(Rest rest);
+  void work();
   bool read_request();
   bool consents();
   void go_on_with_body();
@@ -84,6 +86,7 @@ class Connection final : public Session {
   std::uint64_t request_number_ = 0;
   std::optional<Response>* early_answer_ = nullptr;  ///< where to put an answer while the route is still being called
   bool asked_ = false;                               ///< about the large body of this request
+  bool new_head_ = false;
   bool waiting_ = false;
   bool resting_ = false;
   bool keep_alive_ = true;
@@ -91,10 +94,8 @@ class Connection final : public Session {
   bool http_1_0_ = false;
 };
 
-/// It rests until it says something.
 void Connection::start() {
-  Loop::rest(*this, *slot_->listener().silent[loop_.number()]);
-  resting_ = true;
+  rest(Rest::silent);
   read_more();
 }
 
@@ -110,14 +111,18 @@ void Connection::read_more() {
 }
 
 void Connection::shake_hands() {
-  if (std::exchange(resting_, false)) loop_.work(*this);
   // Not before the peer has said something: a silent one costs no more than over plain HTTP.
-  if (!stream_.has_tls() && !stream_.start_tls(*options().tls->context())) return close();
+  if (!stream_.has_tls()) {
+    if (!stream_.start_tls(*options().tls->context())) return close();
+    enter(Phase::handshake, options().handshake_timeout);
+    rest(Rest::handshake);
+  }
   ErrorCode error;
   stream_.tls().handshake(error);
   if (error == asio::error::would_block) return read_more();
   if (error) return handshake_failed();
   enter(Phase::fresh, options().header_timeout);
+  rest(Rest::head);
   on_readable();  // the request nearly always comes together with the end of the handshake
 }
 
@@ -167,12 +172,26 @@ void Connection::advance() {
   if (is_reading()) read_more();
 }
 
-/// Idle connections are kept by the time since when they are; they are not looked at while they wait, and the oldest makes room first.
+/// Who waits for the peer's next words is kept by the time since when: so nobody is looked at in vain, and the oldest makes room first.
 void Connection::settle() {
-  const bool idle = phase_ == Phase::idle;
-  if (idle) Loop::rest(*this, *slot_->listener().idle[loop_.number()]);
-  if (resting_ && !idle) loop_.work(*this);
-  resting_ = idle;
+  if (phase_ == Phase::idle) return rest(Rest::idle);
+  if (phase_ != Phase::header) return work();
+  // However often it says a little more, it keeps its place.
+  if (std::exchange(new_head_, false)) rest(Rest::head);
+}
+
+void Connection::rest(Rest rest) {
+  resting_ = true;
+  Loop::rest(*this, slot_->listener().resting(rest, loop_.number()));
+  address_hook.unlink();
+  auto& waiting = slot_->address().waiting(loop_.number());
+  (rest == Rest::idle ? waiting.idle : waiting.unfinished).push_back(*this);
+}
+
+void Connection::work() {
+  if (!std::exchange(resting_, false)) return;
+  loop_.work(*this);
+  address_hook.unlink();
 }
 
 /// True when a request is complete.
@@ -181,6 +200,7 @@ bool Connection::read_request() {
     if (input_.empty()) return false;
     reader_ = std::make_unique<RequestReader>(options().max_body, options().large_body);
     asked_ = false;
+    new_head_ = true;
     enter(Phase::header, options().header_timeout);
   }
   const auto progress = reader_->take(input_);
@@ -235,7 +255,6 @@ void Connection::dispatch() {
   ++request_number_;
   Request request;
   request.peer_address = peer_address_;
-  request.tls_client_name = stream_.client_name();
   if (const auto refusal = reader_->fill(request)) return refuse(*refusal);
   if (boost::beast::websocket::is_upgrade(message) && slot_->listener().routes.admit_live && try_upgrade(request)) return;
   call_route(request);
@@ -265,8 +284,9 @@ bool Connection::try_upgrade(const Request& request) {
     refuse(error_response(403, "Access denied", "The page that opened this WebSocket comes from another site"));
     return true;
   }
-  if (auto refused = routes.admit_live(request)) {
-    write(*refused);
+  auto admission = routes.admit_live(request);
+  if (admission.refused) {
+    write(*admission.refused);
     return true;
   }
   if (!input_.empty()) {
@@ -274,7 +294,8 @@ bool Connection::try_upgrade(const Request& request) {
     return true;
   }
   phase_ = Phase::closed;
-  start_websocket(loop_, std::move(stream_), std::move(slot_), reader_->release());
+  address_hook.unlink();
+  start_websocket(loop_, std::move(stream_), std::move(slot_), reader_->release(), std::move(admission.holds));
   loop_.remove(shared_from_this());
   return true;
 }
@@ -339,6 +360,7 @@ void Connection::reply_written() {
 void Connection::linger() {
   stream_.shutdown_send();
   enter(Phase::lingering, linger_timeout);
+  work();
   input_ = {};
   read_more();
 }
@@ -364,6 +386,7 @@ void Connection::close() {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   stream_.close();
+  address_hook.unlink();
   slot_.reset();  // now, not when the last handler has gone: somebody may wait for the room
   loop_.remove(shared_from_this());
 }

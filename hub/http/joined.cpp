@@ -27,11 +27,13 @@ Chosen choose(const std::vector<Service>& services, Request& request) {
   return chosen;
 }
 
-std::optional<Response> admit_live(const std::vector<Service>& services, Request request) {
-  auto chosen = choose(services, request);
-  if (chosen.refused) return std::move(chosen.refused);
-  if (!chosen.service->live_path.empty() && request.path == chosen.service->live_path) return std::nullopt;
-  return error_response(404, "Not found", "No WebSocket is served at this path");
+LiveAdmission admit_live(const std::shared_ptr<const std::vector<Service>>& services, Request request) {
+  auto chosen = choose(*services, request);
+  if (chosen.refused) return {std::move(chosen.refused)};
+  if (chosen.service->live_path.empty() || request.path != chosen.service->live_path) {
+    return {error_response(404, "Not found", "No WebSocket is served at this path")};
+  }
+  return {std::nullopt, [services, service = chosen.service, caller = request.caller] { return gates_hold(service->gates, caller); }};
 }
 
 std::optional<Response> admit_large(const std::vector<Service>& services, Request request) {
@@ -55,7 +57,7 @@ Routes join_services(std::vector<Service> services) {
     chosen.service->router->handle(own, std::move(respond));
   };
   routes.admit_large = [shared](const Request& request) { return admit_large(*shared, request); };
-  if (routes.on_live) routes.admit_live = [shared](const Request& request) { return admit_live(*shared, request); };
+  if (routes.on_live) routes.admit_live = [shared](const Request& request) { return admit_live(shared, request); };
   return routes;
 }
 

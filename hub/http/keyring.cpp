@@ -178,8 +178,7 @@ std::optional<KeyHash> Keyring::shared_hash() const noexcept {
   return hashes_.back();
 }
 
-std::shared_ptr<const KeyGrant> Keyring::find(std::string_view given) const noexcept {
-  const auto hash = hash_key(given);
+std::shared_ptr<const KeyGrant> Keyring::find(const KeyHash& hash) const noexcept {
   std::uint64_t place = 0;  // 1 for the first hash
   for (std::size_t i = 0; i < hashes_.size(); ++i) {
     const auto equal = equal_mask(hashes_[i], hash);

@@ -59,7 +59,8 @@ class Keyring {
 
   [[nodiscard]] bool empty() const noexcept { return grants_.empty(); }
   /// Null for a wrong key. All hashes are compared, each in full, whatever was given: the time tells nothing but their number.
-  [[nodiscard]] std::shared_ptr<const KeyGrant> find(std::string_view given) const noexcept;
+  [[nodiscard]] std::shared_ptr<const KeyGrant> find(std::string_view given) const noexcept { return find(hash_key(given)); }
+  [[nodiscard]] std::shared_ptr<const KeyGrant> find(const KeyHash& hash) const noexcept;
   [[nodiscard]] bool has_same_shared_key(const Keyring& other) const noexcept { return shared_hash() == other.shared_hash(); }
 
  private:

@@ -63,22 +63,46 @@ struct Newcomer {
   std::size_t tried_loops;
 };
 
-/// Whoever connects and says nothing goes before those who were served. False: nobody of this listener can go on this loop.
-bool make_room(Listener& listener, const Loop& loop) {
-  const auto& silent = *listener.silent[loop.number()];
-  const bool silent_for_long = !silent.empty() && mono_now() - silent.front().resting_since() >= listener.options.silent_patience;
-  auto& list = silent_for_long ? *listener.silent[loop.number()] : *listener.idle[loop.number()];
-  if (list.empty()) return false;
-  list.front().shared_from_this()->abort();
+/// Whoever connects and does not get on with his first words goes before those who were served: the one of `unfinished` if he had his
+/// time, else the one of `idle`. Both may be null. False: neither can go.
+bool close_one(Session* unfinished, Session* idle, std::chrono::milliseconds patience) {
+  auto* const chosen = unfinished != nullptr && mono_now() - unfinished->resting_since() >= patience ? unfinished : idle;
+  if (chosen == nullptr) return false;
+  chosen->shared_from_this()->abort();
   return true;
+}
+
+template <typename List>
+Session* first_of(List& list) {
+  return list.empty() ? nullptr : &list.front();
+}
+
+/// False: nobody of this listener can go on this loop.
+bool make_room(Listener& listener, const Loop& loop) {
+  Session* oldest = nullptr;
+  for (const auto rest : {Rest::silent, Rest::handshake, Rest::head}) {
+    auto* const first = first_of(listener.resting(rest, loop.number()));
+    if (oldest == nullptr || (first != nullptr && first->resting_since() < oldest->resting_since())) oldest = first;
+  }
+  return close_one(oldest, first_of(listener.resting(Rest::idle, loop.number())), listener.options.unfinished_patience);
+}
+
+/// Among those of one address.
+bool make_room_of(const IpAddress& peer, Listener& listener, const Loop& loop) {
+  const auto place = listener.addresses.find(AddressCounts::key_of(peer));
+  if (!place) return true;  // they have gone
+  auto& waiting = place->waiting(loop.number());
+  return close_one(first_of(waiting.unfinished), first_of(waiting.idle), listener.options.unfinished_patience);
 }
 
 void admit(Loop& loop, const std::shared_ptr<Listener>& listener, Newcomer newcomer) {
   if (loop.stopping()) return;
   auto refusal = Slot::Refusal::none;
   auto slot = Slot::take(listener, newcomer.peer, refusal);
-  if (refusal == Slot::Refusal::full && make_room(*listener, loop)) slot = Slot::take(listener, newcomer.peer, refusal);
-  if (refusal == Slot::Refusal::full && newcomer.tried_loops < listener->loops.size()) {
+  const bool has_room =
+      refusal == Slot::Refusal::address_full ? make_room_of(newcomer.peer, *listener, loop) : !slot && make_room(*listener, loop);
+  if (has_room) slot = Slot::take(listener, newcomer.peer, refusal);
+  if (!slot && newcomer.tried_loops < listener->loops.size()) {
     auto& next = *listener->loops[(loop.number() + 1) % listener->loops.size()];
     ++newcomer.tried_loops;
     return boost::asio::post(next.io(),
@@ -148,33 +172,32 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
 }  // namespace
 
 Listener::Listener(ListenOptions listen_options, Routes all_routes, const std::vector<std::shared_ptr<Loop>>& all_loops)
-    : options(std::move(listen_options)), routes(std::move(all_routes)) {
+    : options(std::move(listen_options)), routes(std::move(all_routes)), addresses(all_loops.size()) {
   for (const auto& loop : all_loops) {
     loops.push_back(loop.get());
-    idle.push_back(&loop->add_rest_list());
-    silent.push_back(&loop->add_rest_list());
+    for (auto*& list : resting_.emplace_back()) list = &loop->add_rest_list();
   }
 }
 
 std::unique_ptr<Slot> Slot::take(const std::shared_ptr<Listener>& listener, const IpAddress& peer, Refusal& refusal) {
-  const auto key = AddressCounts::key_of(peer);
   refusal = Refusal::none;
-  if (!listener->addresses.add(key, listener->options.max_per_address)) {
+  auto place = listener->addresses.add(AddressCounts::key_of(peer), listener->options.max_per_address);
+  if (!place) {
     refusal = Refusal::address_full;
     return nullptr;
   }
   if (listener->open.fetch_add(1) >= listener->options.max_connections) {
     --listener->open;
-    listener->addresses.remove(key);
+    listener->addresses.remove(*place);
     refusal = Refusal::full;
     return nullptr;
   }
-  return std::unique_ptr<Slot>(new Slot(listener, key));
+  return std::unique_ptr<Slot>(new Slot(listener, std::move(place)));
 }
 
 Slot::~Slot() {
   listener_->waiting_body_bytes -= body_bytes_;
-  listener_->addresses.remove(address_);
+  listener_->addresses.remove(*address_);
   --listener_->open;
 }
 

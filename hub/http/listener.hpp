@@ -1,8 +1,10 @@
 /// Listening sockets: one per address and I/O loop, sharing the port by SO_REUSEPORT.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -12,6 +14,9 @@
 #include "netns/base/fd.hpp"
 
 namespace vpn_sentinel {
+
+/// What a connection that rests waits for from its peer: a first byte, the rest of a handshake, of the headers, or the next request.
+enum class Rest : std::uint8_t { silent, handshake, head, idle };
 
 /// What all connections of one listener share.
 struct Listener {
@@ -23,9 +28,13 @@ struct Listener {
   std::atomic<std::size_t> open{0};
   std::atomic<std::size_t> waiting_body_bytes{0};
   AddressCounts addresses;
-  std::vector<Loop*> loops;          ///< by number
-  std::vector<SessionList*> idle;    ///< keep-alive connections between two requests, by number of their loop
-  std::vector<SessionList*> silent;  ///< those that have not said anything yet, likewise
+  std::vector<Loop*> loops;  ///< by number
+
+  /// Of the loop with this number; on its thread.
+  [[nodiscard]] SessionList& resting(Rest rest, std::size_t loop) { return *resting_.at(loop).at(static_cast<std::size_t>(rest)); }
+
+ private:
+  std::vector<std::array<SessionList*, 4>> resting_;  ///< by number of the loop and Rest
 };
 
 /// Counts one open connection for as long as it lives.
@@ -38,15 +47,17 @@ class Slot {
   Slot(const Slot&) = delete;
   Slot& operator=(const Slot&) = delete;
   [[nodiscard]] Listener& listener() const noexcept { return *listener_; }
+  [[nodiscard]] AddressPlace& address() const noexcept { return *address_; }
 
   /// Counts what a body under way holds; false: all of the listener's hold too much together.
   [[nodiscard]] bool hold_body_bytes(std::size_t bytes);
 
  private:
-  Slot(std::shared_ptr<Listener> listener, AddressCounts::Key address) : listener_(std::move(listener)), address_(address) {}
+  Slot(std::shared_ptr<Listener> listener, std::shared_ptr<AddressPlace> address)
+      : listener_(std::move(listener)), address_(std::move(address)) {}
 
   std::shared_ptr<Listener> listener_;
-  AddressCounts::Key address_;
+  std::shared_ptr<AddressPlace> address_;
   std::size_t body_bytes_ = 0;
 };
 

@@ -27,6 +27,12 @@ void Loop::request_stop(std::chrono::milliseconds grace) {
   boost::asio::post(io_, [this, grace] { begin_stop(grace); });
 }
 
+void Loop::request_review() {
+  boost::asio::post(io_, [this] {
+    for (const auto& session : all_sessions()) session->review();
+  });
+}
+
 void Loop::join() {
   if (thread_.joinable()) thread_.join();
 }
@@ -88,7 +94,7 @@ void Loop::sweep() {
     while (!list.empty()) {
       const auto session = list.front().shared_from_this();
       session->sweep(now);
-      if (session->is_linked()) break;  // its time has not come, nor that of those behind it
+      if (!list.empty() && &list.front() == session.get()) break;  // its time has not come, nor that of those behind it
     }
   }
   for (const auto& part : parts_) part.on_sweep();

@@ -34,6 +34,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   void start();
   /// Ends idle sessions at once and busy ones after their reply, at the latest after `grace`. From another thread.
   void request_stop(std::chrono::milliseconds grace);
+  /// Each session looks whether it may go on. From another thread.
+  void request_review();
   void join();
 
   [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
@@ -48,7 +50,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   /// `no`: the session has timers of its own.
   void add(const std::shared_ptr<Session>& session, Sweep sweep);
   void remove(const std::shared_ptr<Session>& session);
-  /// The session, a member already, has nothing to do: it goes to the end of `list` and is swept only when it is the first there, so that
+  /// The session, a member already, waits for its peer: it goes to the end of `list` and is swept only when it is the first there, so that
   /// thousands of idle ones cost nothing. All of one list must be allowed to rest for the same time.
   static void rest(Session& session, SessionList& list);
   /// It is swept each time again.

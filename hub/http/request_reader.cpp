@@ -92,6 +92,9 @@ std::optional<Response> RequestReader::fill(Request& request) const {
   }
   const auto hosts = all.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && all.version() >= 11)) return error_response(400, "Bad request", "Exactly one Host header is required");
+  if (!is_valid_host(view(all[http::field::host]))) {
+    return error_response(400, "Bad request", "Host: expected a name or an address, and a port or none");
+  }
   const auto target = split_target(view(all.target()));
   if (!target) return error_response(400, "Bad request", "The request target must be a path");
   request.method = all.method() == http::verb::head ? "GET" : view(all.method_string());

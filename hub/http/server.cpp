@@ -41,6 +41,10 @@ class LoopServer final : public Server {
     for (const auto& loop : loops_) loop->start();
   }
 
+  void review_live() override {
+    for (const auto& loop : loops_) loop->request_review();
+  }
+
   void stop() override { stop_loops(); }
 
  private:

@@ -12,17 +12,18 @@
 #include <utility>
 #include <vector>
 
+#include "hub/http/keyring.hpp"
 #include "netns/base/ip.hpp"
 #include "netns/base/result.hpp"
 
 namespace vpn_sentinel {
 
-struct KeyGrant;
-
 /// Who asks, as the gates found out; empty before they ran.
 struct Caller {
   std::optional<IpAddress> address;     ///< behind configured proxies the client's own; IPv4-mapped ones as IPv4
+  std::optional<IpAddress> proxy;       ///< the trusted one that told `address`; none when that is the peer's own
   std::shared_ptr<const KeyGrant> key;  ///< what the key that was sent may do; null: no key was asked for
+  KeyHash key_hash{};                   ///< of that key
 };
 
 struct Request {
@@ -31,7 +32,6 @@ struct Request {
   std::string_view query;
   std::string_view body;
   std::string peer_address;
-  std::string tls_client_name;  ///< of the peer's verified certificate (TlsSession::client_name); empty: it showed none
   std::function<std::string_view(std::string_view name)> header;  ///< empty when absent; names case-insensitive
   std::function<std::string(std::string_view name)> all_lines;    ///< of a header, joined by ", " (RFC 9110 5.3)
   Caller caller;
@@ -51,6 +51,13 @@ struct Response {
 /// Answers once, from any thread; the connection may be gone by then (the answer is dropped).
 using Respond = std::function<void(Response)>;
 
+/// Whether a WebSocket may be opened, and for how long it may stay.
+struct LiveAdmission {
+  std::optional<Response> refused;
+  /// Asked when Server::review_live() was called, on the connection's thread: does the peer still have what let it in? Null: it does.
+  std::function<bool()> holds = {};
+};
+
 /// A WebSocket (RFC 6455) that was accepted by a route. Text messages only.
 class LiveChannel {
  public:
@@ -64,8 +71,8 @@ struct Routes {
   /// Called when the headers of a request announce (Content-Length) a body longer than `max_body` and no longer than `large_body`; its
   /// body is empty then. Returns the Response that refuses, or nullopt to read the body. Null: all are refused with 413.
   std::function<std::optional<Response>(const Request&)> admit_large;
-  /// Null: no WebSocket on this listener. Returns the Response that refuses, or nullopt to accept.
-  std::function<std::optional<Response>(const Request&)> admit_live;
+  /// Null: no WebSocket on this listener.
+  std::function<LiveAdmission(const Request&)> admit_live;
   /// The channel is open. What the returned object holds (a subscription) lives until the channel closes.
   std::function<std::shared_ptr<void>(std::shared_ptr<LiveChannel>)> on_live;
 };
@@ -77,14 +84,15 @@ struct ListenOptions {
   std::vector<Endpoint> endpoints;  ///< port 0 takes a free one
   std::size_t max_body = 64 * 1024;
   std::size_t large_body = 0;  ///< for requests that Routes::admit_large lets pass; at most max_body: there are none
-  /// When they are all taken, the keep-alive connection that has been idle longest makes room; 503 when none is idle.
+  /// When they are all taken, those that do not get on with their first words and then the keep-alive connection that has been idle
+  /// longest make room; 503 when all are busy.
   std::size_t max_connections = 10'000;
-  /// From one IPv4 address or IPv6 /64. Many probes may share one NAT.
+  /// From one IPv4 address or IPv6 /64, where room is made likewise among its own. Many probes may share one NAT.
   std::size_t max_per_address = 4096;
   /// Of unfinished bodies together; beyond it 503. A body that arrives with its headers is not counted.
   std::size_t max_waiting_body_bytes = 256 * 1024 * 1024;
-  /// Who has said nothing for so long makes room first when the connections are all taken.
-  std::chrono::milliseconds silent_patience{1'000};
+  /// Who has said nothing for so long, or has begun a handshake or the headers of a request and not finished, makes room first.
+  std::chrono::milliseconds unfinished_patience{1'000};
   std::chrono::milliseconds handshake_timeout{10'000};  ///< TLS: for all of the handshake
   std::chrono::milliseconds header_timeout{10'000};     ///< for all of the headers, however slowly they drip
   std::chrono::milliseconds body_timeout{30'000};       ///< for all of the body
@@ -103,7 +111,9 @@ class Server {
   virtual ~Server() = default;  ///< stop()
   /// Before run(). The Error names address, port and reason (in use, not permitted, not this machine's).
   [[nodiscard]] virtual Result<std::vector<Endpoint>> listen(ListenOptions options, Routes routes) = 0;
-  virtual void run() = 0;   ///< starts the I/O threads and returns
+  virtual void run() = 0;  ///< starts the I/O threads and returns
+  /// The rules of access have changed: WebSockets whose admission does not hold any more are closed with 1008. From any thread.
+  virtual void review_live() = 0;
   virtual void stop() = 0;  ///< stops accepting, closes WebSockets with 1001, ends the threads
 
   /// Time limits are looked at once per `sweep_period`.

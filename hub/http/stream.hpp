@@ -39,8 +39,6 @@ class Stream {
   [[nodiscard]] TlsSession& tls() noexcept { return *tls_; }
   /// From here on the bytes on the wire are ours: for what is said after a handshake that failed.
   void drop_tls() noexcept { tls_.reset(); }
-  /// Of the verified certificate of the peer; empty without.
-  [[nodiscard]] std::string client_name() const { return tls_ ? tls_->client_name() : std::string(); }
 
   /// These two return at once: `error` is would_block when the socket is not ready, see async_wait().
   std::size_t read_some(std::span<char> buffer, ErrorCode& error) {

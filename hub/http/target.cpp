@@ -11,6 +11,37 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + '
 
 bool is_control(char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; }
 
+bool is_letter_or_digit(char c) { return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9'); }
+
+bool is_hex_digit(char c) { return (lower(c) >= 'a' && lower(c) <= 'f') || (c >= '0' && c <= '9'); }
+
+/// reg-name of RFC 3986 3.2.2; IPv4 addresses are such names, too.
+bool is_registered_name(std::string_view name) {
+  constexpr std::string_view others = "-._~!$&'()*+,;=";
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (name[i] == '%') {
+      if (name.size() - i < 3 || !is_hex_digit(name[i + 1]) || !is_hex_digit(name[i + 2])) return false;
+      i += 2;
+    } else if (!is_letter_or_digit(name[i]) && others.find(name[i]) == std::string_view::npos) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// ":80", or nothing; the number may be left out.
+bool is_port_part(std::string_view text) {
+  if (text.empty()) return true;
+  constexpr std::size_t longest = 5;
+  if (!text.starts_with(':') || text.size() > 1 + longest) return false;
+  unsigned port = 0;
+  for (const char c : text.substr(1)) {
+    if (c < '0' || c > '9') return false;
+    port = port * 10 + static_cast<unsigned>(c - '0');
+  }
+  return port <= 0xffff;
+}
+
 /// "host:port" without the port; "[::1]:80" without the port, brackets kept.
 std::string_view without_port(std::string_view host) {
   if (host.starts_with('[')) {
@@ -59,6 +90,14 @@ bool is_same_origin(std::string_view origin, std::string_view host) {
   const auto start = origin.find("://");
   if (start == std::string_view::npos || host.empty()) return false;
   return equal_ignoring_case(origin.substr(start + 3), host);
+}
+
+bool is_valid_host(std::string_view host) {
+  const auto name = without_port(host);
+  if (!is_port_part(host.substr(name.size()))) return false;
+  if (!name.starts_with('[')) return is_registered_name(name);
+  const auto address = name.ends_with(']') ? IpAddress::parse(name.substr(1, name.size() - 2)) : Result<IpAddress>(fail(Error{}));
+  return address && !address->is_v4();
 }
 
 bool is_loopback_host(std::string_view host) {

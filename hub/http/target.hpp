@@ -23,6 +23,10 @@ struct Target {
 /// True when the Origin header names the same host and port as the Host header. The scheme is not compared: a proxy may speak TLS.
 [[nodiscard]] bool is_same_origin(std::string_view origin, std::string_view host);
 
+/// A Host header (RFC 9110 7.2): a name, an IPv4 address or an IPv6 one in brackets, by RFC 3986 3.2.2, and a port or none. An empty one is
+/// valid: it is what a client sends for an address without a host.
+[[nodiscard]] bool is_valid_host(std::string_view host);
+
 /// True for localhost and loopback addresses such as 127.0.0.1 and [::1], with or without a port. A name that merely resolves to
 /// loopback (DNS rebinding) is none of them.
 [[nodiscard]] bool is_loopback_host(std::string_view host);

@@ -3,7 +3,6 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -15,8 +14,6 @@
 
 namespace vpn_sentinel {
 namespace {
-
-constexpr std::size_t longest_name = 256;
 
 int fd_of(BIO* bio) { return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio))); }
 
@@ -61,37 +58,6 @@ BIO* make_bio(int fd) {
   return bio;
 }
 
-/// The text of a name, empty when it could be taken for another.
-std::string clear_text(const ASN1_STRING* text) {
-  unsigned char* utf8 = nullptr;
-  const int size = ASN1_STRING_to_UTF8(&utf8, text);
-  if (size < 0) return {};
-  std::string name(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size));
-  OPENSSL_free(utf8);
-  const bool clear = name.size() <= longest_name && std::ranges::none_of(name, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
-  return clear ? name : std::string();
-}
-
-std::string alternative_name_of(const X509* certificate) {
-  auto* const names = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
-  std::string found;
-  for (int i = 0; found.empty() && i < sk_GENERAL_NAME_num(names); ++i) {
-    int type = 0;
-    const auto* const value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
-    if (type == GEN_DNS || type == GEN_EMAIL || type == GEN_URI) found = clear_text(static_cast<const ASN1_STRING*>(value));
-  }
-  GENERAL_NAMES_free(names);
-  return found;
-}
-
-std::string name_of(const X509* certificate) {
-  const auto* const subject = X509_get_subject_name(certificate);
-  const int first = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-  if (first < 0) return alternative_name_of(certificate);
-  if (X509_NAME_get_index_by_NID(subject, NID_commonName, first) >= 0) return {};
-  return clear_text(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, first)));
-}
-
 /// What an earlier call on this thread left behind would be taken for this one's failure.
 void begin_call() {
   ERR_clear_error();
@@ -119,9 +85,6 @@ std::unique_ptr<TlsSession> TlsSession::make(SSL_CTX& context, int fd) {
 void TlsSession::handshake(ErrorCode& error) {
   begin_call();
   judge(SSL_do_handshake(ssl_.get()), error);
-  if (error) return;
-  const auto* const certificate = SSL_get0_peer_certificate(ssl_.get());
-  if (certificate != nullptr && SSL_get_verify_result(ssl_.get()) == X509_V_OK) client_name_ = name_of(certificate);
 }
 
 std::size_t TlsSession::read(std::span<char> buffer, ErrorCode& error) {

@@ -7,7 +7,6 @@
 #include <boost/system/error_code.hpp>
 #include <memory>
 #include <span>
-#include <string>
 #include <string_view>
 
 namespace vpn_sentinel {
@@ -32,9 +31,6 @@ class TlsSession {
   [[nodiscard]] bool wants_write() const noexcept { return wants_write_; }
   /// The handshake failed because the peer speaks HTTP without TLS.
   [[nodiscard]] bool met_plain_http() const noexcept { return met_plain_http_; }
-  /// Whom the verified certificate of the peer names: its subject's CN, else the first DNS name, mail address or URI among the alternative
-  /// names. Empty without certificate, and for a name that is not clear: two CNs, control characters, over 256 bytes. After handshake().
-  [[nodiscard]] const std::string& client_name() const noexcept { return client_name_; }
 
  private:
   struct FreeSsl {
@@ -45,7 +41,6 @@ class TlsSession {
   void judge(int result, ErrorCode& error);
 
   std::unique_ptr<SSL, FreeSsl> ssl_;
-  std::string client_name_;
   bool wants_write_ = false;
   bool broken_ = false;
   bool met_plain_http_ = false;

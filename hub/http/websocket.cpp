@@ -99,9 +99,10 @@ bool Outbox::close() {
 
 class WebSocketSession final : public Session {
  public:
-  WebSocketSession(Loop& loop, Stream stream, std::unique_ptr<Slot> slot)
+  WebSocketSession(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, std::function<bool()> holds)
       : loop_(loop),
         slot_(std::move(slot)),
+        holds_(std::move(holds)),
         stream_(std::move(stream)),
         outbox_(std::make_shared<Outbox>(loop.shared_from_this(), slot_->listener().options)) {
     websocket::stream_base::timeout timeouts{};
@@ -117,21 +118,26 @@ class WebSocketSession final : public Session {
   void accept(const UpgradeRequest& request);
   void sweep(MonoTime /*now*/) override {}  // the stream has its own timers
   void answer(std::uint64_t /*request*/, Response /*response*/) override {}
-  void begin_stop() override;
+  void review() override;
+  void begin_stop() override { close(websocket::close_reason(websocket::close_code::going_away, "the hub stops")); }
   void abort() override { finish(); }
 
  private:
   void read();
   void write_next();
+  void close(const websocket::close_reason& reason);
   void finish();
 
   Loop& loop_;
   std::unique_ptr<Slot> slot_;
+  const std::function<bool()> holds_;
   websocket::stream<Stream, false> stream_;  // false: without permessage-deflate, which costs 8.5 KB more per peer
   std::shared_ptr<Outbox> outbox_;
   beast::flat_buffer incoming_{most_incoming_bytes};
   std::shared_ptr<void> held_;
   Text current_;
+  bool accepted_ = false;
+  bool closing_ = false;
   bool ended_ = false;
 };
 
@@ -144,6 +150,9 @@ void WebSocketSession::accept(const UpgradeRequest& request) {
   outbox_->attach({on_session(&WebSocketSession::write_next), on_session(&WebSocketSession::finish)});
   stream_.async_accept(request, [self = shared_from_this(), this](const ErrorCode& error) {
     if (error || ended_) return finish();
+    accepted_ = true;
+    review();  // what was asked before the handshake may not hold any more
+    if (closing_) return;
     held_ = slot_->listener().routes.on_live(outbox_);
     read();
   });
@@ -167,11 +176,17 @@ void WebSocketSession::read() {
   });
 }
 
-void WebSocketSession::begin_stop() {
+/// Nothing is told any more from here on, however long the peer takes to say goodbye.
+void WebSocketSession::review() {
+  if (!accepted_ || ended_ || !holds_ || holds_()) return;
+  close(websocket::close_reason(websocket::close_code::policy_error, "access was withdrawn"));
+}
+
+void WebSocketSession::close(const websocket::close_reason& reason) {
+  if (std::exchange(closing_, true)) return;
   // Being cut off already, or still in the handshake: there is nobody to say goodbye to.
   if (!outbox_->close() || !stream_.is_open()) return finish();
-  stream_.async_close(websocket::close_reason(websocket::close_code::going_away, "the hub stops"),
-                      [self = shared_from_this(), this](const ErrorCode&) { finish(); });
+  stream_.async_close(reason, [self = shared_from_this(), this](const ErrorCode&) { finish(); });
 }
 
 /// Closes without a word: a peer that was too slow would not read a close frame either.
@@ -185,8 +200,8 @@ void WebSocketSession::finish() {
 
 }  // namespace
 
-void start_websocket(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, const UpgradeRequest& request) {
-  const auto session = std::make_shared<WebSocketSession>(loop, std::move(stream), std::move(slot));
+void start_websocket(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, const UpgradeRequest& request, std::function<bool()> holds) {
+  const auto session = std::make_shared<WebSocketSession>(loop, std::move(stream), std::move(slot), std::move(holds));
   loop.add(session, Loop::Sweep::no);
   session->accept(request);
 }

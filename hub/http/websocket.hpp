@@ -3,6 +3,7 @@
 
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <functional>
 #include <memory>
 
 #include "hub/http/listener.hpp"
@@ -13,7 +14,7 @@ namespace vpn_sentinel {
 
 using UpgradeRequest = boost::beast::http::request<boost::beast::http::string_body>;
 
-/// Answers the handshake and calls the listener's on_live. On the loop's thread.
-void start_websocket(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, const UpgradeRequest& request);
+/// Answers the handshake and calls the listener's on_live. `holds`: see LiveAdmission. On the loop's thread.
+void start_websocket(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, const UpgradeRequest& request, std::function<bool()> holds);
 
 }  // namespace vpn_sentinel

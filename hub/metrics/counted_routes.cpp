@@ -74,9 +74,9 @@ Routes count_requests(Routes routes, std::string prefix, HubCounters& counters) 
   }
   if (routes.admit_live) {
     routes.admit_live = [admit = std::move(routes.admit_live), prefix = std::move(prefix), &counters](const Request& request) {
-      auto refused = admit(request);
-      counters.requests.add(route_class(request.path, prefix), refused ? refused->status : 101);
-      return refused;
+      auto admission = admit(request);
+      counters.requests.add(route_class(request.path, prefix), admission.refused ? admission.refused->status : 101);
+      return admission;
     };
   }
   return routes;

@@ -97,6 +97,35 @@ void judge_lost_witnesses(const Members& members, GroupVerdict& verdict) {
   verdict.state = std::max(verdict.state, state_of(verdict.findings));
 }
 
+/// The Python original's client has no vote, whatever happens: nobody waits for it.
+bool could_see(const ClientState& member) {
+  return member.last_report.schema != 1 && std::ranges::find(member.findings, "routes_not_seen", &Finding::code) == member.findings.end();
+}
+
+/// How many of all members must see before the rule has its say about the group as a whole.
+std::size_t wanted(const GroupRule& rule, std::size_t members) {
+  if (rule.kind == GroupRule::Kind::quorum && rule.quorum != 0) return rule.quorum;
+  return needed(rule, members);
+}
+
+/// A vote in which too few took part is not secure; that one is missing where the others are enough is only told.
+void judge_missing(const GroupRule& rule, const Members& members, std::size_t seeing, GroupVerdict& verdict) {
+  auto missing = nlohmann::json::array();
+  auto since = WallTime::max();
+  for (const auto* member : members) {
+    if (!could_see(*member) || sees(*member)) continue;
+    missing.push_back(member->client_id);
+    since = std::min(since, member->since);
+  }
+  const auto needs = wanted(rule, seeing + missing.size());
+  if (missing.empty() && seeing >= needs) return;
+  if (missing.empty()) since = (*std::ranges::min_element(members, {}, &ClientState::first_seen))->first_seen;
+  auto finding = hub_finding("group_incomplete", since, {{"missing", std::move(missing)}, {"seeing", seeing}, {"needed", needs}});
+  if (seeing >= needs) finding.severity = Severity::information;
+  verdict.findings.push_back(std::move(finding));
+  verdict.state = std::max(verdict.state, state_of(verdict.findings));
+}
+
 /// Nobody sees: what was not seen is not fine.
 void judge_blind(const Members& members, GroupVerdict& verdict) {
   auto worst = State::warning;
@@ -111,6 +140,27 @@ void judge_blind(const Members& members, GroupVerdict& verdict) {
 }
 
 }  // namespace
+
+std::optional<PastStretch> group_stretch(std::string_view group, const GroupRule& rule, const PastStretch& member, std::size_t members,
+                                         std::size_t agreeing) {
+  ClientState then;
+  then.state = member.state;
+  then.findings = member.findings;
+  if (member.state == State::secure || !sees(then)) return std::nullopt;
+  PastStretch stretch;
+  stretch.client_id = group_client_id(group);
+  stretch.from = member.from;
+  stretch.to = member.to;
+  if (agreeing >= needed(rule, std::max(members, agreeing))) {
+    stretch.state = member.state;
+    for (const auto& finding : member.findings) add_finding(stretch.findings, finding, member.client_id);
+    return stretch;
+  }
+  if (member.state < State::contained) return std::nullopt;
+  stretch.state = State::warning;
+  stretch.findings = {hub_finding("group_disagrees", member.from, {{"members", {{member.client_id, to_string(member.state)}}}})};
+  return stretch;
+}
 
 std::string group_client_id(std::string_view group) { return "group:" + std::string(group); }
 
@@ -138,6 +188,7 @@ GroupVerdict judge_group(const GroupRule& rule, const std::vector<const ClientSt
   verdict.findings = findings_at(verdict.state, seeing);
   judge_disagreement(seeing, now, disagrees_since, verdict);
   judge_lost_witnesses(members, verdict);
+  judge_missing(rule, members, seeing.size(), verdict);
   return verdict;
 }
 

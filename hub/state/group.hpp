@@ -8,6 +8,7 @@
 
 #include "hub/state/client_state.hpp"
 #include "hub/state/group_rule.hpp"
+#include "hub/state/incident.hpp"
 
 namespace vpn_sentinel {
 
@@ -30,8 +31,15 @@ inline constexpr std::chrono::seconds disagreement_patience{10};
 
 /// By `rule`, of the members that see: one blind probe raises no alarm. When nobody sees, the worst that is known, at least a warning;
 /// offline when all are silent. A group in which one probe sees a broken tunnel and another does not is secure no longer than
-/// disagreement_patience, and one whose witness of a danger fell silent is not secure until that one is heard again.
+/// disagreement_patience, one whose witness of a danger fell silent is not secure until that one is heard again, and neither is one of
+/// which fewer members see than `all` or the quorum asks for (group_incomplete; as information when they are enough).
 [[nodiscard]] GroupVerdict judge_group(const GroupRule& rule, const std::vector<const ClientState*>& members, WallTime now,
                                        const std::optional<WallTime>& disagrees_since = {});
+
+/// What a member's report that came late adds to the history of its group. `agreeing`: how many of its `members`, this one with them, are
+/// known to have been in a state as bad then. Too few of them make a warning, as a disagreement does. Nullopt: nothing, as when the
+/// member could not see, or saw no harm.
+[[nodiscard]] std::optional<PastStretch> group_stretch(std::string_view group, const GroupRule& rule, const PastStretch& member,
+                                                       std::size_t members, std::size_t agreeing);
 
 }  // namespace vpn_sentinel

@@ -97,6 +97,11 @@ void Groups::forget(const std::vector<std::string>& client_ids) {
   for (const auto& group : affected) again_[group] = WallTime{};
 }
 
+std::set<std::string> Groups::members_of(const std::string& group) const {
+  const auto found = members_.find(group);
+  return found == members_.end() ? std::set<std::string>() : found->second;
+}
+
 void Groups::note(const std::string& client_id, const std::string& group, std::set<std::string>& affected) {
   const auto known = group_of_.find(client_id);
   if (known != group_of_.end() && known->second != group) {

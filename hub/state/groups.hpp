@@ -26,6 +26,9 @@ class Groups {
   [[nodiscard]] std::vector<Change> judge(Fleet& fleet, std::set<std::string>& touched, WallTime now);
   /// The client is told by its group.
   [[nodiscard]] bool covers(const std::string& client_id) const { return group_of_.contains(client_id); }
+  /// Empty when nobody is in it.
+  [[nodiscard]] std::set<std::string> members_of(const std::string& group) const;
+  [[nodiscard]] const GroupRule& rule_of(const std::string& group) const { return rules_.of(group); }
   /// Clients that are known no longer.
   void forget(const std::vector<std::string>& client_ids);
   /// When judge() has something to do although nobody reports.

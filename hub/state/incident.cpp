@@ -144,6 +144,20 @@ std::vector<Incident> fill_in(std::vector<Incident> touching, const PastStretch&
   return list;
 }
 
+PastStretch without_known_danger(PastStretch stretch, const std::vector<Incident>& touching) {
+  if (stretch.state != State::danger) return stretch;
+  for (const auto& incident : touching) {
+    if (incident.worst != State::danger) continue;
+    const auto end = incident.end.value_or(incident.state == State::danger ? WallTime::max() : incident.since);
+    if (incident.start <= stretch.from) {
+      stretch.from = std::max(stretch.from, std::min(end, stretch.to));
+    } else if (end >= stretch.to) {
+      stretch.to = std::clamp(incident.start, stretch.from, stretch.to);
+    }
+  }
+  return stretch;
+}
+
 void IncidentBook::restore(std::vector<Incident> open) {
   open_.clear();
   for (auto& incident : open) open_[incident.client_id] = std::move(incident);

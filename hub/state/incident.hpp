@@ -44,6 +44,9 @@ struct PastStretch {
 /// incident earlier, but does not divide one.
 [[nodiscard]] std::vector<Incident> fill_in(std::vector<Incident> touching, const PastStretch& stretch);
 
+/// A stretch in danger without what `touching` counts as danger already, at either end: several may have seen the same.
+[[nodiscard]] PastStretch without_known_danger(PastStretch stretch, const std::vector<Incident>& touching);
+
 /// The open incident of each client. Bounded by the number of clients.
 class IncidentBook {
  public:

@@ -1,6 +1,7 @@
 /// What a report says that is older than what is known: history that was missing. Pure.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace vpn_sentinel {
 
 /// A stored report, as much of it as the history needs.
 struct StoredReport {
+  std::uint64_t seq = 0;
   State state = State::warning;
   WallTime time{};  ///< when it was true
   friend bool operator==(const StoredReport&, const StoredReport&) = default;
@@ -23,10 +25,22 @@ struct Neighbours {
   std::optional<StoredReport> after;
 };
 
-/// The changes (all `past`) that a late report adds to the history between its neighbours. `client` is the present state.
-[[nodiscard]] std::vector<Change> past_changes(const Admitted& late, const Neighbours& neighbours, const ClientState& client);
+/// One late report among those that came with it and those that were known.
+struct LateReport {
+  const Admitted* admitted = nullptr;  ///< not owned
+  Neighbours neighbours;               ///< with those that came with it
+  State taken_for = State::secure;     ///< what the hub took its time for so far: the state of the last one before it that was known
+  bool next_came_with_it = false;      ///< and tells for itself how it went on
+};
+
+/// Of reports that were stored in one transaction, each with its neighbours: `taken_for` and `next_came_with_it` become known. Sorted by
+/// client, boot and number.
+void place_among_each_other(std::vector<LateReport>& late);
+
+/// The changes (all `past`) that it adds to the history between its neighbours. `client` is the present state.
+[[nodiscard]] std::vector<Change> past_changes(const LateReport& late, const ClientState& client);
 
 /// The stretch of time that it speaks for: until the next report was true; without one as long as its lease.
-[[nodiscard]] PastStretch past_stretch(const Admitted& late, const Neighbours& neighbours, std::chrono::seconds default_lease);
+[[nodiscard]] PastStretch past_stretch(const LateReport& late, std::chrono::seconds default_lease);
 
 }  // namespace vpn_sentinel

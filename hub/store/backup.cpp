@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "hub/store/migrations.hpp"
 #include "hub/store/sqlite.hpp"
@@ -30,40 +31,56 @@ Result<void> check_exists(const std::string& file) {
   return fail(system_error(errno, fmt::format("cannot read {}", file)));
 }
 
+void remove_part(const std::string& part) {
+  for (const auto* rest : {"", "-wal", "-shm", "-journal"}) ::unlink((part + rest).c_str());
+}
+
 /// A file of its own for its user only; whatever stood there of an earlier try goes.
 Result<void> make_part(const std::string& part) {
-  for (const auto* rest : {"", "-wal", "-shm", "-journal"}) ::unlink((part + rest).c_str());
+  remove_part(part);
   const Fd fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return fail(system_error(errno, "cannot make " + part));
   return {};
 }
 
+tl::unexpected<Error> stopped(BackupFailure::Kind& kind) {
+  kind = BackupFailure::Kind::stopped;
+  return fail(Error::Kind::failed, "it was stopped, and nothing of it is left");
+}
+
+bool is_damage(int code) { return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB; }
+
 /// The read transaction stays open over all steps, so the copy is of one moment and never begins anew because the hub writes.
-Result<void> copy_pages(Database& source, Database& target, const std::string& part,
-                        const std::function<void(int copied, int total)>& progress) {
-  if (auto done = source.execute("BEGIN; SELECT count(*) FROM sqlite_schema"); !done) return done;
+Result<void> copy_pages(Database& source, Database& target, const std::string& part, const BackupProgress& progress,
+                        BackupFailure::Kind& kind) {
+  if (auto done = source.execute("BEGIN; SELECT count(*) FROM sqlite_schema"); !done) {
+    if (is_damage(sqlite3_errcode(source.handle()))) kind = BackupFailure::Kind::damaged;
+    return done;
+  }
   const std::unique_ptr<sqlite3_backup, FinishBackup> backup(sqlite3_backup_init(target.handle(), "main", source.handle(), "main"));
   if (!backup) return fail(sqlite_error(target.handle(), sqlite3_errcode(target.handle()), part));
   int code = SQLITE_OK;
   while (code == SQLITE_OK) {
     code = sqlite3_backup_step(backup.get(), pages_per_step);
     const int total = sqlite3_backup_pagecount(backup.get());
-    if (progress) progress(total - sqlite3_backup_remaining(backup.get()), total);
+    if (progress && !progress(total - sqlite3_backup_remaining(backup.get()), total)) return stopped(kind);
   }
-  if (code != SQLITE_DONE) return fail(sqlite_error(target.handle(), code, part));
-  return {};
+  if (code == SQLITE_DONE) return {};
+  if (is_damage(code)) kind = BackupFailure::Kind::damaged;
+  return fail(sqlite_error(target.handle(), code, part));
 }
 
-Result<void> check_whole(Database& database, const std::string& file) {
+Result<void> check_whole(Database& database, const std::string& file, BackupFailure::Kind& kind) {
   const auto answer = database.value("PRAGMA integrity_check(1)");
+  const bool unreadable = !answer && is_damage(sqlite3_errcode(database.handle()));
+  if (unreadable || (answer && *answer != "ok")) kind = BackupFailure::Kind::damaged;
   if (!answer) return fail(answer.error());
   if (*answer != "ok") return fail(Error::Kind::failed, fmt::format("{}: the database is damaged: {}", file, *answer));
   const auto orphan = database.value("PRAGMA foreign_key_check");
   if (!orphan) return fail(orphan.error());
-  if (!orphan->empty()) {
-    return fail(Error::Kind::failed, fmt::format("{}: the database is damaged: a row of table {} refers to nothing", file, *orphan));
-  }
-  return {};
+  if (orphan->empty()) return {};
+  kind = BackupFailure::Kind::damaged;
+  return fail(Error::Kind::failed, fmt::format("{}: the database is damaged: a row of table {} refers to nothing", file, *orphan));
 }
 
 Result<void> make_durable(const std::string& path, int flags) {
@@ -72,17 +89,21 @@ Result<void> make_durable(const std::string& path, int flags) {
   return {};
 }
 
-Result<void> copy_to_part(const std::string& source, const std::string& part, const std::function<void(int copied, int total)>& progress) {
+Result<void> copy_to_part(const std::string& source, const std::string& part, const BackupProgress& progress, BackupFailure::Kind& kind) {
   auto from = Database::open(source);
   if (!from) return fail(from.error());
-  if (auto done = check_owner(*from, source); !done) return done;
+  if (auto done = check_owner(*from, source); !done) {
+    if (is_damage(sqlite3_errcode(from->handle()))) kind = BackupFailure::Kind::damaged;
+    return done;
+  }
   if (auto done = make_part(part); !done) return done;
   auto to = Database::open(part);
   if (!to) return fail(to.error());
-  auto done = copy_pages(*from, *to, part, progress);
+  auto done = copy_pages(*from, *to, part, progress, kind);
   // One file: a log beside it would be forgotten when it is moved. The next hub that opens it turns the log on again.
   if (done) done = to->execute("PRAGMA journal_mode = DELETE");
-  if (done) done = check_whole(*to, part);
+  if (done) done = check_whole(*to, part, kind);
+  if (done && progress && !progress(1, 1)) done = stopped(kind);
   return done;
 }
 
@@ -105,18 +126,21 @@ Result<std::int64_t> count(Database& database, std::string_view table) {
 
 }  // namespace
 
-Result<void> backup_database(const std::string& source, const std::string& target,
-                             const std::function<void(int copied, int total)>& progress) {
-  if (auto there = check_exists(source); !there) return there;
+tl::expected<void, BackupFailure> backup_database(const std::string& source, const std::string& target, const BackupProgress& progress) {
+  BackupFailure failure;
+  const auto fails = [&failure](std::string message) {
+    failure.message = std::move(message);
+    return tl::unexpected<BackupFailure>(failure);
+  };
+  if (auto there = check_exists(source); !there) return fails(there.error().message);
   struct stat status {};
-  if (::lstat(target.c_str(), &status) == 0) {
-    return fail(Error::Kind::invalid, fmt::format("{} exists already; name another file or move it away", target));
-  }
+  if (::lstat(target.c_str(), &status) == 0) return fails(fmt::format("{} exists already; name another file or move it away", target));
   const auto part = target + ".part";
-  auto done = copy_to_part(source, part, progress);
+  auto done = copy_to_part(source, part, progress, failure.kind);
   if (done) done = give_name(part, target);
-  if (!done) ::unlink(part.c_str());
-  return done;
+  if (done) return {};
+  remove_part(part);
+  return fails(done.error().message);
 }
 
 Result<DatabaseReport> check_database(const std::string& file) {
@@ -124,7 +148,8 @@ Result<DatabaseReport> check_database(const std::string& file) {
   auto database = Database::open(file);
   if (!database) return fail(database.error());
   if (auto done = check_owner(*database, file); !done) return fail(done.error());
-  if (auto done = check_whole(*database, file); !done) return fail(done.error());
+  auto ignored_kind = BackupFailure::Kind::not_made;
+  if (auto done = check_whole(*database, file, ignored_kind); !done) return fail(done.error());
   DatabaseReport report;
   const auto tables = {std::pair{"reports", &report.reports}, std::pair{"clients", &report.clients}};
   for (const auto& [table, place] : tables) {

@@ -9,11 +9,25 @@
 
 namespace vpn_sentinel {
 
+/// Why there is no backup.
+struct BackupFailure {
+  enum class Kind {
+    not_made,  ///< the copy could not be made
+    damaged,   ///< the source is no whole database
+    stopped,   ///< BackupProgress said so
+  };
+  Kind kind = Kind::not_made;
+  std::string message;
+};
+
+/// Called after each 8 MB with pages copied and pages in all, and when the copy has been checked. False: the backup ends without a trace.
+using BackupProgress = std::function<bool(int copied, int total)>;
+
 /// Copies the database as it is at this moment to `target`, while the hub goes on writing: into target.part (mode 0600), which is checked
 /// whole (integrity_check) and durable before it gets its name. A target that exists is refused; a .part of an earlier try is replaced.
-/// `progress` is called now and then with pages copied and pages in all. Memory is bounded; the hub's log grows while the copy lasts.
-[[nodiscard]] Result<void> backup_database(const std::string& source, const std::string& target,
-                                           const std::function<void(int copied, int total)>& progress);
+/// Memory is bounded; the hub's log grows while the copy lasts.
+[[nodiscard]] tl::expected<void, BackupFailure> backup_database(const std::string& source, const std::string& target,
+                                                                const BackupProgress& progress);
 
 /// What check_database() saw.
 struct DatabaseReport {
@@ -23,8 +37,7 @@ struct DatabaseReport {
   std::uint64_t bytes = 0;
 };
 
-/// integrity_check and foreign_key_check over all of it, beside a hub that may run. An Error of kind failed: it is damaged, the message
-/// says how.
+/// integrity_check and foreign_key_check over all of it, beside a hub that may run. The Error says what is wrong with it.
 [[nodiscard]] Result<DatabaseReport> check_database(const std::string& file);
 
 }  // namespace vpn_sentinel

@@ -1,5 +1,9 @@
 #include "hub/store/checkpointer.hpp"
 
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cstdint>
 #include <utility>
 
 namespace vpn_sentinel {
@@ -8,6 +12,10 @@ namespace {
 /// The writer adds pages meanwhile: a few rounds come close, what is left then is a few milliseconds of the writer's.
 constexpr int most_rounds = 3;
 constexpr int nearly_all = 400;
+/// Looking at the room costs a system call.
+constexpr int pages_between_looks = 128;
+constexpr std::uint64_t page_bytes = 8192;
+constexpr std::uint64_t fewest_worth = 100;
 
 }  // namespace
 
@@ -30,12 +38,22 @@ Checkpointer::~Checkpointer() {
   thread_.join();
 }
 
+void Checkpointer::look_at_room(int log_pages) {
+  if (log_pages >= looked_at_ && log_pages < looked_at_ + pages_between_looks) return;
+  looked_at_ = log_pages;
+  struct statvfs disk {};
+  if (::statvfs(file_.c_str(), &disk) != 0) return;
+  const auto pages = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize / page_bytes;
+  worth_ = static_cast<int>(std::clamp<std::uint64_t>(pages / 4, fewest_worth, worth_it));
+}
+
 void Checkpointer::note(int log_pages) {
+  look_at_room(log_pages);
   {
     const std::lock_guard lock(mutex_);
-    if (log_pages < worth_it) next_at_ = worth_it;
+    if (log_pages < worth_ || next_at_ > log_pages + worth_) next_at_ = worth_;
     if (log_pages < next_at_ || wanted_ || copied_) return;
-    next_at_ = log_pages + worth_it;
+    next_at_ = log_pages + worth_;
     wanted_ = true;
   }
   wake_.notify_all();

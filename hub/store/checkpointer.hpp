@@ -15,7 +15,8 @@ namespace vpn_sentinel {
 
 class Checkpointer {
  public:
-  /// 16 MB of log at 8 KiB: large enough to write many pages once only, small enough to be copied within a few hundred milliseconds.
+  /// 16 MB of log at 8 KiB, or a quarter of the room that the disk has left: large enough to write many pages once only, small enough to be
+  /// copied within a few hundred milliseconds.
   static constexpr int worth_it = 2'000;
 
   [[nodiscard]] static Result<std::unique_ptr<Checkpointer>> start(const std::string& file);
@@ -34,6 +35,8 @@ class Checkpointer {
 
  private:
   Checkpointer(Database database, std::string file);
+  /// On a small or nearly full disk the log has to be copied earlier, else it takes the room into which it would be copied.
+  void look_at_room(int log_pages);
   void run();
   [[nodiscard]] std::optional<Error> copy();
 
@@ -45,6 +48,8 @@ class Checkpointer {
   bool copied_ = false;
   bool ends_ = false;
   int next_at_ = worth_it;  ///< pages; grows while a reader keeps the log from beginning anew
+  int worth_ = worth_it;    ///< as few pages as the disk has room for; the writer's, as the next
+  int looked_at_ = 0;       ///< pages that the log had when the room was looked at
   std::optional<Error> trouble_;
   std::thread thread_;
 };

@@ -38,11 +38,13 @@ const Hint* hint_for(int code) {
 
 }  // namespace
 
-Error sqlite_error(sqlite3* handle, int code, const std::string& file) {
+Error sqlite_error(sqlite3* handle, int code, const std::string& file, int last_errno) {
   const auto* hint = hint_for(code);
   if (hint != nullptr) return {hint->kind, fmt::format("{}: {} ({})", file, hint->reason, sqlite3_errstr(code))};
   std::string system;
-  const int system_code = (code & 0xff) == SQLITE_IOERR && handle != nullptr ? sqlite3_system_errno(handle) : 0;
+  const bool io_error = (code & 0xff) == SQLITE_IOERR && handle != nullptr;
+  const int told = io_error ? sqlite3_system_errno(handle) : 0;
+  const int system_code = io_error && told == 0 ? last_errno : told;
   if (system_code == ENOSPC || system_code == EDQUOT) return {Error::Kind::no_space, fmt::format("{}: {}", file, disk_full)};
   if (system_code == EROFS) return {Error::Kind::not_permitted, fmt::format("{}: the file system is read-only", file)};
   if (system_code != 0) system = ": " + std::generic_category().message(system_code);
@@ -56,18 +58,19 @@ std::string_view Statement::text(int column) const {
   return {static_cast<const char*>(bytes), static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
 }
 
-void Statement::bind(int index, std::string_view value) {
+int Statement::bind(int index, std::string_view value) {
   // A null pointer would bind NULL; nullptr as destructor is SQLITE_STATIC.
   const char* bytes = value.data() != nullptr ? value.data() : "";
-  sqlite3_bind_text64(statement_.get(), index, bytes, value.size(), nullptr, SQLITE_UTF8);
+  return sqlite3_bind_text64(statement_.get(), index, bytes, value.size(), nullptr, SQLITE_UTF8);
 }
 
 Result<void> Statement::finish(int code) {
+  const int last_errno = errno;
   if (code == SQLITE_DONE) {
     sqlite3_reset(statement_.get());
     return {};
   }
-  auto error = sqlite_error(sqlite3_db_handle(statement_.get()), code, file_);
+  auto error = sqlite_error(sqlite3_db_handle(statement_.get()), code, file_, last_errno);
   sqlite3_reset(statement_.get());
   return fail(std::move(error));
 }

@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -35,8 +36,11 @@ class Statement {
   template <typename OnRow, typename... Values>
   [[nodiscard]] Result<void> query(OnRow&& on_row, const Values&... values) {
     int index = 0;
-    (bind(++index, values), ...);
-    int code = SQLITE_ROW;
+    int code = SQLITE_OK;
+    // A value that is not bound would be NULL, or the one of the last time.
+    static_cast<void>(((code = bind(++index, values), code == SQLITE_OK) && ...));
+    if (code != SQLITE_OK) return finish(code);
+    errno = 0;  // finish() may have to ask it
     while ((code = sqlite3_step(statement_.get())) == SQLITE_ROW) on_row(std::as_const(*this));
     return finish(code);
   }
@@ -49,10 +53,11 @@ class Statement {
     void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
   };
 
-  void bind(int index, std::int64_t value) { sqlite3_bind_int64(statement_.get(), index, value); }
+  /// These return SQLite's result code.
+  [[nodiscard]] int bind(int index, std::int64_t value) { return sqlite3_bind_int64(statement_.get(), index, value); }
   /// The text must outlive the call of run() or query().
-  void bind(int index, std::string_view value);
-  void bind(int index, const std::string& value) { bind(index, std::string_view(value)); }
+  [[nodiscard]] int bind(int index, std::string_view value);
+  [[nodiscard]] int bind(int index, const std::string& value) { return bind(index, std::string_view(value)); }
   /// Resets the statement; an error unless `code` is SQLITE_DONE.
   Result<void> finish(int code);
 
@@ -85,7 +90,7 @@ class Database {
   std::string file_;
 };
 
-/// A sentence with the file, the reason, and what to do about it.
-[[nodiscard]] Error sqlite_error(sqlite3* handle, int code, const std::string& file);
+/// A sentence with the file, the reason, and what to do about it. `last_errno`: for a COMMIT that fails SQLite does not say why itself.
+[[nodiscard]] Error sqlite_error(sqlite3* handle, int code, const std::string& file, int last_errno = 0);
 
 }  // namespace vpn_sentinel

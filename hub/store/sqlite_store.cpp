@@ -48,8 +48,8 @@ constexpr StatementText statement_texts[] = {
     {&Statements::find_name, "SELECT id FROM names WHERE client_id = ?1"},
     {&Statements::add_name, "INSERT INTO names (client_id) VALUES (?1)"},
     {&Statements::add_report,
-     "INSERT OR IGNORE INTO reports (client, boot_id, seq, time, received, state, path, source, json) "
-     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"},
+     "INSERT INTO reports (client, boot_id, seq, time, received, state, path, source, json) "
+     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (client, boot_id, seq) WHERE boot_id <> '' DO NOTHING"},
     {&Statements::add_change, "INSERT INTO changes (client, at, noticed, kind, json) VALUES (?1, ?2, ?3, ?4, ?5)"},
     {&Statements::save_client, "INSERT OR REPLACE INTO clients (client, state, json) VALUES (?1, ?2, ?3)"},
     {&Statements::add_alert, "INSERT INTO alerts (channel, text, created, attempts) VALUES (?1, ?2, ?3, ?4)"},
@@ -64,9 +64,9 @@ constexpr StatementText statement_texts[] = {
      "SELECT id, json FROM incidents WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND start <= ?3 AND until >= ?2 "
      "ORDER BY start, id"},
     {&Statements::report_before,
-     "SELECT state, time FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> '' AND seq < ?3 ORDER BY seq DESC LIMIT 1"},
+     "SELECT seq, state, time FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> '' AND seq < ?3 ORDER BY seq DESC LIMIT 1"},
     {&Statements::report_after,
-     "SELECT state, time FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> '' AND seq > ?3 ORDER BY seq LIMIT 1"},
+     "SELECT seq, state, time FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> '' AND seq > ?3 ORDER BY seq LIMIT 1"},
     {&Statements::last_seq, "SELECT coalesce(max(seq), 0) FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> ''"},
     {&Statements::load_alerts,
      "SELECT id, channel, text, created, attempts FROM alerts WHERE delivered IS NULL AND gave_up = 0 AND id > ?1 ORDER BY id LIMIT ?2"},
@@ -238,7 +238,8 @@ class SqliteStore final : public Store {
 
  private:
   static StoredReport stored_report(const Statement& row) {
-    return {parse_state(row.text(0)).value_or(State::warning), WallTime{std::chrono::microseconds{row.integer(1)}}};
+    return {static_cast<std::uint64_t>(row.integer(0)), parse_state(row.text(1)).value_or(State::warning),
+            WallTime{std::chrono::microseconds{row.integer(2)}}};
   }
 
   /// One that cannot be read (made by another version) is left out: history must not stop the hub.

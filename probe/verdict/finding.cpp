@@ -74,6 +74,8 @@ constexpr std::array finding_rows{
                 "Trust the worse one until it is clear why: one of them may sit behind another tunnel, or cannot see."},
     FindingText{"group_witness_lost", warning, "The probe that saw traffic leave has fallen silent, so nobody saw that end.",
                 "Bring that probe back, or look from its place; the evidence names it."},
+    FindingText{"group_incomplete", warning, "Not all probes of the group can see, so what the others would say is not known.",
+                "Bring the missing probes back; the evidence names them and how many the group's rule needs."},
     FindingText{"duplicate_client_id", warning, "Two probes report under the same name, so each hides what the other sees.",
                 "Give each its own VPN_SENTINEL_CLIENT_ID; the evidence names both."},
     FindingText{"clock_skewed", information, "The clocks of probe and hub differ.",

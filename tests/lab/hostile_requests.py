@@ -36,6 +36,7 @@ MALFORMED: dict[str, bytes] = {
     "an encoded NUL": b"GET /api%00 HTTP/1.1\r\n" + HOST + b"\r\n",
     "half an escape": b"GET /api/% HTTP/1.1\r\n" + HOST + b"\r\n",
     "no Host": b"GET /api/v1/status HTTP/1.1\r\n\r\n",
+    "a Host with a space": b"GET /api/v1/status HTTP/1.1\r\nHost: a b\r\n\r\n",
     "two Hosts": _GET + HOST + b"\r\n",
     "a header without a name": _GET + b": value\r\n\r\n",
     "a header without a colon": _GET + b"value\r\n\r\n",

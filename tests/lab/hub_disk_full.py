@@ -66,9 +66,9 @@ class DiskFull:
         if not holds:
             self.complaints.append(what)
 
-    def report(self, seconds: float) -> dict[int, int]:
+    def report(self, seconds: float, rate: int = 500) -> dict[int, int]:
         """Answers by status. The same probes each time; a report that was refused is sent again."""
-        options = {"probes": PROBES, "connections": 10, "rate": 500, "boot": "disk", "first": self._first, "record": self.record}
+        options = {"probes": PROBES, "connections": 10, "rate": rate, "boot": "disk", "first": self._first, "record": self.record}
         self._first += 100_000
         statuses = simulate(self.build, self.hub.url, seconds, **options)["statuses"]
         return {int(status): count for status, count in statuses.items()}

@@ -91,7 +91,7 @@ class Stack:
         folder.mkdir(exist_ok=True)
         return folder
 
-    def start_hub(self) -> None:
+    def start_hub(self, **more: str) -> None:
         self.starts += 1
         environment = {
             "VPN_SENTINEL_API_KEY": KEY,
@@ -103,6 +103,7 @@ class Stack:
             "VPN_SENTINEL_TELEGRAM_API_URL": f"http://{TELEGRAM}:{TELEGRAM_PORT}",
             "VPN_SENTINEL_LOG_LEVEL": "debug",
             "PATH": "/usr/bin:/bin",
+            **more,
         }
         log = self.lab.folder / f"hub-{self.starts}.log"
         self.hub = self.lab.popen("hub", [str(self.build / "vpn-sentinel-hub"), "run"], "hub", log, env=environment)

@@ -2,7 +2,7 @@
 
 import { Fleet } from "./fleet.js";
 import { Live } from "./live.js";
-import { element, light, Row } from "./rows.js";
+import { element, light, nameNodes, Row } from "./rows.js";
 import { ago, changeText, codeText, states } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -51,7 +51,7 @@ function drawChanges() {
     const item = element("li");
     item.change = change;
     item.dataset.state = change.to;
-    item.append(element("time", "", ""), " ", element("strong", "", change.client_id), " ", changeText(change));
+    item.append(element("time", "", ""), " ", ...nameNodes("strong", change.client_id), " ", changeText(change));
     item.querySelector("time").dateTime = change.at;
     list.prepend(item);
   }

@@ -1,7 +1,7 @@
 // The rows of the table: made once per client and changed in place. Text goes in by textContent only: ids, places and evidence come
 // from the network.
 
-import { ago, codeText, dnsText, duration, exitText, overdue, placeText, stateText, tunnelText } from "./words.js";
+import { ago, codeText, dnsText, duration, exitText, groupName, overdue, placeText, stateText, tunnelText } from "./words.js";
 
 const columns = ["State", "Client", "Findings", "For", "Last seen", "Exit", "DNS", "Tunnel", "Version"];
 
@@ -50,6 +50,21 @@ function fillLines(cell, lines, className) {
   cell.replaceChildren(...(nodes.length > 0 ? nodes : [element("span", "quiet", "–")]));
 }
 
+/** The name of a client, or of a group with a mark that it is one. */
+export function nameNodes(tag, clientId) {
+  const group = groupName(clientId);
+  if (group === null) return [element(tag, "", clientId)];
+  return [element(tag, "", group), " ", element("span", "badge", "group")];
+}
+
+/** Of a group also who decides in it and what each of its probes sees. */
+function fillName(cell, client) {
+  cell.replaceChildren(...nameNodes("span", client.client_id));
+  const members = (client.members ?? []).map((member) => `${member.client_id}: ${stateText(member.state).word}${member.sees ? "" : " (cannot see)"}`);
+  if (client.rule) cell.append(element("span", "quiet member", `Rule: ${client.rule}`));
+  cell.append(...members.map((line) => element("span", "quiet member", line)));
+}
+
 export class Row {
   #cells = {};
   #findings = "";
@@ -71,7 +86,7 @@ export class Row {
   show(client) {
     this.client = client;
     const cells = this.#cells;
-    cells.Client.textContent = client.client_id;
+    fillName(cells.Client, client);
     // Only when they differ: a details element that is being read must not be torn away by every report.
     const findings = JSON.stringify(client.findings ?? []);
     if (findings !== this.#findings) fillFindings(cells.Findings, client.findings ?? []);

@@ -86,3 +86,8 @@ export function changeText(change) {
   const lasted = change.previous_lasted_ms > 0 && change.kind !== "address_changed" ? ` after ${duration(change.previous_lasted_ms)}` : "";
   return text + lasted + (change.past ? ", told later; the probe was silent" : "");
 }
+
+/** The name of a group as people gave it; null: it is a client. No client's name has a ':'. */
+export function groupName(clientId) {
+  return clientId.startsWith("group:") ? clientId.slice("group:".length) : null;
+}

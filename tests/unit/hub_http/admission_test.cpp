@@ -23,6 +23,57 @@ std::string batch(std::size_t reports, const std::string& client = "office-1") {
   return body + "]}";
 }
 
+/// An open WebSocket that reads frames by hand (RFC 6455 5.2): the server's are not masked.
+class LiveListener {
+ public:
+  explicit LiveListener(const Endpoint& server, const std::string& more = {}, const std::string& local = {}) : client_(server, local) {
+    client_.send(get("/api/v1/live",
+                     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+                         more));
+    BOOST_REQUIRE(status_of(client_.read_reply(false)) == 101);
+  }
+
+  /// Reads until the close frame; its code, 0 when the connection ended without one.
+  unsigned close_code() {
+    while (true) {
+      const auto [opcode, payload] = read_frame();
+      if (opcode == closing && payload.size() >= 2) return byte(payload, 0) << 8U | byte(payload, 1);
+      if (opcode == closing || opcode == none) return 0;
+    }
+  }
+  /// A ping is answered, and nothing said goodbye before.
+  bool is_open() {
+    client_.send(std::string_view("\x89\x80\0\0\0\0", 6));
+    while (true) {
+      const auto opcode = read_frame().first;
+      if (opcode == pong) return true;
+      if (opcode == closing || opcode == none) return false;
+    }
+  }
+
+ private:
+  static constexpr unsigned none = 0;
+  static constexpr unsigned closing = 8;
+  static constexpr unsigned pong = 10;
+
+  static unsigned byte(const std::string& text, std::size_t at) { return static_cast<unsigned char>(text.at(at)); }
+
+  std::pair<unsigned, std::string> read_frame() {
+    const auto head = client_.read_bytes(2);
+    if (head.size() < 2) return {none, {}};
+    std::size_t size = byte(head, 1);
+    if (size >= 126) {
+      const auto more = client_.read_bytes(size == 126 ? 2 : 8);
+      size = 0;
+      for (std::size_t i = 0; i < more.size(); ++i) size = size << 8U | byte(more, i);
+    }
+    return {byte(head, 0) & 15U, client_.read_bytes(size)};
+  }
+
+  RawClient client_;
+};
+
 BOOST_FIXTURE_TEST_SUITE(hub_admission, HubFolder)
 
 BOOST_AUTO_TEST_CASE(a_large_batch_is_taken_at_its_path_and_nowhere_else) {
@@ -91,6 +142,52 @@ BOOST_AUTO_TEST_CASE(a_key_that_is_added_or_revoked_counts_without_a_restart) {
   BOOST_TEST(status_of(asked(get("/api/v1/clients", key_header("shared")))) == 200);
   BOOST_REQUIRE(revoke_key(with_key.data_dir, "office").has_value());
   BOOST_TEST(status_of(asked(post(R"({"client_id":"office-1"})", key_header(key)))) == 403);
+}
+
+BOOST_AUTO_TEST_CASE(a_live_session_ends_with_the_key_that_opened_it_and_the_others_stay) {
+  auto with_key = config();
+  with_key.api_key = "shared";
+  Hub hub(with_key);
+  const auto old = add_key(with_key.data_dir, {"viewer", {"*"}, true}, wall_now()).value();
+  static_cast<void>(hub.turn());
+  LiveListener viewer(endpoint_of(hub, "api"), key_header(old));
+  LiveListener owner(endpoint_of(hub, "api"), key_header("shared"));
+  LiveListener page(endpoint_of(hub, "dashboard"));
+  // One that is made anew under the same name is another key.
+  BOOST_REQUIRE(revoke_key(with_key.data_dir, "viewer").has_value());
+  static_cast<void>(add_key(with_key.data_dir, {"viewer", {"*"}, true}, wall_now()).value());
+  static_cast<void>(hub.turn());
+  BOOST_TEST(viewer.close_code() == 1008);
+  with_key.api_key = "next";
+  hub.apply_access(with_key);
+  BOOST_TEST(owner.close_code() == 1008);
+  BOOST_TEST(page.is_open());
+}
+
+BOOST_AUTO_TEST_CASE(a_live_session_ends_when_its_address_is_not_allowed_any_more) {
+  auto changing = config();
+  Hub hub(changing);
+  LiveListener inside(endpoint_of(hub, "api"), {}, "127.0.0.2");
+  LiveListener outside(endpoint_of(hub, "api"), {}, "127.0.0.3");
+  changing.allowed = {IpPrefix::parse("127.0.0.2").value()};
+  hub.apply_access(changing);
+  BOOST_TEST(outside.close_code() == 1008);
+  BOOST_TEST(inside.is_open());
+  changing.api_key = "k";
+  hub.apply_access(changing);
+  BOOST_TEST(inside.close_code() == 1008);
+}
+
+BOOST_AUTO_TEST_CASE(a_live_session_ends_when_the_proxy_that_told_its_address_is_not_trusted_any_more) {
+  auto proxied = config();
+  proxied.trusted_proxies = {IpPrefix::parse("127.0.0.1").value()};
+  Hub hub(proxied);
+  LiveListener behind(endpoint_of(hub, "api"), "X-Forwarded-For: 203.0.113.9\r\n");
+  LiveListener direct(endpoint_of(hub, "api"));
+  proxied.trusted_proxies.clear();
+  hub.apply_access(proxied);
+  BOOST_TEST(behind.close_code() == 1008);
+  BOOST_TEST(direct.is_open());
 }
 
 BOOST_AUTO_TEST_CASE(a_key_file_that_is_wrong_changes_nothing) {

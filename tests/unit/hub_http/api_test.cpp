@@ -166,15 +166,15 @@ BOOST_AUTO_TEST_CASE(gates_come_before_routes_also_for_unknown_paths_and_the_liv
   const FakeRequest request{.path = "/nowhere"};
   routes.handle(request.view(), [this](Response response) { answers.push_back(std::move(response)); });
   BOOST_TEST(answers.at(0).status == 401);
-  BOOST_TEST(routes.admit_live(FakeRequest{.path = "/api/v1/live"}.view())->status == 401);
+  BOOST_TEST(routes.admit_live(FakeRequest{.path = "/api/v1/live"}.view()).refused->status == 401);
 }
 
 BOOST_AUTO_TEST_CASE(the_live_channel_is_at_one_path_only_and_says_so_to_plain_requests) {
   const auto broker = Broker::make();
   LiveFeed feed(*broker);
   const auto routes = join_services({live_service({}, std::make_shared<Router>(), "/api/v1", feed)});
-  BOOST_TEST(!routes.admit_live(FakeRequest{.path = "/api/v1/live"}.view()).has_value());
-  BOOST_TEST(routes.admit_live(FakeRequest{.path = "/live"}.view())->status == 404);
+  BOOST_TEST(!routes.admit_live(FakeRequest{.path = "/api/v1/live"}.view()).refused.has_value());
+  BOOST_TEST(routes.admit_live(FakeRequest{.path = "/live"}.view()).refused->status == 404);
   const FakeRequest plain{.path = "/api/v1/live"};
   routes.handle(plain.view(), [this](Response response) { answers.push_back(std::move(response)); });
   BOOST_TEST(answers.at(0).status == 426);

@@ -147,11 +147,11 @@ BOOST_AUTO_TEST_CASE(requests_are_counted_by_class_and_status_and_refused_report
     response.refused_reports = 3;
     respond(std::move(response));
   };
-  routes.admit_live = [](const Request&) { return std::optional<Response>(); };
+  routes.admit_live = [](const Request&) { return LiveAdmission(); };
   const auto counted = count_requests(std::move(routes), "/x", counters);
   const FakeRequest request{.path = "/x/events"};
   counted.handle(request.view(), [](const Response&) {});
-  BOOST_TEST(!counted.admit_live(FakeRequest{.path = "/x/live"}.view()).has_value());
+  BOOST_TEST(!counted.admit_live(FakeRequest{.path = "/x/live"}.view()).refused.has_value());
   BOOST_TEST(counters.rejected.get() == 3U);
   const auto text = text_of(HubView(), counters);
   BOOST_TEST(has_line(text, R"(vpn_sentinel_http_requests_total{route="events",status="400"} 1)"));

@@ -21,7 +21,7 @@ ServerFixture::ServerFixture(ListenOptions options, unsigned threads) : server_(
   options.endpoints = {Endpoint{IpAddress::v4({127, 0, 0, 1}), 0}};
   Routes routes;
   routes.handle = [this](const Request& request, Respond respond) { handle(request, std::move(respond)); };
-  routes.admit_live = [this](const Request& request) { return admit_live(request); };
+  routes.admit_live = admit_live;
   routes.on_live = [this](std::shared_ptr<LiveChannel> channel) -> std::shared_ptr<void> {
     auto subscription = std::make_shared<std::shared_ptr<LiveChannel>>(channel);
     const std::lock_guard lock(mutex_);
@@ -43,15 +43,14 @@ void ServerFixture::handle(const Request& request, Respond respond) {
   if (request.path == "/big") return respond(Response{200, "text/plain", std::string(8 * 1024 * 1024, 'x'), {}});
   const std::lock_guard lock(mutex_);
   if (request.path == "/later") return waiting_.push_back(std::move(respond));
-  if (request.path == "/who") return respond(Response{200, "text/plain", request.tls_client_name, {}});
   auto text = fmt::format("{} {} {} {} {}", request.method, request.path, request.query, request.body, request.header("x-note"));
   if (request.path != "/thread") return respond(Response{200, "text/plain", std::move(text), {}});
   threads_.emplace_back([respond = std::move(respond), text = std::move(text)] { respond(Response{200, "text/plain", text, {}}); });
 }
 
-std::optional<Response> ServerFixture::admit_live(const Request& request) {
-  if (request.path == "/live") return std::nullopt;
-  return error_response(404, "Not found", "");
+LiveAdmission ServerFixture::admit_live(const Request& request) {
+  if (request.path == "/live") return {};
+  return {error_response(404, "Not found", "")};
 }
 
 Respond ServerFixture::take_waiting() {

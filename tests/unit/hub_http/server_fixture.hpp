@@ -15,7 +15,7 @@
 namespace vpn_sentinel {
 
 /// Routes: /echo answers with method, path, query and body; /later keeps its Respond in `waiting`; /big answers with 8 MiB; /throw
-/// throws; /who tells whom the client's certificate names; /thread answers from another thread. The WebSocket is at /live.
+/// throws; /thread answers from another thread. The WebSocket is at /live.
 class ServerFixture {
  public:
   explicit ServerFixture(ListenOptions options = {}, unsigned threads = 2);
@@ -32,7 +32,7 @@ class ServerFixture {
 
  private:
   void handle(const Request& request, Respond respond);
-  std::optional<Response> admit_live(const Request& request);
+  static LiveAdmission admit_live(const Request& request);
 
   Endpoint endpoint_;
   std::mutex mutex_;

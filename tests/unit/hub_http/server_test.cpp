@@ -131,6 +131,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_request_is_refused_with_the_right_status_and_clo
       {"TLS to a plain port", "\x16\x03\x01\x02\x01\x01\xfc\x03\x03 \r\n\r\n", 400},
       {"no Host", "GET / HTTP/1.1\r\n\r\n", 400},
       {"two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
+      {"a Host with a space", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400},
+      {"a Host with a path", "GET / HTTP/1.0\r\nHost: a/b\r\n\r\n", 400},
       {"a target that is no path", "GET echo HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"a length that is no number", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", 400},
       {"a length and chunks (smuggling)", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",

@@ -54,6 +54,18 @@ BOOST_AUTO_TEST_CASE(an_origin_is_the_same_only_with_the_same_host_and_port) {
   BOOST_TEST(!is_same_origin("http://", ""));
 }
 
+BOOST_AUTO_TEST_CASE(a_host_is_a_name_or_an_address_with_a_port_or_without) {
+  for (const auto* host : {"", "hub", "hub.example:8080", "hub_1~x.example", "192.0.2.1", "192.0.2.1:80", "[2001:db8::1]", "[::1]:65535",
+                           "hub:", "a%20b", "xn--bcher-kva.example", "a!$&'()*+,;=b"}) {
+    BOOST_TEST(is_valid_host(host), host);
+  }
+  for (const auto* host :
+       {"a b",  "a\tb", "a/b",  "a@b",  "a?b", "a#b",    "a\\b",    "a\"b",        "<a>", "a:b",   "a:80:81", "a:65536",   "a:000080",
+        "a:-1", "a%2",  "a%zz", "[::1", "::1", "[::1]x", "[::1]:x", "[192.0.2.1]", "[]",  "[hub]", "a[",      "b\xc3\xbc", "\x7f"}) {
+    BOOST_TEST(!is_valid_host(host), host);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(loopback_hosts_are_names_and_addresses_that_no_dns_server_decides_about) {
   for (const auto* host : {"localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:8080", "127.0.0.2", "[::1]", "[::1]:8080"}) {
     BOOST_TEST(is_loopback_host(host), host);

@@ -4,44 +4,13 @@
 #include <boost/test/unit_test.hpp>
 #include <deque>
 
-#include "certificates.hpp"
-#include "hub/http/tls_credentials.hpp"
-#include "server_fixture.hpp"
+#include "tls_fixture.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 using namespace std::chrono_literals;
 using std::string;
-
-string get(std::string_view path) { return "GET " + string(path) + " HTTP/1.1\r\nHost: localhost\r\n\r\n"; }
-
-struct TlsFixture : Certificates {
-  std::shared_ptr<TlsCredentials> credentials = load(ClientCertificates::off);
-
-  [[nodiscard]] std::shared_ptr<TlsCredentials> load(ClientCertificates clients) const {
-    return TlsCredentials::load({path("server.pem"), path("server.key"), path("ca.pem"), clients}).value();
-  }
-  [[nodiscard]] ListenOptions options() const {
-    ListenOptions options;
-    options.tls = credentials;
-    return options;
-  }
-  [[nodiscard]] TlsWishes verifying() const { return {path("ca.pem"), {}, {}}; }
-  [[nodiscard]] TlsWishes showing(const string& name) const { return {path("ca.pem"), path(name + ".pem"), path(name + ".key")}; }
-};
-
-/// The status of an answer, 0 when TLS or the connection failed.
-int ask(RawClient& client, const TlsWishes& wishes, const string& request = get("/echo")) {
-  if (!client.start_tls(wishes)) return 0;
-  client.send(request);
-  return status_of(client.read_reply());
-}
-
-int ask(const ServerFixture& hub, const TlsWishes& wishes) {
-  auto client = hub.connect();
-  return ask(client, wishes);
-}
 
 BOOST_FIXTURE_TEST_SUITE(tls, TlsFixture)
 
@@ -185,6 +154,28 @@ BOOST_AUTO_TEST_CASE(time_limits_and_places_are_those_of_plain_connections) {
   BOOST_TEST(eventually([&] { return ask(hub, {}) == 200; }));
 }
 
+BOOST_AUTO_TEST_CASE(an_unfinished_handshake_and_one_without_a_request_make_room_before_those_who_were_served) {
+  auto few = options();
+  few.max_connections = 3;
+  few.unfinished_patience = 20ms;
+  ServerFixture hub(few, 1);
+  auto served = hub.connect();
+  BOOST_TEST(ask(served, {}) == 200);
+  auto half = hub.connect();
+  half.send(std::string_view("\x16\x03\x01\x02\x00\x01\x00", 7));  // the beginning of a ClientHello
+  auto silent = hub.connect();
+  BOOST_TEST(silent.start_tls());
+  BOOST_TEST(!half.closed_within(60ms));
+  auto first = hub.connect();
+  BOOST_TEST(ask(first, {}) == 200);
+  BOOST_TEST(half.closed_within(1s));
+  auto second = hub.connect();
+  BOOST_TEST(ask(second, {}) == 200);
+  BOOST_TEST(silent.read_bytes(1).empty());
+  served.send(get("/echo"));
+  BOOST_TEST(status_of(served.read_reply()) == 200);
+}
+
 BOOST_AUTO_TEST_CASE(a_websocket_carries_small_and_big_messages) {
   ServerFixture hub(options());
   auto client = hub.connect();
@@ -218,80 +209,6 @@ BOOST_AUTO_TEST_CASE(a_websocket_peer_that_does_not_read_is_cut_off) {
   const auto message = std::make_shared<const string>(50'000, 'x');
   BOOST_TEST(eventually([&] { return !channel->send(message); }));
   BOOST_TEST(eventually([&] { return hub.subscription_gone(); }));
-}
-
-BOOST_AUTO_TEST_CASE(client_certificates_are_not_asked_for_when_off) {
-  make("office", "/CN=office");
-  ServerFixture hub(options());
-  auto client = hub.connect();
-  BOOST_TEST(ask(client, showing("office"), get("/who")) == 200);
-  client.send(get("/who"));
-  BOOST_TEST(body_of(client.read_reply()).empty());
-}
-
-BOOST_AUTO_TEST_CASE(an_optional_certificate_names_its_owner_and_a_foreign_one_is_refused) {
-  make("office", "/O=Example/CN=office");
-  make_ca("foreign");
-  make("stranger", "/CN=office", "-days 30", "foreign");
-  credentials = load(ClientCertificates::optional);
-  ServerFixture hub(options());
-  for (const int version : {0, TLS1_2_VERSION}) {
-    auto wishes = showing("office");
-    wishes.highest_version = version;
-    auto client = hub.connect();
-    BOOST_TEST(ask(client, wishes) == 200);
-    client.send(get("/who"));
-    BOOST_TEST(body_of(client.read_reply()) == "office");
-    auto nobody = verifying();
-    nobody.highest_version = version;
-    auto without = hub.connect();
-    BOOST_TEST(ask(without, nobody) == 200);
-    without.send(get("/who"));
-    BOOST_TEST(body_of(without.read_reply()).empty());
-    auto stranger = showing("stranger");
-    stranger.highest_version = version;
-    BOOST_TEST(ask(hub, stranger) == 0);
-  }
-}
-
-BOOST_AUTO_TEST_CASE(a_resumed_session_still_names_the_owner_of_the_certificate) {
-  make("office", "/CN=office");
-  credentials = load(ClientCertificates::required);
-  ServerFixture hub(options());
-  auto first = hub.connect();
-  BOOST_TEST(ask(first, showing("office")) == 200);
-  const std::unique_ptr<SSL_SESSION, void (*)(SSL_SESSION*)> session(SSL_get1_session(first.tls()), SSL_SESSION_free);
-  auto wishes = verifying();
-  wishes.session = session.get();
-  auto second = hub.connect();
-  BOOST_TEST(ask(second, wishes) == 200);
-  BOOST_TEST(SSL_session_reused(second.tls()) == 1);
-  second.send(get("/who"));
-  BOOST_TEST(body_of(second.read_reply()) == "office");
-}
-
-BOOST_AUTO_TEST_CASE(names_come_from_the_alternative_names_without_a_cn_and_unclear_ones_are_empty) {
-  make("dns", "/O=Example", "-days 30 -addext subjectAltName=IP:192.0.2.1,DNS:probe.example");
-  make("two", "/CN=office/CN=admin");
-  make("newline", "/CN=office\nadmin");
-  credentials = load(ClientCertificates::required);
-  ServerFixture hub(options());
-  for (const auto& [name, expected] : {std::pair<string, string>{"dns", "probe.example"}, {"two", ""}, {"newline", ""}}) {
-    auto client = hub.connect();
-    BOOST_TEST(ask(client, showing(name)) == 200);
-    client.send(get("/who"));
-    BOOST_TEST(body_of(client.read_reply()) == expected);
-  }
-}
-
-BOOST_AUTO_TEST_CASE(without_a_required_certificate_there_is_no_answer) {
-  make("office", "/CN=office");
-  make("past", "/CN=office", "-days 30 -addext extendedKeyUsage=serverAuth");
-  credentials = load(ClientCertificates::required);
-  ServerFixture hub(options());
-  BOOST_TEST(ask(hub, verifying()) == 0);
-  BOOST_TEST(ask(hub, showing("past")) == 0);  // made for servers
-  BOOST_TEST(ask(hub, showing("office")) == 200);
 }
 
 BOOST_AUTO_TEST_CASE(a_new_certificate_is_shown_to_new_connections_and_old_ones_go_on_under_load) {

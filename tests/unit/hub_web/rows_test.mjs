@@ -60,6 +60,19 @@ test("a state of a newer hub is shown as it is and never as green", () => {
   assert.equal(row.node.dataset.state, "excellent");
 });
 
+test("a group is shown by its own name, as a group, with what its probes see", () => {
+  const members = [{ client_id: "a", state: "secure", sees: true }, { client_id: "b", state: "offline", sees: false }];
+  row.show(client("group:office", now, { rule: "quorum:2", members }));
+  const shown = cell("Client");
+  assert.equal(shown.querySelector("span").textContent, "office");
+  assert.ok(shown.textContent.startsWith("office group"), shown.textContent);
+  assert.ok(shown.textContent.includes("Rule: quorum:2"));
+  assert.ok(shown.textContent.includes("a: Secure"));
+  assert.ok(shown.textContent.includes("b: Offline (cannot see)"));
+  row.show(client("office", now));
+  assert.equal(shown.textContent, "office");
+});
+
 test("times go on without a report", () => {
   row.show(client("a", now));
   row.tick(now + 65_000, false);

@@ -46,6 +46,14 @@ bool eventually(const std::function<bool()>& condition) {
 
 }  // namespace
 
+BOOST_AUTO_TEST_CASE(the_first_housekeeping_comes_soon_after_the_start) {
+  const auto shelf = std::make_shared<Shelf>();
+  EngineOptions options;
+  options.maintenance_pause = 1h;
+  const auto engine = start(std::make_unique<MemoryStore>(shelf), options);
+  BOOST_TEST(eventually([&shelf] { return shelf->maintained == 1; }));
+}
+
 BOOST_AUTO_TEST_CASE(a_hub_that_is_never_idle_is_maintained_by_time_and_when_the_store_asks) {
   const auto shelf = std::make_shared<Shelf>();
   EngineOptions options;
@@ -58,14 +66,16 @@ BOOST_AUTO_TEST_CASE(a_hub_that_is_never_idle_is_maintained_by_time_and_when_the
   BOOST_TEST(shelf->maintained <= 10);
 
   options.maintenance_pause = 1h;
-  engine = start(std::make_unique<MemoryStore>(shelf), options);
+  engine.reset();
   shelf->maintained = 0;
+  engine = start(std::make_unique<MemoryStore>(shelf), options);
+  BOOST_TEST(eventually([&] { return shelf->maintained == 1; }));
   BOOST_REQUIRE(submit(*engine, now_report("a", ++seq)) == SubmitResult::stored);
-  BOOST_TEST(shelf->maintained == 0);
+  BOOST_TEST(shelf->maintained == 1);
   shelf->asks_for_maintenance = true;
   shelf->slices_left = 500;
   BOOST_REQUIRE(submit(*engine, now_report("a", ++seq)) == SubmitResult::stored);
-  BOOST_TEST(eventually([&] { return shelf->maintained == 500; }));
+  BOOST_TEST(eventually([&] { return shelf->maintained == 501; }));
 }
 
 BOOST_AUTO_TEST_CASE(a_hub_that_is_never_idle_forgets_what_is_too_old) {

@@ -57,7 +57,15 @@ const std::vector<Case> cases{
     {"more than half: one of two is half", majority, {member("a", danger), member("b", secure)}, secure},
     {"two: as many as asked", two, {member("a", danger), member("b", contained), member("c", secure)}, contained},
     {"two: when only one sees, it decides", two, {member("a", danger), member("b", offline)}, danger},
-    {"a silent probe raises no alarm", any, {member("a", offline), member("b", secure)}, secure},
+    {"a silent probe raises no alarm", any, {member("a", offline), member("b", secure), member("c", offline)}, secure},
+    {"all: one that is silent is missing", all, {member("a", offline), member("b", secure)}, warning},
+    {"all: one that is blind is missing", all, {blind("a", Severity::warning), member("b", secure)}, warning},
+    {"more than half: one of two is heard", majority, {member("a", offline), member("b", secure)}, warning},
+    {"more than half: one of three is heard", majority, {member("a", offline), member("b", offline), member("c", secure)}, warning},
+    {"more than half: two of three are heard", majority, {member("a", offline), member("b", secure), member("c", secure)}, secure},
+    {"two: one of three is heard", two, {member("a", offline), member("b", offline), member("c", secure)}, warning},
+    {"two: there is only one", two, {member("a", secure)}, warning},
+    {"two: two of three are heard", two, {member("a", offline), member("b", secure), member("c", secure)}, secure},
     {"a blind probe raises no alarm", any, {blind("a", Severity::danger), member("b", secure)}, secure},
     {"a blind probe hides no leak", all, {blind("a", Severity::warning), member("b", danger)}, danger},
     {"all silent is offline", any, {member("a", offline), member("b", offline)}, offline},
@@ -111,11 +119,37 @@ BOOST_AUTO_TEST_CASE(when_the_witness_of_a_danger_falls_silent_the_group_is_not_
   const auto b = member("b", secure, at(0));
   const auto verdict = judge_group(any, {&witness, &b}, at(200));
   BOOST_TEST((verdict.state == warning));
-  BOOST_TEST_REQUIRE(verdict.findings.size() == 1U);
+  BOOST_TEST_REQUIRE(verdict.findings.size() == 2U);
   BOOST_TEST(verdict.findings[0].code == "group_witness_lost");
   BOOST_TEST((verdict.findings[0].since == at(50)));
   witness.state_before_offline = contained;
   BOOST_TEST((judge_group(any, {&witness, &b}, at(200)).state == secure));
+}
+
+BOOST_AUTO_TEST_CASE(who_is_missing_is_told_also_when_the_others_are_enough) {
+  const auto a = member("a", offline, at(40));
+  const auto b = member("b", secure);
+  const auto c = member("c", secure);
+  const auto enough = judge_group(two, {&a, &b, &c}, at(50));
+  BOOST_TEST((enough.state == secure));
+  BOOST_TEST_REQUIRE(enough.findings.size() == 1U);
+  BOOST_TEST(enough.findings[0].code == "group_incomplete");
+  BOOST_TEST((enough.findings[0].severity == Severity::information));
+  BOOST_TEST((enough.findings[0].since == at(40)));
+  const auto few = judge_group(two, {&a, &b}, at(50));
+  BOOST_TEST_REQUIRE(few.findings.size() == 1U);
+  BOOST_TEST((few.findings[0].severity == Severity::warning));
+  BOOST_TEST((few.findings[0].evidence == nlohmann::json{{"missing", {"a"}}, {"seeing", 1}, {"needed", 2}}));
+  BOOST_TEST(judge_group(any, {&b, &c}, at(50)).findings.empty());
+}
+
+BOOST_AUTO_TEST_CASE(nobody_waits_for_a_client_that_can_never_see) {
+  auto python = member("a", warning);
+  python.findings = {finding("routes_not_seen", Severity::warning, at(0))};
+  auto silent_python = member("b", offline);
+  silent_python.last_report.schema = 1;
+  const auto c = member("c", secure);
+  BOOST_TEST((judge_group(all, {&python, &silent_python, &c}, at(5)).state == secure));
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_cannot_see_routes_has_no_vote) {

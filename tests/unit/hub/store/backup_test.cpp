@@ -42,12 +42,15 @@ BOOST_FIXTURE_TEST_CASE(a_copy_made_while_the_hub_writes_is_whole_and_has_all_th
   while (last < 2'050) std::this_thread::yield();
   const auto before = last.load();
   int told = 0;
-  const auto done = backup_database(file, copy, [&told](int copied, int total) { told = copied == total ? told + 1 : told; });
+  const auto done = backup_database(file, copy, [&told](int copied, int total) {
+    told = copied == total ? told + 1 : told;
+    return true;
+  });
   const auto after = last.load();
   stop = true;
   writer.join();
   BOOST_REQUIRE_MESSAGE(done.has_value(), (done ? "" : done.error().message));
-  BOOST_TEST(told == 1);
+  BOOST_TEST(told == 2);  // all is copied, and checked
   struct stat status {};
   BOOST_REQUIRE_EQUAL(::stat(copy.c_str(), &status), 0);
   BOOST_TEST((status.st_mode & 0777U) == 0600U);
@@ -76,11 +79,25 @@ BOOST_FIXTURE_TEST_CASE(what_exists_is_not_overwritten_and_a_part_of_an_earlier_
 BOOST_FIXTURE_TEST_CASE(a_backup_that_fails_leaves_nothing, Hub) {
   BOOST_TEST(!backup_database(directory.file("missing.db"), copy, nullptr).has_value());
   BOOST_TEST(!std::filesystem::exists(directory.file("missing.db")));
-  BOOST_TEST(!backup_database(file, directory.file("missing/copy.db"), nullptr).has_value());
+  // Whatever the folder is called.
+  BOOST_TEST((backup_database(file, directory.file("damaged/copy.db"), nullptr).error().kind == BackupFailure::Kind::not_made));
   std::ofstream(directory.file("other")) << std::string(5'000, 'x');
-  BOOST_TEST(!backup_database(directory.file("other"), copy, nullptr).has_value());
+  BOOST_TEST((backup_database(directory.file("other"), copy, nullptr).error().kind == BackupFailure::Kind::damaged));
   BOOST_TEST(!std::filesystem::exists(copy));
   BOOST_TEST(!std::filesystem::exists(copy + ".part"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_backup_that_is_stopped_leaves_nothing_at_any_step, Hub) {
+  for (std::uint64_t seq = 1; seq <= 300; ++seq) BOOST_REQUIRE(add(*store, seq));
+  for (int steps = 1; steps <= 2; ++steps) {
+    int left = steps;
+    const auto done = backup_database(file, copy, [&left](int, int) { return --left > 0; });
+    BOOST_REQUIRE(!done.has_value());
+    BOOST_TEST((done.error().kind == BackupFailure::Kind::stopped));
+    BOOST_TEST(!std::filesystem::exists(copy));
+    BOOST_TEST(!std::filesystem::exists(copy + ".part"));
+  }
+  BOOST_TEST(add(*store, 301));
 }
 
 BOOST_FIXTURE_TEST_CASE(damage_is_found_and_named, Hub) {
@@ -94,7 +111,7 @@ BOOST_FIXTURE_TEST_CASE(damage_is_found_and_named, Hub) {
   const auto checked = check_database(file);
   BOOST_REQUIRE(!checked.has_value());
   BOOST_TEST((checked.error().message.find("damaged") != std::string::npos));
-  BOOST_TEST(!backup_database(file, copy, nullptr).has_value());
+  BOOST_TEST((backup_database(file, copy, nullptr).error().kind == BackupFailure::Kind::damaged));
   BOOST_TEST(!std::filesystem::exists(copy));
 }
 

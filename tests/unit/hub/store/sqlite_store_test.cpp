@@ -260,6 +260,30 @@ BOOST_AUTO_TEST_CASE(pages_that_a_lowered_limit_frees_are_given_back) {
   BOOST_TEST(std::filesystem::file_size(directory.file("hub.db")) <= 1'100'000U);
 }
 
+BOOST_AUTO_TEST_CASE(only_the_same_report_again_is_a_duplicate_and_no_other_row_that_cannot_be_stored) {
+  const TemporaryDirectory directory;
+  const auto file = directory.file("hub.db");
+  const auto store = open_or_fail(file);
+  run_sql(file, "CREATE UNIQUE INDEX one_at_a_time ON reports (received)");
+  BOOST_REQUIRE(store->begin().has_value());
+  BOOST_TEST(store->add_report(report("a", "b", 1, State::secure, at(0))).value());
+  BOOST_TEST(!store->add_report(report("a", "b", 1, State::secure, at(1))).value());
+  BOOST_TEST(!store->add_report(report("a", "b", 2, State::secure, at(0))).has_value());
+  store->rollback();
+}
+
+BOOST_AUTO_TEST_CASE(a_value_that_cannot_be_bound_is_an_error_and_nothing_is_written) {
+  const TemporaryDirectory directory;
+  auto database = Database::open(directory.file("some.db")).value();
+  BOOST_REQUIRE(database.execute("CREATE TABLE words (word TEXT, number INTEGER)").has_value());
+  auto add = database.prepare("INSERT INTO words VALUES (?1, ?2)").value();
+  sqlite3_limit(database.handle(), SQLITE_LIMIT_LENGTH, 100);
+  BOOST_TEST(!add.run(std::string(200, 'x'), std::int64_t{1}).has_value());
+  BOOST_TEST(!add.run(std::string("too many"), std::int64_t{1}, std::int64_t{2}).has_value());
+  BOOST_TEST(add.run(std::string("fits"), std::int64_t{2}).has_value());
+  BOOST_TEST(database.value("SELECT group_concat(word || number) FROM words").value() == "fits2");
+}
+
 BOOST_AUTO_TEST_CASE(a_database_of_the_first_version_is_brought_up_to_date_and_rolled_up) {
   const TemporaryDirectory directory;
   const auto file = directory.file("hub.db");

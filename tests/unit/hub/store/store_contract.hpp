@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "hub/store/store.hpp"
 
@@ -26,6 +27,10 @@ struct ContractCase {
   const char* name;
   void (*run)(const StoreFactory&);
 };
+
+/// Parts of it, each in a file of its own.
+[[nodiscard]] std::vector<ContractCase> removal_contract();
+[[nodiscard]] std::vector<ContractCase> query_contract();
 
 /// All cases, to be registered under the backend's name.
 const std::vector<ContractCase>& store_contract();

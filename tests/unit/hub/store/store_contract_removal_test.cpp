@@ -1,0 +1,256 @@
+// The contract of stores: roll-ups and what housekeeping removes.
+#include <algorithm>
+
+#include "tests/unit/hub/store/store_contract_tools.hpp"
+
+namespace vpn_sentinel::test {
+namespace {
+
+void housekeeping_removes_what_is_old_and_keeps_the_rest(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  BOOST_TEST(take(store->add_report(report("a", "b", 2, State::secure, at(100)))));
+  check(store->add_change(change_of("a", State::secure, at(0))));
+  auto old = alert("old", at(0));
+  auto young = alert("young", at(100));
+  check(store->add_alert(old));
+  check(store->add_alert(young));
+  check(store->mark_alert_delivered(old.id, at(1)));
+  check(store->commit());
+  BOOST_TEST(!take(store->maintain(keeping(at(50)))));
+  BOOST_TEST((pending(*store) == std::vector<std::string>{"young"}));
+  BOOST_TEST(changes_of(*store, "a", 10).size() == 1U);
+  check(store->begin());
+  BOOST_TEST(!take(store->add_report(report("a", "b", 2, State::secure, at(100)))));
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  check(store->commit());
+}
+
+void housekeeping_keeps_an_alert_that_still_waits_however_old_it_is(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  auto tried = alert("tried");
+  auto untried = alert("untried");
+  auto finished = alert("finished");
+  auto hopeless = alert("hopeless");
+  check(store->begin());
+  for (auto* message : {&tried, &untried, &finished, &hopeless}) check(store->add_alert(*message));
+  check(store->mark_alert_failed(tried.id, "no network", false));
+  check(store->mark_alert_delivered(finished.id, at(1)));
+  check(store->mark_alert_failed(hopeless.id, "bad text", true));
+  check(store->commit());
+  BOOST_TEST(!take(store->maintain(keeping(at(1'000'000)))));
+  BOOST_TEST((pending(*store) == std::vector<std::string>{"tried", "untried"}));
+  check(store->begin());
+  check(store->mark_alert_delivered(tried.id, at(1'000'000)));
+  check(store->commit());
+  BOOST_TEST((pending(*store) == std::vector<std::string>{"untried"}));
+}
+
+void a_removed_client_is_no_client_any_more_and_its_history_goes_with_the_rest(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  const auto change = change_of("a", State::secure, at(0));
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  check(store->add_change(change));
+  check(store->save_client(change.client));
+  check(store->commit());
+  check(store->begin());
+  check(store->remove_client("a"));
+  check(store->remove_client("nobody"));
+  check(store->commit());
+  BOOST_TEST(take(store->load_clients()).empty());
+  BOOST_TEST(changes_of(*store, "a", 10).size() == 1U);
+  while (take(store->maintain(keeping(at(0) + std::chrono::hours{24 * 400})))) {
+  }
+  BOOST_TEST(changes_of(*store, "a", 10).empty());
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  check(store->save_client(change.client));
+  check(store->commit());
+  BOOST_TEST(take(store->load_clients()).size() == 1U);
+}
+
+void add_and_roll_up(Store& store, const std::vector<Admitted>& reports) {
+  check(store.begin());
+  for (const auto& admitted : reports) BOOST_TEST(take(store.add_report(admitted)));
+  check(store.commit());
+  while (take(store.roll_up())) continue;
+}
+
+json samples_of(Store& store, const std::string& client_id, Resolution resolution) {
+  SampleQuery question;
+  question.client_id = client_id;
+  question.resolution = resolution;
+  return take(take(store.open_reader())->samples(question)).items;
+}
+
+Admitted measured(Admitted admitted, double latency_ms, const std::string& exit) {
+  admitted.report.latency_ms = latency_ms;
+  return with_address(std::move(admitted), exit);
+}
+
+void reports_become_minutes_hours_and_days(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  add_and_roll_up(*store, {measured(report("a", "b", 1, State::secure, at(0)), 10, "198.51.100.2"),
+                           measured(report("a", "b", 2, State::danger, at(20)), 30, "198.51.100.3"),
+                           measured(report("a", "b", 3, State::secure, at(50)), 20, "198.51.100.2"),
+                           report("other", "b", 1, State::contained, at(10))});
+  const auto minutes = samples_of(*store, "a", Resolution::minute);
+  BOOST_REQUIRE_EQUAL(minutes.size(), 2U);
+  const auto& first = minutes[0];
+  BOOST_TEST(first.at("start") == "2026-11-21T10:00:00.000000Z");
+  BOOST_TEST(first.at("length_s") == 60);
+  BOOST_TEST(first.at("reports") == 3);
+  BOOST_TEST(first.at("worst") == "danger");
+  BOOST_TEST(first.at("secure_s") == 30.0);
+  BOOST_TEST(first.at("danger_s") == 30.0);
+  BOOST_TEST(first.at("unknown_s") == 0.0);
+  BOOST_TEST(first.at("latency_ms").at("min") == 10.0);
+  BOOST_TEST(first.at("latency_ms").at("mean") == 20.0);
+  BOOST_TEST(first.at("latency_ms").at("max") == 30.0);
+  BOOST_TEST((first.at("exits") == json{"198.51.100.2", "198.51.100.3"}));
+  BOOST_TEST(minutes[1].at("reports") == 0);
+  BOOST_TEST(minutes[1].at("secure_s") == 20.0);  // the lease of the last report
+  BOOST_TEST(minutes[1].at("unknown_s") == 40.0);
+  BOOST_TEST(minutes[1].at("worst") == "secure");
+  for (const auto resolution : {Resolution::hour, Resolution::day}) {
+    const auto coarse = samples_of(*store, "a", resolution);
+    BOOST_REQUIRE_EQUAL(coarse.size(), 1U);
+    BOOST_TEST(coarse[0].at("reports") == 3);
+    BOOST_TEST(coarse[0].at("secure_s") == 50.0);
+    BOOST_TEST(coarse[0].at("danger_s") == 30.0);
+  }
+  BOOST_TEST(samples_of(*store, "nobody", Resolution::hour).empty());
+}
+
+void roll_ups_do_not_depend_on_the_order_in_which_reports_arrive(const StoreFactory& factory) {
+  std::vector<Admitted> reports;
+  for (std::uint64_t seq = 1; seq <= 40; ++seq) {
+    const auto state = seq % 5 == 0 ? State::danger : seq % 3 == 0 ? State::warning : State::secure;
+    reports.push_back(measured(report("a", seq > 25 ? "second" : "first", seq, state, at(static_cast<double>(seq) * 17)),
+                               static_cast<double>(seq), "198.51.100." + std::to_string(seq % 4)));
+  }
+  const auto in_order = factory.fresh();
+  const auto shuffled = factory.fresh();
+  auto expected = in_order();
+  add_and_roll_up(*expected, reports);
+  auto store = shuffled();
+  const auto portion = [&](std::size_t step, std::size_t offset) {
+    std::vector<Admitted> some;
+    for (std::size_t i = offset; i < reports.size(); i += step) some.push_back(reports[i]);
+    return some;
+  };
+  for (const std::size_t offset : {3U, 0U, 2U, 1U}) {
+    auto some = portion(4, offset);
+    if (offset == 2) std::reverse(some.begin(), some.end());
+    add_and_roll_up(*store, some);
+    if (offset == 0) store.reset(), store = shuffled();  // what was rolled up is known after a restart, too
+  }
+  for (const auto resolution : {Resolution::minute, Resolution::hour, Resolution::day}) {
+    BOOST_TEST(samples_of(*store, "a", resolution) == samples_of(*expected, "a", resolution));
+  }
+}
+
+void a_roll_up_that_was_interrupted_counts_nothing_twice(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  {
+    auto store = open();
+    check(store->begin());
+    for (std::uint64_t seq = 1; seq <= 1'500; ++seq) BOOST_TEST(take(store->add_report(report("a", "b", seq, State::secure, at(1)))));
+    check(store->commit());
+    BOOST_TEST(take(store->roll_up()));
+  }
+  auto store = open();
+  while (take(store->roll_up())) continue;
+  BOOST_TEST(!take(store->roll_up()));
+  BOOST_TEST(samples_of(*store, "a", Resolution::day).at(0).at("reports") == 1'500);
+}
+
+void what_goes_by_age_is_rolled_up_before(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 1, State::danger, at(0)))));
+  check(store->commit());
+  auto retention = keeping(at(50));
+  while (take(store->maintain(retention))) continue;
+  BOOST_TEST(take(take(store->open_reader())->reports({"a"})).items.empty());
+  BOOST_TEST(samples_of(*store, "a", Resolution::hour).size() == 1U);
+  retention.now = at(0) + std::chrono::hours{24 * 366 * 3};
+  while (take(store->maintain(retention))) continue;
+  BOOST_TEST(samples_of(*store, "a", Resolution::minute).empty());
+  BOOST_TEST(samples_of(*store, "a", Resolution::hour).empty());
+  BOOST_TEST(samples_of(*store, "a", Resolution::day).at(0).at("danger_s") == 30.0);
+}
+
+void reports_stamped_in_the_future_do_not_keep_old_ones(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  check(store->begin());
+  const auto wrong_clock = at(0) + std::chrono::hours{24 * 3650};
+  std::uint64_t seq = 0;
+  for (int i = 0; i < 5'000; ++i) BOOST_TEST(take(store->add_report(report("a", "b", ++seq, State::secure, wrong_clock))));
+  for (int i = 0; i < 10; ++i) BOOST_TEST(take(store->add_report(report("a", "b", ++seq, State::secure, at(0)))));
+  BOOST_TEST(take(store->add_report(report("a", "b", ++seq, State::secure, at(100)))));
+  check(store->commit());
+  while (take(store->maintain(keeping(at(50))))) continue;
+  const auto left = take(take(store->open_reader())->reports({"a"})).items;
+  BOOST_REQUIRE_EQUAL(left.size(), 1U);
+  BOOST_TEST(left[0].at("seq") == seq);
+}
+
+void a_limit_on_the_size_removes_the_oldest_reports_first_and_never_what_waits(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  auto waits = alert("waits");
+  check(store->begin());
+  const auto change = change_of("a", State::danger, at(0));
+  check(store->add_change(change));
+  check(store->save_client(change.client));
+  check(store->add_alert(waits));
+  for (std::uint64_t seq = 1; seq <= 6'000; ++seq) BOOST_TEST(take(store->add_report(report("a", "b", seq, State::secure, at(0)))));
+  check(store->commit());
+  Retention retention;
+  retention.now = at(100);
+  retention.most_bytes = 1'000'000;
+  while (take(store->maintain(retention))) continue;
+  while (take(store->roll_up())) continue;
+  ReportQuery question{"a"};
+  question.most = largest_page;
+  const auto left = take(take(store->open_reader())->reports(question)).items;
+  BOOST_TEST(!left.empty());
+  BOOST_TEST(left[0].at("seq") == 6'000);
+  BOOST_TEST(samples_of(*store, "a", Resolution::day).at(0).at("reports") == 6'000);
+  BOOST_TEST(changes_of(*store, "a", 10).size() == 1U);
+  retention.most_bytes = 1;
+  while (take(store->maintain(retention))) continue;
+  BOOST_TEST(take(take(store->open_reader())->reports(question)).items.empty());
+  BOOST_TEST(pending(*store) == std::vector<std::string>{"waits"}, boost::test_tools::per_element());
+  BOOST_TEST(take(store->load_clients()).size() == 1U);
+}
+
+}  // namespace
+
+std::vector<ContractCase> removal_contract() {
+#define CASE(name) \
+  { #name, name }
+  return {
+      CASE(housekeeping_removes_what_is_old_and_keeps_the_rest),
+      CASE(housekeeping_keeps_an_alert_that_still_waits_however_old_it_is),
+      CASE(a_removed_client_is_no_client_any_more_and_its_history_goes_with_the_rest),
+      CASE(reports_become_minutes_hours_and_days),
+      CASE(roll_ups_do_not_depend_on_the_order_in_which_reports_arrive),
+      CASE(a_roll_up_that_was_interrupted_counts_nothing_twice),
+      CASE(what_goes_by_age_is_rolled_up_before),
+      CASE(reports_stamped_in_the_future_do_not_keep_old_ones),
+      CASE(a_limit_on_the_size_removes_the_oldest_reports_first_and_never_what_waits),
+  };
+#undef CASE
+}
+
+}  // namespace vpn_sentinel::test
