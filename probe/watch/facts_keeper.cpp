@@ -41,9 +41,14 @@ FactsKeeper::~FactsKeeper() { stop(); }
 
 void FactsKeeper::start(const NetNamespace& space, std::string name, std::string kind) {
   tunnel_ = std::make_shared<const Tunnel>(Tunnel{space, std::move(name), std::move(kind)});
-  reading_ = answered_ = false;
+  answered_ = false;
   handshakes_.forget();
-  read(mono_now());
+  reading_ = true;
+  // After what the loop is about to do: of 1,000 tunnels that begin together the first question then comes when all have been noticed, and
+  // one look through /proc, which must begin after each, serves them all.
+  boost::asio::post(io_, [this, weak = std::weak_ptr(tunnel_), noticed = mono_now()] {
+    if (weak.lock() != nullptr) read(noticed);
+  });
 }
 
 void FactsKeeper::stop() {
