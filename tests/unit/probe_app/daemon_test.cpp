@@ -203,6 +203,7 @@ BOOST_AUTO_TEST_CASE(that_the_outbox_cannot_be_written_and_can_again_is_logged_o
   const auto file = config.data_dir + "/probe-outbox.sqlite";
   std::filesystem::create_directories(file);  // a folder in its place
   const LogFile log(folder.file("log"));
+  beside.hub.answer = [](const Received&) -> std::optional<Answer> { return std::nullopt; };  // something waits to be written
   const auto deadline = mono_now() + 40s;
   std::function<void()> look = [&] {
     beside.timer.expires_after(100ms);
@@ -219,7 +220,9 @@ BOOST_AUTO_TEST_CASE(that_the_outbox_cannot_be_written_and_can_again_is_logged_o
   look();
   BOOST_TEST(run_until_signal(config) == 0);
   beside.end();
-  BOOST_TEST(log.count("outbox_trouble") == 1U);
+  // Once for each reason: while the folder goes away a try may fail for another one.
+  const auto troubles = log.count("outbox_trouble");
+  BOOST_TEST((troubles == 1 || troubles == 2), troubles);
   BOOST_TEST(log.count("outbox_well_again") == 1U);
 }
 
