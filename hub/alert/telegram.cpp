@@ -23,6 +23,8 @@ using std::chrono::milliseconds;
 
 /// More stay in the store until the next start; the engine never has more than this under way.
 constexpr std::size_t most_waiting = 1'000;
+/// So many messages that are refused one after the other are not to blame themselves.
+constexpr std::size_t most_doubtful = 20;
 
 /// One message at a time: Telegram keeps the order only then, and asks for a second between messages to one chat anyway.
 class Sender final : public TelegramSender {
@@ -54,6 +56,7 @@ class Sender final : public TelegramSender {
 
  private:
   void send_next() {
+    if (waiting_.empty()) take_back_doubtful();
     busy_ = !waiting_.empty();
     if (!busy_) return;
     const auto& text = waiting_.front().text;
@@ -73,9 +76,12 @@ class Sender final : public TelegramSender {
     const auto reply = read_telegram_reply(response->status, response->body, response->retry_after);
     switch (reply.kind) {
       case TelegramReply::Kind::delivered:
+        give_up_doubtful();
         return finish([this](std::int64_t id) { hooks_.on_delivered(id); });
       case TelegramReply::Kind::bad_text:
         return refused(reply.reason);
+      case TelegramReply::Kind::refused:
+        return doubt(reply.reason);
       case TelegramReply::Kind::chat_moved:
         return follow_chat(reply);
       case TelegramReply::Kind::wrong_setup:
@@ -96,6 +102,25 @@ class Sender final : public TelegramSender {
     finish([&](std::int64_t id) { hooks_.on_failed(id, without_token(reason), true); });
   }
 
+  /// The words of a later version may mean this text or every text. It steps aside, so that the next one shows which: when that one is
+  /// delivered, the chat takes messages and this one is refused for good; when none is, it was not the text, and nothing is given up.
+  void doubt(const std::string& reason) {
+    if (std::exchange(html_, false)) return send_next();
+    html_ = true;
+    doubtful_.push_back({std::move(waiting_.front()), reason});
+    waiting_.pop_front();
+    if (!waiting_.empty() && doubtful_.size() < most_doubtful) return send_next();
+    retry(reason, options_.most_retry);
+  }
+
+  void take_back_doubtful() {
+    for (; !doubtful_.empty(); doubtful_.pop_back()) waiting_.push_front(std::move(doubtful_.back().alert));
+  }
+
+  void give_up_doubtful() {
+    for (const auto& [alert, reason] : std::exchange(doubtful_, {})) hooks_.on_failed(alert.id, without_token(reason), true);
+  }
+
   void follow_chat(const TelegramReply& reply) {
     if (reply.new_chat_id == options_.chat_id) return retry(reply.reason, options_.most_retry);
     options_.chat_id = reply.new_chat_id;
@@ -113,6 +138,7 @@ class Sender final : public TelegramSender {
   }
 
   void retry(const std::string& reason, milliseconds pause) {
+    take_back_doubtful();  // what comes after a while shows nothing about what was before
     hooks_.on_failed(waiting_.front().id, without_token(reason), false);
     timer_.expires_after(pause);
     timer_.async_wait([this](boost::system::error_code error) {
@@ -136,7 +162,13 @@ class Sender final : public TelegramSender {
   boost::asio::steady_timer timer_;
   HttpClient client_;
   Backoff backoff_;
+  struct Doubtful {
+    StoredAlert alert;
+    std::string reason;
+  };
+
   std::deque<StoredAlert> waiting_;
+  std::deque<Doubtful> doubtful_;  ///< refused in words that nobody knows, before the one at the front of `waiting_`
   bool busy_ = false;
   bool html_ = true;  ///< of the message at the front
   std::thread thread_;

@@ -25,8 +25,9 @@ class TelegramSender {
  public:
   struct Hooks {
     std::function<void(std::int64_t id)> on_delivered;
-    /// `give_up`: the server refuses this text for good, also as plain text. Else it is tried again: soon after trouble on the way, slowly
-    /// when token or chat are wrong. Called on the sender's thread; the reason never holds the token.
+    /// `give_up`: the server refuses this text for good, also as plain text, and where its words do not say so it takes the next one. Else
+    /// it is tried again: soon after trouble on the way, slowly when token or chat are wrong. Called on the sender's thread; the reason
+    /// never holds the token.
     std::function<void(std::int64_t id, const std::string& reason, bool give_up)> on_failed;
   };
   virtual ~TelegramSender() = default;  ///< stops; what is undelivered stays in the store

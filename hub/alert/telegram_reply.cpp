@@ -50,12 +50,23 @@ bool blames_text(std::string_view description) {
   return std::any_of(words.begin(), words.end(), [&](const char* word) { return description.find(word) != std::string_view::npos; });
 }
 
+/// What surely concerns every message. Of other words nobody knows: only another message shows it.
+bool blames_setup(std::string_view description) {
+  constexpr std::array words{"chat not found", "rights",        "thread",         "TOPIC_",         "CHAT_",
+                             "PEER_ID",        "administrator", "bot was",        "bot is not",     "kicked",
+                             "deactivated",    "chat_id",       "user not found", "group chat was", "not a member"};
+  return std::any_of(words.begin(), words.end(), [&](const char* word) { return description.find(word) != std::string_view::npos; });
+}
+
 /// `ok`: nullopt when the answer is not the Bot API's.
 TelegramReply::Kind kind_of(long status, std::optional<bool> ok, std::string_view description) {
   using enum TelegramReply::Kind;
   if (status == 200) return ok == true ? delivered : try_again;  // A captive portal answers 200, too.
-  if (status == 400 && ok != false) return try_again;            // A proxy's own page.
-  if (status == 400) return blames_text(description) ? bad_text : wrong_setup;
+  if (status == 400 || status == 413) {
+    if (ok != false) return try_again;  // a proxy's own page
+    if (blames_text(description)) return bad_text;
+    return blames_setup(description) ? wrong_setup : refused;
+  }
   if (status == 401 || status == 403 || status == 404) return wrong_setup;
   return try_again;
 }

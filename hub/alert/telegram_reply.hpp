@@ -14,6 +14,7 @@ struct TelegramReply {
   enum class Kind {
     delivered,
     bad_text,     ///< this text is refused for good (its HTML, its length)
+    refused,      ///< for a reason that may lie in this text or in the chat: what becomes of another message tells
     chat_moved,   ///< the group has a new id
     wrong_setup,  ///< token or chat: every message is refused until somebody changes something
     try_again,    ///< busy or in trouble

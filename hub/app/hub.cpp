@@ -73,12 +73,10 @@ std::vector<Gate> dashboard_gates(const std::string& password, const std::shared
   return {find_address(access), password.empty() ? require_loopback_host() : require_password(password, access), refuse_other_sites()};
 }
 
-/// The first of `sites` and all that stand at the same place. Port 0 is a free port for each.
+/// The first of `sites` and all that stand at the same place.
 std::vector<Hub::Site> take_joined(std::vector<Hub::Site>& sites) {
   const auto place = sites.front().endpoints;
-  const auto joins = [&](const Hub::Site& site) {
-    return !place.empty() && place.front().port != 0 && std::ranges::is_permutation(place, site.endpoints);
-  };
+  const auto joins = [&](const Hub::Site& site) { return is_one_place(place, site.endpoints); };
   const auto rest = std::stable_partition(std::next(sites.begin()), sites.end(), joins);
   std::vector<Hub::Site> joined(std::make_move_iterator(sites.begin()), std::make_move_iterator(rest));
   sites.erase(sites.begin(), rest);

@@ -291,6 +291,10 @@ AccessRules access_rules(const HubConfig& config) {
 
 std::span<const SettingRow> hub_setting_rows() { return rows; }
 
+bool is_one_place(const std::vector<Endpoint>& left, const std::vector<Endpoint>& right) {
+  return !left.empty() && left.front().port != 0 && std::ranges::is_permutation(left, right);
+}
+
 Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6) {
   HubConfig config;
   config.api_key = settings.text("api_key");

@@ -51,6 +51,9 @@ struct HubConfig {
 /// out; addresses that were asked for are not.
 [[nodiscard]] Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6);
 
+/// Whether two services share their listeners: the same addresses in any order. Port 0 is a free port for each, and so never shared.
+[[nodiscard]] bool is_one_place(const std::vector<Endpoint>& left, const std::vector<Endpoint>& right);
+
 /// True when a socket can be bound to ::1.
 [[nodiscard]] bool machine_has_ipv6();
 

@@ -82,7 +82,8 @@ int check_config(const CommandLine& line) {
     for (const auto& endpoint : endpoints) fmt::print("{:<10} {}://{}\n", what, tls ? "https" : "http", endpoint.to_string());
   };
   const bool tls = config.tls.has_value();
-  const bool joined = config.health_endpoints == config.api_endpoints || config.health_endpoints == config.dashboard_endpoints;
+  const bool joined =
+      is_one_place(config.health_endpoints, config.api_endpoints) || is_one_place(config.health_endpoints, config.dashboard_endpoints);
   print_listener("api", config.api_endpoints, tls);
   print_listener("dashboard", config.dashboard_endpoints, tls);
   print_listener("health", config.health_endpoints, tls && joined);

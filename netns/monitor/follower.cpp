@@ -20,6 +20,8 @@ constexpr std::uint32_t groups = group_bit(RTNLGRP_LINK) | group_bit(RTNLGRP_IPV
 
 /// How often a dump is repeated at once while tables change under it, before the caller goes on with what there is.
 constexpr int most_rounds = 5;
+/// Data and end of the dump of a small table come by one call.
+constexpr std::size_t datagrams_at_once = 3;
 constexpr std::size_t most_messages_at_once = 4096;
 /// Of one part; with the monitor's pauses more than two seconds.
 constexpr int most_refusals = 8;
@@ -77,6 +79,7 @@ Result<void> Follower::start_dump() {
   wanted_.reset(next);
   running_ = kind;
   collected_ = SnapshotStore{};
+  collected_.expect_routes(route_counts_.at(next));
   interrupted_ = false;
   disturbed_ = mono_now() - last_event_.at(next) < announced_early;
   return {};
@@ -91,31 +94,42 @@ Follower::Turn Follower::read(std::size_t most_messages) {
 }
 
 void Follower::read_into(Turn& turn, std::size_t most_messages) {
-  std::array<std::byte, netlink_datagram_size> buffer;
+  std::array<std::byte, datagrams_at_once * netlink_datagram_size> buffer;
+  std::array<Datagram, datagrams_at_once> datagrams;
   std::size_t messages = 0;
   while (messages < most_messages) {
-    const auto datagram = receive_netlink(fd(), buffer);
-    if (datagram.outcome == Datagram::Outcome::empty) {
-      congested_ = false;
-      return;
-    }
-    if (turn.received == MonoTime{}) turn.received = mono_now();
-    switch (datagram.outcome) {
-      case Datagram::Outcome::data:
-        take(datagram.bytes, turn, messages);
-        break;
-      case Datagram::Outcome::overrun:
-        note_overrun(turn);
-        break;
-      case Datagram::Outcome::failed:
-        turn.failure = system_error(datagram.code, "the netlink socket failed");
+    const auto count = receive_netlink(fd(), buffer, datagrams);
+    for (const auto& datagram : std::span(datagrams).first(count)) {
+      if (datagram.outcome == Datagram::Outcome::empty) {
+        congested_ = false;
         return;
-      default:
-        ++messages;  // counted, so that a flood from another process cannot hold the loop
-        break;
+      }
+      if (turn.received == MonoTime{}) turn.received = mono_now();
+      if (!take(datagram, turn, messages)) return;
     }
+    // Fewer than there was room for: the queue was empty, or an error waits and keeps the socket readable. After a loss only the explicit
+    // answer that nothing is there will do.
+    if (count < datagrams.size() && !congested_) return;
   }
   turn.more = true;
+}
+
+/// False: the socket is of no more use.
+bool Follower::take(const Datagram& datagram, Turn& turn, std::size_t& messages) {
+  switch (datagram.outcome) {
+    case Datagram::Outcome::data:
+      take(datagram.bytes, turn, messages);
+      return true;
+    case Datagram::Outcome::overrun:
+      note_overrun(turn);
+      return true;
+    case Datagram::Outcome::failed:
+      turn.failure = system_error(datagram.code, "the netlink socket failed");
+      return false;
+    default:
+      ++messages;  // counted, so that a flood from another process cannot hold the loop
+      return true;
+  }
 }
 
 void Follower::take(std::span<const std::byte> datagram, Turn& turn, std::size_t& messages) {
@@ -170,7 +184,10 @@ void Follower::finish_dump(int code, Turn& turn) {
     doubtful_.set(position(kind));
     return;
   }
+  route_counts_.at(position(kind)) = collected_.snapshot().routes.size();
   store_.adopt(kind, std::exchange(collected_, {}), turn.burst);
+  // Whoever looks once searches for none.
+  if (mode_ == Mode::follow) store_.index_routes();
   doubtful_ |= turn.burst.doubtful;
   // An event that overtook the part of the dump which it concerns leaves an entry that is no more: look once again.
   if (disturbed_) doubtful_.set(position(kind));

@@ -70,6 +70,7 @@ class Follower {
   [[nodiscard]] static Result<NetlinkSocket> open_socket(const SocketOpener& opener, Mode mode, int receive_buffer);
   void want_everything();
   void read_into(Turn& turn, std::size_t most_messages);
+  [[nodiscard]] bool take(const Datagram& datagram, Turn& turn, std::size_t& messages);
   void take(std::span<const std::byte> datagram, Turn& turn, std::size_t& messages);
   [[nodiscard]] bool is_dump_part(const NetlinkMessage& message) const noexcept;
   void take_event(const NetlinkMessage& message, Turn& turn);
@@ -85,10 +86,11 @@ class Follower {
   SnapshotStore store_;
   SnapshotStore collected_;  ///< of the running dump
   std::optional<DumpKind> running_;
-  std::uint32_t sequence_ = 0;                     ///< of the running dump
-  std::array<MonoTime, dump_kinds> last_event_{};  ///< of each part
-  bool disturbed_ = false;                         ///< events concerned the running dump
-  bool interrupted_ = false;                       ///< the running dump is incomplete: its result is thrown away
+  std::uint32_t sequence_ = 0;                          ///< of the running dump
+  std::array<MonoTime, dump_kinds> last_event_{};       ///< of each part
+  std::array<std::size_t, dump_kinds> route_counts_{};  ///< of each part's last dump
+  bool disturbed_ = false;                              ///< events concerned the running dump
+  bool interrupted_ = false;                            ///< the running dump is incomplete: its result is thrown away
   DumpSet wanted_;
   DumpSet doubtful_;
   DumpSet unknown_;  ///< not dumped since the start, the last loss or a refusal

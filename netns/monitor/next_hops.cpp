@@ -67,7 +67,7 @@ bool resolve_next_hops(const Snapshot& snapshot, Route& route) {
 }
 
 void complete_next_hops(const Snapshot& snapshot, Route& route) {
-  if (route.next_hops.empty() || route.type == RTN_BLACKHOLE) resolve_next_hops(snapshot, route);
+  if (route.next_hop_id != 0 && (route.next_hops.empty() || route.type == RTN_BLACKHOLE)) resolve_next_hops(snapshot, route);
 }
 
 bool flush_next_hop_objects(std::vector<NextHopObject>& objects, std::uint32_t link_index) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -65,9 +66,19 @@ std::vector<std::size_t> RouteIndex::rivals(const std::vector<Route>& routes, co
   return places;
 }
 
-void RouteIndex::append_new(std::vector<Route>& routes, Route route) {
-  const auto hash = hash_of(route);
-  if (find(routes, route, hash) == none) append(routes, std::move(route), hash);
+void RouteIndex::index_tail(std::vector<Route>& routes) {
+  if (routes.size() > heads_.size()) resize(std::max(smallest, std::bit_ceil(routes.size())));
+  entries_.reserve(routes.size());
+  while (entries_.size() < routes.size()) {
+    const auto position = static_cast<std::uint32_t>(entries_.size());
+    const auto hash = hash_of(routes[position]);
+    if (find(routes, routes[position], hash) == none) {
+      entries_.push_back({hash, std::exchange(heads_[hash & (heads_.size() - 1)], position)});
+      continue;
+    }
+    if (position + 1 != routes.size()) routes[position] = std::move(routes.back());
+    routes.pop_back();
+  }
 }
 
 void RouteIndex::append(std::vector<Route>& routes, Route&& route, std::uint32_t hash) {
@@ -75,14 +86,14 @@ void RouteIndex::append(std::vector<Route>& routes, Route&& route, std::uint32_t
   routes.push_back(std::move(route));
   if (position >= heads_.size()) {
     entries_.push_back({hash, none});
-    return grow();
+    return resize(std::max(smallest, heads_.size() * 2));
   }
   auto& head = heads_[hash & (heads_.size() - 1)];
   entries_.push_back({hash, std::exchange(head, position)});
 }
 
-void RouteIndex::grow() {
-  heads_.assign(std::max<std::size_t>(smallest, heads_.size() * 2), none);
+void RouteIndex::resize(std::size_t heads) {
+  heads_.assign(heads, none);
   for (std::uint32_t position = 0; position < entries_.size(); ++position) {
     auto& entry = entries_[position];
     entry.next = std::exchange(heads_[entry.hash & (heads_.size() - 1)], position);

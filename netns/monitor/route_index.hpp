@@ -16,9 +16,14 @@ namespace vpn_sentinel {
 /// the object is the same: its next hops change under them.
 [[nodiscard]] bool is_same_route(const Route& a, const Route& b) noexcept;
 
-/// A hash table beside the vector: chains of positions, without a node for each route.
+/// A hash table beside the vector: chains of positions, without a node for each route. Routes that were put at the vector's end without it
+/// are known after catch_up(): most tables are read and compared in order, and never searched.
 class RouteIndex {
  public:
+  /// Must come before everything below when the vector has grown without the index. Of equal routes the first one stays.
+  void catch_up(std::vector<Route>& routes) {
+    if (entries_.size() < routes.size()) index_tail(routes);
+  }
   [[nodiscard]] std::optional<std::size_t> find(const std::vector<Route>& routes, const Route& route) const;
   /// Where routes with the same table, destination and metric are: what NLM_F_REPLACE may replace.
   [[nodiscard]] std::vector<std::size_t> rivals(const std::vector<Route>& routes, const Route& route) const;
@@ -26,8 +31,6 @@ class RouteIndex {
     const auto hash = hash_of(route);
     append(routes, std::move(route), hash);
   }
-  /// Appends it unless it is there already.
-  void append_new(std::vector<Route>& routes, Route route);
   /// The same key, another content.
   static void overwrite(std::vector<Route>& routes, std::size_t position, Route route) { routes[position] = std::move(route); }
   /// The last route moves into the gap.
@@ -44,7 +47,8 @@ class RouteIndex {
   void append(std::vector<Route>& routes, Route&& route, std::uint32_t hash);
   [[nodiscard]] std::uint32_t first(std::uint32_t hash) const noexcept;
   std::uint32_t& link_to(std::uint32_t position) noexcept;
-  void grow();
+  void index_tail(std::vector<Route>& routes);
+  void resize(std::size_t heads);
 
   std::vector<Entry> entries_;        ///< one for each route, at its position
   std::vector<std::uint32_t> heads_;  ///< of the chains; a power of two

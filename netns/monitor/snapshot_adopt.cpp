@@ -104,6 +104,7 @@ void SnapshotStore::adopt_routes(Family family, SnapshotStore fresh, Burst& burs
       ++expected;
       continue;
     }
+    fresh.index_routes();
     const auto same = fresh.index_.find(fresh.snapshot_.routes, route);
     if (!same) {
       note(route, "gone");
@@ -114,6 +115,7 @@ void SnapshotStore::adopt_routes(Family family, SnapshotStore fresh, Burst& burs
   }
   // No route is twice in an index: as many as before, and all of them found, are the same ones.
   if (!differs && known == fresh.snapshot_.routes.size()) return;
+  if (known > 0) index_.catch_up(routes);
   for (const auto& route : fresh.snapshot_.routes) {
     if (route.family == family && (known == 0 || !index_.find(routes, route))) note(route, "found");
   }
@@ -124,21 +126,18 @@ void SnapshotStore::adopt_routes(Family family, SnapshotStore fresh, Burst& burs
 void SnapshotStore::replace_routes(Family family, std::size_t known, SnapshotStore fresh) {
   auto& routes = snapshot_.routes;
   if (routes.size() - known <= fresh.snapshot_.routes.size()) {
-    std::erase_if(routes, [&](const Route& route) { return route.family == family; });
-    for (auto i = fresh.snapshot_.routes.size(); i-- > 0;) {
-      if (fresh.snapshot_.routes[i].family != family) fresh.index_.erase(fresh.snapshot_.routes, i);
+    for (auto& route : routes) {
+      if (route.family != family) fresh.snapshot_.routes.push_back(std::move(route));
     }
-    for (auto& route : routes) fresh.index_.append(fresh.snapshot_.routes, std::move(route));
     routes = std::move(fresh.snapshot_.routes);
     index_ = std::move(fresh.index_);
     return;
   }
-  for (auto i = routes.size(); i-- > 0;) {
+  if (known > 0) index_.catch_up(routes);
+  for (auto i = routes.size(); known > 0 && i-- > 0;) {
     if (routes[i].family == family) index_.erase(routes, i);
   }
-  for (auto& route : fresh.snapshot_.routes) {
-    if (route.family == family) index_.append(routes, std::move(route));
-  }
+  for (auto& route : fresh.snapshot_.routes) routes.push_back(std::move(route));
 }
 
 void SnapshotStore::adopt_rules(Family family, std::vector<Rule> fresh, Burst& burst) {

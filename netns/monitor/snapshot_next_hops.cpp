@@ -34,6 +34,7 @@ void SnapshotStore::apply_next_hop_object(const NetlinkMessage& message, Burst& 
 void SnapshotStore::refresh_next_hops(Burst& burst) {
   if (!std::exchange(next_hops_stale_, false)) return;
   auto& routes = snapshot_.routes;
+  index_.catch_up(routes);
   for (auto i = routes.size(); i-- > 0;) {
     auto& route = routes[i];
     if (route.next_hop_id == 0) continue;

@@ -83,6 +83,7 @@ std::optional<DumpKind> SnapshotStore::kind_of(const NetlinkMessage& message) no
 }
 
 void SnapshotStore::apply(const NetlinkMessage& message, Burst& burst) {
+  index_.catch_up(snapshot_.routes);
   switch (message.type) {
     case RTM_NEWLINK:
     case RTM_DELLINK:
@@ -226,6 +227,7 @@ void SnapshotStore::flush_link(std::uint32_t link_index) {
 
 void SnapshotStore::flush_ipv4_routes(std::uint32_t link_index) {
   auto& routes = snapshot_.routes;
+  index_.catch_up(routes);
   for (auto i = routes.size(); i-- > 0;) {
     const auto& hops = routes[i].next_hops;
     // A route by a next hop object lives as long as its object.
@@ -279,9 +281,8 @@ void SnapshotStore::insert(DumpKind kind, const NetlinkMessage& message) {
     return apply(message, unused);
   }
   if (message.type != RTM_NEWROUTE) return;
-  auto route = decode_route(message.payload);
-  if (!route || is_cloned(*route) || is_noise(*route)) return;
-  index_.append_new(snapshot_.routes, std::move(*route));
+  auto& route = snapshot_.routes.emplace_back();
+  if (decode_route(message.payload, route) || is_cloned(route) || is_noise(route)) snapshot_.routes.pop_back();
 }
 
 }  // namespace vpn_sentinel

@@ -64,6 +64,10 @@ class SnapshotStore {
   void refresh_next_hops(Burst& burst);
   /// An entry of a dump of `kind`; others are ignored (a kernel without IPv6 answers its dumps with IPv4 entries).
   void insert(DumpKind kind, const NetlinkMessage& message);
+  /// Room for so many routes: as many as the last dump had.
+  void expect_routes(std::size_t count) { snapshot_.routes.reserve(count); }
+  /// Routes of a dump are found by their keys only after this; done by everything that needs it, but better before the first event.
+  void index_routes() { index_.catch_up(snapshot_.routes); }
   /// Takes the part `kind` from a finished dump and notes what differed.
   void adopt(DumpKind kind, SnapshotStore fresh, Burst& burst);
 

@@ -3,6 +3,9 @@
 /// Formats: netlink(7), rtnetlink(7).
 #pragma once
 
+#include <linux/netlink.h>
+
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -25,6 +28,26 @@ template <typename Header>
   bytes = bytes.subspan(aligned < bytes.size() ? aligned : bytes.size());
   return header;
 }
+
+namespace detail {
+
+/// Messages, attributes and next hops are all the same: a header with the record's whole length, and padding to 4 bytes between records.
+template <typename Header, typename Length>
+std::optional<Header> take_record(std::span<const std::byte>& rest, Length Header::*length, std::span<const std::byte>& body) noexcept {
+  Header header;
+  if (rest.size() < sizeof header) return std::nullopt;
+  std::memcpy(&header, rest.data(), sizeof header);
+  const std::size_t size = header.*length;
+  if (size < sizeof header || size > rest.size()) {
+    rest = {};
+    return std::nullopt;
+  }
+  body = rest.subspan(sizeof header, size - sizeof header);
+  rest = rest.subspan(std::min((size + 3) / 4 * 4, rest.size()));
+  return header;
+}
+
+}  // namespace detail
 
 /// One netlink message; the payload begins after struct nlmsghdr.
 struct NetlinkMessage {
@@ -91,5 +114,25 @@ class NextHopCursor {
  private:
   std::span<const std::byte> rest_;
 };
+
+// Of a full table of routes there are a million of these: inline.
+inline std::optional<NetlinkMessage> MessageCursor::next() noexcept {
+  NetlinkMessage message;
+  const auto header = detail::take_record(rest_, &nlmsghdr::nlmsg_len, message.payload);
+  if (!header) return std::nullopt;
+  message.type = header->nlmsg_type;
+  message.flags = header->nlmsg_flags;
+  message.sequence = header->nlmsg_seq;
+  message.port = header->nlmsg_pid;
+  return message;
+}
+
+inline std::optional<Attribute> AttributeCursor::next() noexcept {
+  Attribute attribute;
+  const auto header = detail::take_record(rest_, &nlattr::nla_len, attribute.payload);
+  if (!header) return std::nullopt;
+  attribute.type = static_cast<std::uint16_t>(header->nla_type & NLA_TYPE_MASK);
+  return attribute;
+}
 
 }  // namespace vpn_sentinel

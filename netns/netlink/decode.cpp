@@ -129,32 +129,47 @@ Result<InterfaceAddress> decode_address(std::span<const std::byte> payload) {
 }
 
 Result<Route> decode_route(std::span<const std::byte> payload) {
+  Route route;
+  if (auto error = decode_route(payload, route)) return fail(std::move(*error));
+  return route;
+}
+
+std::optional<Error> decode_route(std::span<const std::byte> payload, Route& route) {
   const auto header = take_header<rtmsg>(payload);
-  if (!header) return too_short("route");
+  if (!header) return too_short("route").value();
   const auto family = family_of(header->rtm_family);
-  if (!family) return foreign_family(header->rtm_family);
-  if (header->rtm_dst_len > address_bits(*family)) return fail(Error::Kind::invalid, "the prefix is longer than the address");
-  Route route{*family, {}, header->rtm_table, header->rtm_protocol, header->rtm_scope, header->rtm_type, 0, header->rtm_flags, {}};
+  if (!family) return foreign_family(header->rtm_family).value();
+  if (header->rtm_dst_len > address_bits(*family)) return Error{Error::Kind::invalid, "the prefix is longer than the address"};
+  route.family = *family;
+  route.table = header->rtm_table;
+  route.protocol = header->rtm_protocol;
+  route.scope = header->rtm_scope;
+  route.type = header->rtm_type;
+  route.flags = header->rtm_flags;
   route.tos = header->rtm_tos;
   std::optional<IpAddress> destination;
   std::optional<IpAddress> source;
   NextHop single;
   AttributeCursor attributes{payload};
   while (const auto attribute = attributes.next()) {
-    if (attribute->type == RTA_DST) destination = address_of(*attribute, *family);
-    if (attribute->type == RTA_SRC && *family == Family::v6 && header->rtm_src_len != 0) source = address_of(*attribute, *family);
-    read_route_attribute(route, single, *attribute);
+    if (attribute->type == RTA_DST) {
+      destination = address_of(*attribute, *family);
+    } else if (attribute->type == RTA_SRC) {
+      if (*family == Family::v6 && header->rtm_src_len != 0) source = address_of(*attribute, *family);
+    } else {
+      read_route_attribute(route, single, *attribute);
+    }
   }
   // Without this check a damaged message about one host would read as a default route.
-  if (!destination && header->rtm_dst_len != 0) return fail(Error::Kind::invalid, "the route has a prefix length but no destination");
+  if (!destination && header->rtm_dst_len != 0) return Error{Error::Kind::invalid, "the route has a prefix length but no destination"};
   route.destination = IpPrefix{destination.value_or(any_address(*family)), header->rtm_dst_len};
   if (source) route.source = IpPrefix{*source, header->rtm_src_len};
-  if (route.next_hops.empty() && single != NextHop{}) {
+  if (route.next_hops.empty() && (single.link_index != 0 || single.gateway)) {
     // The low byte of rtm_flags is RTNH_F_* of the only next hop.
     single.flags = static_cast<std::uint8_t>(header->rtm_flags);
     route.next_hops.push_back(single);
   }
-  return route;
+  return std::nullopt;
 }
 
 Result<int> decode_error_code(std::span<const std::byte> payload) {

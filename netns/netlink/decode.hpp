@@ -22,6 +22,8 @@ namespace vpn_sentinel {
 [[nodiscard]] Result<InterfaceAddress> decode_address(std::span<const std::byte> payload);
 /// RTM_NEWROUTE, RTM_DELROUTE.
 [[nodiscard]] Result<Route> decode_route(std::span<const std::byte> payload);
+/// The same into a `route` that is new, without a copy: full tables have many. What it holds after an Error is of no use.
+[[nodiscard]] std::optional<Error> decode_route(std::span<const std::byte> payload, Route& route);
 /// RTM_NEWRULE, RTM_DELRULE. Here an unknown or damaged attribute is not skipped without a trace: it sets `has_unknown`.
 [[nodiscard]] Result<Rule> decode_rule(std::span<const std::byte> payload);
 

@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -36,8 +37,14 @@ inline unsigned address_bits(Family family) { return family == Family::v4 ? 32 :
 
 inline std::optional<IpAddress> address_of(const Attribute& attribute, Family family) {
   if (attribute.payload.size() * 8 != address_bits(family)) return std::nullopt;
-  const auto address = IpAddress::from_bytes(attribute.payload);
-  return address ? std::optional(*address) : std::nullopt;
+  if (family == Family::v4) {
+    std::array<std::uint8_t, 4> bytes;
+    std::memcpy(bytes.data(), attribute.payload.data(), bytes.size());
+    return IpAddress::v4(bytes);
+  }
+  std::array<std::uint8_t, 16> bytes;
+  std::memcpy(bytes.data(), attribute.payload.data(), bytes.size());
+  return IpAddress::v6(bytes);
 }
 
 inline std::optional<IpPrefix> prefix_of(const Attribute& attribute, Family family, unsigned length) {

@@ -34,7 +34,7 @@ Result<bool> is_owners(const SocketOpener& opener, const TunnelOwner& owner, con
 
 /// Absent without an error: the owner has no control socket, it is no WireGuard.
 Result<std::optional<WireGuardDevice>> ask_owner(const SocketOpener& inside, const NamespaceIdentity& identity, const TunnelOwner& owner,
-                                                 const std::string& name) {
+                                                 const std::string& name, bool& is_mute) {
   const auto file = find_uapi_socket(owner.pid, name);
   if (!file && file.error().kind == Error::Kind::not_found) return std::nullopt;
   if (!file) return fail(file.error());
@@ -50,7 +50,10 @@ Result<std::optional<WireGuardDevice>> ask_owner(const SocketOpener& inside, con
                             owner.comm, owner.pid));
   }
   auto device = ask_uapi(*file, name);
-  if (!device) return fail(device.error());
+  if (!device) {
+    is_mute = device.error().kind == Error::Kind::timed_out || device.error().kind == Error::Kind::unreachable;
+    return fail(device.error());
+  }
   return std::move(*device);
 }
 
@@ -60,7 +63,7 @@ void read_program(const SocketOpener& inside, const NamespaceIdentity& identity,
   if (!owner) return facts.gaps.push_back(owner.error());
   facts.owner = std::move(*owner);
   if (facts.owner->peers_gap) facts.gaps.push_back(*facts.owner->peers_gap);
-  auto device = ask_owner(inside, identity, *facts.owner, name);
+  auto device = ask_owner(inside, identity, *facts.owner, name, facts.wireguard_is_mute);
   if (!device) return facts.gaps.push_back(device.error());
   facts.wireguard = std::move(*device);
 }

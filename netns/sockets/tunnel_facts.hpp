@@ -14,6 +14,8 @@ struct TunnelFacts {
   std::optional<TunnelOwner> owner;  ///< of a tun; the kernel's own tunnels have none
   /// Of the kernel's WireGuard, or of a program that has a control socket. Absent without a gap: the program has none that is its own.
   std::optional<WireGuardDevice> wireguard;
+  /// There is a control socket of this WireGuard interface, and the program behind it did not answer: also a gap.
+  bool wireguard_is_mute = false;
   std::vector<Error> gaps;  ///< what could not be looked at, and why: an absent value with a gap is not "none"
 };
 

@@ -16,6 +16,7 @@
 #include "netns/daemon/log.hpp"
 #include "netns/daemon/notify.hpp"
 #include "probe/app/commands.hpp"
+#include "probe/app/outbox_files.hpp"
 #include "probe/app/report_builder.hpp"
 #include "probe/delivery/original_payload.hpp"
 
@@ -27,18 +28,13 @@ using namespace std::chrono_literals;
 /// What a stop waits for the hub; what is not delivered then stays in the outbox.
 constexpr auto drain_time = 3s;
 constexpr int exit_cannot_create = 73;
+/// An outbox tries to write again as often.
+constexpr auto trouble_period = 5s;
 
 std::string codes(const Verdict& verdict) {
   std::string text;
   for (const auto& finding : verdict.findings) text += (text.empty() ? "" : ",") + finding.code;
   return text.empty() ? "none" : text;
-}
-
-/// A URL as part of a file's name: FNV-1a, the same in every build.
-std::string name_of(std::string_view url) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (const char c : url) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return fmt::format("{:016x}", hash);
 }
 
 LogLevel level_of(State state) {
@@ -64,6 +60,15 @@ std::string_view refusal_hint(Error::Kind kind) {
   }
 }
 
+void tell_of_left(const LeftOutbox& left) {
+  log(LogLevel::warning, left.removed ? "outbox_given_up" : "outbox_left_behind",
+      {{"file", left.file},
+       {"reports", left.reports ? fmt::format("{}", *left.reports) : "unknown: the file cannot be read"},
+       {"hint", left.removed ? "its hub is not in VPN_SENTINEL_URL any more, and the reports were older than VPN_SENTINEL_OUTBOX_DAYS"
+                             : "its hub is not in VPN_SENTINEL_URL any more: add it again to deliver them, or delete the file; it is kept "
+                               "for VPN_SENTINEL_OUTBOX_DAYS"}});
+}
+
 /// Without events the look each second tells of changes.
 std::string_view following_hint(Error::Kind kind) {
   if (kind == Error::Kind::not_permitted)
@@ -86,11 +91,11 @@ Daemon::Daemon(ProbeConfig config, std::function<Result<ProbeConfig>()> reload)
       http_(io_),
       dns_(io_),
       keepalive_timer_(io_),
+      trouble_timer_(io_),
       watchdog_timer_(io_),
       signals_(io_, SIGTERM, SIGINT, SIGHUP) {
   signals_.add(SIGUSR1);
   lock_data_dir();
-  if (const auto own = NetNamespace::open(NamespaceRef{})) own_namespace_ = own->opener();
   add_deliveries();
   targets_ = std::make_unique<TargetSet>(io_, http_, dns_, config_.targets, target_hooks());
 }
@@ -108,6 +113,7 @@ TargetSet::Hooks Daemon::target_hooks() {
         log(LogLevel::info, "target_forgotten", {{"client_id", watch.policy().client_id}, {"netns", watch.policy().netns.to_string()}});
         // As at the end of the daemon: nobody watches any more.
         if (!stopping_) send(watch, "stop", true);
+        for (const auto& delivery : deliveries_) delivery->sender->forget(watch.policy().client_id);
       },
       [](const std::string& netns, const Error& error) {
         log(LogLevel::error, "target_refused", {{"netns", netns}, {"reason", error.message}, {"hint", refusal_hint(error.kind)}});
@@ -134,16 +140,22 @@ void Daemon::lock_data_dir() {
 
 /// With several that get everything each has an outbox of its own, so that a dead one costs the others nothing.
 void Daemon::add_deliveries() {
-  const auto file = [this](const std::string& suffix) {
-    // The Python original takes whatever comes as of now: what is old must not reach it.
-    return config_.hub.schema == 1 ? std::string{} : fmt::format("{}/probe-outbox{}.sqlite", config_.data_dir, suffix);
-  };
-  if (!config_.to_all_hubs) return add_delivery(config_.hub, file(""));
-  for (const auto& url : config_.hub.urls) {
+  std::vector<std::vector<std::string>> hubs{config_.hub.urls};
+  if (config_.to_all_hubs) {
+    hubs.clear();
+    for (const auto& url : config_.hub.urls) hubs.push_back({url});
+  }
+  // The Python original takes whatever comes as of now: what is old must not reach it.
+  std::vector<std::string> files(hubs.size());
+  if (config_.hub.schema != 1) {
+    auto arranged = arrange_outbox_files(config_.data_dir, config_.hub.urls, config_.to_all_hubs, config_.outbox.age);
+    for (const auto& left : arranged.left) tell_of_left(left);
+    files = std::move(arranged.files);
+  }
+  for (std::size_t i = 0; i < hubs.size(); ++i) {
     auto hub = config_.hub;
-    hub.urls = {url};
-    // The first one's is that of a single hub, so that adding a second loses nothing.
-    add_delivery(hub, file(deliveries_.empty() ? "" : "-" + name_of(url)));
+    hub.urls = hubs[i];
+    add_delivery(hub, files[i]);
   }
 }
 
@@ -155,7 +167,7 @@ void Daemon::add_delivery(const HubAddress& hub, const std::string& outbox_file)
   delivery->outbox = std::move(*outbox);
   const auto& box = *delivery->outbox;
   if (box.size() > 0) log(LogLevel::info, "outbox_restored", {{"hub", delivery->hub}, {"reports", box.size()}});
-  if (const auto trouble = box.trouble()) log(LogLevel::warning, "outbox_trouble", {{"hub", delivery->hub}, {"reason", *trouble}});
+  tell_of_trouble(*delivery);
   delivery->sender = Sender::make(io_, http_, dns_, *delivery->outbox, hub, delivery_hooks(*delivery));
   deliveries_.push_back(std::move(delivery));
 }
@@ -201,24 +213,47 @@ void Daemon::tell_of_dropped() {
   }
 }
 
+void Daemon::tell_of_trouble(Delivery& delivery) {
+  const auto news = delivery.trouble.look(delivery.outbox->trouble());
+  if (!news) return;
+  if (news->reason.empty()) return log(LogLevel::info, "outbox_well_again", {{"hub", delivery.hub}});
+  log(LogLevel::warning, "outbox_trouble",
+      {{"hub", delivery.hub},
+       {"reason", news->reason},
+       {"kept_reports", delivery.outbox->size()},
+       {"hint",
+        "reports go on; what waits for the hub is in memory alone until it can be written: see to the disk of "
+        "VPN_SENTINEL_DATA_DIR. A damaged file that was put aside may be deleted"}});
+}
+
+void Daemon::look_for_trouble() {
+  trouble_timer_.expires_after(trouble_period);
+  trouble_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    for (const auto& delivery : deliveries_) tell_of_trouble(*delivery);
+    look_for_trouble();
+  });
+}
+
 std::size_t Daemon::kept_reports() const {
   std::size_t reports = 0;
   for (const auto& delivery : deliveries_) reports += delivery->outbox->size();
   return reports;
 }
 
-DeliveryPaths Daemon::paths(const std::string& client_id) const {
+DeliveryPaths Daemon::paths(const std::string& client_id) {
+  DeliveryPaths paths;
+  // A sidecar's uplink is whatever its namespace's routes say: it may lead through the tunnel, but proves nothing about it.
+  if (config_.hub_path != "tunnel") paths.uplink = own_way_.opener();
   const auto* const found = targets_ ? targets_->find(client_id) : nullptr;
-  // Reports of a target that is no longer configured still have to reach the hub.
-  if (!found) return DeliveryPaths{std::nullopt, own_namespace_, {}};
+  // Reports of a target that is no longer watched still have to reach the hub, by a way that the settings allow.
+  if (!found) return paths;
   const auto& watch = *found;
-  DeliveryPaths paths{std::nullopt, std::nullopt, watch.policy().resolvers};
+  paths.resolvers = watch.policy().resolvers;
   if (watch.tunnel_carries() && watch.seen().tunnel && config_.hub_path != "uplink") {
     paths.tunnel = watch.opener();
     paths.tunnel_device = watch.seen().tunnel->name;
   }
-  // A sidecar's uplink is whatever its namespace's routes say: it may lead through the tunnel, but proves nothing about it.
-  if (config_.hub_path != "tunnel") paths.uplink = own_namespace_;
   return paths;
 }
 
@@ -230,6 +265,7 @@ int Daemon::run() {
   targets_->start();
   // Machines that start at the same moment must not stay in step: a hub would hear all of them at once for ever.
   keepalive(config_.interval / 2 + std::chrono::duration_cast<std::chrono::milliseconds>(config_.interval / 2 * random_unit()));
+  look_for_trouble();
   watchdog();
   notify_ready(fmt::format("watching {} target(s)", targets_->size()));
   io_.run();

@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "netns/base/fd.hpp"
+#include "probe/app/own_way.hpp"
 #include "probe/app/probe_settings.hpp"
 #include "probe/app/target_set.hpp"
+#include "probe/app/trouble_teller.hpp"
 #include "probe/delivery/outbox.hpp"
 #include "probe/delivery/sender.hpp"
 
@@ -33,7 +35,8 @@ class Daemon {
     std::string hub;  ///< for people
     std::unique_ptr<Outbox> outbox;
     std::unique_ptr<Sender> sender;
-    std::uint64_t dropped = 0;      ///< as it was told
+    std::uint64_t dropped = 0;  ///< as it was told
+    TroubleTeller trouble;
     std::set<std::string> failing;  ///< by client, to log the first failure and the recovery, not every try
   };
 
@@ -41,6 +44,8 @@ class Daemon {
   void add_deliveries();
   void add_delivery(const HubAddress& hub, const std::string& outbox_file);
   void tell_of_dropped();
+  static void tell_of_trouble(Delivery& delivery);
+  void look_for_trouble();
   [[nodiscard]] std::size_t kept_reports() const;
   void on_update(const TargetWatch& watch, const TargetWatch::Update& update);
   void send(const TargetWatch& watch, const std::string& trigger, bool is_change);
@@ -49,7 +54,7 @@ class Daemon {
   void reload_settings();
   void stop();
   void watchdog();
-  [[nodiscard]] DeliveryPaths paths(const std::string& client_id) const;
+  [[nodiscard]] DeliveryPaths paths(const std::string& client_id);
   [[nodiscard]] Sender::Hooks delivery_hooks(Delivery& delivery);
   [[nodiscard]] TargetSet::Hooks target_hooks();
 
@@ -64,8 +69,9 @@ class Daemon {
   std::vector<std::unique_ptr<Delivery>> deliveries_;
   std::size_t draining_ = 0;
   std::unique_ptr<TargetSet> targets_;
-  std::optional<SocketOpener> own_namespace_;
+  OwnWay own_way_;
   boost::asio::steady_timer keepalive_timer_;
+  boost::asio::steady_timer trouble_timer_;
   boost::asio::steady_timer watchdog_timer_;
   boost::asio::signal_set signals_;
   bool stopping_ = false;

@@ -84,6 +84,14 @@ HubAnswer read_answer(const HttpResponse& response) {
   return answer;
 }
 
+bool other_path_may_help(const HttpResponse& response, const HubAnswer& answer, bool by_tunnel) {
+  if (answer.kind == HubAnswer::Kind::acknowledged) return false;
+  const auto body = json::parse(response.body, nullptr, false);
+  if (!body.is_object()) return response.status != 429;  // who limits the rate by a page of his own is asked less, not more
+  if (!by_tunnel || answer.kind == HubAnswer::Kind::refused || answer.wait) return false;
+  return response.status != 401 && response.status != 429;
+}
+
 BatchAnswer read_batch_answer(const HttpResponse& response, std::size_t count) {
   using Kind = BatchAnswer::Kind;
   switch (response.status) {

@@ -24,6 +24,13 @@ struct HubAnswer {
 };
 
 [[nodiscard]] HubAnswer read_answer(const HttpResponse& response);
+
+/// Whether an answer by which a report was not taken leaves something to hope for from the other path. By the tunnel it may come from
+/// whatever stands there (a captive portal, a proxy), and an address that the hub does not allow may be that of the exit; so only what is
+/// the hub's own word and the same by every path ends it: its key, its rate limit, its wish to be left alone for a while, what is wrong
+/// with the report itself. By the uplink the hub's own word always does.
+[[nodiscard]] bool other_path_may_help(const HttpResponse& response, const HubAnswer& answer, bool by_tunnel);
+
 struct BatchAnswer {
   enum class Kind : std::uint8_t {
     judged,     ///< `each` has an answer for every report, in order

@@ -56,6 +56,7 @@ struct Lane {
   std::size_t most_reports = 256;                   ///< of the next batch: fewer while a large one does not pass
   std::deque<std::size_t> hubs;                     ///< of this try: the one that is asked and those to ask after it
   std::vector<DeliveryPath> tried;                  ///< to that hub
+  bool has_other_path = false;                      ///< beside those that were tried
   Error failure;                                    ///< of this try: the reason of each path
   bool heard = false;                               ///< in this try some hub has answered
   std::optional<std::chrono::milliseconds> demand;  ///< of this try: the longest Retry-After

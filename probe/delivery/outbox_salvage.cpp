@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -26,6 +27,10 @@ constexpr std::size_t most_effort = 1024UL * 1024 * 1024;
 constexpr std::size_t page_size = OutboxFile::page_size;
 constexpr std::size_t log_header = 32;
 constexpr std::size_t frame_header = 24;
+/// How a report without an envelope begins.
+constexpr std::string_view plain_mark = "{\"";
+/// Of a row: five numbers of at most eight bytes.
+constexpr std::size_t longest_cell_head = 40;
 
 std::uint32_t big_endian(std::string_view four) {
   std::uint32_t number = 0;
@@ -71,6 +76,46 @@ std::size_t local_part(std::size_t size) {
   return (local <= most ? local : least) - header;
 }
 
+/// What stands before a row's text: its id, whether it is a change, and the text's length.
+struct Cell {
+  std::uint64_t id = 0;
+  bool is_change = false;
+  std::size_t size = 0;
+};
+
+/// A variable-length integer (section 1.6.1 there) at the end of `bytes`, which is cut off; its last byte alone has no high bit. Ids and
+/// lengths have eight bytes at most: the ninth would be another thing.
+std::optional<std::uint64_t> take_number_at_end(std::string_view& bytes) {
+  constexpr auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0x80U) != 0; };
+  if (bytes.empty() || continues(bytes.back())) return std::nullopt;
+  std::size_t count = 1;
+  while (count < bytes.size() && count < 8 && continues(bytes[bytes.size() - count - 1])) ++count;
+  std::uint64_t number = 0;
+  for (const char c : bytes.substr(bytes.size() - count)) number = number << 7U | (static_cast<unsigned char>(c) & 0x7fU);
+  bytes.remove_suffix(count);
+  return number;
+}
+
+/// Length of all, id, length of the header, NULL for the id, 8 or 9 for the flag (0 or 1), 13 + 2n for a text of n bytes.
+std::optional<Cell> cell_before(std::string_view bytes) {
+  Cell cell;
+  const auto all = bytes.size();
+  const auto text = take_number_at_end(bytes);
+  const auto of_text = all - bytes.size();
+  if (!text || *text < 13 || *text % 2 == 0 || bytes.size() < 3) return std::nullopt;
+  cell.size = (*text - 13) / 2;
+  const auto flag = bytes.back();
+  if ((flag != 8 && flag != 9) || bytes[bytes.size() - 2] != 0 || static_cast<unsigned char>(bytes[bytes.size() - 3]) != 3 + of_text)
+    return std::nullopt;
+  cell.is_change = flag == 9;
+  bytes.remove_suffix(3);
+  const auto id = take_number_at_end(bytes);
+  const auto payload = id ? take_number_at_end(bytes) : std::nullopt;
+  if (!payload || *payload != 3 + of_text + cell.size) return std::nullopt;
+  cell.id = *id;
+  return cell;
+}
+
 class Salvage {
  public:
   explicit Salvage(const std::string& path) : file_(path), log_(path + "-wal") {
@@ -84,6 +129,7 @@ class Salvage {
   std::map<std::uint64_t, OutboxRow> rows() {
     scan(file_);
     scan(log_);
+    for (auto& [id, row] : unsealed_) rows_.emplace(id, std::move(row));
     return std::move(rows_);
   }
 
@@ -92,6 +138,8 @@ class Salvage {
     for (std::size_t begin = 0; begin < bytes.size(); begin += chunk_size) {
       const auto chunk = bytes.at(begin, chunk_size + seal_size);
       for (auto found = chunk.find(seal_mark); found < chunk_size; found = chunk.find(seal_mark, found + 1)) take(bytes, begin + found);
+      for (auto found = chunk.find(plain_mark); found < chunk_size; found = chunk.find(plain_mark, found + 1))
+        take_unsealed(bytes, begin + found);
     }
   }
 
@@ -104,6 +152,20 @@ class Salvage {
     if (!row && size > local_part(size)) row = unseal(chained(bytes, at, size, false));
     if (row) rows_.emplace(row->id, std::move(row->row));
   }
+
+  /// A report of the first version, which wrote no envelopes: the head of its cell tells the length, and it must be JSON. Later entries of
+  /// one id, which the log has, are newer.
+  void take_unsealed(const Bytes& bytes, std::size_t at) {
+    const auto from = at - std::min(at, longest_cell_head);
+    const auto cell = cell_before(bytes.at(from, at - from));
+    if (!cell || cell->size > longest_sealed_report || effort_ > most_effort) return;
+    effort_ += cell->size;
+    auto text = cell->size <= local_part(cell->size) ? bytes.at(at, cell->size) : chained(bytes, at, cell->size, true);
+    if (!is_whole(text, cell->size) && cell->size > local_part(cell->size)) text = chained(bytes, at, cell->size, false);
+    if (is_whole(text, cell->size)) unsealed_.insert_or_assign(cell->id, OutboxRow{cell->is_change, std::move(text)});
+  }
+
+  static bool is_whole(const std::string& text, std::size_t size) { return text.size() == size && nlohmann::json::accept(text); }
 
   /// A row that is longer than its page. The pages that follow may be in the log or, written back, in the file.
   [[nodiscard]] std::string chained(const Bytes& bytes, std::size_t at, std::size_t size, bool by_log) const {
@@ -130,6 +192,7 @@ class Salvage {
   Bytes log_;
   std::unordered_map<std::uint32_t, std::size_t> frames_;  ///< page -> where its newest content stands in the log
   std::map<std::uint64_t, OutboxRow> rows_;
+  std::map<std::uint64_t, OutboxRow> unsealed_;
   std::size_t effort_ = 0;
 };
 

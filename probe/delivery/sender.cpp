@@ -53,12 +53,22 @@ class Core : public std::enable_shared_from_this<Core> {
 
   void submit(OutboxItem item) {
     auto& client = client_of(item.report.client_id);
+    client.leaving = false;
     auto& lane = client.lane(item.is_change);
     outbox_.enqueue(std::move(item));
     // News of a change is a reason to try now, however long the hub has been away; a keepalive waits.
     if (lane.is_change) prompt(client);
     pump(client, lane);
   }
+
+  void forget(const std::string& id) {
+    const auto found = clients_.find(id);
+    if (found == clients_.end()) return;
+    found->second->leaving = true;
+    let_go(id);
+  }
+
+  [[nodiscard]] std::size_t clients() const noexcept { return clients_.size(); }
 
   void kick() {
     http_.drop_connections();
@@ -93,6 +103,19 @@ class Core : public std::enable_shared_from_this<Core> {
     auto& client = clients_[id];
     if (!client) client = std::make_shared<Client>(io_, id, channels_.size());
     return *client;
+  }
+
+  /// Of a client that nobody watches any more, once nothing waits and nothing is under way. Later, because the caller may hold it.
+  void let_go(const std::string& id) {
+    boost::asio::post(io_, [weak = weak_from_this(), id] {
+      const auto self = weak.lock();
+      if (!self) return;
+      const auto found = self->clients_.find(id);
+      if (found == self->clients_.end()) return;
+      const auto& client = *found->second;
+      const bool idle = client.changes.state == Lane::State::idle && client.keepalives.state == Lane::State::idle;
+      if (client.leaving && idle && !self->outbox_.front(id)) self->clients_.erase(found);
+    });
   }
 
   void pump_all() {
@@ -149,6 +172,7 @@ class Core : public std::enable_shared_from_this<Core> {
     for (const auto* const item : waiting(client, lane)) lane.reports.push_back(item->report);
     if (lane.reports.empty()) {  // given up meanwhile: over a bound
       lane.state = Lane::State::idle;
+      if (client.leaving) let_go(client.id);
       return end_drain_if_empty();
     }
     for (auto& report : lane.reports) {
@@ -178,12 +202,13 @@ class Core : public std::enable_shared_from_this<Core> {
     if (order.empty() && lane.tried.empty()) return try_later(client, lane, no_way());
     const auto next = std::ranges::find_if(order, [&](DeliveryPath path) { return std::ranges::count(lane.tried, path) == 0; });
     if (next == order.end()) {
-      lane.patient = lane.tried.size() > 1;
+      lane.patient = lane.tried.size() > 1 && !lane.heard;
       return try_next_hub(client, lane);
     }
     const auto path = *next;
     lane.tried.push_back(path);
-    channels_[hub]->post(lane.reports, path, ways, lane.patient || lane.tried.size() >= order.size(),
+    lane.has_other_path = lane.tried.size() < order.size();
+    channels_[hub]->post(lane.reports, path, ways, lane.patient || !lane.has_other_path,
                          [weak = weak_from_this(), id = client.id, is_change = lane.is_change, path](const Result<HttpResponse>& response) {
                            const auto self = weak.lock();
                            if (!self) return;
@@ -207,6 +232,8 @@ class Core : public std::enable_shared_from_this<Core> {
     }
     if (lane.reports.size() > 1) return batch_answered(client, lane, path, *response);
     const auto answer = read_answer(*response);
+    if (lane.has_other_path && other_path_may_help(*response, answer, path == DeliveryPath::tunnel))
+      return path_failed(client, lane, path, answer);
     if (answer.kind == HubAnswer::Kind::failed) return hub_failed(client, lane, answer, response->status);
     finish(client, lane, path, {answer});
   }
@@ -217,6 +244,8 @@ class Core : public std::enable_shared_from_this<Core> {
       case BatchAnswer::Kind::judged:
         return finish(client, lane, path, answer.each);
       case BatchAnswer::Kind::failed:
+        if (lane.has_other_path && other_path_may_help(response, answer.whole, path == DeliveryPath::tunnel))
+          return path_failed(client, lane, path, answer.whole);
         return hub_failed(client, lane, answer.whole, response.status);
       case BatchAnswer::Kind::too_large:
         lane.most_reports = smaller(lane.reports.size());
@@ -226,6 +255,14 @@ class Core : public std::enable_shared_from_this<Core> {
         break;
     }
     begin_with_hub(client, lane);  // at once: in another form
+  }
+
+  /// Somebody answered by this path, perhaps the hub, and did not take it.
+  void path_failed(Client& client, Lane& lane, DeliveryPath path, const HubAnswer& answer) {
+    lane.heard = true;
+    note_failure(lane, Error{answer.error.kind, fmt::format("{}: {}", to_string(path), answer.error.message)});
+    if (answer.wait) lane.demand = std::max(lane.demand.value_or(milliseconds{0}), *answer.wait);
+    try_next_path(client, lane);
   }
 
   /// The hub answered, but does not take it now. That it is asked too often is no reason to ask the next one.
@@ -270,6 +307,7 @@ class Core : public std::enable_shared_from_this<Core> {
     auto& other = client.lane(!lane.is_change);
     if (!other.demanded_wait) wake(client, other);
     pump(client, other);
+    if (client.leaving) let_go(client.id);
     end_drain_if_empty();
   }
 
@@ -294,10 +332,11 @@ class Core : public std::enable_shared_from_this<Core> {
         [weak = weak_from_this(), id = client.id, is_change = lane.is_change](const boost::system::error_code& cancelled) {
           const auto self = weak.lock();
           if (!self || cancelled) return;
-          auto& owner = self->client_of(id);
-          auto& waiting = owner.lane(is_change);
+          const auto owner = self->clients_.find(id);
+          if (owner == self->clients_.end()) return;
+          auto& waiting = owner->second->lane(is_change);
           // A wait that began after this one had run out, but before this call, is not over yet.
-          if (waiting.timer.expiry() <= mono_now()) self->wake(owner, waiting);
+          if (waiting.timer.expiry() <= mono_now()) self->wake(*owner->second, waiting);
         });
     if (hooks_.on_failed) hooks_.on_failed(client.id, error, wait);
   }
@@ -329,6 +368,8 @@ class SenderImpl final : public Sender {
   void submit(OutboxItem item) override { core_->submit(std::move(item)); }
   void kick() override { core_->kick(); }
   void drain(milliseconds deadline, std::function<void()> done) override { core_->drain(deadline, std::move(done)); }
+  void forget(const std::string& client_id) override { core_->forget(client_id); }
+  [[nodiscard]] std::size_t clients() const override { return core_->clients(); }
   [[nodiscard]] std::uint64_t refused() const override { return core_->refused(); }
 
  private:

@@ -1,8 +1,8 @@
 /// Takes reports to the hub over the path that fits: changes at once over the uplink where there is one, keepalives from inside the
-/// namespace (proof that the tunnel carries), each falling back to the other path. Per client one change is under way, in order, and
-/// beside it one keepalive: a change never waits for a keepalive that is stuck in a dead tunnel, but a keepalive begins only after the
-/// changes before it are through. More than a few changes of one client go in batches. Of several hubs the first that answers gets
-/// everything.
+/// namespace (proof that the tunnel carries), each falling back to the other path, also when something else than the hub answers there. Per
+/// client one change is under way, in order, and beside it one keepalive: a change never waits for a keepalive that is stuck in a dead
+/// tunnel, but a keepalive begins only after the changes before it are through. More than a few changes of one client go in batches. Of
+/// several hubs the first that answers gets everything.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -71,6 +71,10 @@ class Sender {
   virtual void kick() = 0;
   /// Resolves when the outbox is empty or `deadline` passed: for a clean stop.
   virtual void drain(std::chrono::milliseconds deadline, std::function<void()> done) = 0;
+  /// Nobody watches this client any more: when nothing of it waits, nothing is kept of it. A later submit() begins anew.
+  virtual void forget(const std::string& client_id) = 0;
+  /// Of so many something is kept.
+  [[nodiscard]] virtual std::size_t clients() const = 0;
   /// How many reports the hub has refused for good.
   [[nodiscard]] virtual std::uint64_t refused() const = 0;
 };

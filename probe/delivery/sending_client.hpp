@@ -31,6 +31,7 @@ struct SendingClient {
   [[nodiscard]] Lane& lane(bool carries_changes) noexcept { return carries_changes ? changes : keepalives; }
 
   std::string id;
+  bool leaving = true;  ///< nobody watches it any more: only what waits for the hub holds it here
   Lane changes;
   Lane keepalives;
   std::vector<WayTrust> trust;  ///< by hub

@@ -151,6 +151,12 @@ class Judge {
       if (seen_.never_shook_hands) evidence["handshake"] = "none yet";
       add("tunnel_unverified", std::move(evidence));
     }
+    // A handshake vouches for as long as its keys live; after that somebody would have to tell a newer one.
+    if (seen_.liveness == LivenessView::off && !seen_.never_shook_hands && seen_.handshake_untold > longest_handshake_age) {
+      add("tunnel_unverified", json{{"tunnel", seen_.tunnel->name},
+                                    {"error", "the VPN's program does not tell its handshakes any more"},
+                                    {"last_handshake_s", seen_.handshake_untold->count()}});
+    }
     // An answer shows more than an age, and a tunnel that nobody uses needs no handshake.
     if (seen_.handshake_age && *seen_.handshake_age > longest_handshake_age && seen_.liveness != LivenessView::alive) {
       add("handshake_stale", json{{"tunnel", seen_.tunnel->name}, {"age_s", seen_.handshake_age->count()}});
@@ -217,7 +223,11 @@ void keep_unanswered(Verdict& verdict, const Verdict& previous, const Observatio
     const bool told = std::ranges::find(verdict.findings, finding.code, &Finding::code) != verdict.findings.end();
     if (told) continue;
     const bool leaks = finding.severity >= Severity::danger && finding.code != "routes_unverifiable";
-    if (leaks ? went_unanswered(finding, seen) : is_still_stale(finding, seen)) verdict.findings.push_back(finding);
+    if (!(leaks ? went_unanswered(finding, seen) : is_still_stale(finding, seen))) continue;
+    // That nobody tells a newer one is the same news.
+    if (!leaks && seen.handshake_untold)
+      std::erase_if(verdict.findings, [](const Finding& other) { return other.code == "tunnel_unverified"; });
+    verdict.findings.push_back(finding);
   }
   std::ranges::stable_sort(verdict.findings, std::ranges::greater{}, &Finding::severity);
   verdict.state = state_of(verdict.findings);

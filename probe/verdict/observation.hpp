@@ -129,7 +129,9 @@ struct Observation {
   std::string replaced;                          ///< how another interface took the tunnel's place, in words; empty: none did
   bool replaced_by_stranger = false;             ///< it has the tunnel's name and is of another kind
   std::optional<std::chrono::seconds> handshake_age;  ///< WireGuard's, when known
-  bool never_shook_hands = false;                     ///< WireGuard knows a server and has had no handshake at all
+  /// How old the last handshake is that is known of a WireGuard program that does not tell any more. Present instead of handshake_age.
+  std::optional<std::chrono::seconds> handshake_untold;
+  bool never_shook_hands = false;  ///< WireGuard knows a server and has had no handshake at all
   DriftView drift;
   LivenessView liveness = LivenessView::off;
   std::chrono::milliseconds silent_for{0};  ///< since the last answer through the tunnel, when alive or stalled

@@ -11,7 +11,6 @@ namespace {
 constexpr std::chrono::seconds usual_pause{60};
 /// The age of a handshake is asked for only when nothing answers, and then it must be fresh.
 constexpr std::chrono::seconds pause_in_doubt{5};
-constexpr std::chrono::seconds fresh{15};
 /// Tunnels that are asked about again at about the same time share one look through /proc; about a new one it begins after the question.
 constexpr std::chrono::seconds shared{4};
 
@@ -42,19 +41,25 @@ FactsKeeper::~FactsKeeper() { stop(); }
 
 void FactsKeeper::start(const NetNamespace& space, std::string name, std::string kind) {
   tunnel_ = std::make_shared<const Tunnel>(Tunnel{space, std::move(name), std::move(kind)});
-  reading_ = answered_ = false;
+  answered_ = false;
   handshakes_.forget();
-  read(mono_now());
+  reading_ = true;
+  // After what the loop is about to do: of 1,000 tunnels that begin together the first question then comes when all have been noticed, and
+  // one look through /proc, which must begin after each, serves them all.
+  boost::asio::post(io_, [this, weak = std::weak_ptr(tunnel_), noticed = mono_now()] {
+    if (weak.lock() != nullptr) read(noticed);
+  });
 }
 
 void FactsKeeper::stop() {
   tunnel_.reset();
   reading_ = answered_ = false;
+  handshakes_.forget();
 }
 
-void FactsKeeper::refresh(bool in_doubt, MonoTime now) {
+void FactsKeeper::refresh(bool in_doubt, BootTime now) {
   if (!tunnel_ || reading_) return;
-  if (now - read_at_ >= (in_doubt ? pause_in_doubt : usual_pause)) read(now - shared);
+  if (now - read_at_ >= (in_doubt ? pause_in_doubt : usual_pause)) read(mono_now() - shared);
 }
 
 void FactsKeeper::read(MonoTime not_before) {
@@ -75,20 +80,10 @@ void FactsKeeper::read(MonoTime not_before) {
 void FactsKeeper::take(TunnelFacts facts) {
   reading_ = false;
   answered_ = true;
-  read_at_ = mono_now();
+  read_at_ = boot_now();
   facts_ = std::move(facts);
-  if (facts_->wireguard) handshakes_.note(*facts_->wireguard, wall_now(), read_at_);
+  handshakes_.take(*facts_, wall_now(), read_at_);
   on_news_();
-}
-
-std::optional<std::chrono::seconds> FactsKeeper::handshake_age(MonoTime now) const {
-  if (!answered_ || !facts_ || !facts_->wireguard || now - read_at_ > fresh) return std::nullopt;
-  return handshakes_.age(now);
-}
-
-bool FactsKeeper::never_shook_hands(MonoTime mono) const {
-  const bool known = answered_ && facts_ && facts_->wireguard && mono - read_at_ <= fresh;
-  return known && vpn_sentinel::never_shook_hands(*facts_->wireguard);
 }
 
 }  // namespace vpn_sentinel

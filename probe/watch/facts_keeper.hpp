@@ -9,10 +9,11 @@
 #include <optional>
 #include <string>
 
+#include "netns/base/boot_clock.hpp"
 #include "netns/base/clock.hpp"
 #include "netns/namespace/net_namespace.hpp"
 #include "netns/sockets/tunnel_facts.hpp"
-#include "probe/watch/handshake_clock.hpp"
+#include "probe/watch/handshake_witness.hpp"
 
 namespace vpn_sentinel {
 
@@ -28,13 +29,11 @@ class FactsKeeper {
   void start(const NetNamespace& space, std::string name, std::string kind);
   void stop();
   /// Once a second or so: reads again when it is time, sooner while `in_doubt` (nothing answers through the tunnel).
-  void refresh(bool in_doubt, MonoTime now);
+  void refresh(bool in_doubt, BootTime now);
 
   [[nodiscard]] const std::optional<TunnelFacts>& facts() const noexcept { return facts_; }
-  /// Absent when not known, or known for too long to be judged.
-  [[nodiscard]] std::optional<std::chrono::seconds> handshake_age(MonoTime now) const;
-  /// WireGuard knows a server and has never had a handshake. False when not known, or known for too long to be judged.
-  [[nodiscard]] bool never_shook_hands(MonoTime mono) const;
+  /// What the present tunnel's program tells of handshakes.
+  [[nodiscard]] const HandshakeWitness& handshakes() const noexcept { return handshakes_; }
   /// The first answer about the present tunnel is awaited.
   [[nodiscard]] bool pending() const noexcept { return tunnel_ != nullptr && !answered_; }
 
@@ -54,8 +53,8 @@ class FactsKeeper {
   bool reading_ = false;
   bool answered_ = false;
   std::optional<TunnelFacts> facts_;
-  HandshakeClock handshakes_;
-  MonoTime read_at_{};
+  HandshakeWitness handshakes_;
+  BootTime read_at_{};
 };
 
 }  // namespace vpn_sentinel

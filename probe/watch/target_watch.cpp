@@ -197,7 +197,7 @@ void TargetWatch::sweep() {
   if (follower_.is_searching()) return;
   check_identity();
   compare_with_baseline();
-  facts_keeper_.refresh(seen_.liveness != LivenessView::alive && may_tell_handshakes(facts_keeper_.facts()), mono_now());
+  facts_keeper_.refresh(seen_.liveness != LivenessView::alive && may_tell_handshakes(facts_keeper_.facts()), boot_now());
   look("periodic look", mono_now());
 }
 
@@ -252,8 +252,11 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     verifier_.fill(seen_);
-    seen_.never_shook_hands = facts_keeper_.never_shook_hands(mono_now());
-    seen_.handshake_age = facts_keeper_.handshake_age(mono_now());
+    const auto now = boot_now();
+    const auto& handshakes = facts_keeper_.handshakes();
+    seen_.never_shook_hands = handshakes.never_shook_hands();
+    seen_.handshake_age = handshakes.age(now);
+    seen_.handshake_untold = handshakes.untold(now);
   } else {
     seen_ = Observation{};
     seen_.time = wall_now();

@@ -174,6 +174,18 @@ BOOST_AUTO_TEST_CASE(what_is_unsafe_or_nonsense_is_refused_by_name_and_value) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(listeners_are_shared_whatever_the_order_of_their_addresses) {
+  const auto v4 = Endpoint::parse("127.0.0.1:5000", 0).value();
+  const auto v6 = Endpoint::parse("[::1]:5000", 0).value();
+  const auto other = Endpoint::parse("127.0.0.1:8081", 0).value();
+  const Endpoint any_port{v4.address, 0};
+  BOOST_TEST(is_one_place({v4, v6}, {v6, v4}));
+  BOOST_TEST(!is_one_place({v4, v6}, {v4}));
+  BOOST_TEST(!is_one_place({v4}, {other}));
+  BOOST_TEST(!is_one_place({any_port}, {any_port}));
+  BOOST_TEST(!is_one_place({}, {}));
+}
+
 BOOST_AUTO_TEST_CASE(settings_that_differ_are_named) {
   const auto load = [](const Environment& environment) {
     return load_settings(hub_setting_rows(), {}, environment, "", false).value().global;

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -5,6 +6,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/test/unit_test.hpp>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "probe/app/commands.hpp"
@@ -51,6 +54,32 @@ ProbeConfig config_of(const LoopbackHub& hub, const TemporaryFolder& folder) {
   config.log_level = LogLevel::error;
   return config;
 }
+
+/// What the daemon writes to standard error, while this lives.
+class LogFile {
+ public:
+  explicit LogFile(std::string name) : name_(std::move(name)), before_(::dup(STDERR_FILENO)) {
+    const int file = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    ::dup2(file, STDERR_FILENO);
+    ::close(file);
+  }
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
+  ~LogFile() {
+    ::dup2(before_, STDERR_FILENO);
+    ::close(before_);
+  }
+  [[nodiscard]] std::size_t count(const std::string& event) const {
+    std::ifstream file(name_);
+    std::size_t lines = 0;
+    for (std::string line; std::getline(file, line);) lines += line.find(event) != std::string::npos ? 1U : 0U;
+    return lines;
+  }
+
+ private:
+  std::string name_;
+  int before_;
+};
 
 int run_until_signal(ProbeConfig config) {
   return run_command(std::move(config), [] { return Result<ProbeConfig>(fail(Error::Kind::failed, "not asked for")); });
@@ -138,6 +167,63 @@ BOOST_AUTO_TEST_CASE(a_healthy_state_that_is_pinned_while_the_daemon_runs_counts
   BOOST_TEST(pinned == 0);
   BOOST_TEST_REQUIRE(told.has_value());
   BOOST_TEST_MESSAGE("told after " << (*told - changed) / 1ms << " ms");
+}
+
+BOOST_AUTO_TEST_CASE(reports_of_a_target_that_is_gone_take_only_a_way_that_the_settings_allow) {
+  for (const std::string way : {"auto", "uplink", "tunnel"}) {
+    HubThread beside;
+    const TemporaryFolder folder;
+    auto config = config_of(beside.hub, folder);
+    config.hub_path = way;
+    std::filesystem::create_directory(config.data_dir);
+    open_outbox(config.data_dir + "/probe-outbox.sqlite")->enqueue(change(1, "old"));
+    beside.hub.answer = [](const Received& request) {
+      if (request.body.at("client_id") == "old") ::kill(::getpid(), SIGTERM);
+      return Answer{};
+    };
+    // Nothing at all is to come by the forbidden way.
+    if (way == "tunnel") {
+      beside.timer.expires_after(500ms);
+      beside.timer.async_wait([](const boost::system::error_code& error) {
+        if (!error) ::kill(::getpid(), SIGTERM);
+      });
+    }
+    BOOST_TEST(run_until_signal(config) == 0);
+    beside.end();
+    const auto of_old = [](const Received& request) { return request.body.at("client_id") == "old"; };
+    BOOST_TEST(std::ranges::any_of(beside.hub.received, of_old) == (way != "tunnel"), way);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(that_the_outbox_cannot_be_written_and_can_again_is_logged_once_each) {
+  HubThread beside;
+  const TemporaryFolder folder;
+  auto config = config_of(beside.hub, folder);
+  config.log_level = LogLevel::info;
+  const auto file = config.data_dir + "/probe-outbox.sqlite";
+  std::filesystem::create_directories(file);  // a folder in its place
+  const LogFile log(folder.file("log"));
+  beside.hub.answer = [](const Received&) -> std::optional<Answer> { return std::nullopt; };  // something waits to be written
+  const auto deadline = mono_now() + 40s;
+  std::function<void()> look = [&] {
+    beside.timer.expires_after(100ms);
+    beside.timer.async_wait([&](const boost::system::error_code& error) {
+      if (error) return;
+      if (log.count("outbox_trouble") > 0) std::filesystem::remove(file);
+      if (log.count("outbox_well_again") > 0 || mono_now() > deadline) {
+        ::kill(::getpid(), SIGTERM);
+      } else {
+        look();
+      }
+    });
+  };
+  look();
+  BOOST_TEST(run_until_signal(config) == 0);
+  beside.end();
+  // Once for each reason: while the folder goes away a try may fail for another one.
+  const auto troubles = log.count("outbox_trouble");
+  BOOST_TEST((troubles == 1 || troubles == 2), troubles);
+  BOOST_TEST(log.count("outbox_well_again") == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_hub_that_is_gone_does_not_hold_up_the_stop_and_gets_its_reports_at_the_next_start) {

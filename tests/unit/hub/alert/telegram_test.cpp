@@ -161,6 +161,61 @@ BOOST_AUTO_TEST_CASE(a_refusal_that_does_not_blame_the_text_costs_no_message) {
   for (const auto& seen : api.wait(5)) BOOST_TEST(seen.body.contains("parse_mode"));
 }
 
+BOOST_AUTO_TEST_CASE(a_message_refused_in_unknown_words_is_given_up_when_a_later_one_is_delivered) {
+  const BotApi::Answer unknown{400, R"({"ok":false,"description":"Bad Request: words of a later version"})"};
+  BotApi api({unknown, unknown});
+  Outcomes outcomes;
+  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  sender->enqueue(alerts({"<b>one</b>", "two", "three"}));
+  const auto done = outcomes.wait(3);
+  BOOST_REQUIRE_EQUAL(done.size(), 3U);
+  BOOST_TEST((done[0].id == 1 && done[0].give_up));
+  BOOST_TEST(done[0].reason.find("words of a later version") != std::string::npos);
+  BOOST_TEST((done[1].id == 2 && done[1].reason.empty()));
+  BOOST_TEST((done[2].id == 3 && done[2].reason.empty()));
+  const auto seen = api.wait(4);
+  BOOST_TEST(seen.at(1).body.at("text") == "one");
+  BOOST_TEST(!seen.at(1).body.contains("parse_mode"));
+}
+
+BOOST_AUTO_TEST_CASE(when_every_message_is_refused_in_unknown_words_none_is_given_up_and_the_order_stays) {
+  const BotApi::Answer unknown{400, R"({"ok":false,"description":"Bad Request: words of a later version"})"};
+  BotApi api({unknown, unknown, unknown, unknown});
+  Outcomes outcomes;
+  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  sender->enqueue(alerts({"one", "two"}));
+  const auto done = outcomes.wait(3);
+  BOOST_REQUIRE_EQUAL(done.size(), 3U);
+  BOOST_TEST((done[0].id == 1 && !done[0].give_up && !done[0].reason.empty()));
+  BOOST_TEST((done[1].id == 1 && done[1].reason.empty()));
+  BOOST_TEST((done[2].id == 2 && done[2].reason.empty()));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_doubtful_message_was_refused_for_is_not_concluded_from_one_that_had_to_wait) {
+  const BotApi::Answer unknown{400, R"({"ok":false,"description":"Bad Request: words of a later version"})"};
+  BotApi api({unknown, unknown, {401, R"({"ok":false,"description":"Unauthorized"})"}});
+  Outcomes outcomes;
+  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  sender->enqueue(alerts({"one", "two"}));
+  const auto done = outcomes.wait(3);
+  BOOST_REQUIRE_EQUAL(done.size(), 3U);
+  for (const auto& outcome : done) BOOST_TEST(!outcome.give_up);
+  BOOST_TEST((done[1].id == 1 && done[1].reason.empty()));
+  BOOST_TEST((done[2].id == 2 && done[2].reason.empty()));
+}
+
+BOOST_AUTO_TEST_CASE(a_single_message_that_is_refused_in_unknown_words_waits_for_another_one) {
+  const BotApi::Answer unknown{400, R"({"ok":false,"description":"Bad Request: words of a later version"})"};
+  BotApi api({unknown, unknown, unknown, unknown});
+  Outcomes outcomes;
+  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  sender->enqueue(alerts({"one"}));
+  const auto done = outcomes.wait(3);
+  BOOST_REQUIRE_EQUAL(done.size(), 3U);
+  for (std::size_t i = 0; i < 2; ++i) BOOST_TEST((!done[i].give_up && !done[i].reason.empty()));
+  BOOST_TEST(done[2].reason.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_group_that_moved_is_followed) {
   BotApi api({{400, R"({"ok":false,"description":"group chat was upgraded","parameters":{"migrate_to_chat_id":-1001}})"}});
   Outcomes outcomes;

@@ -46,6 +46,24 @@ BOOST_AUTO_TEST_CASE(a_route_is_the_same_whatever_its_flags) {
   BOOST_TEST(!is_same_route(route("0.0.0.0/0", 1), route("::/0", 1)));
 }
 
+BOOST_AUTO_TEST_CASE(what_was_put_into_the_vector_alone_is_found_after_catching_up_and_nothing_twice) {
+  Table table;
+  for (unsigned i = 0; i < 20; ++i) table.append(route("198.18.0." + std::to_string(i) + "/32", i + 1));
+  for (unsigned round = 0; round < 2; ++round) {
+    for (unsigned i = 10; i < 200; ++i) table.routes.push_back(route("198.18.0." + std::to_string(i) + "/32", i + 1));
+  }
+  table.index.catch_up(table.routes);
+  BOOST_TEST(table.routes.size() == 200U);
+  for (unsigned i = 0; i < 200; ++i) BOOST_TEST_REQUIRE(table.has(route("198.18.0." + std::to_string(i) + "/32", i + 1)));
+  table.append(route("198.18.1.0/32", 1));
+  BOOST_TEST(table.has(route("198.18.1.0/32", 1)));
+  const auto gone = route("198.18.0.7/32", 8);
+  table.index.erase(table.routes, table.index.find(table.routes, gone).value());
+  BOOST_TEST(!table.has(gone));
+  table.index.catch_up(table.routes);
+  BOOST_TEST(table.routes.size() == 200U);
+}
+
 BOOST_AUTO_TEST_CASE(erasing_keeps_every_other_route_findable) {
   Table table;
   for (unsigned i = 0; i < 200; ++i) table.append(route("198.18.0." + std::to_string(i) + "/32", i + 1));

@@ -184,6 +184,51 @@ BOOST_AUTO_TEST_CASE(garbage_full_of_marks_is_searched_in_a_moment) {
   BOOST_TEST(salvage_rows(folder.file("nothing")).empty());
 }
 
+BOOST_AUTO_TEST_CASE(rows_of_the_first_version_have_no_envelope_and_are_found_where_they_are_whole) {
+  const TemporaryFolder folder;
+  { open_outbox(folder.file()); }
+  std::map<std::uint64_t, OutboxRow> rows;
+  sqlite3* database = nullptr;
+  BOOST_TEST_REQUIRE(sqlite3_open(folder.file().c_str(), &database) == SQLITE_OK);
+  sqlite3_exec(database, "BEGIN", nullptr, nullptr, nullptr);
+  const std::size_t sizes[]{0, 100, 3900, 3990, 4000, 4050, 5000, 9000, 20'000};
+  for (std::uint64_t id = 1'795'256'130'123'456; const auto size : sizes) {
+    const OutboxRow row{id % 2 == 0, R"({"seq":1,"inner":{"x":"y"},"text":")" + std::string(size, 'e') + "\"}"};
+    const auto sql = "INSERT INTO item VALUES (" + std::to_string(id) + "," + (row.is_change ? "1" : "0") + ",'" + row.report + "')";
+    BOOST_TEST_REQUIRE(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+    rows.emplace(id++, row);
+  }
+  sqlite3_exec(database, "COMMIT", nullptr, nullptr, nullptr);
+  sqlite3_close(database);
+  auto bytes = read_file(folder.file());
+  bytes.replace(0, 100, std::string(100, '\xff'));
+  write_file(folder.file(), bytes);
+  BOOST_TEST((salvage_rows(folder.file()) == rows));
+  // What is cut off or is no JSON any more is none of them, and the others stay.
+  const auto at = bytes.find(R"({"seq":1,"inner":{"x":"y"},"text":""})");
+  BOOST_TEST_REQUIRE(at != std::string::npos);
+  bytes[at + 8] = '}';
+  write_file(folder.file(), bytes);
+  rows.erase(rows.begin());
+  BOOST_TEST((salvage_rows(folder.file()) == rows));
+}
+
+BOOST_AUTO_TEST_CASE(a_damaged_file_of_the_first_version_gives_back_its_reports) {
+  const TemporaryFolder folder;
+  { open_outbox(folder.file()); }
+  sqlite3* database = nullptr;
+  BOOST_TEST_REQUIRE(sqlite3_open(folder.file().c_str(), &database) == SQLITE_OK);
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) {
+    const auto sql = "INSERT INTO item VALUES (" + std::to_string(seq) + ",1,'" + encode(change(seq).report).dump() + "')";
+    BOOST_TEST_REQUIRE(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  }
+  sqlite3_close(database);
+  auto bytes = read_file(folder.file());
+  bytes.replace(0, 100, std::string(100, '\xff'));
+  write_file(folder.file(), bytes);
+  BOOST_TEST(take_all(*open_outbox(folder.file())) == "1 2 3");
+}
+
 BOOST_AUTO_TEST_CASE(an_envelope_is_intact_or_none) {
   const OutboxRow row{true, R"({"seq":1})"};
   const auto text = seal(42, row);

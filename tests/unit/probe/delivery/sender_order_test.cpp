@@ -182,6 +182,35 @@ BOOST_AUTO_TEST_CASE(drain_tries_at_once_what_waits_for_its_next_try) {
   BOOST_TEST(event(1) == "delivered a 1 uplink");
 }
 
+BOOST_AUTO_TEST_CASE(of_a_client_that_nobody_watches_any_more_nothing_is_kept_once_its_last_report_is_through) {
+  hub.answer = [](const Received&) { return std::nullopt; };
+  start();
+  sender->submit(change(1));
+  sender->submit(change(1, "b"));
+  BOOST_REQUIRE(run_until([&] { return hub.received.size() == 2; }));
+  sender->forget("a");
+  sender->forget("nobody");
+  run_ready();
+  BOOST_TEST(sender->clients() == 2U);
+  hub.answer = [](const Received&) { return Answer{}; };
+  hub.release();
+  BOOST_REQUIRE(run_until([&] { return sender->clients() == 1; }));
+  BOOST_TEST(outbox->size() == 0U);
+  sender->submit(change(2));
+  BOOST_REQUIRE(run_until_events(3));
+  BOOST_TEST(sender->clients() == 2U);
+  sender->forget("b");  // nothing of it waits
+  BOOST_REQUIRE(run_until([&] { return sender->clients() == 1; }));
+}
+
+BOOST_AUTO_TEST_CASE(what_an_earlier_run_left_of_a_client_that_is_no_target_any_more_leaves_with_it) {
+  outbox->enqueue(change(1, "old"));
+  start();
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "delivered old 1 uplink");
+  BOOST_REQUIRE(run_until([&] { return sender->clients() == 0; }));
+}
+
 BOOST_AUTO_TEST_CASE(a_sender_that_is_gone_is_not_called_back) {
   hub.answer = hold;
   start();

@@ -64,6 +64,62 @@ BOOST_AUTO_TEST_CASE(a_tunnel_that_swallows_everything_costs_its_time_out_only) 
   BOOST_TEST((mono_now() - begin >= address.tunnel_timeout));
 }
 
+BOOST_AUTO_TEST_CASE(what_answers_in_the_tunnel_in_the_hubs_place_does_not_keep_a_report_from_the_uplink) {
+  const Answer portals[]{{502, "", "<html>Bad gateway</html>"},         {503, "Retry-After: 60\r\n", "<html>Maintenance</html>"},
+                         {500, "", R"({"error":"upstream"})"},          {404, "", ""},
+                         {403, "", R"({"error":"Access denied"})"},     {400, "", "<html>Bad Request</html>"},
+                         {200, "", "<html>Welcome to the hotel</html>"}};
+  start();
+  std::size_t seq = 0;
+  for (const auto& portal : portals) {
+    hub.answer = [&](const Received& request) { return request.body.at("path") == "tunnel" ? portal : Answer{}; };
+    sender->kick();
+    sender->submit(keepalive(++seq));
+    BOOST_REQUIRE(run_until_events(seq));
+    BOOST_TEST(event(seq - 1) == "delivered a " + std::to_string(seq) + " uplink", portal.status);
+  }
+  BOOST_TEST(failures.empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_hubs_own_word_is_not_doubted_by_another_path) {
+  const Answer words[]{{401, "", R"({"error":"Unauthorized"})"},
+                       {429, "Retry-After: 1\r\n", R"({"error":"Too many requests"})"},
+                       {503, "Retry-After: 1\r\n", R"({"error":"Store"})"},
+                       {400, "", R"({"error":"Invalid report"})"}};
+  for (const auto& word : words) {
+    hub.answer = [&](const Received&) { return word; };
+    hub.received.clear();
+    events.clear();
+    outbox = open_outbox("");
+    start();
+    sender->submit(keepalive(1));
+    BOOST_REQUIRE(run_until_events(1));
+    BOOST_TEST(hub.received.size() == 1U, word.status);
+    sender.reset();
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_proxy_before_the_hub_by_the_uplink_leads_to_the_tunnel) {
+  hub.answer = [](const Received& request) {
+    return request.body.at("path") == "uplink" ? Answer{502, "", "<html>Bad gateway</html>"} : Answer{};
+  };
+  start();
+  sender->submit(change(1));
+  BOOST_REQUIRE(run_until_events(1));
+  BOOST_TEST(event(0) == "delivered a 1 tunnel");
+}
+
+BOOST_AUTO_TEST_CASE(when_something_answers_by_both_paths_each_is_named) {
+  hub.answer = [](const Received& request) { return Answer{request.body.at("path") == "tunnel" ? 502 : 500, "", "<html></html>"}; };
+  start();
+  sender->submit(keepalive(1));
+  BOOST_REQUIRE(run_until_events(1));
+  const auto message = failures.at(0).message;
+  BOOST_TEST(message.find("tunnel: the hub answered 502") == 0U, message);
+  BOOST_TEST(message.find("the hub answered 500") != std::string::npos, message);
+  BOOST_TEST(hub.received.size() == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(when_both_fail_the_error_names_both_and_the_setting) {
   start();
   tunnel.broken = uplink.broken = true;

@@ -271,6 +271,33 @@ BOOST_AUTO_TEST_CASE(a_stale_handshake_stays_stale_while_the_program_does_not_te
   BOOST_TEST((renewed.state == State::secure));
 }
 
+BOOST_AUTO_TEST_CASE(a_program_that_tells_no_handshake_any_more_vouches_for_as_long_as_the_keys_live) {
+  auto seen = sound();
+  seen.liveness = LivenessView::off;
+  seen.handshake_untold = std::chrono::seconds{180};
+  BOOST_TEST((judge(seen).state == State::secure));
+  seen.handshake_untold = std::chrono::seconds{181};
+  const auto verdict = judge(seen);
+  BOOST_TEST(summary(verdict) == "warning: tunnel_unverified");
+  BOOST_TEST(verdict.findings.at(0).evidence.at("last_handshake_s") == 181);
+  for (const auto answers : {LivenessView::alive, LivenessView::stalled, LivenessView::waiting}) {
+    seen.liveness = answers;
+    for (const auto& finding : judge(seen).findings) BOOST_TEST(!finding.evidence.contains("last_handshake_s"));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_stale_handshake_that_nobody_tells_any_more_is_one_finding) {
+  auto seen = sound();
+  seen.liveness = LivenessView::off;
+  seen.handshake_age = std::chrono::seconds{200};
+  const auto before = judge(seen);
+  seen.handshake_age.reset();
+  seen.handshake_untold = std::chrono::seconds{220};
+  auto silent = judge(seen);
+  keep_unanswered(silent, before, seen);
+  BOOST_TEST(summary(silent) == "warning: handshake_stale");
+}
+
 BOOST_AUTO_TEST_CASE(nothing_becomes_calmer_because_nobody_can_look) {
   const auto nothing = together(all_v4(nowhere), all_v6(nowhere));
   const std::vector<Row> before{
