@@ -130,11 +130,17 @@ void append(std::string& out, const ExitReport& exit) {
 }
 
 void append(std::string& out, const DnsReport& dns) {
-  const auto& [verdict, reason, egress] = dns;
+  const auto& [verdict, reason, egress, resolvers] = dns;
   ObjectWriter object(out);
   object.put("verdict", verdict);
   object.put("reason", reason);
   append_list(object.key("egress"), egress, [&out](const std::string& address) { append(out, address); });
+  if (resolvers.empty()) return;
+  append_list(object.key("resolvers"), resolvers, [&out](const ResolverReport& resolver) {
+    ObjectWriter item(out);
+    item.put("address", resolver.address);
+    item.put("route", resolver.route);
+  });
 }
 
 void append_dns_test(std::string& out, const std::string& location, const std::string& colo) {

@@ -117,7 +117,7 @@ std::vector<std::string> ProcessRoot::names_in(const std::string& folder, std::s
   return names;
 }
 
-bool ProcessRoot::exists(const std::string& path) const { return open(path, O_PATH).has_value(); }
+Result<Fd> ProcessRoot::find(const std::string& path) const { return open(path, O_PATH); }
 
 std::vector<WatchPoint> ProcessRoot::watch_points(std::string path) const {
   std::vector<WatchPoint> points;

@@ -42,7 +42,8 @@ class ProcessRoot {
   [[nodiscard]] Result<RootFile> read(const std::string& path, std::size_t most) const;
   /// Regular files of a folder by name, at most `most_files` of them; empty: there is no such folder, or it cannot be listed.
   [[nodiscard]] std::vector<std::string> names_in(const std::string& folder, std::size_t most_files) const;
-  [[nodiscard]] bool exists(const std::string& path) const;
+  /// O_PATH. not_found: there is no such file.
+  [[nodiscard]] Result<Fd> find(const std::string& path) const;
   /// The folders of `path` and of every symbolic link on its last step, at most eight. What cannot be opened is left out.
   [[nodiscard]] std::vector<WatchPoint> watch_points(std::string path) const;
 

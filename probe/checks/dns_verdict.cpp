@@ -69,13 +69,13 @@ class Table {
       leaks_.emplace_back("ECS_SHOWS_UPLINK");
     if (facts_.whoami && is_uplink_address(*facts_.whoami) && !exit_is_uplink()) leaks_.emplace_back("CH_WHOAMI_IS_UPLINK");
     if (facts_.packets_outside.value_or(0) > 0) leaks_.emplace_back("DNS_PKTS_OUTSIDE_TUNNEL");
+    // More exact than what it has in common with row 11, thus first.
+    if (facts_.stub_links.links > 1 && facts_.stub_links.off_tunnel > 0 && some_resolver_answers()) leaks_.emplace_back("STUB_MULTI_LINK");
     judge_resolvers();
-    if (facts_.stub_links.off_tunnel > 0 && some_resolver_answers())
-      leaks_.emplace_back(facts_.stub_links.links > 1 ? "STUB_MULTI_LINK" : "RESOLVER_ROUTE_OUTSIDE_TUNNEL");
   }
 
   void judge_resolvers() {
-    bool leaks = false;
+    bool leaks = facts_.stub_links.off_tunnel > 0 && facts_.stub_links.links == 1 && some_resolver_answers();
     bool unanswered = false;
     for (const auto& resolver : facts_.resolvers) {
       if (resolver.way != ResolverWay::outside || resolver.accepted) continue;

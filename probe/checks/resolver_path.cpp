@@ -1,11 +1,15 @@
 #include "probe/checks/resolver_path.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <charconv>
 #include <iterator>
 #include <utility>
+
+#include "netns/sockets/socket_list.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -102,6 +106,16 @@ std::vector<std::pair<std::string, std::string>> candidates(const ResolverSource
 
 void keep(std::vector<WatchPoint> points, ReadResolverFiles& read) { std::ranges::move(points, std::back_inserter(read.points)); }
 
+/// Absent: systemd-resolved has no socket in that root. False also when the kernel could not be asked.
+std::optional<bool> socket_is_here(const ProcessRoot& root, const SocketOpener& inside) {
+  const auto file = root.find("run/systemd/resolve/io.systemd.Resolve");
+  if (!file) return std::nullopt;
+  struct statx status {};
+  if (::statx(file->get(), "", AT_EMPTY_PATH, STATX_INO, &status) != 0) return false;
+  const SocketFile wanted{static_cast<std::uint32_t>(status.stx_ino), status.stx_dev_major << 20U | status.stx_dev_minor};
+  return has_listener(inside, wanted).value_or(false);
+}
+
 void read_systemd(const ProcessRoot& root, ReadResolverFiles& read) {
   const std::string upstreams = "run/systemd/resolve/resolv.conf";
   if (auto file = root.read(upstreams, longest_resolv_conf)) {
@@ -155,7 +169,7 @@ ResolverPath make_resolver_path(const ResolverFiles& files) {
   path.servers = path.conf.servers;
   if (path.servers.empty()) path.servers.push_back({IpAddress::v4({127, 0, 0, 1}), {}});
   path.stub = stub_of(path.servers.front().address);
-  path.by_socket = files.has_socket && uses_resolve(files.name_switch);
+  path.by_socket = files.socket_is_elsewhere && uses_resolve(files.name_switch);
   if (path.stub == StubKind::docker) {
     for (const auto& item : path.conf.forwarded) {
       if (!item.from_host) path.upstreams.push_back(item.server);
@@ -176,7 +190,7 @@ ResolverPath make_resolver_path(const ResolverFiles& files) {
   return path;
 }
 
-Result<ReadResolverFiles> read_resolver_files(const ResolverSource& source) {
+Result<ReadResolverFiles> read_resolver_files(const ResolverSource& source, const SocketOpener& inside) {
   const bool has_no_process = source.ref.kind == NamespaceRef::Kind::path || source.ref.kind == NamespaceRef::Kind::container;
   if (has_no_process && !source.process) {
     return fail(Error::Kind::unavailable,
@@ -197,11 +211,9 @@ Result<ReadResolverFiles> read_resolver_files(const ResolverSource& source) {
     }
     if (file.error().kind != Error::Kind::not_found) return fail(file.error());
   }
-  read_systemd(*root, read);
-  if (auto file = root->read("etc/nsswitch.conf", longest_state); file && source.socket_is_elsewhere) {
-    read.files.name_switch = std::move(file->text);
-    read.files.has_socket = root->exists("run/systemd/resolve/io.systemd.Resolve");
-  }
+  read.files.socket_is_elsewhere = !socket_is_here(*root, inside).value_or(true);
+  if (!read.files.socket_is_elsewhere) read_systemd(*root, read);
+  if (auto file = root->read("etc/nsswitch.conf", longest_state)) read.files.name_switch = std::move(file->text);
   return read;
 }
 

@@ -14,6 +14,7 @@
 #include "netns/clients/resolv_conf.hpp"
 #include "netns/namespace/namespace_ref.hpp"
 #include "netns/namespace/process_root.hpp"
+#include "netns/namespace/socket_opener.hpp"
 
 namespace vpn_sentinel {
 
@@ -60,7 +61,7 @@ struct ResolverFiles {
   std::map<std::uint32_t, std::string> network_links;   ///< by index, of /run/systemd/netif/links
   std::map<std::uint32_t, std::string> resolver_links;  ///< of /run/systemd/resolve/netif, which win
   std::string name_switch;                              ///< nsswitch.conf(5)
-  bool has_socket = false;                              ///< /run/systemd/resolve/io.systemd.Resolve is there
+  bool socket_is_elsewhere = false;                     ///< systemd-resolved's Unix socket is there, its server in another namespace
   friend bool operator==(const ResolverFiles&, const ResolverFiles&) = default;
 };
 
@@ -74,7 +75,6 @@ struct ResolverSource {
   NamespaceRef ref;                    ///< decides what `process` is, and is told
   std::optional<pid_t> process;        ///< of pid:, of path:/proc/PID/ns/net, of container:
   std::optional<std::uint64_t> start;  ///< when it began
-  bool socket_is_elsewhere = true;     ///< a Unix socket of systemd-resolved would lead out of the watched namespace
   friend bool operator==(const ResolverSource&, const ResolverSource&) = default;
 };
 
@@ -85,8 +85,9 @@ struct ReadResolverFiles {
   std::vector<Fd> opened;  ///< the files themselves: a bind mount shows no change in its folder
 };
 
-/// name: as `ip netns exec` does it, /etc/netns/NAME/resolv.conf before the host's; self: the caller's own. Blocks, maybe for ever: for
+/// name: as `ip netns exec` does it, /etc/netns/NAME/resolv.conf before the host's; self: the caller's own. `inside` opens sockets of the
+/// watched namespace: what systemd-resolved of another one left in files says nothing about this one. Blocks, maybe for ever: for
 /// patient_look(). unavailable: path: names a file that shows no process.
-[[nodiscard]] Result<ReadResolverFiles> read_resolver_files(const ResolverSource& source);
+[[nodiscard]] Result<ReadResolverFiles> read_resolver_files(const ResolverSource& source, const SocketOpener& inside);
 
 }  // namespace vpn_sentinel

@@ -13,6 +13,7 @@ using nlohmann::json;
 constexpr std::size_t most_findings = 100;
 constexpr std::size_t most_evidence = 4096;
 constexpr std::size_t most_egress = 64;
+constexpr std::size_t most_resolvers = 64;
 constexpr std::size_t longest_text = 256;
 constexpr int most_levels = 32;
 
@@ -125,6 +126,16 @@ void decode_judgement(const json& object, Report& report) {
   for (std::size_t i = 0; i < findings->size(); ++i) report.findings.push_back(decode_finding((*findings)[i], i));
 }
 
+void decode_resolvers(const json& object, DnsReport& dns) {
+  const auto* const resolvers = member(object, "resolvers");
+  if (!resolvers) return;
+  if (!resolvers->is_array() || resolvers->size() > most_resolvers) reject("dns.resolvers", "a short list of resolvers", *resolvers);
+  for (const auto& item : *resolvers) {
+    if (!item.is_object()) reject("dns.resolvers", "objects with address and route", item);
+    dns.resolvers.push_back({text_or_empty(item, "address", "dns.resolvers.address"), text_or_empty(item, "route", "dns.resolvers.route")});
+  }
+}
+
 void decode_network(const json& object, Report& report) {
   if (const auto* const location = optional_object(object, "location", "location")) {
     report.location =
@@ -153,11 +164,12 @@ void decode_network(const json& object, Report& report) {
                              text_or_empty(*exit, "source", "exit.source")};
   }
   if (const auto* const dns = optional_object(object, "dns", "dns")) {
-    report.dns = DnsReport{text_or_empty(*dns, "verdict", "dns.verdict"), text_or_empty(*dns, "reason", "dns.reason"), {}};
+    report.dns = DnsReport{text_or_empty(*dns, "verdict", "dns.verdict"), text_or_empty(*dns, "reason", "dns.reason"), {}, {}};
     if (const auto* const egress = member(*dns, "egress")) {
       if (!egress->is_array() || egress->size() > most_egress) reject("dns.egress", "a short list of addresses", *egress);
       for (const auto& address : *egress) report.dns->egress.push_back(text_of(address, "dns.egress"));
     }
+    decode_resolvers(*dns, *report.dns);
   }
 }
 

@@ -53,9 +53,10 @@ struct DnsView {
   std::vector<IpAddress> egress;    ///< from which the resolver asks the Internet
   std::vector<std::string> owners;  ///< of each egress: "Quad9, DE"; empty: not known
   std::vector<ResolverView> resolvers;
-  std::string file;    ///< where the resolvers are named, in words
-  std::string stub;    ///< "systemd-resolved", "Docker's engine", "dnsmasq (pid 42)"; empty: no program on loopback
-  unsigned asked = 0;  ///< unique names
+  std::string country;  ///< of the first egress, alpha-2; empty: not known
+  std::string file;     ///< where the resolvers are named, in words
+  std::string stub;     ///< "systemd-resolved", "Docker's engine", "dnsmasq (pid 42)"; empty: no program on loopback
+  unsigned asked = 0;   ///< unique names
   unsigned answered = 0;
   std::string error;  ///< why something is not known
   std::vector<AnswerDifference> differences;

@@ -43,7 +43,7 @@ void read_path(const std::string& text) {
   files.network_links[1] = text;
   files.resolver_links[2] = text;
   files.name_switch = text;
-  files.has_socket = true;
+  files.socket_is_elsewhere = true;
   const auto path = make_resolver_path(files);
   require(!path.servers.empty() && path.links.size() <= 2);
   require(path.default_links().size() <= path.links.size());

@@ -1,8 +1,10 @@
 #include "probe/checks/resolver_path.hpp"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -10,6 +12,12 @@
 using namespace vpn_sentinel;
 
 namespace {
+
+Result<Fd> own_opener(int domain, int type, int protocol) {
+  Fd socket(::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+  if (!socket) return fail(system_error(errno, "socket"));
+  return socket;
+}
 
 ResolverFiles files(const char* resolv_conf) {
   ResolverFiles made;
@@ -105,20 +113,20 @@ BOOST_AUTO_TEST_CASE(a_unix_socket_counts_only_when_names_are_looked_up_by_it) {
   auto made = files("nameserver 10.8.0.1\n");
   made.name_switch = "passwd: files\nhosts: files mymachines resolve [!UNAVAIL=return] dns\n";
   BOOST_TEST(!make_resolver_path(made).by_socket);
-  made.has_socket = true;
+  made.socket_is_elsewhere = true;
   BOOST_TEST(make_resolver_path(made).by_socket);
   made.name_switch = "hosts: files dns # resolve\n#hosts: resolve\n";
   BOOST_TEST(!make_resolver_path(made).by_socket);
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_names_no_process_tells_nothing) {
-  const auto read = read_resolver_files({NamespaceRef::parse("path:/run/other/ns").value(), {}, {}, true});
+  const auto read = read_resolver_files({NamespaceRef::parse("path:/run/other/ns").value(), {}, {}}, own_opener);
   BOOST_REQUIRE(!read.has_value());
   BOOST_TEST((read.error().kind == Error::Kind::unavailable));
 }
 
 BOOST_AUTO_TEST_CASE(the_files_of_an_own_process_are_read_through_its_root) {
-  const auto read = read_resolver_files({NamespaceRef::of_pid(::getpid()), ::getpid(), {}, true});
+  const auto read = read_resolver_files({NamespaceRef::of_pid(::getpid()), ::getpid(), {}}, own_opener);
   BOOST_REQUIRE_MESSAGE(read.has_value(), (read ? "" : read.error().message));
   BOOST_TEST(read->files.file == "/etc/resolv.conf of process " + std::to_string(::getpid()));
   BOOST_TEST(read->files.resolv_conf.has_value() == std::filesystem::exists("/etc/resolv.conf"));
@@ -126,7 +134,7 @@ BOOST_AUTO_TEST_CASE(the_files_of_an_own_process_are_read_through_its_root) {
 }
 
 BOOST_AUTO_TEST_CASE(a_process_that_began_at_another_time_is_another_one) {
-  const auto read = read_resolver_files({NamespaceRef::of_pid(::getpid()), ::getpid(), 1, true});
+  const auto read = read_resolver_files({NamespaceRef::of_pid(::getpid()), ::getpid(), 1}, own_opener);
   BOOST_REQUIRE(!read.has_value());
   BOOST_TEST((read.error().kind == Error::Kind::not_found));
 }
