@@ -1,5 +1,7 @@
 #include "probe/watch/dns_keeper.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -15,10 +17,23 @@ using namespace std::chrono_literals;
 constexpr auto after_change = 150ms;
 constexpr auto second_try = 2s;
 constexpr auto while_failing = 15s;
+/// What is not proved is looked at again sooner than usual.
+constexpr auto while_unproved = 60s;
 /// Between two names: 4 a second are polite.
 constexpr auto pause_between_names = 250ms;
 constexpr auto longest_timeout = 2000ms;
 constexpr auto shortest_timeout = 300ms;
+
+/// Where the resolvers are reached, and what else leaves outside: a program on loopback may ask anybody.
+std::string fingerprint(const std::vector<ResolverView>& resolvers, const Observation& seen) {
+  std::string text;
+  for (const auto& item : resolvers) text += fmt::format("{} {} {};", item.address.to_string(), to_string(item.way), item.device);
+  for (const auto& look_up : seen.look_ups) {
+    if (!look_up.way || look_up.way->kind != Way::Kind::outside) continue;
+    text += fmt::format("{} {} {};", look_up.destination.to_string(), look_up.flow, look_up.way->device);
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -56,6 +71,7 @@ void DnsKeeper::stop() {
   opener_.reset();
   waiting_since_.reset();
   liveness_ = LivenessView::off;
+  ways_.clear();
   forget();
 }
 
@@ -72,6 +88,7 @@ void DnsKeeper::forget() {
   compare_.stop();
   running_ = 0;
   failed_rounds_ = 0;
+  judged_ = false;
   answer_.reset();
   differences_.clear();
 }
@@ -130,6 +147,7 @@ void DnsKeeper::on_part_done() {
   failed_rounds_ = failed ? failed_rounds_ + 1 : 0;
   if (failed_rounds_ == 1 && !is_overdue()) return run_in(second_try);
   answer_ = next_answer_;
+  judged_ = false;
   differences_ = next_differences_;
   waiting_since_.reset();
   run_in(failed ? std::min<std::chrono::milliseconds>(while_failing, policy_.check_interval) : policy_.check_interval);
@@ -144,6 +162,18 @@ void DnsKeeper::tell_pending(Observation& seen) const {
   seen.dns_pending = PendingView{waited, is_overdue() || (seen.exit_pending && seen.exit_pending->overdue)};
 }
 
+/// The tunnel's own routes may stay while one to a resolver changes: names of one round must not go by both.
+void DnsKeeper::follow_ways(const Observation& seen, const Snapshot& snapshot, RouteLookup& look_up) {
+  const auto& path = resolvers_.path();
+  if (!path || !*path) return;
+  auto servers = (*path)->servers;
+  servers.insert(servers.end(), (*path)->upstreams.begin(), (*path)->upstreams.end());
+  auto ways = fingerprint(resolver_ways(servers, snapshot, seen.tunnel ? seen.tunnel->index : 0, policy_, look_up), seen);
+  if (ways == ways_) return;
+  const bool is_first = std::exchange(ways_, std::move(ways)).empty();
+  if (!is_first) recheck();
+}
+
 void DnsKeeper::fill(Observation& seen, const Snapshot& snapshot, RouteLookup& look_up) {
   // What failed while nothing came through says nothing about a tunnel that works again.
   const bool revived = liveness_ == LivenessView::stalled && seen.liveness == LivenessView::alive;
@@ -153,6 +183,7 @@ void DnsKeeper::fill(Observation& seen, const Snapshot& snapshot, RouteLookup& l
     recheck();
   }
   if (!opener_) return;
+  follow_ways(seen, snapshot, look_up);
   const auto& path = resolvers_.path();
   if (!answer_ || !path) return tell_pending(seen);
   const auto facts = gather_dns_facts(*path, *answer_, seen, snapshot, policy_, look_up);
@@ -160,6 +191,8 @@ void DnsKeeper::fill(Observation& seen, const Snapshot& snapshot, RouteLookup& l
   // Without the exit only a leak is certain; whether there is none is told when the exit is known, or its check has failed.
   const bool must_wait = seen.exit_pending && !seen.exit_pending->overdue;
   if (must_wait && decision.verdict != DnsVerdict::leak) return tell_pending(seen);
+  if (!std::exchange(judged_, true) && decision.verdict != DnsVerdict::no_leak && !answer_->egress.empty())
+    run_in(std::min<std::chrono::milliseconds>(while_unproved, policy_.check_interval));
   seen.dns = make_dns_view(facts, decision, *path, *answer_);
   seen.dns->differences = differences_;
 }

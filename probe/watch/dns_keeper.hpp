@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "netns/clients/dns_client.hpp"
@@ -56,6 +57,7 @@ class DnsKeeper {
   [[nodiscard]] std::chrono::milliseconds timeout_of_one() const;
   [[nodiscard]] bool is_overdue() const;
   void tell_pending(Observation& seen) const;
+  void follow_ways(const Observation& seen, const Snapshot& snapshot, RouteLookup& look_up);
 
   const TargetPolicy& policy_;
   std::function<void()> on_news_;
@@ -70,6 +72,8 @@ class DnsKeeper {
   bool given_up_ = false;
   LivenessView liveness_ = LivenessView::off;  ///< at the last look
   std::optional<MonoTime> waiting_since_;      ///< asked for, and no answer yet; absent: answered, or not asked for
+  std::string ways_;     ///< fingerprint of where names may go: a change means that answers may be of different networks
+  bool judged_ = false;  ///< the present answer has had its first verdict
   EgressAnswer next_answer_;
   std::vector<AnswerDifference> next_differences_;
   std::optional<EgressAnswer> answer_;
