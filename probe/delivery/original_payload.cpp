@@ -45,8 +45,8 @@ std::string exit_address(const Report& report) {
 /// that check the address that left to a DNS server is in the exit's country when it is the exit's.
 std::string dns_country(const Report& report) {
   if (report.state != State::secure || !report.exit || !report.exit->country || !report.dns) return std::string(unknown);
-  if (report.dns->verdict == "no_leak") return original_text(*report.exit->country);
   const auto& egress = report.dns->egress;
+  if (report.dns->verdict == "no_leak" && !egress.empty()) return original_text(*report.exit->country);
   const bool by_exit = !egress.empty() && std::ranges::all_of(egress, [&](const std::string& address) {
     return address == report.exit->v4 || address == report.exit->v6;
   });
