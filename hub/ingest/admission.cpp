@@ -136,6 +136,11 @@ Checked check_dns(Report& report) {
   for (auto& address : report.dns->egress) {
     if (auto checked = normalise_address("dns.egress", address); !checked) return checked;
   }
+  if (report.dns->resolvers.size() > 64) return bad_field("dns.resolvers", "at most 64 resolvers", report.dns->resolvers.size());
+  for (auto& resolver : report.dns->resolvers) {
+    if (auto checked = normalise_address("dns.resolvers.address", resolver.address); !checked) return checked;
+    if (auto checked = check_texts({{"dns.resolvers.route", resolver.route, 64}}); !checked) return checked;
+  }
   return check_texts({{"dns.verdict", report.dns->verdict, 64}, {"dns.reason", report.dns->reason, 100}});
 }
 

@@ -73,7 +73,7 @@ std::optional<Finding> judge_dns(const std::string& dns_location, const std::str
     with_reason["reason"] = "the two countries cannot be compared";
     return warning("dns_unverifiable", when, std::move(with_reason));
   }
-  if (*dns_code != *exit_code) return warning("dns_answers_differ", when, evidence);
+  if (*dns_code != *exit_code) return warning("dns_path_differs", when, evidence);
   return std::nullopt;
 }
 

@@ -51,11 +51,18 @@ static void append(std::string& out, const ExitReport& exit) {
 }
 
 static void append(std::string& out, const DnsReport& dns) {
-  const auto& [verdict, reason, egress] = dns;
+  const auto& [verdict, reason, egress, resolvers] = dns;
   ObjectWriter object(out);
   object.put("verdict", verdict);
   object.put("reason", reason);
   append_list(object.key("egress"), egress, [&out](const std::string& address) { append(out, address); });
+  if (resolvers.empty()) return;
+  append_list(object.key("resolvers"), resolvers, [&out](const ResolverReport& resolver) {
+    const auto& [address, route] = resolver;
+    ObjectWriter item(out);
+    item.put("address", address);
+    item.put("route", route);
+  });
 }
 
 static void append_dns_test(std::string& out, const std::string& location, const std::string& colo) {

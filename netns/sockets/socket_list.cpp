@@ -139,7 +139,11 @@ Result<ListeningFile> decode_listening_file(std::span<const std::byte> payload) 
   return fail(Error::Kind::not_found, "the socket has no file");
 }
 
-Result<bool> listens_on_file(const SocketOpener& opener, std::span<const std::uint32_t> inodes, const SocketFile& file) {
+namespace {
+
+using IsMeant = std::function<bool(std::uint32_t inode)>;
+
+Result<bool> find_listener(const SocketOpener& opener, const SocketFile& file, const IsMeant& is_meant) {
   const auto socket = open_diag(opener);
   if (!socket) return fail(socket.error());
   unix_diag_req body{};
@@ -149,10 +153,20 @@ Result<bool> listens_on_file(const SocketOpener& opener, std::span<const std::ui
   bool found = false;
   const auto done = run_dump(socket->fd.get(), dump_request(body, 1), 1, "Unix", [&](std::span<const std::byte> payload) {
     const auto listening = decode_listening_file(payload);
-    found = found || (listening && listening->file == file && std::ranges::binary_search(inodes, listening->inode));
+    found = found || (listening && listening->file == file && is_meant(listening->inode));
   });
   if (!done) return fail(done.error());
   return found;
+}
+
+}  // namespace
+
+Result<bool> has_listener(const SocketOpener& opener, const SocketFile& file) {
+  return find_listener(opener, file, [](std::uint32_t) { return true; });
+}
+
+Result<bool> listens_on_file(const SocketOpener& opener, std::span<const std::uint32_t> inodes, const SocketFile& file) {
+  return find_listener(opener, file, [inodes](std::uint32_t inode) { return std::ranges::binary_search(inodes, inode); });
 }
 
 }  // namespace vpn_sentinel

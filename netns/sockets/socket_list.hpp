@@ -42,7 +42,9 @@ struct ListeningFile {
 /// struct unix_diag_msg with UNIX_DIAG_VFS (linux/unix_diag.h). Pure. not_found: a socket without a file.
 [[nodiscard]] Result<ListeningFile> decode_listening_file(std::span<const std::byte> payload);
 
-/// True when one of the sockets with the given inodes (sorted) listens on exactly this file: the name alone may be another program's.
+/// True when a socket that was made in the namespace of `opener` listens on exactly this file.
+[[nodiscard]] Result<bool> has_listener(const SocketOpener& opener, const SocketFile& file);
+/// The same for the sockets with the given inodes (sorted): the name alone may be another program's.
 [[nodiscard]] Result<bool> listens_on_file(const SocketOpener& opener, std::span<const std::uint32_t> inodes, const SocketFile& file);
 
 }  // namespace vpn_sentinel

@@ -76,6 +76,19 @@ constexpr std::array rows{
                "https://connectivity.cloudflareclient.com/cdn-cgi/trace,https://cloudflare.com/cdn-cgi/trace,"
                "https://one.one.one.one/cdn-cgi/trace,https://1.1.1.1/cdn-cgi/trace",
                "Services that tell the exit address, tried in order; none: not checked", 0, 0, true},
+    SettingRow{"egress_zone", "VPN_SENTINEL_EGRESS_ZONE", Type::text, "test.dnscheck.tools",
+               "Zone whose names tell who asks for them; asked through the programs' own resolver; empty: that resolver is not checked", 0,
+               0, true},
+    SettingRow{"egress_names", "VPN_SENTINEL_EGRESS_NAMES", Type::integer, "6",
+               "How many unique names of that zone are asked for by one check; 0: that resolver is not checked", 0, 32, true},
+    SettingRow{"akahelp_name", "VPN_SENTINEL_AKAHELP_NAME", Type::text, "whoami.ds.akahelp.net",
+               "Name that is asked for when the zone tells nothing; empty: none", 0, 0, true},
+    SettingRow{"dns_accept", "VPN_SENTINEL_DNS_ACCEPT", Type::list, "",
+               "Resolvers that are wanted wherever they are: a country (RO), a network (AS64500) or addresses (198.51.100.0/24)", 0, 0,
+               true},
+    SettingRow{"dns_compare_names", "VPN_SENTINEL_DNS_COMPARE_NAMES", Type::list, "one.one.one.one,dns.google",
+               "Names whose addresses are compared between the programs' own resolver and the first of `resolvers`; none: not compared", 0,
+               0, true},
     SettingRow{"resolvers", "VPN_SENTINEL_RESOLVERS", Type::list, "1.1.1.1:53,9.9.9.9:53",
                "DNS servers for the names that the probe itself looks up inside the namespace", 0, 0, true},
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for the address services; empty: the system's", 0, 0,
@@ -226,6 +239,38 @@ Result<void> read_checks(const Settings& settings, TargetPolicy& target) {
   return {};
 }
 
+/// RFC 1035 2.3.4, with room for a label of eight digits in front.
+bool is_domain_name(std::string_view text) {
+  constexpr std::size_t longest = 244;
+  const auto is_good = [](unsigned char c) { return c > 0x20 && c < 0x7f && c != '\\'; };
+  if (text.empty() || text.size() > longest || text.front() == '.' || !std::ranges::all_of(text, is_good)) return false;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto label = text.substr(at, text.find('.', at) - at);
+    if (label.empty() || label.size() > 63) return false;
+    at += label.size() + 1;
+  }
+  return true;
+}
+
+Result<void> read_dns_checks(const Settings& settings, TargetPolicy& target) {
+  target.egress_zone = settings.text("egress_zone");
+  target.egress_names = static_cast<unsigned>(settings.integer("egress_names"));
+  target.akahelp_name = settings.text("akahelp_name");
+  for (const auto* const key : {"egress_zone", "akahelp_name"}) {
+    const auto& name = settings.text(key);
+    if (!name.empty() && !is_domain_name(name)) return wrong(settings, key, name, "a domain name, or nothing");
+  }
+  for (const auto& item : settings.list("dns_accept")) {
+    if (const auto added = add_acceptance(item, target.dns_accept); !added)
+      return wrong(settings, "dns_accept", item, added.error().message);
+  }
+  target.dns_compare_names = settings.list("dns_compare_names");
+  for (const auto& name : target.dns_compare_names) {
+    if (!is_domain_name(name)) return wrong(settings, "dns_compare_names", name, "domain names");
+  }
+  return {};
+}
+
 Result<void> read_hub_urls(const Settings& settings, ProbeConfig& config) {
   config.hub.urls = settings.list("url");
   for (const auto& url : config.hub.urls) {
@@ -300,7 +345,8 @@ Result<TargetPolicy> make_target_policy(const Settings& settings) {
                     .and_then([&] { return read_group(settings, target); })
                     .and_then([&] { return read_networks(settings, target); })
                     .and_then([&] { return read_bypasses(settings, target); })
-                    .and_then([&] { return read_checks(settings, target); });
+                    .and_then([&] { return read_checks(settings, target); })
+                    .and_then([&] { return read_dns_checks(settings, target); });
   if (!result) return fail(result.error());
   target.baseline_folder = settings.text("data_dir") + "/baseline";
   return target;

@@ -17,10 +17,22 @@ void add_exit(const Observation& seen, Report& report) {
   report.exit = std::move(exit);
 }
 
+void add_dns_view(const Observation& seen, const DnsView& view, Report& report) {
+  DnsReport dns{std::string(to_string(view.verdict)), view.reason, {}, {}};
+  for (const auto& address : view.egress) dns.egress.push_back(address.to_string());
+  for (const auto& resolver : view.resolvers) dns.resolvers.push_back({resolver.address.to_string(), std::string(to_string(resolver.way))});
+  report.dns = std::move(dns);
+  // The original compares this country with the exit's: the site of an anycast resolver must not look like a leak to it.
+  const bool at_exit = view.verdict == DnsVerdict::no_leak && seen.exit;
+  report.dns_location = at_exit ? seen.exit->country : view.country;
+  if (at_exit) report.dns_colo = seen.exit->colo;
+}
+
 /// whoami.cloudflare proves which way port 53 takes, not which resolver applications use: that alone is never "no leak".
 void add_dns(const Observation& seen, Report& report) {
-  if (!seen.whoami) return;
-  DnsReport dns{"unverifiable", {}, {}};
+  if (seen.dns) return add_dns_view(seen, *seen.dns, report);
+  if (!seen.whoami || seen.dns_pending) return;
+  DnsReport dns{"unverifiable", {}, {}, {}};
   if (seen.whoami->egress) {
     dns.reason = "PORT_53_PATH_ONLY";
     dns.egress.push_back(seen.whoami->egress->to_string());

@@ -41,10 +41,12 @@ std::string exit_address(const Report& report) {
   return report.exit->v4 ? *report.exit->v4 : report.exit->v6.value_or(std::string(unknown));
 }
 
-/// The address that left to a DNS server is in the exit's country when it is the exit's.
+/// The original compares countries. Where DNS does not leak it gets the exit's, because an anycast resolver may answer from any; without
+/// that check the address that left to a DNS server is in the exit's country when it is the exit's.
 std::string dns_country(const Report& report) {
   if (report.state != State::secure || !report.exit || !report.exit->country || !report.dns) return std::string(unknown);
   const auto& egress = report.dns->egress;
+  if (report.dns->verdict == "no_leak" && !egress.empty()) return original_text(*report.exit->country);
   const bool by_exit = !egress.empty() && std::ranges::all_of(egress, [&](const std::string& address) {
     return address == report.exit->v4 || address == report.exit->v6;
   });

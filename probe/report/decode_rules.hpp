@@ -29,6 +29,7 @@ namespace vpn_sentinel::decode_rules {
 inline constexpr std::size_t most_findings = 100;
 inline constexpr std::size_t most_evidence = 4096;
 inline constexpr std::size_t most_egress = 64;
+inline constexpr std::size_t most_resolvers = 64;
 inline constexpr std::size_t longest_text = 256;
 
 /// Thrown by the rules and caught by whoever calls them: nested fields give up with one line each.
@@ -189,13 +190,24 @@ ExitReport read_exit(const Value& value) {
 }
 
 template <typename Value>
+ResolverReport read_resolver(const Value& value) {
+  if (!value.is_object()) reject<Value>("dns.resolvers", "objects with address and route", value);
+  const Fields<Value> fields(value, "dns.resolvers.");
+  return {fields.text("address"), fields.text("route")};
+}
+
+template <typename Value>
 DnsReport read_dns(const Value& value) {
   const Fields<Value> fields(value, "dns.");
-  DnsReport dns{fields.text("verdict"), fields.text("reason"), {}};
-  const auto egress = fields.find("egress");
-  if (!egress) return dns;
-  if (!egress->is_array() || egress->size() > most_egress) fields.refuse("egress", "a short list of addresses");
-  egress->each([&](const Value& address) { dns.egress.push_back(fields.text_of(address, "egress")); });
+  DnsReport dns{fields.text("verdict"), fields.text("reason"), {}, {}};
+  if (const auto egress = fields.find("egress")) {
+    if (!egress->is_array() || egress->size() > most_egress) fields.refuse("egress", "a short list of addresses");
+    egress->each([&](const Value& address) { dns.egress.push_back(fields.text_of(address, "egress")); });
+  }
+  if (const auto resolvers = fields.find("resolvers")) {
+    if (!resolvers->is_array() || resolvers->size() > most_resolvers) fields.refuse("resolvers", "a short list of resolvers");
+    resolvers->each([&](const Value& resolver) { dns.resolvers.push_back(read_resolver(resolver)); });
+  }
   return dns;
 }
 

@@ -83,6 +83,9 @@ json encode(const Report& report) {
   if (report.exit) object["exit"] = encode_exit(*report.exit);
   if (report.dns) {
     object["dns"] = json{{"verdict", report.dns->verdict}, {"reason", report.dns->reason}, {"egress", report.dns->egress}};
+    for (const auto& resolver : report.dns->resolvers) {
+      object["dns"]["resolvers"].push_back(json{{"address", resolver.address}, {"route", resolver.route}});
+    }
   }
   put(object, "latency_ms", report.latency_ms);
   return object;

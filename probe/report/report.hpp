@@ -33,10 +33,17 @@ struct ExitReport {
   friend bool operator==(const ExitReport&, const ExitReport&) = default;
 };
 
+struct ResolverReport {
+  std::string address;
+  std::string route;  ///< "tunnel", "outside", "loopback", "nowhere", "unknown"
+  friend bool operator==(const ResolverReport&, const ResolverReport&) = default;
+};
+
 struct DnsReport {
-  std::string verdict;  ///< "no_leak", "leak", "unverifiable"
-  std::string reason;
-  std::vector<std::string> egress;  ///< addresses from which port 53 was seen to leave
+  std::string verdict;              ///< "no_leak", "leak", "unverifiable"
+  std::string reason;               ///< code of the decision table; PORT_53_PATH_ONLY: the resolver of programs was not checked
+  std::vector<std::string> egress;  ///< addresses from which the resolver of programs asks, else those from which port 53 leaves
+  std::vector<ResolverReport> resolvers = {};
   friend bool operator==(const DnsReport&, const DnsReport&) = default;
 };
 

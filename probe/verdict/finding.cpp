@@ -60,10 +60,24 @@ constexpr std::array finding_rows{
                 "Start the container or service again; the probe attaches by itself when the namespace is back."},
     FindingText{"exit_unverifiable", warning, "The exit address could not be verified: no address service answered through the tunnel.",
                 "Usually passes by itself. If it stays, check VPN_SENTINEL_TRACE_URLS and whether HTTPS works inside the tunnel."},
-    FindingText{"dns_unverifiable", warning, "It could not be verified by which address DNS leaves.",
-                "Check that UDP port 53 to VPN_SENTINEL_WHOAMI_SERVERS works inside the tunnel."},
-    FindingText{"dns_answers_differ", warning, "DNS leaves by another address than HTTPS.",
+    FindingText{"dns_unverifiable", warning, "It could not be verified which resolver answers programs, or by which way they reach it.",
+                "The evidence says why. Name a resolver of the VPN in resolv.conf (with Docker: --dns), or allow the one that answers by "
+                "VPN_SENTINEL_DNS_ACCEPT; check that UDP port 53 works inside the tunnel."},
+    FindingText{
+        "dns_resolver_outside", warning, "Names are looked up outside the tunnel: others see which sites and services are used.",
+        "Take the resolver that the evidence names out of resolv.conf, or out of the link that systemd-resolved has it from, and use "
+        "the VPN's (resolvectl domain TUNNEL '~.'). If it is wanted, allow its address by VPN_SENTINEL_DNS_ACCEPT."},
+    FindingText{"dns_egress_is_uplink", warning,
+                "The resolver that answers programs asks from the line without the VPN: its provider sees the names, others see the line.",
+                "Use the VPN's resolver, or a public one that is reached through the tunnel; with Docker give the container --dns."},
+    FindingText{"dns_packets_outside", warning, "DNS packets left the namespace outside the tunnel.",
+                "Look which program asks past the tunnel (vpn-sentinel-probe check), and use the VPN's resolver."},
+    FindingText{"dns_path_differs", warning, "Packets to port 53 leave by another address than HTTPS.",
                 "Look for something that redirects port 53 (a router, a firewall rule, another tunnel)."},
+    FindingText{
+        "dns_answers_differ", warning, "The resolver that answers programs gives other addresses than a public one.",
+        "Somebody may be redirecting names: compare the names in the evidence by hand. If the resolver filters on purpose, take them "
+        "out of VPN_SENTINEL_DNS_COMPARE_NAMES."},
     FindingText{"lease_expired", warning, "The probe has been silent for longer than it promised.",
                 "Check the probe's host, its service (systemctl status vpn-sentinel-probe) and the way to the hub."},
     FindingText{"routes_not_seen", warning, "The address is known, but the tunnel is not verified: the Python client cannot see routes.",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "probe/verdict/dns_findings.hpp"
 #include "probe/verdict/route_findings.hpp"
 
 namespace vpn_sentinel {
@@ -165,17 +166,7 @@ class Judge {
     if (seen_.liveness == LivenessView::stalled || uplink_lost_) return;
     if (seen_.exit && !seen_.exit->v4 && !seen_.exit->v6) add("exit_unverifiable", json{{"error", seen_.exit->error}});
     if (is_overdue(seen_.exit_pending)) add("exit_unverifiable", waiting_evidence(*seen_.exit_pending));
-    if (seen_.whoami && !seen_.whoami->egress) add("dns_unverifiable", json{{"error", seen_.whoami->error}});
-    if (is_overdue(seen_.whoami_pending)) add("dns_unverifiable", waiting_evidence(*seen_.whoami_pending));
-    if (seen_.exit && seen_.whoami && seen_.whoami->egress) judge_egress(*seen_.exit, *seen_.whoami->egress);
-  }
-
-  void judge_egress(const ExitView& exit, const IpAddress& egress) {
-    const auto& same_family = egress.is_v4() ? exit.v4 : exit.v6;
-    if (!same_family || *same_family == egress) return;
-    // Big providers send the flows of one customer from several addresses of one network.
-    if (IpPrefix(*same_family, egress.is_v4() ? 24 : 64).contains(egress)) return;
-    add("dns_answers_differ", json{{"exit", same_family->to_string()}, {"dns_egress", egress.to_string()}});
+    for (auto& finding : judge_dns(seen_)) findings_.push_back(std::move(finding));
   }
 
   const Observation& seen_;

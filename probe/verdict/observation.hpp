@@ -10,6 +10,7 @@
 #include "netns/base/clock.hpp"
 #include "netns/base/ip.hpp"
 #include "netns/base/result.hpp"
+#include "probe/verdict/dns_view.hpp"
 
 namespace vpn_sentinel {
 
@@ -139,6 +140,8 @@ struct Observation {
   std::optional<PendingView> exit_pending;  ///< only without `exit`
   std::optional<WhoamiView> whoami;         ///< absent: not asked for, or pending
   std::optional<PendingView> whoami_pending;
+  std::optional<DnsView> dns;  ///< absent: not asked for, or pending
+  std::optional<PendingView> dns_pending;
 };
 
 }  // namespace vpn_sentinel

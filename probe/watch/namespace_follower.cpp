@@ -159,6 +159,11 @@ Result<NamespaceRef> NamespaceFollower::resolved() const {
   return NamespaceRef::of_pid(container_->pid);
 }
 
+std::optional<pid_t> NamespaceFollower::process() const {
+  const auto ref = resolved();
+  return ref ? ref->process() : std::nullopt;
+}
+
 Result<NetNamespace> NamespaceFollower::open() {
   if (process_ && has_ended(process_->native_handle())) on_process_end();
   process_.reset();

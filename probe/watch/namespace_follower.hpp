@@ -35,6 +35,8 @@ class NamespaceFollower {
   [[nodiscard]] Result<NetNamespace> open();
   /// Absent while `known` is still what the reference names; else why not. Not_found "made anew": it names another one.
   [[nodiscard]] std::optional<Error> lost(const NetNamespace& known) const;
+  /// The process that pid:, path:/proc/PID/ns/net or container: means; absent: none, or it is not known.
+  [[nodiscard]] std::optional<pid_t> process() const;
   /// Looks for a container that is not there; for everything else open() does.
   void search();
 

@@ -9,6 +9,7 @@
 #include "netns/base/ip.hpp"
 #include "netns/namespace/namespace_ref.hpp"
 #include "netns/netlink/values.hpp"
+#include "probe/checks/dns_verdict.hpp"
 
 namespace vpn_sentinel {
 
@@ -48,6 +49,11 @@ struct TargetPolicy {
   std::vector<Endpoint> whoami_servers;  ///< empty: not checked
   std::vector<std::string> trace_urls;   ///< empty: not checked
   std::vector<Endpoint> resolvers;       ///< for the names in trace_urls and the hub's, asked inside the namespace
+  std::string egress_zone;               ///< names below it tell who asks for them; empty: the programs' own resolver is not checked
+  unsigned egress_names = 6;             ///< unique names of one check; 0: as above
+  std::string akahelp_name;              ///< the second source; empty: none
+  DnsAcceptance dns_accept;
+  std::vector<std::string> dns_compare_names;  ///< asked by the programs' own resolver and by the first of `resolvers`; empty: not compared
   std::string ca_file;
   std::chrono::milliseconds check_interval{300'000};
   std::chrono::milliseconds check_timeout{10'000};

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "netns/namespace/process_times.hpp"
 #include "probe/watch/local_destinations.hpp"
 
 namespace vpn_sentinel {
@@ -37,6 +38,9 @@ std::string facts_of(const Observation& seen) {
     text += fmt::format("{}|{}|", seen.exit->v4 ? seen.exit->v4->to_string() : "-", seen.exit->v6 ? seen.exit->v6->to_string() : "-");
   }
   if (seen.whoami && seen.whoami->egress) text += seen.whoami->egress->to_string();
+  if (!seen.dns) return text;
+  text += fmt::format("|{}|{}", to_string(seen.dns->verdict), seen.dns->reason);
+  for (const auto& egress : seen.dns->egress) text += "|" + egress.to_string();
   return text;
 }
 
@@ -67,6 +71,7 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
       blind_(Error{Error::Kind::timed_out, fmt::format("{} has not been found yet", policy_.netns.to_string())}),
       baseline_(baseline_file(policy_.baseline_folder, policy_.client_id)),
       verifier_(io, http, dns, policy_, [this] { look("check", mono_now()); }),
+      dns_keeper_(io, dns, policy_, [this] { look("check", mono_now()); }),
       facts_keeper_(io,
                     [this] {
                       take_tunnel_facts();
@@ -118,6 +123,15 @@ void TargetWatch::attach() {
   gone_ = false;
   ++attachments_;
   pinned_is_read_ = false;
+  follow_resolvers();
+}
+
+void TargetWatch::follow_resolvers() {
+  ResolverSource source{policy_.netns, follower_.process(), std::nullopt};
+  if (source.process) {
+    if (const auto times = read_process_times(*source.process)) source.start = times->start;
+  }
+  dns_keeper_.attach(std::move(source), namespace_->opener());
 }
 
 std::uint64_t TargetWatch::generation() const { return monitor_->generation() + (attachments_ << 32U); }
@@ -129,6 +143,7 @@ std::chrono::milliseconds TargetWatch::out_of_step_for() const {
 
 void TargetWatch::detach(Error reason, bool gone) {
   verifier_.stop();
+  dns_keeper_.detach();
   facts_keeper_.stop();
   // Destroying the monitor from inside its own callback must wait until the callback has returned.
   if (monitor_) boost::asio::post(io_, [old = std::shared_ptr<Monitor>(std::move(monitor_))] {});
@@ -197,6 +212,7 @@ void TargetWatch::sweep() {
   if (follower_.is_searching()) return;
   check_identity();
   compare_with_baseline();
+  dns_keeper_.refresh(mono_now());
   facts_keeper_.refresh(seen_.liveness != LivenessView::alive && may_tell_handshakes(facts_keeper_.facts()), boot_now());
   look("periodic look", mono_now());
 }
@@ -252,6 +268,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     verifier_.fill(seen_);
+    dns_keeper_.fill(seen_, monitor_->snapshot(), *look_up_);
     const auto now = boot_now();
     const auto& handshakes = facts_keeper_.handshakes();
     seen_.never_shook_hands = handshakes.never_shook_hands();
@@ -303,15 +320,20 @@ void TargetWatch::follow_tunnel(const Observation& seen) {
   const auto ways = fingerprint(seen);
   const auto index = tunnel_carries_ ? seen.tunnel->index : 0;
   if (index == 0) {
-    if (tunnel_index_ != 0) verifier_.stop();
+    if (tunnel_index_ != 0) {
+      verifier_.stop();
+      dns_keeper_.stop();
+    }
   } else if (index != tunnel_index_) {
     verifier_.start(namespace_->opener(), seen.tunnel->name, carries(seen, Family::v6), [this]() -> std::optional<std::uint64_t> {
       const auto link = tunnel_link();
       if (!link) return std::nullopt;
       return link->rx_packets;
     });
+    dns_keeper_.start(namespace_->opener());
   } else if (ways != ways_) {
     verifier_.recheck(carries(seen, Family::v6));
+    dns_keeper_.recheck();
   }
   tunnel_index_ = index;
   ways_ = ways;
@@ -320,7 +342,7 @@ void TargetWatch::follow_tunnel(const Observation& seen) {
 void TargetWatch::publish(const std::string& cause, MonoTime noticed) {
   const bool first = !gate_.published();
   const auto state_before = verdict().state;
-  const bool pending = verifier_.liveness_pending() || (first && verifier_.checks_pending());
+  const bool pending = verifier_.liveness_pending() || (first && (verifier_.checks_pending() || dns_keeper_.pending()));
   const auto decision = gate_.decide(verdict_, pending, mono_now());
   if (decision.again_at) {
     wait_for_gate(*decision.again_at, cause);

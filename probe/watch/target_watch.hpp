@@ -16,6 +16,7 @@
 #include "netns/netlink/route_lookup.hpp"
 #include "probe/verdict/judge.hpp"
 #include "probe/watch/baseline_keeper.hpp"
+#include "probe/watch/dns_keeper.hpp"
 #include "probe/watch/facts_keeper.hpp"
 #include "probe/watch/namespace_follower.hpp"
 #include "probe/watch/observe.hpp"
@@ -73,13 +74,15 @@ class TargetWatch {
   [[nodiscard]] std::optional<Baseline> present_state() const;
   /// Nothing is awaited that could still change the verdict or what is told with it.
   [[nodiscard]] bool settled() const noexcept {
-    return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !facts_keeper_.pending();
+    return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !dns_keeper_.pending() &&
+           !facts_keeper_.pending();
   }
   /// Asks everything again that is asked through the tunnel.
   void check_now() { verifier_.check_now(); }
   /// Nobody waits any longer: a check that has not answered yet counts as failed.
   void give_up() {
     verifier_.give_up();
+    dns_keeper_.give_up();
     look("check", mono_now());
   }
 
@@ -97,6 +100,7 @@ class TargetWatch {
   void compare_with_baseline();
   void take_tunnel_facts();
   void look_again_soon();
+  void follow_resolvers();
   void follow_tunnel(const Observation& seen);
   void publish(const std::string& cause, MonoTime noticed);
   void wait_for_gate(MonoTime when, const std::string& cause);
@@ -121,6 +125,7 @@ class TargetWatch {
   Learnt learnt_;
   BaselineKeeper baseline_;
   Verifier verifier_;
+  DnsKeeper dns_keeper_;
   FactsKeeper facts_keeper_;
   PublishGate gate_;
   Observation seen_;

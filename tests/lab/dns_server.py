@@ -10,7 +10,7 @@ import struct
 import threading
 from dataclasses import dataclass
 
-from network import DNS, HUB, TELEGRAM, WEB
+from network import DNS, HUB, PUBLIC_DNS, TELEGRAM, WEB
 
 A, SOA, TXT, AAAA, OPT, ANY = 1, 6, 16, 28, 41, 255
 IN, CHAOS = 1, 3
@@ -26,6 +26,8 @@ HOSTS = {
     "telegram.lab.test": (TELEGRAM,),
     "hub.lab.test": (HUB["v4"], HUB["v6"]),
 }
+# Of resolvers that everybody may use, as dnscheck.tools names their owners.
+OWNERS = {PUBLIC_DNS: ("Amsterdam, North Holland, NL", "Quad9")}
 _UNIQUE = re.compile(r"([0-9a-f]{1,8})\.test\.dnscheck\.tools")
 
 
@@ -96,7 +98,9 @@ def _addresses(kind: int, addresses: tuple[str, ...]) -> list[bytes]:
 def _unique(label: str, caller: str, transport: str) -> list[bytes]:
     """The answer of dnscheck.tools, whose authority sees the resolver's address; here the caller is the resolver."""
     lines = (f"id: {int(label, 16)}", f"proto: {transport}", f"resolver: {caller}")
-    return [text_record(line) for line in lines]
+    place, owner = OWNERS.get(caller, ("", ""))
+    more = (f"resolverGeo: {place}", f"resolverOrg: {owner}") if owner else ()
+    return [text_record(line) for line in (*lines, *more)]
 
 
 def look_up(question: Question, caller: str, transport: str) -> tuple[int, list[bytes]]:

@@ -97,6 +97,10 @@ class Lab:
         """A resolv.conf that names the lab's resolver, for tests that mount it."""
         return self.folder / "resolv.conf"
 
+    def resolv_conf_of(self, space: str) -> Path:
+        """Which resolver the probe takes programs of a namespace to use."""
+        return self._net.resolv_conf(space)
+
     @property
     def telegram_log(self) -> Path:
         return self.folder / "telegram.jsonl"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ UPLINK = {"v4": "198.18.50.2", "v6": "2001:db8:50::2"}
 GATEWAY = {"v4": "198.18.50.1", "v6": "2001:db8:50::1"}
 DNS = {"v4": "198.18.0.53", "v6": "2001:db8:53::53"}
 WEB = {"v4": "198.18.0.80", "v6": "2001:db8:80::80"}
+PUBLIC_DNS = "198.18.0.99"  # of a public resolver, which asks from here too
 TELEGRAM = "198.18.0.44"
 SERVER = "198.51.100.2"
 NEIGHBOUR = "198.51.100.80"  # of the server, in `inet`: what a route wider than the endpoint's lets out
@@ -86,7 +88,7 @@ class Network:
         self._connect("vpnsrv", "to-vpnsrv", "198.51.100", "2001:db8:20:", 2)
         self._connect("hub", "to-hub", "198.18.100", "2001:db8:30:", 2)
         self._connect("vpn", "to-vpn", "198.18.50", "2001:db8:50:", 2, router="host")
-        services = [*DNS.values(), *WEB.values(), TELEGRAM, NEIGHBOUR]
+        services = [*DNS.values(), *WEB.values(), PUBLIC_DNS, TELEGRAM, NEIGHBOUR]
         netns.ip(self.name("inet"), [f"addr add {address} dev lo" for address in services])
         # A neighbour that answers for everybody, as an attacker's would, for whom the whole Internet is "local".
         netns.sysctl(self.name("host"), {"ipv4/conf/to-vpn/proxy_arp": 1})
@@ -94,7 +96,14 @@ class Network:
         netns.sysctl(self.name("vpn"), {"ipv4/fib_multipath_hash_policy": 1})
         netns.nft(self.name("host"), _masquerade("198.18.50.0/24", "2001:db8:50::/64"))
         netns.nft(self.name("vpnsrv"), _masquerade(*TUNNEL_NETS))
+        for space in SPACES:
+            self.resolv_conf(space).parent.mkdir(parents=True, exist_ok=True)
+            self.resolv_conf(space).write_text(f"nameserver {DNS['v4']}\n")
         self.restore_vpn()
+
+    def resolv_conf(self, space: str) -> Path:
+        """What `ip netns exec` gives programs of a namespace as /etc/resolv.conf, and what the probe takes for theirs."""
+        return Path("/etc/netns", self.name(space), "resolv.conf")
 
     def destroy(self) -> None:
         """Ends every process of the lab and removes its namespaces and its record; works on half a lab as well."""
@@ -105,6 +114,8 @@ class Network:
         self._children.clear()
         with exclusive():
             netns.delete(self.names())
+            for space in SPACES:
+                shutil.rmtree(self.resolv_conf(space).parent, ignore_errors=True)
             self.record.remove()
 
     def _set_up_kernel(self, space: str) -> None:

@@ -103,8 +103,8 @@ BOOST_AUTO_TEST_CASE(what_the_measurements_do_not_prove_is_named) {
   for (const auto& row :
        {Row{"/public_ip", "unknown", "exit_unverifiable routes_not_seen"}, Row{"/public_ip", "", "exit_unverifiable routes_not_seen"},
         Row{"/public_ip", "not an address", "exit_unverifiable routes_not_seen"}, Row{"/public_ip", 5, "exit_unverifiable routes_not_seen"},
-        Row{"/dns_test/location", "ES", "dns_answers_differ routes_not_seen"},
-        Row{"/dns_test/location", "Spain", "dns_answers_differ routes_not_seen"},
+        Row{"/dns_test/location", "ES", "dns_path_differs routes_not_seen"},
+        Row{"/dns_test/location", "Spain", "dns_path_differs routes_not_seen"},
         Row{"/dns_test/location", "Unknown", "dns_unverifiable routes_not_seen"},
         Row{"/dns_test/location", "", "dns_unverifiable routes_not_seen"},
         Row{"/dns_test/location", "XX", "dns_unverifiable routes_not_seen"}, Row{"/location/country", "Romania", "routes_not_seen"},

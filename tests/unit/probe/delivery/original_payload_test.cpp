@@ -107,8 +107,11 @@ BOOST_AUTO_TEST_CASE(what_is_not_known_is_never_green) {
                                                          [](Report& r) { r.exit->country.reset(); },
                                                          [](Report& r) { r.dns.reset(); },
                                                          [](Report& r) { r.dns->egress.clear(); },
-                                                         [](Report& r) { r.dns->egress = {"203.0.113.1"}; },
                                                          [](Report& r) {
+                                                           r.dns = DnsReport{"unverifiable", "PORT_53_PATH_ONLY", {"203.0.113.1"}, {}};
+                                                         },
+                                                         [](Report& r) {
+                                                           r.dns->verdict = "unverifiable";
                                                            r.dns->egress = {"198.51.100.2", "203.0.113.1"};
                                                          }};
   for (std::size_t i = 0; i < losses.size(); ++i) {

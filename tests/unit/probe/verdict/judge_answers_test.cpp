@@ -87,10 +87,10 @@ BOOST_AUTO_TEST_CASE(dns_that_leaves_by_another_network_than_https_is_a_warning)
   } rows[]{
       {"198.51.100.2", "", "198.51.100.2", "secure"},
       {"198.51.100.2", "", "198.51.100.77", "secure"},  // one provider, several addresses of its /24
-      {"198.51.100.2", "", "198.51.101.2", "warning: dns_answers_differ"},
-      {"198.51.100.2", "", "203.0.113.9", "warning: dns_answers_differ"},
+      {"198.51.100.2", "", "198.51.101.2", "warning: dns_path_differs"},
+      {"198.51.100.2", "", "203.0.113.9", "warning: dns_path_differs"},
       {"198.51.100.2", "2001:db8:1::2", "2001:db8:1::99", "secure"},
-      {"198.51.100.2", "2001:db8:1::2", "2001:db8:2::2", "warning: dns_answers_differ"},
+      {"198.51.100.2", "2001:db8:1::2", "2001:db8:2::2", "warning: dns_path_differs"},
       {"198.51.100.2", "", "2001:db8:2::2", "secure"},  // another family: nothing to compare
   };
   for (const auto& row : rows) {
