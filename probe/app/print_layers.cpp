@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "probe/app/print_exit.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -108,17 +110,6 @@ std::string unanswered_text(const std::optional<PendingView>& pending) {
   return pending ? fmt::format("no answer yet after {}", human_duration(pending->waited)) : "not checked";
 }
 
-std::string exit_text(const Observation& seen) {
-  if (!seen.exit) return unanswered_text(seen.exit_pending);
-  std::string text;
-  for (const auto& address : {seen.exit->v4, seen.exit->v6}) {
-    if (address) text += (text.empty() ? "" : " and ") + address->to_string();
-  }
-  if (text.empty()) return fmt::format("could not be verified: {}", seen.exit->error);
-  if (!seen.exit->country.empty()) text += fmt::format(", {}", seen.exit->country);
-  return text + fmt::format(" (told by {})", seen.exit->source);
-}
-
 std::string dns_text(const Observation& seen) {
   if (!seen.whoami) return unanswered_text(seen.whoami_pending);
   if (!seen.whoami->egress) return fmt::format("could not be verified: {}", seen.whoami->error);
@@ -148,7 +139,7 @@ std::string print_links(const CheckView& view) {
 }
 
 std::string print_answers(const CheckView& view) {
-  return print_row("liveness", liveness_text(view)) + print_row("exit", exit_text(view.seen)) + print_row("dns", dns_text(view.seen));
+  return print_row("liveness", liveness_text(view)) + print_exit(view) + print_row("dns", dns_text(view.seen));
 }
 
 }  // namespace vpn_sentinel

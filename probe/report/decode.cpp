@@ -148,9 +148,12 @@ void decode_network(const json& object, Report& report) {
                                  optional_number<std::uint32_t>(*tunnel, "handshake_age_s", "tunnel.handshake_age_s")};
   }
   if (const auto* const exit = optional_object(object, "exit", "exit")) {
-    report.exit = ExitReport{optional_text(*exit, "v4", "exit.v4"), optional_text(*exit, "v6", "exit.v6"),
-                             optional_number<std::uint32_t>(*exit, "asn", "exit.asn"), optional_text(*exit, "country", "exit.country"),
-                             text_or_empty(*exit, "source", "exit.source")};
+    report.exit = ExitReport{optional_text(*exit, "v4", "exit.v4"),
+                             optional_text(*exit, "v6", "exit.v6"),
+                             optional_number<std::uint32_t>(*exit, "asn", "exit.asn"),
+                             optional_text(*exit, "country", "exit.country"),
+                             text_or_empty(*exit, "source", "exit.source"),
+                             optional_number<std::uint32_t>(*exit, "sources", "exit.sources")};
   }
   if (const auto* const dns = optional_object(object, "dns", "dns")) {
     report.dns = DnsReport{text_or_empty(*dns, "verdict", "dns.verdict"), text_or_empty(*dns, "reason", "dns.reason"), {}};

@@ -58,8 +58,26 @@ constexpr std::array finding_rows{
                 "Look at the evidence; run vpn-sentinel-probe doctor for missing rights or kernel features."},
     FindingText{"namespace_gone", warning, "The watched network namespace does not exist any more.",
                 "Start the container or service again; the probe attaches by itself when the namespace is back."},
-    FindingText{"exit_unverifiable", warning, "The exit address could not be verified: no address service answered through the tunnel.",
-                "Usually passes by itself. If it stays, check VPN_SENTINEL_TRACE_URLS and whether HTTPS works inside the tunnel."},
+    FindingText{"exit_is_uplink", danger,
+                "Outside services see the address of the uplink, or of its network, where they should see the VPN's.",
+                "Stop what must not be exposed and reconnect the VPN. If this whole network is behind the VPN, name its exit in "
+                "VPN_SENTINEL_EXPECTED_EXITS or set VPN_SENTINEL_LEARN_UPLINK=false."},
+    FindingText{"exit_is_hub", danger, "Outside services see the address of the hub where they should see the VPN's.",
+                "Traffic leaves by the hub's own line: reconnect the VPN. If the hub runs on the VPN server itself, name its address in "
+                "VPN_SENTINEL_EXPECTED_EXITS."},
+    FindingText{
+        "exit_unexpected", warning, "The exit is not where it should be: wrong country, network or address.",
+        "Connect the VPN to the right server, or change VPN_SENTINEL_EXPECTED_EXITS or VPN_SENTINEL_NEVER_EXITS; the evidence names "
+        "the rule."},
+    FindingText{"exit_changed", information, "The exit address is another one than before.",
+                "Normal after a reconnect; otherwise look which server the VPN is connected to."},
+    FindingText{"exit_disagrees", warning, "Services that tell the exit address do not agree, so some traffic may leave by another way.",
+                "Look at the evidence: if one of the addresses is yours, a route or rule sends some destinations outside. Otherwise one of "
+                "the services is wrong, or the VPN has several exits."},
+    FindingText{
+        "exit_unverifiable", warning, "The exit address could not be verified.",
+        "Usually passes by itself; the evidence says why. If it stays, check VPN_SENTINEL_TRACE_URLS and whether HTTPS works inside "
+        "the tunnel."},
     FindingText{"dns_unverifiable", warning, "It could not be verified by which address DNS leaves.",
                 "Check that UDP port 53 to VPN_SENTINEL_WHOAMI_SERVERS works inside the tunnel."},
     FindingText{"dns_answers_differ", warning, "DNS leaves by another address than HTTPS.",

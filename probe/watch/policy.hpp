@@ -2,13 +2,18 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "netns/base/ip.hpp"
+#include "netns/geo/geo_database.hpp"
 #include "netns/namespace/namespace_ref.hpp"
 #include "netns/netlink/values.hpp"
+#include "probe/checks/exit_source.hpp"
+#include "probe/verdict/exit_rule.hpp"
 
 namespace vpn_sentinel {
 
@@ -21,6 +26,19 @@ struct MarkMatch {
   std::uint32_t mask = 0xffffffff;
   [[nodiscard]] bool matches(std::uint32_t mark) const noexcept { return (mark & mask) == (value & mask); }
   friend bool operator==(const MarkMatch&, const MarkMatch&) = default;
+};
+
+/// What is asked beside the trace services, and what the answers must be.
+struct ExitPolicy {
+  std::size_t quorum = 2;                ///< so many operators must name the same exit
+  std::vector<ExitSource> witnesses_v4;  ///< asked beside the trace services, the best first
+  std::vector<ExitSource> witnesses_v6;
+  std::vector<ExitSource> geolocation_v4;  ///< asked where a new exit is when no database knows; the best first
+  std::vector<ExitSource> geolocation_v6;
+  bool learn_uplink = true;  ///< ask the trace services outside the namespace for the uplink's address
+  ExitRules rules;
+  std::vector<std::string> hub_hosts;           ///< of the hub's URLs: names or addresses; empty: no hub
+  std::shared_ptr<const GeoDatabase> database;  ///< null: none
 };
 
 struct TargetPolicy {
@@ -49,6 +67,7 @@ struct TargetPolicy {
   std::vector<std::string> trace_urls;   ///< empty: not checked
   std::vector<Endpoint> resolvers;       ///< for the names in trace_urls and the hub's, asked inside the namespace
   std::string ca_file;
+  ExitPolicy exit;
   std::chrono::milliseconds check_interval{300'000};
   std::chrono::milliseconds check_timeout{10'000};
 };

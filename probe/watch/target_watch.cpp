@@ -302,11 +302,12 @@ void TargetWatch::follow_tunnel(const Observation& seen) {
   if (index == 0) {
     if (tunnel_index_ != 0) verifier_.stop();
   } else if (index != tunnel_index_) {
-    verifier_.start(namespace_->opener(), seen.tunnel->name, carries(seen, Family::v6), [this]() -> std::optional<std::uint64_t> {
+    const auto read_rx_packets = [this]() -> std::optional<std::uint64_t> {
       const auto link = tunnel_link();
       if (!link) return std::nullopt;
       return link->rx_packets;
-    });
+    };
+    verifier_.start(namespace_->opener(), seen.tunnel->name, carries(seen, Family::v6), read_rx_packets, has_separate_uplink());
   } else if (ways != ways_) {
     verifier_.recheck(carries(seen, Family::v6));
   }

@@ -73,7 +73,8 @@ class TargetWatch {
   [[nodiscard]] std::optional<Baseline> present_state() const;
   /// Nothing is awaited that could still change the verdict or what is told with it.
   [[nodiscard]] bool settled() const noexcept {
-    return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !facts_keeper_.pending();
+    return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !verifier_.facts_pending() &&
+           !facts_keeper_.pending();
   }
   /// Nobody waits any longer: a check that has not answered yet counts as failed.
   void give_up() {
