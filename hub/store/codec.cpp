@@ -42,6 +42,12 @@ Report decode_last_report(const json& object, const std::string& client_id) {
   return report;
 }
 
+/// Absent in files of older versions, too.
+std::optional<IpAddress> address_of(const json& object, const char* key) {
+  const auto address = IpAddress::parse(object.value(key, std::string()));
+  return address ? std::optional(*address) : std::nullopt;
+}
+
 /// Throws json::exception when a member is missing or has another type.
 ClientState decode_client(const json& object) {
   ClientState client;
@@ -58,6 +64,7 @@ ClientState decode_client(const json& object) {
   client.source_address = object.at("source_address").get<std::string>();
   client.known_address = object.at("known_address").get<std::string>();
   client.retired_boots = object.at("retired_boots").get<std::vector<std::string>>();
+  client.paths = {address_of(object, "tunnel_path"), address_of(object, "uplink_path")};
   client.rule = object.value("rule", std::string());
   client.last_report = decode_last_report(object.at("last_report"), client.client_id);
   return client;
@@ -126,6 +133,8 @@ std::string encode_client_text(const ClientState& client) {
               {"retired_boots", client.retired_boots},
               {"last_report", encode(client.last_report)}};
   if (client.state_before_offline) object["state_before_offline"] = to_string(*client.state_before_offline);
+  if (client.paths.tunnel) object["tunnel_path"] = client.paths.tunnel->to_string();
+  if (client.paths.uplink) object["uplink_path"] = client.paths.uplink->to_string();
   if (client.is_group()) object["rule"] = client.rule;
   return to_text(object);
 }

@@ -61,7 +61,9 @@ void ExitRounds::run(const SocketOpener& opener, bool has_v6, OnAnswer on_answer
   stop();
   view_ = {};
   if (!is_wanted()) return;
+  view_.in_v4.settled = false;
   view_.in_v6.asked = has_v6;
+  view_.in_v6.settled = !has_v6;
   ask(opener, Family::v4, on_answer);
   if (has_v6) ask(opener, Family::v6, on_answer);
 }
