@@ -126,6 +126,7 @@ void Hub::start_engine(const HubConfig& config) {
   FleetPolicy policy;
   policy.default_lease = config.client_timeout;
   policy.groups = config.groups;
+  policy.public_addresses = config.public_addresses;
   auto engine = Engine::start(std::move(*store), policy, std::move(hooks), std::move(options));
   if (!engine) throw FatalError(exit_cannot_create, fmt::format("the database cannot be read: {}", engine.error().message));
   engine_ = std::move(*engine);

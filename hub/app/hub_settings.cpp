@@ -47,6 +47,10 @@ constexpr std::array rows{
                "Minutes of silence after which a client that names no lease is offline", 1, 10080},
     SettingRow{"group_rules", "VPN_SENTINEL_GROUP_RULES", Type::list, "any",
                "How probes of one group are judged together: any, all, quorum (more than half) or quorum:N; NAME=RULE for one group"},
+    SettingRow{
+        "public_addresses", "VPN_SENTINEL_SERVER_PUBLIC_ADDRESSES", Type::list, "",
+        "The hub's own addresses as the Internet sees them (CIDR too): a client whose exit is one of them is not protected; empty: not "
+        "compared here"},
     SettingRow{"telegram_bot_token", "TELEGRAM_BOT_TOKEN", Type::secret, "", "Token of the Telegram bot that sends the alerts"},
     SettingRow{"telegram_chat_id", "TELEGRAM_CHAT_ID", Type::text, "", "Telegram chat that gets the alerts"},
     SettingRow{"telegram_enabled", "VPN_SENTINEL_TELEGRAM_ENABLED", Type::text, "auto",
@@ -263,6 +267,7 @@ Result<void> read_rest(const Settings& settings, HubConfig& config) {
                 fmt::format("{} (from {}): {}", name_of("group_rules"), settings.origin("group_rules"), groups.error().message));
   }
   config.groups = std::move(*groups);
+  if (auto read = read_prefixes(settings, "public_addresses", config.public_addresses); !read) return read;
   config.client_timeout = std::chrono::minutes{settings.integer("client_timeout_minutes")};
   config.keep_reports = std::chrono::hours{24 * settings.integer("retention_days")};
   config.most_database_bytes = static_cast<std::uint64_t>(settings.integer("database_size_mb")) * 1024 * 1024;

@@ -35,6 +35,7 @@ struct HubConfig {
   std::size_t connections_per_address = 4096;
   std::chrono::minutes client_timeout{};
   GroupRules groups;
+  std::vector<IpPrefix> public_addresses;  ///< the hub's own, as the Internet sees them
   std::optional<TelegramOptions> telegram;
   std::string data_dir;
   std::chrono::hours keep_reports{};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hub/state/clock_skew.hpp"
+#include "hub/state/exit_paths.hpp"
 #include "hub/state/order.hpp"
 #include "hub/state/twin.hpp"
 #include "hub/state/view.hpp"
@@ -136,6 +137,7 @@ ClientState Fleet::after_report(const ClientState* before, const Admitted& admit
     after.lease_deadline = after.last_seen + patience_with(report);
   }
   note_clock(before, admitted, after);
+  note_exit_paths(before, admitted, policy_.public_addresses, after);
   if (before != nullptr && !ends_on_purpose(report)) note_twin(*before, admitted, after);
   if (was_silent && !ends_on_purpose(report) && age_when_sent(report) > lease_of(report)) return still_silent(before, after);
   after.since = beginning(before, after, time);

@@ -25,6 +25,8 @@ struct FleetPolicy {
   /// default one): whoever was not heard may simply not have had his turn yet.
   std::chrono::seconds restart_grace{60};
   GroupRules groups = {};
+  /// The hub's own, as the Internet sees them: no client's exit may be one.
+  std::vector<IpPrefix> public_addresses = {};
 };
 
 class Fleet {

@@ -45,6 +45,12 @@ Report decode_last_report(const json& object, const std::string& client_id) {
   return report;
 }
 
+/// Absent in files of older versions, too.
+std::optional<IpAddress> address_of(const json& object, const char* key) {
+  const auto address = IpAddress::parse(object.value(key, std::string()));
+  return address ? std::optional(*address) : std::nullopt;
+}
+
 /// Throws json::exception when a member is missing or has another type.
 ClientState decode_client(const json& object) {
   ClientState client;
@@ -61,6 +67,7 @@ ClientState decode_client(const json& object) {
   client.source_address = object.at("source_address").get<std::string>();
   client.known_address = object.at("known_address").get<std::string>();
   client.retired_boots = object.at("retired_boots").get<std::vector<std::string>>();
+  client.paths = {address_of(object, "tunnel_path"), address_of(object, "uplink_path")};
   client.rule = object.value("rule", std::string());
   client.last_report = decode_last_report(object.at("last_report"), client.client_id);
   return client;
@@ -132,6 +139,8 @@ std::string encode_client_text(const ClientState& client) {
     object.put("source_address", client.source_address);
     object.put("known_address", client.known_address);
     append_list(object.key("retired_boots"), client.retired_boots, [&out](const std::string& boot) { append(out, boot); });
+    if (client.paths.tunnel) object.put("tunnel_path", client.paths.tunnel->to_string());
+    if (client.paths.uplink) object.put("uplink_path", client.paths.uplink->to_string());
     if (client.is_group()) object.put("rule", client.rule);
     object.key("last_report") += report_text(client.last_report);
   }

@@ -39,7 +39,7 @@ static void append(std::string& out, const TunnelReport& tunnel) {
 }
 
 static void append(std::string& out, const ExitReport& exit) {
-  const auto& [v4, v6, asn, country, source] = exit;
+  const auto& [v4, v6, asn, country, source, sources] = exit;
   ObjectWriter object(out);
   if (v4) object.put("v4", *v4);
   if (!v4) object.key("v4") += "null";
@@ -48,6 +48,7 @@ static void append(std::string& out, const ExitReport& exit) {
   object.put("asn", asn);
   object.put("country", country);
   object.put("source", source);
+  object.put("sources", sources);
 }
 
 static void append(std::string& out, const DnsReport& dns) {

@@ -29,6 +29,7 @@ struct HttpRequest {
   std::string method = "GET";
   std::string url;  ///< http or https; user and password in it are refused (use a header)
   std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::string> wanted_headers;  ///< names whose values the response is to have, in any case of letters
   std::string body;
   std::chrono::milliseconds timeout{10'000};     ///< for everything: name, connection, reply; at least 1 ms
   std::chrono::milliseconds connect_timeout{0};  ///< of that, for name and connection with TLS; 0: no limit of its own
@@ -56,7 +57,8 @@ struct HttpResponse {
   std::string body;
   std::string local_address;
   std::string remote_address;
-  std::optional<std::chrono::seconds> retry_after;  ///< the header Retry-After in seconds (RFC 9110 10.2.3); a date is ignored
+  std::vector<std::pair<std::string, std::string>> headers;  ///< of wanted_headers those that came, named as there; at most 256 bytes each
+  std::optional<std::chrono::seconds> retry_after;           ///< the header Retry-After in seconds (RFC 9110 10.2.3); a date is ignored
   std::chrono::microseconds elapsed{0};
 };
 

@@ -25,6 +25,7 @@ constexpr std::size_t most_header_bytes = 64 * 1024;
 // A reloaded CA file is noticed within this time; without the cache each connection reads the whole bundle (50-75 ms for 143 certificates,
 // during which the loop stands still).
 constexpr long ca_cache_seconds = 3600;
+constexpr std::size_t most_header_value = 256;
 
 bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; });
@@ -42,6 +43,16 @@ Result<void> check(const HttpRequest& request) {
     }
   }
   return {};
+}
+
+/// The value of a header line `NAME: VALUE` without white space around it, if it is this header.
+std::optional<std::string_view> value_of(std::string_view line, std::string_view name) {
+  if (line.size() <= name.size() || line[name.size()] != ':' || ::strncasecmp(line.data(), name.data(), name.size()) != 0)
+    return std::nullopt;
+  auto value = line.substr(name.size() + 1);
+  while (!value.empty() && std::isspace(static_cast<unsigned char>(value.front())) != 0) value.remove_prefix(1);
+  while (!value.empty() && std::isspace(static_cast<unsigned char>(value.back())) != 0) value.remove_suffix(1);
+  return value;
 }
 
 template <typename List>
@@ -235,10 +246,15 @@ std::size_t HttpTransfer::take_header(char* data, std::size_t size, std::size_t 
   transfer.header_bytes_ += line.size();
   transfer.too_long_ = transfer.header_bytes_ > most_header_bytes;
   if (transfer.too_long_) return 0;
-  static constexpr std::string_view name = "retry-after:";
-  if (line.starts_with("HTTP/")) transfer.response_.retry_after.reset();  // a final reply after an interim one
-  if (line.size() > name.size() && ::strncasecmp(line.data(), name.data(), name.size()) == 0) {
-    transfer.response_.retry_after = parse_retry_after(line.substr(name.size()));
+  auto& response = transfer.response_;
+  if (line.starts_with("HTTP/")) {  // a final reply after an interim one
+    response.retry_after.reset();
+    response.headers.clear();
+  }
+  if (const auto value = value_of(line, "retry-after")) response.retry_after = parse_retry_after(*value);
+  for (const auto& name : transfer.request_.wanted_headers) {
+    if (response.headers.size() == transfer.request_.wanted_headers.size()) break;
+    if (const auto value = value_of(line, name)) response.headers.emplace_back(name, value->substr(0, most_header_value));
   }
   return line.size();
 }

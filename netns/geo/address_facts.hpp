@@ -1,4 +1,5 @@
-/// What a database says about an address.
+/// Where an address is and whose network it belongs to, as far as a database or a service told. For people and for rules that the user
+/// wrote: never evidence of a leak by itself.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +9,8 @@
 namespace vpn_sentinel {
 
 struct AddressFacts {
-  std::string country;  ///< alpha-2, upper case; empty: unknown
-  std::string city;
-  std::string region;
-  std::string timezone;  ///< IANA name
-  std::string organisation;
+  std::string country;  ///< ISO 3166-1 alpha-2 in capitals; empty: unknown
+  std::string city, region, timezone, organisation;
   std::optional<std::uint32_t> asn;
   friend bool operator==(const AddressFacts&, const AddressFacts&) = default;
 };

@@ -8,6 +8,8 @@
 #include <set>
 
 #include "probe/app/bypass_values.hpp"
+#include "probe/app/exit_settings.hpp"
+#include "probe/app/path_settings.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -75,7 +77,39 @@ constexpr std::array rows{
                "https://api.cloudflare.com/cdn-cgi/trace,https://www.cloudflare.com/cdn-cgi/trace,"
                "https://connectivity.cloudflareclient.com/cdn-cgi/trace,https://cloudflare.com/cdn-cgi/trace,"
                "https://one.one.one.one/cdn-cgi/trace,https://1.1.1.1/cdn-cgi/trace",
-               "Services that tell the exit address, tried in order; none: not checked", 0, 0, true},
+               "Services that tell the exit address, tried in order; together they have one voice", 0, 0, true},
+    SettingRow{"mullvad_url", "VPN_SENTINEL_MULLVAD_URL", Type::text, "https://ipv4.am.i.mullvad.net/json",
+               "A second operator that tells the exit address; empty: not asked", 0, 0, true},
+    SettingRow{"mullvad_v6_url", "VPN_SENTINEL_MULLVAD_V6_URL", Type::text, "https://ipv6.am.i.mullvad.net/json", "The same for IPv6", 0, 0,
+               true},
+    SettingRow{"geolocation_service", "VPN_SENTINEL_GEOLOCATION_SERVICE", Type::text, "auto",
+               "Who is asked where a new exit is, and for the address when others fail: auto (all, in turn), ipinfo.io, ip-api.com, "
+               "ipwho.is, ipwhois.app or off",
+               0, 0, true},
+    SettingRow{"ipinfo_url", "VPN_SENTINEL_IPINFO_URL", Type::text, "https://ipinfo.io/json",
+               "Address of ipinfo.io or a mirror; empty: off", 0, 0, true},
+    SettingRow{"ipinfo_v6_url", "VPN_SENTINEL_IPINFO_V6_URL", Type::text, "https://v6.ipinfo.io/json", "The same for IPv6", 0, 0, true},
+    SettingRow{"ip_api_url", "VPN_SENTINEL_IP_API_URL", Type::text,
+               "http://ip-api.com/json/?fields=status,message,countryCode,regionName,city,timezone,isp,org,as,query",
+               "Address of ip-api.com (HTTP only, for non-commercial use only) or a mirror; empty: off", 0, 0, true},
+    SettingRow{"ipwhois_url", "VPN_SENTINEL_IPWHOIS_URL", Type::text, "https://ipwho.is/", "Address of ipwho.is or a mirror; empty: off", 0,
+               0, true},
+    SettingRow{"ipwhois_app_url", "VPN_SENTINEL_IPWHOIS_APP_URL", Type::text, "https://ipwhois.app/json/",
+               "Address of its older form; empty: off", 0, 0, true},
+    SettingRow{
+        "geo_databases", "VPN_SENTINEL_GEO_DATABASES", Type::list, "",
+        "Files (.mmdb) that know country and network of addresses, asked before any service; empty: those in the usual folders; none: "
+        "no file",
+        0, 0, true},
+    SettingRow{"exit_quorum", "VPN_SENTINEL_EXIT_QUORUM", Type::integer, "2", "So many independent services must name the same exit", 1, 4,
+               true},
+    SettingRow{"expected_exits", "VPN_SENTINEL_EXPECTED_EXITS", Type::list, "",
+               "Where the exit must be: countries (RO), networks (AS64500) or addresses (198.51.100.0/24); else a warning", 0, 0, true},
+    SettingRow{"never_exits", "VPN_SENTINEL_NEVER_EXITS", Type::list, "", "Where the exit must never be, in the same forms; else danger", 0,
+               0, true},
+    SettingRow{"learn_uplink", "VPN_SENTINEL_LEARN_UPLINK", Type::boolean, "true",
+               "Ask the services of VPN_SENTINEL_TRACE_URLS outside the namespace for the uplink's address, to tell an exit that is none",
+               0, 0, true},
     SettingRow{"egress_zone", "VPN_SENTINEL_EGRESS_ZONE", Type::text, "test.dnscheck.tools",
                "Zone whose names tell who asks for them; asked through the programs' own resolver; empty: that resolver is not checked", 0,
                0, true},
@@ -89,6 +123,16 @@ constexpr std::array rows{
     SettingRow{"dns_compare_names", "VPN_SENTINEL_DNS_COMPARE_NAMES", Type::list, "one.one.one.one,dns.google",
                "Names whose addresses are compared between the programs' own resolver and the first of `resolvers`; none: not compared", 0,
                0, true},
+    SettingRow{"stun_servers", "VPN_SENTINEL_STUN_SERVERS", Type::list, "stun.cloudflare.com:3478,stun.l.google.com:19302",
+               "STUN servers that tell by which address arbitrary UDP leaves, tried in order; none: not checked", 0, 0, true},
+    SettingRow{"large_packets", "VPN_SENTINEL_LARGE_PACKETS", Type::boolean, "true",
+               "Check with a large request to VPN_SENTINEL_TRACE_URLS that packets as large as the tunnel allows get through", 0, 0, true},
+    SettingRow{"latency_drop", "VPN_SENTINEL_LATENCY_DROP", Type::integer, "60",
+               "Percent by which ordinary questions must come back sooner than those bound to the tunnel to count as a hint that they do "
+               "not go through it; 0: not watched",
+               0, 99, true},
+    SettingRow{"latency_interval", "VPN_SENTINEL_LATENCY_INTERVAL", Type::seconds, "10s",
+               "Time between those ordinary questions to VPN_SENTINEL_LIVENESS_SERVER", 1, 3600, true},
     SettingRow{"resolvers", "VPN_SENTINEL_RESOLVERS", Type::list, "1.1.1.1:53,9.9.9.9:53",
                "DNS servers for the names that the probe itself looks up inside the namespace", 0, 0, true},
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for the address services; empty: the system's", 0, 0,
@@ -232,6 +276,12 @@ Result<void> read_checks(const Settings& settings, TargetPolicy& target) {
   if (!resolvers) return fail(resolvers.error());
   target.whoami_servers = std::move(*whoami);
   target.resolvers = std::move(*resolvers);
+  auto exit = make_exit_policy(settings);
+  if (!exit) return fail(exit.error());
+  target.exit = std::move(*exit);
+  auto path = make_path_policy(settings);
+  if (!path) return fail(path.error());
+  target.path = std::move(*path);
   target.ca_file = settings.text("ca_file");
   if (!target.ca_file.empty() && access(target.ca_file.c_str(), R_OK) != 0) {
     return wrong(settings, "ca_file", target.ca_file, "a readable PEM file");

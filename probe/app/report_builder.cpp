@@ -1,5 +1,7 @@
 #include "probe/app/report_builder.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace vpn_sentinel {
@@ -12,8 +14,16 @@ void add_exit(const Observation& seen, Report& report) {
   if (seen.exit->v6) exit.v6 = seen.exit->v6->to_string();
   if (!seen.exit->country.empty()) exit.country = seen.exit->country;
   exit.source = seen.exit->source;
+  const auto& first = seen.exit->of(exit.v4 ? Family::v4 : Family::v6);
+  exit.asn = first.facts.asn;
+  if (const auto accord = accord_of(first.voices)) exit.sources = static_cast<std::uint32_t>(accord->sources);
   report.public_ip = exit.v4 ? exit.v4 : exit.v6;
-  if (exit.country) report.location = LocationReport{*exit.country, {}, {}, {}, {}};
+  // As the Python original fills it from ipinfo.io: number and name of the network in one text.
+  const auto& facts = first.facts;
+  auto org = facts.asn ? fmt::format("AS{} {}", *facts.asn, facts.organisation) : facts.organisation;
+  if (org.ends_with(' ')) org.pop_back();
+  LocationReport place{seen.exit->country, facts.city, facts.region, std::move(org), facts.timezone};
+  if (place != LocationReport{}) report.location = std::move(place);
   report.exit = std::move(exit);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/steady_timer.hpp>
 #include <utility>
 
 #include "netns/base/clock.hpp"
@@ -13,146 +14,192 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// A resolver that is silent must leave time for the next one.
-constexpr milliseconds longest_question{2000};
+/// After each such part of the time another operator is asked beside those that are silent.
+constexpr int parts = 5;
+
+/// For people; a service itself is known by its whole address, because several may live at one host.
+std::string host_of(const ExitSource& source) {
+  const auto url = HttpUrl::parse(source.url);
+  return url ? url->host : std::string{};
+}
 
 }  // namespace
 
-/// One run through the list of services.
+/// One question to as many operators as it takes.
 class ExitCheck::Round : public std::enable_shared_from_this<Round> {
  public:
-  Round(HttpClient& http, DnsClient& dns, ExitRequest request, Handler handler)
-      : http_(http),
-        dns_(dns),
-        opener_(std::make_shared<const SocketOpener>(std::move(request.open_socket))),
+  Round(ExitCheck& check, ExitRequest request, Handler handler)
+      : http_(check.http_),
+        dns_(check.dns_),
+        limits_(check.limits_),
+        timer_(check.io_),
         request_(std::move(request)),
+        route_(std::make_shared<const SourceRoute>(
+            SourceRoute{std::move(request_.open_socket), request_.family, std::move(request_.resolvers), std::move(request_.ca_file)})),
         handler_(std::move(handler)),
-        deadline_(mono_now() + request_.timeout) {}
+        deadline_(mono_now() + request_.timeout) {
+    seen_.asked = true;
+    seen_.settled = false;
+    lanes_.reserve(request_.operators.size());
+  }
 
-  void next_url() {
-    if (url_ == request_.urls.size() || left() <= milliseconds{0}) return finish(fail(last_error_));
-    const auto url = HttpUrl::parse(request_.urls[url_]);
-    if (!url) return give_up_url(url.error());
-    host_ = url->host;
-    resolver_ = 0;
-    // Never the process's own resolver: its question would leave from another namespace.
-    name_error_ = {Error::Kind::unavailable, host_ + ": no resolver is known that could be asked for its address"};
-    if (!url->literal) return resolve();
-    if (url->literal->family() != request_.family) return give_up_url(no_address());
-    fetch({});
+  void begin() {
+    wait_for_the_slow();
+    go_on(false);
   }
 
   void cancel() {
     handler_ = nullptr;
-    opener_.reset();
-    http_.cancel(transfer_);
-    dns_.cancel(question_);
+    release();
   }
 
  private:
+  /// One operator that is being asked, or was.
+  struct Lane {
+    std::size_t source = 0;
+    bool busy = false;
+    std::weak_ptr<SourceQuestion> question;  ///< lives by the handlers that it has handed out to the clients, and this round by it
+  };
+
   [[nodiscard]] milliseconds left() const { return std::chrono::duration_cast<milliseconds>(deadline_ - mono_now()); }
 
-  /// Of the time that is left: an equal part for each service, but a third of the whole as long as there is so much.
-  [[nodiscard]] milliseconds share() const {
-    const auto services = static_cast<milliseconds::rep>(request_.urls.size() - url_);
-    return std::clamp(std::max(left() / services, request_.timeout / 3), milliseconds{1}, std::max(left(), milliseconds{1}));
+  /// Of the time that is left: an equal part for each service of the operator, but a third of the whole as long as there is so much.
+  [[nodiscard]] milliseconds share(std::size_t services) const {
+    const auto part = left() / static_cast<milliseconds::rep>(services);
+    return std::clamp(std::max(part, request_.timeout / 3), milliseconds{1}, std::max(left(), milliseconds{1}));
   }
 
-  void resolve() {
-    if (resolver_ == request_.resolvers.size()) return give_up_url(name_error_);
-    DnsOptions options;
-    options.open_socket = *opener_;
-    options.timeout = std::min(longest_question, share());
-    const DnsQuestion question{host_, request_.family == Family::v4 ? DnsType::a : DnsType::aaaa, DnsClass::in};
-    auto on_answer = [self = shared_from_this()](const Result<DnsAnswer>& answer) {
-      if (self->handler_) self->on_resolved(answer);
-    };
-    question_ = dns_.ask(question, request_.resolvers[resolver_], std::move(options), std::move(on_answer));
+  [[nodiscard]] std::size_t under_way() const { return static_cast<std::size_t>(std::ranges::count_if(lanes_, &Lane::busy)); }
+
+  /// Asks so many operators that the quorum can be reached, and ends when it is, or when nobody is left.
+  void go_on(bool news) {
+    const auto accord = accord_of(seen_.voices);
+    const auto agreeing = accord ? accord->sources : 0;
+    if (agreeing >= request_.quorum) return settle();
+    while (agreeing + under_way() < request_.quorum && start_next()) {
+    }
+    if (!handler_) return;
+    if (under_way() == 0) return settle();
+    if (!news) return;
+    const auto tell = handler_;  // it may cancel this round
+    tell(seen_);
   }
 
-  void on_resolved(const Result<DnsAnswer>& answer) {
-    if (answer && !answer->addresses.empty()) return fetch(answer->addresses);
-    name_error_ = error_of(answer);
-    ++resolver_;
-    resolve();
+  /// False: there is no other operator, or no time.
+  bool start_next() {
+    if (lanes_.size() == request_.operators.size() || left() <= milliseconds{0}) return false;
+    lanes_.emplace_back();
+    ask(lanes_.size() - 1);
+    return true;
   }
 
-  [[nodiscard]] Error error_of(const Result<DnsAnswer>& answer) const {
-    if (!answer) return {answer.error().kind, fmt::format("{}: {}", host_, answer.error().message)};
-    if (answer->rcode == 0) return no_address();
-    const auto server = request_.resolvers[resolver_].to_string();
-    return {Error::Kind::unreachable, fmt::format("{}: DNS server {} said {}", host_, server, rcode_name(answer->rcode))};
+  /// The next service of an operator that may be asked.
+  void ask(std::size_t index) {
+    const auto& sources = request_.operators[index].sources;
+    auto& lane = lanes_[index];
+    for (; lane.source < sources.size() && left() > milliseconds{0}; ++lane.source) {
+      const auto& source = sources[lane.source];
+      if (rests(source)) continue;
+      const auto question = std::make_shared<SourceQuestion>(http_, dns_, route_);
+      auto on_reading = [self = shared_from_this(), index](const SourceQuestion::Reading& reading) {
+        if (self->handler_) self->on_reading(index, reading);
+      };
+      // What cannot even be asked answers at once, from inside: the lane goes on then in this loop.
+      asking_ = index;
+      lane.question = question;
+      lane.busy = true;
+      question->ask(source, share(sources.size() - lane.source), std::move(on_reading));
+      asking_.reset();
+      if (lane.busy) return;
+    }
   }
 
-  void fetch(std::vector<IpAddress> addresses) {
-    HttpRequest request;
-    request.url = request_.urls[url_];
-    request.timeout = share();
-    request.most_bytes = 4096;
-    request.open_socket = *opener_;
-    request.family = request_.family;
-    request.resolved = std::move(addresses);
-    request.ca_file = request_.ca_file;
-    auto on_response = [self = shared_from_this()](const Result<HttpResponse>& response) {
-      if (self->handler_) self->on_fetched(response);
-    };
-    transfer_ = http_.send(std::move(request), std::move(on_response));
+  [[nodiscard]] bool rests(const ExitSource& source) {
+    const auto rest = limits_->rests_for(source.url, mono_now());
+    if (!rest) return false;
+    const auto host = host_of(source);
+    seen_.silences.push_back({host, fmt::format("{}: it wants no questions for another {}", host, human_duration(*rest)), true});
+    return true;
   }
 
-  void on_fetched(const Result<HttpResponse>& response) {
-    if (!response) return give_up_url(response.error());  // names the host already
-    if (response->status != 200) return refuse({Error::Kind::failed, fmt::format("it answered with status {}", response->status)});
-    auto trace = parse_trace(response->body, host_);
-    if (!trace) return refuse(trace.error());
-    if (trace->ip.family() != request_.family) return refuse({Error::Kind::invalid, "it answered with an address of the other family"});
-    finish(ExitAnswer{std::move(*trace), host_});
+  void on_reading(std::size_t index, const SourceQuestion::Reading& reading) {
+    auto& lane = lanes_[index];
+    const auto& source = request_.operators[index].sources[lane.source];
+    const auto host = host_of(source);
+    lane.busy = false;
+    if (reading) {
+      limits_->answered(source.url, reading->rest, mono_now());
+      seen_.voices.push_back({host, reading->address, reading->facts, reading->colo});
+      return go_on(true);
+    }
+    if (reading.error().limited) limits_->limited(source.url, reading.error().rest, mono_now());
+    seen_.silences.push_back({host, reading.error().error.message, reading.error().limited});
+    if (asking_ == index) return;
+    ++lane.source;
+    ask(index);
+    go_on(false);
   }
 
-  [[nodiscard]] Error no_address() const {
-    return {Error::Kind::unreachable, fmt::format("{}: it has no {} address", host_, request_.family == Family::v4 ? "IPv4" : "IPv6")};
+  void wait_for_the_slow() {
+    timer_.expires_after(std::max(request_.timeout / parts, milliseconds{1}));
+    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+      const auto self = weak.lock();
+      if (!self || error || !self->handler_) return;
+      if (self->start_next()) self->wait_for_the_slow();
+      self->go_on(false);
+    });
   }
 
-  void refuse(const Error& error) { give_up_url({error.kind, fmt::format("{}: {}", host_, error.message)}); }
-
-  void give_up_url(Error error) {
-    last_error_ = std::move(error);
-    ++url_;
-    next_url();
+  void release() {
+    timer_.cancel();
+    for (auto& lane : lanes_) {
+      lane.busy = false;
+      if (const auto question = lane.question.lock()) question->cancel();
+    }
+    route_.reset();
   }
 
   /// The handler may stop or restart the check.
-  void finish(Result<ExitAnswer> result) {
-    opener_.reset();
-    std::exchange(handler_, nullptr)(std::move(result));
+  void settle() {
+    seen_.settled = true;
+    const auto keep = shared_from_this();
+    const auto handler = std::exchange(handler_, nullptr);
+    release();
+    handler(seen_);
   }
 
   HttpClient& http_;
   DnsClient& dns_;
-  std::shared_ptr<const SocketOpener> opener_;
+  std::shared_ptr<SourceLimits> limits_;
+  boost::asio::steady_timer timer_;
   ExitRequest request_;
+  std::shared_ptr<const SourceRoute> route_;
   Handler handler_;  ///< empty: nobody waits any more
   MonoTime deadline_;
-  HttpClient::RequestId transfer_ = 0;
-  DnsClient::QuestionId question_ = 0;
-  Error last_error_{Error::Kind::unavailable, "no service is configured"};
-  Error name_error_;
-  std::string host_;
-  std::size_t url_ = 0;
-  std::size_t resolver_ = 0;
+  std::vector<Lane> lanes_;            ///< of the operators, in their order, as far as they were begun
+  std::optional<std::size_t> asking_;  ///< the lane whose question is being sent
+  ExitOfFamily seen_;
 };
 
 void ExitCheck::run(ExitRequest request, Handler handler) {
   auto& place = rounds_[request.family];
   if (const auto before = place.lock()) before->cancel();
-  const auto round = std::make_shared<Round>(http_, dns_, std::move(request), std::move(handler));
+  const auto round = std::make_shared<Round>(*this, std::move(request), std::move(handler));
   place = round;
-  round->next_url();
+  round->begin();
 }
 
 void ExitCheck::stop() {
   for (const auto& [family, place] : std::exchange(rounds_, {})) {
     if (const auto round = place.lock()) round->cancel();
   }
+}
+
+std::string silence_text(const ExitOfFamily& seen) {
+  if (seen.silences.empty()) return "no service is configured";
+  const bool all_limited = std::ranges::all_of(seen.silences, &ExitSilence::limited);
+  if (!all_limited) return seen.silences.back().reason;
+  return fmt::format("all services want no more questions from this address for now ({})", seen.silences.back().reason);
 }
 
 }  // namespace vpn_sentinel

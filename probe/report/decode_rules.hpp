@@ -185,8 +185,8 @@ TunnelReport read_tunnel(const Value& value) {
 template <typename Value>
 ExitReport read_exit(const Value& value) {
   const Fields<Value> fields(value, "exit.");
-  return {fields.optional_text("v4"), fields.optional_text("v6"), fields.template number<std::uint32_t>("asn"),
-          fields.optional_text("country"), fields.text("source")};
+  return {fields.optional_text("v4"),      fields.optional_text("v6"), fields.template number<std::uint32_t>("asn"),
+          fields.optional_text("country"), fields.text("source"),      fields.template number<std::uint32_t>("sources")};
 }
 
 template <typename Value>

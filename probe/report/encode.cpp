@@ -48,6 +48,7 @@ json encode_exit(const ExitReport& exit) {
   put(object, "v6", exit.v6);
   put(object, "asn", exit.asn);
   put(object, "country", exit.country);
+  put(object, "sources", exit.sources);
   return object;
 }
 

@@ -28,8 +28,9 @@ struct ExitReport {
   std::optional<std::string> v4;
   std::optional<std::string> v6;
   std::optional<std::uint32_t> asn;
-  std::optional<std::string> country;  ///< alpha-2
-  std::string source;                  ///< "cloudflare-trace", …
+  std::optional<std::string> country;                   ///< alpha-2
+  std::string source;                                   ///< hosts of the services that named it, "a.example, b.example"
+  std::optional<std::uint32_t> sources = std::nullopt;  ///< how many independent services named it
   friend bool operator==(const ExitReport&, const ExitReport&) = default;
 };
 

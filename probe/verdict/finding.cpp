@@ -58,8 +58,26 @@ constexpr std::array finding_rows{
                 "Look at the evidence; run vpn-sentinel-probe doctor for missing rights or kernel features."},
     FindingText{"namespace_gone", warning, "The watched network namespace does not exist any more.",
                 "Start the container or service again; the probe attaches by itself when the namespace is back."},
-    FindingText{"exit_unverifiable", warning, "The exit address could not be verified: no address service answered through the tunnel.",
-                "Usually passes by itself. If it stays, check VPN_SENTINEL_TRACE_URLS and whether HTTPS works inside the tunnel."},
+    FindingText{"exit_is_uplink", danger,
+                "Outside services see the address of the uplink, or of its network, where they should see the VPN's.",
+                "Stop what must not be exposed and reconnect the VPN. If this whole network is behind the VPN, name its exit in "
+                "VPN_SENTINEL_EXPECTED_EXITS or set VPN_SENTINEL_LEARN_UPLINK=false."},
+    FindingText{"exit_is_hub", danger, "Outside services see the address of the hub where they should see the VPN's.",
+                "Traffic leaves by the hub's own line: reconnect the VPN. If the hub runs on the VPN server itself, name its address in "
+                "VPN_SENTINEL_EXPECTED_EXITS."},
+    FindingText{
+        "exit_unexpected", warning, "The exit is not where it should be: wrong country, network or address.",
+        "Connect the VPN to the right server, or change VPN_SENTINEL_EXPECTED_EXITS or VPN_SENTINEL_NEVER_EXITS; the evidence names "
+        "the rule."},
+    FindingText{"exit_changed", information, "The exit address is another one than before.",
+                "Normal after a reconnect; otherwise look which server the VPN is connected to."},
+    FindingText{"exit_disagrees", warning, "Services that tell the exit address do not agree, so some traffic may leave by another way.",
+                "Look at the evidence: if one of the addresses is yours, a route or rule sends some destinations outside. Otherwise one of "
+                "the services is wrong, or the VPN has several exits."},
+    FindingText{
+        "exit_unverifiable", warning, "The exit address could not be verified.",
+        "Usually passes by itself; the evidence says why. If it stays, check VPN_SENTINEL_TRACE_URLS and whether HTTPS works inside "
+        "the tunnel."},
     FindingText{"dns_unverifiable", warning, "It could not be verified which resolver answers programs, or by which way they reach it.",
                 "The evidence says why. Name a resolver of the VPN in resolv.conf (with Docker: --dns), or allow the one that answers by "
                 "VPN_SENTINEL_DNS_ACCEPT; check that UDP port 53 works inside the tunnel."},
@@ -78,6 +96,16 @@ constexpr std::array finding_rows{
         "dns_answers_differ", warning, "The resolver that answers programs gives other addresses than a public one.",
         "Somebody may be redirecting names: compare the names in the evidence by hand. If the resolver filters on purpose, take them "
         "out of VPN_SENTINEL_DNS_COMPARE_NAMES."},
+    FindingText{
+        "udp_exit_outside", warning, "UDP (games, calls, torrents) appears on the Internet under another address than web traffic.",
+        "If the evidence names your own line, something lets UDP out beside the tunnel: look for rules by protocol, port or mark (ip "
+        "rule, nft list ruleset). Otherwise the VPN has several exits."},
+    FindingText{"udp_unverifiable", information, "By which address UDP leaves could not be verified: no STUN server answered.",
+                "Check that UDP works inside the tunnel and that VPN_SENTINEL_STUN_SERVERS are reachable, or empty that setting."},
+    FindingText{"mtu_blackhole", warning, "Small packets get through the tunnel and large ones are lost, so connections stand still.",
+                "Lower the tunnel's MTU (ip link set dev TUNNEL mtu 1280), or clamp the MSS (nft: tcp option maxseg size set rt mtu)."},
+    FindingText{"latency_dropped", warning, "Ordinary packets come back much sooner than those that are bound to the tunnel.",
+                "They may take a way past the tunnel: compare the exit address and the routes; look for rules that redirect port 53."},
     FindingText{"lease_expired", warning, "The probe has been silent for longer than it promised.",
                 "Check the probe's host, its service (systemctl status vpn-sentinel-probe) and the way to the hub."},
     FindingText{"routes_not_seen", warning, "The address is known, but the tunnel is not verified: the Python client cannot see routes.",

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "probe/verdict/dns_findings.hpp"
+#include "probe/verdict/exit_findings.hpp"
+#include "probe/verdict/path_findings.hpp"
 #include "probe/verdict/route_findings.hpp"
 
 namespace vpn_sentinel {
@@ -162,6 +164,8 @@ class Judge {
     if (seen_.handshake_age && *seen_.handshake_age > longest_handshake_age && seen_.liveness != LivenessView::alive) {
       add("handshake_stale", json{{"tunnel", seen_.tunnel->name}, {"age_s", seen_.handshake_age->count()}});
     }
+    for (auto& finding : judge_exit(seen_)) findings_.push_back(std::move(finding));
+    for (auto& finding : judge_path(seen_)) findings_.push_back(std::move(finding));
     // While nothing answers at all, failed checks are the same news twice.
     if (seen_.liveness == LivenessView::stalled || uplink_lost_) return;
     if (seen_.exit && !seen_.exit->v4 && !seen_.exit->v6) add("exit_unverifiable", json{{"error", seen_.exit->error}});
@@ -190,6 +194,7 @@ namespace {
 
 /// One of the addresses that showed the leak could not be asked about this time. Every address stands for its family in ipv6_outside.
 bool went_unanswered(const Finding& finding, const Observation& seen) {
+  if (exit_went_unanswered(finding, seen) || udp_went_unanswered(finding, seen)) return true;
   const auto routes = finding.evidence.find("routes");
   return std::ranges::any_of(seen.look_ups, [&](const LookUp& look_up) {
     if (look_up.way) return false;

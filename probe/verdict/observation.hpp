@@ -11,6 +11,9 @@
 #include "netns/base/ip.hpp"
 #include "netns/base/result.hpp"
 #include "probe/verdict/dns_view.hpp"
+#include "probe/verdict/exit_rule.hpp"
+#include "probe/verdict/exit_view.hpp"
+#include "probe/verdict/path_view.hpp"
 
 namespace vpn_sentinel {
 
@@ -87,16 +90,6 @@ struct DriftView {
 
 enum class LivenessView { off, waiting, alive, stalled };
 
-/// Exit address as seen by an outside service through the tunnel.
-struct ExitView {
-  std::optional<IpAddress> v4;
-  std::optional<IpAddress> v6;
-  std::string country;  ///< alpha-2, empty if unknown
-  std::string colo;
-  std::string source;  ///< host that answered
-  std::string error;   ///< why there is neither v4 nor v6
-};
-
 /// The address by which port 53 leaves, told by whoami.cloudflare.
 struct WhoamiView {
   std::optional<IpAddress> egress;
@@ -138,10 +131,16 @@ struct Observation {
   std::chrono::milliseconds silent_for{0};  ///< since the last answer through the tunnel, when alive or stalled
   std::optional<ExitView> exit;             ///< absent: not asked for, or pending
   std::optional<PendingView> exit_pending;  ///< only without `exit`
-  std::optional<WhoamiView> whoami;         ///< absent: not asked for, or pending
+  UplinkView uplink;
+  std::vector<IpAddress> hub_addresses;  ///< public ones only; empty: not known, or the hub is in the local network
+  ExitRules exit_rules;
+  std::optional<WhoamiView> whoami;  ///< absent: not asked for, or pending
   std::optional<PendingView> whoami_pending;
   std::optional<DnsView> dns;  ///< absent: not asked for, or pending
   std::optional<PendingView> dns_pending;
+  std::optional<UdpView> udp;  ///< absent: not asked for, or no answer yet
+  std::optional<LargePacketsView> large_packets;
+  std::optional<LatencyDropView> latency_drop;  ///< absent: no drop, or not watched
 };
 
 }  // namespace vpn_sentinel

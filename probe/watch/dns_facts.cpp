@@ -79,12 +79,34 @@ class Ways {
 
 void add_exits(const Observation& seen, DnsFacts& facts) {
   if (!seen.exit) return;
-  for (const auto& address : {seen.exit->v4, seen.exit->v6}) {
+  for (const auto family : {Family::v4, Family::v6}) {
+    const auto& address = seen.exit->address(family);
     if (!address) continue;
-    KnownAddress exit{*address, {}};
-    exit.facts.country = seen.exit->country;
+    KnownAddress exit{*address, seen.exit->of(family).facts};
+    if (exit.facts.country.empty()) exit.facts.country = seen.exit->country;
     facts.exits.push_back(std::move(exit));
   }
+}
+
+/// An uplink that is the exit, too, tells no leak from a good answer; and behind a tunnel of the probe's own nobody knows the uplink.
+void add_uplinks(const Observation& seen, DnsFacts& facts) {
+  if (!seen.uplink.own_tunnel.empty()) return;
+  for (const auto& address : seen.uplink.addresses) {
+    const auto is_exit = [&](const KnownAddress& exit) { return is_same_exit(exit.address, address); };
+    if (std::ranges::none_of(facts.exits, is_exit)) facts.uplinks.push_back({address, seen.uplink.facts});
+  }
+}
+
+/// What a database knows is better than what the answer said of itself.
+std::vector<KnownAddress> located(std::vector<KnownAddress> addresses, const std::shared_ptr<const GeoDatabase>& database) {
+  if (!database) return addresses;
+  for (auto& [address, facts] : addresses) {
+    const auto known = database->find(address);
+    if (known.asn) facts.asn = known.asn;
+    if (!known.country.empty()) facts.country = known.country;
+    if (!known.organisation.empty()) facts.organisation = known.organisation;
+  }
+  return addresses;
 }
 
 /// systemd-resolved binds its questions to the link that a server belongs to, so that the routes do not count.
@@ -146,10 +168,11 @@ DnsFacts gather_dns_facts(const Result<ResolverPath>& path, const EgressAnswer& 
   facts.accepted = policy.dns_accept;
   facts.asked = answer.asked;
   facts.answered = answer.answered;
-  facts.egress = answer.egress;
+  facts.egress = located(answer.egress, policy.exit.database);
   facts.subnets = answer.subnets;
   if (seen.whoami) facts.whoami = seen.whoami->egress;
   add_exits(seen, facts);
+  add_uplinks(seen, facts);
   facts.path_unknown = !path;
   if (!path) return facts;
   const auto tunnel_index = seen.tunnel ? seen.tunnel->index : 0;

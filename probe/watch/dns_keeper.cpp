@@ -83,6 +83,10 @@ void DnsKeeper::recheck() {
   run_in(after_change);
 }
 
+void DnsKeeper::check_now() {
+  if (opener_ && running_ == 0 && !waiting_since_) run_in(0ms);  // else the answers are on their way
+}
+
 void DnsKeeper::forget() {
   egress_check_.stop();
   compare_.stop();

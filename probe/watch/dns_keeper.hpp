@@ -38,6 +38,8 @@ class DnsKeeper {
   void stop();
   /// Routes changed while the tunnel stayed: the old answers no longer count.
   void recheck();
+  /// Everything is asked again; what is known stays until there are new answers.
+  void check_now();
   /// Once a second.
   void refresh(MonoTime now) { resolvers_.refresh(now); }
   /// Nobody waits any longer: what has not answered counts as failed.

@@ -2,14 +2,20 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "netns/base/ip.hpp"
+#include "netns/geo/geo_database.hpp"
 #include "netns/namespace/namespace_ref.hpp"
 #include "netns/netlink/values.hpp"
 #include "probe/checks/dns_verdict.hpp"
+#include "probe/checks/exit_source.hpp"
+#include "probe/checks/udp_check.hpp"
+#include "probe/verdict/exit_rule.hpp"
 
 namespace vpn_sentinel {
 
@@ -22,6 +28,27 @@ struct MarkMatch {
   std::uint32_t mask = 0xffffffff;
   [[nodiscard]] bool matches(std::uint32_t mark) const noexcept { return (mark & mask) == (value & mask); }
   friend bool operator==(const MarkMatch&, const MarkMatch&) = default;
+};
+
+/// What is asked beside the trace services, and what the answers must be.
+struct ExitPolicy {
+  std::size_t quorum = 2;                ///< so many operators must name the same exit
+  std::vector<ExitSource> witnesses_v4;  ///< asked beside the trace services, the best first
+  std::vector<ExitSource> witnesses_v6;
+  std::vector<ExitSource> geolocation_v4;  ///< asked where a new exit is when no database knows; the best first
+  std::vector<ExitSource> geolocation_v6;
+  bool learn_uplink = true;  ///< ask the trace services outside the namespace for the uplink's address
+  ExitRules rules;
+  std::vector<std::string> hub_hosts;           ///< of the hub's URLs: names or addresses; empty: no hub
+  std::shared_ptr<const GeoDatabase> database;  ///< null: none
+};
+
+/// The checks of the path itself.
+struct PathPolicy {
+  std::vector<StunServer> stun_servers;                ///< empty: UDP is not checked
+  bool large_packets = false;                          ///< asked at the services of trace_urls
+  int latency_drop = 0;                                ///< percent of the tunnel's round trip that must be missing; 0: not watched
+  std::chrono::milliseconds latency_interval{10'000};  ///< between questions to liveness_server that are bound to nothing
 };
 
 struct TargetPolicy {
@@ -55,8 +82,10 @@ struct TargetPolicy {
   DnsAcceptance dns_accept;
   std::vector<std::string> dns_compare_names;  ///< asked by the programs' own resolver and by the first of `resolvers`; empty: not compared
   std::string ca_file;
+  ExitPolicy exit;
   std::chrono::milliseconds check_interval{300'000};
   std::chrono::milliseconds check_timeout{10'000};
+  PathPolicy path;
 };
 
 }  // namespace vpn_sentinel

@@ -72,12 +72,15 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
       baseline_(baseline_file(policy_.baseline_folder, policy_.client_id)),
       verifier_(io, http, dns, policy_, [this] { look("check", mono_now()); }),
       dns_keeper_(io, dns, policy_, [this] { look("check", mono_now()); }),
+      path_checks_(io, http, dns, policy_, [this] { look("check", mono_now()); }),
       facts_keeper_(io,
                     [this] {
                       take_tunnel_facts();
                       look("tunnel's program asked", mono_now());
                     }),
-      gate_(policy_.debounce) {}
+      gate_(policy_.debounce) {
+  verifier_.on_round_trip([this](std::chrono::microseconds round_trip) { path_checks_.tunnel_answered(round_trip); });
+}
 
 void TargetWatch::start() {
   follower_.start([this] { follow_namespace(); });
@@ -143,6 +146,7 @@ std::chrono::milliseconds TargetWatch::out_of_step_for() const {
 
 void TargetWatch::detach(Error reason, bool gone) {
   verifier_.stop();
+  path_checks_.stop();
   dns_keeper_.detach();
   facts_keeper_.stop();
   // Destroying the monitor from inside its own callback must wait until the callback has returned.
@@ -268,6 +272,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     verifier_.fill(seen_);
+    path_checks_.fill(seen_);
     dns_keeper_.fill(seen_, monitor_->snapshot(), *look_up_);
     const auto now = boot_now();
     const auto& handshakes = facts_keeper_.handshakes();
@@ -323,17 +328,21 @@ void TargetWatch::follow_tunnel(const Observation& seen) {
     if (tunnel_index_ != 0) {
       verifier_.stop();
       dns_keeper_.stop();
+      path_checks_.stop();
     }
   } else if (index != tunnel_index_) {
-    verifier_.start(namespace_->opener(), seen.tunnel->name, carries(seen, Family::v6), [this]() -> std::optional<std::uint64_t> {
+    const auto read_rx_packets = [this]() -> std::optional<std::uint64_t> {
       const auto link = tunnel_link();
       if (!link) return std::nullopt;
       return link->rx_packets;
-    });
+    };
+    verifier_.start(namespace_->opener(), seen.tunnel->name, carries(seen, Family::v6), read_rx_packets, has_separate_uplink());
     dns_keeper_.start(namespace_->opener());
+    path_checks_.start(namespace_->opener(), carries(seen, Family::v6));
   } else if (ways != ways_) {
     verifier_.recheck(carries(seen, Family::v6));
     dns_keeper_.recheck();
+    path_checks_.recheck(carries(seen, Family::v6));
   }
   tunnel_index_ = index;
   ways_ = ways;

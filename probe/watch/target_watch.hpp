@@ -20,6 +20,7 @@
 #include "probe/watch/facts_keeper.hpp"
 #include "probe/watch/namespace_follower.hpp"
 #include "probe/watch/observe.hpp"
+#include "probe/watch/path_checks.hpp"
 #include "probe/watch/policy.hpp"
 #include "probe/watch/publish_gate.hpp"
 #include "probe/watch/verifier.hpp"
@@ -74,11 +75,15 @@ class TargetWatch {
   [[nodiscard]] std::optional<Baseline> present_state() const;
   /// Nothing is awaited that could still change the verdict or what is told with it.
   [[nodiscard]] bool settled() const noexcept {
-    return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !dns_keeper_.pending() &&
-           !facts_keeper_.pending();
+    return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !verifier_.facts_pending() &&
+           !dns_keeper_.pending() && !path_checks_.pending() && !facts_keeper_.pending();
   }
   /// Asks everything again that is asked through the tunnel.
-  void check_now() { verifier_.check_now(); }
+  void check_now() {
+    verifier_.check_now();
+    dns_keeper_.check_now();
+    path_checks_.check_now();
+  }
   /// Nobody waits any longer: a check that has not answered yet counts as failed.
   void give_up() {
     verifier_.give_up();
@@ -126,6 +131,7 @@ class TargetWatch {
   BaselineKeeper baseline_;
   Verifier verifier_;
   DnsKeeper dns_keeper_;
+  PathChecks path_checks_;
   FactsKeeper facts_keeper_;
   PublishGate gate_;
   Observation seen_;

@@ -19,13 +19,20 @@ constexpr auto while_failing = 15s;
 }  // namespace
 
 Verifier::Verifier(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, const TargetPolicy& policy, std::function<void()> on_news)
-    : timer_(io), policy_(policy), on_news_(std::move(on_news)), liveness_(io, dns), exit_check_(http, dns), whoami_check_(dns) {}
+    : timer_(io),
+      policy_(policy),
+      on_news_(std::move(on_news)),
+      liveness_(io, dns),
+      io_(io),
+      exit_rounds_(io, http, dns, policy, [this] { on_facts(); }),
+      whoami_check_(dns) {}
 
 void Verifier::start(SocketOpener opener, const std::string& device, bool has_v6,
-                     std::function<std::optional<std::uint64_t>()> read_rx_packets) {
+                     std::function<std::optional<std::uint64_t>()> read_rx_packets, bool outside) {
   stop();
   if (policy_.offline) return;
   opener_ = std::move(opener);
+  follow_outside(outside);
   if (policy_.liveness_interval > 0ms) start_liveness(device, std::move(read_rx_packets));
   recheck(has_v6);
 }
@@ -34,6 +41,7 @@ void Verifier::stop() {
   liveness_.stop();
   timer_.cancel();
   opener_.reset();
+  outside_.reset();
   liveness_view_ = LivenessView::off;
   latency_ms_.reset();
   no_exit_since_.reset();
@@ -46,7 +54,7 @@ void Verifier::recheck(bool has_v6) {
   forget();
   has_v6_ = has_v6;
   // Not from the newest change: routes that change for ever would put the end of the patience off for ever.
-  if (!policy_.trace_urls.empty() && !no_exit_since_) no_exit_since_ = mono_now();
+  if (exit_rounds_.is_wanted() && !no_exit_since_) no_exit_since_ = mono_now();
   if (!policy_.whoami_servers.empty() && !no_whoami_since_) no_whoami_since_ = mono_now();
   checks_due_ = no_exit_since_ || no_whoami_since_;
   if (checks_due_) check_in(after_change);
@@ -59,12 +67,11 @@ void Verifier::check_now() {
 }
 
 void Verifier::forget() {
-  exit_check_.stop();
+  exit_rounds_.stop();
   whoami_check_.stop();
   running_ = 0;
   checks_due_ = false;
   failed_rounds_ = 0;
-  next_exit_ = {};
   next_whoami_.reset();
   exit_.reset();
   whoami_.reset();
@@ -86,6 +93,7 @@ void Verifier::start_liveness(const std::string& device, std::function<std::opti
 
 void Verifier::on_liveness(const LivenessStreak& streak, std::optional<std::chrono::microseconds> round_trip) {
   if (round_trip) latency_ms_ = static_cast<double>(round_trip->count()) / 1000.0;
+  if (round_trip && on_round_trip_) on_round_trip_(*round_trip);
   last_answer_ = streak.last_answer();
   const auto view = streak.view() == LivenessStreak::View::alive     ? LivenessView::alive
                     : streak.view() == LivenessStreak::View::stalled ? LivenessView::stalled
@@ -110,47 +118,50 @@ void Verifier::check_in(std::chrono::milliseconds pause) {
   });
 }
 
-void Verifier::run_checks() {
-  checks_due_ = false;
-  next_exit_ = {};
-  next_whoami_.reset();
-  // Counted before the first begins: one that fails at once must not end the round.
-  const bool ask_exit = !policy_.trace_urls.empty();
-  const bool ask_whoami = !policy_.whoami_servers.empty();
-  running_ = (ask_exit ? (has_v6_ ? 2 : 1) : 0) + (ask_whoami ? 1 : 0);
-  if (ask_exit) run_exit_check(Family::v4);
-  if (ask_exit && has_v6_) run_exit_check(Family::v6);
-  if (ask_whoami) run_whoami_check();
+/// The uplink's and the hub's addresses are learnt outside, once for all targets. A namespace that is the probe's own has no outside.
+void Verifier::follow_outside(bool outside) {
+  OutsideQuestion question;
+  if (outside && policy_.exit.learn_uplink) question.trace_urls = policy_.trace_urls;
+  if (exit_rounds_.is_wanted()) question.hub_hosts = policy_.exit.hub_hosts;
+  if (question.trace_urls.empty() && question.hub_hosts.empty()) return;
+  question.resolvers = policy_.resolvers;
+  question.ca_file = policy_.ca_file;
+  question.timeout = policy_.check_timeout;
+  question.interval = policy_.check_interval;
+  question.database = policy_.exit.database;
+  outside_ = boost::asio::use_service<OutsideFacts>(io_).subscribe(std::move(question), [this] { on_news_(); });
 }
 
-void Verifier::run_exit_check(Family family) {
-  ExitRequest request;
-  request.open_socket = *opener_;
-  request.family = family;
-  request.urls = policy_.trace_urls;
-  request.resolvers = policy_.resolvers;
-  request.ca_file = policy_.ca_file;
-  request.timeout = policy_.check_timeout;
-  exit_check_.run(std::move(request), [this, family](const Result<ExitAnswer>& answer) { on_exit(family, answer); });
+void Verifier::run_checks() {
+  checks_due_ = false;
+  next_whoami_.reset();
+  // Counted before the first begins: one that fails at once must not end the round.
+  const bool ask_whoami = !policy_.whoami_servers.empty();
+  running_ = exit_rounds_.families(has_v6_) + (ask_whoami ? 1 : 0);
+  exit_rounds_.run(*opener_, has_v6_, [this](bool done) { on_exit(done); });
+  if (ask_whoami) run_whoami_check();
 }
 
 void Verifier::run_whoami_check() {
   whoami_check_.run(*opener_, policy_.whoami_servers, [this](const Result<WhoamiAnswer>& answer) { on_whoami(answer); });
 }
 
-void Verifier::on_exit(Family family, const Result<ExitAnswer>& answer) {
-  if (answer) {
-    (family == Family::v4 ? next_exit_.v4 : next_exit_.v6) = answer->trace.ip;
-    // IPv4 comes first where both answer: it is what people compare.
-    if (family == Family::v4 || next_exit_.source.empty()) {
-      next_exit_.country = answer->trace.country;
-      next_exit_.colo = answer->trace.colo;
-      next_exit_.source = answer->source;
-    }
-  } else if (family == Family::v4 || next_exit_.error.empty()) {
-    next_exit_.error = answer.error().message;
-  }
-  on_check_done();
+void Verifier::on_exit(bool done) {
+  const auto& found = exit_rounds_.view();
+  const bool settled = found.in_v4.settled && found.in_v6.settled;
+  // The first word counts at once where nothing was known; what an older round has shown is replaced by a settled one only. Neither waits
+  // for the other checks.
+  const bool counts = (found.v4 || found.v6) && (settled || !exit_ || !(exit_->v4 || exit_->v6));
+  if (counts) keep_answers(exit_, whoami_);
+  if (done && running_ == 1) return on_check_done();
+  if (done) --running_;
+  if (counts) on_news_();  // may begin another round
+}
+
+/// Where the exit is came after its round; the verdict has not waited for it.
+void Verifier::on_facts() {
+  if (exit_) exit_rounds_.update_facts(*exit_);
+  if (opener_) on_news_();
 }
 
 void Verifier::on_whoami(const Result<WhoamiAnswer>& answer) {
@@ -161,7 +172,8 @@ void Verifier::on_whoami(const Result<WhoamiAnswer>& answer) {
 void Verifier::on_check_done() {
   if (--running_ > 0) return;
   release_idle_memory();
-  const bool exit_failed = !policy_.trace_urls.empty() && !next_exit_.v4 && !next_exit_.v6;
+  const auto& found = exit_rounds_.view();
+  const bool exit_failed = exit_rounds_.is_wanted() && !found.v4 && !found.v6;
   const bool whoami_failed = next_whoami_ && !next_whoami_->egress;
   const bool failed = exit_failed || whoami_failed;
   failed_rounds_ = failed ? failed_rounds_ + 1 : 0;
@@ -174,7 +186,7 @@ void Verifier::on_check_done() {
   // A failure is no answer: when the routes change after it, it counts until there is one.
   no_exit_since_ = exit_failed ? std::optional(no_exit_since_.value_or(mono_now())) : std::nullopt;
   no_whoami_since_ = whoami_failed ? std::optional(no_whoami_since_.value_or(mono_now())) : std::nullopt;
-  if (!policy_.trace_urls.empty()) exit_ = next_exit_;
+  if (exit_rounds_.is_wanted()) exit_ = found;
   whoami_ = next_whoami_;
   check_in(failed ? std::min<std::chrono::milliseconds>(while_failing, policy_.check_interval) : policy_.check_interval);
   on_news_();
@@ -186,6 +198,11 @@ void Verifier::fill(Observation& seen) const {
     seen.silent_for = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - last_answer_);
   }
   seen.exit = exit_;
+  seen.exit_rules = policy_.exit.rules;
+  if (outside_) {
+    seen.uplink = outside_->uplink();
+    seen.hub_addresses = outside_->hubs();
+  }
   seen.whoami = whoami_;
   const auto no_exit = pending(no_exit_since_);
   const auto no_whoami = pending(no_whoami_since_);
@@ -196,12 +213,13 @@ void Verifier::fill(Observation& seen) const {
 }
 
 void Verifier::keep_answers(std::optional<ExitView>& exit, std::optional<WhoamiView>& whoami) const {
-  const bool has_exit = next_exit_.v4 || next_exit_.v6;
+  const auto& next_exit = exit_rounds_.view();
+  const bool has_exit = next_exit.v4 || next_exit.v6;
   const bool has_whoami = next_whoami_ && next_whoami_->egress;
   // A new address beside the other check's old one is no contradiction: they are of different rounds.
-  if (has_exit && !has_whoami && exit && (exit->v4 != next_exit_.v4 || exit->v6 != next_exit_.v6)) whoami.reset();
+  if (has_exit && !has_whoami && exit && (exit->v4 != next_exit.v4 || exit->v6 != next_exit.v6)) whoami.reset();
   if (has_whoami && !has_exit && whoami && whoami->egress != next_whoami_->egress) exit.reset();
-  if (has_exit) exit = next_exit_;
+  if (has_exit) exit = next_exit;
   if (has_whoami) whoami = next_whoami_;
 }
 

@@ -13,10 +13,11 @@
 
 #include "netns/clients/dns_client.hpp"
 #include "netns/clients/http_client.hpp"
-#include "probe/checks/exit_check.hpp"
 #include "probe/checks/liveness.hpp"
 #include "probe/checks/whoami_check.hpp"
 #include "probe/verdict/observation.hpp"
+#include "probe/watch/exit_rounds.hpp"
+#include "probe/watch/outside_facts.hpp"
 #include "probe/watch/policy.hpp"
 
 namespace vpn_sentinel {
@@ -26,23 +27,29 @@ class Verifier {
   /// `on_news`: an answer came or failed to come; look again. `policy` outlives the verifier.
   Verifier(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, const TargetPolicy& policy, std::function<void()> on_news);
 
-  /// The tunnel `device` works (again): what was known about an older network is forgotten, everything is asked anew.
-  void start(SocketOpener opener, const std::string& device, bool has_v6, std::function<std::optional<std::uint64_t>()> read_rx_packets);
+  /// The tunnel `device` works (again): what was known about an older network is forgotten, everything is asked anew. `outside`: the
+  /// probe's own namespace is another one, so that the uplink's address can be learnt there.
+  void start(SocketOpener opener, const std::string& device, bool has_v6, std::function<std::optional<std::uint64_t>()> read_rx_packets,
+             bool outside = false);
   /// There is no working tunnel: nothing is asked, nothing is known.
   void stop();
   /// Routes changed while the tunnel stayed: exit and DNS are checked again soon; the old answers no longer count.
   void recheck(bool has_v6);
 
+  /// `handler` gets each round trip of a liveness question. To be set before start().
+  void on_round_trip(std::function<void(std::chrono::microseconds)> handler) { on_round_trip_ = std::move(handler); }
   /// Somebody wants to know now: everything is asked again. What is known stays until there are new answers.
   void check_now();
 
   /// Nobody waits any longer: what has not answered counts as failed.
   void give_up() noexcept { given_up_ = true; }
 
-  /// Adds liveness, exit and whoami.
+  /// Adds liveness, exit, uplink and whoami.
   void fill(Observation& seen) const;
   [[nodiscard]] bool liveness_pending() const noexcept;
   [[nodiscard]] bool checks_pending() const noexcept { return checks_due_ || running_ > 0; }
+  /// Nothing of this changes how a finished check is judged, or not for the better: where the exit is, what the uplink's address is.
+  [[nodiscard]] bool facts_pending() const noexcept { return exit_rounds_.is_locating() || (outside_ && outside_->pending()); }
   [[nodiscard]] std::optional<double> latency_ms() const noexcept { return latency_ms_; }
 
  private:
@@ -50,9 +57,10 @@ class Verifier {
   void on_liveness(const LivenessStreak& streak, std::optional<std::chrono::microseconds> round_trip);
   void check_in(std::chrono::milliseconds pause);
   void run_checks();
-  void run_exit_check(Family family);
   void run_whoami_check();
-  void on_exit(Family family, const Result<ExitAnswer>& answer);
+  void on_exit(bool done);
+  void on_facts();
+  void follow_outside(bool outside);
   void on_whoami(const Result<WhoamiAnswer>& answer);
   void on_check_done();
   void forget();
@@ -63,8 +71,11 @@ class Verifier {
   boost::asio::steady_timer timer_;
   const TargetPolicy& policy_;
   std::function<void()> on_news_;
+  std::function<void(std::chrono::microseconds)> on_round_trip_;
   Liveness liveness_;
-  ExitCheck exit_check_;
+  boost::asio::io_context& io_;
+  ExitRounds exit_rounds_;
+  OutsideFacts::Subscription outside_;  ///< null while stopped, or when nothing is to be learnt there
   WhoamiCheck whoami_check_;
 
   std::optional<SocketOpener> opener_;  ///< absent while stopped
@@ -75,8 +86,7 @@ class Verifier {
   std::optional<MonoTime> no_exit_since_;  ///< asked for, and no answer or a failure only; absent: not asked for, or answered
   std::optional<MonoTime> no_whoami_since_;
   bool given_up_ = false;
-  ExitView next_exit_;  ///< what the round under way has found so far
-  std::optional<WhoamiView> next_whoami_;
+  std::optional<WhoamiView> next_whoami_;  ///< what the round under way has found so far
   std::optional<ExitView> exit_;
   std::optional<WhoamiView> whoami_;
   LivenessView liveness_view_ = LivenessView::off;

@@ -48,7 +48,7 @@ void dump(int fd, DumpKind kind) {
   for (;;) {
     const auto size = ::recv(fd, buffer.data(), buffer.size(), 0);
     require(size > 0, "dump");
-    auto left = static_cast<int>(size);
+    auto left = static_cast<std::uint32_t>(size);
     for (auto* message = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
       const bool of_dump = (message->nlmsg_flags & NLM_F_MULTI) != 0 || message->nlmsg_type == NLMSG_ERROR;
       if (of_dump && (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)) return;

@@ -140,8 +140,8 @@ std::optional<Outcome> measure_dnsperf(const Endpoint& server, std::size_t quest
   std::ofstream file(names);
   for (std::size_t i = 0; i < questions; ++i) file << "n" << i << ".bench.test A\n";
   file.close();
-  const auto command = fmt::format("dnsperf -s {} -p {} -d {} -n 1 -c 8 -q {} -e >/dev/null 2>&1", server.address.to_string(), server.port,
-                                   names, at_once);
+  const auto command =
+      fmt::format("dnsperf -s {} -p {} -d {} -n 1 -c 8 -q {} -e >/dev/null 2>&1", server.address.to_string(), server.port, names, at_once);
   const auto cpu = cpu_seconds(RUSAGE_CHILDREN);
   const auto begun = mono_now();
   const int status = std::system(command.c_str());

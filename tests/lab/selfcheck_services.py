@@ -14,6 +14,7 @@ import threading
 import time
 import unittest
 
+from address_services import SERVICES
 from ask import CHAOS, TXT, dns_query
 from lab import Lab
 from laboratory import TELEGRAM_CONTROL_PORT, TELEGRAM_PORT, TELEGRAM_TOKEN
@@ -118,6 +119,26 @@ class Web(InLab):
         self.assertEqual((status, list(self.trace(body))), (200, TRACE_KEYS))
         self.assertEqual(self.trace(body)["ip"], DIRECT["v6"])
         self.assertEqual(self.trace(body)["h"], WEB["v6"])
+
+    def test_look_alikes_of_the_address_services_tell_the_caller_or_fail_as_told(self) -> None:
+        def ask(service: str) -> tuple[int, bytes]:
+            return self.http(WEB["v4"], 80, "GET", f"/{service}")
+
+        for service in SERVICES:
+            for mode, status, text in (
+                ("ok", 200, DIRECT["v4"].encode()),
+                ("198.18.7.7", 200, b"198.18.7.7"),
+                ("private", 200, b"192.168.1.7"),
+                ("limited", 429, b""),
+                ("forbidden", 403, b""),
+                ("page", 200, b"<!doctype html>"),
+                ("ok", 200, DIRECT["v4"].encode()),
+            ):
+                self.assertEqual(self.http(WEB["v4"], 80, "GET", f"/control/{service}/{mode}")[0], 200)
+                answered, body = ask(service)
+                self.assertEqual(answered, status, service)
+                self.assertIn(text, body, service)
+        self.assertEqual(self.http(WEB["v4"], 80, "GET", "/control/nobody/ok")[0], 404)
 
     def test_https_shows_a_certificate_of_the_lab(self) -> None:
         context = ssl.create_default_context(cafile=str(self.lab.ca_file))

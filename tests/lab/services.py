@@ -5,7 +5,7 @@
 
     DNS    198.18.0.53 and 2001:db8:53::53, UDP and TCP, ports 53 and 5353
     HTTP   198.18.0.80 and 2001:db8:80::80, port 80:  /  the caller's address,  /cdn-cgi/trace  Cloudflare's text
-           the same at 198.51.100.80, the VPN server's neighbour
+           the same at 198.51.100.80, the VPN server's neighbour; look-alikes of the address services: address_services.py
     HTTPS  the same on port 443
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import dns_server
 import http_server
+from address_services import SERVICES, AddressServices
 from flows import DNS_PORT
 from network import DIRECT, DNS, EXIT, HUB, NEIGHBOUR, WEB
 
@@ -34,20 +35,31 @@ PLACES = {
 
 
 class Echo(http_server.Handler):
+    services = AddressServices()
+
     def do_GET(self) -> None:
         target = self.path.partition("?")[0]
         if target == "/":
             self.reply(200, f"{self.caller()}\n".encode())
         elif target == "/cdn-cgi/trace":
-            self.reply(200, self._trace().encode())
+            self.reply(200, self._trace(self.caller()).encode())
+        elif target.startswith("/control/"):
+            self.reply(200 if self.services.control(target.removeprefix("/")) else 404, b"")
+        elif target.strip("/") in SERVICES:
+            self._tell_address(target.strip("/"))
         else:
             self.reply(404, b"no such page\n")
 
     do_HEAD = do_GET
 
-    def _trace(self) -> str:
+    def _tell_address(self, service: str) -> None:
+        status, body = self.services.answer(service, self.caller())
+        if service == "trace" and isinstance(body, dict):
+            body = self._trace(body["ip"]).encode()
+        self.reply(status, body, "text/html" if isinstance(body, bytes) and body.startswith(b"<") else "text/plain")
+
+    def _trace(self, caller: str) -> str:
         """Cloudflare's keys in Cloudflare's order; `h` is the host that was asked."""
-        caller = self.caller()
         country, site = PLACES.get(caller, ("XX", "LAB"))
         cipher = getattr(self.connection, "cipher", None)
         tls = cipher()[1] if cipher is not None else "off"

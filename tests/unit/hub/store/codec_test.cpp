@@ -21,7 +21,9 @@ ClientState full_client() {
   report.dns_location = "RO";
   report.dns_colo = "OTP";
   report.tunnel = TunnelReport{"wg0", "wireguard", true, at(-5), 1, 2, 12};
-  report.exit = ExitReport{"198.51.100.2", std::nullopt, 64500, "RO", "cloudflare-trace"};
+  report.exit = ExitReport{"198.51.100.2", std::nullopt, 64500, "RO", "cloudflare-trace", 2};
+  report.path = "tunnel";
+  admitted.source_address = "198.51.100.2";
   report.dns = DnsReport{"no_leak", "EGRESS_IS_EXIT", {"198.51.100.2"}};
   report.latency_ms = 23.5;
   fleet.apply(admitted);

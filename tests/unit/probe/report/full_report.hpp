@@ -26,7 +26,7 @@ inline Report full_report() {
   report.findings = {Finding{"tunnel_stalled", Severity::warning, time, {{"tunnel", "wg0"}, {"silent_ms", 3200}}},
                      Finding{"code_of_a_newer_probe", Severity::information, time, nlohmann::json::object()}};
   report.tunnel = TunnelReport{"wg0", "wireguard", true, time, 18'446'744'073'709'551'615ULL, 0, 12};
-  report.exit = ExitReport{"198.51.100.2", "2001:db8::2", 64500, "RO", "cloudflare-trace"};
+  report.exit = ExitReport{"198.51.100.2", "2001:db8::2", 64500, "RO", "trace.test, other.test", 2};
   report.dns = DnsReport{"no_leak", "EGRESS_IS_EXIT", {"198.51.100.2", "2001:db8::2"}, {{"10.8.0.1", "tunnel"}}};
   report.latency_ms = 23.1;
   return report;

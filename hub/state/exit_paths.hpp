@@ -1,0 +1,28 @@
+/// What only the hub can see of a client's exit: from which addresses its reports come, by the tunnel and by the uplink, and its own. Pure.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "hub/ingest/admission.hpp"
+#include "netns/base/ip.hpp"
+
+namespace vpn_sentinel {
+
+struct ClientState;
+
+/// Where the reports of the present start of a probe came from, public addresses only: a hub in the local network sees private ones, from
+/// which nothing follows.
+struct PathAddresses {
+  std::optional<IpAddress> tunnel;
+  std::optional<IpAddress> uplink;
+  friend bool operator==(const PathAddresses&, const PathAddresses&) = default;
+};
+
+/// Notes the path of this report in `after`, with exit_is_uplink when both paths come from one address (of IPv6: one /64), and exit_is_hub
+/// when the exit is one of `hub_addresses`. What the probe has said itself is not said again. Behind a proxy that the hub does not know all
+/// reports seem to come from one address: where several services have told the probe another exit, nothing follows from that.
+/// `before`: null for a new client.
+void note_exit_paths(const ClientState* before, const Admitted& admitted, const std::vector<IpPrefix>& hub_addresses, ClientState& after);
+
+}  // namespace vpn_sentinel

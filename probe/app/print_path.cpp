@@ -1,0 +1,53 @@
+#include "probe/app/print_path.hpp"
+
+#include <fmt/format.h>
+
+#include "probe/app/print_layers.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+std::string udp_text(const CheckView& view) {
+  const auto& udp = view.seen.udp;
+  if (!udp) return view.policy.path.stun_servers.empty() ? "not checked" : "no answer yet";
+  if (!udp->v4 && !udp->v6) return fmt::format("could not be verified: {}", udp->error);
+  std::string text;
+  for (const auto family : {Family::v4, Family::v6}) {
+    const auto& address = udp->address(family);
+    if (!address) continue;
+    const auto exit = view.seen.exit ? view.seen.exit->address(family) : std::optional<IpAddress>{};
+    const auto* const beside = !exit ? "" : is_same_exit(*exit, *address) ? ", as web traffic does" : ", and web traffic by another";
+    text += fmt::format("{}leaves by {}{}", text.empty() ? "" : "; ", address->to_string(), beside);
+  }
+  return fmt::format("{} (told by {})", text, udp->server);
+}
+
+std::string large_packets_text(const LargePacketsView& large) {
+  using Lost = LargePacketsView::Lost;
+  switch (large.lost) {
+    case Lost::none:
+      return fmt::format("large packets get through (shown by {})", large.host);
+    case Lost::requests:
+      return fmt::format("large packets are lost on the way out (shown by {})", large.host);
+    case Lost::answers:
+      return fmt::format("large packets are lost on the way back (shown by {})", large.host);
+    case Lost::unknown:
+      break;
+  }
+  return fmt::format("large packets could not be checked: {}", large.error);
+}
+
+}  // namespace
+
+std::string print_path(const CheckView& view) {
+  auto text = print_row("udp", udp_text(view));
+  if (view.seen.large_packets) text += print_row("path", large_packets_text(*view.seen.large_packets));
+  if (const auto& drop = view.seen.latency_drop) {
+    text += print_row(view.seen.large_packets ? "" : "path",
+                      fmt::format("ordinary packets come back in {:.1f} ms, {} in {:.1f} ms", drop->path_ms,
+                                  drop->beside_tunnel ? "those bound to the tunnel" : "earlier", drop->reference_ms));
+  }
+  return text;
+}
+
+}  // namespace vpn_sentinel

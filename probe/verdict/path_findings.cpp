@@ -1,0 +1,83 @@
+#include "probe/verdict/path_findings.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace vpn_sentinel {
+namespace {
+
+using nlohmann::json;
+
+class PathJudge {
+ public:
+  explicit PathJudge(const Observation& seen) : seen_(seen) {}
+
+  std::vector<Finding> run() {
+    if (seen_.udp) judge_udp(*seen_.udp);
+    if (seen_.large_packets) judge_large_packets(*seen_.large_packets);
+    if (seen_.latency_drop) judge_latency(*seen_.latency_drop);
+    return std::move(findings_);
+  }
+
+ private:
+  void add(std::string_view code, json evidence, std::optional<Severity> severity = std::nullopt) {
+    findings_.push_back(Finding{std::string(code), severity.value_or(find_text(code)->severity), seen_.time, std::move(evidence)});
+  }
+
+  void judge_udp(const UdpView& udp) {
+    if (!udp.v4 && !udp.v6) return add("udp_unverifiable", json{{"error", udp.error}});
+    for (const auto family : {Family::v4, Family::v6}) {
+      if (const auto& address = udp.address(family)) judge_udp_address(*address, family, udp.server);
+    }
+  }
+
+  void judge_udp_address(const IpAddress& udp, Family family, const std::string& server) {
+    json evidence{{"udp_exit", udp.to_string()}, {"server", server}};
+    const auto& web = seen_.exit ? seen_.exit->address(family) : std::optional<IpAddress>{};
+    if (web) evidence["exit"] = web->to_string();
+    const bool is_uplink = std::ranges::any_of(seen_.uplink.addresses, [&](const IpAddress& uplink) { return is_same_exit(uplink, udp); });
+    // Web traffic that shows the uplink is told as such, and a tunnel that ends in the uplink's own network shows nothing.
+    if (is_uplink && seen_.uplink.own_tunnel.empty() && !(web && is_same_exit(*web, udp))) {
+      evidence["uplink"] = udp.to_string();
+      return tell_udp(std::move(evidence), Severity::danger);
+    }
+    if (web && !is_same_exit(*web, udp)) tell_udp(std::move(evidence), Severity::warning);
+  }
+
+  /// One finding of both families: the worse one.
+  void tell_udp(json evidence, Severity severity) {
+    const auto told = std::ranges::find(findings_, "udp_exit_outside", &Finding::code);
+    if (told == findings_.end()) return add("udp_exit_outside", std::move(evidence), severity);
+    if (severity > told->severity) *told = Finding{told->code, severity, told->since, std::move(evidence)};
+  }
+
+  void judge_large_packets(const LargePacketsView& large) {
+    using Lost = LargePacketsView::Lost;
+    if (large.lost != Lost::requests && large.lost != Lost::answers) return;
+    add("mtu_blackhole", json{{"lost", large.lost == Lost::requests ? "large requests" : "large answers"}, {"host", large.host}});
+  }
+
+  /// Only round trips that are measured at the same time are a sign; against the past a nearer VPN server explains it as well.
+  void judge_latency(const LatencyDropView& drop) {
+    const auto rounded = [](double ms) { return std::round(ms * 10) / 10; };
+    json evidence{{"path_ms", rounded(drop.path_ms)}, {drop.beside_tunnel ? "tunnel_ms" : "before_ms", rounded(drop.reference_ms)}};
+    add("latency_dropped", std::move(evidence), drop.beside_tunnel ? Severity::warning : Severity::information);
+  }
+
+  const Observation& seen_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+bool udp_went_unanswered(const Finding& finding, const Observation& seen) {
+  if (finding.code != "udp_exit_outside" || !seen.tunnel || !seen.tunnel->up || !seen.udp) return false;
+  const auto address = finding.evidence.find("udp_exit");
+  const auto known = address != finding.evidence.end() && address->is_string() ? IpAddress::parse(address->get<std::string>())
+                                                                               : Result<IpAddress>(fail(Error{}));
+  return known && !seen.udp->address(known->family());
+}
+
+std::vector<Finding> judge_path(const Observation& seen) { return PathJudge(seen).run(); }
+
+}  // namespace vpn_sentinel
