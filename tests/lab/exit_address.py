@@ -30,6 +30,7 @@ def settings(lab: Lab) -> list[str]:
         "--trace-urls", f"{BASE}/trace", "--mullvad-url", f"{BASE}/mullvad", "--mullvad-v6-url", f"{BASE}/mullvad",
         "--ipinfo-url", f"{BASE}/ipinfo", "--ipinfo-v6-url", f"{BASE}/ipinfo", "--ipwhois-url", "", "--ipwhois-app-url", "",
         "--ip-api-url", "", "--geo-databases", "none", "--resolvers", DNS["v4"], "--whoami-servers", "",
+        "--egress-names", "0", "--stun-servers", "", "--large-packets", "false", "--latency-drop", "0",
         "--liveness-server", DNS["v4"], "--ca-file", str(lab.ca_file), "--timeout", "5s", "--netns", f"name:{lab.netns('vpn')}",
     ]  # fmt: skip
 

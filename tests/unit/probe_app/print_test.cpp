@@ -68,9 +68,9 @@ BOOST_FIXTURE_TEST_SUITE(print, Told)
 
 BOOST_AUTO_TEST_CASE(a_healthy_target_is_told_in_few_lines_that_name_each_layer) {
   const auto text = print();
-  BOOST_TEST(lines_of(text) <= 17U, text);
+  BOOST_TEST(lines_of(text) <= 18U, text);
   for (const auto* const name :
-       {"namespace", "tunnel", "server", "program", "uplink", "routes", "rules", "healthy", "liveness", "exit", "dns"}) {
+       {"namespace", "tunnel", "server", "program", "uplink", "routes", "rules", "healthy", "liveness", "exit", "dns", "udp"}) {
     BOOST_TEST(text.find(std::string("\n  ") + name + " ") != std::string::npos, name);
   }
   BOOST_TEST(text.starts_with("✔ SECURE  office (name:vpn)\n"));
