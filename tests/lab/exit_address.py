@@ -25,12 +25,13 @@ OTHER = "198.18.77.7"
 
 
 def settings(lab: Lab) -> list[str]:
-    """Every service is the lab's look-alike; the traces have one voice, Mullvad's another, ipinfo's a third."""
+    """Every service is the lab's look-alike; the traces have one voice, Mullvad's another, ipinfo's a third. Only the exit is checked."""
     return [
         "--trace-urls", f"{BASE}/trace", "--mullvad-url", f"{BASE}/mullvad", "--mullvad-v6-url", f"{BASE}/mullvad",
         "--ipinfo-url", f"{BASE}/ipinfo", "--ipinfo-v6-url", f"{BASE}/ipinfo", "--ipwhois-url", "", "--ipwhois-app-url", "",
-        "--ip-api-url", "", "--geo-databases", "none", "--resolvers", DNS["v4"], "--whoami-servers", "",
-        "--liveness-server", DNS["v4"], "--ca-file", str(lab.ca_file), "--timeout", "5s", "--netns", f"name:{lab.netns('vpn')}",
+        "--ip-api-url", "", "--geo-databases", "none", "--stun-servers", "none", "--resolvers", DNS["v4"],
+        "--whoami-servers", "", "--egress-names", "0", "--liveness-server", DNS["v4"], "--ca-file", str(lab.ca_file), "--timeout", "5s",
+        "--netns", f"name:{lab.netns('vpn')}",
     ]  # fmt: skip
 
 
