@@ -15,7 +15,8 @@ Result<PathPolicy> make_path_policy(const Settings& settings) {
     return fail(Error::Kind::invalid,
                 fmt::format("VPN_SENTINEL_STUN_SERVERS = '{}' (from {}): expected {}", value, settings.origin("stun_servers"), expected));
   };
-  for (const auto& item : settings.list("stun_servers")) {
+  const auto items = settings.text("stun_servers") == "none" ? std::vector<std::string>{} : settings.list("stun_servers");
+  for (const auto& item : items) {
     const auto server = StunServer::parse(item);
     if (!server) return wrong(item, "hosts with an optional port, such as stun.example:3478");
     policy.stun_servers.push_back(*server);

@@ -41,13 +41,19 @@ std::string route_text(const nlohmann::json& route) {
   return text;
 }
 
+/// Without brackets and quotes of JSON.
 std::string value_text(const nlohmann::json& value) {
   if (value.is_string()) return value.get<std::string>();
+  std::string text;
+  if (value.is_object()) {
+    for (const auto& [key, part] : value.items()) text += fmt::format("{}{} {}", text.empty() ? "" : "; ", key, value_text(part));
+    return text;
+  }
+  if (value.is_array()) {
+    for (const auto& part : value) text += fmt::format("{}{}", text.empty() ? "" : ", ", value_text(part));
+    return text;
+  }
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-bool is_list_of_texts(const nlohmann::json& value) {
-  return value.is_array() && std::ranges::all_of(value, [](const auto& item) { return item.is_string(); });
 }
 
 std::string evidence_text(const Finding& finding) {
@@ -57,11 +63,11 @@ std::string evidence_text(const Finding& finding) {
   }
   for (const auto& [key, value] : finding.evidence.items()) {
     if (key == "routes") continue;
-    if (is_list_of_texts(value) && value.size() > 1) {
+    if (value.is_array() && value.size() > 1) {
       text += fmt::format("      {}:\n", key);
       for (const auto& line : value) text += fmt::format("        {}\n", value_text(line));
     } else {
-      text += fmt::format("      {}: {}\n", key, value_text(is_list_of_texts(value) && !value.empty() ? value.front() : value));
+      text += fmt::format("      {}: {}\n", key, value_text(value));
     }
   }
   return text;

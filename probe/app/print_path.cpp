@@ -16,7 +16,9 @@ std::string udp_text(const CheckView& view) {
     const auto& address = udp->address(family);
     if (!address) continue;
     const auto exit = view.seen.exit ? view.seen.exit->address(family) : std::optional<IpAddress>{};
-    const auto* const beside = !exit ? "" : is_same_exit(*exit, *address) ? ", as web traffic does" : ", and web traffic by another";
+    const auto beside = !exit                           ? std::string{}
+                        : is_same_exit(*exit, *address) ? std::string(", as web traffic does")
+                                                        : fmt::format(", while web traffic leaves by {}", exit->to_string());
     text += fmt::format("{}leaves by {}{}", text.empty() ? "" : "; ", address->to_string(), beside);
   }
   return fmt::format("{} (told by {})", text, udp->server);

@@ -156,6 +156,7 @@ tl::unexpected<Error> wrong(const Settings& settings, std::string_view key, std:
 
 Result<std::vector<Endpoint>> dns_servers(const Settings& settings, std::string_view key) {
   std::vector<Endpoint> servers;
+  if (settings.text(key) == "none") return servers;
   for (const auto& item : settings.list(key)) {
     const auto server = Endpoint::parse(item, 53);
     if (!server) return wrong(settings, key, item, "an IP address with an optional port, such as 1.1.1.1:53");
@@ -314,7 +315,7 @@ Result<void> read_dns_checks(const Settings& settings, TargetPolicy& target) {
     if (const auto added = add_acceptance(item, target.dns_accept); !added)
       return wrong(settings, "dns_accept", item, added.error().message);
   }
-  target.dns_compare_names = settings.list("dns_compare_names");
+  if (settings.text("dns_compare_names") != "none") target.dns_compare_names = settings.list("dns_compare_names");
   for (const auto& name : target.dns_compare_names) {
     if (!is_domain_name(name)) return wrong(settings, "dns_compare_names", name, "domain names");
   }

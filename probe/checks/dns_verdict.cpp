@@ -48,7 +48,11 @@ class Table {
   }
 
  private:
-  [[nodiscard]] DnsDecision made(DnsVerdict verdict, std::string_view reason) const { return {verdict, std::string(reason), notes_}; }
+  [[nodiscard]] DnsDecision made(DnsVerdict verdict, std::string_view reason) const {
+    DnsDecision decision{verdict, std::string(reason), notes_};
+    std::erase(decision.also, decision.reason);
+    return decision;
+  }
 
   static DnsDecision doubted(DnsDecision decision, std::string_view why) {
     decision.also.insert(decision.also.begin(), std::move(decision.reason));

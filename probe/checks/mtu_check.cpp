@@ -35,7 +35,11 @@ class MtuCheck::Round : public std::enable_shared_from_this<Round> {
     url_ = *url;
     large_tries_ = 0;
     addresses_.clear();
-    if (url_.literal) return url_.literal->family() == request_.family ? ask(true) : give_up_url(other_family());
+    if (url_.literal && url_.literal->family() != request_.family) {
+      ++place_;
+      return next_url();
+    }
+    if (url_.literal) return ask(true);
     auto on_resolved = [self = shared_from_this()](const Result<std::vector<IpAddress>>& addresses) {
       if (!self->handler_) return;
       if (!addresses) return self->give_up_url(addresses.error());
@@ -91,8 +95,6 @@ class MtuCheck::Round : public std::enable_shared_from_this<Round> {
     give_up_url({Error::Kind::timed_out, url_.origin + ": it takes connections and answers no TLS handshake"});
   }
 
-  [[nodiscard]] Error other_family() const { return {Error::Kind::unreachable, url_.origin + ": its address is of the other family"}; }
-
   void give_up_url(Error error) {
     last_error_ = std::move(error);
     ++place_;
@@ -115,7 +117,7 @@ class MtuCheck::Round : public std::enable_shared_from_this<Round> {
   HttpUrl url_;
   std::vector<IpAddress> addresses_;
   std::string silent_host_;
-  Error last_error_{Error::Kind::unavailable, "no service is configured"};
+  Error last_error_{Error::Kind::unavailable, "no service of this family is configured"};
   std::size_t place_ = 0;
   int large_tries_ = 0;
 };

@@ -56,8 +56,10 @@ class UdpCheck::Round : public std::enable_shared_from_this<Round> {
     if (place_ == request_.servers.size() || left() <= milliseconds{0}) return finish(fail(last_error_));
     const auto& server = request_.servers[place_];
     if (const auto literal = IpAddress::parse(server.host)) {
-      if (literal->family() != request_.family) return give_up_server({Error::Kind::unreachable, server.host + " is of the other family"});
-      return bind(*literal);
+      if (literal->family() == request_.family) return bind(*literal);
+      // Meant for the other family's round; what the others answered is worth more.
+      ++place_;
+      return next_server();
     }
     auto on_resolved = [self = shared_from_this()](const Result<std::vector<IpAddress>>& addresses) {
       if (!self->handler_) return;
@@ -117,7 +119,7 @@ class UdpCheck::Round : public std::enable_shared_from_this<Round> {
   MonoTime deadline_;
   CancelNameLookUp cancel_name_;
   StunClient::BindingId binding_ = 0;
-  Error last_error_{Error::Kind::unavailable, "no STUN server is configured"};
+  Error last_error_{Error::Kind::unavailable, "no STUN server of this family is configured"};
   std::size_t place_ = 0;
 };
 

@@ -60,8 +60,8 @@ constexpr std::array finding_rows{
                 "Start the container or service again; the probe attaches by itself when the namespace is back."},
     FindingText{"exit_is_uplink", danger,
                 "Outside services see the address of the uplink, or of its network, where they should see the VPN's.",
-                "Stop what must not be exposed and reconnect the VPN. If this whole network is behind the VPN, name its exit in "
-                "VPN_SENTINEL_EXPECTED_EXITS or set VPN_SENTINEL_LEARN_UPLINK=false."},
+                "Stop what must not be exposed and reconnect the VPN; one whose server stands in this very network hides nothing. If this "
+                "whole network is behind the VPN, name its exit in VPN_SENTINEL_EXPECTED_EXITS or set VPN_SENTINEL_LEARN_UPLINK=false."},
     FindingText{"exit_is_hub", danger, "Outside services see the address of the hub where they should see the VPN's.",
                 "Traffic leaves by the hub's own line: reconnect the VPN. If the hub runs on the VPN server itself, name its address in "
                 "VPN_SENTINEL_EXPECTED_EXITS."},
@@ -76,11 +76,12 @@ constexpr std::array finding_rows{
                 "the services is wrong, or the VPN has several exits."},
     FindingText{
         "exit_unverifiable", warning, "The exit address could not be verified.",
-        "Usually passes by itself; the evidence says why. If it stays, check VPN_SENTINEL_TRACE_URLS and whether HTTPS works inside "
-        "the tunnel."},
+        "Usually passes by itself; the evidence says why. If there is a login page on the way (hotel, train), log in first. If it stays, "
+        "check VPN_SENTINEL_TRACE_URLS and whether HTTPS works inside the tunnel."},
     FindingText{"dns_unverifiable", warning, "It could not be verified which resolver answers programs, or by which way they reach it.",
-                "The evidence says why. Name a resolver of the VPN in resolv.conf (with Docker: --dns), or allow the one that answers by "
-                "VPN_SENTINEL_DNS_ACCEPT; check that UDP port 53 works inside the tunnel."},
+                "The evidence says why. If the exit could not be verified either, see to that first. Else name a resolver of the VPN in "
+                "resolv.conf (with Docker: --dns), or allow the one that answers by VPN_SENTINEL_DNS_ACCEPT; check that UDP port 53 works "
+                "inside the tunnel."},
     FindingText{
         "dns_resolver_outside", warning, "Names are looked up outside the tunnel: others see which sites and services are used.",
         "Take the resolver that the evidence names out of resolv.conf, or out of the link that systemd-resolved has it from, and use "
@@ -98,10 +99,10 @@ constexpr std::array finding_rows{
         "out of VPN_SENTINEL_DNS_COMPARE_NAMES."},
     FindingText{
         "udp_exit_outside", warning, "UDP (games, calls, torrents) appears on the Internet under another address than web traffic.",
-        "If the evidence names your own line, something lets UDP out beside the tunnel: look for rules by protocol, port or mark (ip "
-        "rule, nft list ruleset). Otherwise the VPN has several exits."},
+        "If that is your own line (uplink), something lets UDP out beside the tunnel: stop what must not be exposed, and look for rules by "
+        "protocol, port or mark (ip rule, nft list ruleset). Otherwise the VPN has several exits."},
     FindingText{"udp_unverifiable", information, "By which address UDP leaves could not be verified: no STUN server answered.",
-                "Check that UDP works inside the tunnel and that VPN_SENTINEL_STUN_SERVERS are reachable, or empty that setting."},
+                "Check that UDP works inside the tunnel and that VPN_SENTINEL_STUN_SERVERS are reachable, or set that to none."},
     FindingText{"mtu_blackhole", warning, "Small packets get through the tunnel and large ones are lost, so connections stand still.",
                 "Lower the tunnel's MTU (ip link set dev TUNNEL mtu 1280), or clamp the MSS (nft: tcp option maxseg size set rt mtu)."},
     FindingText{"latency_dropped", warning, "Ordinary packets come back much sooner than those that are bound to the tunnel.",

@@ -1,5 +1,7 @@
 #include "probe/verdict/path_findings.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -35,13 +37,17 @@ class PathJudge {
     json evidence{{"udp_exit", udp.to_string()}, {"server", server}};
     const auto& web = seen_.exit ? seen_.exit->address(family) : std::optional<IpAddress>{};
     if (web) evidence["exit"] = web->to_string();
+    const auto beside = web ? fmt::format(", while web traffic leaves by {}", web->to_string()) : std::string{};
     const bool is_uplink = std::ranges::any_of(seen_.uplink.addresses, [&](const IpAddress& uplink) { return is_same_exit(uplink, udp); });
     // Web traffic that shows the uplink is told as such, and a tunnel that ends in the uplink's own network shows nothing.
     if (is_uplink && seen_.uplink.own_tunnel.empty() && !(web && is_same_exit(*web, udp))) {
       evidence["uplink"] = udp.to_string();
+      evidence["why"] = fmt::format("{} saw UDP come from {}, your own line without the VPN{}", server, udp.to_string(), beside);
       return tell_udp(std::move(evidence), Severity::danger);
     }
-    if (web && !is_same_exit(*web, udp)) tell_udp(std::move(evidence), Severity::warning);
+    if (!web || is_same_exit(*web, udp)) return;
+    evidence["why"] = fmt::format("{} saw UDP come from {}{}", server, udp.to_string(), beside);
+    tell_udp(std::move(evidence), Severity::warning);
   }
 
   /// One finding of both families: the worse one.
@@ -54,7 +60,12 @@ class PathJudge {
   void judge_large_packets(const LargePacketsView& large) {
     using Lost = LargePacketsView::Lost;
     if (large.lost != Lost::requests && large.lost != Lost::answers) return;
-    add("mtu_blackhole", json{{"lost", large.lost == Lost::requests ? "large requests" : "large answers"}, {"host", large.host}});
+    const bool requests = large.lost == Lost::requests;
+    const auto why =
+        requests ? fmt::format("{} answers a small request and does not get one of several packets, however often it is sent", large.host)
+                 : fmt::format("{} and another service take connections, and their certificates, which need several packets, never arrive",
+                               large.host);
+    add("mtu_blackhole", json{{"lost", requests ? "large requests" : "large answers"}, {"host", large.host}, {"why", why}});
   }
 
   /// Only round trips that are measured at the same time are a sign; against the past a nearer VPN server explains it as well.

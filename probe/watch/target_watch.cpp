@@ -55,6 +55,15 @@ bool carries(const Observation& seen) {
   return works && (carries(seen, Family::v4) || carries(seen, Family::v6));
 }
 
+/// Packets of ordinary programs get out, by the tunnel or beside it: who sees IPv6 leave beside a tunnel for IPv4 shows its address, too.
+bool gets_out(const Observation& seen, Family family) {
+  return std::ranges::any_of(seen.look_ups, [&](const LookUp& item) {
+    if (item.destination.family() != family || !item.way) return false;
+    const bool ordinary = item.flow >= seen.flows.size() || seen.flows[item.flow].whom.empty();
+    return item.way->kind == Way::Kind::tunnel || (item.way->kind == Way::Kind::outside && ordinary);
+  });
+}
+
 /// Only WireGuard has handshakes. To ask whose tun it is takes milliseconds, a walk through the files of all programs.
 bool may_tell_handshakes(const std::optional<TunnelFacts>& facts) { return !facts || facts->wireguard || !facts->gaps.empty(); }
 
@@ -336,13 +345,13 @@ void TargetWatch::follow_tunnel(const Observation& seen) {
       if (!link) return std::nullopt;
       return link->rx_packets;
     };
-    verifier_.start(namespace_->opener(), seen.tunnel->name, carries(seen, Family::v6), read_rx_packets, has_separate_uplink());
+    verifier_.start(namespace_->opener(), seen.tunnel->name, gets_out(seen, Family::v6), read_rx_packets, has_separate_uplink());
     dns_keeper_.start(namespace_->opener());
-    path_checks_.start(namespace_->opener(), carries(seen, Family::v6));
+    path_checks_.start(namespace_->opener(), gets_out(seen, Family::v6));
   } else if (ways != ways_) {
-    verifier_.recheck(carries(seen, Family::v6));
+    verifier_.recheck(gets_out(seen, Family::v6));
     dns_keeper_.recheck();
-    path_checks_.recheck(carries(seen, Family::v6));
+    path_checks_.recheck(gets_out(seen, Family::v6));
   }
   tunnel_index_ = index;
   ways_ = ways;

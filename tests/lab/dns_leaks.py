@@ -78,7 +78,7 @@ class DnsLeaks(Checking):
     def test_s2_the_router_s_resolver_is_a_leak_that_is_told_in_plain_words(self) -> None:
         self.resolv_conf(f"nameserver {ROUTER_DNS}\n")
         dns, findings = self.verdict()
-        self.assertEqual((dns["verdict"], dns["reason"]), ("leak", "RESOLVER_ROUTE_OUTSIDE_TUNNEL"))
+        self.assertEqual((dns["verdict"], dns["reason"]), ("leak", "EGRESS_IS_UPLINK"))
         self.assertEqual(dns["egress"], ["203.0.113.10"])
         self.assertEqual(dns["resolvers"], [{"address": ROUTER_DNS, "route": "outside"}])
         self.assertEqual(findings["dns_resolver_outside"]["severity"], "warning")
@@ -113,12 +113,16 @@ class DnsLeaks(Checking):
         self.assertEqual((dns["verdict"], dns["reason"]), ("unverifiable", "U_DOCKER_HOST_FORWARD"))
         self.assertEqual(findings["dns_unverifiable"]["evidence"]["reason"], "U_DOCKER_HOST_FORWARD")
 
-    def test_s4b_the_host_s_own_forwarder_behind_docker_is_never_fine(self) -> None:
+    def test_s4b_the_host_s_own_forwarder_behind_docker_asks_from_the_uplink(self) -> None:
         self.resolv_conf(f"nameserver 127.0.0.11\n# ExtServers: [host({ROUTER_DNS})]\n")
         model = DockerModel(self.lab, "host", ROUTER_DNS)
         self.addCleanup(model.close)
         dns, findings = self.verdict()
         self.assertEqual(dns["egress"], ["203.0.113.10"])
+        self.assertEqual((dns["verdict"], dns["reason"]), ("leak", "EGRESS_IS_UPLINK"))
+        self.assertIn("dns_egress_is_uplink", findings)
+        # Where the uplink's address is not known nobody can tell a leak, and it is not fine either.
+        dns, findings = self.verdict("--learn-uplink", "false")
         self.assertEqual(dns["verdict"], "unverifiable")
         self.assertIn("dns_unverifiable", findings)
 

@@ -10,7 +10,7 @@ import struct
 import threading
 from dataclasses import dataclass
 
-from network import DNS, HUB, PUBLIC_DNS, TELEGRAM, WEB
+from network import DNS, EXIT, HUB, PUBLIC_DNS, TELEGRAM, WEB
 
 A, SOA, TXT, AAAA, OPT, ANY = 1, 6, 16, 28, 41, 255
 IN, CHAOS = 1, 3
@@ -25,7 +25,10 @@ HOSTS = {
     "dns.lab.test": (DNS["v4"], DNS["v6"]),
     "telegram.lab.test": (TELEGRAM,),
     "hub.lab.test": (HUB["v4"], HUB["v6"]),
+    "hub-at-exit.lab.test": (EXIT["v4"],),
 }
+# Seconds by which UDP answers to a caller are late, as if he were far away.
+lateness: dict[str, float] = {}
 # Of resolvers that everybody may use, as dnscheck.tools names their owners.
 OWNERS = {PUBLIC_DNS: ("Amsterdam, North Holland, NL", "Quad9")}
 _UNIQUE = re.compile(r"([0-9a-f]{1,8})\.test\.dnscheck\.tools")
@@ -193,7 +196,11 @@ class _UdpHandler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         query, sock = self.request
         reply = answer(query, self.client_address[0], "UDP")
-        if reply is not None:
+        if reply is None:
+            return
+        if late := lateness.get(self.client_address[0]):
+            threading.Timer(late, sock.sendto, (reply, self.client_address)).start()
+        else:
             sock.sendto(reply, self.client_address)
 
 

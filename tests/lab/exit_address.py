@@ -25,7 +25,7 @@ OTHER = "198.18.77.7"
 
 
 def settings(lab: Lab) -> list[str]:
-    """Every service is the lab's look-alike; the traces have one voice, Mullvad's another, ipinfo's a third."""
+    """Every service is the lab's look-alike; the traces have one voice, Mullvad's another, ipinfo's a third. Only the exit is checked."""
     return [
         "--trace-urls", f"{BASE}/trace", "--mullvad-url", f"{BASE}/mullvad", "--mullvad-v6-url", f"{BASE}/mullvad",
         "--ipinfo-url", f"{BASE}/ipinfo", "--ipinfo-v6-url", f"{BASE}/ipinfo", "--ipwhois-url", "", "--ipwhois-app-url", "",

@@ -245,7 +245,8 @@ class Lab:
 
     def _start_services(self) -> None:
         make_authority(self.folder)
-        names = ["trace.lab.test", "web.lab.test"]
+        # As large as a real server's, whose certificates do not fit into one packet.
+        names = ["trace.lab.test", "web.lab.test", *(f"other-customer-{number}.lab.test" for number in range(60))]
         certificate = make_server(self.folder, "web", names, list(WEB.values()))
         self.resolv_conf.write_text(f"nameserver {DNS['v4']}\n")
         key = str(certificate.with_suffix(".key"))

@@ -48,12 +48,12 @@ def _wait(lab: Lab, space: str, address: str) -> None:
     wait_until(lambda: lab.call(space, _answers, address), 10, f"{address} in {space} answers", 0.05)
 
 
-def start_dnsmasq(lab: Lab, space: str, address: str, upstream: str = DNS["v4"]) -> str:
-    """Returns the name by which the lab ends it."""
+def start_dnsmasq(lab: Lab, space: str, address: str, upstream: str = DNS["v4"], *more: str) -> str:
+    """Returns the name by which the lab ends it; `more` are its last arguments."""
     name = f"dnsmasq-{address}"
     argv = [
         program("dnsmasq") or "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--group=root", "--no-resolv",
-        "--no-hosts", "--cache-size=0", f"--listen-address={address}", "--bind-interfaces", "--pid-file=", f"--server={upstream}",
+        "--no-hosts", "--cache-size=0", f"--listen-address={address}", "--bind-interfaces", "--pid-file=", f"--server={upstream}", *more,
     ]  # fmt: skip
     lab.popen(space, argv, name, lab.folder / f"{name}.log")
     _wait(lab, space, address)

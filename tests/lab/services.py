@@ -6,6 +6,7 @@
     DNS    198.18.0.53 and 2001:db8:53::53, UDP and TCP, ports 53 and 5353
     HTTP   198.18.0.80 and 2001:db8:80::80, port 80:  /  the caller's address,  /cdn-cgi/trace  Cloudflare's text
            the same at 198.51.100.80, the VPN server's neighbour; look-alikes of the address services: address_services.py
+           /control/dns-lateness/MILLISECONDS  from now on DNS answers to the VPN's exit are late by so much
     HTTPS  the same on port 443
 """
 
@@ -43,6 +44,8 @@ class Echo(http_server.Handler):
             self.reply(200, f"{self.caller()}\n".encode())
         elif target == "/cdn-cgi/trace":
             self.reply(200, self._trace(self.caller()).encode())
+        elif target.startswith("/control/dns-lateness/"):
+            self._make_dns_late(target.rpartition("/")[2])
         elif target.startswith("/control/"):
             self.reply(200 if self.services.control(target.removeprefix("/")) else 404, b"")
         elif target.strip("/") in SERVICES:
@@ -51,6 +54,11 @@ class Echo(http_server.Handler):
             self.reply(404, b"no such page\n")
 
     do_HEAD = do_GET
+
+    def _make_dns_late(self, milliseconds: str) -> None:
+        """DNS answers to whoever comes out of the VPN server are late, as over a long tunnel; all others are not."""
+        dns_server.lateness = dict.fromkeys(EXIT.values(), int(milliseconds) / 1000)
+        self.reply(200, b"")
 
     def _tell_address(self, service: str) -> None:
         status, body = self.services.answer(service, self.caller())

@@ -7,7 +7,7 @@ import queue
 import subprocess
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +57,13 @@ class Watcher:
 
     def wait(self, state: str, findings: Collection[str], seconds: float) -> Line | None:
         """The first line that says so; None when the time is over, or the probe has ended."""
+        return self.wait_until(lambda line: line.state == state and set(findings) <= set(line.findings), seconds)
+
+    def wait_until(self, fits: Callable[[Line], bool], seconds: float) -> Line | None:
+        """The first line that fits; None as above."""
         deadline = time.monotonic() + seconds
         while line := self._next(deadline):
-            if line.state == state and set(findings) <= set(line.findings):
+            if fits(line):
                 return line
         return None
 

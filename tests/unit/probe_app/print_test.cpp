@@ -68,7 +68,7 @@ BOOST_FIXTURE_TEST_SUITE(print, Told)
 
 BOOST_AUTO_TEST_CASE(a_healthy_target_is_told_in_few_lines_that_name_each_layer) {
   const auto text = print();
-  BOOST_TEST(lines_of(text) <= 18U, text);
+  BOOST_TEST(lines_of(text) <= 19U, text);
   for (const auto* const name :
        {"namespace", "tunnel", "server", "program", "uplink", "routes", "rules", "healthy", "liveness", "exit", "dns", "udp"}) {
     BOOST_TEST(text.find(std::string("\n  ") + name + " ") != std::string::npos, name);
@@ -176,6 +176,14 @@ BOOST_AUTO_TEST_CASE(findings_are_told_with_evidence_and_advice) {
   BOOST_TEST(text.find("✖ route_injected A route that is more specific") != std::string::npos, text);
   BOOST_TEST(text.find("[route 198.18.0.0/15]") != std::string::npos, text);
   BOOST_TEST(text.find("      → Look who made the route") != std::string::npos, text);
+}
+
+BOOST_AUTO_TEST_CASE(evidence_of_parts_is_told_without_brackets_and_quotes) {
+  seen.exit->v4 = IpAddress::parse("203.0.113.10").value();
+  seen.exit->in_v4 = {};
+  seen.uplink.addresses = {*seen.exit->v4};
+  const auto text = print();
+  BOOST_TEST(text.find("      v4: address 203.0.113.10; sources 1; uplink 203.0.113.10\n") != std::string::npos, text);
 }
 
 BOOST_AUTO_TEST_CASE(a_namespace_that_could_not_be_looked_at_has_no_layers) {

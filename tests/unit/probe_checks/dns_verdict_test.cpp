@@ -88,6 +88,14 @@ bool contains(const std::vector<std::string>& words, const char* word) {
 
 BOOST_AUTO_TEST_SUITE(dns_verdict)
 
+BOOST_AUTO_TEST_CASE(a_reason_is_not_named_twice) {
+  auto facts = healthy();
+  facts.exits.clear();
+  const auto decision = decide_dns(facts);
+  BOOST_TEST(decision.reason == "U_NO_EXIT");
+  BOOST_TEST(decision.also.empty());
+}
+
 BOOST_AUTO_TEST_CASE(every_row_of_the_table) {
   check(
       {

@@ -75,6 +75,15 @@ BOOST_AUTO_TEST_CASE(an_address_of_the_other_family_is_none) {
   BOOST_TEST((answer.error().kind == Error::Kind::invalid));
 }
 
+BOOST_AUTO_TEST_CASE(what_a_server_said_is_not_hidden_by_those_of_the_other_family) {
+  const auto answer = ask({{"127.0.0.1", closed_udp_port(io)}, {"2001:db8::3", 3478}});
+  BOOST_REQUIRE(!answer);
+  BOOST_TEST(answer.error().message.starts_with("127.0.0.1: "));
+  const auto none = ask({{"2001:db8::3", 3478}});
+  BOOST_REQUIRE(!none);
+  BOOST_TEST(none.error().message == "no STUN server of this family is configured");
+}
+
 BOOST_AUTO_TEST_CASE(one_deadline_covers_all_servers) {
   UdpServer silent(io, [](const Message&) { return Messages{}; });
   request.timeout = std::chrono::milliseconds{30};

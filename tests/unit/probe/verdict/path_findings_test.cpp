@@ -46,6 +46,8 @@ BOOST_AUTO_TEST_CASE(udp_under_the_uplinks_address_is_danger) {
   BOOST_TEST((finding.severity == Severity::danger));
   BOOST_TEST(finding.evidence.at("udp_exit") == "203.0.113.10");
   BOOST_TEST(finding.evidence.at("exit") == "198.51.100.2");
+  BOOST_TEST(finding.evidence.at("why") ==
+             "stun.test saw UDP come from 203.0.113.10, your own line without the VPN, while web traffic leaves by 198.51.100.2");
   seen.exit.reset();  // no need to know where web traffic goes
   BOOST_TEST((only().severity == Severity::danger));
 }
