@@ -7,21 +7,25 @@
 namespace vpn_sentinel {
 namespace {
 
-std::string udp_text(const CheckView& view) {
-  const auto& udp = view.seen.udp;
-  if (!udp) return view.policy.path.stun_servers.empty() ? "not checked" : "no answer yet";
-  if (!udp->v4 && !udp->v6) return fmt::format("could not be verified: {}", udp->error);
+std::string udp_line(const UdpOfFamily& udp, const std::optional<IpAddress>& exit) {
+  if (!udp.current) return "no answer yet";
+  if (!udp.address) return fmt::format("could not be verified: {}", udp.error);
+  const auto beside = !exit                               ? std::string{}
+                      : is_same_exit(*exit, *udp.address) ? std::string(", as web traffic does")
+                                                          : fmt::format(", while web traffic leaves by {}", exit->to_string());
+  return fmt::format("leaves by {}{} (told by {})", udp.address->to_string(), beside, udp.server);
+}
+
+std::string udp_rows(const CheckView& view) {
+  if (!view.seen.udp) return print_row("udp", view.policy.path.stun_servers.empty() ? "not checked" : "no answer yet");
   std::string text;
   for (const auto family : {Family::v4, Family::v6}) {
-    const auto& address = udp->address(family);
-    if (!address) continue;
-    const auto exit = view.seen.exit ? view.seen.exit->address(family) : std::optional<IpAddress>{};
-    const auto beside = !exit                           ? std::string{}
-                        : is_same_exit(*exit, *address) ? std::string(", as web traffic does")
-                                                        : fmt::format(", while web traffic leaves by {}", exit->to_string());
-    text += fmt::format("{}leaves by {}{}", text.empty() ? "" : "; ", address->to_string(), beside);
+    const auto& udp = view.seen.udp->of(family);
+    if (!udp.asked) continue;
+    const auto line = udp_line(udp, view.seen.exit ? view.seen.exit->address(family) : std::nullopt);
+    text += print_row(text.empty() ? "udp" : "", family == Family::v4 ? line : "IPv6: " + line);
   }
-  return fmt::format("{} (told by {})", text, udp->server);
+  return text;
 }
 
 std::string large_packets_text(const LargePacketsView& large) {
@@ -42,7 +46,7 @@ std::string large_packets_text(const LargePacketsView& large) {
 }  // namespace
 
 std::string print_path(const CheckView& view) {
-  auto text = print_row("udp", udp_text(view));
+  auto text = udp_rows(view);
   if (view.seen.large_packets) text += print_row("path", large_packets_text(*view.seen.large_packets));
   if (const auto& drop = view.seen.latency_drop) {
     text += print_row(view.seen.large_packets ? "" : "path",

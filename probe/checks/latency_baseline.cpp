@@ -21,7 +21,7 @@ void LatencyBaseline::keep(Samples& samples, std::chrono::microseconds sample, s
   if (samples.size() > most) samples.pop_front();
 }
 
-void LatencyBaseline::tunnel_answered(std::chrono::microseconds round_trip) { keep(tunnel_, round_trip, tunnel_kept); }
+void LatencyBaseline::tunnel_answered(std::chrono::microseconds round_trip) { keep(tunnel_, round_trip, tunnel_kept_); }
 
 void LatencyBaseline::path_answered(std::chrono::microseconds round_trip) {
   if (newest_.size() == newest_needed) keep(history_, newest_.front(), history_kept);

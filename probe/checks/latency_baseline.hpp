@@ -19,8 +19,10 @@ struct LatencyDrop {
 
 class LatencyBaseline {
  public:
-  /// `percent`: of the reference that must be missing, 1-99; `least`: and at least so much time.
-  LatencyBaseline(int percent, std::chrono::microseconds least) : percent_(percent), least_(least) {}
+  /// `percent`: of the reference that must be missing, 1-99; `least`: and at least so much time. `tunnel_kept`: so many round trips of the
+  /// tunnel are compared with the newest of the path; as many as come in the same time.
+  LatencyBaseline(int percent, std::chrono::microseconds least, std::size_t tunnel_kept)
+      : percent_(percent), least_(least), tunnel_kept_(tunnel_kept) {}
 
   /// A round trip of a question that was bound to the tunnel.
   void tunnel_answered(std::chrono::microseconds round_trip);
@@ -34,7 +36,6 @@ class LatencyBaseline {
  private:
   using Samples = std::deque<std::chrono::microseconds>;
 
-  static constexpr std::size_t tunnel_kept = 16;
   static constexpr std::size_t tunnel_needed = 5;
   static constexpr std::size_t newest_needed = 3;
   static constexpr std::size_t history_kept = 64;
@@ -45,6 +46,7 @@ class LatencyBaseline {
 
   int percent_;
   std::chrono::microseconds least_;
+  std::size_t tunnel_kept_;
   Samples tunnel_;
   Samples newest_;
   Samples history_;  ///< of the path, without the newest

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "netns/base/clock.hpp"
+#include "netns/base/public_address.hpp"
 #include "netns/clients/name_look_up.hpp"
 
 namespace vpn_sentinel {
@@ -95,6 +96,10 @@ class UdpCheck::Round : public std::enable_shared_from_this<Round> {
     if (!answer) return give_up_server(answer.error());
     if (answer->mapped.address.family() != request_.family) {
       return give_up_server({Error::Kind::invalid, "it answered with an address of the other family"});
+    }
+    // A server inside the VPN, or a router that rewrites STUN, sees a private address: that says nothing about the Internet.
+    if (!is_public_address(answer->mapped.address)) {
+      return give_up_server({Error::Kind::invalid, fmt::format("it saw the private address {}", answer->mapped.address.to_string())});
     }
     finish(UdpAnswer{answer->mapped.address, request_.servers[place_].host});
   }

@@ -219,6 +219,10 @@ void keep_unanswered(Verdict& verdict, const Verdict& previous, const Observatio
     const bool told = std::ranges::find(verdict.findings, finding.code, &Finding::code) != verdict.findings.end();
     if (told) continue;
     const bool leaks = finding.severity >= Severity::danger && finding.code != "routes_unverifiable";
+    if (!leaks && udp_went_unanswered(finding, seen)) {
+      verdict.findings.push_back(finding);
+      continue;
+    }
     if (!(leaks ? went_unanswered(finding, seen) : is_still_stale(finding, seen))) continue;
     // That nobody tells a newer one is the same news.
     if (!leaks && seen.handshake_untold)

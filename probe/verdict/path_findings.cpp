@@ -27,20 +27,33 @@ class PathJudge {
   }
 
   void judge_udp(const UdpView& udp) {
-    if (!udp.v4 && !udp.v6) return add("udp_unverifiable", json{{"error", udp.error}});
     for (const auto family : {Family::v4, Family::v6}) {
-      if (const auto& address = udp.address(family)) judge_udp_address(*address, family, udp.server);
+      const auto& answer = udp.of(family);
+      if (!answer.asked || !answer.current) continue;
+      if (answer.address) {
+        judge_udp_address(*answer.address, family, answer.server);
+      } else {
+        tell_unverifiable(family, answer.error);
+      }
     }
   }
 
+  void tell_unverifiable(Family family, const std::string& error) {
+    const auto told = std::ranges::find(findings_, "udp_unverifiable", &Finding::code);
+    if (told == findings_.end()) add("udp_unverifiable", json::object());
+    findings_.back().evidence[family == Family::v4 ? "v4" : "v6"] = error;
+  }
+
   void judge_udp_address(const IpAddress& udp, Family family, const std::string& server) {
+    if (seen_.exit_rules.expects_address(udp)) return;
     json evidence{{"udp_exit", udp.to_string()}, {"server", server}};
     const auto& web = seen_.exit ? seen_.exit->address(family) : std::optional<IpAddress>{};
     if (web) evidence["exit"] = web->to_string();
     const auto beside = web ? fmt::format(", while web traffic leaves by {}", web->to_string()) : std::string{};
-    const bool is_uplink = std::ranges::any_of(seen_.uplink.addresses, [&](const IpAddress& uplink) { return is_same_exit(uplink, udp); });
-    // Web traffic that shows the uplink is told as such, and a tunnel that ends in the uplink's own network shows nothing.
-    if (is_uplink && seen_.uplink.own_tunnel.empty() && !(web && is_same_exit(*web, udp))) {
+    const bool web_is_awaited = !web && seen_.exit_pending && !seen_.exit_pending->overdue;
+    if (is_uplink(udp)) {
+      // A tunnel that ends in the uplink's own network would look the same until web traffic is known, too.
+      if (web_is_awaited || (web && is_same_line(*web, udp))) return;
       evidence["uplink"] = udp.to_string();
       evidence["why"] = fmt::format("{} saw UDP come from {}, your own line without the VPN{}", server, udp.to_string(), beside);
       return tell_udp(std::move(evidence), Severity::danger);
@@ -48,6 +61,14 @@ class PathJudge {
     if (!web || is_same_exit(*web, udp)) return;
     evidence["why"] = fmt::format("{} saw UDP come from {}{}", server, udp.to_string(), beside);
     tell_udp(std::move(evidence), Severity::warning);
+  }
+
+  /// Whoever has one IPv6 address of a line has the whole /64.
+  static bool is_same_line(const IpAddress& a, const IpAddress& b) { return a.is_v4() ? a == b : IpPrefix(a, 64).contains(b); }
+
+  [[nodiscard]] bool is_uplink(const IpAddress& udp) const {
+    if (!seen_.uplink.own_tunnel.empty()) return false;
+    return std::ranges::any_of(seen_.uplink.addresses, [&](const IpAddress& uplink) { return is_same_line(uplink, udp); });
   }
 
   /// One finding of both families: the worse one.
@@ -83,10 +104,16 @@ class PathJudge {
 
 bool udp_went_unanswered(const Finding& finding, const Observation& seen) {
   if (finding.code != "udp_exit_outside" || !seen.tunnel || !seen.tunnel->up || !seen.udp) return false;
-  const auto address = finding.evidence.find("udp_exit");
-  const auto known = address != finding.evidence.end() && address->is_string() ? IpAddress::parse(address->get<std::string>())
-                                                                               : Result<IpAddress>(fail(Error{}));
-  return known && !seen.udp->address(known->family());
+  const auto text = finding.evidence.find("udp_exit");
+  const auto known =
+      text != finding.evidence.end() && text->is_string() ? IpAddress::parse(text->get<std::string>()) : Result<IpAddress>(fail(Error{}));
+  if (!known) return false;
+  const auto& answer = seen.udp->of(known->family());
+  if (!answer.asked) return false;
+  // What is compared must be known again, too: the address of web traffic, and of the uplink for what was told as it.
+  const bool web_is_awaited = seen.exit_pending && !seen.exit_pending->overdue;
+  const bool uplink_is_unknown = finding.severity >= Severity::danger && seen.uplink.addresses.empty();
+  return !answer.current || !answer.address || web_is_awaited || (uplink_is_unknown && *answer.address == *known);
 }
 
 std::vector<Finding> judge_path(const Observation& seen) { return PathJudge(seen).run(); }

@@ -12,7 +12,7 @@ namespace vpn_sentinel {
 /// proved), udp_unverifiable, mtu_blackhole, latency_dropped. `since` is the observation's time.
 [[nodiscard]] std::vector<Finding> judge_path(const Observation& seen);
 
-/// That UDP left outside has been seen, and this time nobody answered: it does not end so.
+/// UDP was seen under another address, and what would show that this is over is not known yet, or nobody answered: it does not end so.
 [[nodiscard]] bool udp_went_unanswered(const Finding& finding, const Observation& seen);
 
 }  // namespace vpn_sentinel

@@ -8,13 +8,20 @@
 
 namespace vpn_sentinel {
 
-/// By which address arbitrary UDP leaves, as STUN servers told it.
-struct UdpView {
-  std::optional<IpAddress> v4;
-  std::optional<IpAddress> v6;
+/// By which address arbitrary UDP of one family leaves, as a STUN server told it.
+struct UdpOfFamily {
+  bool asked = false;
+  bool current = false;  ///< answered, or failed to be answered, since routes or tunnel changed last: only then comparable with the exit
+  std::optional<IpAddress> address;
   std::string server;  ///< host that answered
-  std::string error;   ///< why there is neither v4 nor v6
-  [[nodiscard]] const std::optional<IpAddress>& address(Family family) const noexcept { return family == Family::v4 ? v4 : v6; }
+  std::string error;   ///< why there is no address
+};
+
+struct UdpView {
+  UdpOfFamily in_v4;
+  UdpOfFamily in_v6;
+  [[nodiscard]] const UdpOfFamily& of(Family family) const noexcept { return family == Family::v4 ? in_v4 : in_v6; }
+  [[nodiscard]] UdpOfFamily& of(Family family) noexcept { return family == Family::v4 ? in_v4 : in_v6; }
 };
 
 /// Whether packets as large as the tunnel lets in reach the other side.

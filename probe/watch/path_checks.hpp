@@ -29,9 +29,11 @@ class PathChecks {
   void start(SocketOpener opener, bool has_v6);
   /// There is none: nothing is asked, nothing is known.
   void stop();
-  /// Routes changed while the tunnel stayed. What is under way is asked anew; what was found stays until then, so that bad news does not
-  /// come and go.
+  /// Routes changed while the tunnel stayed, or answers begin to come again. What is under way is asked anew; what was found is no longer
+  /// current.
   void recheck(bool has_v6);
+  /// A look: an exit that has moved, or a tunnel that answers again, makes what was found older than the network is.
+  void follow(const Observation& seen);
   void check_now();
 
   /// A round trip of the liveness question, which is bound to the tunnel.
@@ -42,14 +44,16 @@ class PathChecks {
   [[nodiscard]] bool pending() const noexcept { return due_ || running_ > 0; }
 
  private:
+  void stop_round();
   void run_in(std::chrono::milliseconds pause);
   void run();
   void run_udp(UdpCheck& check, Family family);
-  void run_large_packets();
+  void run_large_packets(MtuCheck& check, Family family);
   void start_latency();
   void on_udp(Family family, const Result<UdpAnswer>& answer);
   void on_large_packets(const Result<MtuAnswer>& answer);
-  void on_done();
+  void on_part_done();
+  [[nodiscard]] bool is_on() const noexcept { return !policy_.path.stun_servers.empty() || policy_.path.large_packets; }
 
   boost::asio::steady_timer timer_;
   const TargetPolicy& policy_;
@@ -57,7 +61,8 @@ class PathChecks {
   StunClient stun_;
   UdpCheck udp_v4_;
   UdpCheck udp_v6_;
-  MtuCheck mtu_;
+  MtuCheck mtu_v4_;
+  MtuCheck mtu_v6_;
   Liveness unbound_;
   LatencyBaseline baseline_;
 
@@ -65,10 +70,13 @@ class PathChecks {
   bool has_v6_ = false;                 ///< IPv6 goes by the tunnel
   bool due_ = false;                    ///< a round will begin soon
   int running_ = 0;                     ///< checks that have not answered
-  UdpView next_udp_;                    ///< what the round under way has found so far
-  std::optional<UdpView> udp_;
+  UdpView udp_;
   std::optional<LargePacketsView> large_packets_;
-  bool dropped_ = false;  ///< as told last
+  std::optional<LargePacketsView> next_large_packets_;  ///< what the round under way has found so far: the worst of both families
+  bool dropped_ = false;                                ///< as told last
+  LivenessView liveness_ = LivenessView::off;           ///< at the last look
+  std::optional<IpAddress> exit_v4_;                    ///< the last that was known
+  std::optional<IpAddress> exit_v6_;
 };
 
 }  // namespace vpn_sentinel

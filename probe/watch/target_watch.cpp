@@ -281,6 +281,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     verifier_.fill(seen_);
+    path_checks_.follow(seen_);
     path_checks_.fill(seen_);
     dns_keeper_.fill(seen_, monitor_->snapshot(), *look_up_);
     const auto now = boot_now();

@@ -8,7 +8,7 @@ using namespace std::chrono_literals;
 namespace {
 
 struct Fixture {
-  LatencyBaseline baseline{50, 5ms};
+  LatencyBaseline baseline{50, 5ms, 16};
 
   void tunnel(std::chrono::microseconds round_trip, int times) {
     for (int i = 0; i < times; ++i) baseline.tunnel_answered(round_trip + std::chrono::microseconds{37 * (i % 5)});
@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE(without_the_tunnels_own_round_trips_the_past_of_the_same_wa
   path(40ms, 23);
   path(4ms, 3);
   BOOST_TEST(!baseline.drop());  // 23 samples are no past
-  LatencyBaseline longer{50, 5ms};
+  LatencyBaseline longer{50, 5ms, 16};
   for (int i = 0; i < 40; ++i) longer.path_answered(40ms);
   for (int i = 0; i < 3; ++i) longer.path_answered(4ms);
   BOOST_REQUIRE(longer.drop().has_value());

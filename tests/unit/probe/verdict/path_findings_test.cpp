@@ -17,8 +17,7 @@ struct Fixture {
   }
   void udp(const char* v4) {
     seen.udp = UdpView{};
-    seen.udp->v4 = address(v4);
-    seen.udp->server = "stun.test";
+    seen.udp->in_v4 = {true, true, address(v4), "stun.test", {}};
   }
   Finding only() const {
     const auto findings = judge_path(seen);
@@ -52,6 +51,12 @@ BOOST_AUTO_TEST_CASE(udp_under_the_uplinks_address_is_danger) {
   BOOST_TEST((only().severity == Severity::danger));
 }
 
+BOOST_AUTO_TEST_CASE(a_vpn_in_the_uplinks_own_subnet_hides_nothing) {
+  seen.uplink.addresses = {address("198.51.100.10")};
+  udp("198.51.100.10");
+  BOOST_TEST((only().severity == Severity::danger));
+}
+
 BOOST_AUTO_TEST_CASE(udp_under_a_third_address_is_a_warning_because_nothing_proves_where_it_went) {
   udp("192.0.2.9");
   BOOST_TEST((only().severity == Severity::warning));
@@ -78,16 +83,63 @@ BOOST_AUTO_TEST_CASE(of_two_families_the_worse_is_told) {
   seen.exit->v6 = address("2001:db8:20::2");
   seen.uplink.addresses = {address("2001:db8:10::10")};
   udp("192.0.2.9");
-  seen.udp->v6 = address("2001:db8:10::99");  // another address of the home's /64
+  seen.udp->in_v6 = {true, true, address("2001:db8:10::99"), "stun.test", {}};  // another address of the home's /64
   const auto finding = only();
   BOOST_TEST((finding.severity == Severity::danger));
   BOOST_TEST(finding.evidence.at("udp_exit") == "2001:db8:10::99");
 }
 
 BOOST_AUTO_TEST_CASE(no_answer_is_said_and_is_no_alarm) {
-  seen.udp = UdpView{{}, {}, {}, "stun.test: no answer"};
+  seen.udp = UdpView{};
+  seen.udp->in_v4 = {true, true, {}, {}, "stun.test: no answer"};
   BOOST_TEST(only().code == "udp_unverifiable");
   BOOST_TEST((only().severity == Severity::information));
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_of_an_older_network_is_not_compared_with_the_exit_of_the_new_one) {
+  udp("192.0.2.9");
+  BOOST_TEST(judge_path(seen).size() == 1U);
+  seen.udp->in_v4.current = false;
+  BOOST_TEST(judge_path(seen).empty());
+}
+
+BOOST_AUTO_TEST_CASE(while_web_traffic_is_awaited_an_address_of_the_uplink_proves_nothing_yet) {
+  seen.uplink.addresses = {address("203.0.113.10")};
+  udp("203.0.113.10");
+  seen.exit.reset();
+  seen.exit_pending = PendingView{};
+  BOOST_TEST(judge_path(seen).empty());
+  seen.exit_pending->overdue = true;
+  BOOST_TEST((only().severity == Severity::danger));
+}
+
+BOOST_AUTO_TEST_CASE(an_address_that_the_user_expects_is_no_news) {
+  seen.exit_rules.expected = {ExitRule::parse("192.0.2.0/24").value()};
+  udp("192.0.2.9");
+  BOOST_TEST(judge_path(seen).empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_was_seen_outside_goes_on_until_everything_that_shows_its_end_is_known_again) {
+  seen.tunnel = TunnelView{"wg0", "wireguard", 3, true, true, true};
+  seen.uplink.addresses = {address("203.0.113.10")};
+  udp("203.0.113.10");
+  const auto outside = only();
+  const auto ends = [&] { return !udp_went_unanswered(outside, seen); };
+  udp("198.51.100.2");
+  BOOST_TEST(ends());
+  seen.udp->in_v4.current = false;
+  BOOST_TEST(!ends());
+  seen.udp->in_v4 = {true, true, {}, {}, "no answer"};
+  BOOST_TEST(!ends());
+  udp("203.0.113.10");
+  seen.uplink.addresses.clear();  // its routes changed, and it is being asked for
+  BOOST_TEST(!ends());
+  udp("198.51.100.2");
+  BOOST_TEST(ends());
+  seen.exit_pending = PendingView{};
+  BOOST_TEST(!ends());
+  seen.tunnel->up = false;
+  BOOST_TEST(ends());
 }
 
 BOOST_AUTO_TEST_CASE(large_packets_that_are_lost_are_told_and_not_knowing_is_not) {
