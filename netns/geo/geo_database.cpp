@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 #include <maxminddb.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -12,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "netns/base/fd.hpp"
 #include "netns/geo/facts_text.hpp"
 
 namespace vpn_sentinel {
@@ -19,6 +23,8 @@ namespace {
 
 constexpr std::array usual_folders{"/usr/share/GeoIP", "/var/lib/GeoIP", "/usr/local/share/GeoIP", "/usr/share/geoip"};
 constexpr std::size_t most_files = 16;
+/// The largest that are sold have about half a gibibyte.
+constexpr off_t most_bytes = off_t{2} << 30;
 
 /// A way to a value inside of a record; libmaxminddb wants it ended by null.
 using Path = std::array<const char*, 5>;
@@ -79,6 +85,27 @@ Error open_error(const std::string& file, int code, int system_code) {
   return {Error::Kind::invalid, fmt::format("geolocation database '{}': {}", file, MMDB_strerror(code))};
 }
 
+/// In memory: the library can only map files, and a mapping of one that is cut short meanwhile ends the process (SIGBUS).
+Result<Fd> copy_of(const std::string& file) {
+  const auto context = fmt::format("geolocation database '{}'", file);
+  // A pipe or a device would be waited for.
+  const Fd source(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat there {};
+  if (!source || ::fstat(source.get(), &there) != 0) return fail(system_error(errno, context));
+  if (!S_ISREG(there.st_mode)) return fail(Error::Kind::invalid, context + ": it is no regular file");
+  if (there.st_size > most_bytes) return fail(Error::Kind::invalid, context + ": it is too large");
+  Fd copy(::memfd_create("geolocation", MFD_CLOEXEC));
+  if (!copy) return fail(system_error(errno, context));
+  for (off_t done = 0; done < there.st_size;) {
+    const auto sent = ::sendfile(copy.get(), source.get(), nullptr, static_cast<std::size_t>(there.st_size - done));
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) return fail(system_error(errno, context));
+    if (sent == 0) break;
+    done += sent;
+  }
+  return copy;
+}
+
 }  // namespace
 
 class GeoDatabase::File {
@@ -108,13 +135,12 @@ GeoDatabase::GeoDatabase(GeoDatabase&&) noexcept = default;
 GeoDatabase& GeoDatabase::operator=(GeoDatabase&&) noexcept = default;
 
 Result<void> GeoDatabase::add(const std::string& file) {
-  struct stat there {};
-  if (::stat(file.c_str(), &there) != 0) return fail(system_error(errno, fmt::format("geolocation database '{}'", file)));
-  // A pipe or a device would be waited for.
-  if (!S_ISREG(there.st_mode)) return fail(Error::Kind::invalid, fmt::format("geolocation database '{}': it is no regular file", file));
+  const auto copy = copy_of(file);
+  if (!copy) return fail(copy.error());
   MMDB_s opened{};
   errno = 0;
-  if (const int code = MMDB_open(file.c_str(), MMDB_MODE_MMAP, &opened); code != MMDB_SUCCESS) {
+  // The library keeps the mapping, and the mapping keeps the copy.
+  if (const int code = MMDB_open(fmt::format("/proc/self/fd/{}", copy->get()).c_str(), MMDB_MODE_MMAP, &opened); code != MMDB_SUCCESS) {
     return fail(open_error(file, code, errno));
   }
   files_.push_back(std::make_unique<File>(opened));

@@ -12,7 +12,7 @@
 namespace vpn_sentinel {
 
 /// Knows the layouts of MaxMind (City, Country, ASN, Enterprise), DB-IP (the same, and its full editions) and IPinfo (lite, country_asn,
-/// location). Files are mapped into memory: replace one by renaming a new one over it (as geoipupdate does), never by writing into it.
+/// location). Files are read into memory as a whole, so that nothing happens to what is used when somebody writes into one.
 /// find() may be called from several threads at once.
 class GeoDatabase {
  public:
@@ -23,7 +23,7 @@ class GeoDatabase {
   GeoDatabase(const GeoDatabase&) = delete;
   GeoDatabase& operator=(const GeoDatabase&) = delete;
 
-  /// not_found, not_permitted: the file cannot be opened; invalid: it is no .mmdb file or a damaged one. The message names the file.
+  /// not_found, not_permitted: the file cannot be opened; invalid: it is no .mmdb file, a damaged or a huge one. The message names the file.
   [[nodiscard]] Result<void> add(const std::string& file);
   [[nodiscard]] bool empty() const noexcept { return files_.empty(); }
   /// Of several files the first that knows a value counts. What no file knows, or what is damaged there, stays empty.

@@ -23,6 +23,11 @@ std::string host_of(const ExitSource& source) {
   return url ? url->host : std::string{};
 }
 
+bool is_plain(const ExitSource& source) {
+  const auto url = HttpUrl::parse(source.url);
+  return url && url->scheme == "http";
+}
+
 }  // namespace
 
 /// One question to as many operators as it takes.
@@ -129,7 +134,7 @@ class ExitCheck::Round : public std::enable_shared_from_this<Round> {
     lane.busy = false;
     if (reading) {
       limits_->answered(source.url, reading->rest, mono_now());
-      seen_.voices.push_back({host, reading->address, reading->facts, reading->colo});
+      seen_.voices.push_back({host, reading->address, reading->facts, reading->colo, is_plain(source)});
       return go_on(true);
     }
     if (reading.error().limited) limits_->limited(source.url, reading.error().rest, mono_now());

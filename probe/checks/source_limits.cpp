@@ -28,6 +28,13 @@ void SourceLimits::answered(const std::string& url, std::optional<seconds> rest,
   if (rest) entries_[url].until = now + std::clamp(*rest, 0s, longest_rest);
 }
 
+void SourceLimits::shorten(MonoTime now) {
+  for (auto& [url, entry] : entries_) {
+    entry.until = std::min<MonoTime>(entry.until, now + shortest_rest);
+    entry.in_a_row = 0;
+  }
+}
+
 std::optional<seconds> SourceLimits::rests_for(const std::string& url, MonoTime now) const {
   const auto entry = entries_.find(url);
   if (entry == entries_.end() || entry->second.until <= now) return std::nullopt;

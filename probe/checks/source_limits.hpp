@@ -18,6 +18,8 @@ class SourceLimits {
   void limited(const std::string& url, std::optional<std::chrono::seconds> rest, MonoTime now);
   /// It answered; `rest`: and wants no further question for so long.
   void answered(const std::string& url, std::optional<std::chrono::seconds> rest, MonoTime now);
+  /// The address that it counts by is another one now, or may be: nobody rests for longer than half a minute from now on.
+  void shorten(MonoTime now);
   /// How long it is still left alone; nullopt: it may be asked.
   [[nodiscard]] std::optional<std::chrono::seconds> rests_for(const std::string& url, MonoTime now) const;
 

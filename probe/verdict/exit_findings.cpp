@@ -27,6 +27,19 @@ json addresses_json(const std::vector<IpAddress>& addresses) {
   return list;
 }
 
+/// Whether one of `addresses` is of this family.
+bool is_known(const std::vector<IpAddress>& addresses, Family family) {
+  return std::ranges::any_of(addresses, [&](const IpAddress& address) { return address.family() == family; });
+}
+
+bool all_plain(const ExitOfFamily& exit) { return !exit.voices.empty() && std::ranges::all_of(exit.voices, &ExitVoice::plain); }
+
+/// A host route may have been made by anybody for anything; the other sources name VPN servers.
+bool is_vpn_server(const IpAddress& address, const std::vector<EndpointView>& endpoints) {
+  return std::ranges::any_of(
+      endpoints, [&](const EndpointView& endpoint) { return endpoint.source != "host route" && is_same_line(address, endpoint.address); });
+}
+
 /// How many of the voices name one of the addresses that an exit must not be.
 enum class Share { none, some, most };
 
@@ -42,7 +55,12 @@ class ExitOfOneFamily {
   template <typename Add>
   void judge(const Add& add) const {
     const auto uplink = share_of(seen_.uplink.addresses);
-    const auto hub = share_of(seen_.hub_addresses);
+    auto hub = share_of(seen_.hub_addresses);
+    if (hub == Share::most && is_vpn_server(address_, seen_.endpoints)) {
+      // The usual way to host both oneself: one server, one address.
+      hub = Share::none;
+      add("exit_is_hub", evidence({{"hub", addresses_json(seen_.hub_addresses)}}), Severity::information);
+    }
     if (uplink == Share::most) {
       judge_uplink(add);
     } else if (hub == Share::most && !seen_.exit_rules.expects_address(address_)) {
@@ -52,6 +70,7 @@ class ExitOfOneFamily {
     }
     judge_disagreement(uplink == Share::some || hub == Share::some, add);
     if (!exit_.settled) return;
+    judge_quorum(add);
     judge_rules(add);
     if (exit_.changed_from) add("exit_changed", evidence({{"from", exit_.changed_from->to_string()}}), Severity::information);
   }
@@ -67,6 +86,7 @@ class ExitOfOneFamily {
   [[nodiscard]] json evidence(json more) const {
     more["address"] = address_.to_string();
     more["sources"] = sources_;
+    if (all_plain(exit_)) more["plain"] = true;
     return more;
   }
 
@@ -76,10 +96,14 @@ class ExitOfOneFamily {
     const auto unverifiable = [&](const std::string& why) {
       add("exit_unverifiable", evidence({{"error", why}, {"uplink", addresses_json(seen_.uplink.addresses)}}), Severity::warning);
     };
-    if (!seen_.uplink.own_tunnel.empty()) {
+    if (const auto& tunnel = seen_.uplink.tunnel_of(family_); !tunnel.empty()) {
+      return unverifiable(fmt::format(
+          "the probe's own way out goes by the tunnel {} and shows the same address, so the uplink's own is not known", tunnel));
+    }
+    if (seen_.uplink_by_target) {
       return unverifiable(
-          fmt::format("the probe's own way out goes by the tunnel {} and shows the same address, so the uplink's own is not known",
-                      seen_.uplink.own_tunnel));
+          "the probe's own way out goes through the watched namespace and shows the same address, so the uplink's own is "
+          "not known");
     }
     if (seen_.exit_rules.expects_address(address_)) {
       return unverifiable("the way out without the tunnel shows the exit that is expected, so the uplink's own address is not known");
@@ -108,9 +132,21 @@ class ExitOfOneFamily {
     const auto& v4 = seen_.exit->in_v4.facts.asn;
     const auto& v6 = seen_.exit->in_v6.facts.asn;
     const auto& uplink = seen_.uplink.facts.asn;
-    if (family_ != Family::v6 || !exit_.settled || !v4 || !v6 || !uplink || !seen_.uplink.own_tunnel.empty()) return;
+    if (family_ != Family::v6 || !exit_.settled || !v4 || !v6 || !uplink || hides_uplink()) return;
     if (*v6 != *uplink || *v6 == *v4 || seen_.exit_rules.expects_address(address_)) return;
     add("exit_is_uplink", evidence({{"reason", "IP6_UPLINK_ASN"}, {"asn", *v6}, {"v4_asn", *v4}}), Severity::danger);
+  }
+
+  /// The address that the probe sees outside is not the uplink's own.
+  [[nodiscard]] bool hides_uplink() const { return seen_.uplink_by_target || !seen_.uplink.tunnel_of(family_).empty(); }
+
+  /// One voice may err or lie, and what is told by plain HTTP anybody on the way may have said. That voices differ is said elsewhere.
+  template <typename Add>
+  void judge_quorum(const Add& add) const {
+    if (exit_.voices.empty() || exit_.voices.size() >= exit_.quorum) return;
+    const auto why = fmt::format("only {} of {} services that were to agree told an address{}: {}", exit_.voices.size(), exit_.quorum,
+                                 all_plain(exit_) ? ", by plain HTTP" : "", source_names());
+    add("exit_unverifiable", evidence({{"error", why}}), all_plain(exit_) ? Severity::warning : Severity::information);
   }
 
   /// Never resolved silently: whose word counts is said, and with whom it is at odds.
@@ -162,14 +198,61 @@ class ExitOfOneFamily {
   std::size_t sources_ = 1;
 };
 
+/// This family's services were asked and none answered, while the other's did; else the whole exit is unverifiable.
+bool went_silent(const Observation& seen, Family family) {
+  const auto& exit = seen.exit->of(family);
+  const bool other = seen.exit->v4 || seen.exit->v6;
+  const bool is_routed = std::ranges::any_of(seen.look_ups, [&](const LookUp& look_up) {
+    return look_up.destination.family() == family && look_up.way && look_up.way->kind == Way::Kind::tunnel;
+  });
+  return other && exit.asked && exit.settled && exit.voices.empty() && is_routed;
+}
+
+std::string reason_of(const ExitOfFamily& exit) { return exit.silences.empty() ? "no service answered" : exit.silences.back().reason; }
+
+/// Many tunnels route IPv6 without having any.
+Severity severity_of_silence(const Observation& seen, Family family) {
+  return family == Family::v4 || seen.exit->in_v6.answered_before ? Severity::warning : Severity::information;
+}
+
+/// Fewer voices than a quorum end no danger that more of them showed; and what was said by plain HTTP ends only what was so shown.
+bool is_outvoted(const json& shown, const ExitOfFamily& exit) {
+  const auto accord = accord_of(exit.voices);
+  const auto agree = accord ? accord->sources : 0;
+  if (agree >= exit.quorum) return false;
+  const auto sources = shown.find("sources");
+  const auto before = sources != shown.end() && sources->is_number_unsigned() ? sources->get<std::size_t>() : 1;
+  return agree < before || (all_plain(exit) && !shown.contains("plain"));
+}
+
+/// What the address was found to be cannot be told any more, though it may be so still.
+bool lacks_comparison(const Finding& finding, const json& shown, const Observation& seen, Family family) {
+  const auto& address = seen.exit->address(family);
+  if (!address) return false;
+  const auto named = shown.find("address");
+  const auto before = named != shown.end() && named->is_string() ? IpAddress::parse(named->get<std::string>()) : fail(Error{});
+  const bool is_same = before && before->family() == family && is_same_line(*before, *address);
+  const auto& facts = seen.exit->of(family).facts;
+  if (finding.code == "exit_unexpected") return is_same && any_unknown(seen.exit_rules.never, *address, facts);
+  if (finding.code == "exit_is_hub") {
+    const bool unknown = !is_known(seen.hub_addresses, family);
+    return unknown && (is_same || seen.hub_addresses.empty());
+  }
+  const bool awaited = std::ranges::find(seen.uplink.awaited, family) != seen.uplink.awaited.end();
+  const bool unknown = !is_known(seen.uplink.addresses, family);
+  if (awaited || (unknown && (is_same || seen.uplink.leads_out(family)))) return true;
+  // Not the address was the uplink's, but its network.
+  const bool no_network = !facts.asn || !seen.exit->in_v4.facts.asn || !seen.uplink.facts.asn;
+  return shown.contains("reason") && is_same && no_network;
+}
+
 }  // namespace
 
 std::vector<Finding> judge_exit(const Observation& seen) {
   std::vector<Finding> findings;
   if (!seen.exit) return findings;
   for (const auto family : {Family::v4, Family::v6}) {
-    if (!seen.exit->address(family)) continue;
-    ExitOfOneFamily(seen, family).judge([&](std::string_view code, json evidence, Severity severity) {
+    const auto add = [&](std::string_view code, json evidence, Severity severity) {
       auto finding = std::ranges::find(findings, code, &Finding::code);
       if (finding == findings.end()) {
         finding = findings.insert(findings.end(), Finding{std::string(code), severity, seen.time, json::object()});
@@ -177,19 +260,33 @@ std::vector<Finding> judge_exit(const Observation& seen) {
       finding->severity = std::max(finding->severity, severity);
       // Of two reasons for one code in a family the first is the graver.
       if (!finding->evidence.contains(key_of(family))) finding->evidence[key_of(family)] = std::move(evidence);
-    });
+    };
+    if (seen.exit->address(family)) {
+      ExitOfOneFamily(seen, family).judge(add);
+    } else if (went_silent(seen, family)) {
+      add("exit_unverifiable", json{{"error", reason_of(seen.exit->of(family))}}, severity_of_silence(seen, family));
+    }
+  }
+  if (seen.uplink.overdue) {
+    const auto why = seen.uplink.error.empty() ? std::string("there is no way out without the tunnel") : seen.uplink.error;
+    findings.push_back({"uplink_unknown", Severity::information, seen.time, json{{"error", why}}});
   }
   return findings;
 }
 
+bool is_of_exit(const Finding& finding) {
+  return finding.code == "exit_is_uplink" || finding.code == "exit_is_hub" || finding.code == "exit_unexpected";
+}
+
 bool exit_went_unanswered(const Finding& finding, const Observation& seen) {
-  const bool of_exit = finding.code == "exit_is_uplink" || finding.code == "exit_is_hub" || finding.code == "exit_unexpected";
-  if (!of_exit || !seen.tunnel || !seen.tunnel->up) return false;
+  if (!is_of_exit(finding) || !seen.tunnel || !seen.tunnel->up) return false;
   if (!seen.exit) return seen.exit_pending.has_value();
   return std::ranges::any_of(std::array{Family::v4, Family::v6}, [&](Family family) {
-    if (!finding.evidence.contains(key_of(family))) return false;
+    const auto shown = finding.evidence.find(key_of(family));
+    if (shown == finding.evidence.end() || !shown->is_object()) return false;
     const auto& exit = seen.exit->of(family);
-    return exit.asked && (!exit.settled || exit.voices.empty());
+    if (!exit.asked) return false;
+    return !exit.settled || exit.voices.empty() || is_outvoted(*shown, exit) || lacks_comparison(finding, *shown, seen, family);
   });
 }
 

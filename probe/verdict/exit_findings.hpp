@@ -15,7 +15,11 @@ namespace vpn_sentinel {
 /// do and others do not, that is exit_disagrees. A single voice counts only when nobody else answers.
 [[nodiscard]] std::vector<Finding> judge_exit(const Observation& seen);
 
-/// A danger that the exit address showed, and the question for that address has had no new answer: it has not ended.
+/// Whether the finding's code is one of those that call the exit address itself wrong.
+[[nodiscard]] bool is_of_exit(const Finding& finding);
+
+/// A danger that the exit address showed, and nothing has shown since that it ended: the question for that address has had no new answer,
+/// or one of fewer voices than a quorum and than showed it; or what the address was compared with is not known any more.
 [[nodiscard]] bool exit_went_unanswered(const Finding& finding, const Observation& seen);
 
 }  // namespace vpn_sentinel

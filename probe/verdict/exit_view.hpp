@@ -16,7 +16,8 @@ struct ExitVoice {
   std::string source;  ///< host that answered
   IpAddress address;
   AddressFacts facts;
-  std::string colo;  ///< site of a trace; says nothing about a jurisdiction
+  std::string colo;    ///< site of a trace; says nothing about a jurisdiction
+  bool plain = false;  ///< told by plain HTTP: anybody on the way may have said it
   friend bool operator==(const ExitVoice&, const ExitVoice&) = default;
 };
 
@@ -36,6 +37,8 @@ struct ExitOfFamily {
   std::vector<ExitSilence> silences;
   AddressFacts facts;                     ///< of the address that most voices name
   std::optional<IpAddress> changed_from;  ///< the exit before this one, for a while after the change
+  std::size_t quorum = 0;                 ///< so many were to agree, where so many can be asked; 0: nobody said
+  bool answered_before = false;           ///< some round since the tunnel came up had an answer
   friend bool operator==(const ExitOfFamily&, const ExitOfFamily&) = default;
 };
 
@@ -56,8 +59,17 @@ struct ExitView {
 struct UplinkView {
   std::vector<IpAddress> addresses;  ///< at most one of each family; empty: not known
   AddressFacts facts;                ///< of the first
-  std::string own_tunnel;  ///< the probe's own way out goes by this tunnel, so that these are not the uplink's; empty: it does not
-  std::string error;       ///< why an address is not known; empty: known, or not asked for
+  /// The probe's own way out goes by this tunnel only, so that its IPv4 address is not the uplink's; empty: it does not.
+  std::string own_tunnel;
+  std::string own_tunnel_v6;        ///< the same of IPv6
+  bool v4_leads_out = true;         ///< there is a way out whose address may be learnt; true also while nobody could look
+  bool v6_leads_out = true;         ///< the same of IPv6
+  std::vector<IpAddress> gateways;  ///< the next hops of the probe's own ways out
+  std::string error;                ///< why an address is not known; empty: known, or not asked for
+  std::vector<Family> awaited;      ///< of these the address may be another one by now and is asked for again
+  bool overdue = false;             ///< asked for, and no address was known for longer than a check may take
+  [[nodiscard]] const std::string& tunnel_of(Family family) const noexcept { return family == Family::v4 ? own_tunnel : own_tunnel_v6; }
+  [[nodiscard]] bool leads_out(Family family) const noexcept { return family == Family::v4 ? v4_leads_out : v6_leads_out; }
   friend bool operator==(const UplinkView&, const UplinkView&) = default;
 };
 

@@ -69,6 +69,8 @@ constexpr std::array finding_rows{
         "exit_unexpected", warning, "The exit is not where it should be: wrong country, network or address.",
         "Connect the VPN to the right server, or change VPN_SENTINEL_EXPECTED_EXITS or VPN_SENTINEL_NEVER_EXITS; the evidence names "
         "the rule."},
+    FindingText{"uplink_unknown", information, "The uplink's own address is not known, so the exit could not be compared with it.",
+                "Check that VPN_SENTINEL_TRACE_URLS can be reached without the tunnel, or set VPN_SENTINEL_LEARN_UPLINK=false."},
     FindingText{"exit_changed", information, "The exit address is another one than before.",
                 "Normal after a reconnect; otherwise look which server the VPN is connected to."},
     FindingText{"exit_disagrees", warning, "Services that tell the exit address do not agree, so some traffic may leave by another way.",

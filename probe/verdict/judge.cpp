@@ -214,6 +214,44 @@ bool is_still_stale(const Finding& finding, const Observation& seen) {
 
 }  // namespace
 
+namespace {
+
+void sort_and_judge(Verdict& verdict) {
+  std::ranges::stable_sort(verdict.findings, std::ranges::greater{}, &Finding::severity);
+  verdict.state = state_of(verdict.findings);
+}
+
+bool carries_packets(const Observation& seen) {
+  const bool works = seen.tunnel && seen.tunnel->up && seen.tunnel->has_address;
+  return works && tally(seen, Family::v4).by_tunnel + tally(seen, Family::v6).by_tunnel > 0;
+}
+
+}  // namespace
+
+void keep_exit_dangers(Verdict& verdict, std::vector<Finding>& remembered, const Observation& seen) {
+  if (is_blind(seen) || !carries_packets(seen)) return;
+  for (const auto& finding : remembered) {
+    // One family may have ended while the other has no answer.
+    for (const auto& [family, shown] : finding.evidence.items()) {
+      const Finding one{finding.code, finding.severity, finding.since, json{{family, shown}}};
+      if (!exit_went_unanswered(one, seen)) continue;
+      const auto told = std::ranges::find(verdict.findings, one.code, &Finding::code);
+      if (told == verdict.findings.end()) {
+        verdict.findings.push_back(one);
+        continue;
+      }
+      // The same code may be a warning for another reason.
+      if (told->severity < one.severity || !told->evidence.contains(family)) told->evidence[family] = shown;
+      told->severity = std::max(told->severity, one.severity);
+    }
+  }
+  remembered.clear();
+  for (const auto& finding : verdict.findings) {
+    if (finding.severity >= Severity::danger && is_of_exit(finding)) remembered.push_back(finding);
+  }
+  sort_and_judge(verdict);
+}
+
 void keep_unanswered(Verdict& verdict, const Verdict& previous, const Observation& seen) {
   for (const auto& finding : previous.findings) {
     const bool told = std::ranges::find(verdict.findings, finding.code, &Finding::code) != verdict.findings.end();
@@ -229,8 +267,7 @@ void keep_unanswered(Verdict& verdict, const Verdict& previous, const Observatio
       std::erase_if(verdict.findings, [](const Finding& other) { return other.code == "tunnel_unverified"; });
     verdict.findings.push_back(finding);
   }
-  std::ranges::stable_sort(verdict.findings, std::ranges::greater{}, &Finding::severity);
-  verdict.state = state_of(verdict.findings);
+  sort_and_judge(verdict);
 }
 
 void keep_severe(Verdict& verdict, const Verdict& previous) {
@@ -245,8 +282,7 @@ void keep_severe(Verdict& verdict, const Verdict& previous) {
   }
   const auto unseen = std::ranges::find(verdict.findings, "routes_unverifiable", &Finding::code);
   if (state_of(verdict.findings) == State::contained && unseen != verdict.findings.end()) unseen->severity = Severity::danger;
-  std::ranges::stable_sort(verdict.findings, std::ranges::greater{}, &Finding::severity);
-  verdict.state = state_of(verdict.findings);
+  sort_and_judge(verdict);
 }
 
 void carry_since(std::vector<Finding>& findings, const std::vector<Finding>& previous) {

@@ -26,6 +26,10 @@ void keep_severe(Verdict& verdict, const Verdict& previous);
 /// For a look in which some questions had no answer: neither a leak nor a stale handshake ends because just its question was one of them.
 void keep_unanswered(Verdict& verdict, const Verdict& previous, const Observation& seen);
 
+/// A tunnel that was made anew has shown nothing yet: dangers that the exit address showed through the one before go on until an exit has
+/// answered. `remembered`: what was there last, kept over the times without a tunnel.
+void keep_exit_dangers(Verdict& verdict, std::vector<Finding>& remembered, const Observation& seen);
+
 /// Findings that were there before keep their `since`.
 void carry_since(std::vector<Finding>& findings, const std::vector<Finding>& previous);
 

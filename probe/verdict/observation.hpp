@@ -132,6 +132,7 @@ struct Observation {
   std::optional<ExitView> exit;             ///< absent: not asked for, or pending
   std::optional<PendingView> exit_pending;  ///< only without `exit`
   UplinkView uplink;
+  bool uplink_by_target = false;         ///< the probe's own way out goes through the watched namespace
   std::vector<IpAddress> hub_addresses;  ///< public ones only; empty: not known, or the hub is in the local network
   ExitRules exit_rules;
   std::optional<WhoamiView> whoami;  ///< absent: not asked for, or pending

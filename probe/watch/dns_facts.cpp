@@ -90,8 +90,8 @@ void add_exits(const Observation& seen, DnsFacts& facts) {
 
 /// An uplink that is the exit, too, tells no leak from a good answer; and behind a tunnel of the probe's own nobody knows the uplink.
 void add_uplinks(const Observation& seen, DnsFacts& facts) {
-  if (!seen.uplink.own_tunnel.empty()) return;
   for (const auto& address : seen.uplink.addresses) {
+    if (!seen.uplink.tunnel_of(address.family()).empty()) continue;
     const auto is_exit = [&](const KnownAddress& exit) { return is_same_exit(exit.address, address); };
     if (std::ranges::none_of(facts.exits, is_exit)) facts.uplinks.push_back({address, seen.uplink.facts});
   }

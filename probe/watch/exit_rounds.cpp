@@ -51,7 +51,27 @@ std::string sources_of(const ExitOfFamily& exit, const IpAddress& named) {
   return text;
 }
 
+/// What is said of both families together.
+void compose(ExitView& view) {
+  const auto family = view.v4 || !view.v6 ? Family::v4 : Family::v6;
+  const auto& exit = view.of(family);
+  const auto& named = view.address(family);
+  view.country = exit.facts.country;
+  view.colo.clear();
+  for (const auto& voice : exit.voices) {
+    if (view.colo.empty()) view.colo = voice.colo;
+  }
+  view.source = named ? sources_of(exit, *named) : std::string{};
+  view.error = named ? std::string{} : silence_text(view.in_v4);
+}
+
 }  // namespace
+
+void take_family(ExitView& exit, const ExitView& newer, Family family) {
+  part(exit, family) = newer.of(family);
+  address(exit, family) = newer.address(family);
+  compose(exit);
+}
 
 ExitRounds::ExitRounds(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, const TargetPolicy& policy,
                        std::function<void()> on_facts)
@@ -91,8 +111,11 @@ void ExitRounds::ask(const SocketOpener& opener, Family family, const OnAnswer& 
   ExitOperator traces;
   for (const auto& url : policy_.trace_urls) traces.sources.push_back({SourceKind::trace, url});
   if (!traces.sources.empty()) question.operators.insert(question.operators.begin(), std::move(traces));
-  exit_check_.run(std::move(question), [this, opener, family, on_answer](const ExitOfFamily& seen) {
+  // Whoever configured fewer wants no more.
+  const auto quorum = std::min(question.quorum, question.operators.size());
+  exit_check_.run(std::move(question), [this, opener, family, on_answer, quorum](const ExitOfFamily& seen) {
     take(family, seen);
+    part(view_, family).quorum = quorum;
     if (seen.settled) locate(opener, family);
     on_answer(seen.settled);
   });
@@ -105,15 +128,17 @@ void ExitRounds::take(Family family, const ExitOfFamily& seen) {
   address(view_, family) = accord ? std::optional(accord->address) : std::nullopt;
   if (accord) {
     exit.facts = facts_of(accord->address, exit);
+    remember_facts(accord->address, exit.facts);
     if (exit.settled) note_change(family, accord->address, exit);
   }
-  compose();
+  compose(view_);
 }
 
 void ExitRounds::note_change(Family family, const IpAddress& named, ExitOfFamily& exit) {
   auto& change = changes_[family];
   const auto now = mono_now();
   if (change.exit && !is_same_exit(*change.exit, named)) {
+    exit_check_.limits()->shorten(now);
     change.from = change.exit;
     change.told_until = now + change_is_told;
   }
@@ -121,30 +146,19 @@ void ExitRounds::note_change(Family family, const IpAddress& named, ExitOfFamily
   if (change.from && now < change.told_until) exit.changed_from = change.from;
 }
 
-/// Databases first, then what services said of this address, the one that knows most first; a trace knows the country only.
+/// Databases first, then what services said of this address now and before, those that know most first; a trace knows the country only.
 AddressFacts ExitRounds::facts_of(const IpAddress& named, const ExitOfFamily& exit) const {
   AddressFacts facts;
   if (policy_.exit.database) facts = policy_.exit.database->find(named);
-  if (const auto located = located_.find(named); located != located_.end()) fill_gaps(facts, located->second.facts);
-  for (const bool with_network : {true, false}) {
+  const auto fill_by = [&](bool with_network) {
     for (const auto& voice : exit.voices) {
       if (voice.address == named && voice.facts.asn.has_value() == with_network) fill_gaps(facts, voice.facts);
     }
-  }
+  };
+  fill_by(true);
+  if (const auto located = located_.find(named); located != located_.end()) fill_gaps(facts, located->second.facts);
+  fill_by(false);
   return facts;
-}
-
-void ExitRounds::compose() {
-  const auto family = view_.v4 || !view_.v6 ? Family::v4 : Family::v6;
-  const auto& exit = view_.of(family);
-  const auto& named = view_.address(family);
-  view_.country = exit.facts.country;
-  view_.colo.clear();
-  for (const auto& voice : exit.voices) {
-    if (view_.colo.empty()) view_.colo = voice.colo;
-  }
-  view_.source = named ? sources_of(exit, *named) : std::string{};
-  view_.error = named ? std::string{} : silence_text(view_.in_v4);
 }
 
 /// At most once for each new exit, and only for what no database and no voice has told.
@@ -166,16 +180,20 @@ void ExitRounds::locate(const SocketOpener& opener, Family family) {
 
 void ExitRounds::on_located(Family family, const IpAddress& named, const ExitOfFamily& seen) {
   --locating_;
-  Located found{{}, mono_now() + no_facts_last};
+  const auto before = located_.find(named);
+  const auto known = before == located_.end() ? AddressFacts{} : before->second.facts;
+  Located found{known, mono_now() + no_facts_last};
   // What a service says of another address is not about this exit.
   for (const auto& voice : seen.voices) {
-    if (voice.address == named) found = {voice.facts, mono_now() + facts_last};
+    if (voice.address != named) continue;
+    found = {voice.facts, mono_now() + facts_last};
+    fill_gaps(found.facts, known);
   }
   remember(named, std::move(found));
   if (view_.address(family) == named) {
     auto& exit = part(view_, family);
     exit.facts = facts_of(named, exit);
-    compose();
+    compose(view_);
   }
   on_facts_();
 }
@@ -185,6 +203,12 @@ void ExitRounds::remember(const IpAddress& named, Located found) {
     located_.erase(std::ranges::min_element(located_, {}, [](const auto& item) { return item.second.until; }));
   }
   located_.insert_or_assign(named, std::move(found));
+}
+
+/// The service that told them may be silent in the next round, and an address does not move.
+void ExitRounds::remember_facts(const IpAddress& named, const AddressFacts& facts) {
+  const auto known = located_.find(named);
+  remember(named, {facts, known == located_.end() ? MonoTime{} : known->second.until});
 }
 
 void ExitRounds::update_facts(ExitView& older) const {

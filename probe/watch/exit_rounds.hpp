@@ -16,6 +16,9 @@
 
 namespace vpn_sentinel {
 
+/// Takes over one family of `newer`, and what is said of both.
+void take_family(ExitView& exit, const ExitView& newer, Family family);
+
 class ExitRounds {
  public:
   /// `done`: this family's services are settled; else it is a first word.
@@ -31,6 +34,9 @@ class ExitRounds {
   void run(const SocketOpener& opener, bool has_v6, OnAnswer on_answer);
   /// Ends everything that is under way; the handlers are not called any more.
   void stop();
+
+  /// The tunnel is another one: services that want to be left alone count by an address that may be another one, too.
+  void shorten_rests() { exit_check_.limits()->shorten(mono_now()); }
 
   /// What the round has found so far.
   [[nodiscard]] const ExitView& view() const noexcept { return view_; }
@@ -57,7 +63,7 @@ class ExitRounds {
   void locate(const SocketOpener& opener, Family family);
   void on_located(Family family, const IpAddress& address, const ExitOfFamily& seen);
   void remember(const IpAddress& address, Located found);
-  void compose();
+  void remember_facts(const IpAddress& address, const AddressFacts& facts);
   [[nodiscard]] ExitRequest request(const SocketOpener& opener, Family family) const;
 
   const TargetPolicy& policy_;
@@ -66,7 +72,7 @@ class ExitRounds {
   ExitCheck geo_check_;
   ExitView view_;
   int locating_ = 0;
-  std::map<IpAddress, Located> located_;  ///< what the services said of the last exits
+  std::map<IpAddress, Located> located_;  ///< what was said of the last exits
   std::map<Family, Change> changes_;
 };
 

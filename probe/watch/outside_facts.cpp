@@ -3,11 +3,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "netns/base/clock.hpp"
 #include "probe/watch/outside_asker.hpp"
 
 namespace vpn_sentinel {
 
-const UplinkView& OutsideFacts::Seat::uplink() const { return asker_->uplink(); }
+UplinkView OutsideFacts::Seat::uplink() const {
+  auto uplink = asker_->uplink();
+  const auto since = asker_->unknown_since();
+  uplink.overdue = since && mono_now() - *since > asker_->question().timeout;
+  return uplink;
+}
+void OutsideFacts::Seat::ask_again() const { asker_->ask_again(); }
 std::vector<IpAddress> OutsideFacts::Seat::hubs() const { return asker_->hubs(); }
 bool OutsideFacts::Seat::pending() const { return asker_->pending(); }
 

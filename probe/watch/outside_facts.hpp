@@ -41,7 +41,9 @@ class OutsideFacts : public boost::asio::execution_context::service {
   class Seat {
    public:
     Seat(std::shared_ptr<OutsideAsker> asker, std::function<void()> on_news) : asker_(std::move(asker)), on_news_(std::move(on_news)) {}
-    [[nodiscard]] const UplinkView& uplink() const;
+    [[nodiscard]] UplinkView uplink() const;
+    /// Something hints that the uplink's address may be another one: it is asked for again, at most every ten seconds.
+    void ask_again() const;
     /// Public addresses only.
     [[nodiscard]] std::vector<IpAddress> hubs() const;
     /// The first answers are still awaited.

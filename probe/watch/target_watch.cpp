@@ -64,6 +64,14 @@ bool gets_out(const Observation& seen, Family family) {
   });
 }
 
+/// Whether one of the gateways is this namespace itself. Link-local addresses are nobody's own: fe80::1 is on many bridges.
+bool has_address_of(const Snapshot& snapshot, const std::vector<IpAddress>& gateways) {
+  static const auto link_local = IpPrefix::parse("fe80::/10").value();
+  return std::ranges::any_of(snapshot.addresses, [&](const InterfaceAddress& own) {
+    return !link_local.contains(own.address) && std::ranges::find(gateways, own.address) != gateways.end();
+  });
+}
+
 /// Only WireGuard has handshakes. To ask whose tun it is takes milliseconds, a walk through the files of all programs.
 bool may_tell_handshakes(const std::optional<TunnelFacts>& facts) { return !facts || facts->wireguard || !facts->gaps.empty(); }
 
@@ -281,6 +289,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     verifier_.fill(seen_);
+    seen_.uplink_by_target = has_address_of(monitor_->snapshot(), seen_.uplink.gateways);
     path_checks_.follow(seen_);
     path_checks_.fill(seen_);
     dns_keeper_.fill(seen_, monitor_->snapshot(), *look_up_);
@@ -302,6 +311,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     keep_severe(verdict, verdict_);
   } else {
     keep_unanswered(verdict, verdict_, seen_);
+    keep_exit_dangers(verdict, exit_dangers_, seen_);
   }
   carry_since(verdict.findings, verdict_.findings);
   if (verdict.state != verdict_.state || state_since_ == WallTime{}) state_since_ = seen_.time;

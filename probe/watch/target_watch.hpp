@@ -136,10 +136,11 @@ class TargetWatch {
   PublishGate gate_;
   Observation seen_;
   Verdict verdict_;
-  Verdict recorded_;                ///< as last told by an update, of whatever trigger
-  std::uint32_t facts_index_ = 0;   ///< of the tunnel whose program was asked for; 0: none
-  std::uint32_t tunnel_index_ = 0;  ///< of the tunnel that the verifier asks through; 0: none
-  std::string ways_;                ///< fingerprint of the look-ups: a change means that the exit may have changed
+  std::vector<Finding> exit_dangers_;  ///< of the last look through a tunnel
+  Verdict recorded_;                   ///< as last told by an update, of whatever trigger
+  std::uint32_t facts_index_ = 0;      ///< of the tunnel whose program was asked for; 0: none
+  std::uint32_t tunnel_index_ = 0;     ///< of the tunnel that the verifier asks through; 0: none
+  std::string ways_;                   ///< fingerprint of the look-ups: a change means that the exit may have changed
   bool tunnel_carries_ = false;
   WallTime state_since_{};
   WallTime published_since_{};

@@ -16,6 +16,9 @@ constexpr auto after_change = 150ms;
 constexpr auto second_try = 2s;
 constexpr auto while_failing = 15s;
 
+/// Of IPv6 hosts change their address by themselves, within the line's /64.
+bool is_same_line(const IpAddress& a, const IpAddress& b) { return a.is_v4() ? a == b : IpPrefix(a, 64).contains(b); }
+
 }  // namespace
 
 Verifier::Verifier(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, const TargetPolicy& policy, std::function<void()> on_news)
@@ -32,6 +35,7 @@ void Verifier::start(SocketOpener opener, const std::string& device, bool has_v6
   stop();
   if (policy_.offline) return;
   opener_ = std::move(opener);
+  exit_rounds_.shorten_rests();
   follow_outside(outside);
   if (policy_.liveness_interval > 0ms) start_liveness(device, std::move(read_rx_packets));
   recheck(has_v6);
@@ -46,6 +50,7 @@ void Verifier::stop() {
   latency_ms_.reset();
   no_exit_since_.reset();
   no_whoami_since_.reset();
+  answered_.clear();
   forget();
 }
 
@@ -71,7 +76,7 @@ void Verifier::forget() {
   whoami_check_.stop();
   running_ = 0;
   checks_due_ = false;
-  failed_rounds_ = 0;
+  retried_ = false;
   next_whoami_.reset();
   exit_.reset();
   whoami_.reset();
@@ -129,7 +134,19 @@ void Verifier::follow_outside(bool outside) {
   question.timeout = policy_.check_timeout;
   question.interval = policy_.check_interval;
   question.database = policy_.exit.database;
-  outside_ = boost::asio::use_service<OutsideFacts>(io_).subscribe(std::move(question), [this] { on_news_(); });
+  outside_ = boost::asio::use_service<OutsideFacts>(io_).subscribe(std::move(question), [this] { on_outside(); });
+}
+
+/// The uplink has another address: an exit that was asked for before must not be compared with it.
+void Verifier::on_outside() {
+  bool moved = false;
+  for (const auto& address : outside_->uplink().addresses) {
+    const auto known = uplinks_.find(address.family());
+    moved = moved || (known != uplinks_.end() && !is_same_line(known->second, address));
+    uplinks_.insert_or_assign(address.family(), address);
+  }
+  if (moved) recheck(has_v6_);
+  on_news_();
 }
 
 void Verifier::run_checks() {
@@ -147,15 +164,28 @@ void Verifier::run_whoami_check() {
 }
 
 void Verifier::on_exit(bool done) {
-  const auto& found = exit_rounds_.view();
-  const bool settled = found.in_v4.settled && found.in_v6.settled;
-  // The first word counts at once where nothing was known; what an older round has shown is replaced by a settled one only. Neither waits
-  // for the other checks.
-  const bool counts = (found.v4 || found.v6) && (settled || !exit_ || !(exit_->v4 || exit_->v6));
+  // Nothing waits for the other family or the other checks.
+  auto fresh = exit_;
+  const bool counts = take_exit(fresh);
+  note_exits();
   if (counts) keep_answers(exit_, whoami_);
   if (done && running_ == 1) return on_check_done();
   if (done) --running_;
   if (counts) on_news_();  // may begin another round
+}
+
+/// The host's line may have been connected anew, and then the uplink's address is another one, too.
+void Verifier::note_exits() {
+  const auto& found = exit_rounds_.view();
+  for (const auto family : {Family::v4, Family::v6}) {
+    const auto& address = found.address(family);
+    if (!address) continue;
+    answered_.insert(family);
+    if (!found.of(family).settled) continue;
+    const auto known = exits_.find(family);
+    if (outside_ && known != exits_.end() && !is_same_line(known->second, *address)) outside_->ask_again();
+    exits_.insert_or_assign(family, *address);
+  }
 }
 
 /// Where the exit is came after its round; the verdict has not waited for it.
@@ -173,16 +203,21 @@ void Verifier::on_check_done() {
   if (--running_ > 0) return;
   release_idle_memory();
   const auto& found = exit_rounds_.view();
-  const bool exit_failed = exit_rounds_.is_wanted() && !found.v4 && !found.v6;
+  const bool no_exit = exit_rounds_.is_wanted() && !found.v4 && !found.v6;
+  const bool exit_failed = no_exit || fell_silent(Family::v4) || fell_silent(Family::v6);
+  // A tunnel may have no IPv4 at all, but once more is worth it; that one has no IPv6 is usual.
+  const bool no_v4 = found.in_v4.asked && !found.v4;
   const bool whoami_failed = next_whoami_ && !next_whoami_->egress;
   const bool failed = exit_failed || whoami_failed;
-  failed_rounds_ = failed ? failed_rounds_ + 1 : 0;
   const auto in_time = [this](std::optional<MonoTime> since) { return !since || !pending(since)->overdue; };
-  if (failed_rounds_ == 1 && (!exit_failed || in_time(no_exit_since_)) && (!whoami_failed || in_time(no_whoami_since_))) {
+  if ((failed || no_v4) && !retried_ && (!exit_failed || in_time(no_exit_since_)) && (!whoami_failed || in_time(no_whoami_since_))) {
+    retried_ = true;
     keep_answers(exit_, whoami_);
     checks_due_ = true;
-    return check_in(second_try);
+    check_in(second_try);
+    return on_news_();
   }
+  if (!failed && !no_v4) retried_ = false;
   // A failure is no answer: when the routes change after it, it counts until there is one.
   no_exit_since_ = exit_failed ? std::optional(no_exit_since_.value_or(mono_now())) : std::nullopt;
   no_whoami_since_ = whoami_failed ? std::optional(no_whoami_since_.value_or(mono_now())) : std::nullopt;
@@ -198,6 +233,10 @@ void Verifier::fill(Observation& seen) const {
     seen.silent_for = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - last_answer_);
   }
   seen.exit = exit_;
+  if (seen.exit) {
+    seen.exit->in_v4.answered_before = answered_.contains(Family::v4);
+    seen.exit->in_v6.answered_before = answered_.contains(Family::v6);
+  }
   seen.exit_rules = policy_.exit.rules;
   if (outside_) {
     seen.uplink = outside_->uplink();
@@ -213,14 +252,37 @@ void Verifier::fill(Observation& seen) const {
 }
 
 void Verifier::keep_answers(std::optional<ExitView>& exit, std::optional<WhoamiView>& whoami) const {
-  const auto& next_exit = exit_rounds_.view();
-  const bool has_exit = next_exit.v4 || next_exit.v6;
+  const auto before = exit;
+  take_exit(exit);
+  const bool has_exit = exit_rounds_.view().v4 || exit_rounds_.view().v6;
   const bool has_whoami = next_whoami_ && next_whoami_->egress;
   // A new address beside the other check's old one is no contradiction: they are of different rounds.
-  if (has_exit && !has_whoami && exit && (exit->v4 != next_exit.v4 || exit->v6 != next_exit.v6)) whoami.reset();
+  if (has_exit && !has_whoami && before && (exit->v4 != before->v4 || exit->v6 != before->v6)) whoami.reset();
   if (has_whoami && !has_exit && whoami && whoami->egress != next_whoami_->egress) exit.reset();
-  if (has_exit) exit = next_exit;
   if (has_whoami) whoami = next_whoami_;
+}
+
+bool Verifier::take_exit(std::optional<ExitView>& exit) const {
+  const auto& next = exit_rounds_.view();
+  if (!next.v4 && !next.v6) return false;
+  if (!exit) {
+    exit = next;
+    return true;
+  }
+  bool taken = false;
+  for (const auto family : {Family::v4, Family::v6}) {
+    const bool counts = next.of(family).settled || !exit->address(family) || !exit->of(family).settled;
+    if (!next.address(family) || !counts) continue;
+    take_family(*exit, next, family);
+    taken = true;
+  }
+  return taken;
+}
+
+/// It was told since the tunnel came up, and the last round got no answer.
+bool Verifier::fell_silent(Family family) const {
+  const auto& found = exit_rounds_.view();
+  return found.of(family).asked && !found.address(family) && answered_.contains(family);
 }
 
 std::optional<PendingView> Verifier::pending(std::optional<MonoTime> since) const {

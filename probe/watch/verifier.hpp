@@ -7,8 +7,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "netns/clients/dns_client.hpp"
@@ -60,12 +62,17 @@ class Verifier {
   void run_whoami_check();
   void on_exit(bool done);
   void on_facts();
+  void note_exits();
   void follow_outside(bool outside);
+  void on_outside();
   void on_whoami(const Result<WhoamiAnswer>& answer);
   void on_check_done();
   void forget();
   /// Of the round under way, or the last one, what is no failure.
   void keep_answers(std::optional<ExitView>& exit, std::optional<WhoamiView>& whoami) const;
+  /// Family by family: what is settled replaces what was known, and the first word counts where nothing was. False: nothing did.
+  bool take_exit(std::optional<ExitView>& exit) const;
+  [[nodiscard]] bool fell_silent(Family family) const;
   [[nodiscard]] std::optional<PendingView> pending(std::optional<MonoTime> since) const;
 
   boost::asio::steady_timer timer_;
@@ -78,14 +85,17 @@ class Verifier {
   OutsideFacts::Subscription outside_;  ///< null while stopped, or when nothing is to be learnt there
   WhoamiCheck whoami_check_;
 
-  std::optional<SocketOpener> opener_;  ///< absent while stopped
-  bool has_v6_ = false;                 ///< IPv6 goes by the tunnel: its exit is asked for too
-  int running_ = 0;                     ///< checks that have not answered
-  bool checks_due_ = false;             ///< a round will begin soon
-  int failed_rounds_ = 0;
+  std::optional<SocketOpener> opener_;     ///< absent while stopped
+  bool has_v6_ = false;                    ///< IPv6 goes by the tunnel: its exit is asked for too
+  int running_ = 0;                        ///< checks that have not answered
+  bool checks_due_ = false;                ///< a round will begin soon
+  bool retried_ = false;                   ///< the failure of the last round was tried again at once
   std::optional<MonoTime> no_exit_since_;  ///< asked for, and no answer or a failure only; absent: not asked for, or answered
   std::optional<MonoTime> no_whoami_since_;
   bool given_up_ = false;
+  std::set<Family> answered_;              ///< families whose exit was told since the tunnel came up
+  std::map<Family, IpAddress> exits_;      ///< the last ones that were settled
+  std::map<Family, IpAddress> uplinks_;    ///< the last ones that were known
   std::optional<WhoamiView> next_whoami_;  ///< what the round under way has found so far
   std::optional<ExitView> exit_;
   std::optional<WhoamiView> whoami_;

@@ -140,4 +140,20 @@ BOOST_AUTO_TEST_CASE(stopping_ends_the_question_where_it_is) {
   BOOST_TEST(facts_told == 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_witness_told_of_an_address_stays_when_the_witness_is_silent) {
+  bool silent = false;
+  HttpServer witness(io, [&](const std::string&) { return silent ? http_reply("", "503 Busy") : json_of(exit_address); });
+  policy.exit.quorum = 2;
+  policy.exit.witnesses_v4 = {{SourceKind::ipinfo, witness.url()}};
+  policy.exit.geolocation_v4.clear();
+  run();
+  BOOST_TEST(rounds.view().in_v4.facts.asn.value() == 64500);
+  BOOST_TEST(rounds.view().in_v4.quorum == 2U);
+  silent = true;
+  run();
+  BOOST_TEST(rounds.view().in_v4.voices.size() == 1U);
+  BOOST_TEST(rounds.view().in_v4.voices.front().plain);
+  BOOST_TEST(rounds.view().in_v4.facts.asn.value() == 64500);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -99,4 +99,60 @@ BOOST_AUTO_TEST_CASE(who_has_left_is_told_nothing_more) {
   BOOST_TEST(news == 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_one_type_of_record_told_stays_when_only_the_other_answers) {
+  bool broken = false;
+  UdpServer resolver(io, [&](const Message& query) {
+    auto message = answer_to(query);
+    const bool asks_v4 = message[message.size() - 3] == std::byte{1};
+    if (broken && asks_v4) return Messages{answer_to(query, 2)};
+    if (asks_v4) return only_v4(query, {203, 0, 113, 80});
+    add_record(message, 28, 1, bytes({0x20, 1, 0xd, 0xb8, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}));
+    return Messages{message};
+  });
+  question.hub_hosts = {"hub.test"};
+  question.resolvers = {resolver.endpoint()};
+  question.interval = 50ms;
+  const auto seat = subscribe();
+  BOOST_REQUIRE(await([&] { return !seat->pending(); }));
+  const std::vector<std::string> both{"203.0.113.80", "2001:db8:80::1"};
+  BOOST_TEST(texts(seat->hubs()) == both, boost::test_tools::per_element());
+  broken = true;
+  const auto told = news;
+  BOOST_REQUIRE(await([&] { return news > told + 1; }));
+  BOOST_TEST(texts(seat->hubs()) == both, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(names_of_the_local_network_are_asked_of_nobody) {
+  int asked = 0;
+  UdpServer resolver(io, [&](const Message& query) {
+    ++asked;
+    return Messages{answer_to(query, 3)};
+  });
+  question.hub_hosts = {"localhost", "hub", "hub.lan", "Hub.Local.", "hub.home.arpa"};
+  question.resolvers = {resolver.endpoint()};
+  question.interval = 20ms;
+  const auto seat = subscribe();
+  BOOST_REQUIRE(await([&] { return news > 2; }));
+  BOOST_TEST(asked == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_question_that_fails_does_not_have_the_others_asked_again) {
+  int good = 0;
+  int bad = 0;
+  UdpServer resolver(io, [&](const Message& query) {
+    const bool is_bad = (query.at(13) | std::byte{0x20}) == std::byte{'b'};  // the name's first letter, of either case
+    ++(is_bad ? bad : good);
+    return is_bad ? Messages{answer_to(query, 3)} : only_v4(query, {203, 0, 113, 80});
+  });
+  question.hub_hosts = {"a.test", "b.test"};
+  question.resolvers = {resolver.endpoint()};
+  question.interval = 1h;
+  const auto seat = subscribe();
+  BOOST_REQUIRE(await([&] { return !seat->pending(); }));
+  BOOST_TEST((good == 2 && bad == 2));
+  seat->ask_again();  // is about the uplink
+  io.run_for(50ms);
+  BOOST_TEST((good == 2 && bad == 2));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

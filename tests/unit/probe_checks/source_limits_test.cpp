@@ -55,4 +55,14 @@ BOOST_AUTO_TEST_CASE(an_answer_may_be_the_last_for_a_while) {
   BOOST_TEST(may_ask());
 }
 
+BOOST_AUTO_TEST_CASE(with_another_exit_nobody_rests_for_longer_than_half_a_minute) {
+  limits.limited("a.test", 24h, now);
+  limits.answered("b.test", 10s, now);
+  limits.shorten(now);
+  BOOST_TEST((limits.rests_for("a.test", now) == 30s));
+  BOOST_TEST((limits.rests_for("b.test", now) == 10s));
+  limits.limited("a.test", {}, now);
+  BOOST_TEST((limits.rests_for("a.test", now) == 5min));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

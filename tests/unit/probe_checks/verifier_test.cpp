@@ -24,12 +24,12 @@ struct Fixture {
     policy.liveness_interval = 0ms;
     policy.check_timeout = 600ms;
   }
-  void start() {
+  void start(bool has_v6 = false) {
     verifier.start(
         [held = held](int domain, int type, int protocol) -> Result<Fd> {
           return Fd(::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
         },
-        "wg0", false, {});
+        "wg0", has_v6, {});
   }
   Observation seen() const {
     Observation look;
@@ -194,6 +194,27 @@ BOOST_AUTO_TEST_CASE(asked_to_check_now_it_keeps_what_it_knows_until_there_are_n
   verifier.stop();
   verifier.check_now();
   BOOST_TEST(!verifier.checks_pending());
+}
+
+BOOST_AUTO_TEST_CASE(a_settled_family_does_not_wait_for_the_other) {
+  HttpServer service(io, [](const std::string&) { return http_reply("h=service.test\nip=198.51.100.7\nloc=RO\n"); });
+  UdpServer resolver(io, [](const Message& query) {
+    auto message = answer_to(query);
+    if (message[message.size() - 3] != std::byte{1}) return Messages{};  // AAAA: silence
+    add_record(message, 1, 1, bytes({127, 0, 0, 1}));
+    return Messages{message};
+  });
+  policy.trace_urls = {"http://service.test:" + std::to_string(service.port()) + "/"};
+  policy.resolvers = {resolver.endpoint()};
+  policy.check_timeout = 1500ms;
+  start(true);
+  BOOST_REQUIRE(await([&] { return news == 1; }));
+  BOOST_TEST(verifier.checks_pending());
+  BOOST_TEST((seen().exit->v4 && seen().exit->in_v4.settled));
+  BOOST_TEST((seen().exit->in_v6.asked && !seen().exit->in_v6.settled));
+  BOOST_REQUIRE(await([&] { return !verifier.checks_pending(); }));
+  BOOST_TEST(seen().exit->in_v6.settled);
+  BOOST_TEST((seen().exit->in_v4.answered_before && !seen().exit->in_v6.answered_before));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

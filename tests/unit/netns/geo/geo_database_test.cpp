@@ -154,4 +154,13 @@ BOOST_AUTO_TEST_CASE(a_damaged_file_is_refused_or_knows_less_and_never_does_harm
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_file_that_is_cut_short_while_it_is_used_harms_nobody) {
+  MmdbWriter writer;
+  writer.put("198.51.100.0/24", {{"country_code", "RO"}});
+  const auto name = file(writer);
+  BOOST_REQUIRE(database.add(name).has_value());
+  std::filesystem::resize_file(name, 0);
+  BOOST_TEST(database.find(ip("198.51.100.7")).country == "RO");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

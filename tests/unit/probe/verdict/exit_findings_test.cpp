@@ -48,6 +48,12 @@ nlohmann::json evidence_of(const Observation& seen, std::string_view code, const
   return {};
 }
 
+std::string after(const Verdict& before, const Observation& seen) {
+  auto verdict = judge(seen);
+  keep_unanswered(verdict, before, seen);
+  return summary(verdict);
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(exit_findings)
@@ -223,6 +229,192 @@ BOOST_AUTO_TEST_CASE(a_danger_of_ipv6_ends_when_ipv6_is_not_asked_any_more) {
   verdict = judge(silent);
   keep_unanswered(verdict, before, silent);
   BOOST_TEST(summary(verdict) == "danger: exit_is_uplink");
+  tell_v6(silent, "2001:db8:10::77");
+  silent.exit->v6.reset();
+  silent.exit->in_v6.voices.clear();
+  verdict = judge(silent);
+  keep_unanswered(verdict, before, silent);
+  BOOST_TEST(summary(verdict) == "danger: exit_is_uplink, exit_unverifiable(information)");
+}
+
+BOOST_AUTO_TEST_CASE(a_danger_does_not_end_because_the_uplinks_or_the_hubs_address_is_not_known_any_more) {
+  const auto before = judge(told({uplink4, uplink4}));
+  auto forgotten = told({uplink4, uplink4});
+  forgotten.uplink.addresses = {ip("2001:db8:10::10")};  // of the other family
+  BOOST_TEST(after(before, forgotten) == "danger: exit_is_uplink");
+  auto moved = told({other4, other4});
+  moved.uplink.addresses.clear();
+  BOOST_TEST(after(before, moved) == "danger: exit_is_uplink");
+  // Where no IPv4 leads out, another address is no uplink's.
+  moved.uplink.v4_leads_out = false;
+  BOOST_TEST(after(before, moved) == "secure");
+  forgotten.uplink.v4_leads_out = false;
+  BOOST_TEST(after(before, forgotten) == "danger: exit_is_uplink");
+  // The line may have been connected anew: what is known of it is old.
+  auto doubtful = told({other4, other4});
+  doubtful.uplink.awaited = {Family::v4};
+  BOOST_TEST(after(before, doubtful) == "danger: exit_is_uplink");
+  doubtful.uplink.awaited.clear();
+  BOOST_TEST(after(before, doubtful) == "secure");
+
+  const auto of_hub = judge(told({hub4, hub4}));
+  auto no_hub = told({hub4, hub4});
+  no_hub.hub_addresses.clear();
+  BOOST_TEST(after(of_hub, no_hub) == "danger: exit_is_hub");
+  BOOST_TEST(after(of_hub, told({exit4, exit4})) == "secure");
+}
+
+BOOST_AUTO_TEST_CASE(a_danger_ends_by_a_quorum_or_by_as_many_voices_as_showed_it) {
+  const auto before = judge(told({uplink4, uplink4}));
+  auto one = told({exit4});
+  one.exit->in_v4.quorum = 2;
+  BOOST_TEST(after(before, one) == "danger: exit_is_uplink, exit_unverifiable(information)");
+  auto two = told({exit4, exit4});
+  two.exit->in_v4.quorum = 2;
+  BOOST_TEST(after(before, two) == "secure");
+  auto plain = one;
+  plain.exit->in_v4.voices.front().plain = true;
+  BOOST_TEST(after(judge(told({uplink4})), one) == "secure: exit_unverifiable(information)");
+  BOOST_TEST(after(judge(told({uplink4})), plain) == "danger: exit_is_uplink, exit_unverifiable");
+  auto shown_plainly = told({uplink4});
+  shown_plainly.exit->in_v4.voices.front().plain = true;
+  BOOST_TEST(after(judge(shown_plainly), plain) == "warning: exit_unverifiable");
+}
+
+BOOST_AUTO_TEST_CASE(a_quorum_that_is_not_reached_is_said_and_one_voice_by_plain_http_is_a_warning) {
+  auto seen = told({exit4});
+  seen.exit->in_v4.quorum = 2;
+  BOOST_TEST(summary(judge(seen)) == "secure: exit_unverifiable(information)");
+  seen.exit->in_v4.voices.front().plain = true;
+  BOOST_TEST(summary(judge(seen)) == "warning: exit_unverifiable");
+  seen.exit->in_v4.settled = false;
+  BOOST_TEST(summary(judge(seen)) == "secure");
+  seen.exit->in_v4 = told({exit4, exit4}).exit->in_v4;
+  seen.exit->in_v4.quorum = 2;
+  BOOST_TEST(summary(judge(seen)) == "secure");
+}
+
+BOOST_AUTO_TEST_CASE(one_family_that_does_not_answer_is_not_fine) {
+  auto no_v4 = told({exit4});
+  tell_v6(no_v4, "2001:db8:100::2");
+  no_v4.exit->v4.reset();
+  no_v4.exit->in_v4.voices.clear();
+  no_v4.exit->in_v4.silences = {{"a.test", "a.test: timed out", false}};
+  BOOST_TEST(summary(judge(no_v4)) == "warning: exit_unverifiable");
+  BOOST_TEST(evidence_of(no_v4, "exit_unverifiable").at("error") == "a.test: timed out");
+  auto v6_only = no_v4;
+  v6_only.look_ups = together(all_v4(Way::Kind::nowhere), all_v6(Way::Kind::tunnel));
+  BOOST_TEST(summary(judge(v6_only)) == "secure");
+
+  auto no_v6 = told({exit4});
+  tell_v6(no_v6, "2001:db8:100::2");
+  no_v6.exit->v6.reset();
+  no_v6.exit->in_v6.voices.clear();
+  BOOST_TEST(summary(judge(no_v6)) == "secure: exit_unverifiable(information)");
+  no_v6.exit->in_v6.answered_before = true;
+  BOOST_TEST(summary(judge(no_v6)) == "warning: exit_unverifiable");
+}
+
+BOOST_AUTO_TEST_CASE(what_geolocation_showed_does_not_end_because_it_is_silent) {
+  auto seen = told({exit4, exit4});
+  never_exit(seen, "AS64500");
+  expect_exit(seen, "DE");
+  seen.exit->in_v4.facts.asn = 64500;
+  seen.exit->in_v4.facts.country = "RO";
+  auto remembered = judge(seen).findings;
+  auto silent = seen;
+  silent.exit->in_v4.facts.asn.reset();
+  auto verdict = judge(silent);
+  keep_exit_dangers(verdict, remembered, silent);
+  BOOST_TEST(summary(verdict) == "danger: exit_unexpected(danger)");
+  auto elsewhere = told({other4, other4});
+  elsewhere.exit_rules.never = seen.exit_rules.never;
+  verdict = judge(elsewhere);
+  keep_exit_dangers(verdict, remembered, elsewhere);
+  BOOST_TEST(summary(verdict) == "secure: exit_unverifiable(information)");
+
+  auto by_network = told({exit4, exit4});
+  tell_v6(by_network, "2001:db8:100::2");
+  by_network.uplink.addresses.push_back(ip("2001:db8:10::10"));
+  by_network.exit->in_v4.facts.asn = 64500;
+  by_network.exit->in_v6.facts.asn = by_network.uplink.facts.asn = 64501;
+  const auto before = judge(by_network);
+  by_network.exit->in_v4.facts.asn.reset();
+  BOOST_TEST(after(before, by_network) == "danger: exit_is_uplink");
+  by_network.exit->in_v4.facts.asn = 64501;
+  BOOST_TEST(after(before, by_network) == "secure");
+}
+
+BOOST_AUTO_TEST_CASE(a_tunnel_made_anew_is_not_green_before_an_exit_has_answered) {
+  const auto leaking = told({uplink4, uplink4});
+  auto verdict = judge(leaking);
+  std::vector<Finding> remembered;
+  keep_exit_dangers(verdict, remembered, leaking);
+  const auto next = [&](const Observation& seen) {
+    auto now = judge(seen);
+    keep_exit_dangers(now, remembered, seen);
+    return summary(now);
+  };
+  auto down = told({exit4, exit4});
+  down.exit.reset();
+  down.tunnel->up = false;
+  down.look_ups = all_v4(Way::Kind::nowhere);
+  BOOST_TEST(next(down) == "contained: tunnel_down");
+  auto waiting = told({exit4, exit4});
+  waiting.exit.reset();
+  waiting.exit_pending = PendingView{};
+  BOOST_TEST(next(waiting) == "danger: exit_is_uplink");
+  BOOST_TEST(next(told({exit4, exit4})) == "secure");
+  BOOST_TEST(next(waiting) == "secure");
+}
+
+BOOST_AUTO_TEST_CASE(of_two_families_the_one_that_has_no_answer_keeps_its_danger) {
+  auto both = told({uplink4, uplink4});
+  tell_v6(both, "2001:db8:10::77");
+  both.uplink.addresses.push_back(ip("2001:db8:10::10"));
+  auto verdict = judge(both);
+  std::vector<Finding> remembered;
+  keep_exit_dangers(verdict, remembered, both);
+  auto silent = both;
+  silent.exit->v4.reset();
+  silent.exit->in_v4.voices.clear();
+  verdict = judge(silent);
+  keep_exit_dangers(verdict, remembered, silent);
+  BOOST_TEST(verdict.findings.front().evidence.contains("v4"));
+  BOOST_TEST(verdict.findings.front().evidence.contains("v6"));
+}
+
+BOOST_AUTO_TEST_CASE(a_tunnel_of_the_probe_itself_hides_the_uplink_of_its_own_family_only) {
+  auto seen = told({uplink4, uplink4});
+  seen.uplink.own_tunnel_v6 = "sit0";
+  BOOST_TEST(summary(judge(seen)) == "danger: exit_is_uplink");
+  seen.uplink.own_tunnel = "wg9";
+  BOOST_TEST(summary(judge(seen)) == "warning: exit_unverifiable");
+}
+
+BOOST_AUTO_TEST_CASE(a_probe_whose_own_way_out_is_the_watched_namespace_knows_no_uplink) {
+  auto seen = told({uplink4, uplink4});
+  seen.uplink_by_target = true;
+  BOOST_TEST(summary(judge(seen)) == "warning: exit_unverifiable");
+}
+
+BOOST_AUTO_TEST_CASE(a_hub_on_the_vpn_server_itself_is_no_alarm) {
+  auto seen = told({hub4, hub4});
+  seen.endpoints = {{ip(hub4), "host route"}};
+  BOOST_TEST(summary(judge(seen)) == "danger: exit_is_hub");
+  for (const auto* source : {"wireguard", "configured", "socket of openvpn"}) {
+    seen.endpoints = {{ip(hub4), source}};
+    BOOST_TEST(summary(judge(seen)) == "secure: exit_is_hub(information)", source);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_uplink_that_stays_unknown_is_said) {
+  auto seen = told({exit4, exit4});
+  seen.uplink = {};
+  seen.uplink.overdue = true;
+  seen.uplink.error = "a.test: timed out";
+  BOOST_TEST(summary(judge(seen)) == "secure: uplink_unknown");
+  BOOST_TEST(judge(seen).findings.front().evidence.at("error") == "a.test: timed out");
 }
 
 BOOST_AUTO_TEST_CASE(rules_are_countries_networks_and_addresses) {
