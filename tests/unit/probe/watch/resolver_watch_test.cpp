@@ -1,5 +1,6 @@
 #include "probe/watch/resolver_watch.hpp"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
@@ -11,8 +12,10 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "netns/namespace/net_namespace.hpp"
+#include "probe/watch/file_events.hpp"
 #include "tests/unit/netns/support/test_namespace.hpp"
 #include "tests/unit/probe/watch/named_namespace.hpp"
 
@@ -216,6 +219,35 @@ BOOST_AUTO_TEST_CASE(after_stop_nothing_is_told) {
   io.run_for(std::chrono::milliseconds{50});
   BOOST_TEST(news == 0);
   BOOST_TEST(!watch.path().has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(file_events)
+
+BOOST_AUTO_TEST_CASE(an_event_before_the_subscription_is_told_however_many_nobody_came_for) {
+  boost::asio::io_context io{1};
+  auto& events = boost::asio::use_service<FileEvents>(io);
+  const auto folder = std::filesystem::temp_directory_path() / ("vs" + std::to_string(::getpid()) + "-file-events");
+  const auto watch_and_change = [&](int number) {
+    const auto here = folder / std::to_string(number);
+    std::filesystem::create_directories(here);
+    std::vector<WatchPoint> points;
+    points.push_back({Fd{::open(here.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)}, "file"});
+    auto watches = events.watcher().add(points, {});
+    std::ofstream(here / "file") << "text";
+    io.restart();
+    io.poll();
+    return watches;
+  };
+  for (int number = 0; number < 300; ++number) watch_and_change(number);
+  const auto watches = watch_and_change(300);
+  bool told = false;
+  const auto subscription = events.subscribe(watches, [&] { told = true; });
+  io.restart();
+  io.poll();
+  BOOST_TEST(told);
+  std::filesystem::remove_all(folder);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
