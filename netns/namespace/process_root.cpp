@@ -3,10 +3,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +25,7 @@ namespace vpn_sentinel {
 namespace {
 
 constexpr std::size_t most_links = 8;
+constexpr std::size_t most_steps = 128;
 
 bool has_ended(const Fd& pidfd) {
   pollfd poll_fd{pidfd.get(), POLLIN, 0};
@@ -39,12 +42,22 @@ Result<Fd> open_root(const std::string& path) {
   return fail(std::move(error));
 }
 
-std::string folder_of(const std::string& path) {
-  const auto slash = path.find_last_of('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
-}
+/// Their "regular files" act when they are opened or read: a line of the kernel's log is taken from whoever waits for it, and so on.
+constexpr std::array<std::uint32_t, 9> kernel_file_systems{PROC_SUPER_MAGIC,   SYSFS_MAGIC,         DEBUGFS_MAGIC,
+                                                           TRACEFS_MAGIC,      SECURITYFS_MAGIC,    BPF_FS_MAGIC,
+                                                           CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, EFIVARFS_MAGIC};
 
-std::string name_of(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+/// `found` is O_PATH: so far the file has not been opened, and a device has not noticed anything.
+Result<void> check_plain(const Fd& found, const std::string& path) {
+  struct stat status {};
+  if (::fstat(found.get(), &status) != 0) return fail(system_error(errno, "reading /" + path));
+  if (!S_ISREG(status.st_mode)) return fail(Error::Kind::invalid, fmt::format("/{} is no regular file", path));
+  struct statfs mounted {};
+  if (::fstatfs(found.get(), &mounted) != 0) return fail(system_error(errno, "reading /" + path));
+  const auto magic = static_cast<std::uint32_t>(mounted.f_type);
+  if (std::ranges::find(kernel_file_systems, magic) == kernel_file_systems.end()) return {};
+  return fail(Error::Kind::invalid, fmt::format("/{} is a file of the kernel's own", path));
+}
 
 }  // namespace
 
@@ -83,13 +96,14 @@ Result<Fd> ProcessRoot::open(const std::string& path, std::uint64_t flags) const
 }
 
 Result<RootFile> ProcessRoot::read(const std::string& path, std::size_t most) const {
-  // Non-blocking: a named pipe without a writer must not keep the caller.
-  auto file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!file) return fail(file.error());
-  struct stat status {};
-  if (::fstat(file->get(), &status) != 0) return fail(system_error(errno, "reading /" + path));
-  if (!S_ISREG(status.st_mode)) return fail(Error::Kind::invalid, fmt::format("/{} is no regular file", path));
-  RootFile read{std::move(*file), std::string(most + 1, '\0'), false};
+  // Looked at before it is opened: to open a device is to use it, and a container may put any node there (a watchdog restarts the host).
+  const auto found = open(path, O_PATH);
+  if (!found) return fail(found.error());
+  if (const auto plain = check_plain(*found, path); !plain) return fail(plain.error());
+  // The very same file, whatever has its name by now.
+  Fd file{::open(fmt::format("/proc/self/fd/{}", found->get()).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+  if (!file) return fail(system_error(errno, "opening /" + path));
+  RootFile read{std::move(file), std::string(most + 1, '\0'), false};
   std::size_t size = 0;
   while (size < read.text.size()) {
     const auto got = ::read(read.file.get(), read.text.data() + size, read.text.size() - size);
@@ -119,19 +133,33 @@ std::vector<std::string> ProcessRoot::names_in(const std::string& folder, std::s
 
 Result<Fd> ProcessRoot::find(const std::string& path) const { return open(path, O_PATH); }
 
-std::vector<WatchPoint> ProcessRoot::watch_points(std::string path) const {
+/// Walked by steps, because a link in the middle of the path can be turned elsewhere as well as the last one.
+std::vector<WatchPoint> ProcessRoot::watch_points(const std::string& path) const {
   std::vector<WatchPoint> points;
-  while (points.size() < most_links) {
-    auto folder = open(folder_of(path), O_PATH | O_DIRECTORY);
+  std::string walked;  // without links, but for ".." that the kernel keeps below the root
+  auto rest = path;
+  for (std::size_t steps = 0; steps < most_steps && points.size() < most_links; ++steps) {
+    const auto slash = rest.find('/');
+    const bool is_last = slash == std::string::npos;
+    const auto name = rest.substr(0, slash);
+    rest = is_last ? std::string() : rest.substr(slash + 1);
+    if (!is_last && (name.empty() || name == "." || name == "..")) {
+      if (name == "..") walked += "../";
+      continue;
+    }
+    auto folder = open(walked.empty() ? "." : walked, O_PATH | O_DIRECTORY);
     if (!folder) return points;
     std::array<char, PATH_MAX> target{};
-    const auto name = name_of(path);
     const auto length = ::readlinkat(folder->get(), name.c_str(), target.data(), target.size());
+    if (length < 0 && errno == EINVAL && !is_last) {
+      walked += name + "/";
+      continue;
+    }
     points.push_back({std::move(*folder), name});
     if (length <= 0 || static_cast<std::size_t>(length) == target.size()) return points;
     const std::string link(target.data(), static_cast<std::size_t>(length));
-    // The kernel takes an absolute path here as one below the root; ".." in a relative one is walked by it, too.
-    path = link.starts_with('/') ? link : folder_of(path) + "/" + link;
+    if (link.starts_with('/')) walked.clear();
+    rest = is_last ? link : link + "/" + rest;
   }
   return points;
 }

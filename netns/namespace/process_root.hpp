@@ -38,14 +38,16 @@ class ProcessRoot {
   /// The caller's own.
   [[nodiscard]] static Result<ProcessRoot> own();
 
-  /// `path` without a leading '/': "etc/resolv.conf". At most `most` bytes are read. not_found: no such file; invalid: no regular file.
+  /// `path` without a leading '/': "etc/resolv.conf". At most `most` bytes are read. not_found: no such file; invalid: no regular file, or
+  /// one of procfs, sysfs and their like, which act when they are read. Anything but a plain file is never opened.
   [[nodiscard]] Result<RootFile> read(const std::string& path, std::size_t most) const;
   /// Regular files of a folder by name, at most `most_files` of them; empty: there is no such folder, or it cannot be listed.
   [[nodiscard]] std::vector<std::string> names_in(const std::string& folder, std::size_t most_files) const;
   /// O_PATH. not_found: there is no such file.
   [[nodiscard]] Result<Fd> find(const std::string& path) const;
-  /// The folders of `path` and of every symbolic link on its last step, at most eight. What cannot be opened is left out.
-  [[nodiscard]] std::vector<WatchPoint> watch_points(std::string path) const;
+  /// The folders of `path` and of every symbolic link on the way to it, at most eight; where the way ends, the name that is missing. What
+  /// cannot be opened is left out. A `path` that ends with '/' is a folder, and every name in it is meant.
+  [[nodiscard]] std::vector<WatchPoint> watch_points(const std::string& path) const;
 
  private:
   explicit ProcessRoot(Fd root) : root_(std::move(root)) {}

@@ -1,11 +1,11 @@
 #include "probe/checks/dns_verdict.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
+
+#include "probe/verdict/exit_rule.hpp"
+#include "probe/verdict/exit_view.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -43,6 +43,8 @@ class Table {
     if (decision.verdict != DnsVerdict::no_leak) return decision;
     // The names went another way than the questions of programs.
     if (facts_.by_socket) return doubted(std::move(decision), "U_RESOLVER_BY_SOCKET");
+    if (silent_outside_) return doubted(std::move(decision), "U_OUTSIDE_SILENT");
+    if (!every_server_is_proved()) return doubted(std::move(decision), "U_SERVER_UNPROVED");
     if (facts_.answered * 2 < facts_.asked) return doubted(std::move(decision), "U_TOO_FEW_ANSWERS");
     return decision;
   }
@@ -84,9 +86,11 @@ class Table {
     for (const auto& resolver : facts_.resolvers) {
       if (resolver.way != ResolverWay::outside || resolver.accepted) continue;
       // Those that were not asked are asked by programs as soon as the ones before them are slow.
-      const bool used = resolver.asked ? resolver.answered : some_resolver_answers();
+      const bool used = resolver.answered || resolver.answered_before || (!resolver.asked && some_resolver_answers());
       leaks = leaks || used;
       unanswered = unanswered || !used;
+      // The names were sent there; that nothing came back says nothing about who has read them.
+      silent_outside_ = silent_outside_ || (!used && resolver.asked && !resolver.stopped);
     }
     if (leaks) leaks_.emplace_back("RESOLVER_ROUTE_OUTSIDE_TUNNEL");
     if (unanswered) notes_.emplace_back("RESOLVER_OUTSIDE_UNANSWERED");
@@ -138,22 +142,52 @@ class Table {
         if (same_country == false) decision.also.emplace_back("INFO_COLO_DIFFERS");
         return decision;
       }
-      if (same_country == true && uplink_is_elsewhere()) return made(DnsVerdict::no_leak, "WEAK_GEO_MATCH");
-      return made(DnsVerdict::unverifiable, "U_ANYCAST_NO_LOCAL_PROOF");
+      auto decision = made(DnsVerdict::unverifiable, "U_ANYCAST_NO_LOCAL_PROOF");
+      if (same_country == true && uplink_is_elsewhere()) decision.also.emplace_back("WEAK_GEO_MATCH");
+      return decision;
     }
     if (same_country == true && way_is_proved()) return made(DnsVerdict::no_leak, "THIRD_PARTY_SAME_CC_VIA_TUNNEL");
     return made(DnsVerdict::unverifiable, facts_.exits.empty() ? "U_NO_EXIT" : "U_UNKNOWN_RESOLVER_NET");
   }
 
-  /// The uplink in the exit's network takes the meaning from everything but the address itself.
+  /// The exit's own address always counts. The same network counts only where the uplink is known to be in another one, or where the routes
+  /// of all servers say so; never where the engine of Docker asks from the host, which has an uplink of its own.
   [[nodiscard]] bool is_exit_network(const KnownAddress& egress) const {
     return std::ranges::any_of(facts_.exits, [&](const KnownAddress& exit) {
       if (exit.address == egress.address) return true;
-      const auto uplink_is_near = [&](const KnownAddress& uplink) { return is_near(uplink.address, exit.address); };
-      if (is_near(exit.address, egress.address)) return std::ranges::none_of(facts_.uplinks, uplink_is_near);
+      if (facts_.host_forward) return false;
+      if (is_same_exit(exit.address, egress.address)) return uplink_is_not_near(exit.address);
       const bool same_asn = exit.facts.asn && exit.facts.asn == egress.facts.asn && !is_public_resolver(egress.facts);
-      return same_asn && !has_asn(facts_.uplinks, *exit.facts.asn);
+      return same_asn && uplink_is_not_of(*exit.facts.asn);
     });
+  }
+  [[nodiscard]] bool uplink_is_not_near(const IpAddress& exit) const {
+    const auto is_near = [&](const KnownAddress& uplink) { return is_same_exit(uplink.address, exit); };
+    const auto is_comparable = [&](const KnownAddress& uplink) { return uplink.address.family() == exit.family(); };
+    return std::ranges::none_of(facts_.uplinks, is_near) && (std::ranges::any_of(facts_.uplinks, is_comparable) || routes_are_by_tunnel());
+  }
+  [[nodiscard]] bool uplink_is_not_of(std::uint32_t asn) const {
+    const auto has_network = [](const KnownAddress& uplink) { return uplink.facts.asn.has_value(); };
+    return !has_asn(facts_.uplinks, asn) && (std::ranges::any_of(facts_.uplinks, has_network) || routes_are_by_tunnel());
+  }
+  [[nodiscard]] bool routes_are_by_tunnel() const {
+    const auto is_by_tunnel = [](const ResolverView& resolver) { return resolver.way == ResolverWay::tunnel; };
+    return !facts_.resolvers.empty() && std::ranges::all_of(facts_.resolvers, is_by_tunnel);
+  }
+
+  /// Programs ask any server of resolv.conf: what one of them told says nothing about the others.
+  [[nodiscard]] bool every_server_is_proved() const {
+    return std::ranges::all_of(facts_.resolvers, [&](const ResolverView& resolver) { return resolver.upstream || is_proved(resolver); });
+  }
+  [[nodiscard]] bool is_proved(const ResolverView& server) const {
+    if (server.accepted || server.way == ResolverWay::tunnel || server.way == ResolverWay::nowhere) return true;
+    if (server.way == ResolverWay::outside && server.stopped) return true;
+    if (server.way == ResolverWay::loopback && facts_.packets_outside) return true;  // none: they would be a leak
+    const auto is_wanted = [&](const IpAddress& address) {
+      const auto known = std::ranges::find(facts_.egress, address, &KnownAddress::address);
+      return known != facts_.egress.end() && (is_exit_network(*known) || is_accepted(*known));
+    };
+    return !server.egress.empty() && std::ranges::all_of(server.egress, is_wanted);
   }
 
   [[nodiscard]] bool is_accepted_network(const IpAddress& address) const {
@@ -211,31 +245,23 @@ class Table {
 
   const DnsFacts& facts_;
   std::vector<std::string> leaks_;
+  bool silent_outside_ = false;
   std::vector<std::string> notes_;
 };
 
 }  // namespace
 
 Result<void> add_acceptance(std::string_view text, DnsAcceptance& accepted) {
-  const auto is_upper = [](char c) { return std::isupper(static_cast<unsigned char>(c)) != 0; };
-  if (text.size() == 2 && std::ranges::all_of(text, is_upper)) {
-    accepted.countries.emplace_back(text);
-    return {};
+  const auto rule = ExitRule::parse(text);
+  if (!rule) return fail(rule.error());
+  if (rule->addresses) {
+    accepted.networks.push_back(*rule->addresses);
+  } else if (rule->asn) {
+    accepted.asns.push_back(*rule->asn);
+  } else {
+    accepted.countries.push_back(rule->country);
   }
-  if (text.starts_with("AS")) {
-    std::uint32_t asn = 0;
-    const auto* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data() + 2, end, asn);
-    if (error == std::errc{} && stop == end && asn != 0) {
-      accepted.asns.push_back(asn);
-      return {};
-    }
-  }
-  if (const auto network = IpPrefix::parse(text)) {
-    accepted.networks.push_back(*network);
-    return {};
-  }
-  return fail(Error::Kind::invalid, "a country such as RO, a network such as AS64500 or 198.51.100.0/24");
+  return {};
 }
 
 DnsDecision decide_dns(const DnsFacts& facts) { return Table(facts).run(); }
@@ -246,7 +272,5 @@ bool is_public_resolver(const AddressFacts& facts) {
   std::ranges::transform(owner, owner.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return std::ranges::any_of(public_owners, [&](std::string_view name) { return owner.starts_with(name); });
 }
-
-bool is_near(const IpAddress& a, const IpAddress& b) { return a.family() == b.family() && IpPrefix(a, a.is_v4() ? 24 : 64).contains(b); }
 
 }  // namespace vpn_sentinel

@@ -2,7 +2,8 @@
 /// address itself). Pure.
 ///
 /// Order of trust: the interface by which a packet leaves, an address that equals the uplink's or the exit's, the network (ASN), EDNS
-/// client subnet, country. Country and site of an anycast resolver alone are never a leak.
+/// client subnet. Country and site of an anycast resolver alone are never a leak, and never a proof: row 17 of that table (the exit's
+/// country, not the uplink's) is a note here, because owner and country are what the asked zone says of them.
 #pragma once
 
 #include <cstdint>
@@ -64,8 +65,5 @@ struct DnsDecision {
 
 /// Whether the address belongs to a resolver that everybody may use: by its ASN, else by the name of its owner.
 [[nodiscard]] bool is_public_resolver(const AddressFacts& facts);
-
-/// Same address, or the same /24 or /64.
-[[nodiscard]] bool is_near(const IpAddress& a, const IpAddress& b);
 
 }  // namespace vpn_sentinel

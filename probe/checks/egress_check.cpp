@@ -16,6 +16,9 @@ namespace {
 constexpr unsigned most_names = 32;
 constexpr std::size_t most_addresses = 32;
 
+/// SERVFAIL, NOTIMP, REFUSED: those after which glibc asks the next server (resolv/res_send.c).
+bool is_refusal(std::uint8_t rcode) { return rcode == 2 || rcode == 4 || rcode == 5; }
+
 template <typename Item>
 void add_once(std::vector<Item>& items, const Item& item) {
   if (items.size() < most_addresses && std::ranges::find(items, item) == items.end()) items.push_back(item);
@@ -27,7 +30,7 @@ class EgressCheck::Round : public std::enable_shared_from_this<Round> {
  public:
   Round(boost::asio::io_context& io, DnsClient& dns, EgressRequest request, Handler handler)
       : timer_(io), dns_(dns), request_(std::move(request)), handler_(std::move(handler)) {
-    for (const auto& server : request_.servers) answer_.servers.push_back({server, 0, 0, {}});
+    for (const auto& server : request_.servers) answer_.servers.emplace_back().server = server;
   }
 
   void start() {
@@ -49,9 +52,10 @@ class EgressCheck::Round : public std::enable_shared_from_this<Round> {
 
  private:
   void ask_next_name() {
-    ++answer_.asked;
+    // Programs ask any of the servers, so that each has to tell from where it asks.
+    const auto first = answer_.asked++ % request_.servers.size();
     const auto name = fmt::format("{}.{}", random_hex(4), request_.zone);
-    ask(name, 0);
+    ask(name, first, request_.servers.size() - 1);
     if (answer_.asked == request_.names) return;
     timer_.expires_after(request_.pause);
     timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
@@ -59,8 +63,8 @@ class EgressCheck::Round : public std::enable_shared_from_this<Round> {
     });
   }
 
-  /// As glibc does: the next server is asked when one does not answer.
-  void ask(const std::string& name, std::size_t place) {
+  /// As glibc does: the next server is asked when one does not answer, or answers that it will not or cannot. `more`: how many are left.
+  void ask(const std::string& name, std::size_t place, std::size_t more) {
     const auto& server = request_.servers[place];
     DnsOptions options;
     options.open_socket = request_.open_socket;
@@ -70,49 +74,57 @@ class EgressCheck::Round : public std::enable_shared_from_this<Round> {
     ++waiting_;
     const auto id = std::make_shared<DnsClient::QuestionId>(0);
     *id = dns_.ask(DnsQuestion{name, DnsType::txt, DnsClass::in}, Endpoint{server.address, request_.port}, std::move(options),
-                   [weak = weak_from_this(), id, name, place](const Result<DnsAnswer>& answer) {
+                   [weak = weak_from_this(), id, name, place, more](const Result<DnsAnswer>& answer) {
                      const auto self = weak.lock();
                      if (!self || !self->handler_) return;
                      self->questions_.erase(*id);
                      --self->waiting_;
-                     self->take(name, place, answer);
+                     self->take(name, place, more, answer);
                    });
     questions_.insert(*id);
   }
 
-  void take(const std::string& name, std::size_t place, const Result<DnsAnswer>& answer) {
+  void take(const std::string& name, std::size_t place, std::size_t more, const Result<DnsAnswer>& answer) {
     auto& server = answer_.servers[place];
-    if (!answer) {
-      server.error = answer.error().message;
-      if (place + 1 < request_.servers.size()) return ask(name, place + 1);
-      if (answer_.error.empty()) answer_.error = server.error;
-      return finish_when_done();
+    if (answer) {
+      ++server.answered;
+    } else if (answer.error().kind == Error::Kind::not_permitted || answer.error().kind == Error::Kind::not_found) {
+      ++server.stopped;
     }
-    ++server.answered;
-    auto text = read_egress_text(*answer);
+    auto text = answer ? read_egress_text(*answer) : Result<EgressText>(fail(answer.error()));
     if (text) {
       ++answer_.answered;
       add_once(answer_.egress, *text->resolver);
+      add_once(server.egress, text->resolver->address);
       for (const auto& subnet : text->subnets) add_once(answer_.subnets, subnet);
-    } else {
-      answer_.error = fmt::format("{}: {}", server.server.address.to_string(), text.error().message);
-      server.error = text.error().message;
+      return finish_when_done();
     }
+    server.error = text.error().message;
+    const bool goes_on = !answer || is_refusal(answer->rcode);
+    if (goes_on && more > 0) return ask(name, (place + 1) % request_.servers.size(), more - 1);
+    // A failure to ask names its server itself.
+    answer_.error = answer ? fmt::format("{}: {}", server.server.address.to_string(), server.error) : server.error;
     finish_when_done();
   }
 
   void finish_when_done() {
     if (waiting_ > 0 || (answer_.asked < request_.names && !second_)) return;
-    if (answer_.egress.empty() && !request_.second_name.empty() && !second_ && some_server_answers()) {
-      // The zone's own servers may be down: one more witness before nothing is known.
-      second_ = true;
-      answer_.source = request_.second_name;
-      answer_.asked = 1;
-      return ask(request_.second_name, 0);
-    }
+    if (answer_.egress.empty() && !request_.second_name.empty() && !second_ && some_server_answers()) return ask_second_name();
     if (!second_) answer_.source = request_.zone;
     if (!answer_.egress.empty()) answer_.error.clear();
     finish();
+  }
+
+  /// The zone's own servers may be down: one more witness before nothing is known.
+  void ask_second_name() {
+    second_ = true;
+    answer_.source = request_.second_name;
+    answer_.asked = 0;
+    for (std::size_t place = 0; place < answer_.servers.size(); ++place) {
+      if (answer_.servers[place].answered == 0) continue;
+      ++answer_.asked;
+      ask(request_.second_name, place, 0);
+    }
   }
 
   [[nodiscard]] bool some_server_answers() const {

@@ -18,11 +18,11 @@ namespace vpn_sentinel {
 
 struct EgressRequest {
   SocketOpener open_socket;
-  std::vector<NameServer> servers;  ///< in the order of resolv.conf; for each name the first that answers counts
+  std::vector<NameServer> servers;  ///< in the order of resolv.conf; the names begin with each of them in turn
   std::uint16_t port = 53;
-  std::string zone;                         ///< "test.dnscheck.tools"
-  unsigned names = 6;                       ///< at most 32
-  std::string second_name;                  ///< "whoami.ds.akahelp.net": asked once when the zone tells nothing; empty: not
+  std::string zone;         ///< "test.dnscheck.tools"
+  unsigned names = 6;       ///< at most 32
+  std::string second_name;  ///< "whoami.ds.akahelp.net": asked once of each server that answers when the zone tells nothing; empty: not
   std::chrono::milliseconds pause{250};     ///< between two names
   std::chrono::milliseconds timeout{2000};  ///< of each server for each name
 };
@@ -30,8 +30,11 @@ struct EgressRequest {
 struct AskedServer {
   NameServer server;
   unsigned asked = 0;
-  unsigned answered = 0;  ///< with whatever RCODE: it got the question
-  std::string error;      ///< the last failure
+  unsigned answered = 0;          ///< with whatever RCODE: it got the question
+  unsigned stopped = 0;           ///< failed here, before anything left: by a firewall of the namespace, or for want of the device
+  std::vector<IpAddress> egress;  ///< that its own answers told, each once
+  std::string error;              ///< the last failure
+  bool answered_before = false;   ///< in an earlier round of the same network; not set by EgressCheck
   friend bool operator==(const AskedServer&, const AskedServer&) = default;
 };
 

@@ -24,7 +24,8 @@ constexpr std::array reason_rows{
     ReasonText{"EGRESS_ACCEPTED", "The resolver asks the Internet from a network that VPN_SENTINEL_DNS_ACCEPT allows."},
     ReasonText{"PUBLIC_RESOLVER_VIA_TUNNEL", "A public resolver answers, and the questions reach it by the tunnel."},
     ReasonText{"THIRD_PARTY_SAME_CC_VIA_TUNNEL", "A resolver in the exit's country answers, and the questions reach it by the tunnel."},
-    ReasonText{"WEAK_GEO_MATCH", "A public resolver answers from the exit's country, which is not the uplink's."},
+    ReasonText{"WEAK_GEO_MATCH",
+               "A public resolver answers from the exit's country, which is not the uplink's; that alone proves nothing."},
     ReasonText{"INFO_COLO_DIFFERS",
                "The public resolver answers from another country than the exit's, which is normal for such resolvers."},
 
@@ -48,6 +49,9 @@ constexpr std::array reason_rows{
         "U_RESOLVER_BY_SOCKET",
         "Programs ask systemd-resolved by a Unix socket (libnss-resolve), which leads out of this namespace whatever its routes say."},
     ReasonText{"U_ANYCAST_NO_LOCAL_PROOF", "A public resolver answers, and nothing shows by which way the questions reach it."},
+    ReasonText{"U_OUTSIDE_SILENT",
+               "Names are sent to a resolver outside the tunnel, too; it does not answer, and who reads them there is not known."},
+    ReasonText{"U_SERVER_UNPROVED", "Not each of the resolvers that programs ask told from where it asks the Internet."},
     ReasonText{"U_UNKNOWN_RESOLVER_NET", "A resolver answers that is neither at the VPN's exit nor a known public one."},
     ReasonText{"U_TOO_FEW_ANSWERS", "Less than half of the test names were answered."},
 };
@@ -102,12 +106,16 @@ class DnsJudge {
     if (std::ranges::find(findings_, code, &Finding::code) != findings_.end()) return;
     findings_.push_back(Finding{std::string(code), find_text(code)->severity, seen_.time, std::move(evidence)});
   }
-  void add_overdue(const PendingView& check) {
-    add("dns_unverifiable", json{{"error", "no answer yet"}, {"waited_ms", check.waited.count()}});
+  void add_overdue(const PendingView& check, std::string_view error = "no answer yet") {
+    add("dns_unverifiable", json{{"error", error}, {"waited_ms", check.waited.count()}});
   }
 
   void judge_resolver() {
-    if (seen_.dns_pending && seen_.dns_pending->overdue) add_overdue(*seen_.dns_pending);
+    if (seen_.dns_pending && seen_.dns_leaked_before) {
+      add_overdue(*seen_.dns_pending, "it leaked before, and has not been looked at again yet");
+    } else if (seen_.dns_pending && seen_.dns_pending->overdue) {
+      add_overdue(*seen_.dns_pending);
+    }
     if (!seen_.dns) return;
     const auto& dns = *seen_.dns;
     if (dns.verdict == DnsVerdict::unverifiable) add("dns_unverifiable", evidence_of(dns));

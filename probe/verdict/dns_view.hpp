@@ -33,8 +33,11 @@ struct ResolverView {
   std::string device;     ///< by which the packets leave; empty: none, or not known
   bool upstream = false;  ///< behind a program on loopback, not asked by the programs themselves
   bool asked = false;
-  bool answered = false;  ///< with whatever answer
-  bool accepted = false;  ///< the settings name this address
+  bool answered = false;          ///< with whatever answer
+  bool accepted = false;          ///< the settings name this address
+  bool stopped = false;           ///< asked, and no question came out of this namespace: its firewall refused, or the device is missing
+  bool answered_before = false;   ///< in an earlier round of the same network
+  std::vector<IpAddress> egress;  ///< from which it asked itself, by its own answers; of one that programs ask
   friend bool operator==(const ResolverView&, const ResolverView&) = default;
 };
 

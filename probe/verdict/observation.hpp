@@ -139,7 +139,8 @@ struct Observation {
   std::optional<PendingView> whoami_pending;
   std::optional<DnsView> dns;  ///< absent: not asked for, or pending
   std::optional<PendingView> dns_pending;
-  std::optional<UdpView> udp;  ///< absent: not asked for, or no answer yet
+  bool dns_leaked_before = false;  ///< while dns_pending: the verdict before was a leak
+  std::optional<UdpView> udp;      ///< absent: not asked for, or no answer yet
   std::optional<LargePacketsView> large_packets;
   std::optional<LatencyDropView> latency_drop;  ///< absent: no drop, or not watched
 };

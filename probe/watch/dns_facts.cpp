@@ -132,6 +132,14 @@ void add_upstreams(const ResolverPath& path, Ways& ways, DnsFacts& facts) {
   }
 }
 
+void take_asked(const AskedServer& asked, ResolverView& view) {
+  view.asked = asked.asked > 0;
+  view.answered = asked.answered > 0;
+  view.answered_before = asked.answered_before;
+  view.stopped = view.asked && asked.stopped == asked.asked;
+  view.egress = asked.egress;
+}
+
 std::string stub_text(StubKind kind) {
   switch (kind) {
     case StubKind::systemd_resolved:
@@ -173,15 +181,15 @@ DnsFacts gather_dns_facts(const Result<ResolverPath>& path, const EgressAnswer& 
   if (seen.whoami) facts.whoami = seen.whoami->egress;
   add_exits(seen, facts);
   add_uplinks(seen, facts);
-  facts.path_unknown = !path;
+  // Of a file that was not read to its end nobody knows all servers.
+  facts.path_unknown = !path || path->conf.cut;
   if (!path) return facts;
   const auto tunnel_index = seen.tunnel ? seen.tunnel->index : 0;
   Ways ways(snapshot, tunnel_index, policy, look_up);
   for (const auto& server : path->servers) {
     auto view = ways.view_of(server);
     const auto asked = std::ranges::find(answer.servers, server, &AskedServer::server);
-    view.asked = asked != answer.servers.end() && asked->asked > 0;
-    view.answered = asked != answer.servers.end() && asked->answered > 0;
+    if (asked != answer.servers.end()) take_asked(*asked, view);
     facts.resolvers.push_back(std::move(view));
   }
   add_upstreams(*path, ways, facts);
@@ -203,7 +211,7 @@ DnsView make_dns_view(const DnsFacts& facts, const DnsDecision& decision, const 
   view.resolvers = facts.resolvers;
   view.asked = answer.asked;
   view.answered = answer.answered;
-  view.error = path ? answer.error : path.error().message;
+  view.error = !path ? path.error().message : path->conf.cut ? path->file + " is too long to be read to its end" : answer.error;
   if (!path) return view;
   view.file = path->file;
   view.stub = stub_text(path->stub);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "netns/clients/idle_memory.hpp"
@@ -24,15 +25,33 @@ constexpr auto pause_between_names = 250ms;
 constexpr auto longest_timeout = 2000ms;
 constexpr auto shortest_timeout = 300ms;
 
-/// Where the resolvers are reached, and what else leaves outside: a program on loopback may ask anybody.
+/// Where the resolvers are reached, and what else leaves outside: a program on loopback may ask anybody. Without what changes from look to
+/// look while the routes stay: the numbers of the flows, their order, and which share of a large table was asked.
 std::string fingerprint(const std::vector<ResolverView>& resolvers, const Observation& seen) {
   std::string text;
   for (const auto& item : resolvers) text += fmt::format("{} {} {};", item.address.to_string(), to_string(item.way), item.device);
+  std::set<std::string> outside;
   for (const auto& look_up : seen.look_ups) {
-    if (!look_up.way || look_up.way->kind != Way::Kind::outside) continue;
-    text += fmt::format("{} {} {};", look_up.destination.to_string(), look_up.flow, look_up.way->device);
+    if (!look_up.representative || !look_up.way || look_up.way->kind != Way::Kind::outside) continue;
+    const auto& selector = look_up.flow < seen.flows.size() ? seen.flows[look_up.flow].selector : std::string();
+    outside.insert(fmt::format("{} {} {};", look_up.destination.to_string(), selector, look_up.way->device));
   }
+  for (const auto& item : outside) text += item;
   return text;
+}
+
+/// True when the exit is another one than the answers were given under.
+bool is_other_exit(const KnownExits& then, const KnownExits& now) {
+  const auto differ = [](const auto& a, const auto& b) { return a && b && *a != *b; };
+  return differ(then.v4, now.v4) || differ(then.v6, now.v6);
+}
+
+/// A server outside that has answered in this network stays a leak when it falls silent.
+void remember_answered(const EgressAnswer& before, EgressAnswer& next) {
+  for (auto& item : next.servers) {
+    const auto old = std::ranges::find(before.servers, item.server, &AskedServer::server);
+    if (old != before.servers.end()) item.answered_before = old->answered > 0 || old->answered_before;
+  }
 }
 
 }  // namespace
@@ -46,6 +65,7 @@ DnsKeeper::DnsKeeper(boost::asio::io_context& io, DnsClient& dns, const TargetPo
       compare_(dns) {}
 
 void DnsKeeper::attach(ResolverSource source, const SocketOpener& inside) {
+  leaked_ = false;
   if (is_on()) resolvers_.start(std::move(source), inside);
 }
 
@@ -72,6 +92,7 @@ void DnsKeeper::stop() {
   waiting_since_.reset();
   liveness_ = LivenessView::off;
   ways_.clear();
+  exits_ = {};
   forget();
 }
 
@@ -118,6 +139,7 @@ void DnsKeeper::run() {
   if (!path) return;
   next_answer_ = {};
   next_differences_.clear();
+  next_exits_ = exits_;
   if (!*path) {
     running_ = 1;
     return on_part_done();
@@ -150,7 +172,9 @@ void DnsKeeper::on_part_done() {
   const bool failed = next_answer_.egress.empty();
   failed_rounds_ = failed ? failed_rounds_ + 1 : 0;
   if (failed_rounds_ == 1 && !is_overdue()) return run_in(second_try);
+  if (answer_) remember_answered(*answer_, next_answer_);
   answer_ = next_answer_;
+  answer_exits_ = next_exits_;
   judged_ = false;
   differences_ = next_differences_;
   waiting_since_.reset();
@@ -164,6 +188,7 @@ void DnsKeeper::tell_pending(Observation& seen) const {
   const auto since = waiting_since_.value_or(mono_now());
   const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - since);
   seen.dns_pending = PendingView{waited, is_overdue() || (seen.exit_pending && seen.exit_pending->overdue)};
+  seen.dns_leaked_before = leaked_;
 }
 
 /// The tunnel's own routes may stay while one to a resolver changes: names of one round must not go by both.
@@ -178,6 +203,16 @@ void DnsKeeper::follow_ways(const Observation& seen, const Snapshot& snapshot, R
   if (!is_first) recheck();
 }
 
+/// The resolver's address under one exit looks like a stranger's under the next one.
+void DnsKeeper::follow_exits(const Observation& seen) {
+  exits_ = seen.exit ? KnownExits{seen.exit->v4, seen.exit->v6} : KnownExits{};
+  if (!answer_) return;
+  if (is_other_exit(answer_exits_, exits_)) return recheck();
+  // The first exit that is told while the answers count is theirs.
+  if (!answer_exits_.v4) answer_exits_.v4 = exits_.v4;
+  if (!answer_exits_.v6) answer_exits_.v6 = exits_.v6;
+}
+
 void DnsKeeper::fill(Observation& seen, const Snapshot& snapshot, RouteLookup& look_up) {
   // What failed while nothing came through says nothing about a tunnel that works again.
   const bool revived = liveness_ == LivenessView::stalled && seen.liveness == LivenessView::alive;
@@ -188,6 +223,7 @@ void DnsKeeper::fill(Observation& seen, const Snapshot& snapshot, RouteLookup& l
   }
   if (!opener_) return;
   follow_ways(seen, snapshot, look_up);
+  follow_exits(seen);
   const auto& path = resolvers_.path();
   if (!answer_ || !path) return tell_pending(seen);
   const auto facts = gather_dns_facts(*path, *answer_, seen, snapshot, policy_, look_up);
@@ -197,6 +233,7 @@ void DnsKeeper::fill(Observation& seen, const Snapshot& snapshot, RouteLookup& l
   if (must_wait && decision.verdict != DnsVerdict::leak) return tell_pending(seen);
   if (!std::exchange(judged_, true) && decision.verdict != DnsVerdict::no_leak && !answer_->egress.empty())
     run_in(std::min<std::chrono::milliseconds>(while_unproved, policy_.check_interval));
+  leaked_ = decision.verdict == DnsVerdict::leak;
   seen.dns = make_dns_view(facts, decision, *path, *answer_);
   seen.dns->differences = differences_;
 }

@@ -21,6 +21,12 @@
 
 namespace vpn_sentinel {
 
+/// Absent: not known.
+struct KnownExits {
+  std::optional<IpAddress> v4;
+  std::optional<IpAddress> v6;
+};
+
 class DnsKeeper {
  public:
   /// `on_news`: an answer came or failed to come, or the resolver changed; look again. `dns` and `policy` outlive the keeper.
@@ -59,6 +65,7 @@ class DnsKeeper {
   [[nodiscard]] std::chrono::milliseconds timeout_of_one() const;
   [[nodiscard]] bool is_overdue() const;
   void tell_pending(Observation& seen) const;
+  void follow_exits(const Observation& seen);
   void follow_ways(const Observation& seen, const Snapshot& snapshot, RouteLookup& look_up);
 
   const TargetPolicy& policy_;
@@ -78,8 +85,12 @@ class DnsKeeper {
   bool judged_ = false;  ///< the present answer has had its first verdict
   EgressAnswer next_answer_;
   std::vector<AnswerDifference> next_differences_;
+  KnownExits next_exits_;  ///< when the round began
   std::optional<EgressAnswer> answer_;
   std::vector<AnswerDifference> differences_;
+  KnownExits answer_exits_;  ///< under which `answer_` was given
+  KnownExits exits_;         ///< at the last look
+  bool leaked_ = false;      ///< the last verdict was a leak: until there is another one it is not forgotten
 };
 
 }  // namespace vpn_sentinel

@@ -113,7 +113,9 @@ void FileEvents::take(int number, std::uint32_t mask, const std::string& name) {
   if (found == subscribers_.end() || std::ranges::all_of(found->second, [](const Subscriber& item) { return item.handler.expired(); })) {
     if (found != subscribers_.end()) subscribers_.erase(found);
     // Nobody yet, or nobody any more: both end here, so that watches that nobody wants do not pile up for ever.
-    if (unclaimed_.size() < most_unclaimed) unclaimed_.insert(number);
+    unclaimed_.insert(number);
+    // The kernel numbers watches upwards: the lowest is the oldest, for which nobody will come any more.
+    if (unclaimed_.size() > most_unclaimed) unclaimed_.erase(unclaimed_.begin());
     if ((mask & IN_IGNORED) == 0) ::inotify_rm_watch(inotify_.native_handle(), number);
     return;
   }

@@ -63,7 +63,6 @@ ResolverWatch::~ResolverWatch() { stop(); }
 void ResolverWatch::start(ResolverSource source, SocketOpener inside) {
   stop();
   job_ = std::make_shared<const Job>(Job{std::move(source), std::move(inside)});
-  follow_mounts();
   read();
 }
 
@@ -86,8 +85,8 @@ void ResolverWatch::read_soon() {
     return;
   }
   timer_.expires_after(after_event);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error || !job_) return;
+  timer_.async_wait([this, weak = std::weak_ptr(job_)](const boost::system::error_code& error) {
+    if (error || !is_current(this, weak)) return;
     if (reading_) {
       again_ = true;
     } else {
@@ -96,30 +95,36 @@ void ResolverWatch::read_soon() {
   });
 }
 
+/// Only `job_` ever holds a job: when none is left the watch was stopped, begun anew or is gone itself, and nothing of it may be touched.
+bool ResolverWatch::is_current(const ResolverWatch* self, const std::weak_ptr<const Job>& weak) {
+  const auto job = weak.lock();
+  return job && job == self->job_;
+}
+
 void ResolverWatch::read() {
   reading_ = true;
   again_ = false;
+  follow_mounts();
   auto watcher = boost::asio::use_service<FileEvents>(io_).watcher();
-  boost::asio::use_service<Helper>(io_).run([this, &io = io_, weak = std::weak_ptr(job_), watcher = std::move(watcher)] {
-    const auto job = weak.lock();
-    if (!job) return;
+  boost::asio::use_service<Helper>(io_).run([this, &io = io_, weak = std::weak_ptr(job_), job = *job_, watcher = std::move(watcher)] {
+    if (weak.expired()) return;
     auto outcome = std::make_shared<Outcome>();
     // `look` may go on alone when a file system hangs: it owns all that it uses, and nobody looks at its outcome then.
-    auto look = [late = std::make_shared<Outcome>(), source = job->source, inside = job->inside, watcher, outcome]() -> Result<Fd> {
-      const auto before = read_resolver_files(source, inside);
+    auto look = [late = std::make_shared<Outcome>(), job, watcher, outcome]() -> Result<Fd> {
+      const auto before = read_resolver_files(job.source, job.inside);
       if (before) late->watches = watcher.add(before->points, before->opened);
       // Read once more: what changed before the watches were there tells no event.
-      late->read = before ? read_resolver_files(source, inside) : fail(before.error());
+      late->read = before ? read_resolver_files(job.source, job.inside) : fail(before.error());
       *outcome = std::move(*late);
       return Fd{};
     };
-    const auto looked = patient_look(whose(job->source), patience, std::move(look));
+    const auto looked = patient_look(whose(job.source), patience, std::move(look));
     if (!looked) {
       outcome = std::make_shared<Outcome>();
       outcome->read = fail(looked.error());
     }
     boost::asio::post(io, [this, weak, outcome] {
-      if (weak.lock() != nullptr) take(outcome);
+      if (is_current(this, weak)) take(outcome);
     });
   });
 }
@@ -137,8 +142,10 @@ void ResolverWatch::take(const std::shared_ptr<Outcome>& outcome) {
   on_news_();
 }
 
-/// A bind mount over the file changes neither the file nor its folder: proc_pid_mountinfo(5) tells it by POLLPRI.
+/// A bind mount over the file changes neither the file nor its folder: proc_pid_mountinfo(5) tells it by POLLPRI. Opened anew before each
+/// read: it belongs to the mount namespace that the process had then, and tells what changes from then on.
 void ResolverWatch::follow_mounts() {
+  mounts_.reset();
   const auto path = job_->source.process ? fmt::format("/proc/{}/mountinfo", *job_->source.process) : std::string("/proc/self/mountinfo");
   Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd) return;
@@ -153,7 +160,7 @@ void ResolverWatch::follow_mounts() {
 
 void ResolverWatch::wait_for_mounts() {
   mounts_->async_wait(stream_descriptor::wait_error, [this, weak = std::weak_ptr(job_)](const boost::system::error_code& error) {
-    if (error || weak.lock() == nullptr) return;
+    if (error || !is_current(this, weak)) return;
     read_soon();
     wait_for_mounts();
   });

@@ -36,6 +36,8 @@ class ResolverWatch {
   struct Job;
   struct Outcome;
 
+  /// `self` may be gone when this says no.
+  [[nodiscard]] static bool is_current(const ResolverWatch* self, const std::weak_ptr<const Job>& weak);
   void read();
   void read_soon();
   void take(const std::shared_ptr<Outcome>& outcome);

@@ -31,7 +31,12 @@ KnownAddress owned(const char* address, std::string organisation) {
 }
 
 ResolverView resolver(const char* address, ResolverWay way, bool asked = true, bool answered = true) {
-  return {IpAddress::parse(address).value(), way, {}, false, asked, answered, false};
+  ResolverView made;
+  made.address = IpAddress::parse(address).value();
+  made.way = way;
+  made.asked = asked;
+  made.answered = answered;
+  return made;
 }
 
 /// The VPN's resolver in the tunnel, everything known, all six names answered from the exit.
@@ -79,6 +84,12 @@ void check(const std::vector<Row>& rows, const std::function<DnsFacts()>& base) 
 
 void use(DnsFacts& facts, std::vector<KnownAddress> egress) { facts.egress = std::move(egress); }
 void loopback(DnsFacts& facts) { facts.resolvers = {resolver("127.0.0.1", ResolverWay::loopback)}; }
+
+/// A program on loopback that told all of `egress` itself.
+void asked_loopback(DnsFacts& facts) {
+  loopback(facts);
+  for (const auto& item : facts.egress) facts.resolvers.front().egress.push_back(item.address);
+}
 
 bool contains(const std::vector<std::string>& words, const char* word) {
   return std::find(words.begin(), words.end(), word) != words.end();
@@ -152,7 +163,7 @@ BOOST_AUTO_TEST_CASE(every_row_of_the_table) {
              f.host_forward = true;
              use(f, {at("192.0.2.9", third_asn, "RO")});
            }},
-          {"row 17", fine, "WEAK_GEO_MATCH",
+          {"row 17 is none: a country proves nothing", unknown, "U_ANYCAST_NO_LOCAL_PROOF",
            [](DnsFacts& f) {
              loopback(f);
              use(f, {at("192.0.2.9", quad9, "RO")});
@@ -198,6 +209,86 @@ BOOST_AUTO_TEST_CASE(what_is_not_known_is_neither_a_leak_nor_fine) {
            }},
       },
       bare);
+}
+
+BOOST_AUTO_TEST_CASE(the_exit_s_network_is_a_proof_only_where_the_uplink_is_known_to_be_elsewhere) {
+  check(
+      {
+          {"its /24, the uplink unknown", unknown, "U_UNKNOWN_RESOLVER_NET",
+           [](DnsFacts& f) {
+             f.uplinks.clear();
+             use(f, {at("198.51.100.9")});
+             asked_loopback(f);
+           }},
+          {"its /24, the uplink known of the other family only", unknown, "U_UNKNOWN_RESOLVER_NET",
+           [](DnsFacts& f) {
+             f.uplinks = {at("2001:db8:1::1")};
+             use(f, {at("198.51.100.9")});
+             asked_loopback(f);
+           }},
+          {"its network, the uplink unknown", unknown, "U_UNKNOWN_RESOLVER_NET",
+           [](DnsFacts& f) {
+             f.uplinks.clear();
+             use(f, {at("192.0.2.9", exit_asn)});
+             asked_loopback(f);
+           }},
+          {"its network, the uplink's not known", unknown, "U_UNKNOWN_RESOLVER_NET",
+           [](DnsFacts& f) {
+             f.uplinks.front().facts = {};
+             use(f, {at("192.0.2.9", exit_asn)});
+             asked_loopback(f);
+           }},
+          {"its network, the uplink elsewhere", fine, "EGRESS_IS_EXIT",
+           [](DnsFacts& f) {
+             use(f, {at("192.0.2.9", exit_asn)});
+             asked_loopback(f);
+           }},
+          {"its /24 from Docker's engine", unknown, "U_DOCKER_HOST_FORWARD",
+           [](DnsFacts& f) {
+             f.host_forward = true;
+             use(f, {at("198.51.100.9")});
+             asked_loopback(f);
+           }},
+          {"its network from Docker's engine", unknown, "U_DOCKER_HOST_FORWARD",
+           [](DnsFacts& f) {
+             f.host_forward = true;
+             use(f, {at("192.0.2.9", exit_asn)});
+             asked_loopback(f);
+           }},
+      },
+      healthy);
+}
+
+BOOST_AUTO_TEST_CASE(each_server_that_programs_ask_has_to_be_proved) {
+  check(
+      {
+          {"a second program on loopback that told nothing", unknown, "U_SERVER_UNPROVED",
+           [](DnsFacts& f) { f.resolvers.push_back(resolver("127.0.0.2", ResolverWay::loopback)); }},
+          {"a second program on loopback that does not answer", unknown, "U_SERVER_UNPROVED",
+           [](DnsFacts& f) { f.resolvers.push_back(resolver("127.0.0.2", ResolverWay::loopback, true, false)); }},
+          {"a second server whose route could not be looked up", unknown, "U_SERVER_UNPROVED",
+           [](DnsFacts& f) { f.resolvers.push_back(resolver("10.8.0.2", ResolverWay::unknown, false, false)); }},
+          {"what stands behind one that is proved", fine, "EGRESS_IS_EXIT",
+           [](DnsFacts& f) {
+             asked_loopback(f);
+             f.resolvers.push_back(resolver("10.8.0.1", ResolverWay::unknown, false, false));
+             f.resolvers.back().upstream = true;
+           }},
+          {"accepted by its own answers", fine, "EGRESS_ACCEPTED",
+           [](DnsFacts& f) {
+             f.accepted.countries = {"NL"};
+             f.egress.push_back(at("192.0.2.9", third_asn, "NL"));
+             asked_loopback(f);
+           }},
+          {"a router outside that does not answer", unknown, "U_OUTSIDE_SILENT",
+           [](DnsFacts& f) { f.resolvers.push_back(resolver("192.168.77.1", ResolverWay::outside, true, false)); }},
+          {"a router outside that answered before", leak, "RESOLVER_ROUTE_OUTSIDE_TUNNEL",
+           [](DnsFacts& f) {
+             f.resolvers.push_back(resolver("192.168.77.1", ResolverWay::outside, true, false));
+             f.resolvers.back().answered_before = true;
+           }},
+      },
+      healthy);
 }
 
 BOOST_AUTO_TEST_CASE(no_wrong_no_leak) {
@@ -288,8 +379,30 @@ BOOST_AUTO_TEST_CASE(no_false_alarm) {
              f.uplinks.front().facts.asn = quad9;
              use(f, {at("192.0.2.9", quad9)});
            }},
-          {"a router outside that does not answer", fine, "EGRESS_IS_EXIT",
-           [](DnsFacts& f) { f.resolvers.push_back(resolver("192.168.77.1", ResolverWay::outside, true, false)); }},
+          {"a router outside whose questions the firewall of the namespace stops", fine, "EGRESS_IS_EXIT",
+           [](DnsFacts& f) {
+             f.resolvers.push_back(resolver("192.168.77.1", ResolverWay::outside, true, false));
+             f.resolvers.back().stopped = true;
+           }},
+          {"a second server without a route", fine, "EGRESS_IS_EXIT",
+           [](DnsFacts& f) { f.resolvers.push_back(resolver("2001:db8::53", ResolverWay::nowhere, true, false)); }},
+          {"a second server in the tunnel that is not there", fine, "EGRESS_IS_EXIT",
+           [](DnsFacts& f) { f.resolvers.push_back(resolver("10.8.0.2", ResolverWay::tunnel, true, false)); }},
+          {"a second program on loopback that asks from the exit", fine, "EGRESS_IS_EXIT",
+           [](DnsFacts& f) {
+             f.resolvers.push_back(resolver("127.0.0.2", ResolverWay::loopback));
+             f.resolvers.back().egress = {f.exits.front().address};
+           }},
+          {"the exit's /24 without the uplink, all servers in the tunnel", fine, "EGRESS_IS_EXIT",
+           [](DnsFacts& f) {
+             f.uplinks.clear();
+             use(f, {at("198.51.100.9")});
+           }},
+          {"the exit's own address from Docker's engine", fine, "EGRESS_IS_EXIT",
+           [](DnsFacts& f) {
+             asked_loopback(f);
+             f.host_forward = true;
+           }},
           {"a subnet that covers exit and uplink", fine, "EGRESS_IS_EXIT",
            [](DnsFacts& f) {
              f.uplinks = {at("198.51.101.200")};
@@ -348,6 +461,10 @@ BOOST_AUTO_TEST_CASE(further_reasons_and_notes_are_told) {
   facts.resolvers.push_back(resolver("192.168.77.1", ResolverWay::outside, true, false));
   BOOST_TEST(contains(decide_dns(facts).also, "RESOLVER_OUTSIDE_UNANSWERED"));
   facts = healthy();
+  facts.egress = {at("192.0.2.9", quad9, "RO")};
+  loopback(facts);
+  BOOST_TEST(contains(decide_dns(facts).also, "WEAK_GEO_MATCH"));
+  facts = healthy();
   facts.answered = 1;
   BOOST_TEST(contains(decide_dns(facts).also, "EGRESS_IS_EXIT"));
 }
@@ -359,7 +476,7 @@ BOOST_AUTO_TEST_CASE(acceptance_is_a_country_a_network_number_or_a_network) {
   BOOST_TEST(accepted.countries.size() == 1U);
   BOOST_TEST(accepted.asns.size() == 1U);
   BOOST_TEST(accepted.networks.size() == 3U);
-  for (const auto* const text : {"", "ro", "ROU", "AS0", "AS64500x", "AS99999999999", "198.51.100.0/33", "dns.example"})
+  for (const auto* const text : {"", "XX", "ROU", "AS0", "AS64500x", "AS99999999999", "198.51.100.0/33", "dns.example"})
     BOOST_TEST(!add_acceptance(text, accepted).has_value(), text);
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cctype>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,11 +40,11 @@ struct Fixture {
     BOOST_REQUIRE(run_until(io, result));
     return *result;
   }
-  /// The first label of a question.
+  /// The first label of a question in lower case: its letters change with each question.
   static std::string label_of(const Message& query) {
     const auto length = std::to_integer<std::size_t>(query.at(12));
     std::string label;
-    for (std::size_t i = 0; i < length; ++i) label += static_cast<char>(query.at(13 + i));
+    for (std::size_t i = 0; i < length; ++i) label += static_cast<char>(std::tolower(static_cast<int>(query.at(13 + i))));
     return label;
   }
 };
@@ -76,10 +78,57 @@ BOOST_AUTO_TEST_CASE(the_next_server_is_asked_when_one_does_not_answer) {
   const auto answer = ask(request(server.endpoint().port, {"127.0.0.2", "127.0.0.1"}));
   BOOST_TEST(answer.answered == 6U);
   BOOST_REQUIRE(answer.servers.size() == 2U);
-  BOOST_TEST(answer.servers[0].asked == 6U);
+  // Each is the first one for half of the names.
+  BOOST_TEST(answer.servers[0].asked == 3U);
   BOOST_TEST(answer.servers[0].answered == 0U);
+  BOOST_TEST(answer.servers[0].egress.empty());
   BOOST_TEST(!answer.servers[0].error.empty());
+  BOOST_TEST(answer.servers[1].asked == 6U);
   BOOST_TEST(answer.servers[1].answered == 6U);
+  BOOST_TEST(answer.servers[1].egress.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(each_server_tells_from_where_it_asks) {
+  std::vector<std::string> labels;
+  UdpServer server(io, [&](const Message& query) {
+    labels.push_back(label_of(query));
+    return Messages{txt_answer(query, labels.size() % 2 == 1 ? "resolver: 192.0.2.53" : "resolver: 198.51.100.7", 1)};
+  });
+  auto made = request(server.endpoint().port, {"127.0.0.1", "127.0.0.1"});
+  made.pause = 30ms;  // so that the questions come in the order of the servers
+  const auto answer = ask(std::move(made));
+  BOOST_TEST(answer.egress.size() == 2U);
+  BOOST_REQUIRE(answer.servers.size() == 2U);
+  for (const auto& item : answer.servers) {
+    BOOST_TEST(item.asked == 3U);
+    BOOST_REQUIRE(item.egress.size() == 1U);
+  }
+  BOOST_TEST((answer.servers[0].egress != answer.servers[1].egress));
+}
+
+BOOST_AUTO_TEST_CASE(a_server_that_refuses_is_followed_by_the_next_one_and_no_such_name_is_not) {
+  for (const unsigned rcode : {2U, 4U, 5U, 3U}) {
+    std::set<std::string> seen;
+    UdpServer server(io, [&](const Message& query) {
+      if (seen.insert(label_of(query)).second) return Messages{answer_to(query, rcode)};
+      return Messages{txt_answer(query, "resolver: 192.0.2.53", 1)};
+    });
+    const auto answer = ask(request(server.endpoint().port, {"127.0.0.1", "127.0.0.1"}));
+    BOOST_TEST(answer.answered == (rcode == 3 ? 0U : 6U), rcode);
+    BOOST_TEST(answer.servers[0].answered == (rcode == 3 ? 3U : 6U), rcode);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_fails_before_it_leaves_is_counted) {
+  auto made = request(53);
+  made.open_socket = [](int, int, int) -> Result<Fd> { return fail(Error::Kind::not_permitted, "stopped"); };
+  const auto stopped = ask(std::move(made));
+  BOOST_TEST(stopped.servers.front().asked == 6U);
+  BOOST_TEST(stopped.servers.front().stopped == 6U);
+  UdpServer silent(io, [](const Message&) { return Messages{}; });
+  auto unheard = request(silent.endpoint().port);
+  unheard.timeout = 50ms;
+  BOOST_TEST(ask(std::move(unheard)).servers.front().stopped == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(silence_ends_at_the_deadline) {

@@ -17,7 +17,7 @@ DnsView view(DnsVerdict verdict, std::string reason, std::vector<std::string> al
   made.also = std::move(also);
   made.file = "/etc/resolv.conf";
   made.egress = {IpAddress::parse("192.0.2.53").value()};
-  made.resolvers = {{IpAddress::parse("192.168.77.1").value(), ResolverWay::outside, "eth0", false, true, true, false}};
+  made.resolvers = {{IpAddress::parse("192.168.77.1").value(), ResolverWay::outside, "eth0", false, true, true, false, false, false, {}}};
   made.asked = made.answered = 6;
   return made;
 }
@@ -49,6 +49,8 @@ BOOST_AUTO_TEST_CASE(every_reason_has_its_finding_and_never_more_than_a_warning)
       {DnsVerdict::leak, "STUB_MULTI_LINK", "dns_resolver_outside"},
       {DnsVerdict::unverifiable, "U_DOCKER_HOST_FORWARD", "dns_unverifiable"},
       {DnsVerdict::unverifiable, "U_NO_EGRESS_ANSWER", "dns_unverifiable"},
+      {DnsVerdict::unverifiable, "U_OUTSIDE_SILENT", "dns_unverifiable"},
+      {DnsVerdict::unverifiable, "U_SERVER_UNPROVED", "dns_unverifiable"},
   };
   for (const auto& row : rows) {
     auto seen = sound();
@@ -95,6 +97,16 @@ BOOST_AUTO_TEST_CASE(no_answer_in_time_is_not_fine) {
   BOOST_TEST(codes(seen).empty());
   seen.dns_pending->overdue = true;
   BOOST_TEST(codes(seen) == "dns_unverifiable");
+}
+
+BOOST_AUTO_TEST_CASE(a_leak_is_not_forgotten_while_the_next_answer_is_awaited) {
+  auto seen = sound();
+  seen.dns_pending = PendingView{std::chrono::milliseconds{40}, false};
+  seen.dns_leaked_before = true;
+  BOOST_TEST(codes(seen) == "dns_unverifiable");
+  const auto evidence = judge_dns(seen).at(0).evidence;
+  BOOST_TEST(evidence.at("error") == "it leaked before, and has not been looked at again yet");
+  BOOST_TEST(evidence.at("waited_ms") == 40);
 }
 
 BOOST_AUTO_TEST_CASE(the_uplink_s_address_on_port_53_is_told_once) {
