@@ -8,16 +8,20 @@
 
 namespace vpn_sentinel {
 
-std::vector<ClientSnapshot> Display::show(const std::vector<ClientSnapshot>& stored, WallTime now) {
+std::vector<ClientSnapshot> Display::show(const Fleet& fleet, const std::vector<ClientSnapshot>& stored, WallTime now) {
   std::vector<ClientSnapshot> views;
   views.reserve(stored.size());
-  for (const auto& client : stored) views.push_back(look(client, now));
+  for (const auto& client : stored) views.push_back(look(fleet, client, now));
   return views;
 }
 
 Display::Turned Display::turn(const Fleet& fleet, WallTime now) {
   Turned turned;
-  const auto add = [&](const ClientState& client) { turned.clients.push_back(look(std::make_shared<const ClientState>(client), now)); };
+  std::set<std::string> groups;
+  const auto add = [&](const ClientState& client) {
+    turned.clients.push_back(look(fleet, std::make_shared<const ClientState>(client), now));
+    if (!client.last_report.group.empty()) groups.insert(group_client_id(client.last_report.group));
+  };
   for (auto next = refused_.begin(); next != refused_.end();) {
     const auto client_id = next->first;
     const bool over = is_overdue(*next->second, now);
@@ -31,6 +35,9 @@ Display::Turned Display::turn(const Fleet& fleet, WallTime now) {
   }
   for (const auto& client_id : fleet.overdue(now)) {
     if (!silent_.contains(client_id) && !refused_.contains(client_id)) add(*fleet.find(client_id));
+  }
+  for (const auto& client_id : groups) {
+    if (auto group = fleet.snapshot(client_id)) turned.clients.push_back(look(fleet, group, now));
   }
   return turned;
 }
@@ -98,14 +105,24 @@ void Display::forget(const std::vector<std::string>& client_ids) {
   }
 }
 
-ClientSnapshot Display::look(const ClientSnapshot& stored, WallTime now) {
+ClientSnapshot Display::look(const Fleet& fleet, const ClientSnapshot& stored, WallTime now) {
   const auto& client_id = stored->client_id;
   silent_.erase(client_id);
   if (stored->state == State::offline) refused_.erase(client_id);
   if (const auto refused = refused_.find(client_id); refused != refused_.end()) return refused->second;
-  if (!is_overdue(*stored, now)) return stored;
+  if (!is_overdue(*stored, now)) return stored->is_group() ? look_at_group(fleet, stored, now) : stored;
   silent_.insert(client_id);
   return std::make_shared<const ClientState>(gone_silent(*stored));
+}
+
+ClientSnapshot Display::look_at_group(const Fleet& fleet, const ClientSnapshot& group, WallTime now) {
+  const auto rule = parse_group_rule(group->rule);
+  std::vector<const ClientState*> members;
+  for (const auto& member : group->members) {
+    if (const auto* client = fleet.find(member.client_id)) members.push_back(client);
+  }
+  auto seen = rule ? group_seen_at(*group, *rule, members, now) : std::nullopt;
+  return seen ? std::make_shared<const ClientState>(std::move(*seen)) : group;
 }
 
 }  // namespace vpn_sentinel

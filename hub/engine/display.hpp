@@ -19,7 +19,7 @@ class Display {
   };
 
   /// How these stored states look at `now`.
-  [[nodiscard]] std::vector<ClientSnapshot> show(const std::vector<ClientSnapshot>& stored, WallTime now);
+  [[nodiscard]] std::vector<ClientSnapshot> show(const Fleet& fleet, const std::vector<ClientSnapshot>& stored, WallTime now);
   /// Who looks different because time went by.
   [[nodiscard]] Turned turn(const Fleet& fleet, WallTime now);
   /// Reports that could not be stored: what they said must be seen all the same. It stays until a report of the client is stored, or
@@ -31,7 +31,8 @@ class Display {
  private:
   [[nodiscard]] ClientSnapshot refuse_group(const Fleet& fleet, const ClientState& member, WallTime now);
   void forget_group_of(const std::string& group);
-  [[nodiscard]] ClientSnapshot look(const ClientSnapshot& stored, WallTime now);
+  [[nodiscard]] ClientSnapshot look(const Fleet& fleet, const ClientSnapshot& stored, WallTime now);
+  [[nodiscard]] static ClientSnapshot look_at_group(const Fleet& fleet, const ClientSnapshot& group, WallTime now);
 
   std::map<std::string, ClientSnapshot> refused_;
   std::set<std::string> silent_;  ///< shown as silent although they are not offline by the book

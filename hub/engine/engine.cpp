@@ -80,7 +80,7 @@ class EngineThread final : public Engine {
     last_turn_ = mono_now();
     auto clients = writer_.load(wall_);
     if (!clients) return fail(clients.error());
-    board_.show(display_.show(*clients, wall_));
+    board_.show(display_.show(writer_.fleet(), *clients, wall_));
     auto pending = flow_.load(writer_.store());
     if (!pending) return fail(pending.error());
     pending_ = std::move(*pending);
@@ -215,7 +215,7 @@ class EngineThread final : public Engine {
   }
 
   void show(const std::vector<Change>& changes, const std::vector<ClientSnapshot>& stored, WallTime now) {
-    publish(changes, display_.show(stored, now));
+    publish(changes, display_.show(writer_.fleet(), stored, now));
   }
 
   void remove(const std::vector<std::string>& client_ids) {

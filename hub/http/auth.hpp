@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -23,9 +22,9 @@ class Gate {
 
   /// `holds`: whether the gate would still let pass whom it has let pass; nothing is counted by asking. Null: it always would.
   template <typename Function>
-  requires std::constructible_from<Pass, Function> &&(!std::same_as<std::remove_cvref_t<Function>, Gate>)
-      Gate(Function&& pass, Holds holds = {})  // NOLINT(google-explicit-constructor): most gates are one function
-      : pass_(std::forward<Function>(pass)), holds_(std::move(holds)) {}
+  requires(!std::same_as<Function, Gate> && std::constructible_from<Pass, Function>)
+      Gate(Function pass, Holds holds = {})  // NOLINT(google-explicit-constructor): most gates are one function
+      : pass_(std::move(pass)), holds_(std::move(holds)) {}
 
   [[nodiscard]] std::optional<Response> operator()(Request& request) const { return pass_(request); }
   [[nodiscard]] bool holds(const Caller& caller) const { return !holds_ || holds_(caller); }

@@ -24,8 +24,9 @@ std::optional<IpAddress> public_address(const std::string& text) {
 
 void remember_path(const ClientState* before, const Admitted& admitted, ClientState& after) {
   const auto& report = admitted.report;
-  // Another start may be on another line.
-  if (before != nullptr && before->last_report.boot_id == report.boot_id) after.paths = before->paths;
+  if (before != nullptr) after.paths = before->paths;
+  // Another start may be on another line: what it was is no proof of what is, but no end of it either.
+  if (before != nullptr && before->last_report.boot_id != report.boot_id) after.paths.tunnel = after.paths.uplink = std::nullopt;
   auto* const place = report.path == "tunnel" ? &after.paths.tunnel : report.path == "uplink" ? &after.paths.uplink : nullptr;
   if (place != nullptr) *place = public_address(admitted.source_address);
 }
@@ -63,20 +64,58 @@ std::vector<IpAddress> exits_of(const Report& report) {
   return exits;
 }
 
+nlohmann::json evidence_of(const PathAddresses& paths) {
+  nlohmann::json evidence{{"seen_by", "hub"}};
+  if (paths.tunnel && paths.uplink) {
+    evidence["tunnel_path"] = paths.tunnel->to_string();
+    evidence["uplink_path"] = paths.uplink->to_string();
+  } else {
+    evidence["both_paths"] = paths.shared->to_string();  // of an earlier start
+  }
+  return evidence;
+}
+
+void judge_shared(const Report& report, PathAddresses& paths) {
+  const auto& tunnel = paths.tunnel;
+  const auto& uplink = paths.uplink;
+  if (tunnel && uplink) paths.shared = is_same_line(*tunnel, *uplink) ? tunnel : std::nullopt;
+  if (paths.shared && is_well_known_otherwise(report, *paths.shared)) paths.shared.reset();
+}
+
+void judge_hub_exit(const Report& report, const std::vector<IpPrefix>& hub_addresses, PathAddresses& paths) {
+  const auto is_hub = [&](const IpAddress& exit) {
+    return std::ranges::any_of(hub_addresses, [&](const IpPrefix& own) { return own.contains(exit); });
+  };
+  const auto exits = exits_of(report);
+  if (!exits.empty()) {
+    const auto found = std::ranges::find_if(exits, is_hub);
+    paths.hub_exit = found == exits.end() ? std::nullopt : std::optional(*found);
+  } else if (paths.hub_exit && !is_hub(*paths.hub_exit)) {
+    paths.hub_exit.reset();  // the hub has moved
+  }
+}
+
 }  // namespace
 
 void note_exit_paths(const ClientState* before, const Admitted& admitted, const std::vector<IpPrefix>& hub_addresses, ClientState& after) {
   remember_path(before, admitted, after);
   if (after.state == State::offline) return;
-  const auto& [tunnel, uplink] = after.paths;
-  if (tunnel && uplink && is_same_line(*tunnel, *uplink) && !is_well_known_otherwise(admitted.report, *tunnel)) {
-    add("exit_is_uplink", before, admitted,
-        {{"seen_by", "hub"}, {"tunnel_path", tunnel->to_string()}, {"uplink_path", uplink->to_string()}}, after);
+  judge_shared(admitted.report, after.paths);
+  judge_hub_exit(admitted.report, hub_addresses, after.paths);
+  if (after.paths.shared) add("exit_is_uplink", before, admitted, evidence_of(after.paths), after);
+  if (after.paths.hub_exit) {
+    add("exit_is_hub", before, admitted, {{"seen_by", "hub"}, {"address", after.paths.hub_exit->to_string()}}, after);
   }
-  for (const auto& exit : exits_of(admitted.report)) {
-    const bool is_hub = std::ranges::any_of(hub_addresses, [&](const IpPrefix& own) { return own.contains(exit); });
-    if (is_hub) add("exit_is_hub", before, admitted, {{"seen_by", "hub"}, {"address", exit.to_string()}}, after);
+}
+
+std::vector<Finding> exit_path_findings(const ClientState& client) {
+  std::vector<Finding> findings;
+  for (const auto& finding : client.findings) {
+    const bool is_own =
+        (finding.code == "exit_is_uplink" && client.paths.shared) || (finding.code == "exit_is_hub" && client.paths.hub_exit);
+    if (is_own) findings.push_back(finding);
   }
+  return findings;
 }
 
 }  // namespace vpn_sentinel

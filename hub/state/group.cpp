@@ -192,4 +192,36 @@ GroupVerdict judge_group(const GroupRule& rule, const std::vector<const ClientSt
   return verdict;
 }
 
+GroupVerdict judge_heard(const GroupRule& rule, const std::vector<const ClientState*>& members, WallTime now,
+                         const std::optional<WallTime>& disagrees_since) {
+  std::vector<ClientState> silent;
+  silent.reserve(members.size());  // pointers into it stay
+  Members heard;
+  heard.reserve(members.size());
+  for (const auto* member : members) heard.push_back(is_overdue(*member, now) ? &silent.emplace_back(gone_silent(*member)) : member);
+  return judge_group(rule, heard, now, disagrees_since);
+}
+
+std::optional<ClientState> group_seen_at(const ClientState& group, const GroupRule& rule, const std::vector<const ClientState*>& members,
+                                         WallTime now) {
+  auto since = group.since;
+  bool any_overdue = false;
+  for (const auto* member : members) {
+    if (!is_overdue(*member, now)) continue;
+    any_overdue = true;
+    since = std::max(since, member->lease_deadline);
+  }
+  if (!any_overdue) return std::nullopt;
+  const auto told = std::ranges::find(group.findings, "group_disagrees", &Finding::code);
+  auto verdict = judge_heard(rule, members, now, told == group.findings.end() ? std::nullopt : std::optional(told->since));
+  if (verdict.state == State::offline || verdict.state <= group.state) return std::nullopt;
+  auto seen = group;
+  seen.state = verdict.state;
+  seen.since = since;
+  seen.findings = std::move(verdict.findings);
+  seen.members = std::move(verdict.members);
+  seen.last_report.state = seen.state;
+  return seen;
+}
+
 }  // namespace vpn_sentinel

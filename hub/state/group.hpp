@@ -36,6 +36,15 @@ inline constexpr std::chrono::seconds disagreement_patience{10};
 [[nodiscard]] GroupVerdict judge_group(const GroupRule& rule, const std::vector<const ClientState*>& members, WallTime now,
                                        const std::optional<WallTime>& disagrees_since = {});
 
+/// The same when members whose lease has passed at `now` do not see, though nobody may tell yet that they are silent (Fleet::grant_grace).
+[[nodiscard]] GroupVerdict judge_heard(const GroupRule& rule, const std::vector<const ClientState*>& members, WallTime now,
+                                       const std::optional<WallTime>& disagrees_since = {});
+
+/// How `group` is to be shown at `now` when that makes it worse than what is stored: the colour of a member that is not heard any more
+/// must not pass for the present one. Nullopt: as it is.
+[[nodiscard]] std::optional<ClientState> group_seen_at(const ClientState& group, const GroupRule& rule,
+                                                       const std::vector<const ClientState*>& members, WallTime now);
+
 /// What a member's report that came late adds to the history of its group. `agreeing`: how many of its `members`, this one with them, are
 /// known to have been in a state as bad then. Too few of them make a warning, as a disagreement does. Nullopt: nothing, as when the
 /// member could not see, or saw no harm.

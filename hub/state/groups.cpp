@@ -145,7 +145,11 @@ std::optional<Change> Groups::judge_one(Fleet& fleet, const std::string& group, 
   }
   const auto client_id = group_client_id(group);
   const auto known = disagrees_since_.find(client_id);
-  auto verdict = judge_group(rules_.of(group), members, now, known == disagrees_since_.end() ? std::nullopt : std::optional(known->second));
+  const auto since = known == disagrees_since_.end() ? std::nullopt : std::optional(known->second);
+  auto verdict = judge_group(rules_.of(group), members, now, since);
+  // That somebody is silent may have to wait (it is shown, see Display); what those who are heard see does not.
+  auto heard = judge_heard(rules_.of(group), members, now, since);
+  if (heard.state >= State::contained && heard.state != State::offline && heard.state > verdict.state) verdict = std::move(heard);
   disagrees_since_.erase(client_id);
   if (verdict.disagrees_since) disagrees_since_[client_id] = *verdict.disagrees_since;
   if (verdict.again) again_[group] = *verdict.again;

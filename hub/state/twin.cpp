@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hub/state/exit_paths.hpp"
 #include "hub/state/view.hpp"
 
 namespace vpn_sentinel {
@@ -13,8 +14,18 @@ constexpr std::string_view code = "duplicate_client_id";
 
 bool contains(const std::vector<std::string>& texts, const std::string& text) { return std::ranges::find(texts, text) != texts.end(); }
 
-/// What `before` was told by the probe itself, not by its twin.
-std::vector<Finding> own_findings(const ClientState& before) { return before.last_report.findings; }
+void add_missing(std::vector<Finding>& findings, const std::vector<Finding>& others) {
+  for (const auto& other : others) {
+    if (std::ranges::find(findings, other.code, &Finding::code) == findings.end()) findings.push_back(other);
+  }
+}
+
+/// What the probe of `before` said, and what the hub saw of it; nothing of its twin, or the two would keep each other's findings alive.
+std::vector<Finding> own_findings(const ClientState& before) {
+  auto findings = before.last_report.findings;
+  add_missing(findings, exit_path_findings(before));
+  return findings;
+}
 
 /// The probe of `before`, which is not the one that reports now.
 Twin twin_from(const ClientState& before, const Admitted& admitted) {
@@ -27,12 +38,6 @@ Twin twin_from(const ClientState& before, const Admitted& admitted) {
   twin.first_noticed = before.twin ? before.twin->first_noticed : admitted.received;
   twin.shown_until = admitted.received + shown_after;
   return twin;
-}
-
-void add_missing(std::vector<Finding>& findings, const std::vector<Finding>& others) {
-  for (const auto& other : others) {
-    if (std::ranges::find(findings, other.code, &Finding::code) == findings.end()) findings.push_back(other);
-  }
 }
 
 }  // namespace

@@ -67,7 +67,8 @@ ClientState decode_client(const json& object) {
   client.source_address = object.at("source_address").get<std::string>();
   client.known_address = object.at("known_address").get<std::string>();
   client.retired_boots = object.at("retired_boots").get<std::vector<std::string>>();
-  client.paths = {address_of(object, "tunnel_path"), address_of(object, "uplink_path")};
+  client.paths = {address_of(object, "tunnel_path"), address_of(object, "uplink_path"), address_of(object, "shared_path"),
+                  address_of(object, "hub_exit")};
   client.rule = object.value("rule", std::string());
   client.last_report = decode_last_report(object.at("last_report"), client.client_id);
   return client;
@@ -141,6 +142,8 @@ std::string encode_client_text(const ClientState& client) {
     append_list(object.key("retired_boots"), client.retired_boots, [&out](const std::string& boot) { append(out, boot); });
     if (client.paths.tunnel) object.put("tunnel_path", client.paths.tunnel->to_string());
     if (client.paths.uplink) object.put("uplink_path", client.paths.uplink->to_string());
+    if (client.paths.shared) object.put("shared_path", client.paths.shared->to_string());
+    if (client.paths.hub_exit) object.put("hub_exit", client.paths.hub_exit->to_string());
     if (client.is_group()) object.put("rule", client.rule);
     object.key("last_report") += report_text(client.last_report);
   }

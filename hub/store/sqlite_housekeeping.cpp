@@ -15,6 +15,11 @@ constexpr std::uint64_t most_given_back = 500;
 /// Fewer free bytes than this are sooner used again than given back and asked for anew.
 constexpr std::uint64_t worth_giving_back = std::uint64_t{64} * 1024 * 1024;
 
+/// A clock that says less was never set: no hub is that old.
+constexpr WallTime first_possible{std::chrono::sys_days{std::chrono::year{2025} / 1 / 1}};
+/// Reports of one moment are stamped by more than one thread.
+constexpr std::chrono::minutes clock_tolerance{1};
+
 std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
 
 Result<std::uint64_t> pragma(Database& database, std::string_view sql) {
@@ -61,6 +66,7 @@ Result<SqliteHousekeeping> SqliteHousekeeping::prepare(Database& database) {
       {&housekeeping.incidents_.look, look_sql("incidents", "until", closed)},
       {&housekeeping.incidents_.remove, remove_sql("incidents", closed)},
       {&housekeeping.any_report_, "SELECT id FROM reports WHERE id > ?1 LIMIT 1"},
+      {&housekeeping.newest_report_, "SELECT received FROM reports ORDER BY id DESC LIMIT 1"},
       {&housekeeping.samples_, std::string(remove_samples_sql)},
   };
   for (const auto& [statement, sql] : texts) {
@@ -76,6 +82,11 @@ Result<SqliteHousekeeping> SqliteHousekeeping::prepare(Database& database) {
 
 Result<bool> SqliteHousekeeping::remove_old(const Retention& retention, std::int64_t rolled_up) {
   const auto now = retention.now;
+  wants_roll_up_ = false;
+  if (!retention.by_age) return false;
+  const auto in_the_past = is_before_newest(now);
+  if (!in_the_past) return fail(in_the_past.error());
+  if (*in_the_past) return false;
   bool more = false;
   const auto add = [&more](const Result<bool>& removed) -> Result<void> {
     if (!removed) return fail(removed.error());
@@ -102,19 +113,30 @@ Result<bool> SqliteHousekeeping::remove_old(const Retention& retention, std::int
 Result<bool> SqliteHousekeeping::find_old(Line& line, WallTime before, WallTime now) {
   std::int64_t rows = 0;
   std::int64_t last = 0;
-  bool future_only = true;
+  bool only_impossible = true;
+  bool young = false;
   auto done = line.look.query(
       [&](const Statement& row) {
         ++rows;
         last = row.integer(0);
-        if (row.integer(1) < number_of(before)) line.old_until = last;
-        future_only = future_only && row.integer(1) > number_of(now);
+        const auto time = row.integer(1);
+        const bool impossible = time > number_of(now) || time < number_of(first_possible);
+        only_impossible = only_impossible && impossible;
+        young = young || (!impossible && time >= number_of(before));
+        if (!impossible && !young) line.old_until = last;
       },
       std::max(line.looked_until, line.old_until), most_removed);
   if (!done) return fail(done.error());
-  const bool goes_on = future_only && rows == most_removed;
+  const bool goes_on = only_impossible && rows == most_removed;
   line.looked_until = goes_on ? last : 0;
   return goes_on;
+}
+
+Result<bool> SqliteHousekeeping::is_before_newest(WallTime now) {
+  bool before = false;
+  auto done = newest_report_.query([&](const Statement& row) { before = row.integer(0) > number_of(now + clock_tolerance); });
+  if (!done) return fail(done.error());
+  return before;
 }
 
 Result<bool> SqliteHousekeeping::remove_old_lines(Line& line, WallTime before, WallTime now, std::int64_t most_id) {

@@ -24,10 +24,11 @@ class SqliteHousekeeping {
 
  private:
   /// A table whose rows are numbered in the order in which they came. The clock may have been wrong meanwhile, so the number decides what
-  /// is old: a row that came before an old one is old, too, whatever time is written in it.
+  /// is old: a row whose time cannot be true (in the future, or before there was a hub) is old when one that came after it is. But no row
+  /// is old that came after a young one: then the clock was in the past for a while, and what it stamped would take true history along.
   struct Line {
     Statement look, remove;
-    std::int64_t looked_until = 0;  ///< rows with a time in the future up to here
+    std::int64_t looked_until = 0;  ///< rows whose time cannot be true up to here
     std::int64_t old_until = 0;
   };
 
@@ -35,10 +36,12 @@ class SqliteHousekeeping {
   Result<std::int64_t> remove_samples(Resolution resolution, std::int64_t before);
   Result<std::int64_t> remove_oldest(std::int64_t rolled_up);
   Result<bool> find_old(Line& line, WallTime before, WallTime now);
+  /// The last report came later than `now`: the clock is in the past.
+  Result<bool> is_before_newest(WallTime now);
 
   Line reports_, changes_, alerts_, incidents_;
   Statement samples_;
-  Statement any_report_;
+  Statement any_report_, newest_report_;
   bool wants_roll_up_ = false;
   bool auto_vacuum_ = false;
 };

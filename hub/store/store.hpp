@@ -33,6 +33,7 @@ struct Retention {
   std::chrono::hours minutes{24 * 14};  ///< of the roll-ups, by their own time
   std::chrono::hours hours{24 * 365};   ///< of the roll-ups
   std::uint64_t most_bytes = 0;         ///< of the database; 0: no limit
+  bool by_age = true;                   ///< false: `now` may be wrong, only the size counts
   /// Changes and closed incidents are few and tell the story: kept eleven months longer than the reports behind them.
   [[nodiscard]] std::chrono::hours changes() const { return reports + std::chrono::hours{335 * 24}; }
 };

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "probe/report/bounds.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -79,6 +81,7 @@ Report build_report(const TargetWatch& watch, std::string trigger) {
   add_exit(watch.seen(), report);
   add_dns(watch.seen(), report);
   report.latency_ms = watch.latency_ms();
+  bound_report(report);
   return report;
 }
 

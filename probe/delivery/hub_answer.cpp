@@ -41,10 +41,29 @@ std::string words_of(const json& parsed) {
 
 bool is_success(long status) { return status >= 200 && status < 300; }
 
+/// As the Python original's hub and ours take a report.
+bool says_ok(const json& body) {
+  const auto status = body.is_object() ? body.find("status") : body.end();
+  return status != body.end() && *status == "ok";
+}
+
+/// As both hubs refuse one. Proxies and portals answer 400 and 413, too: with pages of their own.
+bool names_an_error(const json& body) {
+  const auto error = body.is_object() ? body.find("error") : body.end();
+  return error != body.end() && error->is_string();
+}
+
+HubAnswer no_hub(long status) {
+  const auto said = fmt::format("something that is no hub answered {} in its place", status);
+  return {HubAnswer::Kind::failed, Error{Error::Kind::failed, said + "; check VPN_SENTINEL_URL, and the network for a login page"}, {}};
+}
+
+/// `status` and `body` of one report, alone or out of a batch.
 HubAnswer judge(long status, const json& body) {
   if (is_success(status)) return HubAnswer{HubAnswer::Kind::acknowledged, {}, {}};
   const auto said = fmt::format("the hub answered {}{}", status, words_of(body));
   if (status == 400 || status == 413 || status == 422) {
+    if (!names_an_error(body)) return no_hub(status);
     return HubAnswer{HubAnswer::Kind::refused, Error{Error::Kind::invalid, said}, {}};
   }
   const auto kind = status == 401 || status == 403 ? Error::Kind::not_permitted : Error::Kind::failed;
@@ -53,7 +72,7 @@ HubAnswer judge(long status, const json& body) {
 
 /// One answer for each report, or none at all: half an answer proves nothing about what is stored.
 std::vector<HubAnswer> judge_each(const json& body, std::size_t count) {
-  const auto results = body.is_object() ? body.find("results") : body.end();
+  const auto results = says_ok(body) ? body.find("results") : body.end();
   if (results == body.end() || !results->is_array() || results->size() != count) return {};
   std::vector<HubAnswer> answers;
   for (const auto& result : *results) {
@@ -69,14 +88,8 @@ std::vector<HubAnswer> judge_each(const json& body, std::size_t count) {
 HubAnswer read_answer(const HttpResponse& response) {
   const auto status = response.status;
   const auto body = json::parse(response.body, nullptr, false);
-  // A portal or proxy that answers 200 with a page of its own has stored nothing.
-  const bool from_hub = status == 204 || body.is_object();
-  if (is_success(status) && !from_hub) {
-    return HubAnswer{HubAnswer::Kind::failed,
-                     Error{Error::Kind::failed,
-                           "something that is no hub answered in its place; check VPN_SENTINEL_URL, and the network for a login page"},
-                     {}};
-  }
+  // A portal or proxy that answers 200 with a page of its own, or 204 as connectivity checks like it, has stored nothing.
+  if (is_success(status) && !says_ok(body)) return no_hub(status);
   auto answer = judge(status, body);
   if (response.retry_after && (status == 429 || status == 503 || status == 507)) {
     answer.wait = std::clamp<std::chrono::milliseconds>(*response.retry_after, std::chrono::milliseconds{0}, longest_wait);
@@ -87,7 +100,8 @@ HubAnswer read_answer(const HttpResponse& response) {
 bool other_path_may_help(const HttpResponse& response, const HubAnswer& answer, bool by_tunnel) {
   if (answer.kind == HubAnswer::Kind::acknowledged) return false;
   const auto body = json::parse(response.body, nullptr, false);
-  if (!body.is_object()) return response.status != 429;  // who limits the rate by a page of his own is asked less, not more
+  if (!says_ok(body) && !names_an_error(body))
+    return response.status != 429;  // who limits the rate by a page of his own is asked less, not more
   if (!by_tunnel || answer.kind == HubAnswer::Kind::refused || answer.wait) return false;
   return response.status != 401 && response.status != 429;
 }

@@ -14,9 +14,9 @@ namespace vpn_sentinel {
 
 struct HubAnswer {
   enum class Kind : std::uint8_t {
-    acknowledged,  ///< any 2xx
-    refused,       ///< the hub will never take this report: 400, 413, 422
-    failed,        ///< try again later
+    acknowledged,  ///< 2xx with {"status": "ok"}, as the Python original's hub and ours say it
+    refused,       ///< the hub will never take this report: 400, 413, 422 with a text `error`, as both write it
+    failed,        ///< try again later: also whatever is no hub's word
   };
   Kind kind = Kind::failed;
   Error error;                                    ///< not for acknowledged: status, the hub's own words, and the setting to check

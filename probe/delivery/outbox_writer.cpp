@@ -79,6 +79,7 @@ void OutboxWriter::wait_for_work(Lock& lock) {
 
 void OutboxWriter::run() {
   Lock lock(mutex_);
+  bool replaced = false;  ///< and nothing was written since
   for (;;) {
     wait_for_work(lock);
     if (noted_.empty() && stopping_) return;
@@ -87,10 +88,13 @@ void OutboxWriter::run() {
     writing_ = true;
     lock.unlock();
     auto done = write(batch);
-    if (!done && done.error().kind == Error::Kind::invalid) replace_damaged(done.error());
+    // A second file that is damaged at once is no accident: that one waits.
+    bool at_once = false;
+    if (!done && done.error().kind == Error::Kind::invalid) at_once = replace_damaged(done.error()) && !std::exchange(replaced, true);
     lock.lock();
     writing_ = false;
     if (done) {
+      replaced = false;
       trouble_.reset();
       if (noted_.empty()) written_.notify_all();
       continue;
@@ -98,7 +102,7 @@ void OutboxWriter::run() {
     trouble_ = done.error().message;
     take_back(batch);
     if (stopping_) return;
-    if (!wants_everything_) work_.wait_for(lock, retry_after_, [this] { return stopping_; });
+    if (!at_once) work_.wait_for(lock, retry_after_, [this] { return stopping_; });
   }
 }
 
@@ -111,14 +115,16 @@ Result<void> OutboxWriter::write(const OutboxBatch& batch) {
   return file_->apply(batch);
 }
 
-/// The owner puts everything again at its next call; what it removes meanwhile is not in the fresh file anyway.
-void OutboxWriter::replace_damaged(const Error& why) {
+/// The owner puts everything again at its next call; what it removes meanwhile is not in the fresh file anyway. True: that one is open.
+bool OutboxWriter::replace_damaged(const Error& why) {
   file_.reset();
   auto moved = OutboxFile::move_aside(path_);
+  if (!moved) return false;
+  if (auto opened = OutboxFile::open(path_)) file_.emplace(std::move(*opened));
   const std::lock_guard lock(mutex_);
-  if (!moved) return;
   moved_aside_ = MovedAside{*moved, why.message + "; the damaged file is now " + *moved};
   wants_everything_ = true;
+  return file_.has_value();
 }
 
 void OutboxWriter::take_back(const OutboxBatch& batch) {

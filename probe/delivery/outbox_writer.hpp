@@ -50,7 +50,7 @@ class OutboxWriter {
   void run();
   void wait_for_work(Lock& lock);
   [[nodiscard]] Result<void> write(const OutboxBatch& batch);
-  void replace_damaged(const Error& why);
+  bool replace_damaged(const Error& why);
   void take_back(const OutboxBatch& batch);
 
   const std::string path_;

@@ -175,8 +175,9 @@ class Core : public std::enable_shared_from_this<Core> {
       if (client.leaving) let_go(client.id);
       return end_drain_if_empty();
     }
+    const auto dropped = outbox_.dropped() + refused_;
     for (auto& report : lane.reports) {
-      if (outbox_.dropped() > 0) report.dropped = outbox_.dropped();
+      if (dropped > 0) report.dropped = dropped;
     }
     try_next_path(client, lane);
   }

@@ -52,7 +52,7 @@ class Sender {
     /// Each failed try, after every path and every hub there is: a sentence with the reason (status, refused, time-out, TLS) and the
     /// setting to check, and when it is tried again.
     std::function<void(const std::string& client_id, const Error&, std::chrono::milliseconds retry_in)> on_failed;
-    /// 400, 413, 422: the hub refuses this report for good; it is gone from the outbox.
+    /// 400, 413, 422: the hub refuses this report for good; it is gone from the outbox, and the next ones count it as dropped.
     std::function<void(const std::string& client_id, const Report&, const Error&)> on_refused;
   };
   virtual ~Sender() = default;

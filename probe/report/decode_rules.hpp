@@ -22,14 +22,11 @@
 #include <string>
 #include <string_view>
 
+#include "probe/report/bounds.hpp"
 #include "probe/report/report.hpp"
 
 namespace vpn_sentinel::decode_rules {
 
-inline constexpr std::size_t most_findings = 100;
-inline constexpr std::size_t most_evidence = 4096;
-inline constexpr std::size_t most_egress = 64;
-inline constexpr std::size_t most_resolvers = 64;
 inline constexpr std::size_t longest_text = 256;
 
 /// Thrown by the rules and caught by whoever calls them: nested fields give up with one line each.
@@ -138,13 +135,8 @@ Finding read_finding(const Value& value, std::size_t index) {
   if (!severity) fields.refuse("severity", "information, warning, contained or danger");
   finding.severity = *severity;
   finding.since = fields.time("since").value_or(WallTime{});
-  if (const auto given = fields.object("evidence")) {
-    auto evidence = given->to_json();
-    if (evidence.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).size() > most_evidence) {
-      throw BadField{fmt::format("{}: expected at most {} bytes", fields.name("evidence"), most_evidence)};
-    }
-    finding.evidence = std::move(evidence);
-  }
+  // Too much of it is cut, for with the report its state would be refused, too.
+  if (const auto given = fields.object("evidence")) finding.evidence = bound_evidence(given->to_json());
   return finding;
 }
 
@@ -201,11 +193,11 @@ DnsReport read_dns(const Value& value) {
   const Fields<Value> fields(value, "dns.");
   DnsReport dns{fields.text("verdict"), fields.text("reason"), {}, {}};
   if (const auto egress = fields.find("egress")) {
-    if (!egress->is_array() || egress->size() > most_egress) fields.refuse("egress", "a short list of addresses");
+    if (!egress->is_array() || egress->size() > most_dns_entries) fields.refuse("egress", "a short list of addresses");
     egress->each([&](const Value& address) { dns.egress.push_back(fields.text_of(address, "egress")); });
   }
   if (const auto resolvers = fields.find("resolvers")) {
-    if (!resolvers->is_array() || resolvers->size() > most_resolvers) fields.refuse("resolvers", "a short list of resolvers");
+    if (!resolvers->is_array() || resolvers->size() > most_dns_entries) fields.refuse("resolvers", "a short list of resolvers");
     resolvers->each([&](const Value& resolver) { dns.resolvers.push_back(read_resolver(resolver)); });
   }
   return dns;

@@ -84,8 +84,8 @@ struct Report {
 
 /// To the wire. Absent values are left out.
 [[nodiscard]] nlohmann::json encode(const Report& report);
-/// From the wire: unknown keys are ignored, a bad field is an Error that names it. Limits: 100 findings, 4 KiB evidence
-/// each, 32 levels of nesting.
+/// From the wire: unknown keys are ignored, a bad field is an Error that names it. Limits: 100 findings, 32 levels
+/// of nesting. Evidence is cut to 4 KiB for each finding (bound_evidence).
 [[nodiscard]] Result<Report> decode_report(const nlohmann::json& json);
 
 /// A client id as the Python original makes it: lower case, other characters become '-', runs squeezed, ends trimmed, at most 100.

@@ -76,6 +76,24 @@ BOOST_AUTO_TEST_CASE(both_readers_admit_and_refuse_the_same) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(both_readers_cut_too_much_evidence_alike_and_keep_the_report) {
+  const auto with_evidence = [](const std::string& evidence) {
+    auto body = full;
+    const std::string place = R"({"list":[1,-2,3.5,true,null,{"a":"b"}],"text":"x"})";
+    return body.replace(body.find(place), place.size(), evidence);
+  };
+  auto list = json::array();
+  for (int i = 0; i < 1500; ++i) list.push_back({{"priority", i}, {"from", "192.0.2.7/32"}});
+  for (const auto& evidence : {json{{"rules", list}}, json{{"text", std::string(50'000, 'x')}}, json{{std::string(50'000, 'k'), 1}}}) {
+    const auto body = with_evidence(evidence.dump());
+    check_alike(body);
+    const auto admitted = admit(body, "192.0.2.7", at(1));
+    BOOST_REQUIRE(admitted.has_value());
+    BOOST_TEST(admitted->report.findings.at(0).evidence.at("cut") == true);
+    BOOST_TEST(admitted->report.findings.at(0).evidence.dump().size() <= 4096U);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(both_readers_see_the_same_when_something_is_missing) {
   for (std::size_t i = 1; i < full.size(); ++i) {
     for (const std::size_t length : {1U, 2U, 7U}) {

@@ -88,6 +88,78 @@ BOOST_AUTO_TEST_CASE(another_start_of_the_probe_may_be_on_another_line) {
   BOOST_TEST((take("tunnel", line).state == secure));
 }
 
+BOOST_AUTO_TEST_CASE(another_start_ends_the_danger_only_when_it_has_shown_two_addresses) {
+  (void)take("uplink", line);
+  (void)take("tunnel", line);
+  boot = "b";
+  const auto& restarted = take("tunnel", exit_address);
+  BOOST_TEST((restarted.state == danger));
+  BOOST_TEST(find(restarted, "exit_is_uplink")->evidence.at("both_paths") == line);
+  BOOST_TEST((find(restarted, "exit_is_uplink")->since == at(2)));
+  BOOST_TEST(changes.empty());
+  boot = "c";
+  BOOST_TEST((take("tunnel", exit_address).state == danger));
+  BOOST_TEST((take("uplink", line).state == secure));
+  boot = "d";
+  BOOST_TEST((take("tunnel", line).state == secure));
+}
+
+BOOST_AUTO_TEST_CASE(neither_a_stop_nor_a_silence_ends_the_danger) {
+  (void)take("uplink", line);
+  (void)take("tunnel", line);
+  (void)take("tunnel", line, [](Report& told) { told.trigger = "stop"; });
+  boot = "b";
+  BOOST_TEST((take("uplink", line).state == danger));
+  (void)fleet.expire(at(1000));
+  BOOST_TEST((fleet.find("vpn")->state == offline));
+  seq = 1000;
+  boot = "c";
+  BOOST_TEST((take("uplink", line).state == danger));
+  BOOST_TEST((take("tunnel", exit_address).state == secure));
+}
+
+BOOST_AUTO_TEST_CASE(several_services_that_name_another_exit_end_the_danger_of_an_earlier_start) {
+  const auto exit_told_by = [](std::uint32_t sources) {
+    return [sources](Report& told) { told.exit = ExitReport{exit_address, {}, {}, {}, "a.test, b.test", sources}; };
+  };
+  (void)take("uplink", line);
+  (void)take("tunnel", line);
+  boot = "b";
+  BOOST_TEST((take("tunnel", exit_address, exit_told_by(1)).state == danger));
+  BOOST_TEST((take("tunnel", exit_address, exit_told_by(2)).state == secure));
+  BOOST_TEST((take("tunnel", exit_address).state == secure));
+}
+
+BOOST_AUTO_TEST_CASE(an_unknown_proxy_raises_no_alarm_with_a_new_start) {
+  const auto known = [](Report& told) { told.exit = ExitReport{exit_address, {}, {}, {}, "a.test, b.test", 2}; };
+  (void)take("uplink", line, known);
+  (void)take("tunnel", line, known);
+  boot = "b";
+  BOOST_TEST((take("tunnel", line).state == secure));
+}
+
+BOOST_AUTO_TEST_CASE(a_hub_that_has_moved_does_not_keep_its_old_address_as_danger) {
+  const auto stored = take("tunnel", exit_address, [](Report& told) { told.public_ip = "203.0.113.80"; });
+  BOOST_TEST((stored.state == danger));
+  fleet = Fleet(FleetPolicy{});
+  fleet.restore({stored}, at(2));
+  BOOST_TEST((take("tunnel", exit_address).state == secure));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_hub_saw_of_a_twin_is_not_hidden_by_the_other) {
+  const auto take_with_exit = [this](const char* exit) {
+    return take("tunnel", exit_address, [exit](Report& told) { told.public_ip = exit; });
+  };
+  (void)take_with_exit(exit_address);
+  boot = "b";
+  BOOST_TEST((take_with_exit("203.0.113.80").state == danger));
+  boot = "a";
+  BOOST_TEST((take_with_exit(exit_address).state == danger));
+  boot = "b";
+  (void)take_with_exit(exit_address);
+  BOOST_TEST((take_with_exit(exit_address).state == warning));  // duplicate_client_id
+}
+
 BOOST_AUTO_TEST_CASE(a_restart_of_the_hub_ends_no_danger) {
   (void)take("uplink", line);
   const auto stored = take("tunnel", line);
@@ -110,7 +182,10 @@ BOOST_AUTO_TEST_CASE(the_hubs_own_address_as_exit_is_danger_for_every_sort_of_cl
   const auto& by_exit = take("tunnel", exit_address, [](Report& told) { told.exit = ExitReport{{}, "2001:db8:80::5", {}, {}, "a.test"}; });
   BOOST_TEST((by_exit.state == danger));
   BOOST_TEST(find(by_exit, "exit_is_hub")->evidence.at("address") == "2001:db8:80::5");
-  BOOST_TEST((take("tunnel", exit_address).state == secure));
+  // Silence about the exit is no end of it, another exit is.
+  BOOST_TEST((take("tunnel", exit_address).state == danger));
+  const auto& other = take("tunnel", exit_address, [](Report& told) { told.exit = ExitReport{exit_address, {}, {}, {}, "a.test"}; });
+  BOOST_TEST((other.state == secure));
   const auto& original = take("", exit_address, [](Report& told) {
     told.schema = 1;
     told.public_ip = "203.0.113.80";

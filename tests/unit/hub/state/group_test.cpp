@@ -113,6 +113,36 @@ BOOST_AUTO_TEST_CASE(a_member_that_goes_from_one_bad_state_to_another_begins_no_
   BOOST_TEST((judge_group(all, {&later, &b}, at(112)).state == secure));
 }
 
+BOOST_AUTO_TEST_CASE(during_a_grace_an_old_colour_does_not_make_a_group_secure) {
+  auto a = member("a", secure, at(0));
+  auto b = member("b", secure, at(0));
+  a.lease_deadline = at(200);
+  b.lease_deadline = at(100);
+  ClientState group;
+  group.client_id = "group:vpn";
+  group.state = secure;
+  group.since = at(0);
+  BOOST_TEST(!group_seen_at(group, all, {&a, &b}, at(99)).has_value());
+  const auto seen = group_seen_at(group, all, {&a, &b}, at(150));
+  BOOST_REQUIRE(seen.has_value());
+  BOOST_TEST((seen->state == warning));
+  BOOST_TEST((seen->since == at(100)));
+  BOOST_TEST(seen->findings.at(0).code == "group_incomplete");
+  BOOST_TEST(seen->findings.at(0).evidence.at("missing").at(0) == "b");
+  BOOST_TEST(!group_seen_at(group, any, {&a, &b}, at(150)).has_value());
+  group.state = danger;
+  BOOST_TEST(!group_seen_at(group, all, {&a, &b}, at(150)).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(who_is_heard_decides_against_the_old_green_of_who_is_not) {
+  auto a = member("a", danger, at(0));
+  auto b = member("b", secure, at(0));
+  a.lease_deadline = at(200);
+  b.lease_deadline = at(100);
+  BOOST_TEST((judge_heard(all, {&a, &b}, at(5)).state == secure));
+  BOOST_TEST((judge_heard(all, {&a, &b}, at(150)).state == danger));
+}
+
 BOOST_AUTO_TEST_CASE(when_the_witness_of_a_danger_falls_silent_the_group_is_not_secure_until_it_is_heard_again) {
   auto witness = member("a", offline, at(50));
   witness.state_before_offline = danger;

@@ -204,6 +204,51 @@ void reports_stamped_in_the_future_do_not_keep_old_ones(const StoreFactory& fact
   BOOST_TEST(left[0].at("seq") == seq);
 }
 
+void seqs_left(Store& store, const json& expected) {
+  auto seqs = json::array();
+  for (const auto& left : take(take(store.open_reader())->reports({"a"})).items) seqs.push_back(left.at("seq"));
+  std::sort(seqs.begin(), seqs.end());
+  BOOST_TEST(seqs == expected);
+}
+
+void a_clock_that_was_in_the_past_takes_no_true_history_along(const StoreFactory& factory) {
+  for (const auto wrong_clock : {WallTime{} + std::chrono::hours{1}, at(0) - std::chrono::hours{24 * 90}}) {
+    const auto open = factory.fresh();
+    auto store = open();
+    // Old, true and young, stamped by a wrong clock, true and young.
+    add_and_roll_up(*store, {report("a", "b", 1, State::secure, at(0)), report("a", "b", 2, State::secure, at(60)),
+                             report("a", "b", 3, State::secure, wrong_clock), report("a", "b", 4, State::secure, at(100))});
+    while (take(store->maintain(keeping(at(50))))) continue;
+    seqs_left(*store, {2, 3, 4});
+    while (take(store->maintain(keeping(at(200))))) continue;
+    seqs_left(*store, json::array());
+  }
+}
+
+void what_an_unset_clock_stamped_first_goes_with_what_came_after_it(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  add_and_roll_up(*store, {report("a", "b", 1, State::secure, WallTime{}), report("a", "b", 2, State::secure, at(60))});
+  while (take(store->maintain(keeping(at(50))))) continue;
+  seqs_left(*store, {1, 2});
+  add_and_roll_up(*store, {report("a", "b", 3, State::secure, at(100))});
+  while (take(store->maintain(keeping(at(80))))) continue;
+  seqs_left(*store, {3});
+}
+
+void nothing_is_too_old_for_a_clock_that_is_doubted_or_behind_the_newest_report(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  add_and_roll_up(*store, {report("a", "b", 1, State::secure, at(0)), report("a", "b", 2, State::secure, keeping(at(5000)).now)});
+  auto doubted = keeping(at(10'000));
+  doubted.by_age = false;
+  BOOST_TEST(!take(store->maintain(doubted)));
+  BOOST_TEST(!take(store->maintain(keeping(at(50)))));
+  seqs_left(*store, {1, 2});
+  while (take(store->maintain(keeping(at(5000))))) continue;
+  seqs_left(*store, {2});
+}
+
 void a_limit_on_the_size_removes_the_oldest_reports_first_and_never_what_waits(const StoreFactory& factory) {
   const auto open = factory.fresh();
   auto store = open();
@@ -248,6 +293,9 @@ std::vector<ContractCase> removal_contract() {
       CASE(a_roll_up_that_was_interrupted_counts_nothing_twice),
       CASE(what_goes_by_age_is_rolled_up_before),
       CASE(reports_stamped_in_the_future_do_not_keep_old_ones),
+      CASE(a_clock_that_was_in_the_past_takes_no_true_history_along),
+      CASE(what_an_unset_clock_stamped_first_goes_with_what_came_after_it),
+      CASE(nothing_is_too_old_for_a_clock_that_is_doubted_or_behind_the_newest_report),
       CASE(a_limit_on_the_size_removes_the_oldest_reports_first_and_never_what_waits),
   };
 #undef CASE

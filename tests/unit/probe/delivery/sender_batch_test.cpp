@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(results_are_taken_one_by_one) {
     const auto seq = request.body.at("seq").get<int>();
     if (seq == 2) return Answer{400, "", R"({"error":"Invalid report","message":"state: expected secure"})"};
     if (seq == 4 && ++tries == 1) return Answer{503, "", R"({"error":"Store","message":"I/O error"})"};
-    return Answer{200, "", R"({"result":"duplicate"})"};
+    return Answer{200, "", R"({"status":"ok","result":"duplicate"})"};
   };
   after_an_outage(6);
   BOOST_TEST_REQUIRE(run_until_empty());
