@@ -67,7 +67,7 @@ class PathJudge {
   static bool is_same_line(const IpAddress& a, const IpAddress& b) { return a.is_v4() ? a == b : IpPrefix(a, 64).contains(b); }
 
   [[nodiscard]] bool is_uplink(const IpAddress& udp) const {
-    if (!seen_.uplink.own_tunnel.empty()) return false;
+    if (!seen_.uplink.tunnel_of(udp.family()).empty() || seen_.uplink_by_target) return false;
     return std::ranges::any_of(seen_.uplink.addresses, [&](const IpAddress& uplink) { return is_same_line(uplink, udp); });
   }
 
