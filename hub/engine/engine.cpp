@@ -6,6 +6,7 @@
 #include <atomic>
 #include <iterator>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -26,6 +27,12 @@ constexpr microseconds longest_pause{1'000'000};
 constexpr microseconds flush_pause{10'000};
 /// More than this between the wall clock and the uptime within a turn: the clock was set.
 constexpr microseconds clock_step{2'000'000};
+/// A step of more than this may be a clock that was never set, or one that is set to a wrong time: nothing is removed for its age until the
+/// clock has gone on evenly for so long.
+constexpr microseconds great_step{std::chrono::hours{1}};
+constexpr microseconds doubted_for{std::chrono::hours{24}};
+/// As long after a step of the clock reports may come that were stamped before it; and no report waits longer in the queue.
+constexpr microseconds stamped_before{10'000'000};
 /// A turn that took longer than this, sleep of the machine included: the hub could hear nobody, so silence proves nothing.
 constexpr microseconds blind_after{5'000'000};
 /// What waits for a store that fails, at most.
@@ -148,11 +155,22 @@ class EngineThread final : public Engine {
     const auto up = options_.uptime();
     const auto elapsed = up - std::exchange(uptime_, up);
     const auto step = (now - std::exchange(wall_, now)) - elapsed;
-    if (step > clock_step || step < -clock_step) show({}, writer_.shift_leases(step, now), now);
+    if (step > clock_step || step < -clock_step) {
+      show({}, writer_.shift_leases(step, now), now);
+      stepped_at_ = up;
+    }
+    if (step > great_step || step < -great_step) doubted_since_ = up;
     if (elapsed > blind_after) writer_.grant_grace(now);
   }
 
+  /// The leases have moved with the clock; a report that was stamped before would make one that ends at once, or hours later.
+  void follow_clock(std::vector<WaitingReport>& reports, WallTime now) const {
+    if (!stepped_at_ || uptime_ - *stepped_at_ > stamped_before) return;
+    for (auto& waiting : reports) waiting.admitted.received = std::clamp(waiting.admitted.received, now - stamped_before, now);
+  }
+
   void write(Work work, WallTime now) {
+    follow_clock(work.reports, now);
     work.alerts.insert(work.alerts.begin(), kept_.alerts.begin(), kept_.alerts.end());
     work.results.insert(work.results.begin(), kept_.results.begin(), kept_.results.end());
     kept_ = {};
@@ -266,11 +284,14 @@ class EngineThread final : public Engine {
     maintenance_works_ = more.has_value();
   }
 
+  bool trusts_clock() const { return !doubted_since_ || uptime_ - *doubted_since_ >= doubted_for; }
+
   Retention retention(WallTime now) const {
     Retention retention;
     retention.now = now;
     retention.reports = options_.keep_reports;
     retention.most_bytes = options_.most_bytes;
+    retention.by_age = trusts_clock();
     return retention;
   }
 
@@ -286,6 +307,7 @@ class EngineThread final : public Engine {
   }
 
   Result<void> forget(WallTime now) {
+    if (!trusts_clock()) return {};
     const auto client_ids = writer_.forget(now - options_.keep_reports, now);
     if (!client_ids) return fail(client_ids.error());
     display_.forget(*client_ids);
@@ -311,6 +333,8 @@ class EngineThread final : public Engine {
   Work kept_;  ///< alerts and results that a failed transaction left over
   WallTime wall_{};
   microseconds uptime_{};
+  std::optional<microseconds> stepped_at_;     ///< uptime at the last step of the clock
+  std::optional<microseconds> doubted_since_;  ///< uptime at the last great step of the clock
   MonoTime last_maintenance_{};
   std::uint64_t counted_reports_ = 0;
   bool maintenance_works_ = true;

@@ -208,6 +208,11 @@ void Fleet::shift_leases(std::chrono::microseconds by, WallTime now) {
     auto client = *place;
     client.lease_deadline += by;
     if (!client.is_group()) client.lease_deadline = std::min(client.lease_deadline, now + patience_with(client.last_report));
+    client.clock_measured += by;
+    if (client.twin) {
+      client.twin->lease_deadline += by;
+      client.twin->shown_until += by;
+    }
     before_.try_emplace(client_id, place);
     place = std::make_shared<const ClientState>(client);
     if (client.is_group()) continue;

@@ -49,6 +49,22 @@ BOOST_AUTO_TEST_CASE(a_clock_that_is_set_makes_nobody_silent_and_nobody_immortal
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_report_that_waited_while_the_clock_was_set_is_as_old_as_before) {
+  for (const auto jump : {std::chrono::hours{5}, std::chrono::hours{-5}}) {
+    Machine machine;
+    const auto engine = machine.start();
+    machine.ahead = std::chrono::microseconds{jump}.count();
+    BOOST_TEST((submit(*engine, now_report("a", 1)) == SubmitResult::stored));  // stamped by the clock before
+    const auto client = engine->client("a");
+    BOOST_REQUIRE(client);
+    const auto now = wall_now() + jump;
+    BOOST_TEST((client->last_seen <= now));
+    BOOST_TEST((client->last_seen >= now - 20s));
+    const auto lease = std::chrono::seconds{client->last_report.lease_s.value()};
+    BOOST_TEST((client->lease_deadline == client->last_seen + lease));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(after_the_machine_slept_an_old_colour_is_not_shown_and_nobody_is_blamed) {
   Machine machine;
   const auto engine = machine.start();

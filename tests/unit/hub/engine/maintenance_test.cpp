@@ -78,6 +78,31 @@ BOOST_AUTO_TEST_CASE(a_hub_that_is_never_idle_is_maintained_by_time_and_when_the
   BOOST_TEST(eventually([&] { return shelf->maintained == 501; }));
 }
 
+BOOST_AUTO_TEST_CASE(after_a_great_step_of_the_clock_nothing_is_too_old_for_a_day) {
+  for (const auto jump : {24h * 365 * 50, -24h * 365}) {
+    const auto shelf = std::make_shared<Shelf>();
+    std::atomic<std::chrono::hours::rep> ahead{0};
+    std::atomic<std::chrono::hours::rep> passed{0};
+    EngineOptions options;
+    options.maintenance_pause = 10ms;
+    options.now = [&] { return wall_now() + std::chrono::hours{ahead + passed}; };
+    options.uptime = [&] { return uptime() + std::chrono::hours{passed}; };
+    const auto engine = start(std::make_unique<MemoryStore>(shelf), options);
+    std::uint64_t seq = 0;
+    const auto turns_until = [&](bool by_age) {
+      return eventually([&] {
+        BOOST_TEST((submit(*engine, now_report("a", ++seq)) == SubmitResult::stored));
+        return shelf->maintained > 0 && shelf->removes_by_age == by_age;
+      });
+    };
+    BOOST_TEST(turns_until(true));
+    ahead = jump.count();
+    BOOST_TEST(turns_until(false));
+    passed = 25;
+    BOOST_TEST(turns_until(true));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_hub_that_is_never_idle_forgets_what_is_too_old) {
   const test::TemporaryDirectory directory;
   constexpr std::uint64_t old_reports = 9'000;

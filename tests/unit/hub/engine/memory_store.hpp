@@ -23,7 +23,8 @@ struct Shelf {
   std::atomic<Error::Kind> failure{Error::Kind::failed};  ///< of a commit
   std::atomic<int> commits{0};
   std::atomic<int> maintained{0};
-  std::atomic<int> slices_left{0};  ///< that maintain() has to remove
+  std::atomic<bool> removes_by_age{true};  ///< as the last maintain() was told
+  std::atomic<int> slices_left{0};         ///< that maintain() has to remove
   std::atomic<bool> asks_for_maintenance{false};
 
   struct Content {
@@ -122,7 +123,8 @@ class MemoryStore final : public Store {
   }
   Result<std::unique_ptr<StoreReader>> open_reader() override { return std::make_unique<NothingToRead>(); }
   Result<bool> roll_up() override { return false; }
-  Result<bool> maintain(const Retention&) override {
+  Result<bool> maintain(const Retention& retention) override {
+    shelf_->removes_by_age = retention.by_age;
     ++shelf_->maintained;
     shelf_->asks_for_maintenance = false;
     return shelf_->slices_left > 0 && --shelf_->slices_left > 0;
