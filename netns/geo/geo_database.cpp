@@ -1,8 +1,8 @@
 #include "netns/geo/geo_database.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <maxminddb.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>

@@ -23,7 +23,8 @@ class GeoDatabase {
   GeoDatabase(const GeoDatabase&) = delete;
   GeoDatabase& operator=(const GeoDatabase&) = delete;
 
-  /// not_found, not_permitted: the file cannot be opened; invalid: it is no .mmdb file, a damaged or a huge one. The message names the file.
+  /// not_found, not_permitted: the file cannot be opened; invalid: it is no .mmdb file, a damaged or a huge one. The message names the
+  /// file.
   [[nodiscard]] Result<void> add(const std::string& file);
   [[nodiscard]] bool empty() const noexcept { return files_.empty(); }
   /// Of several files the first that knows a value counts. What no file knows, or what is damaged there, stays empty.
