@@ -308,8 +308,9 @@ BOOST_AUTO_TEST_CASE(without_a_resolver_the_name_is_not_asked_outside) {
   start();
   sender->submit(keepalive(1));
   BOOST_REQUIRE(run_until_events(1));
-  BOOST_TEST(failures.at(0).message.find("no address for the name hub.test: no resolver is known inside the namespace") != std::string::npos,
-             failures.at(0).message);
+  BOOST_TEST(
+      failures.at(0).message.find("no address for the name hub.test: no resolver is known inside the namespace") != std::string::npos,
+      failures.at(0).message);
   BOOST_TEST(tunnel.sockets == 0);
 }
 
