@@ -157,9 +157,10 @@ std::vector<WatchPoint> ProcessRoot::watch_points(const std::string& path) const
     }
     points.push_back({std::move(*folder), name});
     if (length <= 0 || static_cast<std::size_t>(length) == target.size()) return points;
-    const std::string link(target.data(), static_cast<std::size_t>(length));
+    std::string link(target.data(), static_cast<std::size_t>(length));
     if (link.starts_with('/')) walked.clear();
-    rest = is_last ? link : link + "/" + rest;
+    if (!is_last) link.append("/").append(rest);
+    rest = std::move(link);
   }
   return points;
 }
