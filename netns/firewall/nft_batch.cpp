@@ -29,6 +29,7 @@ namespace {
 
 // libnftnl writes without looking at the buffer's end. No message whose lengths were checked is longer than this.
 constexpr std::size_t most_message_bytes = 16384;
+constexpr std::size_t first_room = 65536;
 constexpr std::size_t most_name = 255;
 constexpr std::size_t most_device_name = 15;
 constexpr std::size_t most_devices = 64;
@@ -84,9 +85,13 @@ void set_comment(nftnl_rule* rule, const std::string& comment) {
 
 }  // namespace
 
-Batch::Batch(std::uint32_t first_sequence) : first_(first_sequence), buffer_(most_batch_bytes + 2 * most_message_bytes) {
+Batch::Batch(std::uint32_t first_sequence) : first_(first_sequence), buffer_(first_room) {
   nftnl_batch_begin(buffer_.data(), first_sequence);
   used_ = reinterpret_cast<const nlmsghdr*>(buffer_.data())->nlmsg_len;
+}
+
+void Batch::make_room() {
+  if (buffer_.size() < used_ + most_message_bytes) buffer_.resize(std::max(used_ * 2, used_ + first_room));
 }
 
 bool Batch::begin_message(bool sane, std::string action) {
@@ -95,6 +100,7 @@ bool Batch::begin_message(bool sane, std::string action) {
   if (used_ > most_batch_bytes) problem_ = fmt::format("{}: all rules together are longer than {} bytes", action, most_batch_bytes);
   if (!problem_.empty()) return false;
   actions_.push_back(std::move(action));
+  make_room();
   return true;
 }
 
@@ -191,6 +197,7 @@ Result<std::span<const std::byte>> Batch::finish() {
   if (!problem_.empty()) return fail(Error::Kind::invalid, problem_);
   // The kernel answers a whole batch when it is done with it: one acknowledgement tells that it got to the end.
   reinterpret_cast<nlmsghdr*>(buffer_.data() + last_message_)->nlmsg_flags |= NLM_F_ACK;
+  make_room();
   nftnl_batch_end(buffer_.data() + used_, last_sequence() + 1);
   used_ += reinterpret_cast<const nlmsghdr*>(buffer_.data() + used_)->nlmsg_len;
   return std::as_bytes(std::span(buffer_.data(), used_));

@@ -15,8 +15,8 @@
 
 namespace vpn_sentinel::nft {
 
-/// The kernel takes a batch as one datagram, which must fit into the socket's send buffer (208 KiB at first).
-inline constexpr std::size_t most_batch_bytes = 131072;
+/// The kernel takes a batch as one datagram, which must fit into the socket's send buffer. The largest policy needs 600 KB.
+inline constexpr std::size_t most_batch_bytes = 1048576;
 
 class Batch {
  public:
@@ -49,6 +49,7 @@ class Batch {
 
  private:
   [[nodiscard]] bool begin_message(bool sane, std::string action);
+  void make_room();
   template <typename Build>
   void put(std::uint16_t type, std::uint8_t family, std::uint16_t flags, const Build& build);
 

@@ -10,6 +10,11 @@
 #include "netns/firewall/nft_decode.hpp"
 
 namespace vpn_sentinel::nft {
+namespace {
+
+constexpr int send_buffer = 1 << 21;
+
+}  // namespace
 
 Result<Socket> open_nft(const SocketOpener& opener) {
   auto opened = open_netlink([&](int domain, int type, int) { return opener(domain, type, NETLINK_NETFILTER); }, 0);
@@ -19,6 +24,8 @@ Result<Socket> open_nft(const SocketOpener& opener) {
   }
   Socket socket{std::move(*opened), 0};
   const int on = 1;
+  // The system's limit is less than a long batch. Who is refused may not change rules either.
+  (void)::setsockopt(socket.netlink.fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer, sizeof send_buffer);
   // Both only make the answers shorter and clearer.
   (void)::setsockopt(socket.netlink.fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
   (void)::setsockopt(socket.netlink.fd.get(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);

@@ -7,6 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "tests/unit/netns_firewall/largest_policy.hpp"
 #include "tests/unit/netns_firewall/two_uplinks.hpp"
 
 using namespace vpn_sentinel;
@@ -186,6 +187,17 @@ BOOST_FIXTURE_TEST_CASE(without_its_second_table_it_is_armed_and_says_that_the_u
   BOOST_TEST(status.difference.find("netdev vpn-sentinel-test-killswitch is gone") != std::string::npos, status.difference);
   BOOST_TEST(!good(kill_switch.arm(with_uplinks())).adopted);
   BOOST_TEST(good(kill_switch.status(with_uplinks())).holds_uplinks);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_largest_policy_is_armed_and_taken_away, Switched) {
+  auto kill_switch = opened();
+  const auto wanted = largest_policy();
+  for (const auto& uplink : wanted.uplinks) client.run(fmt::format("ip link add {} type veth peer name {}x", uplink, uplink.substr(7)));
+  BOOST_TEST(!good(kill_switch.arm(wanted)).adopted);
+  BOOST_TEST((good(kill_switch.status(wanted)).state == State::armed));
+  BOOST_TEST(good(kill_switch.arm(wanted)).adopted);
+  BOOST_TEST(kill_switch.disarm().has_value());
+  BOOST_TEST(tables().empty());
 }
 
 BOOST_FIXTURE_TEST_CASE(a_dormant_table_is_no_armed_kill_switch, Switched) {
