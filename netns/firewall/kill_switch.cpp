@@ -37,7 +37,13 @@ Result<KillSwitch> KillSwitch::open(const SocketOpener& opener, std::string id, 
   return KillSwitch{opener, std::move(*tables), protect};
 }
 
+Result<void> KillSwitch::prepare(const FirewallPolicy& policy) { return tables_.prepare(policy); }
+
 Result<Arming> KillSwitch::arm(const FirewallPolicy& policy) {
+  if (tables_.is_ready_for(policy)) {
+    if (auto done = tables_.activate(policy); !done) return fail(done.error());
+    return Arming{false, tables_.egress_gap()};
+  }
   // An owner's tables are made anew: only so does this process become their owner.
   if (!protect_) {
     const auto adopted = tables_.adopt(policy);
@@ -67,7 +73,12 @@ Result<KillSwitchStatus> KillSwitch::status(const FirewallPolicy& policy) {
   auto without_uplinks = policy;
   without_uplinks.uplinks.clear();
   const auto same = tables_.compare(without_uplinks);
-  if (!same) return changed_or_error(same.error());
+  if (!same) {
+    const auto prepared = tables_.is_prepared(policy);
+    if (!prepared) return fail(prepared.error());
+    if (*prepared) return KillSwitchStatus{State::prepared, false, {}};
+    return changed_or_error(same.error());
+  }
   if (policy.uplinks.empty()) return KillSwitchStatus{State::armed, false, {}};
   const auto at_uplinks = tables_.compare(policy);
   if (at_uplinks) return KillSwitchStatus{State::armed, true, {}};

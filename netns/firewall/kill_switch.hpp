@@ -38,9 +38,10 @@ enum class TargetSafety : std::uint8_t { safe, unknown, danger };
 
 struct KillSwitchStatus {
   enum class State : std::uint8_t {
-    off,      ///< there is no table
-    armed,    ///< the tables are there as they should be
-    changed,  ///< they are there, and `difference` tells what is otherwise
+    off,       ///< there is no table
+    prepared,  ///< the tables are there, and nothing calls them: nothing is dropped
+    armed,     ///< the tables are there as they should be
+    changed,   ///< they are there, and `difference` tells what is otherwise
   };
   State state = State::off;
   bool holds_uplinks = false;  ///< also what is sent by AF_PACKET on all named uplinks
@@ -64,6 +65,9 @@ class KillSwitch {
   /// Opens sockets, changes nothing. invalid: the id.
   [[nodiscard]] static Result<KillSwitch> open(const SocketOpener& opener, std::string id, bool protect = false);
 
+  /// Puts everything in place but what the kernel calls, so that arm() with the same policy takes some tens of microseconds: for on_danger.
+  /// Drops nothing. failed: there is an armed kill switch of this id.
+  [[nodiscard]] Result<void> prepare(const FirewallPolicy& policy);
   /// From its return on (and from some microseconds before) what is outside is dropped. Same tables that are there already are adopted,
   /// others replaced in one transaction, so that there is no moment without. Read back and compared. After an Error the tables that were
   /// there before are still there, or (failed) there are some that are not as they should be. not_permitted: "CAP_NET_ADMIN is needed in

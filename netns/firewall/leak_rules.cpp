@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 
 #include "netns/firewall/rule_writer.hpp"
@@ -190,6 +191,22 @@ void add_base_chain(Ruleset& ruleset, RuleWriter& rules, const std::string& name
   rules.start(name).go_to(outside, {});
 }
 
+Ruleset part_of(const Ruleset& ruleset, bool hooks) {
+  Ruleset part;
+  part.table = ruleset.table;
+  if (!hooks) {
+    part.sets = ruleset.sets;
+    part.counters = ruleset.counters;
+  }
+  for (const auto& chain : ruleset.chains) {
+    if (chain.hook.has_value() != hooks) continue;
+    part.chains.push_back(chain);
+    std::copy_if(ruleset.rules.begin(), ruleset.rules.end(), std::back_inserter(part.rules),
+                 [&](const Rule& rule) { return rule.chain == chain.name; });
+  }
+  return part;
+}
+
 }  // namespace
 
 std::string firewall_table_name(OutsideAction action, std::string_view id) {
@@ -233,5 +250,9 @@ Ruleset egress_ruleset(OutsideAction action, std::string_view id, const Firewall
   ruleset.rules = rules.take();
   return ruleset;
 }
+
+Ruleset without_hooks(const Ruleset& ruleset) { return part_of(ruleset, false); }
+
+Ruleset only_hooks(const Ruleset& ruleset) { return part_of(ruleset, true); }
 
 }  // namespace vpn_sentinel

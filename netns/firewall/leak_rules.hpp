@@ -43,4 +43,9 @@ inline constexpr std::uint32_t nobody = 0xffffffff;            ///< the uid of p
 /// The same on the way out of policy.uplinks, of which there must be one.
 [[nodiscard]] nft::Ruleset egress_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags);
 
+/// Everything but the chains that the kernel calls, and their rules: such a table judges no packet.
+[[nodiscard]] nft::Ruleset without_hooks(const nft::Ruleset& ruleset);
+/// Those chains and their rules alone.
+[[nodiscard]] nft::Ruleset only_hooks(const nft::Ruleset& ruleset);
+
 }  // namespace vpn_sentinel

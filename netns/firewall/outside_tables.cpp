@@ -62,26 +62,78 @@ Result<void> OutsideTables::replace(const std::vector<nft::Ruleset>& rulesets) {
 }
 
 Result<void> OutsideTables::install(const FirewallPolicy& policy) {
+  auto done = install(policy, Part::whole);
+  if (!done) return done;
+  return verify();
+}
+
+Result<void> OutsideTables::prepare(const FirewallPolicy& policy) {
+  const auto there = present();
+  if (!there) return fail(there.error());
+  for (const auto& table : *there) {
+    const auto found = nft::read_ruleset(socket_, table, purpose());
+    if (!found) return fail(found.error());
+    const bool judges =
+        std::any_of(found->chains.begin(), found->chains.end(), [](const nft::Chain& chain) { return chain.hook.has_value(); });
+    if (judges) return fail(Error::Kind::failed, "table " + table.to_string() + " judges packets already");
+  }
+  auto done = install(policy, Part::without_hooks);
+  if (!done) return done;
+  for (const auto& ruleset : prepared_) {
+    if (auto same = nft::verify_ruleset(socket_, without_hooks(ruleset), purpose()); !same) return same;
+  }
+  return {};
+}
+
+Result<void> OutsideTables::activate(const FirewallPolicy& policy) {
+  if (!is_ready_for(policy)) return install(policy);
+  auto batch = next_batch(socket_);
+  for (const auto& ruleset : prepared_) {
+    const auto hooks = only_hooks(ruleset);
+    for (const auto& chain : hooks.chains) batch.add(ruleset.table.name, chain);
+    for (const auto& rule : hooks.rules) batch.add(ruleset.table.name, rule);
+  }
+  const auto done = commit_batch(socket_, batch, purpose());
+  installed_ = std::move(prepared_);
+  prepared_.clear();
+  // Whatever others did to the tables meanwhile, they are closed afterwards.
+  if (done && verify()) return {};
+  return install(policy);
+}
+
+Result<bool> OutsideTables::is_prepared(const FirewallPolicy& policy) {
+  if (auto checked = check_policy(policy); !checked) return fail(checked.error());
+  const auto same = nft::verify_ruleset(socket_, without_hooks(output_ruleset(action_, id_, policy, 0)), purpose());
+  if (same) return true;
+  if (same.error().kind == Error::Kind::failed || same.error().kind == Error::Kind::not_found) return false;
+  return fail(same.error());
+}
+
+Result<void> OutsideTables::install(const FirewallPolicy& policy, Part part) {
   if (auto checked = check_policy(policy); !checked) return checked;
   std::vector<std::uint32_t> flags_to_try{wanted_flags_};
   if (wanted_flags_ != 0) flags_to_try.push_back(0);
   Result<void> done;
   for (const auto flags : flags_to_try) {
-    done = install(policy, flags);
+    done = install(policy, part, flags);
     // An older kernel says that it does not know the flags by one of these; who may not will not be allowed without them either.
     const bool unknown = !done && (done.error().kind == Error::Kind::unavailable || done.error().kind == Error::Kind::invalid);
     if (!unknown) break;
   }
-  if (!done) return done;
-  return verify();
+  return done;
 }
 
-Result<void> OutsideTables::install(const FirewallPolicy& policy, std::uint32_t flags) {
+Result<void> OutsideTables::install(const FirewallPolicy& policy, Part part, std::uint32_t flags) {
   std::optional<Error> egress_error;
   const auto put_in_place = [&](bool egress) {
     auto wanted = rulesets(policy, egress, flags);
-    auto done = replace(wanted);
-    if (done) installed_ = std::move(wanted);
+    auto written = wanted;
+    if (part == Part::without_hooks) std::transform(wanted.begin(), wanted.end(), written.begin(), without_hooks);
+    auto done = replace(written);
+    if (!done) return done;
+    installed_.clear();
+    prepared_.clear();
+    (part == Part::whole ? installed_ : prepared_) = std::move(wanted);
     return done;
   };
   const bool egress = !policy.uplinks.empty();
@@ -92,7 +144,7 @@ Result<void> OutsideTables::install(const FirewallPolicy& policy, std::uint32_t 
   }
   if (!done) return done;
   flags_ = flags;
-  uplinks_ = policy.uplinks;
+  policy_ = policy;
   egress_gap_ = std::move(egress_error);
   return {};
 }
@@ -120,8 +172,9 @@ Result<bool> OutsideTables::adopt(const FirewallPolicy& policy) {
   if (!same && (same.error().kind == Error::Kind::failed || same.error().kind == Error::Kind::not_found)) return false;
   if (!same) return fail(same.error());
   installed_ = std::move(wanted);
+  prepared_.clear();
   flags_ = 0;
-  uplinks_ = policy.uplinks;
+  policy_ = policy;
   egress_gap_.reset();
   return true;
 }
@@ -137,13 +190,14 @@ Result<void> OutsideTables::exchange_rules(const std::vector<nft::Ruleset>& rule
 
 Result<void> OutsideTables::update(const FirewallPolicy& policy) {
   if (auto checked = check_policy(policy); !checked) return checked;
-  if (!is_installed() || uplinks_ != policy.uplinks) return install(policy);
+  if (!is_installed() || policy_.uplinks != policy.uplinks) return install(policy);
   auto wanted = rulesets(policy, has_egress(), flags_);
   if (auto done = exchange_rules(wanted); !done) {
     if (done.error().kind == Error::Kind::not_found) return install(policy);
     return done;
   }
   installed_ = std::move(wanted);
+  policy_ = policy;
   // Whoever changed chains or sets meanwhile: then everything is made anew.
   if (verify()) return {};
   return install(policy);
@@ -189,6 +243,7 @@ Result<void> OutsideTables::remove() {
     if (auto done = commit_batch(socket_, batch, purpose()); !done) return done;
   }
   installed_.clear();
+  prepared_.clear();
   egress_gap_.reset();
   const auto left = exists();
   if (!left) return fail(left.error());

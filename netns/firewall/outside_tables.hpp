@@ -26,6 +26,13 @@ class OutsideTables {
   /// Both tables in one transaction, in the place of any that are there under their names, then read back and compared. When the kernel
   /// refuses the second one (it is too old, an uplink is missing) the first is put in place alone, and egress_gap() tells why.
   [[nodiscard]] Result<void> install(const FirewallPolicy& policy);
+  /// Puts everything in place but the chains that the kernel calls, so that activate() has little to do. For a policy that is not
+  /// installed: failed when there are tables that judge packets already, which this would end.
+  [[nodiscard]] Result<void> prepare(const FirewallPolicy& policy);
+  /// Adds these chains; as install() when the policy was not prepared, or somebody took the prepared tables away.
+  [[nodiscard]] Result<void> activate(const FirewallPolicy& policy);
+  /// True when what is there is what prepare(policy) makes.
+  [[nodiscard]] Result<bool> is_prepared(const FirewallPolicy& policy);
   /// Takes what is there as its own when it is exactly what install() would make; false: it is something else, or nothing.
   [[nodiscard]] Result<bool> adopt(const FirewallPolicy& policy);
   /// Compares what is there with what install() would make of the policy. not_found: a table is missing; failed: what differs.
@@ -43,6 +50,8 @@ class OutsideTables {
   /// True when one of the tables is there.
   [[nodiscard]] Result<bool> exists();
 
+  /// True when activate(policy) has only little to do.
+  [[nodiscard]] bool is_ready_for(const FirewallPolicy& policy) const { return !prepared_.empty() && policy_ == policy; }
   [[nodiscard]] bool is_installed() const noexcept { return !installed_.empty(); }
   /// True when the uplinks' way out is judged, too.
   [[nodiscard]] bool has_egress() const noexcept { return installed_.size() > 1; }
@@ -57,7 +66,9 @@ class OutsideTables {
 
   [[nodiscard]] std::vector<nft::Ruleset> rulesets(const FirewallPolicy& policy, bool egress, std::uint32_t flags) const;
   [[nodiscard]] Result<std::vector<nft::TableName>> present();
-  [[nodiscard]] Result<void> install(const FirewallPolicy& policy, std::uint32_t flags);
+  enum class Part : std::uint8_t { whole, without_hooks };
+  [[nodiscard]] Result<void> install(const FirewallPolicy& policy, Part part);
+  [[nodiscard]] Result<void> install(const FirewallPolicy& policy, Part part, std::uint32_t flags);
   [[nodiscard]] Result<void> replace(const std::vector<nft::Ruleset>& rulesets);
   [[nodiscard]] Result<void> compare(const std::vector<nft::Ruleset>& rulesets);
   [[nodiscard]] Result<void> exchange_rules(const std::vector<nft::Ruleset>& rulesets);
@@ -69,8 +80,9 @@ class OutsideTables {
   std::string id_;
   std::uint32_t wanted_flags_;
   std::uint32_t flags_ = 0;
-  std::vector<std::string> uplinks_;
+  FirewallPolicy policy_;
   std::vector<nft::Ruleset> installed_;
+  std::vector<nft::Ruleset> prepared_;
   std::optional<Error> egress_gap_;
 };
 

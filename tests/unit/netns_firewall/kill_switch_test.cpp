@@ -200,6 +200,38 @@ BOOST_FIXTURE_TEST_CASE(the_largest_policy_is_armed_and_taken_away, Switched) {
   BOOST_TEST(tables().empty());
 }
 
+BOOST_FIXTURE_TEST_CASE(a_prepared_one_drops_nothing_until_it_is_armed, Switched) {
+  const auto before = client.output_of("nft list ruleset");
+  auto kill_switch = opened();
+  BOOST_TEST_REQUIRE(kill_switch.prepare(with_uplinks()).has_value());
+  BOOST_TEST_REQUIRE(kill_switch.prepare(with_uplinks()).has_value());
+  BOOST_TEST((good(kill_switch.status(with_uplinks())).state == State::prepared));
+  BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == 0);
+  BOOST_TEST(arrived() == 1U);
+  BOOST_TEST(!good(kill_switch.arm(with_uplinks())).adopted);
+  BOOST_TEST((good(kill_switch.status(with_uplinks())).state == State::armed));
+  try_to_leave();
+  BOOST_TEST(arrived() == 0U);
+  // To prepare again would open it.
+  BOOST_TEST((kill_switch.prepare(with_uplinks()).error().kind == Error::Kind::failed));
+  BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == EPERM);
+  BOOST_TEST_REQUIRE(kill_switch.disarm().has_value());
+  BOOST_TEST(client.output_of("nft list ruleset") == before);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_others_did_to_a_prepared_one_does_not_keep_it_open, Switched) {
+  for (const auto* change : {"nft flush ruleset", "nft flush chain inet vpn-sentinel-test-killswitch outside",
+                             "nft insert rule inet vpn-sentinel-test-killswitch outside accept"}) {
+    auto kill_switch = opened();
+    BOOST_TEST_REQUIRE(kill_switch.prepare(policy()).has_value());
+    client.run(change);
+    BOOST_TEST(!good(kill_switch.arm(policy())).adopted);
+    BOOST_TEST((good(kill_switch.status(policy())).state == State::armed));
+    BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == EPERM);
+    BOOST_TEST_REQUIRE(kill_switch.disarm().has_value());
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(a_dormant_table_is_no_armed_kill_switch, Switched) {
   auto kill_switch = opened();
   (void)good(kill_switch.arm(policy()));

@@ -81,6 +81,18 @@ BOOST_AUTO_TEST_CASE(at_the_device_what_is_no_ip_passes_and_devices_are_named_on
   BOOST_TEST((ruleset.chains.back().hook->devices == std::vector<std::string>{"eth0", "eth1"}));
 }
 
+BOOST_AUTO_TEST_CASE(a_table_can_be_cut_into_what_the_kernel_calls_and_the_rest) {
+  const auto whole = output_ruleset(OutsideAction::drop, "x", policy(), 0);
+  auto both = without_hooks(whole);
+  BOOST_TEST(std::none_of(both.chains.begin(), both.chains.end(), [](const nft::Chain& chain) { return chain.hook.has_value(); }));
+  const auto hooks = only_hooks(whole);
+  BOOST_TEST(hooks.chains.size() == 2U);
+  BOOST_TEST(hooks.rules.size() == 2U);
+  both.chains.insert(both.chains.end(), hooks.chains.begin(), hooks.chains.end());
+  both.rules.insert(both.rules.end(), hooks.rules.begin(), hooks.rules.end());
+  BOOST_TEST(nft::first_difference(whole, both).value_or("nothing") == "nothing");
+}
+
 BOOST_AUTO_TEST_CASE(a_server_in_a_local_network_is_spoken_to_like_everything_there) {
   auto wanted = policy();
   wanted.endpoints[0].address = IpAddress::parse("192.168.1.2").value();
