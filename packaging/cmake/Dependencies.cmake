@@ -10,6 +10,7 @@ function(dep_pkg_config name module)
 endfunction()
 
 dep_pkg_config(mnl "libmnl>=1.0.4")
+dep_pkg_config(nftnl "libnftnl>=1.2.4")
 dep_pkg_config(maxminddb "libmaxminddb>=1.7")
 dep_pkg_config(curl "libcurl>=7.88")
 dep_pkg_config(sqlite "sqlite3>=3.40")

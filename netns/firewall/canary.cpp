@@ -1,0 +1,48 @@
+#include "netns/firewall/canary.hpp"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace vpn_sentinel {
+namespace {
+
+constexpr std::uint16_t discard_port = 9;
+constexpr std::size_t most_device_name = 15;
+
+/// How a route, a link or a missing address refuses a packet. Routes of the types prohibit and blackhole say EACCES and EINVAL.
+bool means_no_way_out(int code) {
+  return code == ENETUNREACH || code == EHOSTUNREACH || code == ENETDOWN || code == EADDRNOTAVAIL || code == EACCES || code == EINVAL;
+}
+
+}  // namespace
+
+Endpoint canary_destination(Family family) {
+  return {IpAddress::parse(family == Family::v4 ? "203.0.113.253" : "2001:db8:ffff:ffff::fd").value(), discard_port};
+}
+
+Result<CanaryOutcome> send_canary(const SocketOpener& opener, const std::string& device, Family family) {
+  if (device.empty() || device.size() > most_device_name) {
+    return fail(Error::Kind::invalid, fmt::format("'{}' is no interface name", device));
+  }
+  const auto socket = opener(address_family(family), SOCK_DGRAM, IPPROTO_UDP);
+  if (!socket && socket.error().kind == Error::Kind::invalid) return CanaryOutcome::no_way_out;  // this kernel has no such family
+  if (!socket) return fail(socket.error());
+  if (::setsockopt(socket->get(), SOL_SOCKET, SO_BINDTODEVICE, device.c_str(), static_cast<socklen_t>(device.size() + 1)) != 0) {
+    return fail(system_error(errno, fmt::format("binding the canary to '{}'", device)));
+  }
+  sockaddr_storage storage{};
+  const auto length = canary_destination(family).to_sockaddr(storage);
+  const char byte = 0;
+  for (;;) {
+    if (::sendto(socket->get(), &byte, 1, 0, reinterpret_cast<const sockaddr*>(&storage), length) >= 0) return CanaryOutcome::left;
+    if (errno == EINTR) continue;
+    if (errno == EPERM) return CanaryOutcome::held;
+    if (means_no_way_out(errno)) return CanaryOutcome::no_way_out;
+    return fail(system_error(errno, fmt::format("sending the canary by '{}'", device)));
+  }
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,26 @@
+/// One harmless packet that must not get out: the proof that a kill switch holds.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "netns/base/ip.hpp"
+#include "netns/base/result.hpp"
+#include "netns/namespace/socket_opener.hpp"
+
+namespace vpn_sentinel {
+
+enum class CanaryOutcome : std::uint8_t {
+  held,        ///< the firewall refused it (EPERM)
+  no_way_out,  ///< there is no route by this device, or it is down: nothing can leave, and the firewall was not asked
+  left,        ///< it left: the kill switch does not hold
+};
+
+/// Where it is sent: an address for documentation (RFC 5737, RFC 3849) and the port discard (9), which nobody answers.
+[[nodiscard]] Endpoint canary_destination(Family family);
+
+/// Sends one byte by UDP from a socket that is bound to the device, as a program would that evades the tunnel. not_found: there is no such
+/// device; not_permitted: SO_BINDTODEVICE was refused (CAP_NET_RAW before Linux 5.7). What a kill switch stopped is in its counters.
+[[nodiscard]] Result<CanaryOutcome> send_canary(const SocketOpener& opener, const std::string& device, Family family);
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,113 @@
+#include "netns/firewall/kill_switch.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace vpn_sentinel {
+
+Result<KillSwitchMode> parse_kill_switch_mode(std::string_view text) {
+  for (const auto mode : {KillSwitchMode::off, KillSwitchMode::armed, KillSwitchMode::on_danger}) {
+    if (text == to_string(mode)) return mode;
+  }
+  return fail(Error::Kind::invalid, fmt::format("kill switch '{}': expected off, armed or on-danger", text.substr(0, 32)));
+}
+
+std::string_view to_string(KillSwitchMode mode) {
+  switch (mode) {
+    case KillSwitchMode::armed:
+      return "armed";
+    case KillSwitchMode::on_danger:
+      return "on-danger";
+    case KillSwitchMode::off:
+      break;
+  }
+  return "off";
+}
+
+bool wants_armed(KillSwitchMode mode, bool is_armed, TargetSafety safety) noexcept {
+  if (mode != KillSwitchMode::on_danger) return mode == KillSwitchMode::armed;
+  if (safety == TargetSafety::unknown) return is_armed;
+  return safety == TargetSafety::danger;
+}
+
+Result<KillSwitch> KillSwitch::open(const SocketOpener& opener, std::string id, bool protect) {
+  auto tables = OutsideTables::open(opener, OutsideAction::drop, std::move(id), protect ? nft::flag_owner | nft::flag_persist : 0);
+  if (!tables) return fail(tables.error());
+  return KillSwitch{opener, std::move(*tables), protect};
+}
+
+Result<void> KillSwitch::prepare(const FirewallPolicy& policy) { return tables_.prepare(policy); }
+
+Result<Arming> KillSwitch::arm(const FirewallPolicy& policy) {
+  if (tables_.is_ready_for(policy)) {
+    if (auto done = tables_.activate(policy); !done) return fail(done.error());
+    return Arming{false, tables_.egress_gap()};
+  }
+  // An owner's tables are made anew: only so does this process become their owner.
+  if (!protect_) {
+    const auto adopted = tables_.adopt(policy);
+    if (!adopted) return fail(adopted.error());
+    if (*adopted) return Arming{true, std::nullopt};
+  }
+  if (auto done = tables_.install(policy); !done) return fail(done.error());
+  return Arming{false, tables_.egress_gap()};
+}
+
+Result<void> KillSwitch::disarm() { return tables_.remove(); }
+
+namespace {
+
+Result<KillSwitchStatus> changed_or_error(const Error& error) {
+  if (error.kind != Error::Kind::failed && error.kind != Error::Kind::not_found) return fail(error);
+  return KillSwitchStatus{KillSwitchStatus::State::changed, false, error.message};
+}
+
+}  // namespace
+
+Result<KillSwitchStatus> KillSwitch::status(const FirewallPolicy& policy) {
+  const auto exists = tables_.exists();
+  if (!exists) return fail(exists.error());
+  if (!*exists) return KillSwitchStatus{};
+  using State = KillSwitchStatus::State;
+  auto without_uplinks = policy;
+  without_uplinks.uplinks.clear();
+  const auto same = tables_.compare(without_uplinks);
+  if (!same) {
+    const auto prepared = tables_.is_prepared(policy);
+    if (!prepared) return fail(prepared.error());
+    if (*prepared) return KillSwitchStatus{State::prepared, false, {}};
+    return changed_or_error(same.error());
+  }
+  if (policy.uplinks.empty()) return KillSwitchStatus{State::armed, false, {}};
+  const auto at_uplinks = tables_.compare(policy);
+  if (at_uplinks) return KillSwitchStatus{State::armed, true, {}};
+  // Where the kernel has no such table, arm() made none.
+  if (at_uplinks.error().kind == Error::Kind::not_found) return KillSwitchStatus{State::armed, false, at_uplinks.error().message};
+  return changed_or_error(at_uplinks.error());
+}
+
+Result<LeakCounters> KillSwitch::stopped(std::size_t top) {
+  auto counters = tables_.read();
+  if (counters) keep_top(*counters, top);
+  return counters;
+}
+
+Result<std::vector<CanaryReport>> KillSwitch::prove(const std::vector<std::string>& devices) const {
+  if (devices.empty() || devices.size() > most_uplinks) {
+    return fail(Error::Kind::invalid, fmt::format("devices: {} are given, expected 1-{}", devices.size(), most_uplinks));
+  }
+  std::vector<CanaryReport> reports;
+  for (const auto& device : devices) {
+    for (const auto family : {Family::v4, Family::v6}) {
+      const auto outcome = send_canary(opener_, device, family);
+      if (!outcome) return fail(outcome.error());
+      reports.push_back({device, family, *outcome});
+    }
+  }
+  return reports;
+}
+
+Result<std::size_t> disarm_all(const SocketOpener& opener) { return remove_outside_tables(opener, OutsideAction::drop); }
+
+}  // namespace vpn_sentinel

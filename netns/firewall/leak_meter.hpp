@@ -1,0 +1,56 @@
+/// Counts the packets and bytes that leave a namespace outside the tunnel. Other tables are not touched, no packet is dropped or changed.
+///
+/// Where the kernel knows owners (Linux 5.12) nobody else can change the tables, and they go with the process, also when it is killed.
+/// Elsewhere they stay then, and the next meter with the same id takes their place. Once put in place they cost a packet by the tunnel two
+/// comparisons.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "netns/base/result.hpp"
+#include "netns/firewall/firewall_policy.hpp"
+#include "netns/firewall/leak_counters.hpp"
+#include "netns/firewall/outside_tables.hpp"
+#include "netns/namespace/socket_opener.hpp"
+
+namespace vpn_sentinel {
+
+inline constexpr std::size_t default_top_destinations = 20;
+
+/// Movable; used by one thread at a time. Taken away by its destructor.
+class LeakMeter {
+ public:
+  /// Puts the tables "vpn-sentinel-ID-meter" in place, in one transaction, and reads them back. Counting begins at zero. not_permitted: "
+  /// CAP_NET_ADMIN is needed in the namespace to count packets", or another meter with this id runs; unavailable: no nf_tables; invalid:
+  /// policy or id; failed: what was read back is not what was written.
+  [[nodiscard]] static Result<LeakMeter> install(const SocketOpener& opener, std::string id, const FirewallPolicy& policy);
+
+  LeakMeter(LeakMeter&&) noexcept = default;
+  LeakMeter& operator=(LeakMeter&& other) noexcept;
+  LeakMeter(const LeakMeter&) = delete;
+  LeakMeter& operator=(const LeakMeter&) = delete;
+  ~LeakMeter();
+
+  /// Since the tables were put in place, with the `top` destinations that most bytes went to. not_found: somebody took the tables away, and
+  /// nothing is counted any more.
+  [[nodiscard]] Result<LeakCounters> read(std::size_t top = default_top_destinations);
+  /// Other endpoints, tunnels or networks, in one transaction. The counters go on, but for other uplinks (or when the tables were gone):
+  /// then they begin at zero.
+  [[nodiscard]] Result<void> update(const FirewallPolicy& policy);
+  /// not_found: the tables are gone; failed: somebody changed them, or an uplink went away. install() makes them anew.
+  [[nodiscard]] Result<void> verify();
+
+  /// True when the uplinks' way out is counted too: what is sent by AF_PACKET is seen only then.
+  [[nodiscard]] bool has_egress() const noexcept;
+  /// Why it is not although uplinks are named (a kernel before 5.16, no such device).
+  [[nodiscard]] const std::optional<Error>& egress_gap() const noexcept;
+
+ private:
+  explicit LeakMeter(OutsideTables tables) : tables_(std::move(tables)) {}
+
+  std::optional<OutsideTables> tables_;
+};
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,275 @@
+#include "netns/firewall/outside_tables.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "netns/firewall/nft_batch.hpp"
+#include "netns/firewall/nft_dump.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using nft::TableName;
+
+constexpr std::array<std::uint8_t, 2> families{nft::family_inet, nft::family_netdev};
+
+std::string_view purpose_of(OutsideAction action) { return action == OutsideAction::count ? "count packets" : "hold packets back"; }
+
+nft::Batch next_batch(nft::Socket& socket) { return nft::Batch{++socket.sequence}; }
+
+Result<void> commit_batch(nft::Socket& socket, nft::Batch& batch, std::string_view purpose) {
+  auto done = nft::commit(socket, batch, purpose);
+  socket.sequence = batch.last_sequence() + 1;
+  return done;
+}
+
+}  // namespace
+
+Result<OutsideTables> OutsideTables::open(const SocketOpener& opener, OutsideAction action, std::string id, std::uint32_t flags) {
+  if (auto checked = check_firewall_id(id); !checked) return fail(checked.error());
+  auto socket = nft::open_nft(opener);
+  if (!socket) return fail(socket.error());
+  return OutsideTables{std::move(*socket), action, std::move(id), flags};
+}
+
+std::string_view OutsideTables::purpose() const noexcept { return purpose_of(action_); }
+
+std::vector<nft::Ruleset> OutsideTables::rulesets(const FirewallPolicy& policy, bool egress, std::uint32_t flags) const {
+  std::vector<nft::Ruleset> all;
+  all.push_back(output_ruleset(action_, id_, policy, flags));
+  if (egress) all.push_back(egress_ruleset(action_, id_, policy, flags));
+  return all;
+}
+
+Result<std::vector<TableName>> OutsideTables::present() {
+  std::vector<TableName> tables;
+  for (const auto family : families) {
+    const TableName name{family, firewall_table_name(action_, id_)};
+    const auto table = nft::read_table(socket_, name, purpose());
+    if (!table) return fail(table.error());
+    if (*table) tables.push_back(name);
+  }
+  return tables;
+}
+
+Result<void> OutsideTables::replace(const std::vector<nft::Ruleset>& rulesets) {
+  const auto old = present();
+  if (!old) return fail(old.error());
+  auto batch = next_batch(socket_);
+  for (const auto& table : *old) batch.remove(table);
+  for (const auto& ruleset : rulesets) batch.add(ruleset);
+  return commit_batch(socket_, batch, purpose());
+}
+
+Result<void> OutsideTables::install(const FirewallPolicy& policy) {
+  auto done = install(policy, Part::whole);
+  if (!done) return done;
+  return verify();
+}
+
+Result<void> OutsideTables::prepare(const FirewallPolicy& policy) {
+  const auto there = present();
+  if (!there) return fail(there.error());
+  for (const auto& table : *there) {
+    const auto found = nft::read_ruleset(socket_, table, purpose());
+    if (!found) return fail(found.error());
+    const bool judges =
+        std::any_of(found->chains.begin(), found->chains.end(), [](const nft::Chain& chain) { return chain.hook.has_value(); });
+    if (judges) return fail(Error::Kind::failed, "table " + table.to_string() + " judges packets already");
+  }
+  auto done = install(policy, Part::without_hooks);
+  if (!done) return done;
+  for (const auto& ruleset : prepared_) {
+    if (auto same = nft::verify_ruleset(socket_, without_hooks(ruleset), purpose()); !same) return same;
+  }
+  return {};
+}
+
+Result<void> OutsideTables::activate(const FirewallPolicy& policy) {
+  if (!is_ready_for(policy)) return install(policy);
+  auto batch = next_batch(socket_);
+  for (const auto& ruleset : prepared_) {
+    const auto hooks = only_hooks(ruleset);
+    for (const auto& chain : hooks.chains) batch.add(ruleset.table.name, chain);
+    for (const auto& rule : hooks.rules) batch.add(ruleset.table.name, rule);
+  }
+  const auto done = commit_batch(socket_, batch, purpose());
+  installed_ = std::move(prepared_);
+  prepared_.clear();
+  // Whatever others did to the tables meanwhile, they are closed afterwards.
+  if (done && verify()) return {};
+  return install(policy);
+}
+
+Result<bool> OutsideTables::is_prepared(const FirewallPolicy& policy) {
+  if (auto checked = check_policy(policy); !checked) return fail(checked.error());
+  const auto same = nft::verify_ruleset(socket_, without_hooks(output_ruleset(action_, id_, policy, 0)), purpose());
+  if (same) return true;
+  if (same.error().kind == Error::Kind::failed || same.error().kind == Error::Kind::not_found) return false;
+  return fail(same.error());
+}
+
+Result<void> OutsideTables::install(const FirewallPolicy& policy, Part part) {
+  if (auto checked = check_policy(policy); !checked) return checked;
+  std::vector<std::uint32_t> flags_to_try{wanted_flags_};
+  if (wanted_flags_ != 0) flags_to_try.push_back(0);
+  Result<void> done;
+  for (const auto flags : flags_to_try) {
+    done = install(policy, part, flags);
+    // An older kernel says that it does not know the flags by one of these; who may not will not be allowed without them either.
+    const bool unknown = !done && (done.error().kind == Error::Kind::unavailable || done.error().kind == Error::Kind::invalid);
+    if (!unknown) break;
+  }
+  return done;
+}
+
+Result<void> OutsideTables::install(const FirewallPolicy& policy, Part part, std::uint32_t flags) {
+  std::optional<Error> egress_error;
+  const auto put_in_place = [&](bool egress) {
+    auto wanted = rulesets(policy, egress, flags);
+    auto written = wanted;
+    if (part == Part::without_hooks) std::transform(wanted.begin(), wanted.end(), written.begin(), without_hooks);
+    auto done = replace(written);
+    if (!done) return done;
+    installed_.clear();
+    prepared_.clear();
+    (part == Part::whole ? installed_ : prepared_) = std::move(wanted);
+    return done;
+  };
+  const bool egress = !policy.uplinks.empty();
+  auto done = put_in_place(egress);
+  if (!done && egress && done.error().kind != Error::Kind::not_permitted) {
+    egress_error = done.error();
+    done = put_in_place(false);
+  }
+  if (!done) return done;
+  flags_ = flags;
+  policy_ = policy;
+  egress_gap_ = std::move(egress_error);
+  return {};
+}
+
+Result<void> OutsideTables::compare(const std::vector<nft::Ruleset>& rulesets) {
+  for (const auto& ruleset : rulesets) {
+    if (auto same = nft::verify_ruleset(socket_, ruleset, purpose()); !same) return same;
+  }
+  return {};
+}
+
+Result<void> OutsideTables::compare(const FirewallPolicy& policy) {
+  if (auto checked = check_policy(policy); !checked) return checked;
+  return compare(rulesets(policy, !policy.uplinks.empty(), 0));
+}
+
+Result<bool> OutsideTables::adopt(const FirewallPolicy& policy) {
+  if (auto checked = check_policy(policy); !checked) return fail(checked.error());
+  auto wanted = rulesets(policy, !policy.uplinks.empty(), 0);
+  const auto there = present();
+  if (!there) return fail(there.error());
+  // One too many (of uplinks that are not named any more) would go on dropping unseen.
+  if (there->size() != wanted.size()) return false;
+  const auto same = compare(wanted);
+  if (!same && (same.error().kind == Error::Kind::failed || same.error().kind == Error::Kind::not_found)) return false;
+  if (!same) return fail(same.error());
+  installed_ = std::move(wanted);
+  prepared_.clear();
+  flags_ = 0;
+  policy_ = policy;
+  egress_gap_.reset();
+  return true;
+}
+
+Result<void> OutsideTables::exchange_rules(const std::vector<nft::Ruleset>& rulesets) {
+  auto batch = next_batch(socket_);
+  for (const auto& ruleset : rulesets) {
+    batch.remove_rules(ruleset.table.name);
+    for (const auto& rule : ruleset.rules) batch.add(ruleset.table.name, rule);
+  }
+  return commit_batch(socket_, batch, purpose());
+}
+
+Result<void> OutsideTables::update(const FirewallPolicy& policy) {
+  if (auto checked = check_policy(policy); !checked) return checked;
+  if (!is_installed() || policy_.uplinks != policy.uplinks) return install(policy);
+  auto wanted = rulesets(policy, has_egress(), flags_);
+  if (auto done = exchange_rules(wanted); !done) {
+    if (done.error().kind == Error::Kind::not_found) return install(policy);
+    return done;
+  }
+  installed_ = std::move(wanted);
+  policy_ = policy;
+  // Whoever changed chains or sets meanwhile: then everything is made anew.
+  if (verify()) return {};
+  return install(policy);
+}
+
+Result<void> OutsideTables::verify() {
+  if (!is_installed()) return fail(Error::Kind::not_found, "no table was put in place");
+  return compare(installed_);
+}
+
+Result<LeakCounters> OutsideTables::read(const TableName& table) {
+  const auto counters = nft::read_counters(socket_, table, purpose());
+  if (!counters) return fail(counters.error());
+  if (counters->empty()) return fail(Error::Kind::not_found, "table " + table.to_string() + " is gone");
+  const auto v4 = nft::read_elements(socket_, table, std::string(leak_names::seen_v4), purpose());
+  if (!v4) return fail(v4.error());
+  const auto v6 = nft::read_elements(socket_, table, std::string(leak_names::seen_v6), purpose());
+  if (!v6) return fail(v6.error());
+  return make_leak_counters(*counters, *v4, *v6);
+}
+
+Result<LeakCounters> OutsideTables::read() {
+  if (!is_installed()) return fail(Error::Kind::not_found, "no table was put in place");
+  auto counters = read(installed_.front().table.name);
+  if (!counters || !has_egress()) return counters;
+  const auto egress = read(installed_.back().table.name);
+  if (!egress) return fail(egress.error());
+  return larger_of(*counters, *egress);
+}
+
+Result<bool> OutsideTables::exists() {
+  const auto tables = present();
+  if (!tables) return fail(tables.error());
+  return !tables->empty();
+}
+
+Result<void> OutsideTables::remove() {
+  const auto tables = present();
+  if (!tables) return fail(tables.error());
+  if (!tables->empty()) {
+    auto batch = next_batch(socket_);
+    for (const auto& table : *tables) batch.remove(table);
+    if (auto done = commit_batch(socket_, batch, purpose()); !done) return done;
+  }
+  installed_.clear();
+  prepared_.clear();
+  egress_gap_.reset();
+  const auto left = exists();
+  if (!left) return fail(left.error());
+  if (*left) return fail(Error::Kind::failed, "the table was made anew by somebody while it was taken away");
+  return {};
+}
+
+Result<std::size_t> remove_outside_tables(const SocketOpener& opener, OutsideAction action) {
+  auto socket = nft::open_nft(opener);
+  if (!socket) return fail(socket.error());
+  std::size_t removed = 0;
+  std::optional<Error> refused;
+  for (const auto family : families) {
+    const auto tables = nft::list_tables(*socket, family, purpose_of(action));
+    if (!tables) return fail(tables.error());
+    for (const auto& table : *tables) {
+      if (!is_firewall_table(action, table.name.name)) continue;
+      auto batch = next_batch(*socket);
+      batch.remove(table.name);
+      const auto done = commit_batch(*socket, batch, purpose_of(action));
+      if (done) ++removed;
+      if (!done && done.error().kind != Error::Kind::not_found) refused = done.error();
+    }
+  }
+  if (refused) return fail(*refused);
+  return removed;
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,93 @@
+/// The two tables of leak_rules in a namespace: put in place, compared, read and taken away. What leak_meter and kill_switch share; used by
+/// one thread at a time. Each call blocks for tens of microseconds up to some milliseconds.
+/// Errors of all: not_permitted (CAP_NET_ADMIN is missing, or another program owns the table), unavailable (the kernel has no nf_tables).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netns/base/result.hpp"
+#include "netns/firewall/firewall_policy.hpp"
+#include "netns/firewall/leak_counters.hpp"
+#include "netns/firewall/leak_rules.hpp"
+#include "netns/firewall/nft_socket.hpp"
+#include "netns/namespace/socket_opener.hpp"
+
+namespace vpn_sentinel {
+
+class OutsideTables {
+ public:
+  /// `flags` are asked for with the tables (nft::flag_owner, nft::flag_persist) and left out where the kernel does not know them. invalid:
+  /// the id is none.
+  [[nodiscard]] static Result<OutsideTables> open(const SocketOpener& opener, OutsideAction action, std::string id, std::uint32_t flags);
+
+  /// Both tables in one transaction, in the place of any that are there under their names, then read back and compared. When the kernel
+  /// refuses the second one (it is too old, an uplink is missing) the first is put in place alone, and egress_gap() tells why.
+  [[nodiscard]] Result<void> install(const FirewallPolicy& policy);
+  /// Puts everything in place but the chains that the kernel calls, so that activate() has little to do. For a policy that is not
+  /// installed: failed when there are tables that judge packets already, which this would end.
+  [[nodiscard]] Result<void> prepare(const FirewallPolicy& policy);
+  /// Adds these chains; as install() when the policy was not prepared, or somebody took the prepared tables away.
+  [[nodiscard]] Result<void> activate(const FirewallPolicy& policy);
+  /// True when what is there is what prepare(policy) makes.
+  [[nodiscard]] Result<bool> is_prepared(const FirewallPolicy& policy);
+  /// Takes what is there as its own when it is exactly what install() would make; false: it is something else, or nothing.
+  [[nodiscard]] Result<bool> adopt(const FirewallPolicy& policy);
+  /// Compares what is there with what install() would make of the policy. not_found: a table is missing; failed: what differs.
+  [[nodiscard]] Result<void> compare(const FirewallPolicy& policy);
+  /// Other rules in the same tables, in one transaction, so that the counters go on; as install() when the uplinks are others, or when the
+  /// tables are gone.
+  [[nodiscard]] Result<void> update(const FirewallPolicy& policy);
+
+  /// not_found: a table is gone; failed: what differs. Also when nothing was installed.
+  [[nodiscard]] Result<void> verify();
+  /// Of both tables the larger numbers. not_found: a table is gone.
+  [[nodiscard]] Result<LeakCounters> read();
+  /// Takes away what is there under the tables' names, whoever made it. Nothing there is no error.
+  [[nodiscard]] Result<void> remove();
+  /// True when one of the tables is there.
+  [[nodiscard]] Result<bool> exists();
+
+  /// True when activate(policy) has only little to do.
+  [[nodiscard]] bool is_ready_for(const FirewallPolicy& policy) const { return !prepared_.empty() && policy_ == policy; }
+  [[nodiscard]] bool is_installed() const noexcept { return !installed_.empty(); }
+  /// True when the uplinks' way out is judged, too.
+  [[nodiscard]] bool has_egress() const noexcept { return installed_.size() > 1; }
+  /// Why the named uplinks are not judged; empty: they are, or none is named.
+  [[nodiscard]] const std::optional<Error>& egress_gap() const noexcept { return egress_gap_; }
+  /// What the kernel accepted of the flags.
+  [[nodiscard]] std::uint32_t flags() const noexcept { return flags_; }
+
+ private:
+  OutsideTables(nft::Socket socket, OutsideAction action, std::string id, std::uint32_t flags)
+      : socket_(std::move(socket)), action_(action), id_(std::move(id)), wanted_flags_(flags) {}
+
+  [[nodiscard]] std::vector<nft::Ruleset> rulesets(const FirewallPolicy& policy, bool egress, std::uint32_t flags) const;
+  [[nodiscard]] Result<std::vector<nft::TableName>> present();
+  enum class Part : std::uint8_t { whole, without_hooks };
+  [[nodiscard]] Result<void> install(const FirewallPolicy& policy, Part part);
+  [[nodiscard]] Result<void> install(const FirewallPolicy& policy, Part part, std::uint32_t flags);
+  [[nodiscard]] Result<void> replace(const std::vector<nft::Ruleset>& rulesets);
+  [[nodiscard]] Result<void> compare(const std::vector<nft::Ruleset>& rulesets);
+  [[nodiscard]] Result<void> exchange_rules(const std::vector<nft::Ruleset>& rulesets);
+  [[nodiscard]] Result<LeakCounters> read(const nft::TableName& table);
+  [[nodiscard]] std::string_view purpose() const noexcept;
+
+  nft::Socket socket_;
+  OutsideAction action_;
+  std::string id_;
+  std::uint32_t wanted_flags_;
+  std::uint32_t flags_ = 0;
+  FirewallPolicy policy_;
+  std::vector<nft::Ruleset> installed_;
+  std::vector<nft::Ruleset> prepared_;
+  std::optional<Error> egress_gap_;
+};
+
+/// Takes away all tables of this action in the namespace, whatever their id; those that a running program owns stay (not_permitted, after
+/// the others are gone). Returns how many were taken away.
+[[nodiscard]] Result<std::size_t> remove_outside_tables(const SocketOpener& opener, OutsideAction action);
+
+}  // namespace vpn_sentinel

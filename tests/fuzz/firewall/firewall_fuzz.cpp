@@ -1,0 +1,67 @@
+// Arbitrary bytes as what nf_tables lists: a datagram of messages, and one payload given to each decoder. Checked beyond "does not crash":
+// what is read keeps the limits, and a rule that can be written again is read as itself.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <span>
+
+#include "netns/firewall/leak_counters.hpp"
+#include "netns/firewall/nft_batch.hpp"
+#include "netns/firewall/nft_decode.hpp"
+#include "netns/netlink/attribute_cursor.hpp"
+
+using namespace vpn_sentinel;
+
+namespace {
+
+constexpr std::size_t most_elements = 100;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+void require_same_again(const nft::Rule& rule) {
+  nft::Batch batch{1};
+  batch.add({nft::family_inet, "t"}, rule);
+  const auto bytes = batch.finish();
+  if (!bytes) return;
+  MessageCursor messages{*bytes};
+  (void)messages.next();
+  const auto message = messages.next();
+  require(message.has_value());
+  const auto again = nft::decode_rule(message->payload);
+  require(again && again->value == rule);
+}
+
+void require_sane(std::span<const std::byte> payload) {
+  (void)nft::decode_table(payload);
+  (void)nft::decode_chain(payload);
+  (void)nft::decode_set(payload);
+  (void)nft::decode_counter(payload);
+  if (const auto rule = nft::decode_rule(payload)) {
+    require(rule->value.expressions.size() <= nft::most_expressions);
+    require_same_again(rule->value);
+  }
+  if (const auto elements = nft::decode_elements(payload, most_elements)) {
+    require(elements->value.size() <= most_elements);
+    for (const auto& element : elements->value) {
+      require(!element.key.empty() && element.key.size() <= 64);
+      for (const auto family : {Family::v4, Family::v6}) {
+        if (const auto destination = decode_destination(element, family)) require(destination->address.family() == family);
+      }
+    }
+  }
+  for (const auto flags : {NLM_F_ACK_TLVS, NLM_F_ACK_TLVS | NLM_F_CAPPED}) {
+    require(nft::decode_error_text(payload, static_cast<std::uint16_t>(flags)).size() <= 200);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = std::as_bytes(std::span{data, size});
+  require_sane(bytes);
+  MessageCursor messages{bytes};
+  while (const auto message = messages.next()) require_sane(message->payload);
+  return 0;
+}

@@ -1,0 +1,284 @@
+#include "netns/firewall/kill_switch.hpp"
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/unit/netns_firewall/largest_policy.hpp"
+#include "tests/unit/netns_firewall/two_uplinks.hpp"
+
+using namespace vpn_sentinel;
+
+namespace {
+
+BOOST_TEST_GLOBAL_FIXTURE(NeedsFirewall);
+
+using State = KillSwitchStatus::State;
+
+struct Switched : TwoUplinks {
+  [[nodiscard]] KillSwitch opened(bool protect = false) const { return KillSwitch::open(client.opener(), "test", protect).value(); }
+  static FirewallPolicy with_uplinks() {
+    auto wanted = policy();
+    wanted.uplinks = {"eth0", "eth1"};
+    return wanted;
+  }
+  /// Everything that a program may try, and a tunnel that fails meanwhile.
+  void try_to_leave() const {
+    for (const auto* device : {"eth0", "eth1"}) {
+      (void)send({"203.0.113.1", 1000, device});
+      (void)send({"203.0.113.1", 53, device});
+      (void)send({"2001:db8:ffff::1", 1000, device});
+      (void)send({"2001:db8:ffff::1", 853, device});
+    }
+    (void)send({std::string(server), 443});
+    (void)send({std::string(server), server_port});
+    (void)send({"198.18.1.2", 53});
+    client.run("ip link set tun0 down");
+    (void)send({"203.0.113.1", 1000});
+    (void)send({"2001:db8:ffff::1", 1000});
+    client.run("ip link set tun0 up && ip route replace default dev tun0 && ip -6 route replace default dev tun0 metric 1");
+  }
+  [[nodiscard]] std::string tables() const { return client.output_of("nft list tables"); }
+};
+
+template <typename Value>
+Value good(Result<Value> result) {
+  BOOST_REQUIRE_MESSAGE(result.has_value(), why(result));
+  return std::move(*result);
+}
+
+bool all_are(const std::vector<CanaryReport>& reports, CanaryOutcome outcome) {
+  return std::all_of(reports.begin(), reports.end(), [&](const CanaryReport& report) { return report.outcome == outcome; });
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(kill_switch)
+
+BOOST_FIXTURE_TEST_CASE(what_leaves_without_it_does_not_leave_when_it_is_armed, Switched) {
+  try_to_leave();
+  BOOST_TEST(arrived() >= 10U);
+  auto kill_switch = opened();
+  BOOST_TEST(!good(kill_switch.arm(policy())).adopted);
+  try_to_leave();
+  BOOST_TEST(arrived() == 0U);
+  BOOST_TEST(good(kill_switch.stopped()).outside().packets >= 10U);
+  BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == EPERM);
+}
+
+BOOST_FIXTURE_TEST_CASE(tunnel_loopback_server_local_network_and_neighbours_go_on_working, Switched) {
+  auto kill_switch = opened();
+  BOOST_TEST_REQUIRE(good(kill_switch.arm(with_uplinks())).adopted == false);
+  BOOST_TEST(send({"203.0.113.1", 1000}) == 0);
+  BOOST_TEST(send({"127.0.0.1", 53}) == 0);
+  BOOST_TEST(send({std::string(server), server_port, "", mark}) == 0);
+  BOOST_TEST(send({std::string(server), server_port, "", mark, 4000}) == 0);
+  BOOST_TEST(send({"198.18.1.2", 80}) == 0);
+  BOOST_TEST(send({"2001:db8:1::99", 80, "eth1"}) == 0);
+  BOOST_TEST(arrived() >= 1U);
+  const auto counters = good(kill_switch.stopped());
+  BOOST_TEST(counters.outside().packets == 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_packet_socket_is_held_back_on_a_named_uplink, Switched) {
+  auto kill_switch = opened();
+  const auto arming = good(kill_switch.arm(with_uplinks()));
+  BOOST_TEST(good(kill_switch.status(with_uplinks())).holds_uplinks == !arming.egress_gap.has_value());
+  if (arming.egress_gap) {
+    BOOST_TEST_MESSAGE("SKIPPED: " << arming.egress_gap->message);
+    return;
+  }
+  send_by_packet_socket("eth0");
+  try_to_leave();
+  BOOST_TEST(arrived() == 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(canaries_tell_whether_it_holds, Switched) {
+  auto kill_switch = opened();
+  BOOST_TEST(all_are(good(kill_switch.prove({"eth0", "eth1"})), CanaryOutcome::left));
+  BOOST_TEST(arrived() == 4U);
+  (void)good(kill_switch.arm(policy()));
+  BOOST_TEST(all_are(good(kill_switch.prove({"eth0", "eth1"})), CanaryOutcome::held));
+  BOOST_TEST(arrived() == 0U);
+  BOOST_TEST(good(kill_switch.stopped()).destinations.front().port == canary_destination(Family::v4).port);
+  client.run("ip link set eth1 down");
+  BOOST_TEST(all_are(good(kill_switch.prove({"eth1"})), CanaryOutcome::no_way_out));
+  BOOST_TEST((kill_switch.prove({"none0"}).error().kind == Error::Kind::not_found));
+  BOOST_TEST((kill_switch.prove({}).error().kind == Error::Kind::invalid));
+}
+
+BOOST_FIXTURE_TEST_CASE(after_disarming_the_ruleset_is_byte_for_byte_what_it_was, Switched) {
+  client.run(
+      "nft add table inet mine '{ set s { type ipv4_addr; elements = { 192.0.2.9 }; }; chain c { type filter hook output priority 0; ip "
+      "daddr "
+      "@s drop; }; }' && nft add table ip nat");
+  const auto before = client.output_of("nft -a list ruleset");
+  auto kill_switch = opened();
+  for (int i = 0; i < 3; ++i) {
+    (void)good(kill_switch.arm(with_uplinks()));
+    BOOST_TEST(client.output_of("nft -a list ruleset") != before);
+    BOOST_TEST_REQUIRE(kill_switch.disarm().has_value());
+    BOOST_TEST(client.output_of("nft -a list ruleset") == before);
+  }
+  BOOST_TEST(kill_switch.disarm().has_value());  // once more is no error
+  BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(it_stays_closed_when_its_process_is_killed_and_the_next_start_adopts_it, Switched) {
+  const auto child = ::fork();
+  if (child == 0) {
+    auto kill_switch = opened();
+    ::kill(::getpid(), kill_switch.arm(with_uplinks()) ? SIGKILL : SIGTERM);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  BOOST_TEST(WTERMSIG(status) == SIGKILL);
+  try_to_leave();
+  BOOST_TEST(arrived() == 0U);
+  auto kill_switch = opened();
+  BOOST_TEST((good(kill_switch.status(with_uplinks())).state == State::armed));
+  BOOST_TEST(good(kill_switch.arm(with_uplinks())).adopted);
+  BOOST_TEST(good(kill_switch.stopped()).outside().packets >= 10U);
+  BOOST_TEST_REQUIRE(kill_switch.disarm().has_value());
+  BOOST_TEST(tables().empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(another_policy_replaces_what_was_there_without_a_gap, Switched) {
+  auto kill_switch = opened();
+  (void)good(kill_switch.arm(with_uplinks()));
+  auto other = policy();
+  other.endpoints.push_back({IpAddress::parse("203.0.113.1").value(), IPPROTO_UDP, 1000, 0});
+  BOOST_TEST((good(kill_switch.status(other)).state == State::changed));
+  BOOST_TEST(!good(kill_switch.arm(other)).adopted);
+  BOOST_TEST((good(kill_switch.status(other)).state == State::armed));
+  BOOST_TEST(tables().find("netdev") == std::string::npos);
+  BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == 0);
+  BOOST_TEST(send({"203.0.113.1", 1001, "eth0"}) == EPERM);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_others_do_to_it_is_told_and_repaired, Switched) {
+  auto kill_switch = opened();
+  BOOST_TEST((good(kill_switch.status(policy())).state == State::off));
+  (void)good(kill_switch.arm(policy()));
+  client.run("nft insert rule inet vpn-sentinel-test-killswitch outside accept");
+  auto status = good(kill_switch.status(policy()));
+  BOOST_TEST((status.state == State::changed));
+  BOOST_TEST(status.difference.find("rule 1 of chain 'outside' is not ours") != std::string::npos, status.difference);
+  client.run("nft flush table inet vpn-sentinel-test-killswitch");
+  BOOST_TEST((good(kill_switch.status(policy())).state == State::changed));
+  // Without rules the policy of the chains holds.
+  BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == EPERM);
+  client.run("nft flush ruleset");
+  BOOST_TEST((good(kill_switch.status(policy())).state == State::off));
+  BOOST_TEST(!good(kill_switch.arm(policy())).adopted);
+  BOOST_TEST((good(kill_switch.status(policy())).state == State::armed));
+}
+
+BOOST_FIXTURE_TEST_CASE(without_its_second_table_it_is_armed_and_says_that_the_uplinks_are_not_held, Switched) {
+  auto kill_switch = opened();
+  if (good(kill_switch.arm(with_uplinks())).egress_gap) return;
+  client.run("nft delete table netdev vpn-sentinel-test-killswitch");
+  const auto status = good(kill_switch.status(with_uplinks()));
+  BOOST_TEST((status.state == State::armed));
+  BOOST_TEST(!status.holds_uplinks);
+  BOOST_TEST(status.difference.find("netdev vpn-sentinel-test-killswitch is gone") != std::string::npos, status.difference);
+  BOOST_TEST(!good(kill_switch.arm(with_uplinks())).adopted);
+  BOOST_TEST(good(kill_switch.status(with_uplinks())).holds_uplinks);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_largest_policy_is_armed_and_taken_away, Switched) {
+  auto kill_switch = opened();
+  const auto wanted = largest_policy();
+  for (const auto& uplink : wanted.uplinks) client.run(fmt::format("ip link add {} type veth peer name {}x", uplink, uplink.substr(7)));
+  BOOST_TEST(!good(kill_switch.arm(wanted)).adopted);
+  BOOST_TEST((good(kill_switch.status(wanted)).state == State::armed));
+  BOOST_TEST(good(kill_switch.arm(wanted)).adopted);
+  BOOST_TEST(kill_switch.disarm().has_value());
+  BOOST_TEST(tables().empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_prepared_one_drops_nothing_until_it_is_armed, Switched) {
+  const auto before = client.output_of("nft list ruleset");
+  auto kill_switch = opened();
+  BOOST_TEST_REQUIRE(kill_switch.prepare(with_uplinks()).has_value());
+  BOOST_TEST_REQUIRE(kill_switch.prepare(with_uplinks()).has_value());
+  BOOST_TEST((good(kill_switch.status(with_uplinks())).state == State::prepared));
+  BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == 0);
+  BOOST_TEST(arrived() == 1U);
+  BOOST_TEST(!good(kill_switch.arm(with_uplinks())).adopted);
+  BOOST_TEST((good(kill_switch.status(with_uplinks())).state == State::armed));
+  try_to_leave();
+  BOOST_TEST(arrived() == 0U);
+  // To prepare again would open it.
+  BOOST_TEST((kill_switch.prepare(with_uplinks()).error().kind == Error::Kind::failed));
+  BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == EPERM);
+  BOOST_TEST_REQUIRE(kill_switch.disarm().has_value());
+  BOOST_TEST(client.output_of("nft list ruleset") == before);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_others_did_to_a_prepared_one_does_not_keep_it_open, Switched) {
+  for (const auto* change : {"nft flush ruleset", "nft flush chain inet vpn-sentinel-test-killswitch outside",
+                             "nft insert rule inet vpn-sentinel-test-killswitch outside accept"}) {
+    auto kill_switch = opened();
+    BOOST_TEST_REQUIRE(kill_switch.prepare(policy()).has_value());
+    client.run(change);
+    BOOST_TEST(!good(kill_switch.arm(policy())).adopted);
+    BOOST_TEST((good(kill_switch.status(policy())).state == State::armed));
+    BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == EPERM);
+    BOOST_TEST_REQUIRE(kill_switch.disarm().has_value());
+  }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_dormant_table_is_no_armed_kill_switch, Switched) {
+  auto kill_switch = opened();
+  (void)good(kill_switch.arm(policy()));
+  client.run("nft add table inet vpn-sentinel-test-killswitch '{ flags dormant; }'");
+  BOOST_TEST((good(kill_switch.status(policy())).state == State::changed));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_protected_one_is_its_owners_and_anybodys_after_the_owners_end, Switched) {
+  auto other = opened();
+  {
+    auto owner = opened(true);
+    (void)good(owner.arm(with_uplinks()));
+    client.run("nft flush ruleset");
+    if (tables().empty()) {
+      BOOST_TEST_MESSAGE("SKIPPED: this kernel does not protect tables that stay (before Linux 6.9)");
+      return;
+    }
+    try_to_leave();
+    BOOST_TEST(arrived() == 0U);
+    BOOST_TEST((other.disarm().error().kind == Error::Kind::not_permitted));
+    BOOST_TEST((disarm_all(client.opener()).error().kind == Error::Kind::not_permitted));
+    BOOST_TEST((good(other.status(with_uplinks())).state == State::armed));
+  }
+  try_to_leave();
+  BOOST_TEST(arrived() == 0U);
+  {
+    auto next = opened(true);
+    (void)good(next.arm(with_uplinks()));
+    BOOST_TEST((other.disarm().error().kind == Error::Kind::not_permitted));
+    BOOST_TEST(next.disarm().has_value());
+    (void)good(next.arm(with_uplinks()));
+  }
+  BOOST_TEST(other.disarm().has_value());
+  BOOST_TEST(tables().empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(all_can_be_taken_away_at_once_and_nothing_else_is, Switched) {
+  client.run("nft add table inet vpn-sentinel-x-meter && nft add table inet vpn-sentinel && nft add table ip vpn-sentinel-a-killswitch");
+  const auto before = client.output_of("nft list ruleset");
+  for (const auto* id : {"a", "b-2"}) {
+    auto kill_switch = KillSwitch::open(client.opener(), id).value();
+    (void)good(kill_switch.arm(with_uplinks()));
+  }
+  const auto removed = good(disarm_all(client.opener()));
+  BOOST_TEST((removed == 2U || removed == 4U));
+  BOOST_TEST(client.output_of("nft list ruleset") == before);
+  BOOST_TEST(good(disarm_all(client.opener())) == 0U);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,23 @@
+/// As much of everything as a policy may have.
+#pragma once
+
+#include <fmt/format.h>
+
+#include "netns/firewall/firewall_policy.hpp"
+
+namespace vpn_sentinel {
+
+inline FirewallPolicy largest_policy() {
+  FirewallPolicy policy;
+  for (std::size_t i = 0; i < most_tunnels; ++i) policy.tunnels.push_back(fmt::format("a-long-tunnel{:02}", i));
+  for (std::size_t i = 0; i < most_uplinks; ++i) policy.uplinks.push_back(fmt::format("a-long-uplink{:02}", i));
+  for (std::size_t i = 0; i < most_endpoints; ++i) {
+    policy.endpoints.push_back({IpAddress::parse(fmt::format("2001:db8::{:x}", i + 1)).value(), 0, 443, 1});
+  }
+  for (std::size_t i = 0; i < most_local_networks; ++i) {
+    policy.local_networks.push_back(IpPrefix::parse(fmt::format("2001:db8:{:x}::/49", i + 1)).value());
+  }
+  return policy;
+}
+
+}  // namespace vpn_sentinel
