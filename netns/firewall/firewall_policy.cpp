@@ -51,6 +51,7 @@ std::vector<IpPrefix> standard_local_networks() {
   constexpr std::array<std::string_view, 10> texts{"10.0.0.0/8",  "172.16.0.0/12",      "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
                                                    "224.0.0.0/4", "255.255.255.255/32", "fc00::/7",       "fe80::/10",     "ff00::/8"};
   std::vector<IpPrefix> networks;
+  networks.reserve(texts.size());
   for (const auto text : texts) networks.push_back(IpPrefix::parse(text).value());
   return networks;
 }
