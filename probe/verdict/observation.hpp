@@ -13,6 +13,7 @@
 #include "probe/verdict/dns_view.hpp"
 #include "probe/verdict/exit_rule.hpp"
 #include "probe/verdict/exit_view.hpp"
+#include "probe/verdict/firewall_view.hpp"
 #include "probe/verdict/path_view.hpp"
 
 namespace vpn_sentinel {
@@ -143,6 +144,9 @@ struct Observation {
   std::optional<UdpView> udp;      ///< absent: not asked for, or no answer yet
   std::optional<LargePacketsView> large_packets;
   std::optional<LatencyDropView> latency_drop;  ///< absent: no drop, or not watched
+  std::optional<PacketsView> packets;           ///< absent: not asked for, or not yet
+  std::optional<KillSwitchView> kill_switch;    ///< absent: not asked for, or not yet
+  std::optional<RulesetView> ruleset;           ///< absent: not asked for, or not yet
 };
 
 }  // namespace vpn_sentinel

@@ -1,0 +1,82 @@
+/// What the firewall of a target's namespace counted, what it holds back, and what its rules would let out. Plain values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "netns/base/clock.hpp"
+#include "netns/base/ip.hpp"
+
+namespace vpn_sentinel {
+
+struct TrafficView {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  friend bool operator==(const TrafficView&, const TrafficView&) = default;
+};
+
+/// Who sent where, outside the tunnel.
+struct OutsideDestination {
+  IpAddress address;
+  std::uint8_t protocol = 0;         ///< IPPROTO_*
+  std::uint16_t port = 0;            ///< of UDP and TCP
+  std::optional<std::uint32_t> uid;  ///< of the program that made the socket; empty: no socket
+  TrafficView traffic;
+  friend bool operator==(const OutsideDestination&, const OutsideDestination&) = default;
+};
+
+/// What left outside the tunnel and was not allowed to.
+struct OutsideTraffic {
+  TrafficView dns;              ///< ports 53 and 853
+  TrafficView v4;               ///< other IPv4
+  TrafficView v6;               ///< other IPv6
+  TrafficView endpoint_misuse;  ///< to the VPN server's address, and not the tunnel's
+  std::vector<OutsideDestination> destinations;
+  [[nodiscard]] std::uint64_t packets() const noexcept { return dns.packets + v4.packets + v6.packets + endpoint_misuse.packets; }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return dns.bytes + v4.bytes + v6.bytes + endpoint_misuse.bytes; }
+};
+
+struct PacketsView {
+  bool counting = false;   ///< the meter is in place
+  std::string why_not;     ///< not counting: why
+  std::string egress_gap;  ///< why what is sent by AF_PACKET is not seen; empty: it is
+  WallTime since{};        ///< counting since then
+  OutsideTraffic total;    ///< since `since`
+  TrafficView local;       ///< to local networks, which is allowed
+  /// Of the leak that goes on: since the first packet after a time of quiet. Absent: quiet.
+  std::optional<OutsideTraffic> leak;
+  std::optional<WallTime> leak_since;
+  std::optional<WallTime> last_packet;  ///< noticed
+};
+
+struct KillSwitchView {
+  enum class Mode : std::uint8_t { off, armed, on_danger };
+  enum class State : std::uint8_t {
+    off,       ///< nothing is dropped
+    armed,     ///< the rules are as they should be
+    changed,   ///< they are there and other than they should be
+    unproven,  ///< the rules stand and a canary packet left, or could not be sent
+    failed,    ///< could not be put in place, or could not be looked at
+  };
+  Mode mode = Mode::off;
+  State state = State::off;
+  std::string why;      ///< of changed, unproven, failed
+  TrafficView stopped;  ///< since it was armed
+  std::optional<WallTime> since;
+  /// Nothing but what the policy allows leaves outside the tunnel; shown by reading back and by a canary.
+  [[nodiscard]] bool holds() const noexcept { return state == State::armed; }
+};
+
+/// What the whole ruleset of the namespace, ours or anyone's, does to packets that would leave outside the tunnel.
+struct RulesetView {
+  enum class Verdict : std::uint8_t { holds, lets_out, undecided };
+  Verdict verdict = Verdict::undecided;
+  std::vector<std::string> reasons;  ///< rules in words that decide, or that could not be decided
+  std::string changed_by;            ///< who changed the ruleset last, "nft (pid 4242)"; empty: nobody since the probe looks
+  std::optional<WallTime> changed_at;
+};
+
+}  // namespace vpn_sentinel
