@@ -36,6 +36,7 @@ bool is_bogus(const DnsAnswer& answer) {
 bool may_be_public(const IpAddress& address) {
   static const auto networks = [] {
     std::vector<IpPrefix> made;
+    made.reserve(not_public.size());
     for (const auto text : not_public) made.push_back(*IpPrefix::parse(text));
     return made;
   }();

@@ -83,7 +83,7 @@ std::map<std::uint32_t, std::string> read_links(const ProcessRoot& root, const s
     std::uint32_t index = 0;
     const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), index);
     if (error != std::errc{} || stop != name.data() + name.size()) continue;
-    if (auto file = root.read(folder + "/" + name, longest_state)) links[index] = std::move(file->text);
+    if (auto file = root.read(fmt::format("{}/{}", folder, name), longest_state)) links[index] = std::move(file->text);
   }
   return links;
 }

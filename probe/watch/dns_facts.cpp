@@ -166,6 +166,7 @@ std::vector<ResolverView> resolver_ways(const std::vector<NameServer>& servers, 
                                         const TargetPolicy& policy, RouteLookup& look_up) {
   Ways ways(snapshot, tunnel_index, policy, look_up);
   std::vector<ResolverView> views;
+  views.reserve(servers.size());
   for (const auto& server : servers) views.push_back(ways.view_of(server));
   return views;
 }

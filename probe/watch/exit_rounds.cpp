@@ -77,7 +77,7 @@ ExitRounds::ExitRounds(boost::asio::io_context& io, HttpClient& http, DnsClient&
                        std::function<void()> on_facts)
     : policy_(policy), on_facts_(std::move(on_facts)), exit_check_(io, http, dns), geo_check_(io, http, dns, exit_check_.limits()) {}
 
-void ExitRounds::run(const SocketOpener& opener, bool has_v6, OnAnswer on_answer) {
+void ExitRounds::run(const SocketOpener& opener, bool has_v6, const OnAnswer& on_answer) {
   stop();
   view_ = {};
   if (!is_wanted()) return;

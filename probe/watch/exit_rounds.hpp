@@ -31,7 +31,7 @@ class ExitRounds {
   [[nodiscard]] int families(bool has_v6) const { return is_wanted() ? (has_v6 ? 2 : 1) : 0; }
   /// Begins a round; the handler is called with done = true once for each family, possibly from inside. What was found before is forgotten,
   /// except of which exit was there last.
-  void run(const SocketOpener& opener, bool has_v6, OnAnswer on_answer);
+  void run(const SocketOpener& opener, bool has_v6, const OnAnswer& on_answer);
   /// Ends everything that is under way; the handlers are not called any more.
   void stop();
 
