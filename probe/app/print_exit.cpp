@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "netns/base/clock.hpp"
@@ -55,18 +56,25 @@ void add_others(const ExitOfFamily& exit, std::vector<std::string>& lines) {
   for (const auto& silence : exit.silences) lines.push_back("no second opinion from " + silence.reason);
 }
 
-std::string uplink_line(const Observation& seen, const TargetPolicy& policy) {
-  if (!seen.uplink.own_tunnel.empty()) {
-    return fmt::format("the uplink's address is not known: the probe's own way out goes by the tunnel {}", seen.uplink.own_tunnel);
-  }
-  if (seen.uplink.addresses.empty()) {
-    if (!seen.uplink.error.empty()) return "the uplink's address is not known: " + seen.uplink.error;
-    return policy.exit.learn_uplink ? "the uplink's address is not known" : "the uplink's address is not asked for";
-  }
+std::vector<std::string> uplink_lines(const Observation& seen, const TargetPolicy& policy) {
+  const auto& uplink = seen.uplink;
+  std::vector<std::string> lines;
   std::string addresses;
-  for (const auto& address : seen.uplink.addresses) append(addresses, address.to_string());
-  const auto place = place_text(seen.uplink.facts, {});
-  return fmt::format("the uplink, without the tunnel, shows {}{}", addresses, place.empty() ? "" : fmt::format(" ({})", place));
+  for (const auto& address : uplink.addresses) {
+    if (uplink.tunnel_of(address.family()).empty()) append(addresses, address.to_string());
+  }
+  const auto place = place_text(uplink.facts, {});
+  if (!addresses.empty()) {
+    lines.push_back(fmt::format("the uplink, without the tunnel, shows {}{}", addresses, place.empty() ? "" : fmt::format(" ({})", place)));
+  }
+  for (const auto family : {Family::v4, Family::v6}) {
+    if (uplink.tunnel_of(family).empty()) continue;
+    lines.push_back(fmt::format("the uplink's {} address is not known: the probe's own way out goes by the tunnel {}",
+                                family == Family::v4 ? "IPv4" : "IPv6", uplink.tunnel_of(family)));
+  }
+  if (!lines.empty()) return lines;
+  if (!uplink.error.empty()) return {"the uplink's address is not known: " + uplink.error};
+  return {policy.exit.learn_uplink ? "the uplink's address is not known" : "the uplink's address is not asked for"};
 }
 
 std::string not_seen(const Observation& seen) {
@@ -86,7 +94,7 @@ std::string print_exit(const CheckView& view) {
     text += print_row(text.empty() ? "exit" : "", address_text(*seen.exit, family));
     add_others(seen.exit->of(family), lines);
   }
-  lines.push_back(uplink_line(seen, view.policy));
+  for (auto& line : uplink_lines(seen, view.policy)) lines.push_back(std::move(line));
   return text + print_details(lines);
 }
 

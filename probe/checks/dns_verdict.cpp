@@ -41,6 +41,7 @@ class Table {
     if (facts_.egress.empty() || facts_.answered == 0) return made(DnsVerdict::unverifiable, "U_NO_EGRESS_ANSWER");
     auto decision = judge_egress();
     if (decision.verdict != DnsVerdict::no_leak) return decision;
+    if (exit_is_uplink()) return doubted(std::move(decision), "U_EXIT_IS_UPLINK");
     // The names went another way than the questions of programs.
     if (facts_.by_socket) return doubted(std::move(decision), "U_RESOLVER_BY_SOCKET");
     if (silent_outside_) return doubted(std::move(decision), "U_OUTSIDE_SILENT");
@@ -102,7 +103,11 @@ class Table {
   [[nodiscard]] bool is_uplink_address(const IpAddress& address) const {
     return std::ranges::any_of(facts_.uplinks, [&](const KnownAddress& uplink) { return is_same_host(uplink.address, address); });
   }
-  [[nodiscard]] bool is_uplink(const KnownAddress& egress) const { return is_uplink_address(egress.address); }
+  /// An uplink that is the exit, too, tells no leak from an answer as it should be.
+  [[nodiscard]] bool is_uplink(const KnownAddress& egress) const {
+    return is_uplink_address(egress.address) &&
+           std::ranges::none_of(facts_.exits, [&](const KnownAddress& exit) { return is_same_host(exit.address, egress.address); });
+  }
   [[nodiscard]] bool exit_is_uplink() const {
     return std::ranges::any_of(facts_.exits, [&](const KnownAddress& exit) { return is_uplink_address(exit.address); });
   }

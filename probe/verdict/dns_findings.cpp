@@ -41,6 +41,7 @@ constexpr std::array reason_rows{
 
     ReasonText{"U_GENERATION", "The network changed during the check; it is repeated."},
     ReasonText{"U_NO_EXIT", "The exit address is not known, so that the resolver's cannot be compared with it."},
+    ReasonText{"U_EXIT_IS_UPLINK", "The exit shows the address of the line without the VPN, so that the resolver's says nothing."},
     ReasonText{"U_RESOLVER_UNKNOWN", "Which resolver programs use could not be read."},
     ReasonText{"U_NO_EGRESS_ANSWER", "The resolver that programs use did not tell from where it asks the Internet."},
     ReasonText{"U_DOCKER_HOST_FORWARD",

@@ -67,6 +67,7 @@ class ExitOfOneFamily {
       judge_exposure("exit_is_hub", "hub", seen_.hub_addresses, add);
     } else {
       judge_network(add);
+      judge_neighbourhood(add);
     }
     judge_disagreement(uplink == Share::some || hub == Share::some, add);
     if (!exit_.settled) return;
@@ -93,20 +94,20 @@ class ExitOfOneFamily {
   template <typename Add>
   void judge_uplink(const Add& add) const {
     // Then "uplink" means something else: this network itself is behind the VPN, and nobody here can see its real address.
-    const auto unverifiable = [&](const std::string& why) {
-      add("exit_unverifiable", evidence({{"error", why}, {"uplink", addresses_json(seen_.uplink.addresses)}}), Severity::warning);
+    const auto not_compared = [&](const std::string& why) {
+      add("exit_not_compared", evidence({{"error", why}, {"uplink", addresses_json(seen_.uplink.addresses)}}), Severity::warning);
     };
     if (const auto& tunnel = seen_.uplink.tunnel_of(family_); !tunnel.empty()) {
-      return unverifiable(fmt::format(
+      return not_compared(fmt::format(
           "the probe's own way out goes by the tunnel {} and shows the same address, so the uplink's own is not known", tunnel));
     }
     if (seen_.uplink_by_target) {
-      return unverifiable(
+      return not_compared(
           "the probe's own way out goes through the watched namespace and shows the same address, so the uplink's own is "
           "not known");
     }
     if (seen_.exit_rules.expects_address(address_)) {
-      return unverifiable("the way out without the tunnel shows the exit that is expected, so the uplink's own address is not known");
+      return not_compared("the way out without the tunnel shows the exit that is expected, so the uplink's own address is not known");
     }
     judge_exposure("exit_is_uplink", "uplink", seen_.uplink.addresses, add);
   }
@@ -137,6 +138,17 @@ class ExitOfOneFamily {
     add("exit_is_uplink", evidence({{"reason", "IP6_UPLINK_ASN"}, {"asn", *v6}, {"v4_asn", *v4}}), Severity::danger);
   }
 
+  /// Behind a provider's shared addresses (CGNAT) each flow may show another one of a /24: such an exit is no proof of a leak, and none of
+  /// a VPN. Whoever named it knows it.
+  template <typename Add>
+  void judge_neighbourhood(const Add& add) const {
+    const auto is_near = [&](const IpAddress& uplink) { return is_same_exit(uplink, address_) && !is_same_line(uplink, address_); };
+    if (hides_uplink() || std::ranges::none_of(seen_.uplink.addresses, is_near)) return;
+    const bool wanted = seen_.exit_rules.expects_address(address_);
+    add("exit_near_uplink", evidence({{"uplink", addresses_json(seen_.uplink.addresses)}}),
+        wanted ? Severity::information : Severity::warning);
+  }
+
   /// The address that the probe sees outside is not the uplink's own.
   [[nodiscard]] bool hides_uplink() const { return seen_.uplink_by_target || !seen_.uplink.tunnel_of(family_).empty(); }
 
@@ -146,7 +158,7 @@ class ExitOfOneFamily {
     if (exit_.voices.empty() || exit_.voices.size() >= exit_.quorum) return;
     const auto why = fmt::format("only {} of {} services that were to agree told an address{}: {}", exit_.voices.size(), exit_.quorum,
                                  all_plain(exit_) ? ", by plain HTTP" : "", source_names());
-    add("exit_unverifiable", evidence({{"error", why}}), all_plain(exit_) ? Severity::warning : Severity::information);
+    add("exit_few_sources", evidence({{"error", why}}), all_plain(exit_) ? Severity::warning : Severity::information);
   }
 
   /// Never resolved silently: whose word counts is said, and with whom it is at odds.
@@ -187,8 +199,7 @@ class ExitOfOneFamily {
       return;
     }
     // Geolocation trouble never changes a verdict; it is only said.
-    add("exit_unverifiable", found({{"error", "country or network of the exit is not known, so not every rule for it could be compared"}}),
-        Severity::information);
+    add("exit_not_located", found(json::object()), Severity::information);
   }
 
   const Observation& seen_;
@@ -246,6 +257,16 @@ bool lacks_comparison(const Finding& finding, const json& shown, const Observati
   return shown.contains("reason") && is_same && no_network;
 }
 
+/// Those whose exit is known and whose uplink has not been for too long.
+json::array_t uncompared_families(const Observation& seen) {
+  json::array_t families;
+  for (const auto family : {Family::v4, Family::v6}) {
+    const bool overdue = std::ranges::find(seen.uplink.overdue, family) != seen.uplink.overdue.end();
+    if (overdue && seen.exit->address(family)) families.emplace_back(key_of(family));
+  }
+  return families;
+}
+
 }  // namespace
 
 std::vector<Finding> judge_exit(const Observation& seen) {
@@ -267,9 +288,9 @@ std::vector<Finding> judge_exit(const Observation& seen) {
       add("exit_unverifiable", json{{"error", reason_of(seen.exit->of(family))}}, severity_of_silence(seen, family));
     }
   }
-  if (seen.uplink.overdue) {
+  if (auto unknown = uncompared_families(seen); !unknown.empty()) {
     const auto why = seen.uplink.error.empty() ? std::string("there is no way out without the tunnel") : seen.uplink.error;
-    findings.push_back({"uplink_unknown", Severity::information, seen.time, json{{"error", why}}});
+    findings.push_back({"uplink_unknown", Severity::information, seen.time, json{{"error", why}, {"families", std::move(unknown)}}});
   }
   return findings;
 }

@@ -80,6 +80,25 @@ constexpr std::array finding_rows{
         "exit_unverifiable", warning, "The exit address could not be verified.",
         "Usually passes by itself; the evidence says why. If there is a login page on the way (hotel, train), log in first. If it stays, "
         "check VPN_SENTINEL_TRACE_URLS and whether HTTPS works inside the tunnel."},
+    FindingText{
+        "exit_not_compared", warning,
+        "The way out without the tunnel shows the same address as the tunnel, so whether the VPN hides anything cannot be told here.",
+        "Where this whole network or machine is behind the VPN that is right: set VPN_SENTINEL_LEARN_UPLINK=false. Otherwise the tunnel "
+        "ends in this very network and hides nothing: connect it to another server."},
+    FindingText{
+        "exit_near_uplink", warning,
+        "The exit is an address of the uplink's own network, as where a provider gives its customers shared addresses in turn.",
+        "If your provider does so (CGNAT), traffic may leave without the VPN: compare the exit with what your VPN names as its own. "
+        "If the VPN's server really stands there, name its address in VPN_SENTINEL_EXPECTED_EXITS."},
+    FindingText{
+        "exit_few_sources", information, "Fewer services than wanted told the exit address, so that one which errs would not be noticed.",
+        "Usually passes by itself: services limit how often one address may ask. If it stays, look which of them the evidence names, "
+        "or lower VPN_SENTINEL_EXIT_QUORUM."},
+    FindingText{
+        "exit_not_located", information,
+        "The country or the network of the exit is not known, so that not every rule for it could be compared.",
+        "Give the probe a database (VPN_SENTINEL_GEO_DATABASES) or a service that knows (VPN_SENTINEL_GEOLOCATION_SERVICE), or write "
+        "the rules as addresses."},
     FindingText{"dns_unverifiable", warning, "It could not be verified which resolver answers programs, or by which way they reach it.",
                 "The evidence says why. If the exit could not be verified either, see to that first. Else name a resolver of the VPN in "
                 "resolv.conf (with Docker: --dns), or allow the one that answers by VPN_SENTINEL_DNS_ACCEPT; check that UDP port 53 works "
@@ -109,6 +128,9 @@ constexpr std::array finding_rows{
                 "Lower the tunnel's MTU (ip link set dev TUNNEL mtu 1280), or clamp the MSS (nft: tcp option maxseg size set rt mtu)."},
     FindingText{"latency_dropped", warning, "Ordinary packets come back much sooner than those that are bound to the tunnel.",
                 "They may take a way past the tunnel: compare the exit address and the routes; look for rules that redirect port 53."},
+    FindingText{"latency_changed", information, "Packets come back much sooner than they used to.",
+                "Normal when the VPN has moved to a nearer server. If it has not, they may take a way past the tunnel: compare the exit "
+                "address and the routes."},
     FindingText{"lease_expired", warning, "The probe has been silent for longer than it promised.",
                 "Check the probe's host, its service (systemctl status vpn-sentinel-probe) and the way to the hub."},
     FindingText{"routes_not_seen", warning, "The address is known, but the tunnel is not verified: the Python client cannot see routes.",

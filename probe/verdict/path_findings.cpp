@@ -93,7 +93,7 @@ class PathJudge {
   void judge_latency(const LatencyDropView& drop) {
     const auto rounded = [](double ms) { return std::round(ms * 10) / 10; };
     json evidence{{"path_ms", rounded(drop.path_ms)}, {drop.beside_tunnel ? "tunnel_ms" : "before_ms", rounded(drop.reference_ms)}};
-    add("latency_dropped", std::move(evidence), drop.beside_tunnel ? Severity::warning : Severity::information);
+    add(drop.beside_tunnel ? "latency_dropped" : "latency_changed", std::move(evidence));
   }
 
   const Observation& seen_;

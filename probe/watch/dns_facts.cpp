@@ -88,12 +88,13 @@ void add_exits(const Observation& seen, DnsFacts& facts) {
   }
 }
 
-/// An uplink that is the exit, too, tells no leak from a good answer; and behind a tunnel of the probe's own nobody knows the uplink.
+/// Behind a tunnel of the probe's own, or through the target itself, nobody knows the uplink; and whoever named its address as his exit is
+/// behind the VPN with the whole network.
 void add_uplinks(const Observation& seen, DnsFacts& facts) {
+  if (seen.uplink_by_target) return;
   for (const auto& address : seen.uplink.addresses) {
-    if (!seen.uplink.tunnel_of(address.family()).empty()) continue;
-    const auto is_exit = [&](const KnownAddress& exit) { return is_same_exit(exit.address, address); };
-    if (std::ranges::none_of(facts.exits, is_exit)) facts.uplinks.push_back({address, seen.uplink.facts});
+    if (!seen.uplink.tunnel_of(address.family()).empty() || seen.exit_rules.expects_address(address)) continue;
+    facts.uplinks.push_back({address, seen.uplink.facts});
   }
 }
 

@@ -331,13 +331,24 @@ void OutsideAsker::compose_uplink() {
   uplink_.addresses.clear();
   for (const auto& [family, address] : addresses_) uplink_.addresses.push_back(address);
   uplink_.awaited.assign(awaited_.begin(), awaited_.end());
-  uplink_.facts = question_.database && !uplink_.addresses.empty() ? question_.database->find(uplink_.addresses.front()) : AddressFacts{};
+  // What goes by a tunnel of the probe's own shows where that tunnel ends.
+  const auto own = std::ranges::find_if(uplink_.addresses, [&](const IpAddress& item) { return uplink_.tunnel_of(item.family()).empty(); });
+  uplink_.facts = question_.database && own != uplink_.addresses.end() ? question_.database->find(*own) : AddressFacts{};
   uplink_.error = errors_.empty() ? std::string{} : errors_.begin()->second;
-  if (!uplink_.addresses.empty() || question_.trace_urls.empty()) {
-    unknown_since_.reset();
-  } else if (!unknown_since_) {
-    unknown_since_ = mono_now();
+  for (const auto family : both_families) {
+    if (is_missing(family)) {
+      unknown_since_.try_emplace(family, mono_now());
+    } else {
+      unknown_since_.erase(family);
+    }
   }
+}
+
+/// There may be none: then nothing can be compared with it. Where nothing leads out at all the probe sees no line.
+bool OutsideAsker::is_missing(Family family) const {
+  if (question_.trace_urls.empty() || addresses_.contains(family)) return false;
+  const bool nothing_leads_out = !uplink_.v4_leads_out && !uplink_.v6_leads_out;
+  return uplink_.leads_out(family) || (nothing_leads_out && addresses_.empty());
 }
 
 void OutsideAsker::tell() {

@@ -35,8 +35,8 @@ class OutsideAsker : public std::enable_shared_from_this<OutsideAsker> {
   [[nodiscard]] const UplinkView& uplink() const noexcept { return uplink_; }
   [[nodiscard]] std::vector<IpAddress> hubs() const;
   [[nodiscard]] bool pending() const noexcept { return !answered_once_; }
-  /// Since when the uplink's address is asked for and none is known; absent: one is, or it is not asked for.
-  [[nodiscard]] std::optional<MonoTime> unknown_since() const noexcept { return unknown_since_; }
+  /// Since when the uplink's address of a family is asked for and not known.
+  [[nodiscard]] const std::map<Family, MonoTime>& unknown_since() const noexcept { return unknown_since_; }
 
  private:
   struct HubName;
@@ -66,6 +66,7 @@ class OutsideAsker : public std::enable_shared_from_this<OutsideAsker> {
   void one_done(const std::string& question, bool failed);
   void one_done();
   void compose_uplink();
+  [[nodiscard]] bool is_missing(Family family) const;
   void tell();
 
   boost::asio::steady_timer ask_timer_;
@@ -83,7 +84,7 @@ class OutsideAsker : public std::enable_shared_from_this<OutsideAsker> {
   std::map<std::string, Due> due_;  ///< by question: "v4", "v6" or the hub's host; absent: at once
   std::map<Family, std::string> errors_;
   std::set<Family> awaited_;  ///< the address may be another one by now
-  std::optional<MonoTime> unknown_since_;
+  std::map<Family, MonoTime> unknown_since_;
   unsigned round_ = 0;  ///< answers of older ones are recognised by it
   std::map<Family, IpAddress> addresses_;
   UplinkView uplink_;
