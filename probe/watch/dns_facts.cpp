@@ -141,14 +141,14 @@ void take_asked(const AskedServer& asked, ResolverView& view) {
   view.egress = asked.egress;
 }
 
-std::string stub_text(StubKind kind) {
-  switch (kind) {
+std::string stub_text(const ResolverPath& path) {
+  switch (path.stub) {
     case StubKind::systemd_resolved:
       return "systemd-resolved";
     case StubKind::docker:
       return "Docker's engine";
     case StubKind::local:
-      return "a program on loopback";
+      return path.stub_program.empty() ? "a program on loopback" : path.stub_program;
     case StubKind::none:
       break;
   }
@@ -215,7 +215,7 @@ DnsView make_dns_view(const DnsFacts& facts, const DnsDecision& decision, const 
   view.error = !path ? path.error().message : path->conf.cut ? path->file + " is too long to be read to its end" : answer.error;
   if (!path) return view;
   view.file = path->file;
-  view.stub = stub_text(path->stub);
+  view.stub = stub_text(*path);
   return view;
 }
 
