@@ -14,9 +14,6 @@ using nlohmann::json;
 
 constexpr const char* key_of(Family family) { return family == Family::v4 ? "v4" : "v6"; }
 
-/// Whoever has one IPv6 address of a line has the whole /64.
-bool is_same_line(const IpAddress& a, const IpAddress& b) { return a.is_v4() ? a == b : IpPrefix(a, 64).contains(b); }
-
 bool is_among(const IpAddress& address, const std::vector<IpAddress>& others) {
   return std::ranges::any_of(others, [&](const IpAddress& other) { return is_same_line(address, other); });
 }
@@ -25,11 +22,6 @@ json addresses_json(const std::vector<IpAddress>& addresses) {
   json::array_t list;
   for (const auto& address : addresses) list.push_back(address.to_string());
   return list;
-}
-
-/// Whether one of `addresses` is of this family.
-bool is_known(const std::vector<IpAddress>& addresses, Family family) {
-  return std::ranges::any_of(addresses, [&](const IpAddress& address) { return address.family() == family; });
 }
 
 bool all_plain(const ExitOfFamily& exit) { return !exit.voices.empty() && std::ranges::all_of(exit.voices, &ExitVoice::plain); }
@@ -59,7 +51,7 @@ class ExitOfOneFamily {
     if (hub == Share::most && is_vpn_server(address_, seen_.endpoints)) {
       // The usual way to host both oneself: one server, one address.
       hub = Share::none;
-      add("exit_is_hub", evidence({{"hub", addresses_json(seen_.hub_addresses)}}), Severity::information);
+      add("hub_at_exit", evidence({{"hub", addresses_json(seen_.hub_addresses)}}), Severity::information);
     }
     if (uplink == Share::most) {
       judge_uplink(add);
@@ -166,7 +158,7 @@ class ExitOfOneFamily {
   void judge_disagreement(bool dangerous, const Add& add) const {
     if (exit_.voices.size() <= sources_ && !dangerous) return;
     json::array_t answers;
-    for (const auto& voice : exit_.voices) answers.push_back(json{{"source", voice.source}, {"address", voice.address.to_string()}});
+    for (const auto& voice : exit_.voices) answers.emplace_back(fmt::format("{} by {}", voice.address.to_string(), voice.source));
     auto found = evidence({{"answers", std::move(answers)}});
     if (dangerous && !seen_.uplink.addresses.empty()) found["uplink"] = addresses_json(seen_.uplink.addresses);
     if (dangerous && !seen_.hub_addresses.empty()) found["hub"] = addresses_json(seen_.hub_addresses);
@@ -209,7 +201,7 @@ class ExitOfOneFamily {
   std::size_t sources_ = 1;
 };
 
-/// This family's services were asked and none answered, while the other's did; else the whole exit is unverifiable.
+/// This family's services were asked and none answered, while the other's did; else the whole exit is exit_unverifiable.
 bool went_silent(const Observation& seen, Family family) {
   const auto& exit = seen.exit->of(family);
   const bool other = seen.exit->v4 || seen.exit->v6;
@@ -224,37 +216,6 @@ std::string reason_of(const ExitOfFamily& exit) { return exit.silences.empty() ?
 /// Many tunnels route IPv6 without having any.
 Severity severity_of_silence(const Observation& seen, Family family) {
   return family == Family::v4 || seen.exit->in_v6.answered_before ? Severity::warning : Severity::information;
-}
-
-/// Fewer voices than a quorum end no danger that more of them showed; and what was said by plain HTTP ends only what was so shown.
-bool is_outvoted(const json& shown, const ExitOfFamily& exit) {
-  const auto accord = accord_of(exit.voices);
-  const auto agree = accord ? accord->sources : 0;
-  if (agree >= exit.quorum) return false;
-  const auto sources = shown.find("sources");
-  const auto before = sources != shown.end() && sources->is_number_unsigned() ? sources->get<std::size_t>() : 1;
-  return agree < before || (all_plain(exit) && !shown.contains("plain"));
-}
-
-/// What the address was found to be cannot be told any more, though it may be so still.
-bool lacks_comparison(const Finding& finding, const json& shown, const Observation& seen, Family family) {
-  const auto& address = seen.exit->address(family);
-  if (!address) return false;
-  const auto named = shown.find("address");
-  const auto before = named != shown.end() && named->is_string() ? IpAddress::parse(named->get<std::string>()) : fail(Error{});
-  const bool is_same = before && before->family() == family && is_same_line(*before, *address);
-  const auto& facts = seen.exit->of(family).facts;
-  if (finding.code == "exit_unexpected") return is_same && any_unknown(seen.exit_rules.never, *address, facts);
-  if (finding.code == "exit_is_hub") {
-    const bool unknown = !is_known(seen.hub_addresses, family);
-    return unknown && (is_same || seen.hub_addresses.empty());
-  }
-  const bool awaited = std::ranges::find(seen.uplink.awaited, family) != seen.uplink.awaited.end();
-  const bool unknown = !is_known(seen.uplink.addresses, family);
-  if (awaited || (unknown && (is_same || seen.uplink.leads_out(family)))) return true;
-  // Not the address was the uplink's, but its network.
-  const bool no_network = !facts.asn || !seen.exit->in_v4.facts.asn || !seen.uplink.facts.asn;
-  return shown.contains("reason") && is_same && no_network;
 }
 
 /// Those whose exit is known and whose uplink has not been for too long.
@@ -285,7 +246,7 @@ std::vector<Finding> judge_exit(const Observation& seen) {
     if (seen.exit->address(family)) {
       ExitOfOneFamily(seen, family).judge(add);
     } else if (went_silent(seen, family)) {
-      add("exit_unverifiable", json{{"error", reason_of(seen.exit->of(family))}}, severity_of_silence(seen, family));
+      add("exit_family_silent", json{{"error", reason_of(seen.exit->of(family))}}, severity_of_silence(seen, family));
     }
   }
   if (auto unknown = uncompared_families(seen); !unknown.empty()) {
@@ -293,22 +254,6 @@ std::vector<Finding> judge_exit(const Observation& seen) {
     findings.push_back({"uplink_unknown", Severity::information, seen.time, json{{"error", why}, {"families", std::move(unknown)}}});
   }
   return findings;
-}
-
-bool is_of_exit(const Finding& finding) {
-  return finding.code == "exit_is_uplink" || finding.code == "exit_is_hub" || finding.code == "exit_unexpected";
-}
-
-bool exit_went_unanswered(const Finding& finding, const Observation& seen) {
-  if (!is_of_exit(finding) || !seen.tunnel || !seen.tunnel->up) return false;
-  if (!seen.exit) return seen.exit_pending.has_value();
-  return std::ranges::any_of(std::array{Family::v4, Family::v6}, [&](Family family) {
-    const auto shown = finding.evidence.find(key_of(family));
-    if (shown == finding.evidence.end() || !shown->is_object()) return false;
-    const auto& exit = seen.exit->of(family);
-    if (!exit.asked) return false;
-    return !exit.settled || exit.voices.empty() || is_outvoted(*shown, exit) || lacks_comparison(finding, *shown, seen, family);
-  });
 }
 
 }  // namespace vpn_sentinel

@@ -75,6 +75,8 @@ struct UplinkView {
 
 /// One network may show itself by several addresses of a /24 or a /64: providers spread the flows of one customer.
 [[nodiscard]] bool is_same_exit(const IpAddress& a, const IpAddress& b);
+/// Whoever has one IPv6 address of a line has the whole /64, and hosts change theirs by themselves; of IPv4 the very address.
+[[nodiscard]] bool is_same_line(const IpAddress& a, const IpAddress& b);
 
 /// The largest group of voices that name the same exit; of equally large ones the earlier. Absent without any voice.
 struct ExitAccord {
