@@ -44,7 +44,7 @@ std::string address_text(const ExitView& view, Family family) {
   return fmt::format("{}{}{} ({})", view.address(family)->to_string(), place.empty() ? "" : ", ", place, who_text(exit, view));
 }
 
-/// Who says something else, and who said nothing although he was needed.
+/// Who says something else.
 void add_others(const ExitOfFamily& exit, std::vector<std::string>& lines) {
   const auto accord = accord_of(exit.voices);
   if (!accord) return;
@@ -52,8 +52,16 @@ void add_others(const ExitOfFamily& exit, std::vector<std::string>& lines) {
     if (!is_same_exit(voice.address, accord->address))
       lines.push_back(fmt::format("{} sees {} instead", voice.source, voice.address.to_string()));
   }
-  if (accord->sources > 1) return;
-  for (const auto& silence : exit.silences) lines.push_back("no second opinion from " + silence.reason);
+}
+
+/// Who said nothing although he was needed; of both families once.
+void add_silences(const ExitOfFamily& exit, std::vector<std::string>& lines) {
+  const auto accord = accord_of(exit.voices);
+  if (!accord || accord->sources > 1) return;
+  for (const auto& silence : exit.silences) {
+    auto line = "no second opinion from " + silence.reason;
+    if (std::ranges::find(lines, line) == lines.end()) lines.push_back(std::move(line));
+  }
 }
 
 std::vector<std::string> uplink_lines(const Observation& seen, const TargetPolicy& policy) {
@@ -88,13 +96,14 @@ std::string print_exit(const CheckView& view) {
   const auto& seen = view.seen;
   if (!seen.exit || (!seen.exit->v4 && !seen.exit->v6)) return print_row("exit", not_seen(seen));
   std::string text;
-  std::vector<std::string> lines;
+  // What is cut when there is too much of it comes last.
+  auto lines = uplink_lines(seen, view.policy);
   for (const auto family : {Family::v4, Family::v6}) {
     if (!seen.exit->address(family)) continue;
     text += print_row(text.empty() ? "exit" : "", address_text(*seen.exit, family));
     add_others(seen.exit->of(family), lines);
   }
-  for (auto& line : uplink_lines(seen, view.policy)) lines.push_back(std::move(line));
+  for (const auto family : {Family::v4, Family::v6}) add_silences(seen.exit->of(family), lines);
   return text + print_details(lines);
 }
 

@@ -41,7 +41,6 @@ class Table {
     if (facts_.egress.empty() || facts_.answered == 0) return made(DnsVerdict::unverifiable, "U_NO_EGRESS_ANSWER");
     auto decision = judge_egress();
     if (decision.verdict != DnsVerdict::no_leak) return decision;
-    if (exit_is_uplink()) return doubted(std::move(decision), "U_EXIT_IS_UPLINK");
     // The names went another way than the questions of programs.
     if (facts_.by_socket) return doubted(std::move(decision), "U_RESOLVER_BY_SOCKET");
     if (silent_outside_) return doubted(std::move(decision), "U_OUTSIDE_SILENT");
@@ -108,6 +107,7 @@ class Table {
     return is_uplink_address(egress.address) &&
            std::ranges::none_of(facts_.exits, [&](const KnownAddress& exit) { return is_same_host(exit.address, egress.address); });
   }
+  /// Such an exit proves nothing about whoever asks from it.
   [[nodiscard]] bool exit_is_uplink() const {
     return std::ranges::any_of(facts_.exits, [&](const KnownAddress& exit) { return is_uplink_address(exit.address); });
   }
@@ -147,18 +147,21 @@ class Table {
         if (same_country == false) decision.also.emplace_back("INFO_COLO_DIFFERS");
         return decision;
       }
-      auto decision = made(DnsVerdict::unverifiable, "U_ANYCAST_NO_LOCAL_PROOF");
+      auto decision = made(DnsVerdict::unverifiable, exit_is_uplink() ? "U_EXIT_IS_UPLINK" : "U_ANYCAST_NO_LOCAL_PROOF");
       if (same_country == true && uplink_is_elsewhere()) decision.also.emplace_back("WEAK_GEO_MATCH");
       return decision;
     }
     if (same_country == true && way_is_proved()) return made(DnsVerdict::no_leak, "THIRD_PARTY_SAME_CC_VIA_TUNNEL");
-    return made(DnsVerdict::unverifiable, facts_.exits.empty() ? "U_NO_EXIT" : "U_UNKNOWN_RESOLVER_NET");
+    return made(DnsVerdict::unverifiable, facts_.exits.empty() ? "U_NO_EXIT"
+                                          : exit_is_uplink()   ? "U_EXIT_IS_UPLINK"
+                                                               : "U_UNKNOWN_RESOLVER_NET");
   }
 
   /// The exit's own address always counts. The same network counts only where the uplink is known to be in another one, or where the routes
   /// of all servers say so; never where the engine of Docker asks from the host, which has an uplink of its own.
   [[nodiscard]] bool is_exit_network(const KnownAddress& egress) const {
     return std::ranges::any_of(facts_.exits, [&](const KnownAddress& exit) {
+      if (is_uplink_address(exit.address)) return false;
       if (exit.address == egress.address) return true;
       if (facts_.host_forward) return false;
       if (is_same_exit(exit.address, egress.address)) return uplink_is_not_near(exit.address);
@@ -218,7 +221,8 @@ class Table {
     return goes({ResolverWay::tunnel}) && whoami_is_exit();
   }
   [[nodiscard]] bool whoami_is_exit() const {
-    return facts_.whoami && std::ranges::any_of(facts_.exits, [&](const KnownAddress& exit) { return exit.address == *facts_.whoami; });
+    return facts_.whoami && !is_uplink_address(*facts_.whoami) &&
+           std::ranges::any_of(facts_.exits, [&](const KnownAddress& exit) { return exit.address == *facts_.whoami; });
   }
 
   /// Absent: the country of some egress or of the exit is not known.

@@ -349,6 +349,11 @@ BOOST_AUTO_TEST_CASE(no_wrong_no_leak) {
              f.uplinks = f.exits;
              use(f, {at("192.0.2.53", quad9)});
            }},
+          {"the exit of IPv4, while that of IPv6 is the uplink", fine, "EGRESS_IS_EXIT",
+           [](DnsFacts& f) {
+             f.exits.push_back(at("2001:db8:1::2", uplink_asn));
+             f.uplinks.push_back(at("2001:db8:1::1", uplink_asn));
+           }},
           {"an exit beside the uplink in one /24, and the resolver asks from the uplink", leak, "EGRESS_IS_UPLINK",
            [](DnsFacts& f) {
              f.uplinks = {at("198.51.100.200")};
