@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Which resolver programs use, by which way, and what the probe says about it: real resolvers inside and outside a real tunnel.
 
-    dns_leaks.py --build FOLDER [TEST…]
+    dns_leaks.py --build FOLDER [--mode MODE] [TEST…]
 
 Set-ups S1 to S6 of the decision table (probe/checks/dns_verdict.hpp), systemd-resolved with two links, and resolv.conf rewritten three
 ways. Needs dnsmasq and unbound; systemd-resolved is skipped when it is not there.
@@ -25,6 +25,7 @@ from resolvers import ROUTER_DNS, TUNNEL_DNS, DockerModel, Forger, Resolved
 from watcher import Watcher, watching
 
 BUILD = Path()
+MODE = "plain"
 PATIENCE = 12.0
 FORGED_DNS = "198.19.0.53"
 
@@ -35,7 +36,7 @@ LAB = Lab()
 def setUpModule() -> None:  # noqa: N802 - unittest's name
     unittest.addModuleCleanup(LAB.down)
     LAB.up()
-    LAB.start("plain")
+    LAB.start(MODE)
     resolvers.start_dnsmasq(LAB, "vpnsrv", TUNNEL_DNS)
     resolvers.start_dnsmasq(LAB, "host", ROUTER_DNS)
     resolvers.start_unbound(LAB)
@@ -266,11 +267,12 @@ class SystemdResolved(Checking):
 
 
 def main() -> None:
-    global BUILD
+    global BUILD, MODE
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--build", type=Path, required=True)
+    options.add_argument("--mode", default=MODE, help="the tunnel, as of matrix.py")
     given, rest = options.parse_known_args()
-    BUILD = given.build.resolve()
+    BUILD, MODE = given.build.resolve(), given.mode
     skip_unless_possible()
     missing = [name for name in ("dnsmasq", "unbound") if resolvers.program(name) is None]
     if missing:
