@@ -7,8 +7,10 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/unit/netns/support/test_namespace.hpp"
 #include "tests/unit/netns_clients/dns_servers.hpp"
@@ -75,6 +77,7 @@ struct Fixture {
   RouteLookup look_up = RouteLookup::open(space.opener()).value();
   Snapshot snapshot;
   std::string exit = exit_address;  ///< empty: not known
+  std::function<void(Observation&)> change = [](Observation&) {};
   DnsKeeper keeper{io, dns, policy, [this] { ++news; }};
 
   Fixture() {
@@ -97,6 +100,7 @@ struct Fixture {
       seen.exit->v4 = IpAddress::parse(exit).value();
     }
     seen.uplink.addresses = {IpAddress::parse(uplink_address).value()};
+    change(seen);
     keeper.fill(seen, snapshot, look_up);
     return seen;
   }
@@ -195,6 +199,21 @@ BOOST_AUTO_TEST_CASE(a_leak_is_not_forgotten_while_it_is_looked_at_again) {
   BOOST_REQUIRE(reason_after_round() == "EGRESS_IS_EXIT");
   keeper.recheck();
   BOOST_TEST(!look().dns_leaked_before);
+}
+
+BOOST_AUTO_TEST_CASE(where_the_exit_is_the_uplink_no_answer_is_a_proof_but_where_nobody_knows_the_uplink) {
+  exit = egress = uplink_address;
+  start();
+  BOOST_REQUIRE(reason_after_round() == "U_EXIT_IS_UPLINK");
+  const std::vector<std::function<void(Observation&)>> hidden{
+      [](Observation& seen) { seen.uplink_by_target = true; },
+      [](Observation& seen) { seen.uplink.own_tunnel = "wg9"; },
+      [](Observation& seen) { seen.exit_rules.expected.push_back(ExitRule::parse(uplink_address).value()); },
+  };
+  for (const auto& hide : hidden) {
+    change = hide;
+    BOOST_TEST(reason() == "EGRESS_IS_EXIT");
+  }
 }
 
 BOOST_AUTO_TEST_CASE(another_resolv_conf_begins_another_round) {
