@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -16,6 +15,7 @@
 
 #include "netns/clients/curl_multi.hpp"
 #include "netns/clients/dns_socket.hpp"
+#include "netns/clients/http_headers.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -26,34 +26,6 @@ constexpr std::size_t most_header_bytes = 64 * 1024;
 // during which the loop stands still).
 constexpr long ca_cache_seconds = 3600;
 constexpr std::size_t most_header_value = 256;
-
-bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; });
-}
-
-bool is_header_value(std::string_view text) {
-  return std::ranges::none_of(text, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
-}
-
-Result<void> check(const HttpRequest& request) {
-  if (!is_token(request.method)) return fail(Error::Kind::invalid, "the HTTP method is not a word");
-  for (const auto& [name, value] : request.headers) {
-    if (!is_token(name) || !is_header_value(value)) {
-      return fail(Error::Kind::invalid, fmt::format("the HTTP header '{}' has characters that are not allowed", name));
-    }
-  }
-  return {};
-}
-
-/// The value of a header line `NAME: VALUE` without white space around it, if it is this header.
-std::optional<std::string_view> value_of(std::string_view line, std::string_view name) {
-  if (line.size() <= name.size() || line[name.size()] != ':' || ::strncasecmp(line.data(), name.data(), name.size()) != 0)
-    return std::nullopt;
-  auto value = line.substr(name.size() + 1);
-  while (!value.empty() && std::isspace(static_cast<unsigned char>(value.front())) != 0) value.remove_prefix(1);
-  while (!value.empty() && std::isspace(static_cast<unsigned char>(value.back())) != 0) value.remove_suffix(1);
-  return value;
-}
 
 template <typename List>
 void append(List& list, const std::string& line) {
@@ -84,17 +56,8 @@ void set(CURL* easy, CURLoption option, const char* value) { curl_easy_setopt(ea
 
 }  // namespace
 
-std::optional<std::chrono::seconds> parse_retry_after(std::string_view value) {
-  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-  while (!value.empty() && std::isspace(static_cast<unsigned char>(value.back())) != 0) value.remove_suffix(1);
-  std::uint32_t seconds = 0;
-  const auto [stop, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-  if (error != std::errc{} || stop != value.data() + value.size()) return std::nullopt;
-  return std::chrono::seconds{seconds};
-}
-
 Result<std::unique_ptr<HttpTransfer>> HttpTransfer::make(HttpRequest request, bool fresh) {
-  if (auto checked = check(request); !checked) return fail(checked.error());
+  if (auto checked = check_words(request); !checked) return fail(checked.error());
   auto url = HttpUrl::parse(request.url);
   if (!url) return fail(url.error());
   if (request.family) {
@@ -251,10 +214,10 @@ std::size_t HttpTransfer::take_header(char* data, std::size_t size, std::size_t 
     response.retry_after.reset();
     response.headers.clear();
   }
-  if (const auto value = value_of(line, "retry-after")) response.retry_after = parse_retry_after(*value);
+  if (const auto value = header_value(line, "retry-after")) response.retry_after = parse_retry_after(*value);
   for (const auto& name : transfer.request_.wanted_headers) {
     if (response.headers.size() == transfer.request_.wanted_headers.size()) break;
-    if (const auto value = value_of(line, name)) response.headers.emplace_back(name, value->substr(0, most_header_value));
+    if (const auto value = header_value(line, name)) response.headers.emplace_back(name, value->substr(0, most_header_value));
   }
   return line.size();
 }

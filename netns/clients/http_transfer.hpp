@@ -66,7 +66,4 @@ class HttpTransfer {
   std::unique_ptr<CURL, FreeEasy> easy_;
 };
 
-/// The seconds of a Retry-After header's value, if it is a number.
-[[nodiscard]] std::optional<std::chrono::seconds> parse_retry_after(std::string_view value);
-
 }  // namespace vpn_sentinel

@@ -15,6 +15,7 @@
 #include <charconv>
 #include <functional>
 #include <memory>
+#include <utility>
 
 namespace vpn_sentinel {
 namespace {
@@ -76,6 +77,8 @@ std::optional<NamespaceIdentity> namespace_of(int process) {
 }
 
 enum class Look { seen, refused, gone, late };
+/// By errno of for_each_file().
+Look why_not_seen() { return errno == ETIMEDOUT ? Look::late : errno == EACCES || errno == EPERM ? Look::refused : Look::gone; }
 
 std::string tun_behind(int process, std::string_view number) {
   return tun_of_fdinfo(read_small(process, fmt::format("fdinfo/{}", number)));
@@ -91,7 +94,7 @@ Look look_at(int process, pid_t pid, MonoTime deadline, TunHolders& found) {
     auto name = file ? tun_behind(process, number) : std::string();
     if (!name.empty()) held.push_back({pid, *file, std::move(name), {}});
   });
-  if (!seen) return errno == ETIMEDOUT ? Look::late : errno == EACCES || errno == EPERM ? Look::refused : Look::gone;
+  if (!seen) return why_not_seen();
   if (held.empty()) return Look::seen;
   const auto netns = namespace_of(process);
   if (!netns) return Look::refused;
@@ -103,6 +106,34 @@ Look look_at(int process, pid_t pid, MonoTime deadline, TunHolders& found) {
 }
 
 Fd open_process(pid_t pid) { return Fd{::open(fmt::format("/proc/{}", pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)}; }
+
+/// `look` at each process of /proc, by id; how many may not be seen.
+Result<std::size_t> for_each_process(const std::function<Look(int process, pid_t pid)>& look) {
+  const auto processes = open_directory(AT_FDCWD, "/proc");
+  if (!processes) return fail(system_error(errno, "/proc"));
+  std::size_t unreadable = 0;
+  bool first_seen = false;
+  while (const auto* entry = ::readdir(processes.get())) {
+    const auto pid = number_of<pid_t>(entry->d_name);
+    if (!pid) continue;
+    first_seen = first_seen || *pid == 1;
+    const auto process = open_process(*pid);
+    const auto looked = process ? look(process.get(), *pid) : Look::gone;
+    if (looked == Look::late) return fail(Error::Kind::timed_out, "this machine has too many open files to look through them in time");
+    if (looked == Look::refused) ++unreadable;
+  }
+  // Mounted with hidepid=2: the processes of others are not even listed.
+  return unreadable + (first_seen ? 0 : 1);
+}
+
+/// Control characters are replaced: anybody may choose the name.
+std::string comm_of(int process) {
+  auto comm = read_small(process, "comm");
+  if (comm.ends_with('\n')) comm.pop_back();
+  std::ranges::replace_if(
+      comm, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return comm;
+}
 
 /// The second number of "Uid:", the effective one.
 std::optional<uid_t> uid_of_status(std::string_view status) {
@@ -132,23 +163,33 @@ std::optional<std::uint32_t> inode_of_socket_link(std::string_view link) {
 }
 
 Result<TunHolders> find_tun_holders(MonoTime deadline) {
-  const auto processes = open_directory(AT_FDCWD, "/proc");
-  if (!processes) return fail(system_error(errno, "/proc"));
   TunHolders found;
-  bool first_seen = false;
-  while (const auto* entry = ::readdir(processes.get())) {
-    const auto pid = number_of<pid_t>(entry->d_name);
-    if (!pid) continue;
-    first_seen = first_seen || *pid == 1;
-    const auto process = open_process(*pid);
-    const auto look = process ? look_at(process.get(), *pid, deadline, found) : Look::gone;
-    if (look == Look::late) return fail(Error::Kind::timed_out, "this machine has too many open files to find the tunnel's program");
-    if (look == Look::refused) ++found.unreadable;
-  }
-  // Mounted with hidepid=2: the processes of others are not even listed.
-  if (!first_seen) ++found.unreadable;
+  auto walked = for_each_process([&](int process, pid_t pid) { return look_at(process, pid, deadline, found); });
+  if (!walked) return fail(walked.error());
+  found.unreadable = *walked;
   std::ranges::sort(found.holders, {}, &TunHolder::pid);
   return found;
+}
+
+Result<SocketHolder> find_socket_holder(std::span<const std::uint32_t> inodes, MonoTime deadline) {
+  std::vector<pid_t> holders;
+  const auto walked = for_each_process([&](int process, pid_t pid) {
+    bool holds = false;
+    const bool seen = for_each_file(process, deadline, [&](const char*, const std::string& link) {
+      const auto inode = inode_of_socket_link(link);
+      holds = holds || (inode && std::ranges::binary_search(inodes, *inode));
+    });
+    if (holds) holders.push_back(pid);
+    return seen ? Look::seen : why_not_seen();
+  });
+  if (!walked) return fail(walked.error());
+  const auto first = std::ranges::min_element(holders, {}, [](pid_t pid) { return std::pair(pid == 1, pid); });
+  if (first == holders.end()) {
+    if (*walked > 0) return fail(Error::Kind::not_permitted, fmt::format("the open files of some processes may not be seen ({})", rights));
+    return fail(Error::Kind::not_found, "no process that is seen here has the socket open");
+  }
+  const auto process = open_process(*first);
+  return SocketHolder{*first, process ? comm_of(process.get()) : std::string()};
 }
 
 bool still_holds(const TunHolder& holder) {
@@ -191,10 +232,7 @@ Result<ProcessFacts> read_process(pid_t pid, MonoTime deadline) {
   const auto uid = uid_of_status(read_small(process.get(), "status"));
   if (!uid) return fail(Error::Kind::not_found, fmt::format("process {} has ended", pid));
   facts.uid = *uid;
-  facts.comm = read_small(process.get(), "comm");
-  if (facts.comm.ends_with('\n')) facts.comm.pop_back();
-  std::ranges::replace_if(
-      facts.comm, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  facts.comm = comm_of(process.get());
   std::ranges::sort(facts.sockets);
   return facts;
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,5 +53,15 @@ struct ProcessFacts {
 };
 /// not_found: it has ended; not_permitted: its open files may not be seen.
 [[nodiscard]] Result<ProcessFacts> read_process(pid_t pid, MonoTime deadline);
+
+struct SocketHolder {
+  pid_t pid = 0;
+  std::string comm;  ///< as in ProcessFacts
+  friend bool operator==(const SocketHolder&, const SocketHolder&) = default;
+};
+/// Who has one of the sockets with these inodes (sorted) open; of several processes that of the lowest id, but PID 1 last, which holds the
+/// sockets of services that it starts on demand. Reads what find_tun_holders() reads. not_found: none that this process sees;
+/// not_permitted: it may be one whose open files may not be seen; timed_out after `deadline`.
+[[nodiscard]] Result<SocketHolder> find_socket_holder(std::span<const std::uint32_t> inodes, MonoTime deadline);
 
 }  // namespace vpn_sentinel

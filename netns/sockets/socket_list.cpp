@@ -94,14 +94,60 @@ constexpr std::array<Question, 4> questions{{{AF_INET, IPPROTO_TCP, "TCP"},
 
 }  // namespace
 
-Result<ConnectedSocket> decode_connected_socket(std::span<const std::byte> payload) {
+namespace {
+
+Result<inet_diag_msg> decode_inet(std::span<const std::byte> payload) {
   const auto message = take_header<inet_diag_msg>(payload);
   if (!message) return fail(Error::Kind::invalid, "the socket's description is shorter than its header");
   if (message->idiag_family != AF_INET && message->idiag_family != AF_INET6) {
     return fail(Error::Kind::invalid, fmt::format("address family {} is neither IPv4 nor IPv6", message->idiag_family));
   }
-  return ConnectedSocket{message->idiag_inode,
-                         Endpoint{address_of(message->idiag_family, message->id.idiag_dst), ntohs(message->id.idiag_dport)}};
+  return *message;
+}
+
+}  // namespace
+
+Result<ConnectedSocket> decode_connected_socket(std::span<const std::byte> payload) {
+  return decode_inet(payload).map([](const inet_diag_msg& message) {
+    return ConnectedSocket{message.idiag_inode,
+                           Endpoint{address_of(message.idiag_family, message.id.idiag_dst), ntohs(message.id.idiag_dport)}};
+  });
+}
+
+Result<BoundSocket> decode_bound_socket(std::span<const std::byte> payload) {
+  return decode_inet(payload).map([](const inet_diag_msg& message) {
+    return BoundSocket{message.idiag_inode,
+                       Endpoint{address_of(message.idiag_family, message.id.idiag_src), ntohs(message.id.idiag_sport)}};
+  });
+}
+
+Result<std::vector<std::uint32_t>> list_udp_listeners(const SocketOpener& opener, const Endpoint& address) {
+  const auto socket = open_diag(opener);
+  if (!socket) return fail(socket.error());
+  std::vector<std::uint32_t> exact;
+  std::vector<std::uint32_t> any;
+  const auto any_v6 = IpAddress::v6({});
+  std::uint32_t sequence = 0;
+  for (const auto& question : questions) {
+    if (question.protocol != IPPROTO_UDP) continue;
+    inet_diag_req_v2 body{};
+    body.sdiag_family = static_cast<std::uint8_t>(question.family);
+    body.sdiag_protocol = IPPROTO_UDP;
+    body.idiag_states = state_bit(TCP_CLOSE);  // of UDP: not connected
+    body.id.idiag_sport = htons(address.port);
+    const auto request = dump_request(body, ++sequence);
+    auto done = run_dump(socket->fd.get(), request, sequence, question.what, [&](std::span<const std::byte> payload) {
+      const auto found = decode_bound_socket(payload);
+      if (!found || found->local.port != address.port) return;
+      if (found->local.address == address.address) exact.push_back(found->inode);
+      const bool takes_all = found->local.address == any_v6 || (address.address.is_v4() && found->local.address == IpAddress::v4({}));
+      if (takes_all) any.push_back(found->inode);
+    });
+    if (!done) return fail(done.error());
+  }
+  auto& listeners = exact.empty() ? any : exact;
+  std::ranges::sort(listeners);
+  return std::move(listeners);
 }
 
 Result<std::vector<ConnectedSocket>> list_connected_sockets(const SocketOpener& opener, std::span<const std::uint32_t> inodes) {

@@ -29,6 +29,18 @@ struct ConnectedSocket {
 [[nodiscard]] Result<std::vector<ConnectedSocket>> list_connected_sockets(const SocketOpener& opener,
                                                                           std::span<const std::uint32_t> inodes);
 
+/// One UDP socket that is bound and has no far end.
+struct BoundSocket {
+  std::uint32_t inode = 0;
+  Endpoint local;  ///< 0.0.0.0 or ::, when it takes what comes to any address
+  friend bool operator==(const BoundSocket&, const BoundSocket&) = default;
+};
+/// As decode_connected_socket(), with the near end. Pure.
+[[nodiscard]] Result<BoundSocket> decode_bound_socket(std::span<const std::byte> payload);
+/// Inodes of the sockets that a datagram to `address` reaches: those bound to it, or when there are none those bound to any address;
+/// sorted, empty when nobody listens. Asks the namespace of `opener`, twice. Blocks and fails as list_connected_sockets().
+[[nodiscard]] Result<std::vector<std::uint32_t>> list_udp_listeners(const SocketOpener& opener, const Endpoint& address);
+
 /// A file's identity as the kernel writes it for a Unix socket (struct unix_diag_vfs).
 struct SocketFile {
   std::uint32_t inode = 0;   ///< the lower 32 bits

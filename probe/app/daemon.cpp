@@ -350,7 +350,12 @@ void Daemon::reload_settings() {
     return;
   }
   set_log_level(fresh->log_level);
-  log(LogLevel::info, "reloaded", {{"log_level", "applied"}, {"hint", "other settings need a restart"}});
+  log(LogLevel::info, "reloaded", {{"log_level", "applied"}});
+  auto changed = changed_settings(config_, *fresh);
+  std::erase(changed, "VPN_SENTINEL_LOG_LEVEL");
+  if (changed.empty()) return;
+  log(LogLevel::warning, "restart_needed",
+      {{"settings", fmt::format("{}", fmt::join(changed, ","))}, {"hint", "these settings take effect when the probe is started again"}});
 }
 
 void Daemon::stop() {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "netns/base/clock.hpp"
@@ -43,7 +44,7 @@ std::string address_text(const ExitView& view, Family family) {
   return fmt::format("{}{}{} ({})", view.address(family)->to_string(), place.empty() ? "" : ", ", place, who_text(exit, view));
 }
 
-/// Who says something else, and who said nothing although he was needed.
+/// Who says something else.
 void add_others(const ExitOfFamily& exit, std::vector<std::string>& lines) {
   const auto accord = accord_of(exit.voices);
   if (!accord) return;
@@ -51,22 +52,37 @@ void add_others(const ExitOfFamily& exit, std::vector<std::string>& lines) {
     if (!is_same_exit(voice.address, accord->address))
       lines.push_back(fmt::format("{} sees {} instead", voice.source, voice.address.to_string()));
   }
-  if (accord->sources > 1) return;
-  for (const auto& silence : exit.silences) lines.push_back("no second opinion from " + silence.reason);
 }
 
-std::string uplink_line(const Observation& seen, const TargetPolicy& policy) {
-  if (!seen.uplink.own_tunnel.empty()) {
-    return fmt::format("the uplink's address is not known: the probe's own way out goes by the tunnel {}", seen.uplink.own_tunnel);
+/// Who said nothing although he was needed; of both families once.
+void add_silences(const ExitOfFamily& exit, std::vector<std::string>& lines) {
+  const auto accord = accord_of(exit.voices);
+  if (!accord || accord->sources > 1) return;
+  for (const auto& silence : exit.silences) {
+    auto line = "no second opinion from " + silence.reason;
+    if (std::ranges::find(lines, line) == lines.end()) lines.push_back(std::move(line));
   }
-  if (seen.uplink.addresses.empty()) {
-    if (!seen.uplink.error.empty()) return "the uplink's address is not known: " + seen.uplink.error;
-    return policy.exit.learn_uplink ? "the uplink's address is not known" : "the uplink's address is not asked for";
-  }
+}
+
+std::vector<std::string> uplink_lines(const Observation& seen, const TargetPolicy& policy) {
+  const auto& uplink = seen.uplink;
+  std::vector<std::string> lines;
   std::string addresses;
-  for (const auto& address : seen.uplink.addresses) append(addresses, address.to_string());
-  const auto place = place_text(seen.uplink.facts, {});
-  return fmt::format("the uplink, without the tunnel, shows {}{}", addresses, place.empty() ? "" : fmt::format(" ({})", place));
+  for (const auto& address : uplink.addresses) {
+    if (uplink.tunnel_of(address.family()).empty()) append(addresses, address.to_string());
+  }
+  const auto place = place_text(uplink.facts, {});
+  if (!addresses.empty()) {
+    lines.push_back(fmt::format("the uplink, without the tunnel, shows {}{}", addresses, place.empty() ? "" : fmt::format(" ({})", place)));
+  }
+  for (const auto family : {Family::v4, Family::v6}) {
+    if (uplink.tunnel_of(family).empty()) continue;
+    lines.push_back(fmt::format("the uplink's {} address is not known: the probe's own way out goes by the tunnel {}",
+                                family == Family::v4 ? "IPv4" : "IPv6", uplink.tunnel_of(family)));
+  }
+  if (!lines.empty()) return lines;
+  if (!uplink.error.empty()) return {"the uplink's address is not known: " + uplink.error};
+  return {policy.exit.learn_uplink ? "the uplink's address is not known" : "the uplink's address is not asked for"};
 }
 
 std::string not_seen(const Observation& seen) {
@@ -80,13 +96,14 @@ std::string print_exit(const CheckView& view) {
   const auto& seen = view.seen;
   if (!seen.exit || (!seen.exit->v4 && !seen.exit->v6)) return print_row("exit", not_seen(seen));
   std::string text;
-  std::vector<std::string> lines;
+  // What is cut when there is too much of it comes last.
+  auto lines = uplink_lines(seen, view.policy);
   for (const auto family : {Family::v4, Family::v6}) {
     if (!seen.exit->address(family)) continue;
     text += print_row(text.empty() ? "exit" : "", address_text(*seen.exit, family));
     add_others(seen.exit->of(family), lines);
   }
-  lines.push_back(uplink_line(seen, view.policy));
+  for (const auto family : {Family::v4, Family::v6}) add_silences(seen.exit->of(family), lines);
   return text + print_details(lines);
 }
 

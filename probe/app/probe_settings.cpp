@@ -145,7 +145,7 @@ constexpr std::array rows{
                "Days after which a report that a hub has not acknowledged is given up", 1, 3650},
     SettingRow{"outbox_mb", "VPN_SENTINEL_OUTBOX_MB", Type::integer, "64",
                "Size in MiB of the reports that may wait for a hub; beyond it the oldest are given up", 1, 4096},
-    SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error"},
+    SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error; SIGHUP reads it again"},
 };
 
 tl::unexpected<Error> wrong(const Settings& settings, std::string_view key, std::string_view value, std::string_view expected) {
@@ -403,8 +403,24 @@ Result<TargetPolicy> make_target_policy(const Settings& settings) {
   return target;
 }
 
+std::vector<std::string> changed_settings(const ProbeConfig& before, const ProbeConfig& now) {
+  std::vector<std::string> names;
+  const auto both = std::min(before.settings.size(), now.settings.size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < both; ++i) {
+      if (before.settings[i].text(row.key) == now.settings[i].text(row.key)) continue;
+      names.emplace_back(row.environment);
+      break;
+    }
+  }
+  if (before.settings.size() != now.settings.size()) names.emplace_back("[[target]]");
+  return names;
+}
+
 Result<ProbeConfig> make_probe_config(const LoadedSettings& loaded) {
   ProbeConfig config;
+  config.settings.push_back(loaded.global);
+  config.settings.insert(config.settings.end(), loaded.targets.begin(), loaded.targets.end());
   if (auto result = read_hub(loaded.global, config); !result) return fail(result.error());
   config.interval = loaded.global.duration("interval");
   // Two intervals: one lost keepalive is no outage. The next one may first try a dead tunnel for its whole time.

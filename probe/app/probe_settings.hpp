@@ -25,12 +25,15 @@ struct ProbeConfig {
   std::chrono::seconds lease{};          ///< told to the hub with each report
   std::string data_dir;
   LogLevel log_level = LogLevel::info;
+  std::vector<Settings> settings;  ///< as read: those of all, then of each [[target]]
 };
 
 /// "HOST-NAMESPACE", valid as a client id.
 [[nodiscard]] std::string default_client_id(const NamespaceRef& netns);
 /// Typed values; the Error names the setting, its value, where it came from and what was expected.
 [[nodiscard]] Result<ProbeConfig> make_probe_config(const LoadedSettings& loaded);
+/// The settings whose values differ, by their environment names, each once; "[[target]]" when there are more or fewer targets.
+[[nodiscard]] std::vector<std::string> changed_settings(const ProbeConfig& before, const ProbeConfig& now);
 /// One target without a hub: for check and watch.
 [[nodiscard]] Result<TargetPolicy> make_target_policy(const Settings& settings);
 

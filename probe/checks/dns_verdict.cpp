@@ -102,7 +102,12 @@ class Table {
   [[nodiscard]] bool is_uplink_address(const IpAddress& address) const {
     return std::ranges::any_of(facts_.uplinks, [&](const KnownAddress& uplink) { return is_same_host(uplink.address, address); });
   }
-  [[nodiscard]] bool is_uplink(const KnownAddress& egress) const { return is_uplink_address(egress.address); }
+  /// An uplink that is the exit, too, tells no leak from an answer as it should be.
+  [[nodiscard]] bool is_uplink(const KnownAddress& egress) const {
+    return is_uplink_address(egress.address) &&
+           std::ranges::none_of(facts_.exits, [&](const KnownAddress& exit) { return is_same_host(exit.address, egress.address); });
+  }
+  /// Such an exit proves nothing about whoever asks from it.
   [[nodiscard]] bool exit_is_uplink() const {
     return std::ranges::any_of(facts_.exits, [&](const KnownAddress& exit) { return is_uplink_address(exit.address); });
   }
@@ -142,18 +147,21 @@ class Table {
         if (same_country == false) decision.also.emplace_back("INFO_COLO_DIFFERS");
         return decision;
       }
-      auto decision = made(DnsVerdict::unverifiable, "U_ANYCAST_NO_LOCAL_PROOF");
+      auto decision = made(DnsVerdict::unverifiable, exit_is_uplink() ? "U_EXIT_IS_UPLINK" : "U_ANYCAST_NO_LOCAL_PROOF");
       if (same_country == true && uplink_is_elsewhere()) decision.also.emplace_back("WEAK_GEO_MATCH");
       return decision;
     }
     if (same_country == true && way_is_proved()) return made(DnsVerdict::no_leak, "THIRD_PARTY_SAME_CC_VIA_TUNNEL");
-    return made(DnsVerdict::unverifiable, facts_.exits.empty() ? "U_NO_EXIT" : "U_UNKNOWN_RESOLVER_NET");
+    return made(DnsVerdict::unverifiable, facts_.exits.empty() ? "U_NO_EXIT"
+                                          : exit_is_uplink()   ? "U_EXIT_IS_UPLINK"
+                                                               : "U_UNKNOWN_RESOLVER_NET");
   }
 
   /// The exit's own address always counts. The same network counts only where the uplink is known to be in another one, or where the routes
   /// of all servers say so; never where the engine of Docker asks from the host, which has an uplink of its own.
   [[nodiscard]] bool is_exit_network(const KnownAddress& egress) const {
     return std::ranges::any_of(facts_.exits, [&](const KnownAddress& exit) {
+      if (is_uplink_address(exit.address)) return false;
       if (exit.address == egress.address) return true;
       if (facts_.host_forward) return false;
       if (is_same_exit(exit.address, egress.address)) return uplink_is_not_near(exit.address);
@@ -213,7 +221,8 @@ class Table {
     return goes({ResolverWay::tunnel}) && whoami_is_exit();
   }
   [[nodiscard]] bool whoami_is_exit() const {
-    return facts_.whoami && std::ranges::any_of(facts_.exits, [&](const KnownAddress& exit) { return exit.address == *facts_.whoami; });
+    return facts_.whoami && !is_uplink_address(*facts_.whoami) &&
+           std::ranges::any_of(facts_.exits, [&](const KnownAddress& exit) { return exit.address == *facts_.whoami; });
   }
 
   /// Absent: the country of some egress or of the exit is not known.

@@ -9,6 +9,8 @@
 #include <iterator>
 #include <utility>
 
+#include "netns/base/clock.hpp"
+#include "netns/sockets/process_files.hpp"
 #include "netns/sockets/socket_list.hpp"
 
 namespace vpn_sentinel {
@@ -17,6 +19,9 @@ namespace {
 constexpr std::size_t most_links = 64;
 constexpr std::size_t longest_state = 16UL * 1024;
 constexpr std::string_view spaces = " \t";
+constexpr std::uint16_t dns_port = 53;
+/// The whole look has half a second, and a name is not worth losing it.
+constexpr std::chrono::milliseconds longest_walk{200};
 
 template <typename Take>
 void for_each_line(std::string_view text, const Take& take) {
@@ -169,6 +174,7 @@ ResolverPath make_resolver_path(const ResolverFiles& files) {
   path.servers = path.conf.servers;
   if (path.servers.empty()) path.servers.push_back({IpAddress::v4({127, 0, 0, 1}), {}});
   path.stub = stub_of(path.servers.front().address);
+  path.stub_program = files.stub_program;
   path.by_socket = files.socket_is_elsewhere && uses_resolve(files.name_switch);
   if (path.stub == StubKind::docker) {
     for (const auto& item : path.conf.forwarded) {
@@ -215,6 +221,20 @@ Result<ReadResolverFiles> read_resolver_files(const ResolverSource& source, cons
   if (!read.files.socket_is_elsewhere) read_systemd(*root, read);
   if (auto file = root->read("etc/nsswitch.conf", longest_state)) read.files.name_switch = std::move(file->text);
   return read;
+}
+
+void name_stub(ResolverFiles& files, const SocketOpener& inside) {
+  files.stub_program.clear();
+  const auto path = make_resolver_path(files);
+  if (path.stub != StubKind::local) return;
+  const auto listeners = list_udp_listeners(inside, Endpoint{path.servers.front().address, dns_port});
+  if (!listeners) return;
+  if (listeners->empty()) {
+    files.stub_program = "no program that listens there";
+    return;
+  }
+  const auto holder = find_socket_holder(*listeners, mono_now() + longest_walk);
+  if (holder) files.stub_program = fmt::format("{} (pid {})", holder->comm, holder->pid);
 }
 
 }  // namespace vpn_sentinel

@@ -40,6 +40,7 @@ struct ResolverPath {
   ResolvConf conf;
   std::vector<NameServer> servers;  ///< never empty: without a "nameserver" line glibc asks 127.0.0.1
   StubKind stub = StubKind::none;
+  std::string stub_program;  ///< see ResolverFiles
   std::vector<NameServer>
       upstreams;                ///< behind systemd-resolved, all links' servers and the global ones; behind Docker those of the container
   std::vector<StubLink> links;  ///< systemd-resolved's, those with servers only
@@ -62,6 +63,7 @@ struct ResolverFiles {
   std::map<std::uint32_t, std::string> resolver_links;  ///< of /run/systemd/resolve/netif, which win
   std::string name_switch;                              ///< nsswitch.conf(5)
   bool socket_is_elsewhere = false;                     ///< systemd-resolved's Unix socket is there, its server in another namespace
+  std::string stub_program;                             ///< "dnsmasq (pid 42)": see name_stub(); empty: not known
   friend bool operator==(const ResolverFiles&, const ResolverFiles&) = default;
 };
 
@@ -89,5 +91,9 @@ struct ReadResolverFiles {
 /// watched namespace: what systemd-resolved of another one left in files says nothing about this one. Blocks, maybe for ever: for
 /// patient_look(). unavailable: path: names a file that shows no process.
 [[nodiscard]] Result<ReadResolverFiles> read_resolver_files(const ResolverSource& source, const SocketOpener& inside);
+
+/// Where the programs' first server is another program on loopback (StubKind::local): which one holds UDP port 53 there. `inside` as above.
+/// Blocks for some milliseconds, at most 0.2 s, to look through the open files of all processes.
+void name_stub(ResolverFiles& files, const SocketOpener& inside);
 
 }  // namespace vpn_sentinel

@@ -41,6 +41,7 @@ constexpr std::array reason_rows{
 
     ReasonText{"U_GENERATION", "The network changed during the check; it is repeated."},
     ReasonText{"U_NO_EXIT", "The exit address is not known, so that the resolver's cannot be compared with it."},
+    ReasonText{"U_EXIT_IS_UPLINK", "The exit shows the address of the line without the VPN, so that the resolver's says nothing."},
     ReasonText{"U_RESOLVER_UNKNOWN", "Which resolver programs use could not be read."},
     ReasonText{"U_NO_EGRESS_ANSWER", "The resolver that programs use did not tell from where it asks the Internet."},
     ReasonText{"U_DOCKER_HOST_FORWARD",
@@ -61,11 +62,26 @@ const ReasonText* find_reason(std::string_view reason) {
   return found == reason_rows.end() ? nullptr : found;
 }
 
+std::string way_text(const ResolverView& resolver) {
+  switch (resolver.way) {
+    case ResolverWay::tunnel:
+      return "by the tunnel " + resolver.device;
+    case ResolverWay::outside:
+      return resolver.device.empty() ? "outside the tunnel" : "outside the tunnel by " + resolver.device;
+    case ResolverWay::loopback:
+      return "in this namespace";
+    case ResolverWay::nowhere:
+      return "without a route";
+    case ResolverWay::unknown:
+      break;
+  }
+  return "by an unknown way";
+}
+
 json resolver_texts(const DnsView& dns) {
   json::array_t texts;
   for (const auto& resolver : dns.resolvers) {
-    auto text = resolver.address.to_string() + " " + std::string(to_string(resolver.way));
-    if (!resolver.device.empty()) text += " dev " + resolver.device;
+    auto text = resolver.address.to_string() + " " + way_text(resolver);
     if (resolver.upstream) text += ", behind " + (dns.stub.empty() ? std::string("the one on loopback") : dns.stub);
     if (resolver.asked && !resolver.answered) text += ", no answer";
     texts.emplace_back(std::move(text));
@@ -73,13 +89,20 @@ json resolver_texts(const DnsView& dns) {
   return texts;
 }
 
-json evidence_of(const DnsView& dns) {
-  const auto text = dns_reason_text(dns.reason);
-  json evidence{{"reason", dns.reason}};
+/// `reason` is what the finding is about; whatever else holds is only named.
+json evidence_of(const DnsView& dns, std::string_view reason) {
+  const auto text = dns_reason_text(reason);
+  json evidence{{"reason", reason}};
   if (!text.empty()) evidence["why"] = text;
-  if (!dns.also.empty()) evidence["also"] = dns.also;
+  json::array_t also;
+  if (reason != dns.reason) also.emplace_back(dns.reason);
+  for (const auto& other : dns.also) {
+    if (other != reason) also.emplace_back(other);
+  }
+  if (!also.empty()) evidence["also"] = std::move(also);
   if (!dns.file.empty()) evidence["resolvers_from"] = dns.file;
   if (!dns.resolvers.empty()) evidence["resolvers"] = resolver_texts(dns);
+  if (!dns.stub.empty()) evidence["stub"] = dns.stub;
   if (!dns.egress.empty()) {
     json::array_t addresses;
     for (const auto& address : dns.egress) addresses.emplace_back(address.to_string());
@@ -118,7 +141,7 @@ class DnsJudge {
     }
     if (!seen_.dns) return;
     const auto& dns = *seen_.dns;
-    if (dns.verdict == DnsVerdict::unverifiable) add("dns_unverifiable", evidence_of(dns));
+    if (dns.verdict == DnsVerdict::unverifiable) add("dns_unverifiable", evidence_of(dns, dns.reason));
     if (dns.verdict != DnsVerdict::leak) return;
     add_leak(dns.reason, dns);
     for (const auto& reason : dns.also) add_leak(reason, dns);
@@ -126,7 +149,7 @@ class DnsJudge {
 
   void add_leak(std::string_view reason, const DnsView& dns) {
     const auto* const row = find_reason(reason);
-    if (row && !row->finding.empty()) add(row->finding, evidence_of(dns));
+    if (row && !row->finding.empty()) add(row->finding, evidence_of(dns, reason));
   }
 
   /// An answer to the six names shows more than one about port 53: VPNs that answer port 53 themselves refuse the question.

@@ -14,9 +14,6 @@ using nlohmann::json;
 
 constexpr const char* key_of(Family family) { return family == Family::v4 ? "v4" : "v6"; }
 
-/// Whoever has one IPv6 address of a line has the whole /64.
-bool is_same_line(const IpAddress& a, const IpAddress& b) { return a.is_v4() ? a == b : IpPrefix(a, 64).contains(b); }
-
 bool is_among(const IpAddress& address, const std::vector<IpAddress>& others) {
   return std::ranges::any_of(others, [&](const IpAddress& other) { return is_same_line(address, other); });
 }
@@ -25,11 +22,6 @@ json addresses_json(const std::vector<IpAddress>& addresses) {
   json::array_t list;
   for (const auto& address : addresses) list.push_back(address.to_string());
   return list;
-}
-
-/// Whether one of `addresses` is of this family.
-bool is_known(const std::vector<IpAddress>& addresses, Family family) {
-  return std::ranges::any_of(addresses, [&](const IpAddress& address) { return address.family() == family; });
 }
 
 bool all_plain(const ExitOfFamily& exit) { return !exit.voices.empty() && std::ranges::all_of(exit.voices, &ExitVoice::plain); }
@@ -59,7 +51,7 @@ class ExitOfOneFamily {
     if (hub == Share::most && is_vpn_server(address_, seen_.endpoints)) {
       // The usual way to host both oneself: one server, one address.
       hub = Share::none;
-      add("exit_is_hub", evidence({{"hub", addresses_json(seen_.hub_addresses)}}), Severity::information);
+      add("hub_at_exit", evidence({{"hub", addresses_json(seen_.hub_addresses)}}), Severity::information);
     }
     if (uplink == Share::most) {
       judge_uplink(add);
@@ -67,6 +59,7 @@ class ExitOfOneFamily {
       judge_exposure("exit_is_hub", "hub", seen_.hub_addresses, add);
     } else {
       judge_network(add);
+      judge_neighbourhood(add);
     }
     judge_disagreement(uplink == Share::some || hub == Share::some, add);
     if (!exit_.settled) return;
@@ -93,20 +86,20 @@ class ExitOfOneFamily {
   template <typename Add>
   void judge_uplink(const Add& add) const {
     // Then "uplink" means something else: this network itself is behind the VPN, and nobody here can see its real address.
-    const auto unverifiable = [&](const std::string& why) {
-      add("exit_unverifiable", evidence({{"error", why}, {"uplink", addresses_json(seen_.uplink.addresses)}}), Severity::warning);
+    const auto not_compared = [&](const std::string& why) {
+      add("exit_not_compared", evidence({{"error", why}, {"uplink", addresses_json(seen_.uplink.addresses)}}), Severity::warning);
     };
     if (const auto& tunnel = seen_.uplink.tunnel_of(family_); !tunnel.empty()) {
-      return unverifiable(fmt::format(
+      return not_compared(fmt::format(
           "the probe's own way out goes by the tunnel {} and shows the same address, so the uplink's own is not known", tunnel));
     }
     if (seen_.uplink_by_target) {
-      return unverifiable(
+      return not_compared(
           "the probe's own way out goes through the watched namespace and shows the same address, so the uplink's own is "
           "not known");
     }
     if (seen_.exit_rules.expects_address(address_)) {
-      return unverifiable("the way out without the tunnel shows the exit that is expected, so the uplink's own address is not known");
+      return not_compared("the way out without the tunnel shows the exit that is expected, so the uplink's own address is not known");
     }
     judge_exposure("exit_is_uplink", "uplink", seen_.uplink.addresses, add);
   }
@@ -137,6 +130,17 @@ class ExitOfOneFamily {
     add("exit_is_uplink", evidence({{"reason", "IP6_UPLINK_ASN"}, {"asn", *v6}, {"v4_asn", *v4}}), Severity::danger);
   }
 
+  /// Behind a provider's shared addresses (CGNAT) each flow may show another one of a /24: such an exit is no proof of a leak, and none of
+  /// a VPN. Whoever named it knows it.
+  template <typename Add>
+  void judge_neighbourhood(const Add& add) const {
+    const auto is_near = [&](const IpAddress& uplink) { return is_same_exit(uplink, address_) && !is_same_line(uplink, address_); };
+    if (hides_uplink() || std::ranges::none_of(seen_.uplink.addresses, is_near)) return;
+    const bool wanted = seen_.exit_rules.expects_address(address_);
+    add("exit_near_uplink", evidence({{"uplink", addresses_json(seen_.uplink.addresses)}}),
+        wanted ? Severity::information : Severity::warning);
+  }
+
   /// The address that the probe sees outside is not the uplink's own.
   [[nodiscard]] bool hides_uplink() const { return seen_.uplink_by_target || !seen_.uplink.tunnel_of(family_).empty(); }
 
@@ -146,7 +150,7 @@ class ExitOfOneFamily {
     if (exit_.voices.empty() || exit_.voices.size() >= exit_.quorum) return;
     const auto why = fmt::format("only {} of {} services that were to agree told an address{}: {}", exit_.voices.size(), exit_.quorum,
                                  all_plain(exit_) ? ", by plain HTTP" : "", source_names());
-    add("exit_unverifiable", evidence({{"error", why}}), all_plain(exit_) ? Severity::warning : Severity::information);
+    add("exit_few_sources", evidence({{"error", why}}), all_plain(exit_) ? Severity::warning : Severity::information);
   }
 
   /// Never resolved silently: whose word counts is said, and with whom it is at odds.
@@ -154,7 +158,7 @@ class ExitOfOneFamily {
   void judge_disagreement(bool dangerous, const Add& add) const {
     if (exit_.voices.size() <= sources_ && !dangerous) return;
     json::array_t answers;
-    for (const auto& voice : exit_.voices) answers.push_back(json{{"source", voice.source}, {"address", voice.address.to_string()}});
+    for (const auto& voice : exit_.voices) answers.emplace_back(fmt::format("{} by {}", voice.address.to_string(), voice.source));
     auto found = evidence({{"answers", std::move(answers)}});
     if (dangerous && !seen_.uplink.addresses.empty()) found["uplink"] = addresses_json(seen_.uplink.addresses);
     if (dangerous && !seen_.hub_addresses.empty()) found["hub"] = addresses_json(seen_.hub_addresses);
@@ -187,8 +191,7 @@ class ExitOfOneFamily {
       return;
     }
     // Geolocation trouble never changes a verdict; it is only said.
-    add("exit_unverifiable", found({{"error", "country or network of the exit is not known, so not every rule for it could be compared"}}),
-        Severity::information);
+    add("exit_not_located", found(json::object()), Severity::information);
   }
 
   const Observation& seen_;
@@ -198,7 +201,7 @@ class ExitOfOneFamily {
   std::size_t sources_ = 1;
 };
 
-/// This family's services were asked and none answered, while the other's did; else the whole exit is unverifiable.
+/// This family's services were asked and none answered, while the other's did; else the whole exit is exit_unverifiable.
 bool went_silent(const Observation& seen, Family family) {
   const auto& exit = seen.exit->of(family);
   const bool other = seen.exit->v4 || seen.exit->v6;
@@ -215,35 +218,14 @@ Severity severity_of_silence(const Observation& seen, Family family) {
   return family == Family::v4 || seen.exit->in_v6.answered_before ? Severity::warning : Severity::information;
 }
 
-/// Fewer voices than a quorum end no danger that more of them showed; and what was said by plain HTTP ends only what was so shown.
-bool is_outvoted(const json& shown, const ExitOfFamily& exit) {
-  const auto accord = accord_of(exit.voices);
-  const auto agree = accord ? accord->sources : 0;
-  if (agree >= exit.quorum) return false;
-  const auto sources = shown.find("sources");
-  const auto before = sources != shown.end() && sources->is_number_unsigned() ? sources->get<std::size_t>() : 1;
-  return agree < before || (all_plain(exit) && !shown.contains("plain"));
-}
-
-/// What the address was found to be cannot be told any more, though it may be so still.
-bool lacks_comparison(const Finding& finding, const json& shown, const Observation& seen, Family family) {
-  const auto& address = seen.exit->address(family);
-  if (!address) return false;
-  const auto named = shown.find("address");
-  const auto before = named != shown.end() && named->is_string() ? IpAddress::parse(named->get<std::string>()) : fail(Error{});
-  const bool is_same = before && before->family() == family && is_same_line(*before, *address);
-  const auto& facts = seen.exit->of(family).facts;
-  if (finding.code == "exit_unexpected") return is_same && any_unknown(seen.exit_rules.never, *address, facts);
-  if (finding.code == "exit_is_hub") {
-    const bool unknown = !is_known(seen.hub_addresses, family);
-    return unknown && (is_same || seen.hub_addresses.empty());
+/// Those whose exit is known and whose uplink has not been for too long.
+json::array_t uncompared_families(const Observation& seen) {
+  json::array_t families;
+  for (const auto family : {Family::v4, Family::v6}) {
+    const bool overdue = std::ranges::find(seen.uplink.overdue, family) != seen.uplink.overdue.end();
+    if (overdue && seen.exit->address(family)) families.emplace_back(key_of(family));
   }
-  const bool awaited = std::ranges::find(seen.uplink.awaited, family) != seen.uplink.awaited.end();
-  const bool unknown = !is_known(seen.uplink.addresses, family);
-  if (awaited || (unknown && (is_same || seen.uplink.leads_out(family)))) return true;
-  // Not the address was the uplink's, but its network.
-  const bool no_network = !facts.asn || !seen.exit->in_v4.facts.asn || !seen.uplink.facts.asn;
-  return shown.contains("reason") && is_same && no_network;
+  return families;
 }
 
 }  // namespace
@@ -264,30 +246,14 @@ std::vector<Finding> judge_exit(const Observation& seen) {
     if (seen.exit->address(family)) {
       ExitOfOneFamily(seen, family).judge(add);
     } else if (went_silent(seen, family)) {
-      add("exit_unverifiable", json{{"error", reason_of(seen.exit->of(family))}}, severity_of_silence(seen, family));
+      add("exit_family_silent", json{{"error", reason_of(seen.exit->of(family))}}, severity_of_silence(seen, family));
     }
   }
-  if (seen.uplink.overdue) {
+  if (auto unknown = uncompared_families(seen); !unknown.empty()) {
     const auto why = seen.uplink.error.empty() ? std::string("there is no way out without the tunnel") : seen.uplink.error;
-    findings.push_back({"uplink_unknown", Severity::information, seen.time, json{{"error", why}}});
+    findings.push_back({"uplink_unknown", Severity::information, seen.time, json{{"error", why}, {"families", std::move(unknown)}}});
   }
   return findings;
-}
-
-bool is_of_exit(const Finding& finding) {
-  return finding.code == "exit_is_uplink" || finding.code == "exit_is_hub" || finding.code == "exit_unexpected";
-}
-
-bool exit_went_unanswered(const Finding& finding, const Observation& seen) {
-  if (!is_of_exit(finding) || !seen.tunnel || !seen.tunnel->up) return false;
-  if (!seen.exit) return seen.exit_pending.has_value();
-  return std::ranges::any_of(std::array{Family::v4, Family::v6}, [&](Family family) {
-    const auto shown = finding.evidence.find(key_of(family));
-    if (shown == finding.evidence.end() || !shown->is_object()) return false;
-    const auto& exit = seen.exit->of(family);
-    if (!exit.asked) return false;
-    return !exit.settled || exit.voices.empty() || is_outvoted(*shown, exit) || lacks_comparison(finding, *shown, seen, family);
-  });
 }
 
 }  // namespace vpn_sentinel

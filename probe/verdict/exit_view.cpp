@@ -5,6 +5,7 @@
 namespace vpn_sentinel {
 
 bool is_same_exit(const IpAddress& a, const IpAddress& b) { return IpPrefix(a, a.is_v4() ? 24 : 64).contains(b); }
+bool is_same_line(const IpAddress& a, const IpAddress& b) { return a.is_v4() ? a == b : IpPrefix(a, 64).contains(b); }
 
 std::optional<ExitAccord> accord_of(const std::vector<ExitVoice>& voices) {
   std::optional<ExitAccord> best;

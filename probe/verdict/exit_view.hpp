@@ -58,7 +58,7 @@ struct ExitView {
 /// What the Internet sees of the way out without the tunnel, as the probe learnt it outside of the namespace.
 struct UplinkView {
   std::vector<IpAddress> addresses;  ///< at most one of each family; empty: not known
-  AddressFacts facts;                ///< of the first
+  AddressFacts facts;                ///< of the first that is the uplink's own
   /// The probe's own way out goes by this tunnel only, so that its IPv4 address is not the uplink's; empty: it does not.
   std::string own_tunnel;
   std::string own_tunnel_v6;        ///< the same of IPv6
@@ -67,7 +67,7 @@ struct UplinkView {
   std::vector<IpAddress> gateways;  ///< the next hops of the probe's own ways out
   std::string error;                ///< why an address is not known; empty: known, or not asked for
   std::vector<Family> awaited;      ///< of these the address may be another one by now and is asked for again
-  bool overdue = false;             ///< asked for, and no address was known for longer than a check may take
+  std::vector<Family> overdue;      ///< of these it is asked for, and was not known for longer than a check may take
   [[nodiscard]] const std::string& tunnel_of(Family family) const noexcept { return family == Family::v4 ? own_tunnel : own_tunnel_v6; }
   [[nodiscard]] bool leads_out(Family family) const noexcept { return family == Family::v4 ? v4_leads_out : v6_leads_out; }
   friend bool operator==(const UplinkView&, const UplinkView&) = default;
@@ -75,6 +75,8 @@ struct UplinkView {
 
 /// One network may show itself by several addresses of a /24 or a /64: providers spread the flows of one customer.
 [[nodiscard]] bool is_same_exit(const IpAddress& a, const IpAddress& b);
+/// Whoever has one IPv6 address of a line has the whole /64, and hosts change theirs by themselves; of IPv4 the very address.
+[[nodiscard]] bool is_same_line(const IpAddress& a, const IpAddress& b);
 
 /// The largest group of voices that name the same exit; of equally large ones the earlier. Absent without any voice.
 struct ExitAccord {

@@ -59,12 +59,15 @@ constexpr std::array finding_rows{
     FindingText{"namespace_gone", warning, "The watched network namespace does not exist any more.",
                 "Start the container or service again; the probe attaches by itself when the namespace is back."},
     FindingText{"exit_is_uplink", danger,
-                "Outside services see the address of the uplink, or of its network, where they should see the VPN's.",
+                "Outside services see the address of your own line (the uplink), or of its network, where they should see the VPN's.",
                 "Stop what must not be exposed and reconnect the VPN; one whose server stands in this very network hides nothing. If this "
                 "whole network is behind the VPN, name its exit in VPN_SENTINEL_EXPECTED_EXITS or set VPN_SENTINEL_LEARN_UPLINK=false."},
     FindingText{"exit_is_hub", danger, "Outside services see the address of the hub where they should see the VPN's.",
                 "Traffic leaves by the hub's own line: reconnect the VPN. If the hub runs on the VPN server itself, name its address in "
                 "VPN_SENTINEL_EXPECTED_EXITS."},
+    FindingText{"hub_at_exit", information,
+                "The hub has the address of the VPN's server, and outside services see that one as they should.",
+                "Normal where you run both on one machine; an exit by the hub's own line cannot be told from the VPN's there."},
     FindingText{
         "exit_unexpected", warning, "The exit is not where it should be: wrong country, network or address.",
         "Connect the VPN to the right server, or change VPN_SENTINEL_EXPECTED_EXITS or VPN_SENTINEL_NEVER_EXITS; the evidence names "
@@ -80,6 +83,29 @@ constexpr std::array finding_rows{
         "exit_unverifiable", warning, "The exit address could not be verified.",
         "Usually passes by itself; the evidence says why. If there is a login page on the way (hotel, train), log in first. If it stays, "
         "check VPN_SENTINEL_TRACE_URLS and whether HTTPS works inside the tunnel."},
+    FindingText{
+        "exit_family_silent", warning, "One of IPv4 and IPv6 told its exit address, and the other goes into the tunnel and told none.",
+        "Many VPNs take IPv6 and lead it nowhere: switching it off in this namespace (sysctl net.ipv6.conf.all.disable_ipv6=1) ends the "
+        "question. Otherwise it usually passes by itself; the evidence says why."},
+    FindingText{
+        "exit_not_compared", warning,
+        "The way out without the tunnel shows the same address as the tunnel, so whether the VPN hides anything cannot be told here.",
+        "Where this whole network or machine is behind the VPN that is right: set VPN_SENTINEL_LEARN_UPLINK=false. Otherwise the tunnel "
+        "ends in this very network and hides nothing: connect it to another server."},
+    FindingText{
+        "exit_near_uplink", warning,
+        "The exit is an address of the uplink's own network, as where a provider gives its customers shared addresses in turn.",
+        "If your provider does so (CGNAT), traffic may leave without the VPN: compare the exit with what your VPN names as its own. "
+        "If the VPN's server really stands there, name its address in VPN_SENTINEL_EXPECTED_EXITS."},
+    FindingText{"exit_few_sources", information,
+                "Fewer services than wanted told the exit address, so that one which errs would not be noticed.",
+                "Usually passes by itself: services limit how often one address may ask. If it stays, vpn-sentinel-probe check says "
+                "why the others told nothing; with VPN_SENTINEL_EXIT_QUORUM=1 one is enough."},
+    FindingText{
+        "exit_not_located", information,
+        "The country or the network of the exit is not known, so that not every rule for it could be compared.",
+        "Give the probe a database (VPN_SENTINEL_GEO_DATABASES) or a service that knows (VPN_SENTINEL_GEOLOCATION_SERVICE), or write "
+        "the rules as addresses."},
     FindingText{"dns_unverifiable", warning, "It could not be verified which resolver answers programs, or by which way they reach it.",
                 "The evidence says why. If the exit could not be verified either, see to that first. Else name a resolver of the VPN in "
                 "resolv.conf (with Docker: --dns), or allow the one that answers by VPN_SENTINEL_DNS_ACCEPT; check that UDP port 53 works "
@@ -90,7 +116,8 @@ constexpr std::array finding_rows{
         "the VPN's (resolvectl domain TUNNEL '~.'). If it is wanted, allow its address by VPN_SENTINEL_DNS_ACCEPT."},
     FindingText{"dns_egress_is_uplink", warning,
                 "The resolver that answers programs asks from the line without the VPN: its provider sees the names, others see the line.",
-                "Use the VPN's resolver, or a public one that is reached through the tunnel; with Docker give the container --dns."},
+                "Use the VPN's resolver, or a public one that is reached through the tunnel. Where a program of this machine answers "
+                "(stub in the evidence), change whom it asks; with Docker give the container --dns."},
     FindingText{"dns_packets_outside", warning, "DNS packets left the namespace outside the tunnel.",
                 "Look which program asks past the tunnel (vpn-sentinel-probe check), and use the VPN's resolver."},
     FindingText{"dns_path_differs", warning, "Packets to port 53 leave by another address than HTTPS.",
@@ -109,6 +136,9 @@ constexpr std::array finding_rows{
                 "Lower the tunnel's MTU (ip link set dev TUNNEL mtu 1280), or clamp the MSS (nft: tcp option maxseg size set rt mtu)."},
     FindingText{"latency_dropped", warning, "Ordinary packets come back much sooner than those that are bound to the tunnel.",
                 "They may take a way past the tunnel: compare the exit address and the routes; look for rules that redirect port 53."},
+    FindingText{"latency_changed", information, "Packets come back much sooner than they used to.",
+                "Normal when the VPN has moved to a nearer server. If it has not, they may take a way past the tunnel: compare the exit "
+                "address and the routes."},
     FindingText{"lease_expired", warning, "The probe has been silent for longer than it promised.",
                 "Check the probe's host, its service (systemctl status vpn-sentinel-probe) and the way to the hub."},
     FindingText{"routes_not_seen", warning, "The address is known, but the tunnel is not verified: the Python client cannot see routes.",

@@ -63,9 +63,6 @@ class PathJudge {
     tell_udp(std::move(evidence), Severity::warning);
   }
 
-  /// Whoever has one IPv6 address of a line has the whole /64.
-  static bool is_same_line(const IpAddress& a, const IpAddress& b) { return a.is_v4() ? a == b : IpPrefix(a, 64).contains(b); }
-
   [[nodiscard]] bool is_uplink(const IpAddress& udp) const {
     if (!seen_.uplink.tunnel_of(udp.family()).empty() || seen_.uplink_by_target) return false;
     return std::ranges::any_of(seen_.uplink.addresses, [&](const IpAddress& uplink) { return is_same_line(uplink, udp); });
@@ -93,7 +90,7 @@ class PathJudge {
   void judge_latency(const LatencyDropView& drop) {
     const auto rounded = [](double ms) { return std::round(ms * 10) / 10; };
     json evidence{{"path_ms", rounded(drop.path_ms)}, {drop.beside_tunnel ? "tunnel_ms" : "before_ms", rounded(drop.reference_ms)}};
-    add("latency_dropped", std::move(evidence), drop.beside_tunnel ? Severity::warning : Severity::information);
+    add(drop.beside_tunnel ? "latency_dropped" : "latency_changed", std::move(evidence));
   }
 
   const Observation& seen_;

@@ -88,12 +88,13 @@ void add_exits(const Observation& seen, DnsFacts& facts) {
   }
 }
 
-/// An uplink that is the exit, too, tells no leak from a good answer; and behind a tunnel of the probe's own nobody knows the uplink.
+/// Behind a tunnel of the probe's own, or through the target itself, nobody knows the uplink; and whoever named its address as his exit is
+/// behind the VPN with the whole network.
 void add_uplinks(const Observation& seen, DnsFacts& facts) {
+  if (seen.uplink_by_target) return;
   for (const auto& address : seen.uplink.addresses) {
-    if (!seen.uplink.tunnel_of(address.family()).empty()) continue;
-    const auto is_exit = [&](const KnownAddress& exit) { return is_same_exit(exit.address, address); };
-    if (std::ranges::none_of(facts.exits, is_exit)) facts.uplinks.push_back({address, seen.uplink.facts});
+    if (!seen.uplink.tunnel_of(address.family()).empty() || seen.exit_rules.expects_address(address)) continue;
+    facts.uplinks.push_back({address, seen.uplink.facts});
   }
 }
 
@@ -140,14 +141,14 @@ void take_asked(const AskedServer& asked, ResolverView& view) {
   view.egress = asked.egress;
 }
 
-std::string stub_text(StubKind kind) {
-  switch (kind) {
+std::string stub_text(const ResolverPath& path) {
+  switch (path.stub) {
     case StubKind::systemd_resolved:
       return "systemd-resolved";
     case StubKind::docker:
       return "Docker's engine";
     case StubKind::local:
-      return "a program on loopback";
+      return path.stub_program.empty() ? "a program on loopback" : path.stub_program;
     case StubKind::none:
       break;
   }
@@ -215,7 +216,7 @@ DnsView make_dns_view(const DnsFacts& facts, const DnsDecision& decision, const 
   view.error = !path ? path.error().message : path->conf.cut ? path->file + " is too long to be read to its end" : answer.error;
   if (!path) return view;
   view.file = path->file;
-  view.stub = stub_text(path->stub);
+  view.stub = stub_text(*path);
   return view;
 }
 

@@ -4,13 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <string_view>
 #include <utility>
 
-#include "netns/base/public_address.hpp"
 #include "netns/namespace/net_namespace.hpp"
-#include "probe/watch/tunnel_finder.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -23,50 +19,23 @@ constexpr auto route_period = 1s;
 constexpr auto after_change = 300ms;
 constexpr std::chrono::milliseconds while_failing = 60s;
 constexpr unsigned most_doublings = 6;
-constexpr std::chrono::milliseconds longest_question{2000};
 /// However many exits change: the services count questions.
 constexpr auto shortest_pause = 10s;
-
-/// Public addresses that stand for all: a way to them is the uplink.
-const IpAddress& far_address(Family family) {
-  static const std::array addresses{IpAddress::parse("1.0.0.1").value(), IpAddress::parse("2606:4700:4700::1111").value()};
-  return addresses[family == Family::v4 ? 0 : 1];
-}
 
 constexpr std::array both_families{Family::v4, Family::v6};
 constexpr const char* key_of(Family family) { return family == Family::v4 ? "v4" : "v6"; }
 
-/// Names that no public resolver knows: RFC 6761 (localhost), 6762 (local), 8375 (home.arpa), and what routers use.
-bool is_local_name(std::string name) {
-  while (name.ends_with('.')) name.pop_back();
-  std::ranges::transform(name, name.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  constexpr std::array<std::string_view, 5> endings{".localhost", ".local", ".lan", ".home.arpa", ".internal"};
-  return name.find('.') == std::string::npos ||
-         std::ranges::any_of(endings, [&](std::string_view ending) { return name.ends_with(ending); });
-}
-
 }  // namespace
 
-/// One name whose addresses are being looked up, first A and then AAAA, each at one resolver after the other.
-struct OutsideAsker::HubName {
-  std::string host;
-  unsigned round = 0;
-  DnsType type = DnsType::a;
-  std::size_t resolver = 0;
-  bool exists = false;                                ///< some address was named
-  std::map<DnsType, std::vector<IpAddress>> found{};  ///< of what answered: the public addresses
-};
-
 OutsideAsker::OutsideAsker(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, OutsideQuestion question)
-    : ask_timer_(io), route_timer_(io), dns_(dns), question_(std::move(question)), check_(io, http, dns) {}
+    : ask_timer_(io), route_timer_(io), question_(std::move(question)), check_(io, http, dns), hubs_(dns) {}
 
 void OutsideAsker::start() {
   // Without an opener sockets are made where the process is; without look-ups changes are noticed at the next question.
   if (const auto own = NetNamespace::open(NamespaceRef{})) opener_ = own->opener();
-  if (auto look_up = opener_ ? RouteLookup::open(opener_) : Result<RouteLookup>(fail(Error{}))) look_up_ = std::move(*look_up);
   // Whether IPv6 leads out is not known then, and hardly anybody would be asked in vain for ever.
-  if (!look_up_) uplink_.v6_leads_out = false;
-  changed_routes();
+  if (!opener_ || !ways_.open(opener_)) uplink_.v6_leads_out = false;
+  ways_.look(uplink_);
   compose_uplink();
   watch_routes();
   ask_in(0ms);
@@ -76,11 +45,11 @@ void OutsideAsker::stop() {
   end_round();
   ask_timer_.cancel();
   route_timer_.cancel();
-  look_up_.reset();
+  ways_.close();
 }
 
 void OutsideAsker::wake() {
-  if (const auto changed = changed_routes(); !changed.empty()) {
+  if (const auto changed = ways_.look(uplink_); !changed.empty()) {
     forget_uplink(changed);
     return ask_in(after_change);
   }
@@ -101,7 +70,7 @@ void OutsideAsker::forget_uplink(const std::vector<Family>& families) {
 
 void OutsideAsker::end_round() {
   check_.stop();
-  ++round_;
+  hubs_.stop();
   running_ = 0;
 }
 
@@ -128,63 +97,19 @@ bool OutsideAsker::has_seats() const {
   return std::ranges::any_of(seats_, [](const auto& seat) { return !seat.expired(); });
 }
 
-std::vector<IpAddress> OutsideAsker::hubs() const {
-  std::vector<IpAddress> all;
-  for (const auto& [key, addresses] : hubs_) all.insert(all.end(), addresses.begin(), addresses.end());
-  return all;
-}
-
 void OutsideAsker::watch_routes() {
-  if (!look_up_ || question_.trace_urls.empty()) return;
+  if (!ways_.is_open() || question_.trace_urls.empty()) return;
   route_timer_.expires_after(route_period);
   route_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = weak.lock();
     if (!self || error) return;
-    if (const auto changed = self->has_seats() ? self->changed_routes() : std::vector<Family>{}; !changed.empty()) {
+    if (const auto changed = self->has_seats() ? self->ways_.look(self->uplink_) : std::vector<Family>{}; !changed.empty()) {
       self->forget_uplink(changed);
       self->ask_in(after_change);
       self->tell();
     }
     self->watch_routes();
   });
-}
-
-std::vector<Family> OutsideAsker::changed_routes() {
-  std::vector<Family> changed;
-  if (!look_up_) return changed;
-  std::array<RouteQuestion, both_families.size()> questions;
-  for (std::size_t i = 0; i < questions.size(); ++i) questions[i].destination = far_address(both_families[i]);
-  const auto answers = look_up_->look_up(questions);
-  std::vector<IpAddress> gateways;
-  for (std::size_t i = 0; i < answers.size() && i < both_families.size(); ++i) {
-    if (!answers[i]) continue;
-    const auto family = both_families[i];
-    std::string way;
-    read_way(family, *answers[i], way);
-    for (const auto& hop : answers[i]->route.next_hops) {
-      if (hop.gateway) gateways.push_back(*hop.gateway);
-    }
-    if (way != std::exchange(ways_[family], way)) changed.push_back(family);
-  }
-  uplink_.gateways = std::move(gateways);
-  return changed;
-}
-
-void OutsideAsker::read_way(Family family, const RouteAnswer& answer, std::string& way) {
-  way = fmt::format("{};", static_cast<int>(answer.kind));
-  std::string tunnel;
-  bool by_tunnels_only = !answer.route.next_hops.empty();
-  for (const auto& hop : answer.route.next_hops) {
-    way += fmt::format("{}/{};", hop.link_index, hop.gateway ? hop.gateway->to_string() : "-");
-    const auto link = look_up_->read_link(hop.link_index);
-    if (link && looks_like_tunnel(*link)) {
-      tunnel = link->name;
-    } else {
-      by_tunnels_only = false;
-    }
-  }
-  (family == Family::v4 ? uplink_.own_tunnel : uplink_.own_tunnel_v6) = by_tunnels_only ? tunnel : std::string{};
-  (family == Family::v4 ? uplink_.v4_leads_out : uplink_.v6_leads_out) = answer.kind == RouteAnswer::Kind::device;
 }
 
 /// By name, as they stand in due_.
@@ -194,7 +119,7 @@ std::vector<std::string> OutsideAsker::questions() const {
     if (!question_.trace_urls.empty() && uplink_.leads_out(family)) all.emplace_back(key_of(family));
   }
   for (const auto& host : question_.hub_hosts) {
-    if (IpAddress::parse(host) || !is_local_name(host)) all.push_back(host);
+    if (HubNames::may_be_asked(host)) all.push_back(host);
   }
   return all;
 }
@@ -267,54 +192,18 @@ void OutsideAsker::on_uplink(Family family, const ExitOfFamily& seen) {
 }
 
 void OutsideAsker::ask_hub(const std::string& host) {
-  if (const auto literal = IpAddress::parse(host)) {
-    if (is_public_address(*literal)) hubs_[{host, DnsType::a}] = {*literal};
-    return one_done(host, false);
-  }
-  ask_hub(std::make_shared<HubName>(HubName{host, round_}));
+  hubs_.ask(host, question_, opener_, [this, host](bool failed) { one_done(host, failed); });
 }
 
-void OutsideAsker::ask_hub(const std::shared_ptr<HubName>& name) {
-  if (name->resolver == question_.resolvers.size()) {
-    if (name->type == DnsType::aaaa || question_.resolvers.empty()) return hub_done(*name);
-    name->type = DnsType::aaaa;
-    name->resolver = 0;
-  }
-  DnsOptions options;
-  options.open_socket = opener_;
-  options.timeout = std::min(longest_question, question_.timeout);
-  const DnsQuestion question{name->host, name->type, DnsClass::in};
-  dns_.ask(question, question_.resolvers[name->resolver], options, [weak = weak_from_this(), name](const Result<DnsAnswer>& answer) {
-    const auto self = weak.lock();
-    if (!self || name->round != self->round_) return;
-    // NXDOMAIN is no truth about the hub either: it may be a name of the local network.
-    const bool good = answer && answer->rcode == 0;
-    if (good) {
-      auto& found = name->found[name->type];
-      for (const auto& address : answer->addresses) {
-        if (is_public_address(address)) found.push_back(address);
-      }
-      name->exists = name->exists || !answer->addresses.empty();
-    }
-    name->resolver = good ? self->question_.resolvers.size() : name->resolver + 1;
-    self->ask_hub(name);
-  });
+std::chrono::milliseconds pause_after_failures(unsigned failed_before, std::chrono::milliseconds interval) {
+  return std::min(while_failing * (1U << std::min(failed_before, most_doublings)), interval);
 }
 
-/// Only what answered is replaced, and nothing by answers of which none names an address.
-void OutsideAsker::hub_done(const HubName& name) {
-  if (name.exists) {
-    for (const auto& [type, found] : name.found) hubs_[{name.host, type}] = found;
-  }
-  one_done(name.host, !name.exists || name.found.size() < 2);
-}
-
-/// What fails is asked sooner, with pauses that grow; it does not make the others be asked sooner.
+/// What fails does not make the others be asked sooner.
 void OutsideAsker::one_done(const std::string& question, bool failed) {
   auto& due = due_[question];
-  const auto pause = failed ? while_failing * (1U << std::min(due.failed, most_doublings)) : question_.interval;
+  due.at = asked_ + (failed ? pause_after_failures(due.failed, question_.interval) : question_.interval);
   due.failed = failed ? due.failed + 1 : 0;
-  due.at = asked_ + std::min(pause, question_.interval);
   one_done();
 }
 
@@ -331,13 +220,24 @@ void OutsideAsker::compose_uplink() {
   uplink_.addresses.clear();
   for (const auto& [family, address] : addresses_) uplink_.addresses.push_back(address);
   uplink_.awaited.assign(awaited_.begin(), awaited_.end());
-  uplink_.facts = question_.database && !uplink_.addresses.empty() ? question_.database->find(uplink_.addresses.front()) : AddressFacts{};
+  // What goes by a tunnel of the probe's own shows where that tunnel ends.
+  const auto own = std::ranges::find_if(uplink_.addresses, [&](const IpAddress& item) { return uplink_.tunnel_of(item.family()).empty(); });
+  uplink_.facts = question_.database && own != uplink_.addresses.end() ? question_.database->find(*own) : AddressFacts{};
   uplink_.error = errors_.empty() ? std::string{} : errors_.begin()->second;
-  if (!uplink_.addresses.empty() || question_.trace_urls.empty()) {
-    unknown_since_.reset();
-  } else if (!unknown_since_) {
-    unknown_since_ = mono_now();
+  for (const auto family : both_families) {
+    if (is_missing(family)) {
+      unknown_since_.try_emplace(family, mono_now());
+    } else {
+      unknown_since_.erase(family);
+    }
   }
+}
+
+/// There may be none: then nothing can be compared with it. Where nothing leads out at all the probe sees no line.
+bool OutsideAsker::is_missing(Family family) const {
+  if (question_.trace_urls.empty() || addresses_.contains(family)) return false;
+  const bool nothing_leads_out = !uplink_.v4_leads_out && !uplink_.v6_leads_out;
+  return uplink_.leads_out(family) || (nothing_leads_out && addresses_.empty());
 }
 
 void OutsideAsker::tell() {

@@ -2,20 +2,25 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "netns/base/clock.hpp"
-#include "netns/netlink/route_lookup.hpp"
 #include "probe/checks/exit_check.hpp"
+#include "probe/watch/hub_names.hpp"
 #include "probe/watch/outside_facts.hpp"
+#include "probe/watch/uplink_ways.hpp"
 
 namespace vpn_sentinel {
+
+/// Until a question is asked again that has just failed, and did so `failed_before` times in a row before: a minute, then twice as long
+/// each time, but never longer than the usual interval.
+[[nodiscard]] std::chrono::milliseconds pause_after_failures(unsigned failed_before, std::chrono::milliseconds interval);
 
 class OutsideAsker : public std::enable_shared_from_this<OutsideAsker> {
  public:
@@ -33,25 +38,19 @@ class OutsideAsker : public std::enable_shared_from_this<OutsideAsker> {
   [[nodiscard]] bool has_seats() const;
 
   [[nodiscard]] const UplinkView& uplink() const noexcept { return uplink_; }
-  [[nodiscard]] std::vector<IpAddress> hubs() const;
+  [[nodiscard]] std::vector<IpAddress> hubs() const { return hubs_.addresses(); }
   [[nodiscard]] bool pending() const noexcept { return !answered_once_; }
-  /// Since when the uplink's address is asked for and none is known; absent: one is, or it is not asked for.
-  [[nodiscard]] std::optional<MonoTime> unknown_since() const noexcept { return unknown_since_; }
+  /// Since when the uplink's address of a family is asked for and not known.
+  [[nodiscard]] const std::map<Family, MonoTime>& unknown_since() const noexcept { return unknown_since_; }
 
  private:
-  struct HubName;
   /// When a question is asked again.
   struct Due {
     MonoTime at{};
     unsigned failed = 0;  ///< times in a row
   };
-  /// What one type of record (DnsType::a, DnsType::aaaa) told last.
-  using HubKey = std::pair<std::string, DnsType>;
 
   void watch_routes();
-  /// The families whose public addresses leave by another way than before.
-  std::vector<Family> changed_routes();
-  void read_way(Family family, const RouteAnswer& answer, std::string& way);
   [[nodiscard]] std::vector<std::string> questions() const;
   void forget_uplink(const std::vector<Family>& families);
   void end_round();
@@ -61,21 +60,19 @@ class OutsideAsker : public std::enable_shared_from_this<OutsideAsker> {
   void ask_uplink(Family family);
   void on_uplink(Family family, const ExitOfFamily& seen);
   void ask_hub(const std::string& host);
-  void ask_hub(const std::shared_ptr<HubName>& name);
-  void hub_done(const HubName& name);
   void one_done(const std::string& question, bool failed);
   void one_done();
   void compose_uplink();
+  [[nodiscard]] bool is_missing(Family family) const;
   void tell();
 
   boost::asio::steady_timer ask_timer_;
   boost::asio::steady_timer route_timer_;
-  DnsClient& dns_;
   OutsideQuestion question_;
   ExitCheck check_;
+  HubNames hubs_;
   SocketOpener opener_;
-  std::optional<RouteLookup> look_up_;
-  std::map<Family, std::string> ways_;  ///< fingerprints of the routes to public addresses
+  UplinkWays ways_;
   bool answered_once_ = false;
   bool again_ = false;  ///< asked to ask again during the round under way
   int running_ = 0;
@@ -83,11 +80,9 @@ class OutsideAsker : public std::enable_shared_from_this<OutsideAsker> {
   std::map<std::string, Due> due_;  ///< by question: "v4", "v6" or the hub's host; absent: at once
   std::map<Family, std::string> errors_;
   std::set<Family> awaited_;  ///< the address may be another one by now
-  std::optional<MonoTime> unknown_since_;
-  unsigned round_ = 0;  ///< answers of older ones are recognised by it
+  std::map<Family, MonoTime> unknown_since_;
   std::map<Family, IpAddress> addresses_;
   UplinkView uplink_;
-  std::map<HubKey, std::vector<IpAddress>> hubs_;  ///< as last learnt
   std::vector<std::weak_ptr<const OutsideFacts::Seat>> seats_;
 };
 

@@ -10,8 +10,9 @@ namespace vpn_sentinel {
 
 UplinkView OutsideFacts::Seat::uplink() const {
   auto uplink = asker_->uplink();
-  const auto since = asker_->unknown_since();
-  uplink.overdue = since && mono_now() - *since > asker_->question().timeout;
+  for (const auto& [family, since] : asker_->unknown_since()) {
+    if (mono_now() - since > asker_->question().timeout) uplink.overdue.push_back(family);
+  }
   return uplink;
 }
 void OutsideFacts::Seat::ask_again() const { asker_->ask_again(); }

@@ -115,6 +115,7 @@ void ResolverWatch::read() {
       if (before) late->watches = watcher.add(before->points, before->opened);
       // Read once more: what changed before the watches were there tells no event.
       late->read = before ? read_resolver_files(job.source, job.inside) : fail(before.error());
+      if (late->read) name_stub(late->read->files, job.inside);
       *outcome = std::move(*late);
       return Fd{};
     };

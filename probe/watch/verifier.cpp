@@ -16,9 +16,6 @@ constexpr auto after_change = 150ms;
 constexpr auto second_try = 2s;
 constexpr auto while_failing = 15s;
 
-/// Of IPv6 hosts change their address by themselves, within the line's /64.
-bool is_same_line(const IpAddress& a, const IpAddress& b) { return a.is_v4() ? a == b : IpPrefix(a, 64).contains(b); }
-
 }  // namespace
 
 Verifier::Verifier(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, const TargetPolicy& policy, std::function<void()> on_news)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Which resolver programs use, by which way, and what the probe says about it: real resolvers inside and outside a real tunnel.
 
-    dns_leaks.py --build FOLDER [TEST…]
+    dns_leaks.py --build FOLDER [--mode MODE] [TEST…]
 
 Set-ups S1 to S6 of the decision table (probe/checks/dns_verdict.hpp), systemd-resolved with two links, and resolv.conf rewritten three
 ways. Needs dnsmasq and unbound; systemd-resolved is skipped when it is not there.
@@ -21,11 +21,13 @@ import resolvers
 from lab import Lab
 from lab_requirements import skip_unless_possible
 from network import DNS, EXIT, GATEWAY, PUBLIC_DNS
-from resolvers import ROUTER_DNS, TUNNEL_DNS, DockerModel, Resolved
+from resolvers import ROUTER_DNS, TUNNEL_DNS, DockerModel, Forger, Resolved
 from watcher import Watcher, watching
 
 BUILD = Path()
+MODE = "plain"
 PATIENCE = 12.0
+FORGED_DNS = "198.19.0.53"
 
 
 LAB = Lab()
@@ -34,7 +36,7 @@ LAB = Lab()
 def setUpModule() -> None:  # noqa: N802 - unittest's name
     unittest.addModuleCleanup(LAB.down)
     LAB.up()
-    LAB.start("plain")
+    LAB.start(MODE)
     resolvers.start_dnsmasq(LAB, "vpnsrv", TUNNEL_DNS)
     resolvers.start_dnsmasq(LAB, "host", ROUTER_DNS)
     resolvers.start_unbound(LAB)
@@ -157,6 +159,16 @@ class DnsLeaks(Checking):
         dns, findings = self.verdict()
         self.assertEqual((dns["verdict"], dns["reason"]), ("no_leak", "EGRESS_IS_EXIT"))
         self.assertEqual(findings, {})
+        self.assertRegex(self.check(as_json=False).stdout, r"programs ask 127\.0\.0\.1, in this namespace: dnsmasq \(pid \d+\)")
+
+    def test_unbound_on_loopback_is_named_and_one_that_forwards_to_the_router_is_never_fine(self) -> None:
+        name = resolvers.start_unbound(self.lab, "vpn", "127.0.0.1", ROUTER_DNS)
+        self.addCleanup(self.lab.end, name)
+        self.resolv_conf("nameserver 127.0.0.1\n")
+        dns, findings = self.verdict()
+        self.assertNotEqual(dns["verdict"], "no_leak")
+        self.assertEqual(dns["egress"], ["203.0.113.10"])
+        self.assertRegex(findings["dns_egress_is_uplink"]["evidence"]["stub"], r"unbound \(pid \d+\)")
 
     def test_dnsmasq_on_loopback_that_asks_the_router_is_never_fine(self) -> None:
         name = resolvers.start_dnsmasq(self.lab, "vpn", "127.0.0.1", ROUTER_DNS)
@@ -166,6 +178,31 @@ class DnsLeaks(Checking):
         self.assertNotEqual(dns["verdict"], "no_leak")
         self.assertEqual(dns["egress"], ["203.0.113.10"])
         self.assertTrue(findings)
+
+    def test_forged_answers_that_come_first_are_not_believed(self) -> None:
+        self.lab.ip("vpnsrv", f"addr add {FORGED_DNS} dev lo")
+        self.addCleanup(self.lab.ip, "vpnsrv", f"addr del {FORGED_DNS} dev lo")
+        forger = Forger(self.lab, "vpnsrv", FORGED_DNS, "203.0.113.10")
+        self.addCleanup(forger.close)
+        self.resolv_conf(f"nameserver {FORGED_DNS}\n")
+        dns, findings = self.verdict()
+        self.assertGreaterEqual(forger.forged, 18)
+        self.assertEqual((dns["verdict"], dns["reason"], dns["egress"]), ("no_leak", "EGRESS_IS_EXIT", [EXIT["v4"]]))
+        self.assertEqual(findings, {})
+
+    def test_a_resolver_that_redirects_names_is_told_and_a_filter_may_be_left_out(self) -> None:
+        redirect = "--address=/trace.lab.test/192.168.9.9"
+        name = resolvers.start_dnsmasq(self.lab, "vpn", "127.0.0.1", TUNNEL_DNS, redirect)
+        self.addCleanup(self.lab.end, name)
+        self.resolv_conf("nameserver 127.0.0.1\n")
+        names = ("--dns-compare-names", "trace.lab.test,web.lab.test")
+        _, findings = self.verdict(*names)
+        self.assertEqual(set(findings), {"dns_answers_differ"})
+        (difference,) = findings["dns_answers_differ"]["evidence"]["names"]
+        self.assertIn("trace.lab.test: 192.168.9.9 by the resolver of programs", difference)
+        self.assertIn("Somebody may be redirecting names", self.check(*names, as_json=False).stdout)
+        _, findings = self.verdict("--dns-compare-names", "web.lab.test")
+        self.assertEqual(findings, {})
 
     def test_a_change_is_told_however_the_file_is_rewritten(self) -> None:
         file = self.lab.resolv_conf_of("vpn")
@@ -230,11 +267,12 @@ class SystemdResolved(Checking):
 
 
 def main() -> None:
-    global BUILD
+    global BUILD, MODE
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--build", type=Path, required=True)
+    options.add_argument("--mode", default=MODE, help="the tunnel, as of matrix.py")
     given, rest = options.parse_known_args()
-    BUILD = given.build.resolve()
+    BUILD, MODE = given.build.resolve(), given.mode
     skip_unless_possible()
     missing = [name for name in ("dnsmasq", "unbound") if resolvers.program(name) is None]
     if missing:

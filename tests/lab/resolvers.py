@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
+import struct
 import sys
 import threading
 from pathlib import Path
 
+import dns_server
 import netns
 from lab import Lab
 from network import DNS, PUBLIC_DNS
@@ -60,18 +63,20 @@ def start_dnsmasq(lab: Lab, space: str, address: str, upstream: str = DNS["v4"],
     return name
 
 
-def start_unbound(lab: Lab) -> str:
-    """The public resolver, which asks the authority from its own address."""
-    conf = lab.folder / "unbound.conf"
+def start_unbound(lab: Lab, space: str = "inet", address: str = PUBLIC_DNS, upstream: str = DNS["v4"]) -> str:
+    """As given by default the public resolver, which asks the authority from its own address. Returns the name by which the lab ends it."""
+    name = f"unbound-{address}"
+    conf = lab.folder / f"{name}.conf"
+    outgoing = f" outgoing-interface: {address}\n" if space == "inet" else ""
     conf.write_text(
-        f"server:\n interface: {PUBLIC_DNS}\n outgoing-interface: {PUBLIC_DNS}\n access-control: 0.0.0.0/0 allow\n do-daemonize: no\n"
+        f"server:\n interface: {address}\n{outgoing} access-control: 0.0.0.0/0 allow\n do-daemonize: no\n"
         ' username: ""\n chroot: ""\n directory: "/"\n pidfile: ""\n use-syslog: no\n module-config: "iterator"\n do-ip6: no\n'
         ' do-not-query-localhost: no\n val-permissive-mode: yes\n local-zone: "test." nodefault\n'
-        f'forward-zone:\n name: "."\n forward-addr: {DNS["v4"]}\nremote-control:\n control-enable: no\n'
+        f'forward-zone:\n name: "."\n forward-addr: {upstream}\nremote-control:\n control-enable: no\n'
     )
-    lab.popen("inet", [program("unbound") or "unbound", "-d", "-c", str(conf)], "unbound", lab.folder / "unbound.log")
-    _wait(lab, "inet", PUBLIC_DNS)
-    return "unbound"
+    lab.popen(space, [program("unbound") or "unbound", "-d", "-c", str(conf)], name, lab.folder / f"{name}.log")
+    _wait(lab, space, address)
+    return name
 
 
 class DockerModel:
@@ -116,6 +121,64 @@ class DockerModel:
             self._listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        self._listener.close()
+
+
+class Forger:
+    """A resolver behind which somebody sits who is faster: before each true answer come three that a client must not take.
+
+    They have the number of another question, ask about another name, and spell the name in letters of one case; each says that the
+    resolver asks from `lie`.
+    """
+
+    def __init__(self, lab: Lab, space: str, address: str, lie: str) -> None:
+        self._lie = lie
+        self._netns = lab.netns(space)
+        self.forged = 0
+        self._listener = netns.call(self._netns, self._listen, address)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @staticmethod
+    def _listen(address: str) -> socket.socket:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listener.bind((address, 53))
+        return listener
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                query, asker = self._listener.recvfrom(4096)
+            except OSError:
+                return
+            with contextlib.suppress(OSError):
+                true = netns.call(self._netns, self._ask, query)
+                for message in (*self._forge(query), true):
+                    self._listener.sendto(message, asker)
+
+    @staticmethod
+    def _ask(query: bytes) -> bytes:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as upstream:
+            upstream.settimeout(3)
+            upstream.sendto(query, (DNS["v4"], 53))
+            return upstream.recv(4096)
+
+    def _forge(self, query: bytes) -> list[bytes]:
+        question = dns_server.parse_question(query).wire
+        name, kind = question[:-4], question[-4:]
+        data = dns_server.text_record(f"resolver: {self._lie}")
+        record = b"\xc0\x0c" + struct.pack("!HHIH", dns_server.TXT, dns_server.IN, 1, len(data)) + data
+
+        def message(identity: bytes, about: bytes) -> bytes:
+            return identity + struct.pack("!HHHHH", 0x8580, 1, 1, 0, 0) + about + kind + record
+
+        other_identity = bytes([query[0] ^ 1, query[1]])
+        other_name = name[:1] + bytes([name[1] ^ 1]) + name[2:]
+        self.forged += 3
+        return [message(other_identity, name), message(query[:2], other_name), message(query[:2], name.swapcase())]
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 

@@ -44,6 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto device = parse_uapi(text, "wg0")) require_sane(*device);
   (void)decode_family(bytes);
   (void)decode_connected_socket(bytes);
+  (void)decode_bound_socket(bytes);
   (void)decode_listening_file(bytes);
   require(tun_of_fdinfo(text).size() <= size);
   (void)inode_of_socket_link(text);

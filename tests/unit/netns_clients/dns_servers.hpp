@@ -60,6 +60,11 @@ class UdpServer {
         reply_(std::move(reply)) {
     receive();
   }
+  /// On a socket that is bound already, maybe in another namespace.
+  UdpServer(asio::io_context& io, Fd bound, Reply reply) : socket_(io), family_(Family::v4), reply_(std::move(reply)) {
+    socket_.assign(asio::ip::udp::v4(), bound.release());
+    receive();
+  }
   [[nodiscard]] Endpoint endpoint() const { return {loopback(family_), socket_.local_endpoint().port()}; }
   /// To another free port, because something else has the TCP port of the same number.
   void move() {

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "netns/clients/http_transfer.hpp"
+#include "netns/clients/http_headers.hpp"
 #include "tests/unit/netns_clients/dns_servers.hpp"
 #include "tests/unit/netns_clients/http_server.hpp"
 

@@ -226,6 +226,32 @@ BOOST_AUTO_TEST_CASE(that_the_outbox_cannot_be_written_and_can_again_is_logged_o
   BOOST_TEST(log.count("outbox_well_again") == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(settings_that_sighup_does_not_take_over_are_named_in_the_log) {
+  HubThread other;
+  other.hub.answer = [](const Received& request) {
+    if (request.body.at("trigger") == "start") ::kill(::getpid(), SIGHUP);
+    return Answer{};
+  };
+  const TemporaryFolder folder;
+  const LogFile log(folder.file("log"));
+  Settings settings(probe_setting_rows());
+  auto config = config_of(other.hub, folder);
+  config.log_level = LogLevel::info;
+  config.settings = {settings};
+  const auto reload = [&]() -> Result<ProbeConfig> {
+    auto fresh = config;
+    BOOST_TEST(fresh.settings.front().set("check_interval", "1m", "test").has_value());
+    BOOST_TEST(fresh.settings.front().set("log_level", "warning", "test").has_value());
+    ::kill(::getpid(), SIGTERM);
+    return fresh;
+  };
+  BOOST_TEST(run_command(config, reload) == 0);
+  other.end();
+  BOOST_TEST(log.count("restart_needed") == 1U);
+  BOOST_TEST(log.count("VPN_SENTINEL_CHECK_INTERVAL") == 1U);
+  BOOST_TEST(log.count("VPN_SENTINEL_LOG_LEVEL") == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(a_hub_that_is_gone_does_not_hold_up_the_stop_and_gets_its_reports_at_the_next_start) {
   HubThread beside;
   HubThread gone;

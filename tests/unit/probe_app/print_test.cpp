@@ -178,6 +178,31 @@ BOOST_AUTO_TEST_CASE(findings_are_told_with_evidence_and_advice) {
   BOOST_TEST(text.find("      → Look who made the route") != std::string::npos, text);
 }
 
+BOOST_AUTO_TEST_CASE(the_uplink_is_told_by_family_where_the_probe_goes_out_by_a_tunnel_of_its_own) {
+  seen.uplink.addresses = {ip("192.0.2.7"), ip("2001:db8:10::7")};
+  BOOST_TEST(tells("the uplink, without the tunnel, shows 192.0.2.7, 2001:db8:10::7\n"));
+  seen.uplink.own_tunnel_v6 = "sit1";
+  BOOST_TEST(tells("the uplink, without the tunnel, shows 192.0.2.7\n"));
+  BOOST_TEST(tells("the uplink's IPv6 address is not known: the probe's own way out goes by the tunnel sit1\n"));
+  seen.uplink.own_tunnel = "wg9";
+  BOOST_TEST(tells("the uplink's IPv4 address is not known: the probe's own way out goes by the tunnel wg9\n"));
+  BOOST_TEST(!tells("192.0.2.7"));
+}
+
+BOOST_AUTO_TEST_CASE(the_uplink_is_told_before_the_services_that_said_nothing_each_of_which_is_named_once) {
+  seen.uplink.addresses = {ip("192.0.2.7")};
+  seen.exit->v6 = ip("2001:db8:20::2");
+  for (auto* exit : {&seen.exit->in_v4, &seen.exit->in_v6}) {
+    exit->voices = {{"a.test", exit == &seen.exit->in_v4 ? *seen.exit->v4 : *seen.exit->v6, {}, {}}};
+    for (int i = 0; i < 20; ++i) exit->silences.push_back({"b.test", fmt::format("b{}.test: timed out", i % 10), false});
+  }
+  BOOST_TEST(tells("the uplink, without the tunnel, shows 192.0.2.7\n"));
+  const auto text = print();
+  const auto first = text.find("no second opinion from b0.test");
+  BOOST_REQUIRE(first != std::string::npos);
+  BOOST_TEST(text.find("no second opinion from b0.test", first + 1) == std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(evidence_of_parts_is_told_without_brackets_and_quotes) {
   seen.exit->v4 = IpAddress::parse("203.0.113.10").value();
   seen.exit->in_v4 = {};

@@ -343,6 +343,22 @@ BOOST_AUTO_TEST_CASE(no_wrong_no_leak) {
              f.uplinks = {at("198.51.100.200")};
              use(f, {at("198.51.100.9")});
            }},
+          {"the exit's own address, which is the uplink's", unknown, "U_EXIT_IS_UPLINK", [](DnsFacts& f) { f.uplinks = f.exits; }},
+          {"a public resolver, while the exit is the uplink", unknown, "U_EXIT_IS_UPLINK",
+           [](DnsFacts& f) {
+             f.uplinks = f.exits;
+             use(f, {at("192.0.2.53", quad9)});
+           }},
+          {"the exit of IPv4, while that of IPv6 is the uplink", fine, "EGRESS_IS_EXIT",
+           [](DnsFacts& f) {
+             f.exits.push_back(at("2001:db8:1::2", uplink_asn));
+             f.uplinks.push_back(at("2001:db8:1::1", uplink_asn));
+           }},
+          {"an exit beside the uplink in one /24, and the resolver asks from the uplink", leak, "EGRESS_IS_UPLINK",
+           [](DnsFacts& f) {
+             f.uplinks = {at("198.51.100.200")};
+             use(f, f.uplinks);
+           }},
           {"the same country proves nothing without the way", unknown, "U_UNKNOWN_RESOLVER_NET",
            [](DnsFacts& f) {
              loopback(f);
@@ -436,7 +452,7 @@ BOOST_AUTO_TEST_CASE(no_false_alarm) {
              f.resolvers = {resolver("192.168.77.1", ResolverWay::outside)};
              f.resolvers.front().accepted = true;
            }},
-          {"exit and uplink are one: the exit's finding", leak, "EGRESS_IS_UPLINK",
+          {"exit and uplink are one", unknown, "U_EXIT_IS_UPLINK",
            [](DnsFacts& f) {
              f.uplinks = f.exits;
              f.whoami = f.exits.front().address;

@@ -36,6 +36,16 @@ BOOST_AUTO_TEST_CASE(the_far_end_and_the_inode_of_a_socket_are_read) {
   BOOST_TEST(remote(AF_INET6, "2001:db8::2") == "[2001:db8::2]:1194");
 }
 
+BOOST_AUTO_TEST_CASE(the_near_end_of_a_bound_socket_is_read) {
+  inet_diag_msg body{};
+  body.idiag_family = AF_INET;
+  body.idiag_inode = 7;
+  body.id.idiag_sport = htons(53);
+  inet_pton(AF_INET, "127.0.0.1", body.id.idiag_src);
+  BOOST_TEST((decode_bound_socket(Payload{body}).value() == BoundSocket{7, Endpoint::parse("127.0.0.1:53", 0).value()}));
+  BOOST_TEST(!decode_bound_socket({}).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(ipv4_in_an_ipv6_socket_is_ipv4) { BOOST_TEST(remote(AF_INET6, "::ffff:198.51.100.2") == "198.51.100.2:1194"); }
 
 BOOST_AUTO_TEST_CASE(a_short_message_and_another_family_are_refused) {

@@ -69,16 +69,29 @@ BOOST_AUTO_TEST_CASE(further_reasons_bring_their_findings_each_once) {
   seen.dns =
       view(DnsVerdict::leak, "EGRESS_IS_UPLINK", {"ECS_SHOWS_UPLINK", "RESOLVER_ROUTE_OUTSIDE_TUNNEL", "RESOLVER_OUTSIDE_UNANSWERED"});
   BOOST_TEST(codes(seen) == "dns_egress_is_uplink dns_resolver_outside");
+  // Each says what it is about, and only names the others.
+  const auto outside = judge_dns(seen).at(1).evidence;
+  BOOST_TEST(outside.at("reason") == "RESOLVER_ROUTE_OUTSIDE_TUNNEL");
+  BOOST_TEST(outside.at("why") == std::string(dns_reason_text("RESOLVER_ROUTE_OUTSIDE_TUNNEL")));
+  BOOST_TEST(outside.at("also") == (nlohmann::json{"EGRESS_IS_UPLINK", "ECS_SHOWS_UPLINK", "RESOLVER_OUTSIDE_UNANSWERED"}));
 }
 
 BOOST_AUTO_TEST_CASE(evidence_names_resolver_way_and_file) {
   auto seen = sound();
   seen.dns = view(DnsVerdict::leak, "RESOLVER_ROUTE_OUTSIDE_TUNNEL");
   const auto evidence = judge_dns(seen).at(0).evidence;
-  BOOST_TEST(evidence.at("resolvers").at(0) == "192.168.77.1 outside dev eth0");
+  BOOST_TEST(evidence.at("resolvers").at(0) == "192.168.77.1 outside the tunnel by eth0");
   BOOST_TEST(evidence.at("resolvers_from") == "/etc/resolv.conf");
   BOOST_TEST(evidence.at("egress").at(0) == "192.0.2.53");
   BOOST_TEST(evidence.at("answered") == "6 of 6");
+}
+
+BOOST_AUTO_TEST_CASE(evidence_names_the_program_that_answers_on_loopback) {
+  auto seen = sound();
+  seen.dns = view(DnsVerdict::leak, "EGRESS_IS_UPLINK");
+  BOOST_TEST(!judge_dns(seen).at(0).evidence.contains("stub"));
+  seen.dns->stub = "dnsmasq (pid 42)";
+  BOOST_TEST(judge_dns(seen).at(0).evidence.at("stub") == "dnsmasq (pid 42)");
 }
 
 BOOST_AUTO_TEST_CASE(a_vpn_that_refuses_whoami_is_no_alarm_when_the_resolver_is_proved) {

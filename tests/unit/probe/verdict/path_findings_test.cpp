@@ -157,10 +157,12 @@ BOOST_AUTO_TEST_CASE(large_packets_that_are_lost_are_told_and_not_knowing_is_not
 
 BOOST_AUTO_TEST_CASE(a_drop_beside_the_tunnel_is_a_warning_and_one_against_the_past_a_hint) {
   seen.latency_drop = LatencyDropView{3.14159, 41.0, true};
+  BOOST_TEST(only().code == "latency_dropped");
   BOOST_TEST((only().severity == Severity::warning));
   BOOST_TEST(only().evidence.at("path_ms") == 3.1);
   BOOST_TEST(only().evidence.at("tunnel_ms") == 41.0);
   seen.latency_drop->beside_tunnel = false;
+  BOOST_TEST(only().code == "latency_changed");
   BOOST_TEST((only().severity == Severity::information));
   BOOST_TEST(only().evidence.contains("before_ms"));
 }
