@@ -62,4 +62,18 @@ Result<void> check_firewall_id(std::string_view id) {
   return fail(Error::Kind::invalid, fmt::format("firewall id '{}': expected 1-32 of a-z, 0-9 and '-'", id.substr(0, most_id)));
 }
 
+std::string make_firewall_id(std::string_view name) {
+  if (check_firewall_id(name)) return std::string(name);
+  // FNV-1a: two names that differ only in what is left out must not share tables.
+  std::uint64_t sum = 0xcbf29ce484222325;
+  std::string id;
+  for (const char c : name) {
+    sum = (sum ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    const auto lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    const bool sane = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9');
+    if (id.size() < most_id - 9) id += sane ? lower : '-';
+  }
+  return fmt::format("{}-{:08x}", id, static_cast<std::uint32_t>(sum ^ sum >> 32));
+}
+
 }  // namespace vpn_sentinel

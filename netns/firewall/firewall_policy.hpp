@@ -43,4 +43,7 @@ inline constexpr std::size_t most_uplinks = 16;
 /// The part of a table's name that tells two probes apart: 1-32 of a-z, 0-9 and "-". invalid otherwise.
 [[nodiscard]] Result<void> check_firewall_id(std::string_view id);
 
+/// An id for a name such as a client id: the name itself when it is one, else what it has of these characters and a sum of all of it.
+[[nodiscard]] std::string make_firewall_id(std::string_view name);
+
 }  // namespace vpn_sentinel

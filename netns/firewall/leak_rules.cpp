@@ -218,6 +218,11 @@ bool is_firewall_table(OutsideAction action, std::string_view name) {
   return name.size() > name_begin.size() + end.size() && name.starts_with(name_begin) && name.ends_with(end);
 }
 
+std::string firewall_id_of(OutsideAction action, std::string_view name) {
+  const auto end = action == OutsideAction::count ? meter_end : kill_switch_end;
+  return std::string(name.substr(name_begin.size(), name.size() - name_begin.size() - end.size()));
+}
+
 Ruleset output_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags) {
   auto ruleset = empty_ruleset(family_inet, action, id, flags);
   RuleWriter rules{family_inet};

@@ -38,6 +38,9 @@ inline constexpr std::uint32_t nobody = 0xffffffff;            ///< the uid of p
 /// True for the names that firewall_table_name makes with this action, whatever the id.
 [[nodiscard]] bool is_firewall_table(OutsideAction action, std::string_view name);
 
+/// The id in such a name.
+[[nodiscard]] std::string firewall_id_of(OutsideAction action, std::string_view name);
+
 /// For a policy and an id that were checked. `flags`: nft::flag_owner, nft::flag_persist.
 [[nodiscard]] nft::Ruleset output_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags);
 /// The same on the way out of policy.uplinks, of which there must be one.

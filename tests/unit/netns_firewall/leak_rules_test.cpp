@@ -172,4 +172,21 @@ BOOST_AUTO_TEST_CASE(on_danger_arms_with_danger_and_opens_only_when_all_is_well)
   }
 }
 
+BOOST_AUTO_TEST_CASE(any_name_makes_an_id_and_two_names_make_two) {
+  BOOST_TEST(make_firewall_id("office-1") == "office-1");
+  const auto dotted = make_firewall_id("Office.1");
+  BOOST_TEST(dotted.starts_with("office-1-"), dotted);
+  BOOST_TEST(dotted != make_firewall_id("office.1"));
+  for (const auto& name : {std::string(), std::string("_"), std::string(64, 'a'), std::string(200, 'Z')}) {
+    BOOST_TEST(check_firewall_id(make_firewall_id(name)).has_value(), name);
+  }
+  BOOST_TEST(make_firewall_id(std::string(64, 'a')) != make_firewall_id(std::string(65, 'a')));
+}
+
+BOOST_AUTO_TEST_CASE(an_id_is_read_from_a_tables_name) {
+  for (const auto action : {OutsideAction::count, OutsideAction::drop}) {
+    BOOST_TEST(firewall_id_of(action, firewall_table_name(action, "office-1")) == "office-1");
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()
