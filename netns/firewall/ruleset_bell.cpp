@@ -28,11 +28,11 @@ Result<Fd> open_ruleset_bell(const SocketOpener& opener) {
   return std::move(*bell);
 }
 
-bool drain_ruleset_bell(const Fd& bell) {
+bool drain_ruleset_bell(int bell) {
   std::array<std::byte, 4096> buffer;  // what is longer is cut: nothing of it is read
   bool rang = false;
   for (int i = 0; i < most_reads; ++i) {
-    const auto count = ::recv(bell.get(), buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_TRUNC);
+    const auto count = ::recv(bell, buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_TRUNC);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return rang || errno == ENOBUFS;
     rang = true;

@@ -7,11 +7,11 @@
 
 namespace vpn_sentinel {
 
-/// A socket that becomes readable with each change (NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h). not_permitted: CAP_NET_ADMIN is needed
-/// in the namespace; unavailable: the kernel has no nf_tables.
+/// A socket that becomes readable with each change (NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h). not_permitted: CAP_NET_ADMIN is
+/// needed in the namespace; unavailable: the kernel has no nf_tables.
 [[nodiscard]] Result<Fd> open_ruleset_bell(const SocketOpener& opener);
 
 /// Reads away what has come; true when there was something, also when so much came that some was lost.
-[[nodiscard]] bool drain_ruleset_bell(const Fd& bell);
+[[nodiscard]] bool drain_ruleset_bell(int bell);
 
 }  // namespace vpn_sentinel

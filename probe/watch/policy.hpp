@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "netns/base/ip.hpp"
+#include "netns/firewall/kill_switch.hpp"
 #include "netns/geo/geo_database.hpp"
 #include "netns/namespace/namespace_ref.hpp"
 #include "netns/netlink/values.hpp"
@@ -59,6 +60,17 @@ struct PathPolicy {
   std::chrono::milliseconds latency_interval{10'000};  ///< between questions to liveness_server that are bound to nothing
 };
 
+/// Whether and how what is outside the tunnel is dropped.
+struct KillSwitchPolicy {
+  KillSwitchMode mode = KillSwitchMode::off;
+  bool tend = false;            ///< put it in place and keep it there; false: only look at what is there
+  bool protect = false;         ///< nobody else can change it while the probe runs
+  bool disarm_on_stop = false;  ///< take it away at the end
+  /// Where a sidecar's hubs are: they may be reached outside the tunnel of the probe's own namespace.
+  std::vector<TunnelEndpoint> hubs;
+  std::string folder;  ///< for what is remembered; empty: nothing is
+};
+
 struct TargetPolicy {
   std::string client_id;
   std::string group;                           ///< of targets that watch the same VPN; empty: none
@@ -94,6 +106,7 @@ struct TargetPolicy {
   std::chrono::milliseconds check_interval{300'000};
   std::chrono::milliseconds check_timeout{10'000};
   PathPolicy path;
+  KillSwitchPolicy kill_switch;
 };
 
 }  // namespace vpn_sentinel

@@ -22,7 +22,6 @@ Result<void> write_all(int fd, std::string_view text, const std::string& file) {
     if (count < 0) return fail(system_error(errno, "cannot write " + file));
     text.remove_prefix(static_cast<std::size_t>(count));
   }
-  if (::fsync(fd) != 0) return fail(system_error(errno, "cannot write " + file));
   return {};
 }
 
@@ -59,7 +58,7 @@ Result<std::string> read_small_file(const std::string& file, std::size_t most_by
   return text;
 }
 
-Result<void> write_small_file(const std::string& file, std::string_view text) {
+Result<void> write_small_file(const std::string& file, std::string_view text, bool at_once) {
   const auto folder = std::filesystem::path(file).parent_path();
   make_folder(folder);
   const auto fresh = file + ".new";
@@ -67,6 +66,7 @@ Result<void> write_small_file(const std::string& file, std::string_view text) {
   if (!fd) return fail(system_error(errno, "cannot write " + fresh));
   give_to_owner_of(folder, fd.get());
   if (auto written = write_all(fd.get(), text, fresh); !written) return written;
+  if (at_once && ::fsync(fd.get()) != 0) return fail(system_error(errno, "cannot write " + fresh));
   if (std::rename(fresh.c_str(), file.c_str()) != 0) return fail(system_error(errno, "cannot replace " + file));
   return {};
 }

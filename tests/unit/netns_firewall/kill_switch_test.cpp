@@ -147,12 +147,12 @@ BOOST_FIXTURE_TEST_CASE(what_is_not_the_same_is_not_adopted_and_stays_as_it_is, 
 
 BOOST_FIXTURE_TEST_CASE(a_bell_rings_with_each_change_of_the_rules, Switched) {
   const auto bell = good(open_ruleset_bell(client.opener()));
-  BOOST_TEST(!drain_ruleset_bell(bell));
+  BOOST_TEST(!drain_ruleset_bell(bell.get()));
   client.run("nft add table inet mine");
-  BOOST_TEST(drain_ruleset_bell(bell));
-  BOOST_TEST(!drain_ruleset_bell(bell));
+  BOOST_TEST(drain_ruleset_bell(bell.get()));
+  BOOST_TEST(!drain_ruleset_bell(bell.get()));
   client.run("nft flush ruleset");
-  BOOST_TEST(drain_ruleset_bell(bell));
+  BOOST_TEST(drain_ruleset_bell(bell.get()));
 }
 
 BOOST_FIXTURE_TEST_CASE(after_disarming_the_ruleset_is_byte_for_byte_what_it_was, Switched) {
