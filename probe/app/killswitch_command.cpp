@@ -71,7 +71,8 @@ class Opened {
 struct Disarming {
   std::vector<std::string> ids;
   std::size_t tables = 0;
-  std::string trouble;  ///< why something is still held back, or may be again; empty: nothing is
+  std::string trouble;   ///< why something is still held back, or may be again; empty: nothing is
+  std::string unmarked;  ///< why no word could be left for a daemon; empty: it was
 };
 
 /// The word comes first: a daemon that sees its tables go looks for it.
@@ -105,7 +106,7 @@ Result<Disarming> disarm(const SocketOpener& opener, const std::string& folder, 
   done.ids = *ids;
   auto told = done.ids;
   if (!own_id.empty() && std::ranges::find(told, own_id) == told.end()) told.push_back(own_id);
-  const auto unmarked = leave_word(folder, told);
+  done.unmarked = leave_word(folder, told);
   if (done.ids.empty()) return done;
   if (auto taken = take_away(opener, done); !taken) return fail(taken.error());
   const auto deadline = mono_now() + watched_after;
@@ -118,12 +119,15 @@ Result<Disarming> disarm(const SocketOpener& opener, const std::string& folder, 
         fmt::format("somebody armed {} again: stop that probe, or give VPN_SENTINEL_DATA_DIR as it has it", fmt::join(*again, ", "));
     break;
   }
-  if (!unmarked.empty()) fmt::print(stderr, "vpn-sentinel-probe: warning: no word could be left for a daemon: {}\n", unmarked);
   return done;
 }
 
 int tell_disarmed(const std::string& name, const Result<Disarming>& done, bool as_json) {
   if (!done) return could_not(name, done.error());
+  if (!done->unmarked.empty()) {
+    fmt::print(stderr, "vpn-sentinel-probe: warning: a daemon may arm it again, no word could be left for it: {}\n", done->unmarked);
+  }
+  const std::string_view lasting = done->unmarked.empty() ? ", and a daemon will not arm it until 'killswitch arm'" : "";
   if (as_json) {
     json value{{"target", name}, {"disarmed", done->trouble.empty()}, {"tables", done->tables}, {"ids", done->ids}};
     if (!done->trouble.empty()) value["trouble"] = done->trouble;
@@ -131,11 +135,10 @@ int tell_disarmed(const std::string& name, const Result<Disarming>& done, bool a
   } else if (!done->trouble.empty()) {
     fmt::print(stderr, "vpn-sentinel-probe: {}: {}\n", name, done->trouble);
   } else if (done->ids.empty()) {
-    print_out(fmt::format("{}: there was no kill switch; a daemon will not arm one until 'killswitch arm'\n", name));
+    print_out(fmt::format("{}: there was no kill switch{}\n", name, lasting));
   } else {
-    print_out(
-        fmt::format("{}: disarmed ({}, {} tables); nothing is held back any more, and a daemon will not arm it until 'killswitch arm'\n",
-                    name, fmt::join(done->ids, ", "), done->tables));
+    print_out(fmt::format("{}: disarmed ({}, {} tables); nothing is held back any more{}\n", name, fmt::join(done->ids, ", "), done->tables,
+                          lasting));
   }
   return done->trouble.empty() ? 0 : exit_not_holding;
 }
@@ -329,19 +332,27 @@ int killswitch_disarm_all(const std::string& folder, bool json) {
   std::set<std::pair<std::uint64_t, std::uint64_t>> seen;
   int worst = 0;
   std::size_t found = 0;
+  std::size_t closed = 0;
+  std::string why_closed;
   for (const auto& ref : all_namespaces()) {
     const auto space = NetNamespace::open(ref);
     // Processes end meanwhile.
     if (!space && space.error().kind == Error::Kind::not_found) continue;
     if (!space) {
-      worst = std::max(worst, could_not(ref.to_string(), space.error()));
+      ++closed;
+      why_closed = space.error().message;
       continue;
     }
     if (!seen.insert({space->identity().device, space->identity().inode}).second) continue;
     const auto ids = kill_switch_ids(space->opener());
-    if (ids && ids->empty()) continue;
+    const bool none = ids ? ids->empty() : ids.error().kind == Error::Kind::unavailable;
+    if (none) continue;
     ++found;
     worst = std::max(worst, tell_disarmed(ref.to_string(), disarm(space->opener(), folder, {}), json));
+  }
+  if (closed > 0) {
+    fmt::print(stderr, "vpn-sentinel-probe: the namespaces of {} processes or names could not be looked at: {}\n", closed, why_closed);
+    worst = exit_could_not;
   }
   if (found == 0 && worst == 0 && !json) print_out("no namespace has a kill switch\n");
   return worst;

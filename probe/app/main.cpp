@@ -111,9 +111,9 @@ int run_killswitch(const CommandLine& line) {
         line, [&line](const TargetPolicy& target) { return killswitch_command(target, kill_switch_action_of(line.action), line.json); });
   }
   if (line.action != "disarm") throw FatalError(exit_usage, "--all goes with disarm only");
-  const auto config = load_config(line);
-  if (!config) fmt::print(stderr, "vpn-sentinel-probe: warning: {}\n", config.error().message);
-  return killswitch_disarm_all(config ? config->data_dir + "/killswitch" : std::string(), line.json);
+  const auto loaded = load(line);
+  if (!loaded) fmt::print(stderr, "vpn-sentinel-probe: warning: {}\n", loaded.error().message);
+  return killswitch_disarm_all(loaded ? loaded->global.text("data_dir") + "/killswitch" : std::string(), line.json);
 }
 
 int dispatch(int argc, char** argv) {

@@ -129,6 +129,7 @@ void KillSwitchKeeper::open() {
     bell_.assign(bell->get(), error);
     if (!error) {
       (void)bell->release();  // closed by bell_ from here on
+      ++bell_number_;
       wait_for_bell();
     }
   }
@@ -217,19 +218,25 @@ void KillSwitchKeeper::put_in_place() {
   why_.clear();
   tell(arming->adopted ? What::adopted : What::armed, fmt::format("tunnels {}", fmt::join(in_place_.tunnels, ", ")), began);
   prove();
-  if (const auto written = record_.remember(in_place_); !written) left_out_.push_back(written.error().message);
+  const auto written = record_.remember(in_place_);
+  not_kept_ = written ? std::string() : "what the next start has to know: " + written.error().message;
 }
 
 /// The counters begin anew with other rules.
 void KillSwitchKeeper::note_arming(const Arming& arming) {
   egress_gap_ = arming.egress_gap ? arming.egress_gap->message : std::string();
   egress_held_ = !in_place_.uplinks.empty() && !arming.egress_gap;
+  read_at_.reset();
   stopped_before_ = {stopped_before_.packets + stopped_.packets, stopped_before_.bytes + stopped_.bytes};
   stopped_ = {};
 }
 
 void KillSwitchKeeper::prepare() {
-  if (auto done = switch_->prepare(wanted_); !done) return fail_with(done.error().message);
+  if (auto done = switch_->prepare(wanted_); !done) {
+    if (done.error().kind != Error::Kind::failed) return fail_with(done.error().message);
+    // It is closed, by the user's hand: it stays so until the target is safe.
+    return put_in_place();
+  }
   failed_at_.reset();
   prepared_ = true;
   in_place_ = wanted_;
@@ -265,8 +272,9 @@ void KillSwitchKeeper::let_go() {
 // What others do
 
 void KillSwitchKeeper::wait_for_bell() {
-  bell_.async_wait(stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
-    if (error || !bell_.is_open()) return;
+  // A wait for an earlier bell may have ended well just before that one was closed.
+  bell_.async_wait(stream_descriptor::wait_read, [this, number = bell_number_](const boost::system::error_code& error) {
+    if (error || !bell_.is_open() || number != bell_number_) return;
     const bool rang = drain_ruleset_bell(bell_.native_handle());
     wait_for_bell();
     if (rang) check(true);
@@ -317,11 +325,13 @@ void KillSwitchKeeper::check(bool heard) {
   if (!prepared_) return;
   const auto status = switch_->status(in_place_);
   if (!status) return fail_with(status.error().message);
-  prepared_ = status->state == KillSwitchStatus::State::prepared;
-  if (!prepared_ && status->state == KillSwitchStatus::State::off) prepare();
+  if (status->state != KillSwitchStatus::State::prepared) prepare();
 }
 
 void KillSwitchKeeper::check_in_place(bool heard) {
+  const auto now = mono_now();
+  const bool due = !bell_.is_open() || !read_at_ || now - *read_at_ >= read_period || state_ == Standing::unproven;
+  if (!heard && !due) return;
   const auto status = switch_->status(in_place_);
   if (!status) {
     fail_with(fmt::format("it cannot be looked at: {}", status.error().message));
@@ -335,8 +345,9 @@ void KillSwitchKeeper::check_in_place(bool heard) {
     return;
   }
   if (heard) return;
+  read_at_ = now;
   count_stopped();
-  if (state_ == Standing::unproven || mono_now() - proved_at_ >= proof_period) prove();
+  if (state_ == Standing::unproven || now - proved_at_ >= proof_period) prove();
 }
 
 bool KillSwitchKeeper::may_repair(MonoTime now) {
@@ -375,7 +386,11 @@ void KillSwitchKeeper::look_only() {
   if (policy_.mode != KillSwitchMode::off) disarmed_ = record_.disarmed();
   if (!policy) {
     state_ = Standing::off;
-    return;
+    if (policy_.mode == KillSwitchMode::off) return;
+    const auto ids = kill_switch_ids(*opener_);
+    if (!ids) return fail_with(ids.error().message);
+    if (std::ranges::find(*ids, id_) == ids->end()) return;
+    return fail_with("it is there, and with which rules cannot be read in the data folder");
   }
   if (!switch_) open();
   if (!switch_) return;
@@ -438,6 +453,7 @@ std::optional<KillSwitchView> KillSwitchKeeper::view() const {
   view.since = since_;
   view.stopped = {stopped_before_.packets + stopped_.packets, stopped_before_.bytes + stopped_.bytes};
   view.gaps = left_out_;
+  if (!not_kept_.empty()) view.gaps.push_back(not_kept_);
   if (!egress_gap_.empty()) view.gaps.push_back("what programs send by AF_PACKET: " + egress_gap_);
   view.no_server = in_place_.endpoints.empty() && !in_place_.uplinks.empty();
   view.passing_devices = in_place_.tunnels;

@@ -44,6 +44,7 @@ struct KillSwitchEvent {
 class KillSwitchKeeper {
  public:
   static constexpr std::chrono::seconds proof_period{60};
+  static constexpr std::chrono::seconds read_period{5};  ///< where the kernel tells of each change; else each sweep
   static constexpr std::chrono::seconds quiet_before_letting_go{60};
 
   /// `on_news`: it is another one than it was, without having been asked; look again. `offline`: no canary is sent.
@@ -75,7 +76,7 @@ class KillSwitchKeeper {
   void follow(const Outside& outside);
   /// What the judge says without regard to the kill switch. True: it was armed or let go.
   bool decide(TargetSafety safety);
-  /// Once a second: read back, proved when it is time, the user's word looked for.
+  /// Once a second: the user's word is looked for, and when it is time everything is read back, counted and proved.
   void sweep();
 
   /// Absent when nobody asks for one and none is there.
@@ -105,6 +106,7 @@ class KillSwitchKeeper {
   std::function<void()> on_news_;
   std::function<void(const KillSwitchEvent&)> on_event_;
   boost::asio::posix::stream_descriptor bell_;
+  std::uint64_t bell_number_ = 0;
   boost::asio::steady_timer repair_timer_;
   KillSwitchRecord record_;
   RememberedServers servers_;
@@ -119,6 +121,7 @@ class KillSwitchKeeper {
   bool prepared_ = false;
   bool egress_held_ = false;
   std::vector<std::string> left_out_;
+  std::string not_kept_;  ///< why the rules could not be remembered for the next start
   std::optional<WallTime> disarmed_;
   KillSwitchView::State state_ = KillSwitchView::State::off;
   std::string why_;
@@ -127,6 +130,7 @@ class KillSwitchKeeper {
   MonoTime changed_at_{};
   std::optional<WallTime> since_;
   MonoTime proved_at_{};
+  std::optional<MonoTime> read_at_;  ///< since it was put in place
   std::optional<MonoTime> failed_at_;
   TrafficView stopped_;         ///< of the rules in place
   TrafficView stopped_before_;  ///< of rules before them

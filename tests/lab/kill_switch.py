@@ -84,7 +84,8 @@ class Probe:
         return [re.search(r" state=(\w+)", line).group(1) for line in self.lines("verdict")]
 
     def wait_state(self, *states: str, seconds: float = 20) -> str:
-        wait_until(lambda: bool(self.states()) and self.states()[-1] in states, seconds, f"{self.name} says {states}: {self.states()[-3:]}", 0.01)
+        told = f"{self.name} says {states}: {self.states()[-3:]}"
+        wait_until(lambda: bool(self.states()) and self.states()[-1] in states, seconds, told, 0.01)
         return self.states()[-1]
 
     def wait_finding(self, code: str, seconds: float = 20) -> None:
@@ -199,7 +200,8 @@ class KillSwitch(unittest.TestCase):
         observer = self.observe()
         with self.probe() as probe:
             probe.wait_state("secure")
-            for command in (("flush", "ruleset"), ("delete", "table", "inet", TABLE), ("insert", "rule", "inet", TABLE, "outside", "accept")):
+            let_out = ("insert", "rule", "inet", TABLE, "outside", "accept")
+            for command in (("flush", "ruleset"), ("delete", "table", "inet", TABLE), let_out):
                 observer.outside()
                 repaired, stop = len(probe.lines("kill_switch_repaired")), threading.Event()
                 sender = threading.Thread(target=flood, args=(self.lab, 10, stop))
@@ -212,8 +214,8 @@ class KillSwitch(unittest.TestCase):
                 sender.join()
                 left = len(observer.outside())
                 took = re.search(r"took_us=(\d+)", line).group(1)
-                print(f"\n  {' '.join(command)}: put back {took} us after it was noticed, {seconds * 1000:.0f} ms after nft began; {left} packets of a flood left ",
-                      file=sys.stderr, end="", flush=True)  # fmt: skip
+                told = f"put back {took} us after it was noticed, {seconds * 1000:.0f} ms after nft began; {left} packets of a flood left"
+                print(f"\n  {' '.join(command)}: {told} ", file=sys.stderr, end="", flush=True)
                 self.assert_nothing_leaves(observer, "closed again")
             self.assertEqual(probe.lines("kill_switch_not_holding"), [])
 
@@ -270,7 +272,8 @@ class KillSwitch(unittest.TestCase):
 
     def test_disarming_leaves_the_ruleset_as_it_was_and_lasts(self) -> None:
         self.lab.start("openvpn")
-        self.nft("add", "table", "inet", "mine", "{ set s { type ipv4_addr; elements = { 192.0.2.9 }; }; chain c { type filter hook output priority 0; ip daddr @s drop; }; }")
+        chain = "chain c { type filter hook output priority 0; ip daddr @s drop; }"
+        self.nft("add", "table", "inet", "mine", f"{{ set s {{ type ipv4_addr; elements = {{ 192.0.2.9 }}; }}; {chain}; }}")
         before = self.nft("list", "ruleset")
         for protect in ("false", "true"):
             with self.subTest(protect=protect), self.probe(VPN_SENTINEL_KILL_SWITCH_PROTECT=protect) as probe:

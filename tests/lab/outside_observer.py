@@ -1,5 +1,5 @@
-"""What leaves `vpn` by its uplink, seen by a packet socket at the uplink's far end: it knows nothing of the probe, of nftables or of counters
-in `vpn`. And a program that tries every way out."""
+"""What leaves `vpn` by its uplink, seen by a packet socket at the uplink's far end: it knows nothing of the probe, of nftables or of
+counters in `vpn`. And a program that tries every way out."""
 
 from __future__ import annotations
 
@@ -151,7 +151,8 @@ def _raw(address: str, protocol: int, payload: bytes) -> None:
 def _packet(address: str, port: int) -> None:
     """Handed to the device itself: no route, no hook of IP."""
     payload = _udp_header(port)
-    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, 64, 17, 0, socket.inet_aton(UPLINK["v4"]), socket.inet_aton(address))
+    ends = socket.inet_aton(UPLINK["v4"]) + socket.inet_aton(address)
+    header = struct.pack("!BBHHHBBH8s", 0x45, 0, 20 + len(payload), 0, 0, 64, 17, 0, ends)
     total = sum(struct.unpack("!10H", header))
     total = (total & 0xFFFF) + (total >> 16)
     header = header[:10] + struct.pack("!H", ~total & 0xFFFF) + header[12:]

@@ -240,6 +240,17 @@ BOOST_AUTO_TEST_CASE(on_danger_it_stays_closed_over_a_restart_in_the_danger) {
   BOOST_TEST(!is_open());
 }
 
+BOOST_AUTO_TEST_CASE(on_danger_it_takes_over_what_the_user_armed_by_hand) {
+  start(KillSwitchMode::on_danger);
+  follow();
+  auto by_hand = KillSwitch::open(client.opener(), "office").value();
+  BOOST_TEST_REQUIRE(by_hand.arm(uplinks()).has_value());
+  BOOST_TEST_REQUIRE(run_until(io, [&] { return state() == Standing::armed; }));
+  BOOST_TEST(!is_open());
+  BOOST_TEST(!keeper->decide(TargetSafety::unknown));
+  BOOST_TEST(!is_open());
+}
+
 BOOST_AUTO_TEST_CASE(what_was_only_prepared_is_taken_away_at_the_end) {
   start(KillSwitchMode::on_danger);
   follow();
@@ -281,6 +292,31 @@ BOOST_AUTO_TEST_CASE(who_does_not_tend_it_only_looks) {
   BOOST_TEST((state() == Standing::changed));
   keeper.reset();
   BOOST_TEST(is_open());
+}
+
+BOOST_AUTO_TEST_CASE(who_only_looks_and_does_not_know_the_rules_says_so) {
+  start(KillSwitchMode::armed);
+  follow();
+  record.forget_policy();
+  start(KillSwitchMode::armed, false, false);
+  BOOST_TEST((state() == Standing::failed));
+  BOOST_TEST(keeper->view()->why.find("data folder") != std::string::npos, keeper->view()->why);
+}
+
+BOOST_AUTO_TEST_CASE(the_hub_is_let_out_of_the_probes_own_namespace_only) {
+  for (const bool own : {false, true}) {
+    KillSwitchPolicy wanted;
+    wanted.mode = KillSwitchMode::armed;
+    wanted.tend = true;
+    wanted.disarm_on_stop = true;
+    wanted.hubs = {{IpAddress::parse("203.0.113.1").value(), IPPROTO_UDP, 5000, 0}};
+    keeper.emplace(io, wanted, "office", false, [] {});
+    keeper->attach(client.opener(), own);
+    follow();
+    BOOST_TEST(send({"203.0.113.1", 5000, "eth0"}) == (own ? 0 : EPERM));
+    BOOST_TEST(send({"203.0.113.1", 53, "eth0"}) == EPERM);
+    BOOST_TEST(!is_open());
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_namespace_that_comes_again_is_closed_with_its_first_look) {
