@@ -4,13 +4,20 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <string_view>
 
 namespace vpn_sentinel {
 namespace {
 
 constexpr std::uint16_t discard_port = 9;
 constexpr std::size_t most_device_name = 15;
+constexpr std::array<std::string_view, 3> addresses_v4{"203.0.113.253", "198.51.100.253", "192.0.2.253"};
+constexpr std::array<std::string_view, 2> addresses_v6{"2001:db8:ffff:ffff::fd", "3fff:fff:ffff:ffff::fd"};
+
+Endpoint destination_at(std::string_view address) { return {IpAddress::parse(address).value(), discard_port}; }
 
 /// How a route, a link or a missing address refuses a packet. Routes of the types prohibit and blackhole say EACCES and EINVAL.
 bool means_no_way_out(int code) {
@@ -19,22 +26,33 @@ bool means_no_way_out(int code) {
 
 }  // namespace
 
-Endpoint canary_destination(Family family) {
-  return {IpAddress::parse(family == Family::v4 ? "203.0.113.253" : "2001:db8:ffff:ffff::fd").value(), discard_port};
+Endpoint canary_destination(Family family) { return destination_at(family == Family::v4 ? addresses_v4.front() : addresses_v6.front()); }
+
+std::optional<Endpoint> canary_destination(Family family, const std::vector<IpPrefix>& allowed) {
+  const auto first_outside = [&](const auto& addresses) -> std::optional<Endpoint> {
+    for (const auto address : addresses) {
+      const auto destination = destination_at(address);
+      const bool may_leave =
+          std::any_of(allowed.begin(), allowed.end(), [&](const IpPrefix& network) { return network.contains(destination.address); });
+      if (!may_leave) return destination;
+    }
+    return std::nullopt;
+  };
+  return family == Family::v4 ? first_outside(addresses_v4) : first_outside(addresses_v6);
 }
 
-Result<CanaryOutcome> send_canary(const SocketOpener& opener, const std::string& device, Family family) {
+Result<CanaryOutcome> send_canary(const SocketOpener& opener, const std::string& device, const Endpoint& destination) {
   if (device.empty() || device.size() > most_device_name) {
     return fail(Error::Kind::invalid, fmt::format("'{}' is no interface name", device));
   }
-  const auto socket = opener(address_family(family), SOCK_DGRAM, IPPROTO_UDP);
+  const auto socket = opener(address_family(destination.address.family()), SOCK_DGRAM, IPPROTO_UDP);
   if (!socket && socket.error().kind == Error::Kind::invalid) return CanaryOutcome::no_way_out;  // this kernel has no such family
   if (!socket) return fail(socket.error());
   if (::setsockopt(socket->get(), SOL_SOCKET, SO_BINDTODEVICE, device.c_str(), static_cast<socklen_t>(device.size() + 1)) != 0) {
     return fail(system_error(errno, fmt::format("binding the canary to '{}'", device)));
   }
   sockaddr_storage storage{};
-  const auto length = canary_destination(family).to_sockaddr(storage);
+  const auto length = destination.to_sockaddr(storage);
   const char byte = 0;
   for (;;) {
     if (::sendto(socket->get(), &byte, 1, 0, reinterpret_cast<const sockaddr*>(&storage), length) >= 0) return CanaryOutcome::left;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "netns/base/ip.hpp"
 #include "netns/base/result.hpp"
@@ -18,9 +20,11 @@ enum class CanaryOutcome : std::uint8_t {
 
 /// Where it is sent: an address for documentation (RFC 5737, RFC 3849) and the port discard (9), which nobody answers.
 [[nodiscard]] Endpoint canary_destination(Family family);
+/// Another such address where `allowed` may be reached outside and covers that one; empty: it covers all of them (RFC 5737, 3849, 9637).
+[[nodiscard]] std::optional<Endpoint> canary_destination(Family family, const std::vector<IpPrefix>& allowed);
 
 /// Sends one byte by UDP from a socket that is bound to the device, as a program would that evades the tunnel. not_found: there is no such
 /// device; not_permitted: SO_BINDTODEVICE was refused (CAP_NET_RAW before Linux 5.7). What a kill switch stopped is in its counters.
-[[nodiscard]] Result<CanaryOutcome> send_canary(const SocketOpener& opener, const std::string& device, Family family);
+[[nodiscard]] Result<CanaryOutcome> send_canary(const SocketOpener& opener, const std::string& device, const Endpoint& destination);
 
 }  // namespace vpn_sentinel

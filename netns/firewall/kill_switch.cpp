@@ -87,26 +87,32 @@ Result<KillSwitchStatus> KillSwitch::status(const FirewallPolicy& policy) {
   return changed_or_error(at_uplinks.error());
 }
 
+Result<bool> KillSwitch::adopt(const FirewallPolicy& policy) { return tables_.adopt(policy); }
+
 Result<LeakCounters> KillSwitch::stopped(std::size_t top) {
   auto counters = tables_.read();
   if (counters) keep_top(*counters, top);
   return counters;
 }
 
-Result<std::vector<CanaryReport>> KillSwitch::prove(const std::vector<std::string>& devices) const {
+Result<std::vector<CanaryReport>> KillSwitch::prove(const std::vector<std::string>& devices, const std::vector<IpPrefix>& allowed) const {
   if (devices.empty() || devices.size() > most_uplinks) {
     return fail(Error::Kind::invalid, fmt::format("devices: {} are given, expected 1-{}", devices.size(), most_uplinks));
   }
   std::vector<CanaryReport> reports;
   for (const auto& device : devices) {
     for (const auto family : {Family::v4, Family::v6}) {
-      const auto outcome = send_canary(opener_, device, family);
+      const auto destination = canary_destination(family, allowed);
+      if (!destination) return fail(Error::Kind::invalid, "each address that a canary may be sent to is in a local network");
+      const auto outcome = send_canary(opener_, device, *destination);
       if (!outcome) return fail(outcome.error());
       reports.push_back({device, family, *outcome});
     }
   }
   return reports;
 }
+
+Result<std::vector<std::string>> kill_switch_ids(const SocketOpener& opener) { return outside_table_ids(opener, OutsideAction::drop); }
 
 Result<std::size_t> disarm_all(const SocketOpener& opener) { return remove_outside_tables(opener, OutsideAction::drop); }
 

@@ -78,11 +78,15 @@ class KillSwitch {
 
   /// Compares with what arm(policy) would make.
   [[nodiscard]] Result<KillSwitchStatus> status(const FirewallPolicy& policy);
-  /// What was dropped since it was armed, canaries included; only after arm().
+  /// Takes what is there as its own, for stopped(), when it is what arm(policy) would make; changes nothing. False: it is something else.
+  [[nodiscard]] Result<bool> adopt(const FirewallPolicy& policy);
+  /// What was dropped since it was armed, canaries included; only after arm() or adopt().
   [[nodiscard]] Result<LeakCounters> stopped(std::size_t top = 20);
 
-  /// One IPv4 and one IPv6 packet bound to each of the devices (at most most_uplinks). It holds when none has `left`.
-  [[nodiscard]] Result<std::vector<CanaryReport>> prove(const std::vector<std::string>& devices) const;
+  /// One IPv4 and one IPv6 packet bound to each of the devices (at most most_uplinks), to addresses that `allowed` does not cover. It holds
+  /// when none has `left`. invalid: `allowed` covers all addresses for documentation.
+  [[nodiscard]] Result<std::vector<CanaryReport>> prove(const std::vector<std::string>& devices,
+                                                        const std::vector<IpPrefix>& allowed = {}) const;
 
  private:
   KillSwitch(SocketOpener opener, OutsideTables tables, bool protect)
@@ -92,6 +96,9 @@ class KillSwitch {
   OutsideTables tables_;
   bool protect_;
 };
+
+/// The ids of all kill switches of the namespace, prepared ones too, sorted.
+[[nodiscard]] Result<std::vector<std::string>> kill_switch_ids(const SocketOpener& opener);
 
 /// For the removal of the package, and for the operator: takes away all kill switches of the namespace, whatever their id. Returns how
 /// many tables were taken away. not_permitted: also when a running probe owns one.

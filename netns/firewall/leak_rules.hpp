@@ -2,8 +2,9 @@
 ///
 /// Two tables. `inet` judges what local programs send and what is forwarded (hooks output and forward, priority 300: behind mangle, which
 /// may still change the way). `netdev` judges everything that a named uplink transmits (hook egress, Linux 5.16), so also what is sent by
-/// AF_PACKET. Both have the same rules in the chain "outside": loopback, tunnel, endpoint, neighbour discovery and DHCP may pass; then DNS,
-/// local networks, IPv4 and IPv6 are counted. What is outside goes on to the chain "seen", which notes destination and user.
+/// AF_PACKET. Both have the same rules in the chain "outside": loopback, tunnel, endpoint, what is allowed on purpose, neighbour discovery
+/// and DHCP may pass; then DNS, local networks, IPv4 and IPv6 are counted (in a chain "not_allowed" when users are allowed). What is
+/// outside goes on to the chain "seen", which notes destination and user.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +38,9 @@ inline constexpr std::uint32_t nobody = 0xffffffff;            ///< the uid of p
 [[nodiscard]] std::string firewall_table_name(OutsideAction action, std::string_view id);
 /// True for the names that firewall_table_name makes with this action, whatever the id.
 [[nodiscard]] bool is_firewall_table(OutsideAction action, std::string_view name);
+
+/// The id in such a name.
+[[nodiscard]] std::string firewall_id_of(OutsideAction action, std::string_view name);
 
 /// For a policy and an id that were checked. `flags`: nft::flag_owner, nft::flag_persist.
 [[nodiscard]] nft::Ruleset output_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "netns/firewall/nft_batch.hpp"
 #include "netns/firewall/nft_dump.hpp"
@@ -249,6 +250,20 @@ Result<void> OutsideTables::remove() {
   if (!left) return fail(left.error());
   if (*left) return fail(Error::Kind::failed, "the table was made anew by somebody while it was taken away");
   return {};
+}
+
+Result<std::vector<std::string>> outside_table_ids(const SocketOpener& opener, OutsideAction action) {
+  auto socket = nft::open_nft(opener);
+  if (!socket) return fail(socket.error());
+  std::set<std::string> ids;
+  for (const auto family : families) {
+    const auto tables = nft::list_tables(*socket, family, purpose_of(action));
+    if (!tables) return fail(tables.error());
+    for (const auto& table : *tables) {
+      if (is_firewall_table(action, table.name.name)) ids.insert(firewall_id_of(action, table.name.name));
+    }
+  }
+  return std::vector<std::string>(ids.begin(), ids.end());
 }
 
 Result<std::size_t> remove_outside_tables(const SocketOpener& opener, OutsideAction action) {

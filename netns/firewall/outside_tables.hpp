@@ -86,6 +86,9 @@ class OutsideTables {
   std::optional<Error> egress_gap_;
 };
 
+/// The ids of all tables of this action in the namespace, sorted, each once.
+[[nodiscard]] Result<std::vector<std::string>> outside_table_ids(const SocketOpener& opener, OutsideAction action);
+
 /// Takes away all tables of this action in the namespace, whatever their id; those that a running program owns stay (not_permitted, after
 /// the others are gone). Returns how many were taken away.
 [[nodiscard]] Result<std::size_t> remove_outside_tables(const SocketOpener& opener, OutsideAction action);

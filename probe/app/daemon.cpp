@@ -69,6 +69,17 @@ void tell_of_left(const LeftOutbox& left) {
                                "for VPN_SENTINEL_OUTBOX_DAYS"}});
 }
 
+LogLevel level_of(KillSwitchEvent::What what) {
+  using What = KillSwitchEvent::What;
+  if (what == What::open) return LogLevel::error;
+  return what == What::armed || what == What::adopted || what == What::let_go ? LogLevel::info : LogLevel::warning;
+}
+
+void tell_of_kill_switch(const TargetWatch& watch, const KillSwitchEvent& event) {
+  log(level_of(event.what), to_string(event.what),
+      {{"client_id", watch.policy().client_id}, {"detail", event.detail}, {"took_us", event.took.count()}});
+}
+
 /// Without events the look each second tells of changes.
 std::string_view following_hint(Error::Kind kind) {
   if (kind == Error::Kind::not_permitted)
@@ -97,6 +108,7 @@ Daemon::Daemon(ProbeConfig config, std::function<Result<ProbeConfig>()> reload)
   signals_.add(SIGUSR1);
   lock_data_dir();
   add_deliveries();
+  for (auto& target : config_.targets) target.kill_switch.tend = true;
   targets_ = std::make_unique<TargetSet>(io_, http_, dns_, config_.targets, target_hooks());
 }
 
@@ -117,7 +129,8 @@ TargetSet::Hooks Daemon::target_hooks() {
       },
       [](const std::string& netns, const Error& error) {
         log(LogLevel::error, "target_refused", {{"netns", netns}, {"reason", error.message}, {"hint", refusal_hint(error.kind)}});
-      }};
+      },
+      tell_of_kill_switch};
 }
 
 void Daemon::lock_data_dir() {

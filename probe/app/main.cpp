@@ -27,6 +27,8 @@ constexpr auto footer =
     "Exit codes of check: 0 secure, 1 warning, 2 danger, 3 contained, 4 could not look.\n"
     "Exit codes of baseline: show 0 nothing differs, 1 something differs, 2 none is pinned; pin 0 pinned, 2 refused (danger or "
     "contained); all 4 could not look.\n"
+    "Exit codes of killswitch: arm 0 armed and proved, 2 not holding; disarm 0 nothing is held back any more, 2 another probe armed "
+    "its own again; status 0 armed and holding, 1 not armed, 2 changed or not holding; all 4 could not look, or not change.\n"
     "Exit codes of doctor: 0 all is there, 1 something optional is missing, 4 the targets cannot be watched.\n"
     "All commands: 64 wrong usage, 70 internal error, 73 data folder, 74 output cannot be written, 78 wrong setting.\n"
     "A flag or variable that says which target (netns, tunnel, endpoint, local-network, client-id) stands for all [[target]] tables "
@@ -39,8 +41,9 @@ struct CommandLine {
   bool config_given = false;
   bool json = false;
   bool offline = false;
-  std::string action;  ///< of baseline
+  std::string action;  ///< of baseline and killswitch
   bool force = false;
+  bool all = false;
 };
 
 Result<LoadedSettings> load(const CommandLine& line) {
@@ -96,6 +99,23 @@ BaselineAction action_of(const std::string& word) {
   return word == "forget" ? BaselineAction::forget : BaselineAction::show;
 }
 
+KillSwitchAction kill_switch_action_of(const std::string& word) {
+  if (word == "arm") return KillSwitchAction::arm;
+  return word == "disarm" ? KillSwitchAction::disarm : KillSwitchAction::status;
+}
+
+/// Whoever wants to get out must not be kept in by a wrong setting.
+int run_killswitch(const CommandLine& line) {
+  if (!line.all) {
+    return run_each(
+        line, [&line](const TargetPolicy& target) { return killswitch_command(target, kill_switch_action_of(line.action), line.json); });
+  }
+  if (line.action != "disarm") throw FatalError(exit_usage, "--all goes with disarm only");
+  const auto loaded = load(line);
+  if (!loaded) fmt::print(stderr, "vpn-sentinel-probe: warning: {}\n", loaded.error().message);
+  return killswitch_disarm_all(loaded ? loaded->global.text("data_dir") + "/killswitch" : std::string(), line.json);
+}
+
 int dispatch(int argc, char** argv) {
   CommandLine line;
   CLI::App app{"Tells within milliseconds when a VPN stops protecting you.", "vpn-sentinel-probe"};
@@ -122,6 +142,10 @@ int dispatch(int argc, char** argv) {
   auto* const baseline = command("baseline", "Show, pin or forget the healthy state, against which later changes are told");
   baseline->add_option("action", line.action, "show, pin or forget")->required()->check(CLI::IsMember({"show", "pin", "forget"}));
   baseline->add_flag("--force", line.force, "Pin also when not every route could be looked at (never danger or contained)");
+  auto* const killswitch = command("killswitch", "Arm, disarm or look at the kill switch, with or without the daemon");
+  killswitch->add_option("action", line.action, "arm, disarm or status")->required()->check(CLI::IsMember({"arm", "disarm", "status"}));
+  killswitch->add_flag("--all", line.all, "disarm: every kill switch in every network namespace of this machine, whosever it is");
+  killswitch->add_flag("--json", line.json, "Print JSON");
   auto* const doctor =
       command("doctor", "Say which rights, kernel features and files are there, what for, and how to get the missing ones");
   doctor->add_flag("--json", line.json, "Print JSON");
@@ -146,6 +170,7 @@ int dispatch(int argc, char** argv) {
   if (baseline->parsed())
     return when_printed(
         run_each(line, [&line](const TargetPolicy& target) { return baseline_command(target, action_of(line.action), line.force); }));
+  if (killswitch->parsed()) return when_printed(run_killswitch(line));
   if (doctor->parsed()) return when_printed(doctor_command(require_config(line), line.json));
   fmt::print(stderr, "{}", app.help());
   return exit_usage;

@@ -1,6 +1,7 @@
 #include "probe/app/probe_settings.hpp"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "probe/app/bypass_values.hpp"
 #include "probe/app/exit_settings.hpp"
+#include "probe/app/kill_switch_settings.hpp"
 #include "probe/app/path_settings.hpp"
 
 namespace vpn_sentinel {
@@ -40,6 +42,21 @@ constexpr std::array rows{
                "Firewall marks whose packets a policy rule may send outside on purpose: 0x1 or 0x80000/0xff0000", 0, 0, true},
     SettingRow{"allow_tables", "VPN_SENTINEL_ALLOW_TABLES", Type::list, "",
                "Routing tables into which a policy rule may send selected packets on purpose, by number", 0, 0, true},
+    SettingRow{
+        "kill_switch", "VPN_SENTINEL_KILL_SWITCH", Type::text, "off",
+        "Drop what leaves outside the tunnel: off, armed (always, before anything fails) or on-danger (from the danger on; what left "
+        "until then has left)",
+        0, 0, true},
+    SettingRow{
+        "kill_switch_protect", "VPN_SENTINEL_KILL_SWITCH_PROTECT", Type::boolean, "false",
+        "While the probe runs nobody else can change or delete the kill switch with nft (Linux 6.9); 'killswitch disarm' still works", 0, 0,
+        true},
+    SettingRow{"kill_switch_allow_hub", "VPN_SENTINEL_KILL_SWITCH_ALLOW_HUB", Type::boolean, "false",
+               "Let the probe's own namespace reach the addresses in VPN_SENTINEL_URL outside the tunnel while the kill switch holds", 0, 0,
+               true},
+    SettingRow{"disarm_on_stop", "VPN_SENTINEL_DISARM_ON_STOP", Type::boolean, "false",
+               "Take the kill switch away when the probe is stopped; else it stays closed until the next start or 'killswitch disarm'", 0,
+               0, true},
     SettingRow{"url", "VPN_SENTINEL_URL", Type::list, "http://127.0.0.1:5000", "Base URL of the hub, or of several hubs, the best first"},
     SettingRow{"hub_mode", "VPN_SENTINEL_HUB_MODE", Type::text, "first",
                "Which of several hubs gets the reports: first (the first that answers) or all (each gets everything)"},
@@ -137,8 +154,9 @@ constexpr std::array rows{
                "DNS servers for the names that the probe itself looks up inside the namespace", 0, 0, true},
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for the address services; empty: the system's", 0, 0,
                true},
-    SettingRow{"data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel",
-               "Folder for reports that the hub has not acknowledged yet, and for pinned healthy states"},
+    SettingRow{
+        "data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel",
+        "Folder for reports that the hub has not acknowledged yet, for pinned healthy states and for what is known of the kill switch"},
     SettingRow{"schema", "VPN_SENTINEL_SCHEMA", Type::integer, "2",
                "Form of the reports: 2, or 1 for a server of the Python original (no findings, no history, 30 requests a minute)", 1, 2},
     SettingRow{"outbox_days", "VPN_SENTINEL_OUTBOX_DAYS", Type::integer, "7",
@@ -229,7 +247,9 @@ Result<void> read_networks(const Settings& settings, TargetPolicy& target) {
     if (!endpoint || (protocol != "udp" && protocol != "tcp")) {
       return wrong(settings, "endpoint", item, "ADDRESS, ADDRESS:PORT or ADDRESS:PORT/udp (or /tcp)");
     }
-    target.endpoints.push_back(endpoint->address);
+    const bool protocol_named = without_protocol.size() != item.size();
+    const auto number = static_cast<std::uint8_t>(protocol == "tcp" ? IPPROTO_TCP : IPPROTO_UDP);
+    target.endpoints.push_back({endpoint->address, protocol_named ? number : std::uint8_t{0}, endpoint->port});
   }
   return {};
 }
@@ -283,6 +303,9 @@ Result<void> read_checks(const Settings& settings, TargetPolicy& target) {
   auto path = make_path_policy(settings);
   if (!path) return fail(path.error());
   target.path = std::move(*path);
+  auto kill_switch = make_kill_switch_policy(settings);
+  if (!kill_switch) return fail(kill_switch.error());
+  target.kill_switch = std::move(*kill_switch);
   target.ca_file = settings.text("ca_file");
   if (!target.ca_file.empty() && access(target.ca_file.c_str(), R_OK) != 0) {
     return wrong(settings, "ca_file", target.ca_file, "a readable PEM file");

@@ -93,8 +93,11 @@ void TargetSet::for_each(const std::function<void(const TargetWatch&)>& call) co
 
 void TargetSet::add(const TargetPolicy& policy, bool by_pattern) {
   if (policy.netns.kind == NamespaceRef::Kind::name) named_.insert(policy.netns.value);
-  watches_.emplace(policy.client_id,
-                   Entry{std::make_unique<TargetWatch>(io_, http_, dns_, policy, hooks_.on_update), by_pattern, std::nullopt});
+  auto watch = std::make_unique<TargetWatch>(io_, http_, dns_, policy, hooks_.on_update);
+  watch->on_kill_switch([this, &target = *watch](const KillSwitchEvent& event) {
+    if (hooks_.on_kill_switch) hooks_.on_kill_switch(target, event);
+  });
+  watches_.emplace(policy.client_id, Entry{std::move(watch), by_pattern, std::nullopt});
 }
 
 void TargetSet::follow_patterns() {

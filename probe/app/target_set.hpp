@@ -34,6 +34,7 @@ class TargetSet {
     /// A namespace that matches and cannot be watched as well. overrun: the limit of open files; unavailable: its client id is taken;
     /// invalid: its name has control characters.
     std::function<void(const std::string& netns, const Error&)> on_refused;
+    std::function<void(const TargetWatch&, const KillSwitchEvent&)> on_kill_switch{};  ///< empty: nobody is told
   };
 
   /// Raises the soft limit of open files to the hard one. Throws FatalError when `policies` need more. `http` and `dns` outlive the set.

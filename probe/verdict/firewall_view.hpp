@@ -63,9 +63,16 @@ struct KillSwitchView {
   };
   Mode mode = Mode::off;
   State state = State::off;
-  std::string why;      ///< of changed, unproven, failed
-  TrafficView stopped;  ///< since it was armed
+  std::string why;      ///< of changed, unproven, failed; of off: why although it was asked for
+  TrafficView stopped;  ///< since it was armed, without the canaries
   std::optional<WallTime> since;
+  std::optional<WallTime> disarmed;  ///< by the user since then: it stays off whatever the mode says
+  std::vector<std::string> gaps;     ///< what it does not hold back although it is armed, and what it had no room for, in words
+  bool no_server = false;            ///< it lets nothing out to a VPN server, because none is known
+  // What it lets out; of an armed one.
+  std::vector<std::string> passing_devices;
+  std::vector<IpAddress> passing_addresses;  ///< at some or all ports
+  std::vector<IpPrefix> passing_networks;
   /// Nothing but what the policy allows leaves outside the tunnel; shown by reading back and by a canary.
   [[nodiscard]] bool holds() const noexcept { return state == State::armed; }
 };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "netns/base/ip.hpp"
+#include "netns/firewall/kill_switch.hpp"
 #include "netns/geo/geo_database.hpp"
 #include "netns/namespace/namespace_ref.hpp"
 #include "netns/netlink/values.hpp"
@@ -28,6 +29,14 @@ struct MarkMatch {
   std::uint32_t mask = 0xffffffff;
   [[nodiscard]] bool matches(std::uint32_t mark) const noexcept { return (mark & mask) == (value & mask); }
   friend bool operator==(const MarkMatch&, const MarkMatch&) = default;
+};
+
+/// A VPN server as the settings name it.
+struct VpnServer {
+  IpAddress address;
+  std::uint8_t protocol = 0;  ///< IPPROTO_*; 0: not named
+  std::uint16_t port = 0;     ///< 0: not named
+  friend bool operator==(const VpnServer&, const VpnServer&) = default;
 };
 
 /// What is asked beside the trace services, and what the answers must be.
@@ -51,6 +60,17 @@ struct PathPolicy {
   std::chrono::milliseconds latency_interval{10'000};  ///< between questions to liveness_server that are bound to nothing
 };
 
+/// Whether and how what is outside the tunnel is dropped.
+struct KillSwitchPolicy {
+  KillSwitchMode mode = KillSwitchMode::off;
+  bool tend = false;            ///< put it in place and keep it there; false: only look at what is there
+  bool protect = false;         ///< nobody else can change it while the probe runs
+  bool disarm_on_stop = false;  ///< take it away at the end
+  /// Where a sidecar's hubs are: they may be reached outside the tunnel of the probe's own namespace.
+  std::vector<TunnelEndpoint> hubs;
+  std::string folder;  ///< for what is remembered; empty: nothing is
+};
+
 struct TargetPolicy {
   std::string client_id;
   std::string group;                           ///< of targets that watch the same VPN; empty: none
@@ -59,7 +79,7 @@ struct TargetPolicy {
   std::vector<std::string> container_sockets;  ///< of the engines that are asked for container:, in order
   std::chrono::milliseconds forget_after{0};   ///< a pattern's namespace that has been gone so long is no target any more; 0: never
   std::vector<std::string> tunnels;            ///< names or patterns as of fnmatch(3); empty: found by kind and routes
-  std::vector<IpAddress> endpoints;            ///< the VPN servers' own addresses: may be reached outside the tunnel
+  std::vector<VpnServer> endpoints;            ///< the VPN servers' own addresses: may be reached outside the tunnel
   std::vector<IpPrefix> local_networks;        ///< may leave by the uplink, beside the private ranges
   TunnelRule tunnel_rule = TunnelRule::any;
   /// What may bypass the tunnel on purpose. It hides nothing else: packets of other programs are judged as always.
@@ -86,6 +106,7 @@ struct TargetPolicy {
   std::chrono::milliseconds check_interval{300'000};
   std::chrono::milliseconds check_timeout{10'000};
   PathPolicy path;
+  KillSwitchPolicy kill_switch;
 };
 
 }  // namespace vpn_sentinel

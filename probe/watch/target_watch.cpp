@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -9,7 +10,10 @@
 #include <utility>
 
 #include "netns/namespace/process_times.hpp"
+#include "probe/verdict/containment.hpp"
 #include "probe/watch/local_destinations.hpp"
+#include "probe/watch/outside_policy.hpp"
+#include "probe/watch/target_safety.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -95,6 +99,7 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
                       take_tunnel_facts();
                       look("tunnel's program asked", mono_now());
                     }),
+      kill_switch_(io, policy_.kill_switch, policy_.client_id, policy_.offline, [this] { look("kill switch", mono_now()); }),
       gate_(policy_.debounce) {
   verifier_.on_round_trip([this](std::chrono::microseconds round_trip) { path_checks_.tunnel_answered(round_trip); });
 }
@@ -115,6 +120,7 @@ void TargetWatch::stop() {
   sweep_timer_.cancel();
   relook_timer_.cancel();
   gate_timer_.cancel();
+  kill_switch_.stop();
   detach(Error{Error::Kind::unavailable, "nobody watches any more"}, false);
 }
 
@@ -143,6 +149,7 @@ void TargetWatch::attach() {
   gone_ = false;
   ++attachments_;
   pinned_is_read_ = false;
+  kill_switch_.attach(namespace_->opener(), namespace_->is_own());
   follow_resolvers();
 }
 
@@ -166,6 +173,7 @@ void TargetWatch::detach(Error reason, bool gone) {
   path_checks_.stop();
   dns_keeper_.detach();
   facts_keeper_.stop();
+  kill_switch_.detach(gone);
   // Destroying the monitor from inside its own callback must wait until the callback has returned.
   if (monitor_) boost::asio::post(io_, [old = std::shared_ptr<Monitor>(std::move(monitor_))] {});
   look_up_.reset();
@@ -234,6 +242,7 @@ void TargetWatch::sweep() {
   check_identity();
   compare_with_baseline();
   dns_keeper_.refresh(mono_now());
+  kill_switch_.sweep();
   facts_keeper_.refresh(seen_.liveness != LivenessView::alive && may_tell_handshakes(facts_keeper_.facts()), boot_now());
   look("periodic look", mono_now());
 }
@@ -248,14 +257,15 @@ void TargetWatch::take_tunnel_facts() {
   if (facts->wireguard) {
     if (facts->wireguard->fwmark != 0) learnt_.told_marks.push_back({facts->wireguard->fwmark});
     for (const auto& peer : facts->wireguard->peers) {
-      if (peer.endpoint) learnt_.told_endpoints.push_back({peer.endpoint->address, "wireguard"});
+      if (!peer.endpoint) continue;
+      learnt_.told_endpoints.push_back({peer.endpoint->address, "wireguard", IPPROTO_UDP, peer.endpoint->port, facts->wireguard->fwmark});
     }
   }
   if (!facts->owner || !seen_.tunnel) return;
   const auto host_routes = host_route_addresses(monitor_->snapshot(), seen_.tunnel->index);
   for (const auto& peer : facts->owner->peers) {
     if (std::ranges::find(host_routes, peer.address) == host_routes.end()) continue;
-    learnt_.told_endpoints.push_back({peer.address, "socket of " + facts->owner->comm});
+    learnt_.told_endpoints.push_back({peer.address, "socket of " + facts->owner->comm, 0, peer.port});
   }
 }
 
@@ -288,6 +298,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.out_of_step_for = out_of_step_for();
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
+    follow_kill_switch();
     verifier_.fill(seen_);
     seen_.uplink_by_target = has_address_of(monitor_->snapshot(), seen_.uplink.gateways);
     path_checks_.follow(seen_);
@@ -306,22 +317,38 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.expected_tunnel = learnt_.tunnel.name;
     tunnel_carries_ = false;
   }
-  auto verdict = judge(seen_);
-  if (is_blind(seen_)) {
-    keep_severe(verdict, verdict_);
-  } else {
-    keep_unanswered(verdict, verdict_, seen_);
-    keep_exit_dangers(verdict, exit_dangers_, seen_);
-  }
-  carry_since(verdict.findings, verdict_.findings);
-  if (verdict.state != verdict_.state || state_since_ == WallTime{}) state_since_ = seen_.time;
-  verdict_ = std::move(verdict);
+  judge_look();
   // What was pinned counts from the first verdict on.
   if (namespace_ && !std::exchange(pinned_is_read_, true)) {
     compare_with_baseline();
     if (!baseline_.drift().rules.empty() || !baseline_.drift().routes.empty()) return look(cause, noticed);
   }
   publish(cause, noticed);
+}
+
+/// What leaves is decided first, and then what may be said of it.
+void TargetWatch::follow_kill_switch() {
+  if (kill_switch_.tends()) {
+    kill_switch_.follow({outside_policy(seen_, policy_), seen_.possible_endpoints, left_out(seen_, policy_), tunnel_carries_});
+  }
+  seen_.kill_switch = kill_switch_.view();
+}
+
+void TargetWatch::judge_look() {
+  auto bare = judge(seen_);
+  if (is_blind(seen_)) {
+    keep_severe(bare, bare_);
+  } else {
+    keep_unanswered(bare, bare_, seen_);
+    keep_exit_dangers(bare, exit_dangers_, seen_);
+  }
+  carry_since(bare.findings, bare_.findings);
+  bare_ = std::move(bare);
+  if (namespace_ && kill_switch_.decide(safety_of(bare_, seen_))) seen_.kill_switch = kill_switch_.view();
+  auto verdict = contain(bare_, seen_);
+  carry_since(verdict.findings, verdict_.findings);
+  if (verdict.state != verdict_.state || state_since_ == WallTime{}) state_since_ = seen_.time;
+  verdict_ = std::move(verdict);
 }
 
 void TargetWatch::follow_tunnel(const Observation& seen) {

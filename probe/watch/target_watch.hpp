@@ -18,6 +18,7 @@
 #include "probe/watch/baseline_keeper.hpp"
 #include "probe/watch/dns_keeper.hpp"
 #include "probe/watch/facts_keeper.hpp"
+#include "probe/watch/kill_switch_keeper.hpp"
 #include "probe/watch/namespace_follower.hpp"
 #include "probe/watch/observe.hpp"
 #include "probe/watch/path_checks.hpp"
@@ -41,6 +42,9 @@ class TargetWatch {
   TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, TargetPolicy policy, OnUpdate on_update);
   TargetWatch(const TargetWatch&) = delete;
   TargetWatch& operator=(const TargetWatch&) = delete;
+
+  /// For the log. To be set before start().
+  void on_kill_switch(std::function<void(const KillSwitchEvent&)> handler) { kill_switch_.on_event(std::move(handler)); }
 
   void start();
   /// Ends everything; nothing is published any more. To be destroyed in a later turn of the loop.
@@ -102,6 +106,8 @@ class TargetWatch {
   void sweep();
   void sweep_in(std::chrono::milliseconds pause);
   void look(const std::string& cause, MonoTime noticed);
+  void follow_kill_switch();
+  void judge_look();
   void compare_with_baseline();
   void take_tunnel_facts();
   void look_again_soon();
@@ -133,8 +139,10 @@ class TargetWatch {
   DnsKeeper dns_keeper_;
   PathChecks path_checks_;
   FactsKeeper facts_keeper_;
+  KillSwitchKeeper kill_switch_;
   PublishGate gate_;
   Observation seen_;
+  Verdict bare_;  ///< of the newest look, without regard to the kill switch
   Verdict verdict_;
   std::vector<Finding> exit_dangers_;  ///< of the last look through a tunnel
   Verdict recorded_;                   ///< as last told by an update, of whatever trigger

@@ -7,6 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "netns/firewall/ruleset_bell.hpp"
 #include "tests/unit/netns_firewall/largest_policy.hpp"
 #include "tests/unit/netns_firewall/two_uplinks.hpp"
 
@@ -108,6 +109,50 @@ BOOST_FIXTURE_TEST_CASE(canaries_tell_whether_it_holds, Switched) {
   BOOST_TEST(all_are(good(kill_switch.prove({"eth1"})), CanaryOutcome::no_way_out));
   BOOST_TEST((kill_switch.prove({"none0"}).error().kind == Error::Kind::not_found));
   BOOST_TEST((kill_switch.prove({}).error().kind == Error::Kind::invalid));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_canary_never_goes_where_one_may_go, Switched) {
+  auto kill_switch = opened();
+  auto wanted = policy();
+  wanted.local_networks.push_back(IpPrefix::parse("203.0.113.0/24").value());
+  wanted.local_networks.push_back(IpPrefix::parse("2001:db8::/32").value());
+  (void)good(kill_switch.arm(wanted));
+  BOOST_TEST(all_are(good(kill_switch.prove({"eth0"}, wanted.local_networks)), CanaryOutcome::held));
+  BOOST_TEST(!all_are(good(kill_switch.prove({"eth0"})), CanaryOutcome::held));
+  const std::vector everything{IpPrefix::parse("0.0.0.0/0").value()};
+  BOOST_TEST((kill_switch.prove({"eth0"}, everything).error().kind == Error::Kind::invalid));
+}
+
+BOOST_FIXTURE_TEST_CASE(who_is_there_is_told_by_id, Switched) {
+  BOOST_TEST(good(kill_switch_ids(client.opener())).empty());
+  auto first = opened();
+  (void)good(first.arm(with_uplinks()));
+  auto second = good(KillSwitch::open(client.opener(), "other-1"));
+  BOOST_TEST_REQUIRE(second.prepare(policy()).has_value());
+  client.run("nft add table inet vpn-sentinel-x-meter && nft add table inet somebody-killswitch");
+  BOOST_TEST(good(kill_switch_ids(client.opener())) == (std::vector<std::string>{"other-1", "test"}), boost::test_tools::per_element());
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_not_the_same_is_not_adopted_and_stays_as_it_is, Switched) {
+  auto kill_switch = opened();
+  BOOST_TEST(!good(kill_switch.adopt(policy())));
+  (void)good(kill_switch.arm(policy()));
+  auto other = opened();
+  BOOST_TEST(!good(other.adopt(with_uplinks())));
+  BOOST_TEST(!other.stopped().has_value());
+  BOOST_TEST(good(other.adopt(policy())));
+  (void)send({"203.0.113.1", 1000, "eth0"});
+  BOOST_TEST(good(other.stopped()).v4.packets == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_bell_rings_with_each_change_of_the_rules, Switched) {
+  const auto bell = good(open_ruleset_bell(client.opener()));
+  BOOST_TEST(!drain_ruleset_bell(bell.get()));
+  client.run("nft add table inet mine");
+  BOOST_TEST(drain_ruleset_bell(bell.get()));
+  BOOST_TEST(!drain_ruleset_bell(bell.get()));
+  client.run("nft flush ruleset");
+  BOOST_TEST(drain_ruleset_bell(bell.get()));
 }
 
 BOOST_FIXTURE_TEST_CASE(after_disarming_the_ruleset_is_byte_for_byte_what_it_was, Switched) {

@@ -1,0 +1,468 @@
+#include "probe/watch/kill_switch_keeper.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "netns/firewall/ruleset_bell.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using namespace std::chrono_literals;
+using Standing = KillSwitchView::State;
+using What = KillSwitchEvent::What;
+using boost::asio::posix::stream_descriptor;
+
+/// Two who repair the same table for ever must not use up the machine: so many at once, and so many a second.
+constexpr double most_repairs = 20;
+constexpr double repairs_per_second = 5;
+constexpr auto repair_pause = 200ms;
+/// What could not be put in place is tried again as often.
+constexpr auto retry_pause = 1s;
+constexpr auto changed_is_news = 1s;
+/// More than the sets of both families ever hold.
+constexpr std::size_t all_destinations = 4096;
+
+KillSwitchView::Mode view_of(KillSwitchMode mode) {
+  switch (mode) {
+    case KillSwitchMode::armed:
+      return KillSwitchView::Mode::armed;
+    case KillSwitchMode::on_danger:
+      return KillSwitchView::Mode::on_danger;
+    case KillSwitchMode::off:
+      break;
+  }
+  return KillSwitchView::Mode::off;
+}
+
+bool is_canary(const LeakDestination& destination, const std::vector<IpPrefix>& allowed) {
+  const auto canary = canary_destination(destination.address.family(), allowed);
+  return canary && destination.address == canary->address && destination.port == canary->port;
+}
+
+std::string_view name_of(Family family) { return family == Family::v4 ? "IPv4" : "IPv6"; }
+
+/// Empty: the canaries were held back, or there was no way out.
+std::string doubt_about(const Result<std::vector<CanaryReport>>& canaries) {
+  if (!canaries) {
+    // By a device that went away since nothing leaves.
+    if (canaries.error().kind == Error::Kind::not_found) return {};
+    return fmt::format("no canary could be sent: {}", canaries.error().message);
+  }
+  const auto left = std::ranges::find(*canaries, CanaryOutcome::left, &CanaryReport::outcome);
+  if (left == canaries->end()) return {};
+  return fmt::format("a canary left by {} ({})", left->device, name_of(left->family));
+}
+
+bool is_there(const SocketOpener& opener, const std::string& device) {
+  const auto socket = opener(AF_INET, SOCK_DGRAM, 0);
+  if (!socket || device.size() >= IFNAMSIZ) return true;  // not known
+  ifreq request{};
+  std::copy(device.begin(), device.end(), std::begin(request.ifr_name));
+  return ::ioctl(socket->get(), SIOCGIFINDEX, &request) == 0;
+}
+
+}  // namespace
+
+std::string_view to_string(KillSwitchEvent::What what) {
+  switch (what) {
+    case What::armed:
+      return "kill_switch_armed";
+    case What::adopted:
+      return "kill_switch_adopted";
+    case What::let_go:
+      return "kill_switch_let_go";
+    case What::repaired:
+      return "kill_switch_repaired";
+    case What::disarmed:
+      return "kill_switch_disarmed";
+    case What::failed:
+      return "kill_switch_failed";
+    case What::open:
+      break;
+  }
+  return "kill_switch_not_holding";
+}
+
+KillSwitchKeeper::KillSwitchKeeper(boost::asio::io_context& io, KillSwitchPolicy policy, const std::string& client_id, bool offline,
+                                   std::function<void()> on_news)
+    : policy_(std::move(policy)),
+      id_(make_firewall_id(client_id)),
+      offline_(offline),
+      on_news_(std::move(on_news)),
+      bell_(io),
+      repair_timer_(io),
+      record_(policy_.folder, id_),
+      repairs_left_(most_repairs),
+      repairs_counted_(mono_now()) {}
+
+KillSwitchKeeper::~KillSwitchKeeper() { stop(); }
+
+void KillSwitchKeeper::tell(KillSwitchEvent::What what, std::string detail, MonoTime since) const {
+  if (on_event_) on_event_({what, std::move(detail), std::chrono::duration_cast<std::chrono::microseconds>(mono_now() - since)});
+}
+
+// Coming and going
+
+void KillSwitchKeeper::attach(SocketOpener opener, bool own) {
+  detach(false);
+  opener_ = std::move(opener);
+  own_ = own;
+  if (!tends()) return look_only();
+  if (const auto remembered = record_.policy()) servers_.restore(*remembered, mono_now());
+  open();
+}
+
+void KillSwitchKeeper::open() {
+  auto opened = KillSwitch::open(*opener_, id_, policy_.protect);
+  if (!opened) return fail_with(opened.error().message);
+  switch_ = std::move(*opened);
+  if (!tends()) return;
+  if (auto bell = open_ruleset_bell(*opener_)) {
+    boost::system::error_code error;
+    bell_.assign(bell->get(), error);
+    if (!error) {
+      (void)bell->release();  // closed by bell_ from here on
+      ++bell_number_;
+      wait_for_bell();
+    }
+  }
+  obey_user();
+  if (disarmed_ || policy_.mode == KillSwitchMode::armed) {
+    armed_ = !disarmed_;
+    return;
+  }
+  // Armed by an earlier start, in a danger that may go on.
+  const auto ids = kill_switch_ids(*opener_);
+  const bool there = ids && std::ranges::find(*ids, id_) != ids->end();
+  const auto remembered = record_.policy();
+  const auto status = there && remembered ? switch_->status(*remembered) : Result<KillSwitchStatus>(KillSwitchStatus{});
+  armed_ = there && !(status && status->state == KillSwitchStatus::State::prepared);
+}
+
+void KillSwitchKeeper::detach(bool gone) {
+  if (bell_.is_open()) bell_.close();
+  repair_timer_.cancel();
+  switch_.reset();
+  opener_.reset();
+  has_wanted_ = false;
+  in_place_ = {};
+  armed_ = false;
+  prepared_ = false;
+  state_ = Standing::off;
+  why_.clear();
+  changed_.clear();
+  since_.reset();
+  failed_at_.reset();
+  stopped_ = {};
+  stopped_before_ = {};
+  if (gone) servers_.forget();
+}
+
+void KillSwitchKeeper::stop() {
+  if (switch_ && tends() && (armed_ ? policy_.disarm_on_stop : prepared_)) {
+    const bool done = switch_->disarm().has_value();
+    if (done) record_.forget_policy();
+  }
+  detach(false);
+}
+
+void KillSwitchKeeper::fail_with(std::string why) {
+  const bool news = state_ != Standing::failed || why_ != why;
+  state_ = Standing::failed;
+  why_ = std::move(why);
+  failed_at_ = mono_now();
+  if (news) tell(What::failed, why_, mono_now());
+}
+
+// What may leave
+
+void KillSwitchKeeper::follow(const Outside& outside) {
+  if (!opener_ || !tends()) return;
+  const auto now = mono_now();
+  wanted_ = servers_.complete(outside.policy, outside.guessed, outside.carries, now);
+  if (own_) {
+    for (const auto& hub : policy_.hubs) {
+      const bool there = std::ranges::find(wanted_.endpoints, hub) != wanted_.endpoints.end();
+      if (!there && wanted_.endpoints.size() < most_endpoints) wanted_.endpoints.push_back(hub);
+    }
+  }
+  has_wanted_ = true;
+  left_out_ = outside.left_out;
+  if (disarmed_ || !switch_ || (failed_at_ && now - *failed_at_ < retry_pause)) return;
+  if (armed_) {
+    if (state_ == Standing::off || state_ == Standing::failed || wanted_ != in_place_) put_in_place();
+  } else if (policy_.mode == KillSwitchMode::on_danger && (!prepared_ || wanted_ != in_place_)) {
+    prepare();
+  }
+}
+
+void KillSwitchKeeper::put_in_place() {
+  const auto began = mono_now();
+  const auto arming = switch_->arm(wanted_);
+  if (!arming) return fail_with(arming.error().message);
+  const bool first = state_ == Standing::off || state_ == Standing::failed;
+  failed_at_.reset();
+  armed_ = true;
+  prepared_ = false;
+  in_place_ = wanted_;
+  note_arming(*arming);
+  if (first || !since_) since_ = wall_now();
+  state_ = Standing::armed;
+  why_.clear();
+  tell(arming->adopted ? What::adopted : What::armed, fmt::format("tunnels {}", fmt::join(in_place_.tunnels, ", ")), began);
+  prove();
+  const auto written = record_.remember(in_place_);
+  not_kept_ = written ? std::string() : "what the next start has to know: " + written.error().message;
+}
+
+/// The counters begin anew with other rules.
+void KillSwitchKeeper::note_arming(const Arming& arming) {
+  egress_gap_ = arming.egress_gap ? arming.egress_gap->message : std::string();
+  egress_held_ = !in_place_.uplinks.empty() && !arming.egress_gap;
+  read_at_.reset();
+  stopped_before_ = {stopped_before_.packets + stopped_.packets, stopped_before_.bytes + stopped_.bytes};
+  stopped_ = {};
+}
+
+void KillSwitchKeeper::prepare() {
+  if (auto done = switch_->prepare(wanted_); !done) {
+    if (done.error().kind != Error::Kind::failed) return fail_with(done.error().message);
+    // It is closed, by the user's hand: it stays so until the target is safe.
+    return put_in_place();
+  }
+  failed_at_.reset();
+  prepared_ = true;
+  in_place_ = wanted_;
+  state_ = Standing::off;
+  why_.clear();
+}
+
+bool KillSwitchKeeper::decide(TargetSafety safety) {
+  if (!tends() || !switch_ || disarmed_ || !has_wanted_ || policy_.mode != KillSwitchMode::on_danger) return false;
+  const auto now = mono_now();
+  // What it stops would leave.
+  if (safety == TargetSafety::safe && now - stopped_at_ < quiet_before_letting_go) safety = TargetSafety::unknown;
+  const bool wants = wants_armed(policy_.mode, armed_, safety);
+  if (wants == armed_ || (failed_at_ && now - *failed_at_ < retry_pause)) return false;
+  if (wants) {
+    put_in_place();
+  } else {
+    let_go();
+  }
+  return true;
+}
+
+void KillSwitchKeeper::let_go() {
+  const auto began = mono_now();
+  if (auto done = switch_->disarm(); !done) return fail_with(done.error().message);
+  armed_ = false;
+  since_.reset();
+  record_.forget_policy();
+  tell(What::let_go, "the target is safe again", began);
+  prepare();
+}
+
+// What others do
+
+void KillSwitchKeeper::wait_for_bell() {
+  // A wait for an earlier bell may have ended well just before that one was closed.
+  bell_.async_wait(stream_descriptor::wait_read, [this, number = bell_number_](const boost::system::error_code& error) {
+    if (error || !bell_.is_open() || number != bell_number_) return;
+    const bool rang = drain_ruleset_bell(bell_.native_handle());
+    wait_for_bell();
+    if (rang) check(true);
+  });
+}
+
+void KillSwitchKeeper::sweep() {
+  if (!opener_) return;
+  if (!tends()) return look_only();
+  if (!switch_) open();
+  obey_user();
+  check(false);
+}
+
+void KillSwitchKeeper::obey_user() {
+  if (!switch_) return;
+  const auto mark = record_.disarmed();
+  if (!mark) {
+    // What follow() finds next puts it in place again.
+    if (disarmed_.has_value()) armed_ = policy_.mode == KillSwitchMode::armed;
+    disarmed_.reset();
+    return;
+  }
+  const bool news = !disarmed_;
+  disarmed_ = mark;
+  const bool was_there = armed_ || prepared_;
+  armed_ = false;
+  prepared_ = false;
+  if (!news && state_ != Standing::failed) return;
+  const auto began = mono_now();
+  if (auto done = switch_->disarm(); !done) return fail_with(done.error().message);
+  state_ = Standing::off;
+  why_ = "the user disarmed it";
+  since_.reset();
+  record_.forget_policy();
+  if (was_there) tell(What::disarmed, why_, began);
+}
+
+void KillSwitchKeeper::check(bool heard) {
+  if (!switch_ || disarmed_ || !has_wanted_) return;
+  if (heard) {
+    // Whoever disarms it leaves word first.
+    obey_user();
+    if (disarmed_) return on_news_();
+  }
+  if (!changed_.empty() && mono_now() - changed_at_ >= changed_is_news) changed_.clear();
+  if (armed_ && state_ != Standing::off && state_ != Standing::failed) return check_in_place(heard);
+  if (!prepared_) return;
+  const auto status = switch_->status(in_place_);
+  if (!status) return fail_with(status.error().message);
+  if (status->state != KillSwitchStatus::State::prepared) prepare();
+}
+
+void KillSwitchKeeper::check_in_place(bool heard) {
+  const auto now = mono_now();
+  const bool due = !bell_.is_open() || !read_at_ || now - *read_at_ >= read_period || state_ == Standing::unproven;
+  if (!heard && !due) return;
+  const auto status = switch_->status(in_place_);
+  if (!status) {
+    fail_with(fmt::format("it cannot be looked at: {}", status.error().message));
+    if (heard) on_news_();
+    return;
+  }
+  const bool same = status->state == KillSwitchStatus::State::armed && (status->holds_uplinks || !egress_held_);
+  if (!same) {
+    repair(status->difference.empty() ? "its tables were taken away" : status->difference);
+    if (heard) on_news_();
+    return;
+  }
+  if (heard) return;
+  read_at_ = now;
+  count_stopped();
+  if (state_ == Standing::unproven || now - proved_at_ >= proof_period) prove();
+}
+
+bool KillSwitchKeeper::may_repair(MonoTime now) {
+  const std::chrono::duration<double> passed = now - std::exchange(repairs_counted_, now);
+  repairs_left_ = std::min(most_repairs, repairs_left_ + passed.count() * repairs_per_second);
+  if (repairs_left_ < 1) return false;
+  repairs_left_ -= 1;
+  return true;
+}
+
+void KillSwitchKeeper::repair(const std::string& difference) {
+  const auto noticed = mono_now();
+  // With an interface its chain goes, and nobody did that to us.
+  if (std::erase_if(in_place_.uplinks, [&](const std::string& uplink) { return !is_there(*opener_, uplink); }) == 0) {
+    changed_ = difference;
+    changed_at_ = noticed;
+  }
+  if (!may_repair(noticed)) {
+    repair_timer_.expires_after(repair_pause);
+    repair_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) check(true);
+    });
+    return;
+  }
+  const auto arming = switch_->arm(in_place_);
+  if (!arming) return fail_with(fmt::format("{}, and it could not be repaired: {}", difference, arming.error().message));
+  note_arming(*arming);
+  tell(What::repaired, difference, noticed);
+  prove();
+}
+
+/// The daemon tends it, or nobody does.
+void KillSwitchKeeper::look_only() {
+  if (!opener_) return;
+  const auto policy = record_.policy();
+  if (policy_.mode != KillSwitchMode::off) disarmed_ = record_.disarmed();
+  if (!policy) {
+    state_ = Standing::off;
+    if (policy_.mode == KillSwitchMode::off) return;
+    const auto ids = kill_switch_ids(*opener_);
+    if (!ids) return fail_with(ids.error().message);
+    if (std::ranges::find(*ids, id_) == ids->end()) return;
+    return fail_with("it is there, and with which rules cannot be read in the data folder");
+  }
+  if (!switch_) open();
+  if (!switch_) return;
+  const auto status = switch_->status(*policy);
+  if (!status) return fail_with(status.error().message);
+  using Found = KillSwitchStatus::State;
+  in_place_ = *policy;
+  why_ = status->difference;
+  egress_gap_ = status->state == Found::armed && !status->holds_uplinks ? status->difference : std::string();
+  state_ = status->state == Found::armed ? Standing::armed : status->state == Found::changed ? Standing::changed : Standing::off;
+  if (state_ != Standing::armed) return;
+  why_.clear();
+  if (switch_->adopt(*policy).value_or(false)) count_stopped();
+  if (mono_now() - proved_at_ >= proof_period) prove();
+}
+
+// Proof
+
+void KillSwitchKeeper::prove() {
+  if (offline_) return;
+  proved_at_ = mono_now();
+  for (const auto& uplink : in_place_.uplinks) {
+    const auto doubt = doubt_about(switch_->prove({uplink}, in_place_.local_networks));
+    if (doubt.empty()) continue;
+    const auto before = std::exchange(state_, Standing::unproven);
+    why_ = doubt;
+    if (before != Standing::unproven) tell(What::open, why_, proved_at_);
+    return;
+  }
+  if (state_ == Standing::unproven) why_.clear();
+  state_ = Standing::armed;
+}
+
+void KillSwitchKeeper::count_stopped() {
+  const auto counters = switch_->stopped(all_destinations);
+  if (!counters) return;
+  const auto sum = counters->outside();
+  TrafficView now{sum.packets, sum.bytes};
+  for (const auto& destination : counters->destinations) {
+    if (!is_canary(destination, in_place_.local_networks)) continue;
+    now.packets -= std::min(now.packets, destination.traffic.packets);
+    now.bytes -= std::min(now.bytes, destination.traffic.bytes);
+  }
+  if (now.packets > stopped_.packets) stopped_at_ = mono_now();
+  stopped_ = now;
+}
+
+std::optional<KillSwitchView> KillSwitchKeeper::view() const {
+  if (!opener_ || (policy_.mode == KillSwitchMode::off && state_ == Standing::off)) return std::nullopt;
+  KillSwitchView view;
+  view.mode = view_of(policy_.mode);
+  view.state = state_;
+  view.why = why_;
+  view.disarmed = disarmed_;
+  if (state_ == Standing::armed && !changed_.empty() && mono_now() - changed_at_ < changed_is_news) {
+    view.state = Standing::changed;
+    view.why = changed_;
+  }
+  if (state_ == Standing::off) return view;
+  view.since = since_;
+  view.stopped = {stopped_before_.packets + stopped_.packets, stopped_before_.bytes + stopped_.bytes};
+  view.gaps = left_out_;
+  if (!not_kept_.empty()) view.gaps.push_back(not_kept_);
+  if (!egress_gap_.empty()) view.gaps.push_back("what programs send by AF_PACKET: " + egress_gap_);
+  view.no_server = in_place_.endpoints.empty() && !in_place_.uplinks.empty();
+  view.passing_devices = in_place_.tunnels;
+  for (const auto& endpoint : in_place_.endpoints) view.passing_addresses.push_back(endpoint.address);
+  view.passing_networks = in_place_.local_networks;
+  for (const auto& packets : in_place_.allowed) {
+    if (packets.destination) view.passing_networks.push_back(*packets.destination);
+  }
+  return view;
+}
+
+}  // namespace vpn_sentinel
