@@ -88,7 +88,8 @@ class StoreReader {
   [[nodiscard]] virtual Result<Page> incidents(const IncidentQuery& query) = 0;
 
   /// {"start","length_s","reports","worst"|null,"secure_s","warning_s","contained_s","danger_s","unknown_s",
-  ///  "latency_ms": {"min","mean","max"}|null,"exits": [addresses, at most 8],"more_exits"?: true}
+  ///  "latency_ms": {"min","mean","max"}|null,"exits": [addresses, at most 8],"more_exits"?: true,
+  ///  "packets_outside"|null (nobody counted),"bytes_outside"|null}
   [[nodiscard]] virtual Result<Page> samples(const SampleQuery& query) = 0;
 
   /// The report as the hub took it, with "received", "source_address" and "time" (when it was true) beside its own keys.
