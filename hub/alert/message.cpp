@@ -6,6 +6,8 @@
 #include <array>
 #include <vector>
 
+#include "hub/alert/leak_words.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -128,14 +130,22 @@ bool stopped_on_purpose(const ClientState& client) {
 }
 
 /// "🔴 <b>VPN Connected!</b> DANGER: …": the original's title, and the verdict whenever it is not the good one.
-std::string titled(std::string_view title, State state) {
-  const auto& words = words_of(state);
+std::string titled(std::string_view title, const StateWords& words, State state) {
   const auto verdict = state == State::secure ? std::string() : fmt::format(" {}", words.headline);
   return fmt::format("{} <b>{}</b>{}", words.emoji, title, verdict);
 }
 
+/// That nothing leaves because it is held back is another thing than that there is no way.
+StateWords words_of(const Change& change) {
+  auto words = words_of(change.to);
+  if (held_by_kill_switch(change.client.last_report, change.to)) {
+    words.headline = "CONTAINED: the VPN is down, the kill switch holds everything back";
+  }
+  return words;
+}
+
 std::string headline_of(const Change& change) {
-  const auto& words = words_of(change.to);
+  const auto words = words_of(change);
   const bool secure = change.to == State::secure;
   if (change.past) {
     const bool silent = change.client.state == State::offline;
@@ -143,9 +153,9 @@ std::string headline_of(const Change& change) {
   }
   switch (change.kind) {
     case Change::Kind::connected:
-      return titled("VPN Connected!", change.to);
+      return titled("VPN Connected!", words, change.to);
     case Change::Kind::address_changed:
-      return titled("VPN IP Changed!", change.to);
+      return titled("VPN IP Changed!", words, change.to);
     case Change::Kind::went_offline:
       if (stopped_on_purpose(change.client)) return fmt::format("{} <b>STOPPED: the probe was ended, nobody is watching</b>", words.emoji);
       return fmt::format("{} <b>{}</b>", words.emoji, words.headline);
@@ -164,7 +174,7 @@ void say_why(Text& text, const Change& change) {
   for (std::size_t i = 0; i < std::min(findings.size(), most_findings); ++i) text.line("• " + meaning_of(*findings[i]));
   if (findings.size() > most_findings) text.line(fmt::format("• and {} more", findings.size() - most_findings));
   const auto& worst = *findings.front();
-  if (const auto* known = find_text(worst.code)) text.field("👉 What to do", escape_html(known->advice));
+  text.field("👉 What to do", escape_html(advice_of(worst)));
   text.field("🔎 Evidence", evidence_of(worst));
 }
 
@@ -197,6 +207,16 @@ void say_when(Text& text, const Change& change) {
   const auto delay = std::chrono::duration_cast<milliseconds>(change.noticed - change.at);
   if (change.past && change.client.state == State::offline) text.line("⚪ The probe is still silent: what holds now is unknown");
   if (delay > late) text.line(fmt::format("⏳ Told late: the hub learnt it {} afterwards", human_duration(delay)));
+}
+
+/// What it has cost.
+void say_damage(Text& text, const Change& change) {
+  text.part();
+  if (change.to == State::secure && change.exposed > std::chrono::microseconds{0}) {
+    text.field("⏱ Exposed for", human_duration(std::chrono::duration_cast<milliseconds>(change.exposed)));
+  }
+  for (auto& line : leak_lines(change)) text.line(std::move(line));
+  if (change.to != State::offline) text.field("🧱 Kill switch", kill_switch_text(change.client.last_report));
 }
 
 std::string location_of(const LocationReport& place) {
@@ -284,6 +304,7 @@ std::optional<std::string> telegram_text(const Change& change) {
   text.field("Client", code(change.client_id));
   say_why(text, change);
   say_when(text, change);
+  say_damage(text, change);
   say_where(text, change);
   return text.finish();
 }

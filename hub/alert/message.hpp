@@ -9,7 +9,8 @@
 
 namespace vpn_sentinel {
 
-/// Who, what, since when, address, location, provider, DNS, why and what to do; recovery with its duration. Nullopt: nothing to say.
+/// Who, what, since when, what left and where to, address, location, provider, DNS, why and what to do; recovery with its duration and what
+/// it cost. Nullopt: nothing to say.
 [[nodiscard]] std::optional<std::string> telegram_text(const Change& change);
 [[nodiscard]] std::string telegram_start_text(std::string_view version, WallTime now, std::size_t known_clients);
 /// The hub's own trouble, told from memory: the store cannot keep it. `problem` is the store's error.

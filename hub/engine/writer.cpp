@@ -34,6 +34,7 @@ Result<std::vector<ClientSnapshot>> Writer::load(WallTime now) {
 Result<Written> Writer::write(const Work& work, WallTime now, bool expire) {
   touched_.clear();
   late_.clear();
+  leaks_.clear();
   incidents_before_.clear();
   fleet_.begin();
   if (auto begun = store_->begin(); !begun) return fail(begun.error());
@@ -112,10 +113,7 @@ Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& 
     std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
   }
   judge_groups(touched_, now, written);
-  for (const auto& change : written.changes) {
-    if (auto done = add_change(change, written); !done) return done;
-  }
-  if (auto done = add_incidents(written.changes); !done) return done;
+  if (auto done = add_changes(written); !done) return done;
   if (auto done = add_histories(written); !done) return done;
   for (const auto& alert : work.alerts) {
     if (auto done = add_alert(alert, written); !done) return done;
@@ -133,11 +131,17 @@ Result<void> Writer::add_reports(const std::vector<WaitingReport>& reports, Writ
     written.results.push_back(*stored ? SubmitResult::stored : SubmitResult::duplicate);
     if (!*stored) continue;
     touched_.insert(waiting.admitted.report.client_id);
+    auto before = fleet_.snapshot(waiting.admitted.report.client_id);
     auto changes = fleet_.apply(waiting.admitted);
-    const auto& newest = fleet_.find(waiting.admitted.report.client_id)->last_report;
+    const auto& after = *fleet_.find(waiting.admitted.report.client_id);
+    const auto& newest = after.last_report;
     const auto& report = waiting.admitted.report;
-    if (newest.boot_id != report.boot_id || newest.seq != report.seq) late_.push_back(&waiting.admitted);
     const bool changed = !changes.empty();
+    if (newest.boot_id != report.boot_id || newest.seq != report.seq) {
+      late_.push_back(&waiting.admitted);
+    } else {
+      leaks_.note(waiting.admitted, std::move(before), after, written.changes.size(), changed);
+    }
     std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
     // At once: what begins and ends within this transaction must not pass unseen.
     if (changed) judge_groups({waiting.admitted.report.client_id}, waiting.admitted.received, written);
@@ -149,19 +153,6 @@ void Writer::judge_groups(std::set<std::string> about, WallTime now, Written& wr
   auto changes = groups_.judge(fleet_, about, now);
   touched_.merge(about);
   std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
-}
-
-Result<void> Writer::add_incidents(const std::vector<Change>& changes) {
-  for (const auto& change : changes) {
-    remember_incident(change.client_id);
-    if (auto done = save_incident(incidents_.apply(change)); !done) return done;
-  }
-  for (const auto& client_id : touched_) {
-    if (incidents_.find(client_id) == nullptr && fleet_.find(client_id)->state == State::secure) continue;
-    remember_incident(client_id);
-    if (auto done = save_incident(incidents_.see(*fleet_.find(client_id))); !done) return done;
-  }
-  return {};
 }
 
 Result<void> Writer::save_incident(std::optional<Incident> incident) {

@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "hub/engine/leak_steps.hpp"
 #include "hub/engine/work_queue.hpp"
 #include "hub/state/fleet.hpp"
 #include "hub/state/groups.hpp"
@@ -69,7 +70,11 @@ class Writer {
   Result<void> fill(const Work& work, WallTime now, bool expire, Written& written);
   void judge_groups(std::set<std::string> about, WallTime now, Written& written);
   Result<void> add_reports(const std::vector<WaitingReport>& reports, Written& written);
-  Result<void> add_incidents(const std::vector<Change>& changes);
+  /// Changes and the incidents that they belong to, in the order in which they came. writer_incidents.cpp
+  Result<void> add_changes(Written& written);
+  Result<void> add_incident(Change& change, const LeakStep* step);
+  Result<void> grow_incidents(const LeakSteps::Entry& entry);
+  Result<void> see_incidents();
   Result<void> save_incident(std::optional<Incident> incident);
   void remember_incident(const std::string& client_id);
   /// Reports that are older than what is known belong to the history.
@@ -96,6 +101,7 @@ class Writer {
   ComposeAlerts compose_;
   std::set<std::string> touched_;                                    ///< by the transaction under way
   std::map<std::string, std::optional<Incident>> incidents_before_;  ///< the transaction under way
+  LeakSteps leaks_;                                                  ///< the transaction under way
   std::vector<const Admitted*> late_;                                ///< in the transaction under way
   std::vector<std::string> saving_;                                  ///< by the transaction under way
   std::size_t flushed_ = 0;                                          ///< of these, how many are the first of flushing_

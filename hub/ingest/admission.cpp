@@ -144,6 +144,37 @@ Checked check_dns(Report& report) {
   return check_texts({{"dns.verdict", report.dns->verdict, 64}, {"dns.reason", report.dns->reason, 100}});
 }
 
+Checked check_leak(LeakReport& leak) {
+  replace_control_characters(leak.why);
+  for (auto& destination : leak.destinations) {
+    if (auto checked = normalise_address("leak.destinations.address", destination.address); !checked) return checked;
+    if (auto checked = check_texts({{"leak.destinations.protocol", destination.protocol, 16}}); !checked) return checked;
+  }
+  return {};
+}
+
+Checked check_firewall(Report& report) {
+  if (report.leak) {
+    if (auto checked = check_leak(*report.leak); !checked) return checked;
+  }
+  if (auto& kill_switch = report.kill_switch) {
+    replace_control_characters(kill_switch->why);
+    auto checked = check_texts({{"kill_switch.mode", kill_switch->mode, 32}, {"kill_switch.state", kill_switch->state, 32}});
+    if (!checked) return checked;
+  }
+  if (auto& ruleset = report.ruleset) {
+    replace_control_characters(ruleset->changed_by);
+    if (auto checked = check_texts({{"ruleset.verdict", ruleset->verdict, 32}}); !checked) return checked;
+  }
+  return report.mtu ? check_texts({{"mtu.large_packets", report.mtu->large_packets, 32}}) : Checked{};
+}
+
+Checked check_udp_exit(Report& report) {
+  if (!report.udp_exit) return {};
+  if (auto checked = normalise_address("udp_exit.v4", report.udp_exit->v4); !checked) return checked;
+  return normalise_address("udp_exit.v6", report.udp_exit->v6);
+}
+
 Checked check_tunnel(const Report& report) {
   if (report.latency_ms && !(*report.latency_ms >= 0 && *report.latency_ms <= greatest_latency_ms)) {
     return bad_field("latency_ms", fmt::format("a number from 0 to {}", greatest_latency_ms), *report.latency_ms);
@@ -187,6 +218,8 @@ tl::expected<Report, Rejection> read_ours(const decode_rules::Fields<Value>& fie
   if (checked) checked = check_place(report);
   if (checked) checked = check_exit(report);
   if (checked) checked = check_dns(report);
+  if (checked) checked = check_firewall(report);
+  if (checked) checked = check_udp_exit(report);
   if (checked) checked = check_tunnel(report);
   if (checked) checked = check_findings(report);
   if (checked) checked = settle_state(report);
@@ -209,6 +242,9 @@ void clamp_times(Report& report, WallTime now) {
   if (report.timestamp) clamp(*report.timestamp, now);
   for (auto& finding : report.findings) clamp(finding.since, now);
   if (report.tunnel && report.tunnel->since) clamp(*report.tunnel->since, now);
+  if (report.kill_switch && report.kill_switch->since) clamp(*report.kill_switch->since, now);
+  if (report.ruleset && report.ruleset->changed_at) clamp(*report.ruleset->changed_at, now);
+  // leak.since stays as it is: it tells one meter from the next.
 }
 
 /// The Python original sends at once or not at all: a time far from now is its clock's mistake, not a delay.

@@ -64,7 +64,7 @@ class FastValue {
     [[nodiscard]] const auto& members() const { return members_; }
 
    private:
-    boost::container::small_vector<std::pair<std::string_view, Element>, 24> members_;
+    boost::container::small_vector<std::pair<std::string_view, Element>, 32> members_;
   };
 
   [[nodiscard]] nlohmann::json to_json() const;

@@ -71,10 +71,13 @@ bool is_plain_text(std::string_view text, std::size_t most) {
   return code_points(text) <= most && !has_control_characters(text);
 }
 
+void replace_control_characters(std::string& text) {
+  if (has_control_characters(text)) text = without_control_characters(text);
+}
+
 void replace_control_characters(nlohmann::json& value) {
   if (value.is_string()) {
-    auto& text = value.get_ref<std::string&>();
-    if (has_control_characters(text)) text = without_control_characters(text);
+    replace_control_characters(value.get_ref<std::string&>());
   } else if (value.is_array()) {
     for (auto& item : value) replace_control_characters(item);
   } else if (value.is_object()) {

@@ -15,7 +15,9 @@ namespace vpn_sentinel {
 [[nodiscard]] bool has_control_characters(std::string_view text);
 /// At most `most` characters, none of them a control character.
 [[nodiscard]] bool is_plain_text(std::string_view text, std::size_t most);
-/// Every control character becomes '?'. Keys too, at any depth.
+/// Every control character becomes '?'.
+void replace_control_characters(std::string& text);
+/// Keys too, at any depth.
 void replace_control_characters(nlohmann::json& value);
 
 }  // namespace vpn_sentinel

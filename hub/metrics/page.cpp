@@ -25,11 +25,55 @@ void add_known(MetricsText& text, std::string_view name, std::string_view help, 
   if (value) add_one(text, name, Type::gauge, help, *value);
 }
 
+constexpr std::array<std::string_view, 5> kill_switch_states{"off", "armed", "changed", "unproven", "failed"};
+
+/// Words come from outside: only those that are known make a time series.
+const KillSwitchReport* known_kill_switch(const ClientState& client) {
+  const auto& kill_switch = client.last_report.kill_switch;
+  // What a silent client's was nobody knows now.
+  if (!kill_switch || client.state == State::offline) return nullptr;
+  return std::ranges::find(kill_switch_states, kill_switch->state) == kill_switch_states.end() ? nullptr : &*kill_switch;
+}
+
+void add_kill_switches(MetricsText& text, const HubView& view) {
+  std::array<std::uint64_t, kill_switch_states.size()> numbers{};
+  for (const auto& client : view.clients) {
+    const auto* kill_switch = known_kill_switch(*client);
+    if (kill_switch == nullptr) continue;
+    const auto place = std::ranges::find(kill_switch_states, kill_switch->state) - kill_switch_states.begin();
+    ++numbers.at(static_cast<std::size_t>(place));
+  }
+  text.family("vpn_sentinel_kill_switches", Type::gauge, "Kill switches of clients that are heard, by state; armed is proved.");
+  for (std::size_t i = 0; i < numbers.size(); ++i) text.sample({{"state", kill_switch_states.at(i)}}, numbers.at(i));
+}
+
+/// The probes' own counters: they begin anew with a meter, as counters may.
+void add_leaks(MetricsText& text, const HubView& view, std::size_t named) {
+  const auto add = [&](std::string_view name, std::string_view help, std::uint64_t LeakReport::*number) {
+    text.family(name, Type::counter, help);
+    for (std::size_t i = 0; i < named; ++i) {
+      const auto& client = *view.clients[i];
+      const auto& leak = client.last_report.leak;
+      if (leak && leak->counting) text.sample({{"client", client.client_id}}, (*leak).*number);
+    }
+  };
+  add("vpn_sentinel_client_packets_outside", "Packets that left outside the tunnel; a client without this series is not counted.",
+      &LeakReport::packets);
+  add("vpn_sentinel_client_bytes_outside", "Bytes that left outside the tunnel.", &LeakReport::bytes);
+  text.family("vpn_sentinel_client_kill_switch", Type::gauge, "The kill switch of each client: 1 for the state it is in.");
+  for (std::size_t i = 0; i < named; ++i) {
+    const auto& client = *view.clients[i];
+    const auto* kill_switch = known_kill_switch(client);
+    if (kill_switch != nullptr) text.sample({{"client", client.client_id}, {"state", kill_switch->state}}, std::uint64_t{1});
+  }
+}
+
 void add_clients(MetricsText& text, const HubView& view) {
   std::array<std::uint64_t, states.size()> numbers{};
   for (const auto& client : view.clients) ++numbers.at(static_cast<std::size_t>(client->state));
   text.family("vpn_sentinel_clients", Type::gauge, "Clients by state.");
   for (const auto state : states) text.sample({{"state", to_string(state)}}, numbers.at(static_cast<std::size_t>(state)));
+  add_kill_switches(text, view);
   if (!view.name_clients) return;
   const auto named = std::min(view.clients.size(), most_named_clients);
   text.family("vpn_sentinel_client_state", Type::gauge, "The state of each client: 1 for the one it is in.");
@@ -39,6 +83,7 @@ void add_clients(MetricsText& text, const HubView& view) {
   }
   add_one(text, "vpn_sentinel_clients_left_out", Type::gauge, "Clients without a series of their own because there are too many.",
           view.clients.size() - named);
+  add_leaks(text, view, named);
 }
 
 void add_reports(MetricsText& text, const HubCounters& counters) {

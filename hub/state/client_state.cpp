@@ -9,8 +9,9 @@ namespace {
 using nlohmann::json;
 
 /// What a client's record takes over from its last report, as the report spells it.
-constexpr std::array copied_keys{"schema",   "client_version", "path", "trigger", "public_ip",  "location",
-                                 "dns_test", "tunnel",         "exit", "dns",     "latency_ms", "group"};
+constexpr std::array copied_keys{"schema",   "client_version", "path", "trigger",    "public_ip", "location",
+                                 "dns_test", "tunnel",         "exit", "dns",        "leak",      "kill_switch",
+                                 "ruleset",  "udp_exit",       "mtu",  "latency_ms", "group"};
 
 json encode_members(const std::vector<GroupMember>& members) {
   auto list = json::array();
@@ -54,6 +55,22 @@ const std::vector<Finding>& findings_of(const Change& change) {
 
 State believed_state(const Report& report) { return std::max(report.state.value_or(State::warning), state_of(report.findings)); }
 
+std::string_view advice_of(std::string_view code, const json& evidence) {
+  const bool by_hub = evidence.is_object() && evidence.contains("seen_by") && evidence["seen_by"] == "hub";
+  if (by_hub && code == "exit_is_hub") {
+    return "Traffic leaves by the hub's own line: reconnect the VPN. If the hub runs on the VPN server itself, take this address out of "
+           "VPN_SENTINEL_SERVER_PUBLIC_ADDRESSES.";
+  }
+  if (by_hub && code == "exit_is_uplink") {
+    return "Reports by the tunnel and beside it reach the hub from one address: reconnect the VPN. If a proxy stands before the hub, name "
+           "it "
+           "in VPN_SENTINEL_SERVER_TRUSTED_PROXIES; if hub and VPN server are one machine, its addresses do not belong into "
+           "VPN_SENTINEL_SERVER_PUBLIC_ADDRESSES.";
+  }
+  const auto* text = find_text(code);
+  return text != nullptr ? text->advice : std::string_view();
+}
+
 json to_json(const Finding& finding) {
   json object{{"code", finding.code},
               {"severity", to_string(finding.severity)},
@@ -61,7 +78,7 @@ json to_json(const Finding& finding) {
               {"evidence", finding.evidence}};
   if (const auto* text = find_text(finding.code)) {
     object["meaning"] = text->meaning;
-    object["advice"] = text->advice;
+    object["advice"] = advice_of(finding);
   }
   return object;
 }
@@ -109,6 +126,15 @@ json to_status_json(const ClientState& client) {
               {"last_seen", python_time(client.last_seen)}};
 }
 
+void add_damage(json& object, const Change& change) {
+  constexpr std::size_t most_destinations = 5;
+  if (change.exposed > std::chrono::microseconds{0}) object["exposed_s"] = static_cast<double>(change.exposed.count()) / 1e6;
+  if (!change.leaked) return;
+  auto few = *change.leaked;
+  if (few.destinations.size() > most_destinations) few.destinations.resize(most_destinations);
+  object["leaked"] = to_json(few);
+}
+
 json to_json(const Change& change) {
   json object{{"type", "change"},
               {"kind", to_string(change.kind)},
@@ -121,6 +147,7 @@ json to_json(const Change& change) {
   object["from"] = change.from ? json(to_string(*change.from)) : json(nullptr);
   if (change.past) object["past"] = true;
   if (!change.previous_address.empty()) object["previous_address"] = change.previous_address;
+  add_damage(object, change);
   return object;
 }
 

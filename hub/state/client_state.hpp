@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hub/state/exit_paths.hpp"
+#include "hub/state/exposure.hpp"
 #include "netns/base/clock.hpp"
 #include "probe/report/report.hpp"
 #include "probe/verdict/finding.hpp"
@@ -72,6 +73,8 @@ struct Change {
   std::chrono::milliseconds previous_lasted{};  ///< how long `from` had lasted
   std::string previous_address;                 ///< set whenever the public address changed with it
   ClientState client;                           ///< after the change
+  std::chrono::microseconds exposed{0};         ///< time in danger of the incident that it belongs to, so far
+  std::optional<LeakTotal> leaked = {};         ///< what left during it so far; absent: nobody counted, or there is no incident
   friend bool operator==(const Change&, const Change&) = default;
 };
 
@@ -83,6 +86,10 @@ struct Change {
 /// than its own findings is not believed.
 [[nodiscard]] State believed_state(const Report& report);
 
+/// What a user can do about a finding. What the hub found by itself has settings of the hub. Empty: the code is not in the table.
+[[nodiscard]] std::string_view advice_of(std::string_view code, const nlohmann::json& evidence);
+[[nodiscard]] inline std::string_view advice_of(const Finding& finding) { return advice_of(finding.code, finding.evidence); }
+
 /// {code, severity, since, evidence}, with meaning and advice from the finding table for a code that is in it.
 [[nodiscard]] nlohmann::json to_json(const Finding& finding);
 
@@ -91,7 +98,9 @@ struct Change {
 [[nodiscard]] nlohmann::json to_json(const ClientState& client);
 /// GET /api/v1/status: the Python original's record, without its client_id.
 [[nodiscard]] nlohmann::json to_status_json(const ClientState& client);
-/// The live channel: {"type":"change","kind":…,"from":…,"to":…,"at":…,"client":{…}}.
+/// What the incident has cost so far, of a change that belongs to one: "exposed_s" and "leaked", with the few largest destinations.
+void add_damage(nlohmann::json& object, const Change& change);
+/// The live channel: {"type":"change","kind":…,"from":…,"to":…,"at":…,"client":{…},"exposed_s"?:…,"leaked"?:{…}}.
 [[nodiscard]] nlohmann::json to_json(const Change& change);
 
 }  // namespace vpn_sentinel

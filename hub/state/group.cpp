@@ -151,6 +151,7 @@ std::optional<PastStretch> group_stretch(std::string_view group, const GroupRule
   stretch.client_id = group_client_id(group);
   stretch.from = member.from;
   stretch.to = member.to;
+  stretch.exposure = member.exposure;
   if (agreeing >= needed(rule, std::max(members, agreeing))) {
     stretch.state = member.state;
     for (const auto& finding : member.findings) add_finding(stretch.findings, finding, member.client_id);

@@ -91,6 +91,7 @@ Incident joined(Incident left, Incident right) {
   right.exposed += left.exposed;
   add_findings(left, right.findings);
   right.findings = std::move(left.findings);
+  join(right.exposure, left.exposure);
   if (left.id != 0 && (right.id == 0 || left.id < right.id)) right.id = left.id;
   return right;
 }
@@ -104,6 +105,7 @@ Incident incident_of(const PastStretch& stretch, microseconds exposed) {
   incident.worst = stretch.state;
   incident.state = stretch.state;
   incident.exposed = exposed;
+  incident.exposure = stretch.exposure;
   add_findings(incident, stretch.findings);
   return incident;
 }
@@ -112,6 +114,14 @@ Incident incident_of(const PastStretch& stretch, microseconds exposed) {
 microseconds counted_already(const Incident& incident, const PastStretch& stretch) {
   if (incident.end || incident.state != State::danger || incident.since >= stretch.to) return microseconds{0};
   return stretch.to - std::max(incident.since, stretch.from);
+}
+
+/// The client was secure then: what left before belongs to no incident that began later, and the other way round.
+void cut_exposure(std::vector<Incident>& touching, const PastStretch& secure) {
+  for (auto& incident : touching) {
+    if (incident.start >= secure.from) cut_before(incident.exposure, secure.counters);
+    if (incident.end && *incident.end <= secure.from) cut_after(incident.exposure, secure.counters);
+  }
 }
 
 }  // namespace
@@ -130,7 +140,14 @@ std::vector<Incident> fill_in(std::vector<Incident> touching, const PastStretch&
     }
     if (stretch.state == State::secure && incident.end == stretch.to && incident.start <= stretch.from) incident.end = stretch.from;
   }
-  if (stretch.state == State::secure || length == microseconds{0}) return touching;
+  if (stretch.state == State::secure) {
+    cut_exposure(touching, stretch);
+    return touching;
+  }
+  if (length == microseconds{0}) {
+    if (!touching.empty()) join(touching.back().exposure, stretch.exposure);
+    return touching;
+  }
   auto exposed = stretch.state == State::danger && stretch.before != State::danger ? length : microseconds{0};
   for (const auto& incident : touching) exposed = std::max(exposed - counted_already(incident, stretch), microseconds{0});
   auto whole = incident_of(stretch, exposed);
@@ -163,16 +180,20 @@ void IncidentBook::restore(std::vector<Incident> open) {
   for (auto& incident : open) open_[incident.client_id] = std::move(incident);
 }
 
-std::optional<Incident> IncidentBook::apply(const Change& change) {
+std::optional<Incident> IncidentBook::apply(const Change& change, const LeakStep* step) {
   const auto* known = find(change.client_id);
   const auto when = beginning_of(change);
   // Good news of the past ends nothing: the client is still silent.
   const auto state = change.past && change.to == State::secure ? State::offline : change.to;
   if (known == nullptr) {
     if (state == State::secure) return std::nullopt;
-    return store_or_close(opened(change, state, when));
+    auto incident = opened(change, state, when);
+    if (step != nullptr) static_cast<void>(add(incident.exposure, *step));
+    return store_or_close(std::move(incident));
   }
   auto incident = *known;
+  // What left until the report that tells the end left before the end.
+  if (step != nullptr) static_cast<void>(add(incident.exposure, *step));
   if (state == State::secure) {
     // Silence lasts until the hub hears again, whatever time the report is about.
     close(incident, incident.state == State::offline ? std::max(change.noticed, incident.start) : std::max(when, incident.since));
@@ -181,6 +202,14 @@ std::optional<Incident> IncidentBook::apply(const Change& change) {
   if (state != incident.state) go_over(incident, state, when);
   incident.worst = worse(incident.worst, state);
   add_findings(incident, findings_of(change));
+  return store_or_close(std::move(incident));
+}
+
+std::optional<Incident> IncidentBook::grow(const std::string& client_id, const LeakStep& step) {
+  const auto* known = find(client_id);
+  if (known == nullptr) return std::nullopt;
+  auto incident = *known;
+  if (!add(incident.exposure, step)) return std::nullopt;
   return store_or_close(std::move(incident));
 }
 

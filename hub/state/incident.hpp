@@ -22,6 +22,7 @@ struct Incident {
   WallTime since{};                      ///< when `state` began
   std::chrono::microseconds exposed{0};  ///< time in danger before `since`
   std::vector<Finding> findings;         ///< each code once: since its first time, worst severity, latest evidence; at most 100
+  Exposure exposure = {};                ///< what left outside the tunnel meanwhile
   friend bool operator==(const Incident&, const Incident&) = default;
 };
 
@@ -36,6 +37,8 @@ struct PastStretch {
   WallTime from{};
   WallTime to{};  ///< when the next report was true
   std::vector<Finding> findings;
+  Exposure exposure = {};  ///< what left before and during it
+  Exposure counters = {};  ///< as they stood when it began
 };
 
 /// The client's incidents that touch the stretch, with the stretch filled in: those that it joins become one (the oldest number stays; the
@@ -54,7 +57,10 @@ class IncidentBook {
   void restore(std::vector<Incident> open);
 
   /// A change opens, extends or closes the client's incident: the incident as it is to be stored now, nullopt when nothing changed.
-  [[nodiscard]] std::optional<Incident> apply(const Change& change);
+  /// `step`: what left until the report that made the change; null: not known.
+  [[nodiscard]] std::optional<Incident> apply(const Change& change, const LeakStep* step = nullptr);
+  /// A report told what left since the one before. As apply(); of a group, with the step of a member.
+  [[nodiscard]] std::optional<Incident> grow(const std::string& client_id, const LeakStep& step);
   /// A report brought findings without a change of state: as apply().
   [[nodiscard]] std::optional<Incident> see(const ClientState& client);
   /// Nobody watches the client any more: as apply(), closed at `now`.

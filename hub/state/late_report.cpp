@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "hub/state/leak_step.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -79,6 +81,8 @@ PastStretch past_stretch(const LateReport& late, std::chrono::seconds default_le
   const auto lease = report.lease_s ? std::chrono::seconds{*report.lease_s} : default_lease;
   stretch.to = std::max(stretch.from, after ? after->time : std::min(stretch.from + lease, late.admitted->received));
   stretch.findings = report.findings;
+  stretch.exposure = exposure_about(late);
+  stretch.counters = counters_of(report);
   return stretch;
 }
 

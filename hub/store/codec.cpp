@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "hub/store/exposure_codec.hpp"
 #include "hub/store/json_writer.hpp"
 #include "hub/store/report_text.hpp"
 
@@ -85,6 +86,7 @@ Incident decode_incident(const json& object) {
   incident.since = time_of(object.at("since").get<std::int64_t>());
   incident.exposed = std::chrono::microseconds{object.at("exposed").get<std::int64_t>()};
   for (const auto& finding : object.at("findings")) incident.findings.push_back(decode_finding(finding));
+  if (const auto exposure = object.find("exposure"); exposure != object.end()) incident.exposure = decode_exposure(*exposure);
   return incident;
 }
 
@@ -98,7 +100,8 @@ std::string encode_incident_text(const Incident& incident) {
                   {"state", to_string(incident.state)},
                   {"since", number_of(incident.since)},
                   {"exposed", incident.exposed.count()},
-                  {"findings", encode_findings(incident.findings)}});
+                  {"findings", encode_findings(incident.findings)},
+                  {"exposure", encode_exposure(incident.exposure)}});
 }
 
 Result<Incident> decode_incident_text(std::string_view text) {
@@ -113,6 +116,7 @@ json incident_json(const Incident& incident, WallTime now) {
   auto findings = json::array();
   for (const auto& finding : incident.findings) findings.push_back(to_json(finding));
   const auto exposed = exposed_until(incident, now);
+  const auto leaked = total_of(incident.exposure);
   return {{"id", incident.id},
           {"client_id", incident.client_id},
           {"start", to_rfc3339(incident.start)},
@@ -121,6 +125,7 @@ json incident_json(const Incident& incident, WallTime now) {
           {"worst", to_string(incident.worst)},
           {"state", to_string(incident.state)},
           {"exposed_s", static_cast<double>(exposed.count()) / 1e6},
+          {"leaked", leaked ? to_json(*leaked) : json(nullptr)},
           {"findings", std::move(findings)}};
 }
 
@@ -169,6 +174,7 @@ std::string encode_change_text(const Change& change) {
   if (change.past) object["past"] = true;
   if (!change.previous_address.empty()) object["previous_address"] = change.previous_address;
   if (!change.client.known_address.empty()) object["public_ip"] = change.client.known_address;
+  add_damage(object, change);
   return to_text(object);
 }
 
@@ -179,7 +185,7 @@ json decode_change_text(std::string_view text) {
     const auto* known = find_text(finding.value("code", ""));
     if (known == nullptr) continue;
     finding["meaning"] = known->meaning;
-    finding["advice"] = known->advice;
+    finding["advice"] = advice_of(known->code, finding["evidence"]);
   }
   return object;
 }

@@ -96,6 +96,12 @@ CREATE TABLE samples (
 ) WITHOUT ROWID;
 CREATE INDEX days_of_client ON samples (client) WHERE resolution = 2;
 )sql",
+    // What left outside the tunnel. Of what was rolled up before nobody had counted anything.
+    R"sql(
+ALTER TABLE samples ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE samples ADD COLUMN packets_outside INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE samples ADD COLUMN bytes_outside INTEGER NOT NULL DEFAULT 0;
+)sql",
 };
 
 Result<long> pragma_number(Database& database, std::string_view sql) {

@@ -79,15 +79,17 @@ class StoreReader {
   virtual ~StoreReader() = default;
 
   /// {"at","noticed","kind","from"|null,"to","previous_lasted_ms","findings":[{"code","severity","since","evidence","meaning","advice"}],
-  ///  "past"?: true, "previous_address"?, "public_ip"?}
+  ///  "past"?: true, "previous_address"?, "public_ip"?, "exposed_s"?, "leaked"?: as below, with fewer destinations}
   [[nodiscard]] virtual Result<Page> history(const HistoryQuery& query) = 0;
 
   /// {"id","client_id","start","end"|null,"open","worst","state" (the state it is in, or was in last),"exposed_s" (time in danger; counts
-  ///  up to `now` while the danger lasts),"findings":[as above; each once, since its first time]}
+  ///  up to `now` while the danger lasts),"leaked": {"packets","bytes","destinations"}|null (nobody counted),"findings":[as above; each
+  ///  once, since its first time]}
   [[nodiscard]] virtual Result<Page> incidents(const IncidentQuery& query) = 0;
 
   /// {"start","length_s","reports","worst"|null,"secure_s","warning_s","contained_s","danger_s","unknown_s",
-  ///  "latency_ms": {"min","mean","max"}|null,"exits": [addresses, at most 8],"more_exits"?: true}
+  ///  "latency_ms": {"min","mean","max"}|null,"exits": [addresses, at most 8],"more_exits"?: true,
+  ///  "packets_outside"|null (nobody counted),"bytes_outside"|null}
   [[nodiscard]] virtual Result<Page> samples(const SampleQuery& query) = 0;
 
   /// The report as the hub took it, with "received", "source_address" and "time" (when it was true) beside its own keys.

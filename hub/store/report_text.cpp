@@ -66,6 +66,66 @@ static void append(std::string& out, const DnsReport& dns) {
   });
 }
 
+static void append(std::string& out, const LeakDestinationReport& destination) {
+  const auto& [address, protocol, port, uid, packets, bytes] = destination;
+  ObjectWriter object(out);
+  object.put("address", address);
+  object.put("protocol", protocol);
+  object.put("port", port);
+  object.put("uid", uid);
+  object.put("packets", packets);
+  object.put("bytes", bytes);
+}
+
+static void append(std::string& out, const LeakReport& leak) {
+  const auto& [counting, why, since, packets, bytes, dns_packets, v4_packets, v6_packets, endpoint_packets, local_packets, destinations] =
+      leak;
+  ObjectWriter object(out);
+  object.put("counting", counting);
+  object.put_unless_empty("why", why);
+  object.put("since", since);
+  object.put("packets", packets);
+  object.put("bytes", bytes);
+  object.put("dns_packets", dns_packets);
+  object.put("v4_packets", v4_packets);
+  object.put("v6_packets", v6_packets);
+  object.put("endpoint_packets", endpoint_packets);
+  object.put("local_packets", local_packets);
+  if (destinations.empty()) return;
+  append_list(object.key("destinations"), destinations, [&out](const LeakDestinationReport& destination) { append(out, destination); });
+}
+
+static void append(std::string& out, const KillSwitchReport& kill_switch) {
+  const auto& [mode, state, why, since, stopped_packets] = kill_switch;
+  ObjectWriter object(out);
+  object.put("mode", mode);
+  object.put("state", state);
+  object.put_unless_empty("why", why);
+  object.put("since", since);
+  object.put("stopped_packets", stopped_packets);
+}
+
+static void append(std::string& out, const RulesetReport& ruleset) {
+  const auto& [verdict, changed_by, changed_at] = ruleset;
+  ObjectWriter object(out);
+  object.put("verdict", verdict);
+  object.put_unless_empty("changed_by", changed_by);
+  object.put("changed_at", changed_at);
+}
+
+static void append(std::string& out, const UdpExitReport& udp_exit) {
+  const auto& [v4, v6] = udp_exit;
+  ObjectWriter object(out);
+  object.put("v4", v4);
+  object.put("v6", v6);
+}
+
+static void append(std::string& out, const MtuReport& mtu) {
+  const auto& [large_packets] = mtu;
+  ObjectWriter object(out);
+  object.put("large_packets", large_packets);
+}
+
 static void append_dns_test(std::string& out, const std::string& location, const std::string& colo) {
   ObjectWriter object(out);
   object.put("location", location);
@@ -74,7 +134,8 @@ static void append_dns_test(std::string& out, const std::string& location, const
 
 std::string report_text(const Report& report) {
   const auto& [schema, client_id, boot_id, seq, timestamp, sent_at, group, client_version, dropped, lease_s, path, trigger, public_ip,
-               location, dns_location, dns_colo, state, findings, tunnel, exit, dns, latency_ms] = report;
+               location, dns_location, dns_colo, state, findings, tunnel, exit, dns, leak, kill_switch, ruleset, udp_exit, mtu,
+               latency_ms] = report;
   std::string out;
   out.reserve(1024);
   {
@@ -102,6 +163,11 @@ std::string report_text(const Report& report) {
     object.put("tunnel", tunnel);
     object.put("exit", exit);
     object.put("dns", dns);
+    object.put("leak", leak);
+    object.put("kill_switch", kill_switch);
+    object.put("ruleset", ruleset);
+    object.put("udp_exit", udp_exit);
+    object.put("mtu", mtu);
     object.put("latency_ms", latency_ms);
   }
   return out;

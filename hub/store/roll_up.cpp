@@ -1,6 +1,7 @@
 #include "hub/store/roll_up.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace vpn_sentinel {
 namespace {
@@ -13,6 +14,21 @@ constexpr std::array resolution_lengths{microseconds{std::chrono::minutes{1}}, m
 std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
 
 double seconds(microseconds time) { return static_cast<double>(time.count()) / 1e6; }
+
+/// Numbers come from outside.
+std::int64_t bounded_sum(std::int64_t left, std::int64_t right) {
+  std::int64_t sum = 0;
+  if (!__builtin_add_overflow(left, right, &sum)) return sum;
+  return right > 0 ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
+}
+
+/// Nullopt: what left between the two is not known. A meter that began anew has counted all of it since.
+std::optional<Counted> growth(const std::optional<Counted>& from, const std::optional<Counted>& to) {
+  if (!from || !to || to->since < from->since) return std::nullopt;
+  if (to->since > from->since) return to;
+  if (to->packets < from->packets || to->bytes < from->bytes) return std::nullopt;
+  return Counted{to->since, to->packets - from->packets, to->bytes - from->bytes};
+}
 
 std::optional<State> worst_of(const Sample& sample) {
   auto worst = sample.worst;
@@ -43,6 +59,9 @@ void merge(Sample& sample, const Sample& other) {
     sample.latency_sum += other.latency_sum;
     sample.latencies += other.latencies;
   }
+  sample.counted += other.counted;
+  sample.packets_outside = bounded_sum(sample.packets_outside, other.packets_outside);
+  sample.bytes_outside = bounded_sum(sample.bytes_outside, other.bytes_outside);
   sample.more_exits = sample.more_exits || other.more_exits;
   for (const auto& exit : other.exits) {
     const auto place = std::lower_bound(sample.exits.begin(), sample.exits.end(), exit);
@@ -56,7 +75,9 @@ void merge(Sample& sample, const Sample& other) {
 }
 
 bool is_nothing(const Sample& sample) {
-  return sample.reports == 0 && std::all_of(sample.time.begin(), sample.time.end(), [](auto time) { return time == microseconds{0}; });
+  const bool nothing_left = sample.packets_outside == 0 && sample.bytes_outside == 0;
+  return sample.reports == 0 && nothing_left &&
+         std::all_of(sample.time.begin(), sample.time.end(), [](auto time) { return time == microseconds{0}; });
 }
 
 nlohmann::json sample_json(const Sample& sample, WallTime start, Resolution resolution) {
@@ -81,6 +102,9 @@ nlohmann::json sample_json(const Sample& sample, WallTime start, Resolution reso
                           {"max", static_cast<double>(sample.latency_max) / 1e3}};
   }
   if (sample.more_exits) json["more_exits"] = true;
+  const bool counted = sample.counted > 0;
+  json["packets_outside"] = counted ? nlohmann::json(std::max<std::int64_t>(sample.packets_outside, 0)) : nlohmann::json(nullptr);
+  json["bytes_outside"] = counted ? nlohmann::json(std::max<std::int64_t>(sample.bytes_outside, 0)) : nlohmann::json(nullptr);
   return json;
 }
 
@@ -95,6 +119,22 @@ void RollUp::speak(std::int64_t client, const Spoken& report, const std::optiona
     add_time(client, before->state, before->from, std::min(before->until, report.from), 1);
   }
   add_time(client, report.state, report.from, end(report), 1);
+}
+
+void RollUp::leave(std::int64_t client, const Spoken& report, const std::optional<Spoken>& before, const std::optional<Spoken>& after) {
+  add_growth(client, before, report, 1);
+  if (!after) return;
+  add_growth(client, before, *after, -1);
+  add_growth(client, report, *after, 1);
+}
+
+void RollUp::add_growth(std::int64_t client, const std::optional<Spoken>& from, const Spoken& to, int sign) {
+  if (!from) return;
+  const auto grown = growth(from->counted, to.counted);
+  if (!grown) return;
+  auto& sample = minutes_[{number_of(start_of(to.from, Resolution::minute)), client}];
+  sample.packets_outside = bounded_sum(sample.packets_outside, sign * grown->packets);
+  sample.bytes_outside = bounded_sum(sample.bytes_outside, sign * grown->bytes);
 }
 
 void RollUp::add_time(std::int64_t client, State state, WallTime from, WallTime until, int sign) {

@@ -33,6 +33,9 @@ struct Sample {
   std::int64_t latency_max = 0;
   std::vector<std::string> exits;  ///< addresses, sorted, at most most_exits
   bool more_exits = false;
+  std::int64_t counted = 0;          ///< reports that told what left outside the tunnel
+  std::int64_t packets_outside = 0;  ///< that left between them, at the time of the later one; never wraps around
+  std::int64_t bytes_outside = 0;
   friend bool operator==(const Sample&, const Sample&) = default;
 };
 
@@ -40,6 +43,13 @@ void merge(Sample& sample, const Sample& other);
 /// Nothing is known of it.
 [[nodiscard]] bool is_nothing(const Sample& sample);
 [[nodiscard]] nlohmann::json sample_json(const Sample& sample, WallTime start, Resolution resolution);
+
+/// What a meter had counted when the report was made.
+struct Counted {
+  std::string since;  ///< of the meter, as the report spells it: tells one from the next, and in the order of time
+  std::int64_t packets = 0;
+  std::int64_t bytes = 0;
+};
 
 /// What a report says until the next one of its boot, at most for its lease.
 struct Spoken {
@@ -49,6 +59,7 @@ struct Spoken {
   State state = State::warning;
   WallTime from{};
   WallTime until{};  ///< end of the lease
+  std::optional<Counted> counted = {};
 };
 
 /// Collects what a number of reports adds to the samples of clients.
@@ -61,6 +72,8 @@ class RollUp {
   void add(std::int64_t client, WallTime time, const Sample& numbers);
   /// A report between its neighbours, as far as those were added: the one before speaks shorter now.
   void speak(std::int64_t client, const Spoken& report, const std::optional<Spoken>& before, std::optional<WallTime> next);
+  /// What left since the report before, where both are known; the one after, which was compared with that one, is compared with this now.
+  void leave(std::int64_t client, const Spoken& report, const std::optional<Spoken>& before, const std::optional<Spoken>& after);
 
   /// Of minutes; those that did not change are left out.
   [[nodiscard]] Samples minutes() const;
@@ -69,6 +82,7 @@ class RollUp {
 
  private:
   void add_time(std::int64_t client, State state, WallTime from, WallTime until, int sign);
+  void add_growth(std::int64_t client, const std::optional<Spoken>& from, const Spoken& to, int sign);
 
   Samples minutes_;
 };

@@ -20,9 +20,12 @@ constexpr std::int64_t longest_latency_us = 86'400'000'000;
 /// An address has at most 45 characters; the Python original may send any text.
 constexpr std::size_t longest_exit = 64;
 
-/// Of every report that speaks: id, time, state, lease, trigger.
+/// Of every report that speaks: time, state, lease, trigger, and what was counted.
 constexpr std::string_view spoken_columns =
-    "time, state, coalesce(json_extract(json, '$.lease_s'), 0), coalesce(json_extract(json, '$.trigger'), '')";
+    "time, state, coalesce(json_extract(json, '$.lease_s'), 0), coalesce(json_extract(json, '$.trigger'), ''), "
+    "coalesce(json_extract(json, '$.leak.counting'), 0), coalesce(json_extract(json, '$.leak.since'), ''), "
+    "coalesce(json_extract(json, '$.leak.packets'), 0), coalesce(json_extract(json, '$.leak.bytes'), 0)";
+constexpr int spoken_width = 8;
 
 Spoken read_spoken(const Statement& row, int first) {
   Spoken spoken;
@@ -31,6 +34,8 @@ Spoken read_spoken(const Statement& row, int first) {
   const auto named = row.integer(first + 2);
   const auto lease = std::min<std::chrono::seconds>(std::chrono::seconds{named > 0 ? named : usual_lease_s}, Spoken::at_most);
   spoken.until = row.text(first + 3) == "stop" ? spoken.from : spoken.from + lease;
+  if (row.integer(first + 4) != 0)
+    spoken.counted = Counted{std::string(row.text(first + 5)), row.integer(first + 6), row.integer(first + 7)};
   return spoken;
 }
 
@@ -76,6 +81,9 @@ Sample read_sample(const Statement& row, int first) {
   sample.latency_max = row.integer(first + 9);
   sample.exits = split(row.text(first + 10));
   sample.more_exits = row.integer(first + 11) != 0;
+  sample.counted = row.integer(first + 12);
+  sample.packets_outside = row.integer(first + 13);
+  sample.bytes_outside = row.integer(first + 14);
   return sample;
 }
 
@@ -99,9 +107,10 @@ Result<SqliteRollUp> SqliteRollUp::prepare(Database& database) {
       {&SqliteRollUp::load_, fmt::format("SELECT {} FROM samples WHERE {}", sample_columns, this_one)},
       {&SqliteRollUp::save_,
        fmt::format("INSERT INTO samples (resolution, start, client, {}) "
-                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO UPDATE SET "
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT DO UPDATE SET "
                    "reports = ?4, worst = ?5, secure = ?6, warning = ?7, contained = ?8, danger = ?9, latencies = ?10, "
-                   "latency_sum = ?11, latency_min = ?12, latency_max = ?13, exits = ?14, more_exits = ?15",
+                   "latency_sum = ?11, latency_min = ?12, latency_max = ?13, exits = ?14, more_exits = ?15, "
+                   "counted = ?16, packets_outside = ?17, bytes_outside = ?18",
                    sample_columns)},
       {&SqliteRollUp::remove_, fmt::format("DELETE FROM samples WHERE {}", this_one)},
   };
@@ -126,13 +135,15 @@ Result<std::size_t> SqliteRollUp::advance(std::size_t most) {
         row.boot_id = from.text(2);
         row.seq = from.integer(3);
         row.spoken = read_spoken(from, 4);
+        constexpr int behind = 4 + spoken_width;
         row.numbers.reports = 1;
         row.numbers.worst = row.spoken.state;
-        if (const auto latency = std::min(from.integer(8), longest_latency_us); latency >= 0) {
+        row.numbers.counted = row.spoken.counted ? 1 : 0;
+        if (const auto latency = std::min(from.integer(behind), longest_latency_us); latency >= 0) {
           row.numbers.latencies = 1;
           row.numbers.latency_sum = row.numbers.latency_min = row.numbers.latency_max = latency;
         }
-        if (const auto exit = from.text(9); !exit.empty() && exit.size() <= longest_exit) row.numbers.exits.emplace_back(exit);
+        if (const auto exit = from.text(behind + 1); !exit.empty() && exit.size() <= longest_exit) row.numbers.exits.emplace_back(exit);
         rows.push_back(std::move(row));
       },
       mark_, static_cast<std::int64_t>(most));
@@ -158,20 +169,24 @@ Result<void> SqliteRollUp::add(const Row& row, RollUp& roll_up) {
   const auto before = newest_before(row);
   if (!before) return fail(before.error());
   if (*before && !row.boot_id.empty() && row.seq < (*before)->seq) return add_late(row, row.spoken, roll_up);
-  roll_up.speak(row.client, row.spoken, *before ? std::optional((*before)->spoken) : std::nullopt, std::nullopt);
+  const auto spoken_before = *before ? std::optional((*before)->spoken) : std::nullopt;
+  roll_up.speak(row.client, row.spoken, spoken_before, std::nullopt);
+  if (!row.boot_id.empty()) roll_up.leave(row.client, row.spoken, spoken_before, std::nullopt);
   newest_of_[row.client] = Newest{row.boot_id, row.seq, row.spoken};
   return {};
 }
 
 Result<void> SqliteRollUp::add_late(const Row& row, const Spoken& spoken, RollUp& roll_up) {
   std::optional<Spoken> before;
-  std::optional<WallTime> next;
+  std::optional<Spoken> after;
   auto done = before_.query([&before](const Statement& from) { before = read_spoken(from, 1); }, row.client, row.boot_id, row.id, row.seq);
   if (done) {
-    done = after_.query([&next](const Statement& from) { next = time_of(from.integer(1)); }, row.client, row.boot_id, row.id, row.seq);
+    done = after_.query([&after](const Statement& from) { after = read_spoken(from, 1); }, row.client, row.boot_id, row.id, row.seq);
   }
-  if (done) roll_up.speak(row.client, spoken, before, next);
-  return done;
+  if (!done) return done;
+  roll_up.speak(row.client, spoken, before, after ? std::optional(after->from) : std::nullopt);
+  roll_up.leave(row.client, spoken, before, after);
+  return {};
 }
 
 Result<std::optional<SqliteRollUp::Newest>> SqliteRollUp::newest_before(const Row& row) {
@@ -201,7 +216,7 @@ Result<void> SqliteRollUp::save(const RollUp::Samples& samples, Resolution resol
       done = save_.run(number, start, client, sample.reports, sample.worst ? static_cast<std::int64_t>(*sample.worst) : std::int64_t{-1},
                        sample.time[0].count(), sample.time[1].count(), sample.time[2].count(), sample.time[3].count(), sample.latencies,
                        sample.latency_sum, sample.latency_min, sample.latency_max, join(sample.exits),
-                       std::int64_t{sample.more_exits ? 1 : 0});
+                       std::int64_t{sample.more_exits ? 1 : 0}, sample.counted, sample.packets_outside, sample.bytes_outside);
     }
     if (!done) return done;
   }

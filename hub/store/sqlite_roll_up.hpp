@@ -45,6 +45,7 @@ class SqliteRollUp {
 /// The columns of a row of samples from `first` on, in the order of sample_columns.
 [[nodiscard]] Sample read_sample(const Statement& row, int first);
 inline constexpr std::string_view sample_columns =
-    "reports, worst, secure, warning, contained, danger, latencies, latency_sum, latency_min, latency_max, exits, more_exits";
+    "reports, worst, secure, warning, contained, danger, latencies, latency_sum, latency_min, latency_max, exits, more_exits, "
+    "counted, packets_outside, bytes_outside";
 
 }  // namespace vpn_sentinel

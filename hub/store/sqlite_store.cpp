@@ -7,6 +7,7 @@
 
 #include "hub/store/checkpointer.hpp"
 #include "hub/store/codec.hpp"
+#include "hub/store/exposure_codec.hpp"
 #include "hub/store/report_text.hpp"
 #include "hub/store/sqlite.hpp"
 #include "hub/store/sqlite_file.hpp"
@@ -64,9 +65,11 @@ constexpr StatementText statement_texts[] = {
      "SELECT id, json FROM incidents WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND start <= ?3 AND until >= ?2 "
      "ORDER BY start, id"},
     {&Statements::report_before,
-     "SELECT seq, state, time FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> '' AND seq < ?3 ORDER BY seq DESC LIMIT 1"},
+     "SELECT seq, state, time, json_extract(json, '$.leak') FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> '' AND seq < ?3 "
+     "ORDER BY seq DESC LIMIT 1"},
     {&Statements::report_after,
-     "SELECT seq, state, time FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> '' AND seq > ?3 ORDER BY seq LIMIT 1"},
+     "SELECT seq, state, time, json_extract(json, '$.leak') FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> '' AND seq > ?3 "
+     "ORDER BY seq LIMIT 1"},
     {&Statements::last_seq, "SELECT coalesce(max(seq), 0) FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> ''"},
     {&Statements::load_alerts,
      "SELECT id, channel, text, created, attempts FROM alerts WHERE delivered IS NULL AND gave_up = 0 AND id > ?1 ORDER BY id LIMIT ?2"},
@@ -239,7 +242,7 @@ class SqliteStore final : public Store {
  private:
   static StoredReport stored_report(const Statement& row) {
     return {static_cast<std::uint64_t>(row.integer(0)), parse_state(row.text(1)).value_or(State::warning),
-            WallTime{std::chrono::microseconds{row.integer(2)}}};
+            WallTime{std::chrono::microseconds{row.integer(2)}}, decode_leak_text(row.text(3))};
   }
 
   /// One that cannot be read (made by another version) is left out: history must not stop the hub.

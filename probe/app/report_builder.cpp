@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "probe/app/report_firewall.hpp"
 #include "probe/report/bounds.hpp"
 
 namespace vpn_sentinel {
@@ -66,6 +67,14 @@ void add_tunnel(const TargetWatch& watch, Report& report) {
   report.tunnel = std::move(tunnel);
 }
 
+void add_firewall(const Observation& seen, Report& report) {
+  if (seen.packets) report.leak = leak_report(*seen.packets);
+  if (seen.kill_switch) report.kill_switch = kill_switch_report(*seen.kill_switch);
+  if (seen.ruleset) report.ruleset = ruleset_report(*seen.ruleset);
+  if (seen.udp) report.udp_exit = udp_exit_report(*seen.udp);
+  if (seen.large_packets) report.mtu = mtu_report(*seen.large_packets);
+}
+
 }  // namespace
 
 Report build_report(const TargetWatch& watch, std::string trigger) {
@@ -80,6 +89,7 @@ Report build_report(const TargetWatch& watch, std::string trigger) {
   add_tunnel(watch, report);
   add_exit(watch.seen(), report);
   add_dns(watch.seen(), report);
+  add_firewall(watch.seen(), report);
   report.latency_ms = watch.latency_ms();
   bound_report(report);
   return report;

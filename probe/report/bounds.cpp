@@ -66,6 +66,15 @@ void bound_findings(std::vector<Finding>& findings) {
   for (auto& finding : findings) finding.evidence = bound_evidence(std::move(finding.evidence), most_evidence_together / findings.size());
 }
 
+void bound_firewall(Report& report) {
+  if (report.leak) {
+    bound_words(report.leak->why);
+    if (report.leak->destinations.size() > most_leak_destinations) report.leak->destinations.resize(most_leak_destinations);
+  }
+  if (report.kill_switch) bound_words(report.kill_switch->why);
+  if (report.ruleset) bound_words(report.ruleset->changed_by);
+}
+
 }  // namespace
 
 json bound_evidence(json evidence, std::size_t most) {
@@ -79,8 +88,16 @@ json bound_evidence(json evidence, std::size_t most) {
   return evidence;
 }
 
+void bound_words(std::string& text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  cut_text(text, most_words);
+}
+
 void bound_report(Report& report) {
   bound_findings(report.findings);
+  bound_firewall(report);
   if (report.dns) {
     if (report.dns->egress.size() > most_dns_entries) report.dns->egress.resize(most_dns_entries);
     if (report.dns->resolvers.size() > most_dns_entries) report.dns->resolvers.resize(most_dns_entries);

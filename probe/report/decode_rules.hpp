@@ -92,6 +92,16 @@ class Fields {
     return std::string(text);
   }
 
+  /// What somebody else worded (an error, the name of a process): made harmless and cut rather than a reason to refuse the report.
+  [[nodiscard]] std::string others_words(std::string_view key) const {
+    const auto value = find(key);
+    if (!value) return {};
+    if (!value->is_string()) reject<Value>(name(key), "a text", value);
+    std::string text(value->text());
+    bound_words(text);
+    return text;
+  }
+
   template <typename Number>
   [[nodiscard]] std::optional<Number> number(std::string_view key) const {
     const auto value = find(key);
@@ -109,6 +119,13 @@ class Fields {
     const auto time = value->is_string() ? parse_rfc3339(value->text()) : Result<WallTime>{fail(Error{})};
     if (!time) reject<Value>(name(key), "an RFC 3339 time", value);
     return *time;
+  }
+
+  /// False when it is absent.
+  [[nodiscard]] bool flag(std::string_view key) const {
+    const auto value = find(key);
+    if (value && !value->is_boolean()) reject<Value>(name(key), "true or false", value);
+    return value && value->boolean();
   }
 
   [[nodiscard]] std::optional<Value> object(std::string_view key) const {
@@ -163,11 +180,9 @@ LocationReport read_location(const Value& value) {
 template <typename Value>
 TunnelReport read_tunnel(const Value& value) {
   const Fields<Value> fields(value, "tunnel.");
-  const auto up = fields.find("up");
-  if (up && !up->is_boolean()) fields.refuse("up", "true or false");
   return {fields.text("name"),
           fields.text("kind"),
-          up && up->boolean(),
+          fields.flag("up"),
           fields.time("since"),
           fields.template number<std::uint64_t>("rx_bytes"),
           fields.template number<std::uint64_t>("tx_bytes"),
@@ -204,6 +219,72 @@ DnsReport read_dns(const Value& value) {
 }
 
 template <typename Value>
+std::uint64_t read_count(const Fields<Value>& fields, std::string_view key) {
+  return fields.template number<std::uint64_t>(key).value_or(0);
+}
+
+template <typename Value>
+LeakDestinationReport read_leak_destination(const Value& value) {
+  if (!value.is_object()) reject<Value>("leak.destinations", "objects with address, protocol, packets and bytes", value);
+  const Fields<Value> fields(value, "leak.destinations.");
+  return {fields.text("address"),
+          fields.text("protocol"),
+          fields.template number<std::uint16_t>("port"),
+          fields.template number<std::uint32_t>("uid"),
+          read_count(fields, "packets"),
+          read_count(fields, "bytes")};
+}
+
+template <typename Value>
+LeakReport read_leak(const Value& value) {
+  const Fields<Value> fields(value, "leak.");
+  LeakReport leak{fields.flag("counting"),
+                  fields.others_words("why"),
+                  fields.time("since"),
+                  read_count(fields, "packets"),
+                  read_count(fields, "bytes"),
+                  read_count(fields, "dns_packets"),
+                  read_count(fields, "v4_packets"),
+                  read_count(fields, "v6_packets"),
+                  read_count(fields, "endpoint_packets"),
+                  read_count(fields, "local_packets"),
+                  {}};
+  if (const auto list = fields.find("destinations")) {
+    if (!list->is_array() || list->size() > most_leak_destinations) fields.refuse("destinations", "a short list of destinations");
+    list->each([&](const Value& destination) { leak.destinations.push_back(read_leak_destination(destination)); });
+  }
+  return leak;
+}
+
+template <typename Value>
+KillSwitchReport read_kill_switch(const Value& value) {
+  const Fields<Value> fields(value, "kill_switch.");
+  return {fields.text("mode"), fields.text("state"), fields.others_words("why"), fields.time("since"),
+          read_count(fields, "stopped_packets")};
+}
+
+template <typename Value>
+RulesetReport read_ruleset(const Value& value) {
+  const Fields<Value> fields(value, "ruleset.");
+  return {fields.text("verdict"), fields.others_words("changed_by"), fields.time("changed_at")};
+}
+
+template <typename Value>
+UdpExitReport read_udp_exit(const Value& value) {
+  const Fields<Value> fields(value, "udp_exit.");
+  return {fields.optional_text("v4"), fields.optional_text("v6")};
+}
+
+template <typename Value>
+void read_firewall(const Fields<Value>& fields, Report& report) {
+  if (const auto leak = fields.object("leak")) report.leak = read_leak(*leak);
+  if (const auto kill_switch = fields.object("kill_switch")) report.kill_switch = read_kill_switch(*kill_switch);
+  if (const auto ruleset = fields.object("ruleset")) report.ruleset = read_ruleset(*ruleset);
+  if (const auto udp_exit = fields.object("udp_exit")) report.udp_exit = read_udp_exit(*udp_exit);
+  if (const auto mtu = fields.object("mtu")) report.mtu = MtuReport{Fields<Value>(*mtu, "mtu.").text("large_packets")};
+}
+
+template <typename Value>
 void read_network(const Fields<Value>& fields, Report& report) {
   if (const auto location = fields.object("location")) report.location = read_location(*location);
   if (const auto test = fields.object("dns_test")) {
@@ -235,6 +316,7 @@ Report read_report(const Fields<Value>& fields) {
   report.public_ip = fields.optional_text("public_ip");
   read_judgement(fields, report);
   read_network(fields, report);
+  read_firewall(fields, report);
   if (const auto latency = fields.find("latency_ms")) {
     const auto number = latency->number();
     if (!number || *number < 0) fields.refuse("latency_ms", "a number of milliseconds");

@@ -52,7 +52,74 @@ json encode_exit(const ExitReport& exit) {
   return object;
 }
 
+json encode_dns(const DnsReport& dns) {
+  json object{{"verdict", dns.verdict}, {"reason", dns.reason}, {"egress", dns.egress}};
+  for (const auto& resolver : dns.resolvers) {
+    object["resolvers"].push_back(json{{"address", resolver.address}, {"route", resolver.route}});
+  }
+  return object;
+}
+
+json encode_leak(const LeakReport& leak) {
+  json object{{"counting", leak.counting}, {"packets", leak.packets}, {"bytes", leak.bytes}};
+  put(object, "why", leak.why);
+  if (leak.since) object["since"] = to_rfc3339(*leak.since);
+  object["dns_packets"] = leak.dns_packets;
+  object["v4_packets"] = leak.v4_packets;
+  object["v6_packets"] = leak.v6_packets;
+  object["endpoint_packets"] = leak.endpoint_packets;
+  object["local_packets"] = leak.local_packets;
+  if (!leak.destinations.empty()) object["destinations"] = encode(leak.destinations);
+  return object;
+}
+
+json encode_kill_switch(const KillSwitchReport& kill_switch) {
+  json object{{"mode", kill_switch.mode}, {"state", kill_switch.state}, {"stopped_packets", kill_switch.stopped_packets}};
+  put(object, "why", kill_switch.why);
+  if (kill_switch.since) object["since"] = to_rfc3339(*kill_switch.since);
+  return object;
+}
+
+json encode_ruleset(const RulesetReport& ruleset) {
+  json object{{"verdict", ruleset.verdict}};
+  put(object, "changed_by", ruleset.changed_by);
+  if (ruleset.changed_at) object["changed_at"] = to_rfc3339(*ruleset.changed_at);
+  return object;
+}
+
+json encode_udp_exit(const UdpExitReport& udp_exit) {
+  json object = json::object();
+  put(object, "v4", udp_exit.v4);
+  put(object, "v6", udp_exit.v6);
+  return object;
+}
+
+void encode_network(const Report& report, json& object) {
+  if (report.tunnel) object["tunnel"] = encode_tunnel(*report.tunnel);
+  if (report.exit) object["exit"] = encode_exit(*report.exit);
+  if (report.dns) object["dns"] = encode_dns(*report.dns);
+  if (report.leak) object["leak"] = encode_leak(*report.leak);
+  if (report.kill_switch) object["kill_switch"] = encode_kill_switch(*report.kill_switch);
+  if (report.ruleset) object["ruleset"] = encode_ruleset(*report.ruleset);
+  if (report.udp_exit) object["udp_exit"] = encode_udp_exit(*report.udp_exit);
+  if (report.mtu) object["mtu"] = json{{"large_packets", report.mtu->large_packets}};
+}
+
 }  // namespace
+
+json encode(const std::vector<LeakDestinationReport>& destinations) {
+  auto list = json::array();
+  for (const auto& destination : destinations) {
+    json object{{"address", destination.address},
+                {"protocol", destination.protocol},
+                {"packets", destination.packets},
+                {"bytes", destination.bytes}};
+    put(object, "port", destination.port);
+    put(object, "uid", destination.uid);
+    list.push_back(std::move(object));
+  }
+  return list;
+}
 
 std::chrono::microseconds age_when_sent(const Report& report) {
   if (!report.timestamp || !report.sent_at) return {};
@@ -80,14 +147,7 @@ json encode(const Report& report) {
     object["findings"] = json::array();
     for (const auto& finding : report.findings) object["findings"].push_back(encode_finding(finding));
   }
-  if (report.tunnel) object["tunnel"] = encode_tunnel(*report.tunnel);
-  if (report.exit) object["exit"] = encode_exit(*report.exit);
-  if (report.dns) {
-    object["dns"] = json{{"verdict", report.dns->verdict}, {"reason", report.dns->reason}, {"egress", report.dns->egress}};
-    for (const auto& resolver : report.dns->resolvers) {
-      object["dns"]["resolvers"].push_back(json{{"address", resolver.address}, {"route", resolver.route}});
-    }
-  }
+  encode_network(report, object);
   put(object, "latency_ms", report.latency_ms);
   return object;
 }

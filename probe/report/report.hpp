@@ -54,6 +54,63 @@ struct LocationReport {
   friend bool operator==(const LocationReport&, const LocationReport&) = default;
 };
 
+/// Who sent where outside the tunnel.
+struct LeakDestinationReport {
+  std::string address;
+  std::string protocol;               ///< "udp", "tcp", "icmp", "icmpv6", else its number
+  std::optional<std::uint16_t> port;  ///< of UDP and TCP
+  std::optional<std::uint32_t> uid;   ///< of the program that made the socket; absent: no socket
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  friend bool operator==(const LeakDestinationReport&, const LeakDestinationReport&) = default;
+};
+
+/// What left outside the tunnel and was not allowed to. Numbers count from `since` on and never fall: a meter that begins anew has another
+/// `since`.
+struct LeakReport {
+  bool counting = false;                      ///< false: nobody counts, the numbers are no proof of anything
+  std::string why;                            ///< not counting: why
+  std::optional<WallTime> since;              ///< counting since then, probe's clock
+  std::uint64_t packets = 0;                  ///< all of it
+  std::uint64_t bytes = 0;                    ///< of these packets
+  std::uint64_t dns_packets = 0;              ///< of these, to ports 53 and 853
+  std::uint64_t v4_packets = 0;               ///< other IPv4
+  std::uint64_t v6_packets = 0;               ///< other IPv6
+  std::uint64_t endpoint_packets = 0;         ///< to the VPN server, and not the tunnel's own
+  std::uint64_t local_packets = 0;            ///< to local networks, which is allowed; not part of `packets`
+  std::vector<LeakDestinationReport> destinations;  ///< those with most bytes, at most 20
+  friend bool operator==(const LeakReport&, const LeakReport&) = default;
+};
+
+struct KillSwitchReport {
+  std::string mode;               ///< "off", "armed", "on-danger"
+  std::string state;              ///< "off", "armed" (proved: it holds), "changed", "unproven", "failed"
+  std::string why;                ///< of changed, unproven, failed
+  std::optional<WallTime> since;  ///< armed since
+  std::uint64_t stopped_packets = 0;
+  friend bool operator==(const KillSwitchReport&, const KillSwitchReport&) = default;
+};
+
+/// What all rules of the namespace together do to packets outside the tunnel.
+struct RulesetReport {
+  std::string verdict;                 ///< "holds", "lets_out", "undecided"
+  std::string changed_by;              ///< who changed it last; empty: nobody since the probe looks
+  std::optional<WallTime> changed_at;  ///< probe's clock
+  friend bool operator==(const RulesetReport&, const RulesetReport&) = default;
+};
+
+/// By which addresses arbitrary UDP leaves.
+struct UdpExitReport {
+  std::optional<std::string> v4;
+  std::optional<std::string> v6;
+  friend bool operator==(const UdpExitReport&, const UdpExitReport&) = default;
+};
+
+struct MtuReport {
+  std::string large_packets;  ///< "ok", "lost_requests", "lost_answers", "unknown"
+  friend bool operator==(const MtuReport&, const MtuReport&) = default;
+};
+
 struct Report {
   int schema = 2;                     ///< 1: the Python original's payload
   std::string client_id;              ///< 1-100 of [A-Za-z0-9._-]
@@ -75,6 +132,11 @@ struct Report {
   std::optional<TunnelReport> tunnel;
   std::optional<ExitReport> exit;
   std::optional<DnsReport> dns;
+  std::optional<LeakReport> leak;               ///< absent: not looked at
+  std::optional<KillSwitchReport> kill_switch;  ///< absent: not asked for
+  std::optional<RulesetReport> ruleset;         ///< absent: not looked at
+  std::optional<UdpExitReport> udp_exit;
+  std::optional<MtuReport> mtu;
   std::optional<double> latency_ms;
   friend bool operator==(const Report&, const Report&) = default;
 };
@@ -84,6 +146,8 @@ struct Report {
 
 /// To the wire. Absent values are left out.
 [[nodiscard]] nlohmann::json encode(const Report& report);
+/// As in `leak.destinations`.
+[[nodiscard]] nlohmann::json encode(const std::vector<LeakDestinationReport>& destinations);
 /// From the wire: unknown keys are ignored, a bad field is an Error that names it. Limits: 100 findings, 32 levels
 /// of nesting. Evidence is cut to 4 KiB for each finding (bound_evidence).
 [[nodiscard]] Result<Report> decode_report(const nlohmann::json& json);

@@ -1,9 +1,11 @@
 // The rows of the table: made once per client and changed in place. Text goes in by textContent only: ids, places and evidence come
 // from the network.
 
-import { ago, codeText, dnsText, duration, exitText, groupName, overdue, placeText, stateText, tunnelText } from "./words.js";
+import {
+  ago, codeText, containedText, dnsText, duration, exitText, groupName, killSwitchText, leakText, overdue, placeText, stateText, tunnelText,
+} from "./words.js";
 
-const columns = ["State", "Client", "Findings", "For", "Last seen", "Exit", "DNS", "Tunnel", "Version"];
+const columns = ["State", "Client", "Findings", "For", "Last seen", "Exit", "DNS", "Left outside", "Tunnel", "Version"];
 
 export function element(tag, className, text) {
   const node = document.createElement(tag);
@@ -50,6 +52,24 @@ function fillLines(cell, lines, className) {
   cell.replaceChildren(...(nodes.length > 0 ? nodes : [element("span", "quiet", "–")]));
 }
 
+/** How much left, where to and who sent it; then what holds packets back. */
+function fillOutside(cell, client) {
+  const wasOpen = cell.querySelector("details")?.open ?? false;
+  const nodes = [];
+  const leak = leakText(client);
+  if (leak && leak.details.length > 0) {
+    const details = element("details", leak.bad ? "outside bad" : "outside");
+    details.open = wasOpen;
+    details.append(element("summary", "", leak.amount), ...leak.details.map((line) => element("p", "", line)));
+    nodes.push(details);
+  } else if (leak) {
+    nodes.push(element("span", "", leak.amount));
+  }
+  const kill = killSwitchText(client);
+  if (kill) nodes.push(element("span", kill.good ? "kill" : "kill bad", kill.text));
+  cell.replaceChildren(...(nodes.length > 0 ? nodes : [element("span", "quiet", "–")]));
+}
+
 /** The name of a client, or of a group with a mark that it is one. */
 export function nameNodes(tag, clientId) {
   const group = groupName(clientId);
@@ -69,6 +89,7 @@ export class Row {
   #cells = {};
   #findings = "";
   #light = "";
+  #outside = "";
 
   constructor() {
     this.node = element("tr");
@@ -95,6 +116,9 @@ export class Row {
     const where = [placeText(client), client.location?.org].filter(Boolean);
     cells.Exit.append(...where.map((line) => element("span", "quiet", line)));
     fillLines(cells.DNS, dnsText(client));
+    const outside = JSON.stringify([client.leak, client.kill_switch]);
+    if (outside !== this.#outside) fillOutside(cells["Left outside"], client);
+    this.#outside = outside;
     fillLines(cells.Tunnel, tunnelText(client));
     fillLines(cells.Version, client.client_version ? [client.client_version] : []);
   }
@@ -105,9 +129,11 @@ export class Row {
     this.#cells.For.textContent = duration(hubTime - Date.parse(client.since));
     this.#cells["Last seen"].textContent = ago(hubTime - Date.parse(client.last_seen));
     const shown = isOverdue ? "overdue" : client.state;
-    if (shown === this.#light) return;
-    this.#light = shown;
+    const how = isOverdue ? null : containedText(client);
+    if (shown + how === this.#light) return;
+    this.#light = shown + how;
     this.node.dataset.state = shown;
     this.#cells.State.replaceChildren(light(isOverdue ? overdue : stateText(client.state), shown));
+    if (how) this.#cells.State.append(element("span", "quiet how", how));
   }
 }

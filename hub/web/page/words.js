@@ -72,6 +72,62 @@ export function tunnelText(client) {
   return [tunnel.name, tunnel.kind, tunnel.up ? "up" : "down"].filter(Boolean);
 }
 
+const byteUnits = ["kB", "MB", "GB", "TB", "PB", "EB"];
+
+function counted(number, what) {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}
+
+/** 1540 -> "1.5 kB". */
+export function byteText(bytes) {
+  if (!(bytes >= 1000)) return counted(bytes ?? 0, "byte");
+  let amount = bytes / 1000;
+  let unit = 0;
+  for (; amount >= 999.5 && unit + 1 < byteUnits.length; ++unit) amount /= 1000;
+  return `${amount < 9.95 ? amount.toFixed(1) : amount.toFixed(0)} ${byteUnits[unit]}`;
+}
+
+/** "203.0.113.53 UDP 53: 3 packets (300 bytes), uid 1000" */
+export function destinationText(destination) {
+  const protocol = /^\d+$/.test(destination.protocol) ? `protocol ${destination.protocol}` : String(destination.protocol).toUpperCase();
+  const way = destination.port === undefined ? protocol : `${protocol} ${destination.port}`;
+  const who = destination.uid === undefined ? "" : `, uid ${destination.uid}`;
+  return `${destination.address} ${way}: ${counted(destination.packets, "packet")} (${byteText(destination.bytes)})${who}`;
+}
+
+const parts = [["dns_packets", "DNS"], ["v4_packets", "IPv4"], ["v6_packets", "IPv6"], ["endpoint_packets", "VPN server"]];
+
+/** What left outside the tunnel: `amount` in words, whether that is `bad`, and `details` for who wants to know. Null: the probe does not look. */
+export function leakText(client) {
+  const leak = client.leak;
+  if (!leak) return null;
+  if (!leak.counting) return { amount: "Not counted", bad: false, details: leak.why ? [leak.why] : [] };
+  const counting = leak.since ? `Counted since ${String(leak.since).slice(0, 16).replace("T", " ")} UTC` : "";
+  if (!(leak.packets > 0)) return { amount: "Nothing", bad: false, details: [counting].filter(Boolean) };
+  const kinds = parts.filter(([key]) => leak[key] > 0).map(([key, name]) => `${name} ${leak[key]}`).join(", ");
+  const places = (leak.destinations ?? []).map(destinationText);
+  return { amount: `${counted(leak.packets, "packet")} (${byteText(leak.bytes)})`, bad: true, details: [kinds, counting, ...places].filter(Boolean) };
+}
+
+const killSwitchStates = {
+  armed: "Kill switch holds", changed: "Kill switch was changed", unproven: "Kill switch not proved", failed: "Kill switch failed",
+};
+
+/** "Kill switch holds, 12 packets stopped"; null: there is none, or it is off and may be. */
+export function killSwitchText(client) {
+  const kill = client.kill_switch;
+  if (!kill) return null;
+  if (kill.state === "off") return kill.mode === "armed" ? { text: "Kill switch is off", good: false } : null;
+  const text = killSwitchStates[kill.state] ?? `Kill switch: ${kill.state}`;
+  const stopped = kill.stopped_packets > 0 ? `, ${counted(kill.stopped_packets, "packet")} stopped` : "";
+  return { text: text + stopped + (kill.why ? `: ${kill.why}` : ""), good: kill.state === "armed" };
+}
+
+/** Why nothing can leave, where that is known. */
+export function containedText(client) {
+  return client.state === "contained" && client.kill_switch?.state === "armed" ? "by the kill switch" : null;
+}
+
 const kinds = {
   connected: (change) => `reported for the first time: ${stateText(change.to).word}`,
   state_changed: (change) => `${stateText(change.from).word} → ${stateText(change.to).word}`,
@@ -84,7 +140,8 @@ const kinds = {
 export function changeText(change) {
   const text = kinds[change.kind]?.(change) ?? codeText(change.kind);
   const lasted = change.previous_lasted_ms > 0 && change.kind !== "address_changed" ? ` after ${duration(change.previous_lasted_ms)}` : "";
-  return text + lasted + (change.past ? ", told later; the probe was silent" : "");
+  const left = change.leaked?.packets > 0 ? `; ${counted(change.leaked.packets, "packet")} (${byteText(change.leaked.bytes)}) left outside` : "";
+  return text + lasted + left + (change.past ? ", told later; the probe was silent" : "");
 }
 
 /** The name of a group as people gave it; null: it is a client. No client's name has a ':'. */

@@ -50,6 +50,16 @@ Report sample(Kind kind) {
   report.tunnel = TunnelReport{"wg0", "wireguard", kind != Kind::danger, time, 734'112'385, 92'004'117, 12};
   report.exit = ExitReport{"198.51.100.2", std::nullopt, 64500, "RO", "cloudflare-trace"};
   report.dns = DnsReport{"no_leak", "EGRESS_IS_EXIT", {"198.51.100.2"}};
+  // Whoever counts has begun to once: no mark.
+  report.leak = LeakReport{true, {}, parse_rfc3339("2026-01-01T00:00:00Z").value(), 0, 0, 0, 0, 0, 0, 0, {}};
+  if (kind == Kind::danger) {
+    report.leak->packets = report.leak->bytes = seq_mark;
+    report.leak->destinations = {{"203.0.113.53", "udp", 53, 1000, seq_mark, seq_mark}};
+  }
+  report.kill_switch = KillSwitchReport{"armed", "armed", {}, report.leak->since, 0};
+  report.ruleset = RulesetReport{"holds", {}, {}};
+  report.udp_exit = UdpExitReport{"198.51.100.2", {}};
+  report.mtu = MtuReport{"ok"};
   report.latency_ms = 23.1;
   return report;
 }

@@ -37,6 +37,31 @@ BOOST_AUTO_TEST_CASE(clients_are_counted_by_state_and_never_named_unless_asked_f
   BOOST_TEST(has_line(text_of(view, counters), "vpn_sentinel_clients_left_out 0"));
 }
 
+BOOST_AUTO_TEST_CASE(what_left_outside_and_the_kill_switch_are_told_of_those_that_know) {
+  auto counted = client_of("office", State::danger);
+  counted.last_report.leak = LeakReport{};
+  counted.last_report.leak->counting = true;
+  counted.last_report.leak->packets = 7;
+  counted.last_report.leak->bytes = 900;
+  counted.last_report.kill_switch = KillSwitchReport{"armed", "failed", "x", {}, 0};
+  auto blind = client_of("blind", State::secure);
+  blind.last_report.leak = LeakReport{};
+  blind.last_report.kill_switch = KillSwitchReport{"armed", "excellent", {}, {}, 0};
+  auto silent = client_of("silent", State::offline);
+  silent.last_report.kill_switch = KillSwitchReport{"armed", "armed", {}, {}, 0};
+  HubView view;
+  view.name_clients = true;
+  view.clients = {shared(counted), shared(blind), shared(silent)};
+  const auto text = text_of(view, HubCounters());
+  BOOST_TEST(has_line(text, R"(vpn_sentinel_client_packets_outside_total{client="office"} 7)"));
+  BOOST_TEST(has_line(text, R"(vpn_sentinel_client_bytes_outside_total{client="office"} 900)"));
+  BOOST_TEST(has_line(text, R"(vpn_sentinel_client_kill_switch{client="office",state="failed"} 1)"));
+  BOOST_TEST(has_line(text, R"(vpn_sentinel_kill_switches{state="failed"} 1)"));
+  BOOST_TEST(has_line(text, R"(vpn_sentinel_kill_switches{state="armed"} 0)"));
+  BOOST_TEST(text.find("outside_total{client=\"blind") == std::string::npos);
+  BOOST_TEST(text.find("excellent") == std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(named_clients_are_bounded_and_escaped) {
   HubView view;
   view.name_clients = true;

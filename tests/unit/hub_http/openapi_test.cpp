@@ -104,7 +104,12 @@ const std::string full_report =
     R"(,"public_ip":"198.51.100.2","location":{"country":"RO","city":"Bucharest"},"dns_test":{"location":"RO","colo":"OTP"},"findings":[],)"
     R"("tunnel":{"name":"wg0","kind":"wireguard","up":true,"since":"2026-11-21T10:00:00Z","rx_bytes":1,"tx_bytes":2,"handshake_age_s":3},)"
     R"("exit":{"v4":"198.51.100.2","v6":null,"asn":64500,"country":"RO","source":"cloudflare-trace"},)"
-    R"("dns":{"verdict":"no_leak","reason":"EGRESS_IS_EXIT","egress":["198.51.100.2"]},"latency_ms":12.5)";
+    R"("dns":{"verdict":"no_leak","reason":"EGRESS_IS_EXIT","egress":["198.51.100.2"]},)"
+    R"("leak":{"counting":true,"since":"2026-11-21T10:00:00Z","packets":7,"bytes":900,"dns_packets":3,)"
+    R"("destinations":[{"address":"203.0.113.53","protocol":"udp","port":53,"uid":0,"packets":3,"bytes":300}]},)"
+    R"("kill_switch":{"mode":"armed","state":"armed","since":"2026-11-21T10:00:00Z","stopped_packets":1},)"
+    R"("ruleset":{"verdict":"holds","changed_by":"nft, pid 7","changed_at":"2026-11-21T10:00:00Z"},)"
+    R"("udp_exit":{"v4":"198.51.100.2"},"mtu":{"large_packets":"ok"},"latency_ms":12.5)";
 const std::string danger_finding =
     R"(,"findings":[{"code":"default_route_outside","severity":"danger","since":"2026-11-21T10:00:00Z","evidence":{"table":254}}])";
 

@@ -23,6 +23,8 @@ test("whatever a client says is shown as text and becomes no element", () => {
     exit: { v4: evil, v6: evil, country: evil },
     dns: { verdict: evil, reason: evil }, dns_test: { location: evil, colo: evil },
     tunnel: { name: evil, kind: evil, up: true },
+    leak: { counting: true, since: evil, packets: 1, destinations: [{ address: evil, protocol: evil, port: evil, uid: evil, packets: evil, bytes: evil }] },
+    kill_switch: { mode: evil, state: evil, why: evil, stopped_packets: 1 },
     findings: [{ code: evil, severity: evil, meaning: evil, advice: evil, evidence: { [evil]: evil, list: [evil], deep: { [evil]: evil } } }],
   }));
   row.tick(now, false);
@@ -31,7 +33,7 @@ test("whatever a client says is shown as text and becomes no element", () => {
   assert.equal(cell("Client").textContent, evil);
   assert.equal(cell("Findings").querySelector("summary").textContent, evil);
   assert.equal(cell("Findings").querySelector("dd").textContent, evil);
-  for (const name of ["State", "Exit", "DNS", "Tunnel", "Version"]) assert.ok(cell(name).textContent.includes(evil), name);
+  for (const name of ["State", "Exit", "DNS", "Left outside", "Tunnel", "Version"]) assert.ok(cell(name).textContent.includes(evil), name);
 });
 
 test("an unknown finding without a sentence shows its code as words", () => {
@@ -93,4 +95,49 @@ test("a finding that somebody reads stays open while reports come in", () => {
   assert.deepEqual(cell("Findings").querySelectorAll("details").map((node) => node.open), [true, false]);
   row.show(client("a", now + 3000));
   assert.equal(cell("Findings").textContent, "None");
+});
+
+const leak = {
+  counting: true, since: "2026-11-21T10:00:00Z", packets: 8, bytes: 1540, dns_packets: 7, v4_packets: 1,
+  destinations: [
+    { address: "203.0.113.53", protocol: "udp", port: 53, uid: 1000, packets: 7, bytes: 1440 },
+    { address: "203.0.113.9", protocol: "47", packets: 1, bytes: 100 },
+  ],
+};
+
+test("what left outside is told with how much, where to and who", () => {
+  row.show(client("a", now, { state: "danger", leak }));
+  const details = cell("Left outside").querySelector("details");
+  assert.equal(details.querySelector("summary").textContent, "8 packets (1.5 kB)");
+  assert.deepEqual(details.querySelectorAll("p").map((node) => node.textContent), [
+    "DNS 7, IPv4 1", "Counted since 2026-11-21 10:00 UTC", "203.0.113.53 UDP 53: 7 packets (1.4 kB), uid 1000",
+    "203.0.113.9 protocol 47: 1 packet (100 bytes)"]);
+  details.open = true;
+  row.show(client("a", now + 1000, { state: "danger", leak: { ...leak, packets: 9 } }));
+  assert.equal(cell("Left outside").querySelector("details").open, true);
+});
+
+test("nothing that left, nothing that is counted and nobody who looks are three things", () => {
+  row.show(client("a", now, { leak: { counting: true, since: "2026-11-21T10:00:00Z", packets: 0, bytes: 0 } }));
+  assert.equal(cell("Left outside").querySelector("summary").textContent, "Nothing");
+  row.show(client("a", now, { leak: { counting: false, packets: 0, bytes: 0, why: "CAP_NET_ADMIN is needed" } }));
+  assert.equal(cell("Left outside").querySelector("summary").textContent, "Not counted");
+  assert.ok(cell("Left outside").textContent.includes("CAP_NET_ADMIN is needed"));
+  row.show(client("a", now));
+  assert.equal(cell("Left outside").textContent, "–");
+});
+
+test("a kill switch is told by what it does, and contained by it is told as such", () => {
+  const show = (state, kill_switch) => {
+    row.show(client("a", now, { state, kill_switch }));
+    row.tick(now, false);
+    return cell("Left outside").textContent;
+  };
+  assert.equal(show("contained", { mode: "armed", state: "armed", stopped_packets: 12 }), "Kill switch holds, 12 packets stopped");
+  assert.equal(cell("State").textContent, "■Containedby the kill switch");
+  assert.equal(show("contained", { mode: "armed", state: "unproven", why: "a canary left" }), "Kill switch not proved: a canary left");
+  assert.equal(cell("State").textContent, "■Contained");
+  assert.equal(show("secure", { mode: "armed", state: "off" }), "Kill switch is off");
+  assert.equal(show("secure", { mode: "off", state: "off" }), "–");
+  assert.equal(show("secure", { mode: "armed", state: "of the future" }), "Kill switch: of the future");
 });

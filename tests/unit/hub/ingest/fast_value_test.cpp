@@ -22,7 +22,12 @@ const std::string full = R"({"client_id":"office-vpn","boot_id":"6f1c","seq":184
                          R"("findings":[{"code":"dns_unverifiable","severity":"warning","since":"2026-11-21T10:00:00Z",)"
                          R"("evidence":{"list":[1,-2,3.5,true,null,{"a":"b"}],"text":"x"}}],)"
                          R"("tunnel":{"name":"wg0","up":true,"rx_bytes":18446744073709551615},"exit":{"v4":"198.51.100.2","v6":null},)"
-                         R"("dns":{"verdict":"unverifiable","egress":["198.51.100.2"]},"latency_ms":23.125,"schema":2})";
+                         R"("dns":{"verdict":"unverifiable","egress":["198.51.100.2"]},)"
+                         R"("leak":{"counting":true,"since":"2026-11-21T10:00:00Z","packets":7,"bytes":900,"dns_packets":3,)"
+                         R"("destinations":[{"address":"203.0.113.53","protocol":"udp","port":53,"uid":0,"packets":3,"bytes":300}]},)"
+                         R"("kill_switch":{"mode":"armed","state":"failed","why":"x","since":"2026-11-21T10:00:00Z","stopped_packets":1},)"
+                         R"("ruleset":{"verdict":"holds","changed_by":"nft","changed_at":"2026-11-21T10:00:00Z"},)"
+                         R"("udp_exit":{"v4":"198.51.100.2"},"mtu":{"large_packets":"ok"},"latency_ms":23.125,"schema":2})";
 
 /// The same body for the other reader: it has an escape that the fast one does not take, in a member that nobody reads.
 std::string for_the_library(const std::string& body) {

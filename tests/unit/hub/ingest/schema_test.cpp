@@ -26,6 +26,13 @@ json good() {
                "handshake_age_s": 12},
     "exit": {"v4": "198.51.100.2", "v6": "2001:db8::1", "asn": 64500, "country": "RO", "source": "cloudflare-trace"},
     "dns": {"verdict": "unverifiable", "reason": "EGRESS_IS_EXIT", "egress": ["198.51.100.2"]},
+    "leak": {"counting": true, "why": "", "since": "2026-11-21T10:00:00Z", "packets": 7, "bytes": 900, "dns_packets": 3, "v4_packets": 2,
+             "v6_packets": 1, "endpoint_packets": 1, "local_packets": 40,
+             "destinations": [{"address": "203.0.113.53", "protocol": "udp", "port": 53, "uid": 1000, "packets": 3, "bytes": 300}]},
+    "kill_switch": {"mode": "armed", "state": "armed", "why": "", "since": "2026-11-21T10:00:00Z", "stopped_packets": 12},
+    "ruleset": {"verdict": "holds", "changed_by": "nft, pid 4242", "changed_at": "2026-11-21T10:00:00Z"},
+    "udp_exit": {"v4": "198.51.100.2", "v6": "2001:db8::1"},
+    "mtu": {"large_packets": "ok"},
     "latency_ms": 23.1})");
 }
 
@@ -61,6 +68,8 @@ const Values text{"null", "empty", "word"};
 const Values count{"null", "small"};
 const Values object{"null", "object"};
 const Values optional{"null"};
+/// What others worded: made harmless.
+const Values words{"null", "empty", "word", "long", "lines", "direction"};
 const Values anything{"null", "bool", "small", "negative",  "fraction", "huge",      "empty",
                       "word", "long", "lines", "direction", "list",     "long list", "object"};
 
@@ -112,6 +121,40 @@ const std::map<std::string, Values> right{{"/schema", {}},
                                           {"/dns/reason", text},
                                           {"/dns/egress", {"null", "list"}},
                                           {"/dns/egress/0", {}},
+                                          {"/leak", object},
+                                          {"/leak/counting", {"null", "bool"}},
+                                          {"/leak/why", words},
+                                          {"/leak/since", optional},
+                                          {"/leak/packets", count},
+                                          {"/leak/bytes", count},
+                                          {"/leak/dns_packets", count},
+                                          {"/leak/v4_packets", count},
+                                          {"/leak/v6_packets", count},
+                                          {"/leak/endpoint_packets", count},
+                                          {"/leak/local_packets", count},
+                                          {"/leak/destinations", {"null", "list"}},
+                                          {"/leak/destinations/0", {}},
+                                          {"/leak/destinations/0/address", {}},
+                                          {"/leak/destinations/0/protocol", text},
+                                          {"/leak/destinations/0/port", count},
+                                          {"/leak/destinations/0/uid", count},
+                                          {"/leak/destinations/0/packets", count},
+                                          {"/leak/destinations/0/bytes", count},
+                                          {"/kill_switch", object},
+                                          {"/kill_switch/mode", text},
+                                          {"/kill_switch/state", text},
+                                          {"/kill_switch/why", words},
+                                          {"/kill_switch/since", optional},
+                                          {"/kill_switch/stopped_packets", count},
+                                          {"/ruleset", object},
+                                          {"/ruleset/verdict", text},
+                                          {"/ruleset/changed_by", words},
+                                          {"/ruleset/changed_at", optional},
+                                          {"/udp_exit", object},
+                                          {"/udp_exit/v4", optional},
+                                          {"/udp_exit/v6", optional},
+                                          {"/mtu", object},
+                                          {"/mtu/large_packets", text},
                                           {"/latency_ms", {"null", "small", "fraction"}}};
 
 /// A good report in which the value at `where` is this text, JSON or not.
@@ -127,7 +170,7 @@ std::string name_of(const std::string& where) {
   std::string name;
   for (const auto& part : json::json_pointer(where).to_string().substr(1) + "/") name += part == '/' ? '.' : part;
   name.pop_back();
-  if (const auto item = name.find(".0"); item != std::string::npos) name.replace(item, 2, name.starts_with("dns") ? "" : "[0]");
+  if (const auto item = name.find(".0"); item != std::string::npos) name.replace(item, 2, name.starts_with("findings") ? "[0]" : "");
   return name;
 }
 

@@ -78,4 +78,30 @@ BOOST_AUTO_TEST_CASE(a_changes_json_names_kind_states_and_times) {
   BOOST_TEST(second.at("client").at("state") == "danger");
 }
 
+BOOST_AUTO_TEST_CASE(what_the_hub_found_by_itself_has_the_settings_of_the_hub_as_advice) {
+  const auto advice = [](const char* code, nlohmann::json evidence) {
+    return to_json(Finding{code, Severity::danger, at(0), std::move(evidence)}).at("advice").get<std::string>();
+  };
+  const auto names = [](const std::string& text, const char* setting) { return text.find(setting) != std::string::npos; };
+  for (const auto* code : {"exit_is_hub", "exit_is_uplink"}) {
+    BOOST_TEST(names(advice(code, {{"seen_by", "hub"}}), "VPN_SENTINEL_SERVER_PUBLIC_ADDRESSES"));
+    BOOST_TEST(!names(advice(code, {{"address", "198.51.100.2"}}), "VPN_SENTINEL_SERVER_PUBLIC_ADDRESSES"));
+    BOOST_TEST(names(advice(code, {{"seen_by", {"a", "b"}}}), "VPN_SENTINEL_EXPECTED_EXITS"));  // members of a group
+  }
+  BOOST_TEST(advice("tunnel_down", {{"seen_by", "hub"}}) == find_text("tunnel_down")->advice);
+  BOOST_TEST(advice_of("of_the_future", nullptr).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_change_tells_what_its_incident_has_cost) {
+  Change change;
+  BOOST_TEST(!to_json(change).contains("leaked"));
+  BOOST_TEST(!to_json(change).contains("exposed_s"));
+  change.exposed = std::chrono::milliseconds{1500};
+  change.leaked = LeakTotal{7, 900, std::vector<LeakDestinationReport>(20, {"203.0.113.53", "udp", 53, {}, 1, 10})};
+  const auto object = to_json(change);
+  BOOST_TEST(object.at("exposed_s") == 1.5);
+  BOOST_TEST(object.at("leaked").at("packets") == 7);
+  BOOST_TEST(object.at("leaked").at("destinations").size() == 5U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

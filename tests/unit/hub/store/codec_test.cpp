@@ -25,6 +25,12 @@ ClientState full_client() {
   report.path = "tunnel";
   admitted.source_address = "198.51.100.2";
   report.dns = DnsReport{"no_leak", "EGRESS_IS_EXIT", {"198.51.100.2"}};
+  report.leak = LeakReport{
+      true, {}, at(-9), 7, 900, 3, 2, 1, 1, 40, {{"203.0.113.53", "udp", 53, 1000, 3, 300}, {"2001:db8::9", "47", {}, {}, 1, 64}}};
+  report.kill_switch = KillSwitchReport{"armed", "changed", "a rule is missing", at(-9), 12};
+  report.ruleset = RulesetReport{"lets_out", "nft (pid 4242)", at(-1)};
+  report.udp_exit = UdpExitReport{"198.51.100.2", std::nullopt};
+  report.mtu = MtuReport{"ok"};
   report.latency_ms = 23.5;
   fleet.apply(admitted);
   return *fleet.find("a");
@@ -65,6 +71,11 @@ BOOST_AUTO_TEST_CASE(a_reports_text_has_the_content_of_its_wire_form) {
   odd.exit->v4.reset();
   odd.exit->v6 = "2001:db8::1";
   odd.dns->egress = {"198.51.100.2", "2001:db8::1"};
+  odd.leak = LeakReport{false, "CAP_NET_ADMIN is needed", {}, 0, 0, 0, 0, 0, 0, 0, {}};
+  odd.kill_switch = KillSwitchReport{};
+  odd.ruleset = RulesetReport{};
+  odd.udp_exit = UdpExitReport{};
+  odd.mtu = MtuReport{};
   odd.latency_ms = 23.0;
   for (const auto& report : {full, odd, Report{}, test::original("a", State::warning, at(0)).report}) {
     const auto text = report_text(report);
@@ -76,6 +87,17 @@ BOOST_AUTO_TEST_CASE(text_that_is_not_utf_8_still_makes_json) {
   auto report = full_client().last_report;
   report.location->city = "a\xff";
   BOOST_TEST(nlohmann::json::accept(report_text(report)));
+}
+
+BOOST_AUTO_TEST_CASE(an_incident_of_a_version_that_counted_nothing_is_read) {
+  Incident incident;
+  incident.client_id = "a";
+  incident.start = incident.since = at(0);
+  auto object = nlohmann::json::parse(encode_incident_text(incident));
+  object.erase("exposure");
+  BOOST_TEST((decode_incident_text(object.dump()).value() == incident));
+  object["exposure"] = nlohmann::json::array({nlohmann::json{{"client", "a"}, {"meters", 5}}});
+  BOOST_TEST(!decode_incident_text(object.dump()).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(broken_text_is_an_error) {

@@ -122,6 +122,75 @@ void incidents_are_saved_changed_removed_and_asked_for(const StoreFactory& facto
   BOOST_TEST(take(reader->incidents(question)).items.at(0).at("id") == first.id);
 }
 
+LeakReport counted(std::uint64_t packets) {
+  LeakReport leak;
+  leak.counting = true;
+  leak.since = at(-100);
+  leak.packets = packets;
+  leak.bytes = packets * 100;
+  leak.destinations = {{"203.0.113.53", "udp", 53, 1000, packets, packets * 100}, {"2001:db8::9", "47", {}, {}, 1, UINT64_MAX}};
+  return leak;
+}
+
+void what_left_during_an_incident_is_kept_and_told(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  auto leaky = incident("a", 10, 20, State::danger);
+  auto unknown = incident("a", 30, 40, State::danger);
+  std::vector<LeakReport> meters(LeakLedger::most_meters + 2, counted(7));
+  for (std::size_t i = 0; i < meters.size(); ++i) {
+    const LeakReport nothing;
+    meters[i].since = at(static_cast<double>(i));
+    static_cast<void>(add(leaky.exposure, {"a", "b", 5, &meters[i], 4, &nothing}));
+  }
+  check(store->begin());
+  check(store->save_incident(leaky));
+  check(store->save_incident(unknown));
+  check(store->commit());
+  store.reset();
+  store = open();
+  BOOST_TEST((take(store->load_incidents("a", at(0), at(100))) == std::vector{leaky, unknown}));
+  IncidentQuery question;
+  const auto all = take(take(store->open_reader())->incidents(question)).items;
+  BOOST_TEST(all.at(0).at("leaked").is_null());
+  const auto& leaked = all.at(1).at("leaked");
+  BOOST_TEST(leaked.at("packets") == 70);
+  BOOST_TEST(leaked.at("bytes") == 7000);
+  BOOST_TEST(leaked.at("destinations").size() == 2U);
+  BOOST_TEST(leaked.at("destinations").at(1).at("uid") == 1000);
+}
+
+void a_change_tells_what_its_incident_has_cost(const StoreFactory& factory) {
+  auto change = change_of("a", State::danger, at(0));
+  change.exposed = std::chrono::milliseconds{2500};
+  change.leaked = LeakTotal{9, 900, std::vector<LeakDestinationReport>(9, {"203.0.113.53", "udp", 53, {}, 1, 100})};
+  const auto open = factory.fresh();
+  const auto store = open();
+  check(store->begin());
+  check(store->add_change(change));
+  check(store->add_change(change_of("a", State::secure, at(1))));
+  check(store->commit());
+  const auto changes = changes_of(*store, "a", 10);
+  BOOST_TEST(!changes.at(0).contains("leaked"));
+  BOOST_TEST(changes.at(1).at("exposed_s") == 2.5);
+  BOOST_TEST(changes.at(1).at("leaked").at("packets") == 9);
+  BOOST_TEST(changes.at(1).at("leaked").at("destinations").size() == 5U);
+}
+
+void a_neighbour_tells_what_it_counted(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  const auto store = open();
+  auto first = report("a", "b", 1, State::secure, at(1));
+  first.report.leak = counted(7);
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(first)));
+  BOOST_TEST(take(store->add_report(report("a", "b", 3, State::secure, at(3)))));
+  check(store->commit());
+  const auto found = take(store->load_neighbours(report("a", "b", 2, State::secure, at(2)).report));
+  BOOST_TEST((found.before.value().leak == first.report.leak));
+  BOOST_TEST(!found.after.value().leak.has_value());
+}
+
 void a_report_knows_its_neighbours_of_the_same_boot(const StoreFactory& factory) {
   const auto open = factory.fresh();
   auto store = open();
@@ -145,6 +214,9 @@ std::vector<ContractCase> query_contract() {
       CASE(reports_are_read_page_by_page_within_a_range_newest_first),
       CASE(changes_are_asked_for_by_range_kind_and_page),
       CASE(incidents_are_saved_changed_removed_and_asked_for),
+      CASE(what_left_during_an_incident_is_kept_and_told),
+      CASE(a_change_tells_what_its_incident_has_cost),
+      CASE(a_neighbour_tells_what_it_counted),
       CASE(a_report_knows_its_neighbours_of_the_same_boot),
   };
 #undef CASE

@@ -93,6 +93,37 @@ Admitted measured(Admitted admitted, double latency_ms, const std::string& exit)
   return with_address(std::move(admitted), exit);
 }
 
+Admitted leaking(Admitted admitted, std::uint64_t packets, double since = -100) {
+  LeakReport leak;
+  leak.counting = true;
+  leak.since = at(since);
+  leak.packets = packets;
+  leak.bytes = packets * 100;
+  admitted.report.leak = std::move(leak);
+  return admitted;
+}
+
+void what_left_outside_is_in_the_minute_of_the_report_that_told_it(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  const auto store = open();
+  add_and_roll_up(
+      *store, {leaking(report("a", "b", 1, State::secure, at(0)), 500), leaking(report("a", "b", 4, State::danger, at(130)), 530),
+               leaking(report("a", "b", 5, State::danger, at(140)), 4, 135), leaking(report("a", "b", 6, State::danger, at(150)), 3, 135),
+               report("blind", "b", 1, State::secure, at(0))});
+  const auto packets = [&](std::size_t minute) { return samples_of(*store, "a", Resolution::minute).at(minute).at("packets_outside"); };
+  BOOST_TEST(packets(0) == 0);   // what the meter had counted before is not known
+  BOOST_TEST(packets(1) == 34);  // and the meter that began anew; numbers that fall say nothing
+  add_and_roll_up(*store, {leaking(report("a", "b", 3, State::danger, at(70)), 520)});
+  add_and_roll_up(*store, {leaking(report("a", "b", 2, State::danger, at(65)), 507)});
+  BOOST_TEST(packets(0) == 0);
+  BOOST_TEST(packets(1) == 20);
+  BOOST_TEST(packets(2) == 14);
+  const auto day = samples_of(*store, "a", Resolution::day).at(0);
+  BOOST_TEST(day.at("packets_outside") == 34);
+  BOOST_TEST(day.at("bytes_outside") == 3400);
+  BOOST_TEST(samples_of(*store, "blind", Resolution::day).at(0).at("packets_outside").is_null());
+}
+
 void reports_become_minutes_hours_and_days(const StoreFactory& factory) {
   const auto open = factory.fresh();
   auto store = open();
@@ -134,6 +165,7 @@ void roll_ups_do_not_depend_on_the_order_in_which_reports_arrive(const StoreFact
     const auto state = seq % 5 == 0 ? State::danger : seq % 3 == 0 ? State::warning : State::secure;
     reports.push_back(measured(report("a", seq > 25 ? "second" : "first", seq, state, at(static_cast<double>(seq) * 17)),
                                static_cast<double>(seq), "198.51.100." + std::to_string(seq % 4)));
+    if (seq % 7 != 0) reports.back() = leaking(reports.back(), seq * seq % 600, seq > 12 ? 12 * 17 : -100);
   }
   const auto in_order = factory.fresh();
   const auto shuffled = factory.fresh();
@@ -289,6 +321,7 @@ std::vector<ContractCase> removal_contract() {
       CASE(housekeeping_keeps_an_alert_that_still_waits_however_old_it_is),
       CASE(a_removed_client_is_no_client_any_more_and_its_history_goes_with_the_rest),
       CASE(reports_become_minutes_hours_and_days),
+      CASE(what_left_outside_is_in_the_minute_of_the_report_that_told_it),
       CASE(roll_ups_do_not_depend_on_the_order_in_which_reports_arrive),
       CASE(a_roll_up_that_was_interrupted_counts_nothing_twice),
       CASE(what_goes_by_age_is_rolled_up_before),

@@ -75,6 +75,8 @@ BOOST_AUTO_TEST_CASE(the_largest_report_is_one_that_the_hub_takes) {
   report.dns->resolvers.assign(200, {"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "loopback"});
   report.exit->source = std::string(300, 's');
   report.location->org = std::string(300, 'o');
+  report.leak->destinations.assign(50, {"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "icmpv6", 65535, 4294967295, UINT64_MAX, UINT64_MAX});
+  report.leak->why = report.kill_switch->why = report.ruleset->changed_by = std::string(300, '\n');
   bound_report(report);
   BOOST_TEST(report.findings.size() == 100U);
   BOOST_TEST((report.findings.front().severity == Severity::danger));

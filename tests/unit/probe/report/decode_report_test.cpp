@@ -89,6 +89,20 @@ BOOST_AUTO_TEST_CASE(a_bad_field_is_named_with_what_was_expected_and_what_came) 
       {"/exit/v4", 1, "exit.v4: expected a text"},
       {"/dns/egress", "198.51.100.2", "dns.egress: expected a short list of addresses"},
       {"/dns/egress/0", 1, "dns.egress: expected a text, got 1"},
+      {"/leak", true, "leak: expected an object, got true"},
+      {"/leak/counting", 1, "leak.counting: expected true or false, got 1"},
+      {"/leak/packets", -1, "leak.packets: expected a whole number"},
+      {"/leak/since", "x", "leak.since: expected an RFC 3339 time"},
+      {"/leak/why", 5, "leak.why: expected a text, got 5"},
+      {"/leak/destinations", "203.0.113.53", "leak.destinations: expected a short list of destinations"},
+      {"/leak/destinations/0", 1, "leak.destinations: expected objects with address, protocol, packets and bytes, got 1"},
+      {"/leak/destinations/0/port", 65536, "leak.destinations.port: expected a whole number from 0 to 65535, got 65536"},
+      {"/leak/destinations/0/uid", "root", "leak.destinations.uid: expected a whole number"},
+      {"/kill_switch/state", 1, "kill_switch.state: expected a text, got 1"},
+      {"/kill_switch/stopped_packets", 1.5, "kill_switch.stopped_packets: expected a whole number"},
+      {"/ruleset/changed_at", 1, "ruleset.changed_at: expected an RFC 3339 time"},
+      {"/udp_exit/v4", 1, "udp_exit.v4: expected a text"},
+      {"/mtu/large_packets", false, "mtu.large_packets: expected a text"},
       {"/latency_ms", -0.5, "latency_ms: expected a number of milliseconds, got -0.5"},
       {"/latency_ms", "23", "latency_ms: expected a number of milliseconds"},
   };
@@ -114,6 +128,9 @@ BOOST_AUTO_TEST_CASE(limits_are_kept) {
   BOOST_TEST(error_with("/findings/0/evidence", evidence(4096)) == "accepted");
   BOOST_TEST(error_with("/findings/0/evidence", evidence(60'000)) == "accepted");  // cut, see bounds_test
   BOOST_TEST(error_with("/dns/egress", json(65, "198.51.100.2")).starts_with("dns.egress: expected a short list"));
+  const auto destination = encode(test::full_report()).at("leak").at("destinations").at(0);
+  BOOST_TEST(error_with("/leak/destinations", json(20, destination)) == "accepted");
+  BOOST_TEST(error_with("/leak/destinations", json(21, destination)).starts_with("leak.destinations: expected a short list"));
   BOOST_TEST(error_with("/boot_id", std::string(256, 'x')) == "accepted");
   BOOST_TEST(error_with("/boot_id", std::string(257, 'x')).starts_with("boot_id: expected at most 256 bytes"));
 }
@@ -160,6 +177,17 @@ BOOST_AUTO_TEST_CASE(control_characters_cannot_forge_log_lines) {
     BOOST_TEST(error_with("/findings/0/code", text).starts_with("findings[0].code: expected"));
     BOOST_TEST(error_with("/trigger", text).find('\n') == std::string::npos);
   }
+}
+
+BOOST_AUTO_TEST_CASE(what_somebody_called_a_process_or_a_rule_never_loses_a_report) {
+  auto wire = encode(test::full_report());
+  wire["ruleset"]["changed_by"] = "nft\n" + std::string(5000, 'x');
+  wire["leak"]["why"] = wire["kill_switch"]["why"] = "\x1b[2J";
+  const auto report = decode_report(wire).value();
+  BOOST_TEST(report.ruleset->changed_by.starts_with("nft?xxx"));
+  BOOST_TEST(report.ruleset->changed_by.size() == 200U);
+  BOOST_TEST(report.leak->why == "?[2J");
+  BOOST_TEST(report.kill_switch->why == "?[2J");
 }
 
 BOOST_AUTO_TEST_CASE(a_finding_without_a_severity_or_with_one_of_another_type_is_named) {

@@ -28,6 +28,12 @@ inline Report full_report() {
   report.tunnel = TunnelReport{"wg0", "wireguard", true, time, 18'446'744'073'709'551'615ULL, 0, 12};
   report.exit = ExitReport{"198.51.100.2", "2001:db8::2", 64500, "RO", "trace.test, other.test", 2};
   report.dns = DnsReport{"no_leak", "EGRESS_IS_EXIT", {"198.51.100.2", "2001:db8::2"}, {{"10.8.0.1", "tunnel"}}};
+  report.leak = LeakReport{
+      true, {}, time, 7, 900, 3, 2, 1, 1, 40, {{"203.0.113.53", "udp", 53, 1000, 3, 300}, {"2001:db8::9", "icmpv6", {}, {}, 1, 64}}};
+  report.kill_switch = KillSwitchReport{"armed", "changed", "a rule is missing", time, 12};
+  report.ruleset = RulesetReport{"lets_out", "nft (pid 4242)", time};
+  report.udp_exit = UdpExitReport{"198.51.100.2", "2001:db8::2"};
+  report.mtu = MtuReport{"lost_requests"};
   report.latency_ms = 23.1;
   return report;
 }

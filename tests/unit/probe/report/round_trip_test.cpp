@@ -56,6 +56,18 @@ BOOST_AUTO_TEST_CASE(a_report_without_any_single_field_comes_back_equal) {
       [](Report& r) { *r.exit = ExitReport{}; },
       [](Report& r) { r.dns.reset(); },
       [](Report& r) { *r.dns = DnsReport{}; },
+      [](Report& r) { r.leak.reset(); },
+      [](Report& r) { *r.leak = LeakReport{}; },
+      [](Report& r) { *r.leak = LeakReport{false, "CAP_NET_ADMIN is needed", {}, 0, 0, 0, 0, 0, 0, 0, {}}; },
+      [](Report& r) { r.leak->destinations.clear(); },
+      [](Report& r) { r.kill_switch.reset(); },
+      [](Report& r) { *r.kill_switch = KillSwitchReport{}; },
+      [](Report& r) { r.ruleset.reset(); },
+      [](Report& r) { *r.ruleset = RulesetReport{}; },
+      [](Report& r) { r.udp_exit.reset(); },
+      [](Report& r) { *r.udp_exit = UdpExitReport{}; },
+      [](Report& r) { r.mtu.reset(); },
+      [](Report& r) { *r.mtu = MtuReport{}; },
       [](Report& r) { r.latency_ms.reset(); },
   };
   for (std::size_t i = 0; i < removals.size(); ++i) {

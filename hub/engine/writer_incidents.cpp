@@ -1,0 +1,65 @@
+// Incidents: opened, grown and closed by what a transaction brings.
+#include <map>
+
+#include "hub/engine/writer.hpp"
+
+namespace vpn_sentinel {
+
+Result<void> Writer::add_changes(Written& written) {
+  std::map<std::string, const LeakStep*> of_group;
+  auto next = leaks_.entries().begin();
+  const auto end = leaks_.entries().end();
+  const auto grow = [&](const LeakSteps::Entry& entry) {
+    if (!entry.group.empty()) of_group[entry.group] = &entry.step;
+    return grow_incidents(entry);
+  };
+  for (std::size_t i = 0; i < written.changes.size(); ++i) {
+    for (; next != end && !next->has_change && next->position <= i; ++next) {
+      if (auto done = grow(*next); !done) return done;
+    }
+    auto& change = written.changes[i];
+    // A group's change is made by the report of a member before it.
+    const auto member = of_group.find(change.client_id);
+    const auto* step = member == of_group.end() ? nullptr : member->second;
+    const bool own = next != end && next->position == i;
+    if (own) step = &next->step;
+    if (auto done = add_incident(change, step); !done) return done;
+    if (auto done = add_change(change, written); !done) return done;
+    if (!own) continue;
+    if (auto done = grow(*next++); !done) return done;
+  }
+  for (; next != end; ++next) {
+    if (auto done = grow(*next); !done) return done;
+  }
+  return see_incidents();
+}
+
+Result<void> Writer::add_incident(Change& change, const LeakStep* step) {
+  remember_incident(change.client_id);
+  auto incident = incidents_.apply(change, step);
+  if (incident) {
+    change.exposed = exposed_until(*incident, change.noticed);
+    change.leaked = total_of(incident->exposure);
+  }
+  return save_incident(std::move(incident));
+}
+
+Result<void> Writer::grow_incidents(const LeakSteps::Entry& entry) {
+  for (const auto& client_id : {entry.step.client_id, entry.group}) {
+    if (incidents_.find(client_id) == nullptr) continue;
+    remember_incident(client_id);
+    if (auto done = save_incident(incidents_.grow(client_id, entry.step)); !done) return done;
+  }
+  return {};
+}
+
+Result<void> Writer::see_incidents() {
+  for (const auto& client_id : touched_) {
+    if (incidents_.find(client_id) == nullptr && fleet_.find(client_id)->state == State::secure) continue;
+    remember_incident(client_id);
+    if (auto done = save_incident(incidents_.see(*fleet_.find(client_id))); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace vpn_sentinel

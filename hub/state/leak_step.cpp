@@ -1,0 +1,88 @@
+#include "hub/state/leak_step.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+/// A meter that has counted nothing yet.
+const LeakReport& nothing() {
+  static const LeakReport none;
+  return none;
+}
+
+bool counts(const std::optional<LeakReport>& leak) { return leak && leak->counting; }
+
+LeakStep step_to(const Report& report, const LeakReport& now) { return {report.client_id, report.boot_id, report.seq, &now, 0, nullptr}; }
+
+void begin_with(LeakStep& step, std::uint64_t seq, const LeakReport& before) {
+  step.seq_before = seq;
+  step.before = &before;
+}
+
+/// The meter began after the report before: all that it counted is new.
+void begin_with_nothing(LeakStep& step) { begin_with(step, step.seq - 1, nothing()); }
+
+/// An earlier report of the same start of the probe.
+struct Earlier {
+  std::uint64_t seq = 0;
+  WallTime time{};
+  const std::optional<LeakReport>& leak;
+};
+
+/// The meter of the step did not count yet when the earlier report was made.
+bool began_after(const LeakStep& step, const Earlier& earlier) {
+  if (counts(earlier.leak)) return step.now->since > earlier.leak->since;
+  return earlier.seq == 1 || step.now->since >= earlier.time;
+}
+
+void begin_with_neighbour(LeakStep& step, const Earlier& earlier) {
+  if (counts(earlier.leak) && earlier.leak->since == step.now->since) {
+    begin_with(step, earlier.seq, *earlier.leak);
+  } else if (began_after(step, earlier)) {
+    begin_with_nothing(step);
+  }
+}
+
+}  // namespace
+
+std::optional<LeakStep> leak_step(const ClientState* before, const Admitted& admitted) {
+  const auto& report = admitted.report;
+  if (!counts(report.leak) || report.boot_id.empty()) return std::nullopt;
+  auto step = step_to(report, *report.leak);
+  if (before == nullptr) {
+    if (report.seq == 1) begin_with_nothing(step);
+    return step;
+  }
+  const auto& last = before->last_report;
+  if (last.boot_id == report.boot_id) {
+    begin_with_neighbour(step, {last.seq, last.timestamp.value_or(before->last_seen), last.leak});
+  } else if (report.leak->since >= last.timestamp.value_or(before->last_seen)) {
+    begin_with_nothing(step);
+  }
+  return step;
+}
+
+Exposure counters_of(const Report& report) {
+  Exposure counters;
+  if (counts(report.leak)) static_cast<void>(add(counters, step_to(report, *report.leak)));
+  return counters;
+}
+
+Exposure exposure_about(const LateReport& late) {
+  Exposure exposure;
+  const auto& report = late.admitted->report;
+  const auto& [before, after] = late.neighbours;
+  if (counts(report.leak)) {
+    auto step = step_to(report, *report.leak);
+    if (before) begin_with_neighbour(step, {before->seq, before->time, before->leak});
+    if (!before && report.seq == 1) begin_with_nothing(step);
+    static_cast<void>(add(exposure, step));
+  }
+  if (after && counts(after->leak)) {
+    LeakStep step{report.client_id, report.boot_id, after->seq, &*after->leak, 0, nullptr};
+    begin_with_neighbour(step, {report.seq, report.timestamp.value_or(late.admitted->received), report.leak});
+    static_cast<void>(add(exposure, step));
+  }
+  return exposure;
+}
+
+}  // namespace vpn_sentinel
