@@ -20,14 +20,14 @@ bool is_one_of(const std::array<std::uint32_t, N>& numbers, std::uint32_t first,
 
 bool is_host_order(Part part) { return part == Part::user || part == Part::group; }
 
-/// The cells are one whole part of the packet, in its order of bytes or turned round.
+/// The cells are one whole part of the packet, perhaps under a mask, in its order of bytes or turned round.
 enum class Order : std::uint8_t { as_is, turned };
 std::optional<Order> order_of(std::span<const Cell> cells, std::size_t size) {
   if (cells.size() < size) return std::nullopt;
   const auto stands = [&](bool turned) {
     for (std::size_t i = 0; i < size; ++i) {
       const auto& cell = cells[i];
-      if (cell.part != cells[0].part || cell.foreign != 0 || cell.known != 0 || cell.index != (turned ? size - 1 - i : i)) return false;
+      if (cell.part != cells[0].part || cell.foreign != 0 || cell.index != (turned ? size - 1 - i : i)) return false;
     }
     return true;
   };
@@ -94,9 +94,14 @@ bool never_is(std::span<const Cell> cells, std::span<const std::uint8_t> first, 
   // A range counts only in the order of the network.
   const bool counts = exact || (is_host_order(part) ? *order == Order::turned : *order == Order::as_is);
   if (!counts) return false;
-  const auto low = in_packets_order(first.first(size), *order);
-  const auto high = in_packets_order(last.first(size), *order);
-  return never.covers(part, number_of(part, low), number_of(part, high));
+  Bytes masked_out;
+  for (const auto& cell : cells.first(size)) masked_out.push_back(cell.known);
+  const auto any = number_of(part, in_packets_order(masked_out, *order));
+  // Under a mask of leading ones it is a range.
+  if (any != 0 && (!exact || (any & (any + 1)) != 0)) return false;
+  const auto low = number_of(part, in_packets_order(first.first(size), *order));
+  const auto high = number_of(part, in_packets_order(last.first(size), *order));
+  return never.covers(part, low & ~any, high | any);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ namespace {
 constexpr std::int32_t conntrack_priority = -200;  // NF_IP_PRI_CONNTRACK
 constexpr std::size_t register_bytes = 64;
 constexpr std::uint8_t tcp_syn = 2;
+constexpr std::uint8_t tcp_known_flags = 0x3f;
 constexpr std::size_t tcp_flags_offset = 13;
 
 struct PacketByte {
@@ -183,9 +184,9 @@ bool Registers::load(const LoadPayload& step, const Surroundings& around) {
     if (step.base == NFT_PAYLOAD_NETWORK_HEADER) byte = network_byte(around, offset);
     if (step.base == NFT_PAYLOAD_TRANSPORT_HEADER) byte = transport_byte(around.packet, offset);
     cells[i] = byte.part == Part::none ? Cell{} : cell_of(around, byte.part, byte.index);
-    // The first packet of an ordinary connection; of one that is not wholly known it may be another.
+    // The first packet of a connection; whether it speaks of congestion (ECE, CWR) is the system's choice.
     const bool flags = step.base == NFT_PAYLOAD_TRANSPORT_HEADER && offset == tcp_flags_offset && is(around.packet, IPPROTO_TCP);
-    if (flags && around.packet[Part::destination].known) cells[i] = known_cell(tcp_syn);
+    if (flags) cells[i] = Cell{tcp_syn, tcp_known_flags, Part::none, 0, 0};
   }
   return static_cast<std::size_t>(step.offset) + step.length > least_header(around, step.base);
 }

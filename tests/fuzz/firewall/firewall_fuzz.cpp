@@ -11,6 +11,7 @@
 #include "netns/firewall/nft_decode.hpp"
 #include "netns/firewall/ruleset_audit.hpp"
 #include "netns/firewall/ruleset_decode.hpp"
+#include "netns/firewall/ruleset_events.hpp"
 #include "netns/netlink/attribute_cursor.hpp"
 
 using namespace vpn_sentinel;
@@ -95,6 +96,12 @@ void require_sane_audit(std::span<const std::byte> payload, audit::Set& set) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = std::as_bytes(std::span{data, size});
   audit::Set set;
+  audit::ChangeReader changes;
+  for (const auto& change : changes.take(bytes)) {
+    require(change.tables.size() <= 16 && change.program.size() <= 15);
+    (void)audit::is_own_change(change, 1, "x");
+    (void)audit::describe_tables(change);
+  }
   require_sane(bytes);
   require_sane_audit(bytes, set);
   MessageCursor messages{bytes};

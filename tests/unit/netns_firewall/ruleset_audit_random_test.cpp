@@ -11,7 +11,7 @@ using audit::AuditVerdict;
 
 namespace {
 
-const NeedsFirewall needs_firewall;
+BOOST_TEST_GLOBAL_FIXTURE(NeedsFirewall);
 
 const std::vector<std::string> addresses_v4{"203.0.113.7", "203.0.113.200", "198.51.100.9"};
 const std::vector<std::string> addresses_v6{"2001:db8:77::7", "2001:db8:99::1"};
@@ -155,8 +155,9 @@ class RandomRules {
   }
 
   std::string egress() {
-    return fmt::format("table netdev e {{\nchain e {{\ntype filter hook egress device {} priority 0; policy {};\n{} accept\nmeta protocol ip {}\n}}\n}}\n",
-                       random_.any({"eth0", "eth1"}), random_.any({"accept", "drop"}), "meta protocol arp", random_.any({"drop", "accept", "counter"}));
+    return fmt::format(
+        "table netdev e {{\nchain e {{\ntype filter hook egress device {} priority 0; policy {};\n{} accept\nmeta protocol ip {}\n}}\n}}\n",
+        random_.any({"eth0", "eth1"}), random_.any({"accept", "drop"}), "meta protocol arp", random_.any({"drop", "accept", "counter"}));
   }
 
   Random random_;
@@ -185,7 +186,8 @@ class RandomIptables {
       case 1:
         return fmt::format("-m owner {} --uid-owner {}", random_.any({"", "!"}), random_.any({"0", "1000", "1000-1010", "54321"}));
       case 2:
-        return fmt::format("-m conntrack {} --ctstate {}", random_.any({"", "!"}), random_.any({"NEW", "ESTABLISHED,RELATED", "INVALID,NEW", "DNAT"}));
+        return fmt::format("-m conntrack {} --ctstate {}", random_.any({"", "!"}),
+                           random_.any({"NEW", "ESTABLISHED,RELATED", "INVALID,NEW", "DNAT"}));
       case 3:
         return fmt::format("-m mark {} --mark {}", random_.any({"", "!"}), random_.any({"0", "1", "0x0/0x1", "7"}));
       case 4:
@@ -193,15 +195,19 @@ class RandomIptables {
       case 5:
         return fmt::format("-p udp -m udp {} --dport {}", random_.any({"", "!"}), random_.any({"53", "8080", "400:9000"}));
       case 6:
-        return fmt::format("-p {} -m multiport {} --dports {}", random_.any({"tcp", "udp"}), random_.any({"", "!"}), random_.any({"22,443", "50:60,8080"}));
+        return fmt::format("-p {} -m multiport {} --dports {}", random_.any({"tcp", "udp"}), random_.any({"", "!"}),
+                           random_.any({"22,443", "50:60,8080"}));
       case 7:
         return fmt::format("-m addrtype {} --dst-type {}", random_.any({"", "!"}), random_.any({"LOCAL", "UNICAST", "MULTICAST"}));
       case 8:
         return v4 ? "-p icmp -m icmp --icmp-type 8" : "-p icmpv6 -m icmp6 --icmpv6-type 128";
       case 9:
       case 10:
-        if (v4) return fmt::format("{} -d {}", random_.any({"", "!"}), random_.any({"203.0.113.7", "203.0.113.0/25", "198.51.0.0/16", "10.0.0.0/8"}));
-        return fmt::format("{} -d {}", random_.any({"", "!"}), random_.any({"2001:db8:77::7", "2001:db8:77::/48", "2001:db8::/32", "fe80::/10"}));
+        if (v4)
+          return fmt::format("{} -d {}", random_.any({"", "!"}),
+                             random_.any({"203.0.113.7", "203.0.113.0/25", "198.51.0.0/16", "10.0.0.0/8"}));
+        return fmt::format("{} -d {}", random_.any({"", "!"}),
+                           random_.any({"2001:db8:77::7", "2001:db8:77::/48", "2001:db8::/32", "fe80::/10"}));
       case 11:
         return "-m comment --comment words";
       case 12:

@@ -10,7 +10,7 @@ using audit::AuditVerdict;
 
 namespace {
 
-const NeedsFirewall needs_firewall;
+BOOST_TEST_GLOBAL_FIXTURE(NeedsFirewall);
 
 std::string told(const audit::Audit& audit) {
   std::string text = audit.verdict == AuditVerdict::holds ? "holds" : audit.verdict == AuditVerdict::lets_out ? "lets out" : "undecided";
@@ -125,19 +125,25 @@ BOOST_AUTO_TEST_CASE(our_own_kill_switch_holds_and_the_meter_lets_out) {
   AuditedNamespace space;
   auto policy = TwoUplinks::policy();
   policy.uplinks = {"eth0", "eth1"};
+  policy.allowed.emplace_back().uids = AllowedUids{1000, 2005};
+  policy.allowed.emplace_back().mark = 0x77;
+  policy.allowed.back().mark_mask = 0xff;
   auto question = space.question();
   question.not_outside = policy.local_networks;
+  question.users = {{1000, 2005}};
   question.not_outside.push_back(IpPrefix::parse("198.51.100.2").value());
   {
     auto tables = OutsideTables::open(space.net.client.opener(), OutsideAction::count, "t", 0);
     BOOST_REQUIRE(tables.has_value());
-    BOOST_REQUIRE(tables->install(policy).has_value());
+    const auto installed = tables->install(policy);
+    BOOST_REQUIRE_MESSAGE(installed.has_value(), why(installed));
     const auto metered = space.audit(question);
     BOOST_TEST((metered.verdict == AuditVerdict::lets_out), told(metered));
   }
   auto tables = OutsideTables::open(space.net.client.opener(), OutsideAction::drop, "t", 0);
   BOOST_REQUIRE(tables.has_value());
-  BOOST_REQUIRE(tables->install(policy).has_value());
+  const auto installed = tables->install(policy);
+  BOOST_REQUIRE_MESSAGE(installed.has_value(), why(installed));
   const auto armed = space.audit(question);
   BOOST_TEST((armed.verdict == AuditVerdict::holds), told(armed));
 }
