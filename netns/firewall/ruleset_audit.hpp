@@ -36,8 +36,8 @@ struct Audit {
   bool anything_held = false;        ///< of lets_out: some ordinary packets are held back
 };
 
-/// At most so many steps through rules are taken; what needs more is undecided.
-inline constexpr std::size_t most_audit_steps = 400'000;
+/// At most so many steps through rules are taken, in some 20 ms; what needs more is undecided.
+inline constexpr std::size_t most_audit_steps = 60'000;
 
 [[nodiscard]] Audit audit_ruleset(const Ruleset& ruleset, const AuditQuestion& question, std::size_t budget = most_audit_steps);
 

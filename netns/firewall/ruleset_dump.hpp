@@ -17,7 +17,7 @@ namespace vpn_sentinel::audit {
 struct Limits {
   std::size_t tables = 128;
   std::size_t chains = 2048;
-  std::size_t rules = 2048;     ///< of tables that see packets on their way out
+  std::size_t rules = 1024;     ///< of tables that see packets on their way out
   std::size_t elements = 8192;  ///< of the sets of those tables
 };
 

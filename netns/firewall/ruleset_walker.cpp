@@ -209,8 +209,7 @@ void Walker::do_step(InRule& rule, const Step& step, std::optional<State>& retur
 
 void Walker::compare(InRule& rule, const Compare& step) {
   const auto cells = rule.registers.at(step.word).first(step.value.size());
-  const Bytes least(step.value.size(), 0);
-  const Bytes most(step.value.size(), 0xff);
+  std::array<std::uint8_t, register_bytes> bound{};
   auto answer = Answer::depends;
   bool inverted = false;
   switch (step.operation) {
@@ -221,11 +220,12 @@ void Walker::compare(InRule& rule, const Compare& step) {
       break;
     case NFT_CMP_LTE:
     case NFT_CMP_GT:
-      answer = is_between(cells, least, step.value, never_);
+      answer = is_between(cells, std::span{bound}.first(step.value.size()), step.value, never_);
       inverted = step.operation == NFT_CMP_GT;
       break;
     default:
-      answer = is_between(cells, step.value, most, never_);
+      bound.fill(0xff);
+      answer = is_between(cells, step.value, std::span{bound}.first(step.value.size()), never_);
       inverted = step.operation == NFT_CMP_LT;
       break;
   }
