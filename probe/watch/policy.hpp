@@ -59,6 +59,13 @@ struct PathPolicy {
   std::chrono::milliseconds latency_interval{10'000};  ///< between questions to liveness_server that are bound to nothing
 };
 
+/// The firewall's rules, whoever made them.
+struct AuditPolicy {
+  bool on = true;                      ///< they are read
+  bool require_kill_switch = false;    ///< the user relies on rules that hold packets back
+  bool close_leaking_sockets = false;  ///< connections outside are ended when the verdict turns to danger
+};
+
 struct TargetPolicy {
   std::string client_id;
   std::string group;                           ///< of targets that watch the same VPN; empty: none
@@ -94,6 +101,7 @@ struct TargetPolicy {
   std::chrono::milliseconds check_interval{300'000};
   std::chrono::milliseconds check_timeout{10'000};
   PathPolicy path;
+  AuditPolicy audit;
 };
 
 }  // namespace vpn_sentinel

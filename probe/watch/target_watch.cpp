@@ -91,6 +91,8 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
       verifier_(io, http, dns, policy_, [this] { look("check", mono_now()); }),
       dns_keeper_(io, dns, policy_, [this] { look("check", mono_now()); }),
       path_checks_(io, http, dns, policy_, [this] { look("check", mono_now()); }),
+      ruleset_watch_(io, policy_, [this] { look("firewall rules changed", mono_now()); }),
+      socket_closer_(policy_),
       facts_keeper_(io,
                     [this] {
                       take_tunnel_facts();
@@ -145,6 +147,7 @@ void TargetWatch::attach() {
   ++attachments_;
   pinned_is_read_ = false;
   follow_resolvers();
+  ruleset_watch_.attach(*namespace_);
 }
 
 void TargetWatch::follow_resolvers() {
@@ -165,6 +168,7 @@ std::chrono::milliseconds TargetWatch::out_of_step_for() const {
 void TargetWatch::detach(Error reason, bool gone) {
   verifier_.stop();
   path_checks_.stop();
+  ruleset_watch_.detach();
   dns_keeper_.detach();
   facts_keeper_.stop();
   // Destroying the monitor from inside its own callback must wait until the callback has returned.
@@ -295,6 +299,8 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     path_checks_.follow(seen_);
     path_checks_.fill(seen_);
     dns_keeper_.fill(seen_, monitor_->snapshot(), *look_up_);
+    ruleset_watch_.follow(seen_, monitor_->snapshot());
+    ruleset_watch_.fill(seen_);
     const auto now = boot_now();
     const auto& handshakes = facts_keeper_.handshakes();
     seen_.never_shook_hands = handshakes.never_shook_hands();
@@ -315,6 +321,8 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     keep_unanswered(verdict, verdict_, seen_);
     keep_exit_dangers(verdict, exit_dangers_, seen_);
   }
+  if (namespace_) socket_closer_.follow(verdict.state, seen_, monitor_->snapshot(), namespace_->opener(), *look_up_);
+  if (auto closed = socket_closer_.finding(seen_.time)) verdict.findings.push_back(std::move(*closed));
   carry_since(verdict.findings, verdict_.findings);
   if (verdict.state != verdict_.state || state_since_ == WallTime{}) state_since_ = seen_.time;
   verdict_ = std::move(verdict);
