@@ -77,19 +77,6 @@ Hook decode_hook(const Attribute& nested) {
   return hook;
 }
 
-/// Records of a type, a length and a value: nft(8) keeps a rule's comment so.
-std::string comment_of(std::span<const std::byte> data) {
-  while (data.size() >= 2) {
-    const auto type = std::to_integer<std::uint8_t>(data[0]);
-    const auto length = std::to_integer<std::size_t>(data[1]);
-    data = data.subspan(2);
-    if (length > data.size()) return {};
-    if (type == comment_type) return std::string(Attribute{0, data.first(length)}.as_string());
-    data = data.subspan(length);
-  }
-  return {};
-}
-
 void take_size(const Attribute& nested, Set& set) {
   AttributeCursor attributes{nested.nested()};
   while (const auto attribute = attributes.next()) {
@@ -113,6 +100,18 @@ std::optional<Element> decode_element(const Attribute& nested) {
 }
 
 }  // namespace
+
+std::string comment_of(std::span<const std::byte> data) {
+  while (data.size() >= 2) {
+    const auto type = std::to_integer<std::uint8_t>(data[0]);
+    const auto length = std::to_integer<std::size_t>(data[1]);
+    data = data.subspan(2);
+    if (length > data.size()) return {};
+    if (type == comment_type) return std::string(Attribute{0, data.first(length)}.as_string());
+    data = data.subspan(length);
+  }
+  return {};
+}
 
 Result<Table> decode_table(std::span<const std::byte> payload) {
   Table table;

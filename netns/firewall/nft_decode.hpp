@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "netns/base/result.hpp"
@@ -35,6 +36,9 @@ struct Owned {
 [[nodiscard]] Result<Owned<Counter>> decode_counter(std::span<const std::byte> payload);
 /// NFT_MSG_NEWSETELEM: the elements with a counter of their own that one message carries; at most `most` are taken.
 [[nodiscard]] Result<Owned<std::vector<Element>>> decode_elements(std::span<const std::byte> payload, std::size_t most);
+
+/// The comment in NFTA_RULE_USERDATA, which is records of a type, a length and a value; empty: none.
+[[nodiscard]] std::string comment_of(std::span<const std::byte> data);
 
 /// The text of an extended acknowledgement (NLMSGERR_ATTR_MSG), cut to 200 printable bytes; empty: the kernel said nothing more.
 /// `payload` is that of NLMSG_ERROR, `flags` its nlmsg_flags.

@@ -15,13 +15,7 @@ constexpr std::size_t most_value_bytes = 64;
 constexpr std::size_t most_name_bytes = 64;
 constexpr std::uint8_t no_word = 0xff;
 
-/// A register of 16 bytes (1-4) or of four (8-23), counted in words.
-std::uint8_t word_of(const Attribute& attribute) noexcept {
-  const auto number = number32(attribute).value_or(0);
-  if (number >= NFT_REG_1 && number <= NFT_REG_4) return static_cast<std::uint8_t>((number - NFT_REG_1) * 4);
-  if (number >= NFT_REG32_00 && number <= NFT_REG32_15) return static_cast<std::uint8_t>(number - NFT_REG32_00);
-  return no_word;
-}
+std::uint8_t word_of(const Attribute& attribute) noexcept { return register_word(attribute).value_or(no_word); }
 
 /// True when `take` knew every attribute.
 template <typename Take>
@@ -144,14 +138,6 @@ Expression object(const Attribute& data) {
   return count;
 }
 
-std::string_view expression_name(const Attribute& expression) noexcept {
-  AttributeCursor attributes{expression.nested()};
-  while (const auto attribute = attributes.next()) {
-    if (attribute->type == NFTA_EXPR_NAME) return attribute->as_string();
-  }
-  return {};
-}
-
 Expression dynamic_set(const Attribute& data) {
   NoteIn note;
   bool counts = false;
@@ -246,6 +232,21 @@ std::optional<std::uint64_t> number64(const Attribute& attribute) noexcept {
   const auto number = attribute.as<std::uint64_t>();
   if (!number) return std::nullopt;
   return be64toh(*number);
+}
+
+std::optional<std::uint8_t> register_word(const Attribute& attribute) noexcept {
+  const auto number = number32(attribute).value_or(0);
+  if (number >= NFT_REG_1 && number <= NFT_REG_4) return static_cast<std::uint8_t>((number - NFT_REG_1) * 4);
+  if (number >= NFT_REG32_00 && number <= NFT_REG32_15) return static_cast<std::uint8_t>(number - NFT_REG32_00);
+  return std::nullopt;
+}
+
+std::string_view expression_name(const Attribute& expression) noexcept {
+  AttributeCursor attributes{expression.nested()};
+  while (const auto attribute = attributes.next()) {
+    if (attribute->type == NFTA_EXPR_NAME) return attribute->as_string();
+  }
+  return {};
 }
 
 Bytes value_bytes(const Attribute& attribute) {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace vpn_sentinel::nft {
 namespace {
@@ -46,9 +48,12 @@ std::optional<std::string> difference_of_rules(const Ruleset& wanted, const Rule
 }  // namespace
 
 std::string TableName::to_string() const {
-  if (family == family_inet) return "inet " + name;
-  if (family == family_netdev) return "netdev " + name;
-  return fmt::format("family {} {}", family, name);
+  // NFPROTO_* as nft(8) names them.
+  constexpr std::array<std::pair<std::uint8_t, std::string_view>, 6> families{
+      {{family_inet, "inet"}, {2, "ip"}, {3, "arp"}, {family_netdev, "netdev"}, {7, "bridge"}, {10, "ip6"}}};
+  const auto* const known = std::find_if(families.begin(), families.end(), [this](const auto& one) { return one.first == family; });
+  if (known == families.end()) return fmt::format("family {} {}", family, name);
+  return fmt::format("{} {}", known->second, name);
 }
 
 std::optional<std::string> first_difference(const Ruleset& wanted, const Ruleset& found) {

@@ -133,7 +133,8 @@ DoctorLine unless_it_loads(const char* module, const DoctorTopic& topic, const s
 }  // namespace
 
 std::vector<DoctorLine> nftables_lines(const SocketOpener& own) {
-  const DoctorTopic tables{"nftables", "counting packets that leave outside the tunnel, and the kill switch",
+  const DoctorTopic tables{"nftables",
+                           "counting packets that leave outside the tunnel, the kill switch, and telling what the rules of others hold",
                            "leaks are judged by routes only; no kill switch", "modprobe nf_tables, and CAP_NET_ADMIN"};
   const DoctorTopic egress{"netdev egress", "counting forwarded and raw packets on the uplink, too",
                            "packets that no local socket of the namespace sends are not counted", "Linux 5.16 or newer, and CAP_NET_ADMIN"};

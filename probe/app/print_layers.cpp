@@ -7,6 +7,7 @@
 #include "probe/app/print_dns.hpp"
 #include "probe/app/print_exit.hpp"
 #include "probe/app/print_path.hpp"
+#include "probe/app/print_firewall.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -126,7 +127,7 @@ std::string print_links(const CheckView& view) {
   text += tunnel_rows(view);
   text += server_rows(view);
   text += program_rows(view);
-  return text + print_row("uplink", uplink_text(view.seen));
+  return text + print_row("uplink", uplink_text(view.seen)) + print_firewall(view);
 }
 
 std::string print_answers(const CheckView& view) {

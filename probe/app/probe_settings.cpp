@@ -150,6 +150,13 @@ constexpr std::array rows{
                0, 99, true},
     SettingRow{"latency_interval", "VPN_SENTINEL_LATENCY_INTERVAL", Type::seconds, "10s",
                "Time between those ordinary questions to VPN_SENTINEL_LIVENESS_SERVER", 1, 3600, true},
+    SettingRow{"audit_rules", "VPN_SENTINEL_AUDIT_RULES", Type::boolean, "true",
+               "Read the namespace's firewall rules (nft, iptables) and tell whether they would hold packets back if the tunnel failed", 0,
+               0, true},
+    SettingRow{"require_kill_switch", "VPN_SENTINEL_REQUIRE_KILL_SWITCH", Type::boolean, "false",
+               "Warn when no firewall rule is known to hold packets back if the tunnel fails", 0, 0, true},
+    SettingRow{"close_leaking_sockets", "VPN_SENTINEL_CLOSE_LEAKING_SOCKETS", Type::boolean, "false",
+               "End connections that run outside the tunnel when the target turns to danger (never the tunnel's own)", 0, 0, true},
     SettingRow{"resolvers", "VPN_SENTINEL_RESOLVERS", Type::list, "1.1.1.1:53,9.9.9.9:53",
                "DNS servers for the names that the probe itself looks up inside the namespace", 0, 0, true},
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for the address services; empty: the system's", 0, 0,
@@ -306,6 +313,7 @@ Result<void> read_checks(const Settings& settings, TargetPolicy& target) {
   auto kill_switch = make_kill_switch_policy(settings);
   if (!kill_switch) return fail(kill_switch.error());
   target.kill_switch = std::move(*kill_switch);
+  target.audit = {settings.boolean("audit_rules"), settings.boolean("require_kill_switch"), settings.boolean("close_leaking_sockets")};
   target.ca_file = settings.text("ca_file");
   if (!target.ca_file.empty() && access(target.ca_file.c_str(), R_OK) != 0) {
     return wrong(settings, "ca_file", target.ca_file, "a readable PEM file");

@@ -153,6 +153,18 @@ constexpr std::array finding_rows{
     FindingText{"latency_changed", information, "Packets come back much sooner than they used to.",
                 "Normal when the VPN has moved to a nearer server. If it has not, they may take a way past the tunnel: compare the exit "
                 "address and the routes."},
+    FindingText{
+        "kill_switch_absent", information, "No firewall rule is known to hold packets back if the tunnel fails.",
+        "Use the VPN's kill switch, or vpn-sentinel-probe killswitch arm. The evidence names the rules that let packets out, or that "
+        "could not be decided. Who relies on rules sets VPN_SENTINEL_REQUIRE_KILL_SWITCH=true, and this becomes a warning."},
+    FindingText{
+        "kill_switch_changed", warning, "Somebody changed the firewall rules that held packets back if the tunnel fails.",
+        "Look at the evidence for who and when. If the rules do not hold any more, restart the VPN so that it makes them anew; if that "
+        "was wanted, restart the probe."},
+    FindingText{
+        "connections_closed", information, "Connections that ran outside the tunnel were ended when the target turned to danger.",
+        "Wanted by VPN_SENTINEL_CLOSE_LEAKING_SOCKETS. The evidence tells how many; programs that open them again are not stopped: only "
+        "a kill switch does that."},
     FindingText{"lease_expired", warning, "The probe has been silent for longer than it promised.",
                 "Check the probe's host, its service (systemctl status vpn-sentinel-probe) and the way to the hub."},
     FindingText{"routes_not_seen", warning, "The address is known, but the tunnel is not verified: the Python client cannot see routes.",

@@ -82,7 +82,12 @@ struct RulesetView {
   enum class Verdict : std::uint8_t { holds, lets_out, undecided };
   Verdict verdict = Verdict::undecided;
   std::vector<std::string> reasons;  ///< rules in words that decide, or that could not be decided
+  std::string why_not;               ///< could not be looked at (then undecided): why
+  bool no_uplink = false;            ///< there is no way out beside the tunnel, so nothing has to be held
+  bool others_held = false;          ///< of lets_out: some ordinary packets are held back
+  bool held_before = false;          ///< it held until somebody changed it
   std::string changed_by;            ///< who changed the ruleset last, "nft (pid 4242)"; empty: nobody since the probe looks
+  std::string changed_tables;        ///< which of its tables, "inet filter, ip nat"
   std::optional<WallTime> changed_at;
 };
 

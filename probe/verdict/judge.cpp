@@ -6,6 +6,7 @@
 #include "probe/verdict/exit_findings.hpp"
 #include "probe/verdict/path_findings.hpp"
 #include "probe/verdict/route_findings.hpp"
+#include "probe/verdict/ruleset_findings.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -38,6 +39,7 @@ class Judge {
       judge_changes();
       judge_local_networks();
       judge_uplink();
+      for (auto& finding : judge_ruleset(seen_)) findings_.push_back(std::move(finding));
       // What is asked through the tunnel says something only while there is a tunnel that packets take.
       if (tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel > 0) judge_answers();
     }

@@ -169,6 +169,7 @@ struct Observation {
   std::optional<LatencyDropView> latency_drop;  ///< absent: no drop, or not watched
   std::optional<PacketsView> packets;           ///< absent: not asked for, or not yet
   std::optional<KillSwitchView> kill_switch;    ///< absent: not asked for, or not yet
+  bool require_kill_switch = false;             ///< the user relies on rules that hold packets back
   std::optional<RulesetView> ruleset;           ///< absent: not asked for, or not yet
 };
 

@@ -71,6 +71,13 @@ struct KillSwitchPolicy {
   std::string folder;  ///< for what is remembered; empty: nothing is
 };
 
+/// The firewall's rules, whoever made them.
+struct AuditPolicy {
+  bool on = true;                      ///< they are read
+  bool require_kill_switch = false;    ///< the user relies on rules that hold packets back
+  bool close_leaking_sockets = false;  ///< connections outside are ended when the verdict turns to danger
+};
+
 struct TargetPolicy {
   std::string client_id;
   std::string group;                           ///< of targets that watch the same VPN; empty: none
@@ -107,6 +114,7 @@ struct TargetPolicy {
   std::chrono::milliseconds check_timeout{10'000};
   PathPolicy path;
   KillSwitchPolicy kill_switch;
+  AuditPolicy audit;
 };
 
 }  // namespace vpn_sentinel

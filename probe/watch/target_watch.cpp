@@ -94,6 +94,8 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
       verifier_(io, http, dns, policy_, [this] { look("check", mono_now()); }),
       dns_keeper_(io, dns, policy_, [this] { look("check", mono_now()); }),
       path_checks_(io, http, dns, policy_, [this] { look("check", mono_now()); }),
+      ruleset_watch_(io, policy_, [this] { look("firewall rules changed", mono_now()); }),
+      socket_closer_(policy_),
       facts_keeper_(io,
                     [this] {
                       take_tunnel_facts();
@@ -151,6 +153,7 @@ void TargetWatch::attach() {
   pinned_is_read_ = false;
   kill_switch_.attach(namespace_->opener(), namespace_->is_own());
   follow_resolvers();
+  ruleset_watch_.attach(*namespace_);
 }
 
 void TargetWatch::follow_resolvers() {
@@ -171,6 +174,7 @@ std::chrono::milliseconds TargetWatch::out_of_step_for() const {
 void TargetWatch::detach(Error reason, bool gone) {
   verifier_.stop();
   path_checks_.stop();
+  ruleset_watch_.detach();
   dns_keeper_.detach();
   facts_keeper_.stop();
   kill_switch_.detach(gone);
@@ -304,6 +308,8 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     path_checks_.follow(seen_);
     path_checks_.fill(seen_);
     dns_keeper_.fill(seen_, monitor_->snapshot(), *look_up_);
+    ruleset_watch_.follow(seen_, monitor_->snapshot());
+    ruleset_watch_.fill(seen_);
     const auto now = boot_now();
     const auto& handshakes = facts_keeper_.handshakes();
     seen_.never_shook_hands = handshakes.never_shook_hands();
@@ -346,6 +352,8 @@ void TargetWatch::judge_look() {
   bare_ = std::move(bare);
   if (namespace_ && kill_switch_.decide(safety_of(bare_, seen_))) seen_.kill_switch = kill_switch_.view();
   auto verdict = contain(bare_, seen_);
+  if (namespace_) socket_closer_.follow(verdict.state, seen_, monitor_->snapshot(), namespace_->opener(), *look_up_);
+  if (auto closed = socket_closer_.finding(seen_.time)) verdict.findings.push_back(std::move(*closed));
   carry_since(verdict.findings, verdict_.findings);
   if (verdict.state != verdict_.state || state_since_ == WallTime{}) state_since_ = seen_.time;
   verdict_ = std::move(verdict);

@@ -24,6 +24,8 @@
 #include "probe/watch/path_checks.hpp"
 #include "probe/watch/policy.hpp"
 #include "probe/watch/publish_gate.hpp"
+#include "probe/watch/ruleset_watch.hpp"
+#include "probe/watch/socket_closer.hpp"
 #include "probe/watch/verifier.hpp"
 
 namespace vpn_sentinel {
@@ -138,6 +140,8 @@ class TargetWatch {
   Verifier verifier_;
   DnsKeeper dns_keeper_;
   PathChecks path_checks_;
+  RulesetWatch ruleset_watch_;
+  SocketCloser socket_closer_;
   FactsKeeper facts_keeper_;
   KillSwitchKeeper kill_switch_;
   PublishGate gate_;
