@@ -1,6 +1,7 @@
 #include "netns/firewall/firewall_policy.hpp"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
@@ -30,6 +31,29 @@ Result<void> check_devices(std::string_view field, const std::vector<std::string
   return {};
 }
 
+bool is_in_order(const std::optional<AllowedPorts>& range) { return !range || range->first <= range->last; }
+
+Result<void> check_allowed(const AllowedPackets& allowed) {
+  const bool by_port = allowed.source_ports || allowed.destination_ports;
+  const bool selects = allowed.mark_mask != 0 || allowed.priority != 0 || allowed.uids || allowed.protocol != 0 || by_port ||
+                       allowed.source || allowed.destination;
+  if (!selects) return fail(Error::Kind::invalid, "allowed: one names no packets, and would allow all of them");
+  if (by_port && allowed.protocol != 0 && allowed.protocol != IPPROTO_UDP && allowed.protocol != IPPROTO_TCP) {
+    return fail(Error::Kind::invalid, fmt::format("allowed: protocol {} has no ports", allowed.protocol));
+  }
+  if (!is_in_order(allowed.source_ports) || !is_in_order(allowed.destination_ports) ||
+      (allowed.uids && allowed.uids->first > allowed.uids->last)) {
+    return fail(Error::Kind::invalid, "allowed: a range ends before it begins");
+  }
+  const auto is_other = [&](const std::optional<IpPrefix>& prefix, Family family) {
+    return prefix && prefix->address().family() != family;
+  };
+  const bool mixed = (allowed.family && (is_other(allowed.source, *allowed.family) || is_other(allowed.destination, *allowed.family))) ||
+                     (allowed.source && is_other(allowed.destination, allowed.source->address().family()));
+  if (mixed) return fail(Error::Kind::invalid, "allowed: IPv4 and IPv6 in one");
+  return {};
+}
+
 }  // namespace
 
 Result<void> check_policy(const FirewallPolicy& policy) {
@@ -44,7 +68,30 @@ Result<void> check_policy(const FirewallPolicy& policy) {
   for (const auto& endpoint : policy.endpoints) {
     if (endpoint.address.is_unspecified()) return fail(Error::Kind::invalid, "endpoints: the unspecified address is no VPN server");
   }
+  if (auto checked = check_count("allowed", policy.allowed.size(), most_allowed); !checked) return checked;
+  std::size_t allowed_rules = 0;
+  for (const auto& allowed : policy.allowed) {
+    if (auto checked = check_allowed(allowed); !checked) return checked;
+    allowed_rules += rules_for(allowed);
+  }
+  if (auto checked = check_count("allowed, in rules", allowed_rules, most_allowed_rules); !checked) return checked;
   return check_count("local_networks", policy.local_networks.size(), most_local_networks);
+}
+
+std::vector<UserBlock> blocks_of(const AllowedUids& range) {
+  std::vector<UserBlock> blocks;
+  for (std::uint64_t next = range.first; next <= range.last;) {
+    std::uint64_t size = 1;
+    while (size < std::uint64_t{1} << 32U && next % (size * 2) == 0 && next + size * 2 - 1 <= range.last) size *= 2;
+    blocks.push_back({static_cast<std::uint32_t>(next), static_cast<std::uint32_t>(~(size - 1))});
+    next += size;
+  }
+  return blocks;
+}
+
+std::size_t rules_for(const AllowedPackets& allowed) {
+  const std::size_t protocols = allowed.protocol == 0 && (allowed.source_ports || allowed.destination_ports) ? 2 : 1;
+  return protocols * (allowed.uids ? blocks_of(*allowed.uids).size() : 1);
 }
 
 std::vector<IpPrefix> standard_local_networks() {

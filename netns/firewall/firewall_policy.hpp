@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,11 +21,41 @@ struct TunnelEndpoint {
   friend bool operator==(const TunnelEndpoint&, const TunnelEndpoint&) = default;
 };
 
+/// Both ends are included.
+struct AllowedUids {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+  friend bool operator==(const AllowedUids&, const AllowedUids&) = default;
+};
+struct AllowedPorts {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+  friend bool operator==(const AllowedPorts&, const AllowedPorts&) = default;
+};
+
+/// Packets that may bypass the tunnel on purpose: those that have everything that is named here. At least one selector is named.
+struct AllowedPackets {
+  std::optional<Family> family{};  ///< empty: both
+  std::uint32_t mark = 0;          ///< compared under `mark_mask`
+  std::uint32_t mark_mask = 0;     ///< 0: marks are not asked for
+  std::uint32_t priority = 0;      ///< of the socket (SO_PRIORITY); 0: not asked for
+  /// Of the program that made the socket. What the kernel sends for a TCP socket that is closed already has no user: with users named, ends
+  /// of connections without a user are allowed too. No beginning of one is.
+  std::optional<AllowedUids> uids{};
+  std::uint8_t protocol = 0;                        ///< IPPROTO_*; 0: any, and with ports UDP and TCP
+  std::optional<AllowedPorts> source_ports{};       ///< of UDP and TCP
+  std::optional<AllowedPorts> destination_ports{};  ///< of UDP and TCP
+  std::optional<IpPrefix> source{};
+  std::optional<IpPrefix> destination{};
+  friend bool operator==(const AllowedPackets&, const AllowedPackets&) = default;
+};
+
 struct FirewallPolicy {
   std::vector<std::string> tunnels;       ///< interface names, 1-16; they need not exist
   std::vector<TunnelEndpoint> endpoints;  ///< at most 64
   std::vector<IpPrefix> local_networks;   ///< may be reached outside (but for DNS); at most 64
   std::vector<std::string> uplinks;       ///< devices whose way out is looked at as well (AF_PACKET, forwarded packets); at most 16
+  std::vector<AllowedPackets> allowed{};  ///< wherever they go, DNS as well; at most 32
   friend bool operator==(const FirewallPolicy&, const FirewallPolicy&) = default;
 };
 
@@ -32,9 +63,22 @@ inline constexpr std::size_t most_tunnels = 16;
 inline constexpr std::size_t most_endpoints = 64;
 inline constexpr std::size_t most_local_networks = 64;
 inline constexpr std::size_t most_uplinks = 16;
+inline constexpr std::size_t most_allowed = 32;
+inline constexpr std::size_t most_allowed_rules = 128;  ///< of all together, see rules_for()
 
 /// invalid: which field has which value, and what was expected.
 [[nodiscard]] Result<void> check_policy(const FirewallPolicy& policy);
+
+/// Users whose number equals `value` under `mask`.
+struct UserBlock {
+  std::uint32_t value = 0;
+  std::uint32_t mask = 0;
+};
+/// The fewest such blocks that make up the range, at most 62: nf_tables keeps users in this machine's order, in which it cannot tell more
+/// from less. Empty: the range ends before it begins.
+[[nodiscard]] std::vector<UserBlock> blocks_of(const AllowedUids& range);
+/// How many rules it takes: one for each block of users, twice that for UDP and TCP.
+[[nodiscard]] std::size_t rules_for(const AllowedPackets& allowed);
 
 /// What never goes to the Internet: RFC 1918, 4193 and 6598, link-local, multicast, and the IPv4 broadcast address. The caller adds those
 /// of the settings.

@@ -2,8 +2,9 @@
 ///
 /// Two tables. `inet` judges what local programs send and what is forwarded (hooks output and forward, priority 300: behind mangle, which
 /// may still change the way). `netdev` judges everything that a named uplink transmits (hook egress, Linux 5.16), so also what is sent by
-/// AF_PACKET. Both have the same rules in the chain "outside": loopback, tunnel, endpoint, neighbour discovery and DHCP may pass; then DNS,
-/// local networks, IPv4 and IPv6 are counted. What is outside goes on to the chain "seen", which notes destination and user.
+/// AF_PACKET. Both have the same rules in the chain "outside": loopback, tunnel, endpoint, what is allowed on purpose, neighbour discovery
+/// and DHCP may pass; then DNS, local networks, IPv4 and IPv6 are counted (in a chain "not_allowed" when users are allowed). What is
+/// outside goes on to the chain "seen", which notes destination and user.
 #pragma once
 
 #include <cstdint>

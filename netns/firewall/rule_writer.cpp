@@ -19,6 +19,7 @@ struct IpField {
   std::uint32_t length;
 };
 constexpr IpField destination(Family family) { return family == Family::v4 ? IpField{16, 4} : IpField{24, 16}; }
+constexpr IpField source(Family family) { return family == Family::v4 ? IpField{12, 4} : IpField{8, 16}; }
 constexpr IpField hops(Family family) { return family == Family::v4 ? IpField{8, 1} : IpField{7, 1}; }
 
 Bytes mask_of(std::size_t size, unsigned length) {
@@ -67,10 +68,19 @@ RuleWriter& RuleWriter::is(Family family) {
 
 RuleWriter& RuleWriter::destination_is(const IpPrefix& prefix) {
   const auto field = destination(prefix.address().family());
+  return address_is(prefix, field.offset, field.length);
+}
+
+RuleWriter& RuleWriter::source_is(const IpPrefix& prefix) {
+  const auto field = source(prefix.address().family());
+  return address_is(prefix, field.offset, field.length);
+}
+
+RuleWriter& RuleWriter::address_is(const IpPrefix& prefix, std::uint32_t offset, std::uint32_t length) {
   is(prefix.address().family());
   if (prefix.length() == 0) return *this;
-  add(LoadPayload{NFT_PAYLOAD_NETWORK_HEADER, field.offset, field.length, 0});
-  if (prefix.length() < field.length * 8) add(Mask{mask_of(field.length, prefix.length())});
+  add(LoadPayload{NFT_PAYLOAD_NETWORK_HEADER, offset, length, 0});
+  if (prefix.length() < length * 8) add(Mask{mask_of(length, prefix.length())});
   const auto bytes = prefix.address().bytes();
   compare(NFT_CMP_EQ, Bytes(bytes.begin(), bytes.end()));
   return *this;
@@ -90,6 +100,15 @@ RuleWriter& RuleWriter::meta_is(std::uint32_t key, std::uint32_t value) {
   return *this;
 }
 
+RuleWriter& RuleWriter::meta_is(std::uint32_t key, std::uint32_t value, std::uint32_t mask) {
+  if (mask == 0xffffffff) return meta_is(key, value);
+  add(LoadMeta{key, 0}).add(Mask{host_bytes(mask)});
+  compare(NFT_CMP_EQ, host_bytes(value & mask));
+  return *this;
+}
+
+RuleWriter& RuleWriter::has_user() { return meta_is(NFT_META_SKUID, 0, 0); }
+
 RuleWriter& RuleWriter::protocol_is(std::uint8_t protocol) {
   add(LoadMeta{NFT_META_L4PROTO, 0});
   compare(NFT_CMP_EQ, {protocol});
@@ -106,6 +125,12 @@ RuleWriter& RuleWriter::field_is_between(TransportField field, const Bytes& lowe
   add(LoadPayload{NFT_PAYLOAD_TRANSPORT_HEADER, field.offset, field.length, 0});
   compare(NFT_CMP_GTE, lowest);
   compare(NFT_CMP_LTE, highest);
+  return *this;
+}
+
+RuleWriter& RuleWriter::field_is_without(TransportField field, const Bytes& mask) {
+  add(LoadPayload{NFT_PAYLOAD_TRANSPORT_HEADER, field.offset, field.length, 0}).add(Mask{mask});
+  compare(NFT_CMP_EQ, Bytes(mask.size(), 0));
   return *this;
 }
 

@@ -16,7 +16,9 @@ struct TransportField {
   std::uint32_t offset = 0;
   std::uint32_t length = 0;
 };
+inline constexpr TransportField source_port{0, 2};
 inline constexpr TransportField destination_port{2, 2};
+inline constexpr TransportField tcp_flags{13, 1};
 inline constexpr TransportField both_ports{0, 4};
 inline constexpr TransportField icmp_type{0, 1};
 
@@ -31,13 +33,20 @@ class RuleWriter {
   RuleWriter& is(Family family);
   /// Of the prefix's family, and its destination within it.
   RuleWriter& destination_is(const IpPrefix& prefix);
+  RuleWriter& source_is(const IpPrefix& prefix);
   RuleWriter& device_is(const std::string& name);
   /// A value of four bytes in this machine's order: an interface index, a mark.
   RuleWriter& meta_is(std::uint32_t key, std::uint32_t value);
+  /// The same for those of its bits that `mask` has.
+  RuleWriter& meta_is(std::uint32_t key, std::uint32_t value, std::uint32_t mask);
+  /// The packet belongs to a socket whose file somebody still has open: only so there is a user.
+  RuleWriter& has_user();
   RuleWriter& protocol_is(std::uint8_t protocol);
   /// On the way out of a device the later parts of a fragmented packet have payload at the place of this header, and it is compared.
   RuleWriter& field_is(TransportField field, const nft::Bytes& value);
   RuleWriter& field_is_between(TransportField field, const nft::Bytes& lowest, const nft::Bytes& highest);
+  /// Those of its bits that `mask` has are all 0.
+  RuleWriter& field_is_without(TransportField field, const nft::Bytes& mask);
   RuleWriter& port_is(std::uint16_t port);
   /// TTL or hop limit.
   RuleWriter& hops_are(Family family, std::uint8_t hops);
@@ -52,6 +61,7 @@ class RuleWriter {
   [[nodiscard]] std::vector<nft::Rule> take() { return std::move(rules_); }
 
  private:
+  RuleWriter& address_is(const IpPrefix& prefix, std::uint32_t offset, std::uint32_t length);
   void compare(std::uint32_t operation, nft::Bytes value);
 
   std::uint8_t family_;

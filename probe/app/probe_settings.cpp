@@ -1,6 +1,7 @@
 #include "probe/app/probe_settings.hpp"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -229,7 +230,9 @@ Result<void> read_networks(const Settings& settings, TargetPolicy& target) {
     if (!endpoint || (protocol != "udp" && protocol != "tcp")) {
       return wrong(settings, "endpoint", item, "ADDRESS, ADDRESS:PORT or ADDRESS:PORT/udp (or /tcp)");
     }
-    target.endpoints.push_back(endpoint->address);
+    const bool protocol_named = without_protocol.size() != item.size();
+    const auto number = static_cast<std::uint8_t>(protocol == "tcp" ? IPPROTO_TCP : IPPROTO_UDP);
+    target.endpoints.push_back({endpoint->address, protocol_named ? number : std::uint8_t{0}, endpoint->port});
   }
   return {};
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "netns/base/clock.hpp"
@@ -70,7 +71,10 @@ struct LookUp {
 /// Where the tunnel's own packets go: may be reached outside it.
 struct EndpointView {
   IpAddress address;
-  std::string source;  ///< "configured", "wireguard", "socket of openvpn", "host route"
+  std::string source;         ///< "configured", "wireguard", "socket of openvpn", "host route"
+  std::uint8_t protocol = 0;  ///< IPPROTO_*; 0: not known
+  std::uint16_t port = 0;     ///< 0: not known
+  std::uint32_t mark = 0;     ///< that the VPN puts on its packets to it; 0: none, or not known
   friend bool operator==(const EndpointView&, const EndpointView&) = default;
 };
 
@@ -79,6 +83,20 @@ struct PublicSubnetView {
   IpPrefix prefix;
   std::string device;
   friend bool operator==(const PublicSubnetView&, const PublicSubnetView&) = default;
+};
+
+/// Packets that a policy rule sends to one of the tables that the user allows (allow_tables). An absent selector: any.
+struct AllowedFlowView {
+  Family family = Family::v4;
+  std::uint32_t mark = 0;
+  std::uint32_t mark_mask = 0;  ///< 0: any mark
+  std::optional<std::pair<std::uint32_t, std::uint32_t>> uids;
+  std::uint8_t protocol = 0;
+  std::optional<std::pair<std::uint16_t, std::uint16_t>> source_ports;
+  std::optional<std::pair<std::uint16_t, std::uint16_t>> destination_ports;
+  std::optional<IpPrefix> source;
+  std::optional<IpPrefix> destination;
+  friend bool operator==(const AllowedFlowView&, const AllowedFlowView&) = default;
 };
 
 /// What differs from the healthy state, in words.
@@ -113,9 +131,14 @@ struct Observation {
   std::optional<TunnelView> tunnel;              ///< absent: no such interface
   bool uplink_lost = false;                      ///< there is an uplink interface and none is up with carrier
   std::chrono::milliseconds uplink_lost_for{0};
-  std::vector<std::string> uplinks;  ///< names of the interfaces outside the tunnel
+  std::vector<std::string> uplinks;        ///< names of the interfaces outside the tunnel
+  std::vector<std::string> other_tunnels;  ///< that the settings mean by name or pattern and that are there, without `tunnel`
   std::vector<EndpointView> endpoints;
-  std::vector<FlowView> flows;  ///< empty: only ordinary packets were asked for
+  /// Host routes outside the tunnel while it is not known which of them lead to VPN servers; empty once it is.
+  std::vector<IpAddress> possible_endpoints;
+  std::vector<AllowedFlowView> allowed_flows;
+  std::vector<std::string> inexpressible_flows;  ///< rules to an allowed table that tell packets apart as nothing else can, in words
+  std::vector<FlowView> flows;                   ///< empty: only ordinary packets were asked for
   std::vector<LookUp> look_ups;
   std::vector<PublicSubnetView> public_subnets;  ///< trusted as local without being named in the settings; at most four per link and family
   std::size_t not_asked = 0;                     ///< questions left out because there were too many

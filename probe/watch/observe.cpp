@@ -1,6 +1,7 @@
 #include "probe/watch/observe.hpp"
 
 #include <fmt/format.h>
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -204,7 +205,7 @@ TunnelView view_of(const Link& tunnel, const Snapshot& snapshot) {
 /// Configured endpoints and told ones are certain. Else those host routes count that were there when the tunnel began to carry; one that
 /// comes later is nobody's endpoint.
 void observe_endpoints(const TargetPolicy& policy, const Learnt& learnt, Observation& seen) {
-  for (const auto& address : policy.endpoints) seen.endpoints.push_back({address, "configured"});
+  for (const auto& server : policy.endpoints) seen.endpoints.push_back({server.address, "configured", server.protocol, server.port});
   seen.endpoints.insert(seen.endpoints.end(), learnt.told_endpoints.begin(), learnt.told_endpoints.end());
   if (!seen.endpoints.empty()) return;
   for (const auto& address : learnt.host_routes) seen.endpoints.push_back({address, "host route"});
@@ -217,6 +218,7 @@ void observe_routes(const Snapshot& snapshot, std::uint64_t generation, RouteLoo
   const bool settled = learnt.carries_since && now - *learnt.carries_since > routes_settle;
   input.endpoints_known = settled || !policy.endpoints.empty() || !learnt.told_endpoints.empty();
   for (const auto& endpoint : seen.endpoints) input.endpoints.push_back(endpoint.address);
+  if (!input.endpoints_known) seen.possible_endpoints = host_route_addresses(snapshot, input.tunnel_index);
   if (!input.marks_told) input.own_marks = learnt.seen_marks;
   const auto& plan = learnt.planner.plan(input, generation, now);
   Looker looker{snapshot, tunnel, policy, learnt, look_up, seen};
@@ -262,7 +264,37 @@ void learn_host_routes(const Snapshot& snapshot, const Observation& seen, Learnt
   }
 }
 
+bool is_selected_by_packet(const Rule& rule) {
+  const bool by_interface = (!rule.input_interface.empty() && rule.input_interface != "lo") || !rule.output_interface.empty();
+  return !is_inverted(rule) && rule.tos == 0 && !by_interface && !rule.l3mdev && rule.tunnel_id == 0 && can_be_asked(rule);
+}
+
+template <typename Range>
+auto as_pair(const std::optional<Range>& range) {
+  return range ? std::optional(std::pair(range->first, range->last)) : std::nullopt;
+}
+
+/// Only rules that tell packets apart: what takes all packets to an allowed table is no bypass on purpose (see allow_tables).
+void observe_allowed_flows(const Snapshot& snapshot, const TargetPolicy& policy, Observation& seen) {
+  if (policy.allow_tables.empty()) return;
+  for (const auto& rule : snapshot.rules) {
+    if (rule.action != FR_ACT_TO_TBL || !tells_apart(rule) ||
+        std::ranges::find(policy.allow_tables, rule.table) == policy.allow_tables.end())
+      continue;
+    if (!is_selected_by_packet(rule)) {
+      seen.inexpressible_flows.push_back(describe_rule(rule, ""));
+      continue;
+    }
+    seen.allowed_flows.push_back({rule.family, rule.fwmark, has_mark(rule) ? mask_of(rule) : 0, as_pair(rule.uids), rule.ip_protocol,
+                                  as_pair(rule.source_ports), as_pair(rule.destination_ports), rule.source, rule.destination});
+  }
+}
+
 void observe_other_tunnels(const Snapshot& snapshot, const TargetPolicy& policy, const Learnt& learnt, Observation& seen) {
+  for (const auto& link : snapshot.links) {
+    const bool is_main = seen.tunnel && seen.tunnel->index == link.index;
+    if (!is_main && is_named(link, policy.tunnels) && !is_stranger(link, learnt.tunnel)) seen.other_tunnels.push_back(link.name);
+  }
   if (policy.tunnel_rule != TunnelRule::all) return;
   for (const auto& pattern : policy.tunnels) {
     const bool works = std::ranges::any_of(snapshot.links, [&](const Link& link) {
@@ -319,6 +351,7 @@ Observation observe(const Snapshot& snapshot, std::uint64_t generation, RouteLoo
   observe_other_tunnels(snapshot, policy, learnt, seen);
   observe_uplinks(snapshot, tunnel, learnt, seen);
   observe_endpoints(policy, learnt, seen);
+  observe_allowed_flows(snapshot, policy, seen);
   observe_routes(snapshot, generation, look_up, tunnel, policy, learnt, seen);
   learn_host_routes(snapshot, seen, learnt);
   return seen;

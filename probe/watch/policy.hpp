@@ -30,6 +30,14 @@ struct MarkMatch {
   friend bool operator==(const MarkMatch&, const MarkMatch&) = default;
 };
 
+/// A VPN server as the settings name it.
+struct VpnServer {
+  IpAddress address;
+  std::uint8_t protocol = 0;  ///< IPPROTO_*; 0: not named
+  std::uint16_t port = 0;     ///< 0: not named
+  friend bool operator==(const VpnServer&, const VpnServer&) = default;
+};
+
 /// What is asked beside the trace services, and what the answers must be.
 struct ExitPolicy {
   std::size_t quorum = 2;                ///< so many operators must name the same exit
@@ -59,7 +67,7 @@ struct TargetPolicy {
   std::vector<std::string> container_sockets;  ///< of the engines that are asked for container:, in order
   std::chrono::milliseconds forget_after{0};   ///< a pattern's namespace that has been gone so long is no target any more; 0: never
   std::vector<std::string> tunnels;            ///< names or patterns as of fnmatch(3); empty: found by kind and routes
-  std::vector<IpAddress> endpoints;            ///< the VPN servers' own addresses: may be reached outside the tunnel
+  std::vector<VpnServer> endpoints;            ///< the VPN servers' own addresses: may be reached outside the tunnel
   std::vector<IpPrefix> local_networks;        ///< may leave by the uplink, beside the private ranges
   TunnelRule tunnel_rule = TunnelRule::any;
   /// What may bypass the tunnel on purpose. It hides nothing else: packets of other programs are judged as always.

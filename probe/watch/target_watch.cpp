@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -248,14 +249,15 @@ void TargetWatch::take_tunnel_facts() {
   if (facts->wireguard) {
     if (facts->wireguard->fwmark != 0) learnt_.told_marks.push_back({facts->wireguard->fwmark});
     for (const auto& peer : facts->wireguard->peers) {
-      if (peer.endpoint) learnt_.told_endpoints.push_back({peer.endpoint->address, "wireguard"});
+      if (!peer.endpoint) continue;
+      learnt_.told_endpoints.push_back({peer.endpoint->address, "wireguard", IPPROTO_UDP, peer.endpoint->port, facts->wireguard->fwmark});
     }
   }
   if (!facts->owner || !seen_.tunnel) return;
   const auto host_routes = host_route_addresses(monitor_->snapshot(), seen_.tunnel->index);
   for (const auto& peer : facts->owner->peers) {
     if (std::ranges::find(host_routes, peer.address) == host_routes.end()) continue;
-    learnt_.told_endpoints.push_back({peer.address, "socket of " + facts->owner->comm});
+    learnt_.told_endpoints.push_back({peer.address, "socket of " + facts->owner->comm, 0, peer.port});
   }
 }
 

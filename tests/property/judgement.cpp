@@ -31,7 +31,7 @@ Value or_give_up(Result<Value> result) {
 Judgement::Judgement() {
   policy_.client_id = "property";
   policy_.tunnels = {Fixture::tunnel};
-  policy_.endpoints = {Fixture::endpoint()};
+  policy_.endpoints = {{Fixture::endpoint()}};
   policy_.offline = true;
   look_up_.emplace(or_give_up(RouteLookup::open(open_socket)));
   monitor_ = or_give_up(Monitor::start(io_, open_socket, {}));

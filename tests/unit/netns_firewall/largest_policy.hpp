@@ -17,6 +17,17 @@ inline FirewallPolicy largest_policy() {
   for (std::size_t i = 0; i < most_local_networks; ++i) {
     policy.local_networks.push_back(IpPrefix::parse(fmt::format("2001:db8:{:x}::/49", i + 1)).value());
   }
+  for (std::size_t i = 0; i < most_allowed; ++i) {
+    AllowedPackets allowed;
+    allowed.mark = static_cast<std::uint32_t>(i + 1);
+    allowed.mark_mask = 0xff;
+    allowed.priority = 0x00570001;
+    allowed.uids = i == 0 ? AllowedUids{1, 0x40000000} : AllowedUids{0, 0};
+    allowed.source = IpPrefix::parse("2001:db8::/33").value();
+    allowed.source_ports = AllowedPorts{1, 2};
+    allowed.destination_ports = AllowedPorts{1, 2};
+    policy.allowed.push_back(allowed);
+  }
   return policy;
 }
 

@@ -114,6 +114,36 @@ BOOST_FIXTURE_TEST_CASE(the_tunnels_own_packets_pass_and_others_to_its_server_ar
   BOOST_TEST(counters.destinations.size() == 2U);
 }
 
+BOOST_FIXTURE_TEST_CASE(what_is_allowed_on_purpose_is_not_counted_and_everything_else_is, Metered) {
+  auto wanted = with_uplinks();
+  AllowedPackets by_mark;
+  by_mark.mark = 0x10;
+  by_mark.mark_mask = 0xf0;
+  AllowedPackets by_user;
+  by_user.uids = AllowedUids{::getuid() + 1, ::getuid() + 5};
+  AllowedPackets by_port;
+  by_port.family = Family::v4;
+  by_port.source = IpPrefix::parse("192.0.2.1/32").value();
+  by_port.destination = IpPrefix::parse("203.0.113.8/32").value();
+  by_port.protocol = IPPROTO_UDP;
+  by_port.destination_ports = AllowedPorts{1000, 1010};
+  wanted.allowed = {by_mark, by_user, by_port};
+  auto meter = installed(wanted);
+  BOOST_TEST(send({"203.0.113.7", 80, "eth0", 0x1f}) == 0);
+  BOOST_TEST(send({"203.0.113.7", 53, "eth0", 0x10}) == 0);
+  BOOST_TEST(send({"203.0.113.8", 1005, "eth0"}) == 0);
+  BOOST_TEST(read(meter).outside().packets == 0U);
+  BOOST_TEST(send({"203.0.113.7", 80, "eth0", 0x2f}) == 0);
+  BOOST_TEST(send({"203.0.113.8", 1011, "eth0"}) == 0);
+  BOOST_TEST(send({"203.0.113.9", 1005, "eth0"}) == 0);
+  BOOST_TEST(read(meter).outside().packets == 3U);
+  wanted.allowed[1].uids->first = ::getuid();
+  BOOST_TEST(meter.update(wanted).has_value());
+  const auto before = read(meter).outside().packets;
+  BOOST_TEST(send({"203.0.113.7", 80, "eth0", 0x2f}) == 0);
+  BOOST_TEST(read(meter).outside().packets == before);
+}
+
 BOOST_FIXTURE_TEST_CASE(fragments_of_the_tunnels_own_packets_pass_too, Metered) {
   auto wanted = with_uplinks();
   wanted.endpoints.push_back({IpAddress::parse("2001:db8:2::2").value(), IPPROTO_UDP, server_port, mark});

@@ -101,6 +101,79 @@ BOOST_AUTO_TEST_CASE(a_server_in_a_local_network_is_spoken_to_like_everything_th
                           [](const nft::Rule& rule) { return rule.comment.ends_with("not the tunnel"); }));
 }
 
+std::size_t rules_with(const nft::Ruleset& ruleset, std::string_view comment) {
+  return static_cast<std::size_t>(
+      std::count_if(ruleset.rules.begin(), ruleset.rules.end(), [&](const nft::Rule& rule) { return rule.comment == comment; }));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_allowed_on_purpose_stands_before_everything_that_is_counted) {
+  auto wanted = policy();
+  AllowedPackets by_mark;
+  by_mark.mark = 0x10;
+  by_mark.mark_mask = 0xf0;
+  wanted.allowed = {by_mark};
+  for (const auto& ruleset : {output_ruleset(OutsideAction::count, "x", wanted, 0), egress_ruleset(OutsideAction::count, "x", wanted, 0)}) {
+    BOOST_TEST(place_of(ruleset, "allowed on purpose") < place_of(ruleset, "VPN server 198.51.100.2, not the tunnel"));
+    BOOST_TEST(place_of(ruleset, "allowed on purpose") < place_of(ruleset, "DNS"));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(users_are_split_into_blocks_that_a_mask_can_tell) {
+  auto wanted = policy();
+  const auto blocks = [&](std::uint32_t first, std::uint32_t last) {
+    AllowedPackets by_user;
+    by_user.uids = AllowedUids{first, last};
+    wanted.allowed = {by_user};
+    return rules_with(output_ruleset(OutsideAction::count, "x", wanted, 0), "allowed on purpose");
+  };
+  BOOST_TEST(blocks(1000, 1000) == 1U);
+  BOOST_TEST(blocks(1000, 1001) == 1U);
+  BOOST_TEST(blocks(1000, 1999) == 7U);
+  BOOST_TEST(blocks(0, 0xffffffff) == 1U);
+  BOOST_TEST(blocks(1, 0xfffffffe) == 62U);
+}
+
+BOOST_AUTO_TEST_CASE(the_end_of_a_connection_without_a_user_is_nobodys_leak_where_users_are_allowed) {
+  auto wanted = policy();
+  BOOST_TEST(output_ruleset(OutsideAction::count, "x", wanted, 0).chains.size() == 4U);
+  AllowedPackets by_user;
+  by_user.uids = AllowedUids{1000, 1000};
+  wanted.allowed = {by_user};
+  const auto ruleset = output_ruleset(OutsideAction::count, "x", wanted, 0);
+  BOOST_TEST(ruleset.chains.size() == 5U);
+  BOOST_TEST(place_of(ruleset, "allowed on purpose") < place_of(ruleset, "of a user"));
+  BOOST_TEST(place_of(ruleset, "of a user") + 1 == place_of(ruleset, "end of a connection, of nobody"));
+  BOOST_TEST(place_of(ruleset, "end of a connection, of nobody") < place_of(ruleset, "VPN server 198.51.100.2, not the tunnel"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_allowed_names_something_that_can_be) {
+  auto wanted = policy();
+  const auto refused = [&](const auto& change) {
+    AllowedPackets allowed;
+    change(allowed);
+    wanted.allowed = {allowed};
+    return says(check_policy(wanted), "allowed: ");
+  };
+  BOOST_TEST(refused([](AllowedPackets&) {}));
+  BOOST_TEST(refused([](AllowedPackets& allowed) { allowed.family = Family::v4; }));
+  BOOST_TEST(refused([](AllowedPackets& allowed) { allowed.uids = AllowedUids{2, 1}; }));
+  BOOST_TEST(refused([](AllowedPackets& allowed) { allowed.destination_ports = AllowedPorts{2, 1}; }));
+  BOOST_TEST(refused([](AllowedPackets& allowed) {
+    allowed.destination_ports = AllowedPorts{1, 2};
+    allowed.protocol = IPPROTO_ICMP;
+  }));
+  BOOST_TEST(refused([](AllowedPackets& allowed) {
+    allowed.family = Family::v6;
+    allowed.source = IpPrefix::parse("192.0.2.1/32").value();
+  }));
+  BOOST_TEST(!refused([](AllowedPackets& allowed) { allowed.priority = 7; }));
+  wanted.allowed.assign(most_allowed + 1, wanted.allowed.front());
+  BOOST_TEST(says(check_policy(wanted), "allowed: 33 are given"));
+  wanted.allowed.assign(3, AllowedPackets{});
+  for (auto& allowed : wanted.allowed) allowed.uids = AllowedUids{1, 0xfffffffe};
+  BOOST_TEST(says(check_policy(wanted), "allowed, in rules: 186 are given, at most 128"));
+}
+
 BOOST_AUTO_TEST_CASE(a_policy_with_impossible_values_is_refused_by_name) {
   BOOST_TEST(check_policy(policy()).has_value());
   auto wanted = policy();

@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(whatever_else_a_plan_depends_on_makes_it_anew_as_well) {
   };
   BOOST_TEST(!makes_anew([](Target&) {}));
   BOOST_TEST(makes_anew([](Target& target) { target.tunnel = 0; }));
-  BOOST_TEST(makes_anew([](Target& target) { target.endpoints = {ip("198.51.100.9")}; }));
+  BOOST_TEST(makes_anew([](Target& target) { target.endpoints = {{ip("198.51.100.9")}}; }));
   BOOST_TEST(makes_anew([](Target& target) { target.own_marks = {MarkMatch{51820}}; }));
   BOOST_TEST(makes_anew([](Target& target) { target.marks_told = true; }));
 }

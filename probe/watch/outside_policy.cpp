@@ -1,0 +1,159 @@
+#include "probe/watch/outside_policy.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+namespace vpn_sentinel {
+namespace {
+
+/// Stands for the tunnel while another interface has its name: everything is outside then.
+constexpr std::string_view no_tunnel = "(none)";
+
+template <typename Item>
+void add_once(std::vector<Item>& items, Item item) {
+  if (std::ranges::find(items, item) == items.end()) items.push_back(std::move(item));
+}
+
+bool is_pattern(const std::string& name) { return name.find_first_of("*?[") != std::string::npos; }
+
+/// The most important first: what is cut off stands at the end. What is seen to be an uplink is no tunnel, whatever its name.
+std::vector<std::string> tunnel_names(const Observation& seen, const TargetPolicy& target) {
+  std::vector<std::string> names;
+  bool any_is_uplink = false;
+  const auto take = [&](const std::string& name) {
+    if (name.empty() || is_pattern(name)) return;
+    const bool is_uplink = std::ranges::find(seen.uplinks, name) != seen.uplinks.end();
+    any_is_uplink = any_is_uplink || is_uplink;
+    if (!is_uplink) add_once(names, name);
+  };
+  take(seen.expected_tunnel);
+  if (seen.tunnel) take(seen.tunnel->name);
+  for (const auto& name : target.tunnels) take(name);
+  for (const auto& name : seen.other_tunnels) take(name);
+  if (names.empty() && any_is_uplink) names.emplace_back(no_tunnel);
+  return names;
+}
+
+std::vector<TunnelEndpoint> endpoints(const Observation& seen) {
+  std::vector<TunnelEndpoint> all;
+  for (const auto& server : seen.endpoints) {
+    if (!server.address.is_unspecified()) add_once(all, TunnelEndpoint{server.address, server.protocol, server.port, server.mark});
+  }
+  for (const auto& address : seen.possible_endpoints) {
+    const bool known = std::ranges::any_of(all, [&](const TunnelEndpoint& endpoint) { return endpoint.address == address; });
+    if (!known && !address.is_unspecified()) all.push_back({address, 0, 0, 0});
+  }
+  return all;
+}
+
+std::vector<IpPrefix> local_networks(const Observation& seen, const TargetPolicy& target) {
+  auto all = standard_local_networks();
+  for (const auto& network : target.local_networks) add_once(all, network);
+  for (const auto& subnet : seen.public_subnets) add_once(all, subnet.prefix);
+  return all;
+}
+
+std::vector<std::string> uplinks(const Observation& seen, const std::vector<std::string>& tunnels) {
+  std::vector<std::string> all;
+  for (const auto& name : seen.uplinks) {
+    if (std::ranges::find(tunnels, name) == tunnels.end()) add_once(all, name);
+  }
+  std::ranges::sort(all);
+  return all;
+}
+
+template <typename Range, typename Pair>
+std::optional<Range> as_range(const std::optional<Pair>& pair) {
+  return pair ? std::optional(Range{pair->first, pair->second}) : std::nullopt;
+}
+
+AllowedPackets packets_of(const AllowedFlowView& flow) {
+  AllowedPackets packets;
+  packets.family = flow.family;
+  packets.mark = flow.mark;
+  packets.mark_mask = flow.mark_mask;
+  packets.uids = as_range<AllowedUids>(flow.uids);
+  packets.protocol = flow.protocol;
+  packets.source_ports = as_range<AllowedPorts>(flow.source_ports);
+  packets.destination_ports = as_range<AllowedPorts>(flow.destination_ports);
+  packets.source = flow.source;
+  packets.destination = flow.destination;
+  return packets;
+}
+
+std::vector<AllowedPackets> allowed(const Observation& seen, const TargetPolicy& target) {
+  std::vector<AllowedPackets> all;
+  for (const auto& mark : target.allow_marks) {
+    AllowedPackets packets;
+    packets.mark = mark.value;
+    packets.mark_mask = mark.mask;
+    if (mark.mask != 0) add_once(all, packets);
+  }
+  for (const auto& uids : target.allow_uids) {
+    AllowedPackets packets;
+    packets.uids = AllowedUids{uids.first, uids.last};
+    add_once(all, packets);
+  }
+  for (const auto& flow : seen.allowed_flows) add_once(all, packets_of(flow));
+  return all;
+}
+
+/// Everything, whatever a firewall has room for.
+FirewallPolicy whole_policy(const Observation& seen, const TargetPolicy& target) {
+  FirewallPolicy policy;
+  policy.tunnels = tunnel_names(seen, target);
+  policy.endpoints = endpoints(seen);
+  policy.local_networks = local_networks(seen, target);
+  policy.uplinks = uplinks(seen, policy.tunnels);
+  policy.allowed = allowed(seen, target);
+  return policy;
+}
+
+template <typename Item>
+void cut(std::vector<Item>& items, std::size_t most) {
+  if (items.size() > most) items.resize(most);
+}
+
+/// As many from the beginning as a firewall has room for.
+std::size_t room_for(const std::vector<AllowedPackets>& allowed) {
+  std::size_t rules = 0;
+  for (std::size_t i = 0; i < allowed.size(); ++i) {
+    rules += rules_for(allowed[i]);
+    if (i == most_allowed || rules > most_allowed_rules) return i;
+  }
+  return allowed.size();
+}
+
+void tell_cut(std::vector<std::string>& told, std::size_t count, std::size_t most, std::string_view what) {
+  if (count > most) told.push_back(fmt::format("{} of {} {}", count - most, count, what));
+}
+
+}  // namespace
+
+bool has_tunnel_name(const Observation& seen, const TargetPolicy& target) { return !tunnel_names(seen, target).empty(); }
+
+FirewallPolicy outside_policy(const Observation& seen, const TargetPolicy& target) {
+  auto policy = whole_policy(seen, target);
+  cut(policy.tunnels, most_tunnels);
+  cut(policy.endpoints, most_endpoints);
+  cut(policy.local_networks, most_local_networks);
+  cut(policy.uplinks, most_uplinks);
+  cut(policy.allowed, room_for(policy.allowed));
+  return policy;
+}
+
+std::vector<std::string> left_out(const Observation& seen, const TargetPolicy& target) {
+  const auto policy = whole_policy(seen, target);
+  std::vector<std::string> told;
+  tell_cut(told, policy.tunnels.size(), most_tunnels, "tunnels");
+  tell_cut(told, policy.endpoints.size(), most_endpoints, "VPN servers");
+  tell_cut(told, policy.local_networks.size(), most_local_networks, "local networks");
+  tell_cut(told, policy.uplinks.size(), most_uplinks, "uplinks, at which AF_PACKET is not seen");
+  tell_cut(told, policy.allowed.size(), room_for(policy.allowed), "allowed marks, users and tables");
+  for (const auto& rule : seen.inexpressible_flows) told.push_back("what the rule \"" + rule + "\" lets out to an allowed table");
+  return told;
+}
+
+}  // namespace vpn_sentinel

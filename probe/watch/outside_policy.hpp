@@ -1,0 +1,27 @@
+/// What may leave a target's namespace outside its tunnel, for the firewall: leak meter, kill switch and the audit of other rules. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "netns/firewall/firewall_policy.hpp"
+#include "probe/verdict/observation.hpp"
+#include "probe/watch/policy.hpp"
+
+namespace vpn_sentinel {
+
+/// True when it is known, or as good as known, which interface is the tunnel: without one no policy can be made.
+[[nodiscard]] bool has_tunnel_name(const Observation& seen, const TargetPolicy& target);
+
+/// Tunnels are those of the settings (names, and the links that patterns mean now), the learnt one and the present one. Endpoints have
+/// protocol, port and mark as far as they are known. While it is not known which host routes lead to VPN servers, all of them may be
+/// reached. Local are the standard networks, those of the settings, and the public subnets that the judge takes for a LAN. Allowed are the
+/// marks, users and tables of the settings. What a firewall has no room for is left out, configured things last; see left_out(). A target
+/// that has_tunnel_name() passes check_policy().
+[[nodiscard]] FirewallPolicy outside_policy(const Observation& seen, const TargetPolicy& target);
+
+/// What outside_policy() had no room or no words for, as half sentences ("12 of 76 VPN servers"); empty: nothing. Each makes the firewall
+/// stricter than the settings, never laxer.
+[[nodiscard]] std::vector<std::string> left_out(const Observation& seen, const TargetPolicy& target);
+
+}  // namespace vpn_sentinel

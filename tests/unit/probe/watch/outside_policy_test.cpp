@@ -1,0 +1,146 @@
+#include "probe/watch/outside_policy.hpp"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+
+#include "tests/unit/probe/watch/make_snapshot.hpp"
+
+using namespace vpn_sentinel;
+using test::ip;
+using test::prefix;
+
+namespace {
+
+Observation healthy() {
+  Observation seen;
+  seen.expected_tunnel = "wg0";
+  seen.tunnel = TunnelView{"wg0", "wireguard", 3, true, true, true};
+  seen.uplinks = {"eth0"};
+  seen.endpoints = {{ip("198.51.100.2"), "wireguard", IPPROTO_UDP, 51820, 0xca6c}};
+  return seen;
+}
+
+bool has(const std::vector<IpPrefix>& networks, std::string_view network) {
+  return std::ranges::find(networks, prefix(network)) != networks.end();
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(policy_of_a_target)
+
+BOOST_AUTO_TEST_CASE(a_server_has_protocol_port_and_mark_as_far_as_they_are_known) {
+  auto seen = healthy();
+  seen.endpoints.push_back({ip("198.51.100.3"), "host route"});
+  seen.endpoints.push_back({ip("198.51.100.3"), "configured"});
+  const auto policy = outside_policy(seen, {});
+  BOOST_TEST_REQUIRE(policy.endpoints.size() == 2U);
+  BOOST_TEST((policy.endpoints[0] == TunnelEndpoint{ip("198.51.100.2"), IPPROTO_UDP, 51820, 0xca6c}));
+  BOOST_TEST((policy.endpoints[1] == TunnelEndpoint{ip("198.51.100.3"), 0, 0, 0}));
+  BOOST_TEST(check_policy(policy).has_value());
+  BOOST_TEST(left_out(seen, {}).empty());
+}
+
+BOOST_AUTO_TEST_CASE(while_it_is_not_known_which_host_routes_lead_to_servers_all_of_them_may_be_reached) {
+  auto seen = healthy();
+  seen.possible_endpoints = {ip("198.51.100.2"), ip("198.51.100.9")};
+  const auto policy = outside_policy(seen, {});
+  BOOST_TEST_REQUIRE(policy.endpoints.size() == 2U);
+  BOOST_TEST((policy.endpoints[1] == TunnelEndpoint{ip("198.51.100.9"), 0, 0, 0}));
+}
+
+BOOST_AUTO_TEST_CASE(a_tunnel_that_is_away_keeps_its_name) {
+  auto seen = healthy();
+  seen.tunnel.reset();
+  BOOST_TEST(has_tunnel_name(seen, {}));
+  BOOST_TEST((outside_policy(seen, {}).tunnels == Names{"wg0"}));
+}
+
+BOOST_AUTO_TEST_CASE(tunnels_of_the_settings_are_named_and_patterns_are_what_they_mean_now) {
+  auto seen = healthy();
+  seen.expected_tunnel = "wg*";
+  seen.other_tunnels = {"wg1"};
+  TargetPolicy target;
+  target.tunnels = {"wg*", "tun0"};
+  BOOST_TEST((outside_policy(seen, target).tunnels == Names{"wg0", "tun0", "wg1"}));
+  seen.tunnel.reset();
+  seen.other_tunnels.clear();
+  target.tunnels = {"wg*"};
+  BOOST_TEST(!has_tunnel_name(seen, target));
+}
+
+BOOST_AUTO_TEST_CASE(an_uplink_that_took_the_tunnels_name_is_no_tunnel) {
+  auto seen = healthy();
+  seen.tunnel.reset();
+  seen.replaced_by_stranger = true;
+  seen.uplinks = {"eth0", "wg0"};
+  const auto policy = outside_policy(seen, {});
+  BOOST_TEST((policy.tunnels == Names{"(none)"}));
+  BOOST_TEST((policy.uplinks == Names{"eth0", "wg0"}));
+  BOOST_TEST(check_policy(policy).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(nobody_knows_a_tunnel_where_none_was_ever_seen) {
+  Observation seen;
+  seen.uplinks = {"eth0"};
+  BOOST_TEST(!has_tunnel_name(seen, {}));
+}
+
+BOOST_AUTO_TEST_CASE(local_are_standard_networks_those_of_the_settings_and_subnets_that_the_judge_trusts) {
+  auto seen = healthy();
+  seen.public_subnets = {{prefix("203.0.113.0/24"), "eth0"}};
+  TargetPolicy target;
+  target.local_networks = {prefix("198.18.0.0/24")};
+  const auto policy = outside_policy(seen, target);
+  for (const auto* network : {"192.168.0.0/16", "fe80::/10", "224.0.0.0/4", "203.0.113.0/24", "198.18.0.0/24"}) {
+    BOOST_TEST(has(policy.local_networks, network), network);
+  }
+  BOOST_TEST(!has(outside_policy(healthy(), {}).local_networks, "203.0.113.0/24"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_allowed_on_purpose_is_passed_on) {
+  auto seen = healthy();
+  AllowedFlowView flow;
+  flow.mark = 0x100;
+  flow.mark_mask = 0xff00;
+  flow.destination_ports = {443, 444};
+  flow.protocol = IPPROTO_TCP;
+  flow.source = prefix("192.0.2.1/32");
+  seen.allowed_flows = {flow};
+  TargetPolicy target;
+  target.allow_marks = {{0x1, 0xff}};
+  target.allow_uids = {{1000, 1999}};
+  const auto policy = outside_policy(seen, target);
+  BOOST_TEST_REQUIRE(policy.allowed.size() == 3U);
+  BOOST_TEST((policy.allowed[0].mark == 1U && policy.allowed[0].mark_mask == 0xffU));
+  BOOST_TEST((policy.allowed[1].uids == AllowedUids{1000, 1999}));
+  BOOST_TEST((policy.allowed[2].mark_mask == 0xff00U && policy.allowed[2].destination_ports == AllowedPorts{443, 444}));
+  BOOST_TEST((policy.allowed[2].family == Family::v4 && policy.allowed[2].source == prefix("192.0.2.1/32")));
+  BOOST_TEST(check_policy(policy).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(too_much_of_anything_is_left_out_and_told) {
+  auto seen = healthy();
+  TargetPolicy target;
+  for (unsigned i = 0; i < 100; ++i) {
+    seen.endpoints.push_back({ip(fmt::format("203.0.113.{}", i + 1)), "configured"});
+    seen.uplinks.push_back(fmt::format("eth{}", i + 1));
+    seen.other_tunnels.push_back(fmt::format("wg{}", i + 1));
+    target.local_networks.push_back(prefix(fmt::format("198.18.{}.0/24", i)));
+    target.allow_marks.push_back({i + 1});
+  }
+  seen.inexpressible_flows = {"from all tos 0x10 lookup 100"};
+  const auto policy = outside_policy(seen, target);
+  BOOST_TEST(check_policy(policy).has_value());
+  BOOST_TEST(policy.endpoints.front().port == 51820);
+  const auto told = left_out(seen, target);
+  BOOST_TEST_REQUIRE(told.size() == 6U);
+  BOOST_TEST(told[1] == "37 of 101 VPN servers");
+  BOOST_TEST(told.back() == "what the rule \"from all tos 0x10 lookup 100\" lets out to an allowed table");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
