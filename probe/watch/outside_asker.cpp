@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "netns/base/public_address.hpp"
+#include "netns/firewall/own_packets.hpp"
 #include "netns/namespace/net_namespace.hpp"
 #include "probe/watch/tunnel_finder.hpp"
 
@@ -62,7 +63,7 @@ OutsideAsker::OutsideAsker(boost::asio::io_context& io, HttpClient& http, DnsCli
 
 void OutsideAsker::start() {
   // Without an opener sockets are made where the process is; without look-ups changes are noticed at the next question.
-  if (const auto own = NetNamespace::open(NamespaceRef{})) opener_ = own->opener();
+  if (const auto own = NetNamespace::open(NamespaceRef{})) opener_ = with_own_priority(own->opener());
   if (auto look_up = opener_ ? RouteLookup::open(opener_) : Result<RouteLookup>(fail(Error{}))) look_up_ = std::move(*look_up);
   // Whether IPv6 leads out is not known then, and hardly anybody would be asked in vain for ever.
   if (!look_up_) uplink_.v6_leads_out = false;

@@ -59,6 +59,14 @@ struct PathPolicy {
   std::chrono::milliseconds latency_interval{10'000};  ///< between questions to liveness_server that are bound to nothing
 };
 
+/// How what leaves outside the tunnel is counted.
+struct MeterPolicy {
+  bool on = false;
+  std::chrono::milliseconds poll{250};  ///< the counters are looked at as often while something leaves, or where the kernel does not ring
+  /// What tells this probe from others that watch the same namespace; the same after a restart.
+  std::string instance;
+};
+
 struct TargetPolicy {
   std::string client_id;
   std::string group;                           ///< of targets that watch the same VPN; empty: none
@@ -94,6 +102,7 @@ struct TargetPolicy {
   std::chrono::milliseconds check_interval{300'000};
   std::chrono::milliseconds check_timeout{10'000};
   PathPolicy path;
+  MeterPolicy meter;
 };
 
 }  // namespace vpn_sentinel

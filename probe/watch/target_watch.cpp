@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "netns/firewall/own_packets.hpp"
 #include "netns/namespace/process_times.hpp"
 #include "probe/watch/local_destinations.hpp"
 
@@ -96,6 +97,12 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
                       take_tunnel_facts();
                       look("tunnel's program asked", mono_now());
                     }),
+      packet_watch_(io, policy_,
+                    [this] {
+                      // A WireGuard interface is there before its peer is; and servers move.
+                      if (seen_.packets && !seen_.packets->leak) facts_keeper_.ask_again();
+                      look("packets counted", mono_now());
+                    }),
       gate_(policy_.debounce) {
   verifier_.on_round_trip([this](std::chrono::microseconds round_trip) { path_checks_.tunnel_answered(round_trip); });
 }
@@ -144,6 +151,7 @@ void TargetWatch::attach() {
   gone_ = false;
   ++attachments_;
   pinned_is_read_ = false;
+  packet_watch_.attach(namespace_->opener());
   follow_resolvers();
 }
 
@@ -167,6 +175,7 @@ void TargetWatch::detach(Error reason, bool gone) {
   path_checks_.stop();
   dns_keeper_.detach();
   facts_keeper_.stop();
+  packet_watch_.detach();
   // Destroying the monitor from inside its own callback must wait until the callback has returned.
   if (monitor_) boost::asio::post(io_, [old = std::shared_ptr<Monitor>(std::move(monitor_))] {});
   look_up_.reset();
@@ -185,7 +194,7 @@ void TargetWatch::detach(Error reason, bool gone) {
 
 std::optional<SocketOpener> TargetWatch::opener() const {
   if (!namespace_) return std::nullopt;
-  return namespace_->opener();
+  return with_own_priority(namespace_->opener());
 }
 
 std::optional<Link> TargetWatch::tunnel_link() const {
@@ -290,6 +299,8 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.out_of_step_for = out_of_step_for();
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
+    packet_watch_.follow(seen_, seen_.endpoints.empty() && facts_keeper_.pending());
+    packet_watch_.fill(seen_);
     verifier_.fill(seen_);
     seen_.uplink_by_target = has_address_of(monitor_->snapshot(), seen_.uplink.gateways);
     path_checks_.follow(seen_);
@@ -358,9 +369,9 @@ void TargetWatch::follow_tunnel(const Observation& seen) {
       if (!link) return std::nullopt;
       return link->rx_packets;
     };
-    verifier_.start(namespace_->opener(), seen.tunnel->name, gets_out(seen, Family::v6), read_rx_packets, has_separate_uplink());
-    dns_keeper_.start(namespace_->opener());
-    path_checks_.start(namespace_->opener(), gets_out(seen, Family::v6));
+    verifier_.start(*opener(), seen.tunnel->name, gets_out(seen, Family::v6), read_rx_packets, has_separate_uplink());
+    dns_keeper_.start(*opener());
+    path_checks_.start(*opener(), gets_out(seen, Family::v6));
   } else if (ways != ways_) {
     verifier_.recheck(gets_out(seen, Family::v6));
     dns_keeper_.recheck();

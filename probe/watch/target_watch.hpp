@@ -20,6 +20,7 @@
 #include "probe/watch/facts_keeper.hpp"
 #include "probe/watch/namespace_follower.hpp"
 #include "probe/watch/observe.hpp"
+#include "probe/watch/packet_watch.hpp"
 #include "probe/watch/path_checks.hpp"
 #include "probe/watch/policy.hpp"
 #include "probe/watch/publish_gate.hpp"
@@ -76,7 +77,7 @@ class TargetWatch {
   /// Nothing is awaited that could still change the verdict or what is told with it.
   [[nodiscard]] bool settled() const noexcept {
     return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !verifier_.facts_pending() &&
-           !dns_keeper_.pending() && !path_checks_.pending() && !facts_keeper_.pending();
+           !dns_keeper_.pending() && !path_checks_.pending() && !facts_keeper_.pending() && !packet_watch_.pending();
   }
   /// Asks everything again that is asked through the tunnel.
   void check_now() {
@@ -133,6 +134,7 @@ class TargetWatch {
   DnsKeeper dns_keeper_;
   PathChecks path_checks_;
   FactsKeeper facts_keeper_;
+  PacketWatch packet_watch_;
   PublishGate gate_;
   Observation seen_;
   Verdict verdict_;
