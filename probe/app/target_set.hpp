@@ -21,7 +21,7 @@ namespace vpn_sentinel {
 /// Open files of a process with so many targets, at most.
 [[nodiscard]] constexpr std::size_t open_files_for(std::size_t targets) {
   constexpr std::size_t beside_targets = 96;  // outbox, connections to the hub, log, and checks that run at the same time
-  constexpr std::size_t per_target = 8;       // namespace, monitor, look-ups, process; leak meter and its bell; liveness with one repetition
+  constexpr std::size_t per_target = 8;  // namespace, monitor, look-ups, process; leak meter and its bell; liveness with one repetition
   return beside_targets + per_target * targets;
 }
 

@@ -69,11 +69,7 @@ struct PacketWatch::Listener {
 };
 
 PacketWatch::PacketWatch(boost::asio::io_context& io, const TargetPolicy& policy, std::function<void()> on_news)
-    : io_(io),
-      policy_(policy),
-      on_news_(std::move(on_news)),
-      timer_(io),
-      id_(meter_id(policy.meter.instance, policy.client_id)) {}
+    : io_(io), policy_(policy), on_news_(std::move(on_news)), timer_(io), id_(meter_id(policy.meter.instance, policy.client_id)) {}
 
 PacketWatch::~PacketWatch() { detach(); }
 

@@ -23,10 +23,10 @@ struct Watched : TwoUplinks {
     seen.endpoints = {{IpAddress::parse(server).value(), "wireguard", IPPROTO_UDP, server_port, mark}};
     seen.public_subnets = {{IpPrefix::parse("198.18.1.0/24").value(), "eth1"}};
   }
-  void attach(PacketWatch& watch) {
-    watch.attach(client.opener());
-    watch.follow(seen, false);
-    BOOST_TEST(!watch.pending());
+  void attach(PacketWatch& one) {
+    one.attach(client.opener());
+    one.follow(seen, false);
+    BOOST_TEST(!one.pending());
     // The bell has told of the tables themselves.
     run_for(20ms);
     news = 0;
@@ -43,9 +43,9 @@ struct Watched : TwoUplinks {
     for (io.restart(); news == 0 && mono_now() < end;) io.run_one_for(10ms);
     return news > 0;
   }
-  PacketsView view(const PacketWatch& watch) {
+  PacketsView view(const PacketWatch& one) {
     seen.time = wall_now();
-    watch.fill(seen);
+    one.fill(seen);
     BOOST_TEST_REQUIRE(seen.packets.has_value());
     return *seen.packets;
   }
@@ -186,13 +186,14 @@ BOOST_FIXTURE_TEST_CASE(two_probes_count_side_by_side_and_take_their_tables_away
 }
 
 BOOST_FIXTURE_TEST_CASE(a_second_probe_of_the_same_name_says_why_it_does_not_count, Watched) {
-  attach(watch);
+  PacketWatch first{io, target, [] {}};
+  attach(first);
   PacketWatch same{io, target, [] {}};
   same.attach(client.opener());
   same.follow(seen, false);
   BOOST_TEST(!view(same).counting);
   BOOST_TEST(view(same).why_not.find("another program") != std::string::npos, view(same).why_not);
-  BOOST_TEST(view(watch).counting);
+  BOOST_TEST(view(first).counting);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
