@@ -5,7 +5,7 @@
 namespace vpn_sentinel {
 
 Result<LeakMeter> LeakMeter::install(const SocketOpener& opener, std::string id, const FirewallPolicy& policy) {
-  auto tables = OutsideTables::open(opener, OutsideAction::count, std::move(id), nft::flag_owner);
+  auto tables = OutsideTables::open(opener, OutsideAction::count, std::move(id), nft::flag_owner, true);
   if (!tables) return fail(tables.error());
   // Before it can fail, so that nothing half is left behind.
   LeakMeter meter{std::move(*tables)};
@@ -28,6 +28,14 @@ Result<LeakCounters> LeakMeter::read(std::size_t top) {
   if (counters) keep_top(*counters, top);
   return counters;
 }
+
+Result<LeakCounters> LeakMeter::read_totals() { return tables_->read_totals(); }
+
+bool LeakMeter::rings() const noexcept { return tables_->rings(); }
+
+Result<void> LeakMeter::rearm() { return tables_->rearm(); }
+
+bool LeakMeter::is_owned() const noexcept { return (tables_->flags() & nft::flag_owner) != 0; }
 
 Result<void> LeakMeter::update(const FirewallPolicy& policy) { return tables_->update(policy); }
 

@@ -241,6 +241,11 @@ Ruleset empty_ruleset(std::uint8_t family, OutsideAction action, std::string_vie
   return ruleset;
 }
 
+void write_bell(Ruleset& ruleset, RuleWriter& rules) {
+  ruleset.quotas.emplace_back(leak_names::bell);
+  rules.start(seen).add(RingOnce{std::string(leak_names::bell)});
+}
+
 void add_base_chain(Ruleset& ruleset, RuleWriter& rules, const std::string& name, Hook hook) {
   ruleset.chains.push_back({name, std::move(hook)});
   rules.start(name).go_to(outside, {});
@@ -278,11 +283,12 @@ std::string firewall_id_of(OutsideAction action, std::string_view name) {
   return std::string(name.substr(name_begin.size(), name.size() - name_begin.size() - end.size()));
 }
 
-Ruleset output_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags) {
+Ruleset output_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags, bool rings) {
   auto ruleset = empty_ruleset(family_inet, action, id, policy, flags);
   RuleWriter rules{family_inet};
   write_loopback_and_tunnels(rules, policy);
   write_rules(rules, policy);
+  if (rings) write_bell(ruleset, rules);
   write_seen(rules, policy_of(action));
   // Where somebody took the rules out, a kill switch stays closed.
   const auto priority = action == OutsideAction::count ? count_priority : drop_priority;
@@ -292,10 +298,11 @@ Ruleset output_ruleset(OutsideAction action, std::string_view id, const Firewall
   return ruleset;
 }
 
-Ruleset egress_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags) {
+Ruleset egress_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags, bool rings) {
   auto ruleset = empty_ruleset(family_netdev, action, id, policy, flags);
   RuleWriter rules{family_netdev};
   write_rules(rules, policy);
+  if (rings) write_bell(ruleset, rules);
   write_seen(rules, policy_of(action));
   auto devices = policy.uplinks;
   std::sort(devices.begin(), devices.end());

@@ -29,6 +29,7 @@ inline constexpr std::string_view local = "local_networks";
 inline constexpr std::string_view unlisted = "outside_unlisted";
 inline constexpr std::string_view seen_v4 = "seen_v4";
 inline constexpr std::string_view seen_v6 = "seen_v6";
+inline constexpr std::string_view bell = "bell";
 }  // namespace leak_names
 
 inline constexpr std::uint32_t most_seen_destinations = 1024;  ///< of each family and table
@@ -42,10 +43,13 @@ inline constexpr std::uint32_t nobody = 0xffffffff;            ///< the uid of p
 /// The id in such a name.
 [[nodiscard]] std::string firewall_id_of(OutsideAction action, std::string_view name);
 
-/// For a policy and an id that were checked. `flags`: nft::flag_owner, nft::flag_persist.
-[[nodiscard]] nft::Ruleset output_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags);
+/// For a policy and an id that were checked. `flags`: nft::flag_owner, nft::flag_persist. `rings`: the kernel tells listeners of the first
+/// packet outside (a quota; see LeakBell).
+[[nodiscard]] nft::Ruleset output_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags,
+                                          bool rings = false);
 /// The same on the way out of policy.uplinks, of which there must be one.
-[[nodiscard]] nft::Ruleset egress_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags);
+[[nodiscard]] nft::Ruleset egress_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags,
+                                          bool rings = false);
 
 /// Everything but the chains that the kernel calls, and their rules: such a table judges no packet.
 [[nodiscard]] nft::Ruleset without_hooks(const nft::Ruleset& ruleset);

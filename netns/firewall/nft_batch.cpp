@@ -159,6 +159,18 @@ void Batch::add_counter(const TableName& table, const std::string& name) {
   put(NFT_MSG_NEWOBJ, table.family, NLM_F_CREATE, [&](nlmsghdr* header) { nftnl_obj_nlmsg_build_payload(header, message.get()); });
 }
 
+void Batch::add_quota(const TableName& table, const std::string& name) {
+  const bool sane = sane_name(table.name) && sane_name(name);
+  if (!begin_message(sane, fmt::format("creating quota '{}' in table {}", name, table.to_string()))) return;
+  const Owner<nftnl_obj, nftnl_obj_free> message{allocated(nftnl_obj_alloc())};
+  nftnl_obj_set_str(message.get(), NFTNL_OBJ_TABLE, table.name.c_str());
+  nftnl_obj_set_str(message.get(), NFTNL_OBJ_NAME, name.c_str());
+  nftnl_obj_set_u32(message.get(), NFTNL_OBJ_TYPE, NFT_OBJECT_QUOTA);
+  nftnl_obj_set_u64(message.get(), NFTNL_OBJ_QUOTA_BYTES, 1);
+  nftnl_obj_set_u32(message.get(), NFTNL_OBJ_QUOTA_FLAGS, 0);
+  put(NFT_MSG_NEWOBJ, table.family, NLM_F_CREATE, [&](nlmsghdr* header) { nftnl_obj_nlmsg_build_payload(header, message.get()); });
+}
+
 void Batch::add(const TableName& table, const Rule& rule) {
   const bool sane = sane_name(table.name) && sane_rule(rule);
   if (!begin_message(sane, fmt::format("creating rule '{}' of chain '{}' in table {}", rule.comment, rule.chain, table.to_string()))) {
@@ -177,6 +189,7 @@ void Batch::add(const Ruleset& ruleset) {
   const auto& name = ruleset.table.name;
   add(ruleset.table);
   for (const auto& counter : ruleset.counters) add_counter(name, counter);
+  for (const auto& quota : ruleset.quotas) add_quota(name, quota);
   for (const auto& set : ruleset.sets) add(name, set);
   for (const auto& chain : ruleset.chains) add(name, chain);
   for (const auto& rule : ruleset.rules) add(name, rule);

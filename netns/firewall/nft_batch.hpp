@@ -28,6 +28,8 @@ class Batch {
   void add(const TableName& table, const Chain& chain);
   void add(const TableName& table, const Set& set);
   void add_counter(const TableName& table, const std::string& name);
+  /// Of one byte.
+  void add_quota(const TableName& table, const std::string& name);
   /// Behind the rules that its chain has.
   void add(const TableName& table, const Rule& rule);
   /// The table with everything in it. A chain that a rule goes to must stand before the chain of that rule.

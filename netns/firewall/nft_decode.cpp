@@ -195,6 +195,25 @@ Result<Owned<Counter>> decode_counter(std::span<const std::byte> payload) {
   return owned_or(table, std::move(counter), named, "counter");
 }
 
+Result<Owned<std::string>> decode_quota(std::span<const std::byte> payload) {
+  std::string name;
+  bool is_quota = false;
+  std::uint64_t bytes = 0;
+  bool inverted = false;
+  const auto table = walk(payload, [&](const Attribute& attribute) {
+    if (attribute.type == NFTA_OBJ_NAME) name = attribute.as_string();
+    if (attribute.type == NFTA_OBJ_TYPE) is_quota = number32(attribute) == static_cast<std::uint32_t>(NFT_OBJECT_QUOTA);
+    if (attribute.type != NFTA_OBJ_DATA) return;
+    AttributeCursor parts{attribute.nested()};
+    while (const auto part = parts.next()) {
+      if (part->type == NFTA_QUOTA_BYTES) bytes = number64(*part).value_or(0);
+      if (part->type == NFTA_QUOTA_FLAGS) inverted = (number32(*part).value_or(~0U) & static_cast<std::uint32_t>(NFT_QUOTA_F_INV)) != 0;
+    }
+  });
+  const bool is_ours = is_quota && !name.empty() && bytes == 1 && !inverted;
+  return owned_or(table, std::move(name), is_ours, "quota of one byte");
+}
+
 Result<Owned<std::vector<Element>>> decode_elements(std::span<const std::byte> payload, std::size_t most) {
   std::vector<Element> elements;
   const auto table = walk(payload, [&](const Attribute& attribute) {

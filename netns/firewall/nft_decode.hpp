@@ -34,6 +34,8 @@ struct Owned {
 [[nodiscard]] Result<Owned<Set>> decode_set(std::span<const std::byte> payload);
 /// NFT_MSG_NEWOBJ of a counter.
 [[nodiscard]] Result<Owned<Counter>> decode_counter(std::span<const std::byte> payload);
+/// NFT_MSG_NEWOBJ of a quota of one byte that counts up to it: its name.
+[[nodiscard]] Result<Owned<std::string>> decode_quota(std::span<const std::byte> payload);
 /// NFT_MSG_NEWSETELEM: the elements with a counter of their own that one message carries; at most `most` are taken.
 [[nodiscard]] Result<Owned<std::vector<Element>>> decode_elements(std::span<const std::byte> payload, std::size_t most);
 

@@ -128,14 +128,16 @@ Expression compare(const Attribute& data) {
 }
 
 Expression object(const Attribute& data) {
-  CountInto count;
+  std::uint32_t type = NFT_OBJECT_UNSPEC;
+  std::string object;
   const bool known = each(data, [&](const Attribute& attribute) {
-    if (attribute.type == NFTA_OBJREF_IMM_TYPE) return number32(attribute) == static_cast<std::uint32_t>(NFT_OBJECT_COUNTER);
-    if (attribute.type == NFTA_OBJREF_IMM_NAME) count.counter = attribute.as_string();
-    return attribute.type == NFTA_OBJREF_IMM_NAME;
+    if (attribute.type == NFTA_OBJREF_IMM_TYPE) type = number32(attribute).value_or(NFT_OBJECT_UNSPEC);
+    if (attribute.type == NFTA_OBJREF_IMM_NAME) object = attribute.as_string();
+    return attribute.type == NFTA_OBJREF_IMM_TYPE || attribute.type == NFTA_OBJREF_IMM_NAME;
   });
-  if (!known || count.counter.empty()) return Unknown{"objref"};
-  return count;
+  if (known && !object.empty() && type == NFT_OBJECT_COUNTER) return CountInto{object};
+  if (known && !object.empty() && type == NFT_OBJECT_QUOTA) return RingOnce{object};
+  return Unknown{"objref"};
 }
 
 Expression dynamic_set(const Attribute& data) {

@@ -82,6 +82,17 @@ Result<std::vector<Counter>> read_counters(Socket& socket, const TableName& name
   return list_of<Counter>(socket, about(name, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, "listing counters", purpose), name, decode_counter);
 }
 
+Result<std::vector<std::string>> read_quotas(Socket& socket, const TableName& name, std::string_view purpose) {
+  return list_of<std::string>(socket, about(name, NFT_MSG_GETOBJ, NFTA_OBJ_TABLE, "listing quotas", purpose), name, decode_quota);
+}
+
+Result<void> reset_quota(Socket& socket, const TableName& name, const std::string& quota, std::string_view purpose) {
+  Question question{NFT_MSG_GETOBJ_RESET, 0, name.family, {}, "resetting a quota", purpose, NFT_OBJECT_QUOTA};
+  question.texts = {{{NFTA_OBJ_TABLE, &name.name}, {NFTA_OBJ_NAME, &quota}}};
+  return ask(
+      socket, question, [] {}, [](std::span<const std::byte>) -> Result<void> { return {}; });
+}
+
 Result<std::vector<Element>> read_elements(Socket& socket, const TableName& name, const std::string& set, std::string_view purpose) {
   auto question = about(name, NFT_MSG_GETSETELEM, NFTA_SET_ELEM_LIST_TABLE, "listing destinations", purpose);
   question.texts[1] = {NFTA_SET_ELEM_LIST_SET, &set};
@@ -107,10 +118,12 @@ Result<Ruleset> read_ruleset(Socket& socket, const TableName& name, std::string_
   if (!sets) return fail(sets.error());
   const auto counters = none_if_gone(read_counters(socket, name, purpose));
   if (!counters) return fail(counters.error());
+  auto quotas = none_if_gone(read_quotas(socket, name, purpose));
+  if (!quotas) return fail(quotas.error());
   auto rules =
       none_if_gone(list_of<Rule>(socket, about(name, NFT_MSG_GETRULE, NFTA_RULE_TABLE, "listing rules", purpose), name, decode_rule));
   if (!rules) return fail(rules.error());
-  Ruleset ruleset{**table, std::move(*chains), std::move(*sets), {}, std::move(*rules)};
+  Ruleset ruleset{**table, std::move(*chains), std::move(*sets), {}, std::move(*rules), std::move(*quotas)};
   for (const auto& counter : *counters) ruleset.counters.push_back(counter.name);
   return ruleset;
 }

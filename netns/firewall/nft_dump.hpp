@@ -25,6 +25,10 @@ inline constexpr std::size_t most_read_back = 4096;  ///< of each kind
 [[nodiscard]] Result<Ruleset> read_ruleset(Socket& socket, const TableName& name, std::string_view purpose);
 /// The named counters of a table.
 [[nodiscard]] Result<std::vector<Counter>> read_counters(Socket& socket, const TableName& name, std::string_view purpose);
+/// The named quotas of one byte of a table.
+[[nodiscard]] Result<std::vector<std::string>> read_quotas(Socket& socket, const TableName& name, std::string_view purpose);
+/// So that the next packet is told again.
+[[nodiscard]] Result<void> reset_quota(Socket& socket, const TableName& name, const std::string& quota, std::string_view purpose);
 /// The elements of a set with their counters.
 [[nodiscard]] Result<std::vector<Element>> read_elements(Socket& socket, const TableName& name, const std::string& set,
                                                          std::string_view purpose);

@@ -41,6 +41,7 @@ struct Checks {
   bool operator()(const Mask& mask) const { return fits(mask.mask); }
   bool operator()(const Compare& compare) const { return fits(compare.value); }
   bool operator()(const CountInto& count) const { return fits(count.counter); }
+  bool operator()(const RingOnce& ring) const { return fits(ring.quota); }
   bool operator()(const NoteIn& note) const { return fits(note.set); }
   bool operator()(const Decide&) const { return true; }
   bool operator()(const GoTo& jump) const { return fits(jump.chain); }
@@ -98,6 +99,12 @@ struct Encoder {
     auto* expression = made("objref");
     nftnl_expr_set_u32(expression, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_COUNTER);
     nftnl_expr_set_str(expression, NFTNL_EXPR_OBJREF_IMM_NAME, count.counter.c_str());
+    return expression;
+  }
+  nftnl_expr* operator()(const RingOnce& ring) const {
+    auto* expression = made("objref");
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_QUOTA);
+    nftnl_expr_set_str(expression, NFTNL_EXPR_OBJREF_IMM_NAME, ring.quota.c_str());
     return expression;
   }
   nftnl_expr* operator()(const NoteIn& note) const {

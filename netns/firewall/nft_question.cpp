@@ -33,6 +33,7 @@ Result<std::vector<std::byte>> make_request(const Question& question, std::uint3
     if (text->size() > 255) return fail(Error::Kind::invalid, fmt::format("{}: the name is longer than 255 bytes", question.what));
     mnl_attr_put_strz(header, attribute, text->c_str());
   }
+  if (question.object_type != 0) mnl_attr_put_u32(header, NFTA_OBJ_TYPE, htonl(question.object_type));
   bytes.resize(header->nlmsg_len);
   return bytes;
 }

@@ -26,6 +26,7 @@ struct Question {
   std::array<Text, 2> texts{};
   std::string_view what;     ///< "listing rules", for errors
   std::string_view purpose;  ///< ends the sentence "CAP_NET_ADMIN is needed in the namespace to …"
+  std::uint32_t object_type = 0;  ///< NFT_OBJECT_*; 0: none is named
 };
 
 using Take = std::function<Result<void>(std::span<const std::byte> payload)>;

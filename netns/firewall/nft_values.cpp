@@ -64,6 +64,7 @@ std::optional<std::string> first_difference(const Ruleset& wanted, const Ruleset
   if (auto difference = difference_of_named(wanted.chains, found.chains, "chain")) return difference;
   if (auto difference = difference_of_named(wanted.sets, found.sets, "set")) return difference;
   if (auto difference = difference_of_named(wanted.counters, found.counters, "counter")) return difference;
+  if (auto difference = difference_of_named(wanted.quotas, found.quotas, "quota")) return difference;
   for (const auto& chain : wanted.chains) {
     if (auto difference = difference_of_rules(wanted, found, chain.name)) return difference;
   }

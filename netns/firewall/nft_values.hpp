@@ -97,6 +97,12 @@ struct CountInto {
   std::string counter;
   friend bool operator==(const CountInto&, const CountInto&) = default;
 };
+/// The first packet that meets a named quota of one byte makes the kernel tell listeners so (NFNLGRP_NFTABLES). The rule ends at each
+/// further one, until the quota is reset.
+struct RingOnce {
+  std::string quota;
+  friend bool operator==(const RingOnce&, const RingOnce&) = default;
+};
 /// Adds the packet to the counter of the element whose key begins at word 0; makes the element. The rule ends here when the set is full.
 struct NoteIn {
   std::string set;
@@ -118,7 +124,7 @@ struct Unknown {
 };
 
 using Expression =
-    std::variant<LoadMeta, LoadPayload, LoadExtension, LoadConstant, Mask, Compare, CountInto, NoteIn, Decide, GoTo, Unknown>;
+    std::variant<LoadMeta, LoadPayload, LoadExtension, LoadConstant, Mask, Compare, CountInto, RingOnce, NoteIn, Decide, GoTo, Unknown>;
 
 struct Rule {
   std::string chain;
@@ -162,6 +168,7 @@ struct Ruleset {
   std::vector<Set> sets;
   std::vector<std::string> counters;
   std::vector<Rule> rules;
+  std::vector<std::string> quotas{};  ///< each of one byte, see RingOnce
   friend bool operator==(const Ruleset&, const Ruleset&) = default;
 };
 

@@ -26,19 +26,20 @@ Result<void> commit_batch(nft::Socket& socket, nft::Batch& batch, std::string_vi
 
 }  // namespace
 
-Result<OutsideTables> OutsideTables::open(const SocketOpener& opener, OutsideAction action, std::string id, std::uint32_t flags) {
+Result<OutsideTables> OutsideTables::open(const SocketOpener& opener, OutsideAction action, std::string id, std::uint32_t flags,
+                                          bool rings) {
   if (auto checked = check_firewall_id(id); !checked) return fail(checked.error());
   auto socket = nft::open_nft(opener);
   if (!socket) return fail(socket.error());
-  return OutsideTables{std::move(*socket), action, std::move(id), flags};
+  return OutsideTables{std::move(*socket), action, std::move(id), flags, rings};
 }
 
 std::string_view OutsideTables::purpose() const noexcept { return purpose_of(action_); }
 
 std::vector<nft::Ruleset> OutsideTables::rulesets(const FirewallPolicy& policy, bool egress, std::uint32_t flags) const {
   std::vector<nft::Ruleset> all;
-  all.push_back(output_ruleset(action_, id_, policy, flags));
-  if (egress) all.push_back(egress_ruleset(action_, id_, policy, flags));
+  all.push_back(output_ruleset(action_, id_, policy, flags, rings_));
+  if (egress) all.push_back(egress_ruleset(action_, id_, policy, flags, rings_));
   return all;
 }
 
@@ -112,6 +113,14 @@ Result<bool> OutsideTables::is_prepared(const FirewallPolicy& policy) {
 
 Result<void> OutsideTables::install(const FirewallPolicy& policy, Part part) {
   if (auto checked = check_policy(policy); !checked) return checked;
+  auto done = install_with_flags(policy, part);
+  if (done || !rings_ || done.error().kind == Error::Kind::not_permitted) return done;
+  // A kernel without quotas counts all the same.
+  rings_ = false;
+  return install_with_flags(policy, part);
+}
+
+Result<void> OutsideTables::install_with_flags(const FirewallPolicy& policy, Part part) {
   std::vector<std::uint32_t> flags_to_try{wanted_flags_};
   if (wanted_flags_ != 0) flags_to_try.push_back(0);
   Result<void> done;
@@ -209,10 +218,11 @@ Result<void> OutsideTables::verify() {
   return compare(installed_);
 }
 
-Result<LeakCounters> OutsideTables::read(const TableName& table) {
+Result<LeakCounters> OutsideTables::read(const TableName& table, Detail detail) {
   const auto counters = nft::read_counters(socket_, table, purpose());
   if (!counters) return fail(counters.error());
   if (counters->empty()) return fail(Error::Kind::not_found, "table " + table.to_string() + " is gone");
+  if (detail == Detail::totals) return make_leak_counters(*counters, {}, {});
   const auto v4 = nft::read_elements(socket_, table, std::string(leak_names::seen_v4), purpose());
   if (!v4) return fail(v4.error());
   const auto v6 = nft::read_elements(socket_, table, std::string(leak_names::seen_v6), purpose());
@@ -220,11 +230,23 @@ Result<LeakCounters> OutsideTables::read(const TableName& table) {
   return make_leak_counters(*counters, *v4, *v6);
 }
 
-Result<LeakCounters> OutsideTables::read() {
+Result<LeakCounters> OutsideTables::read() { return read(Detail::destinations); }
+
+Result<LeakCounters> OutsideTables::read_totals() { return read(Detail::totals); }
+
+Result<void> OutsideTables::rearm() {
+  if (!rings_) return {};
+  for (const auto& ruleset : installed_) {
+    if (auto done = nft::reset_quota(socket_, ruleset.table.name, std::string(leak_names::bell), purpose()); !done) return done;
+  }
+  return {};
+}
+
+Result<LeakCounters> OutsideTables::read(Detail detail) {
   if (!is_installed()) return fail(Error::Kind::not_found, "no table was put in place");
-  auto counters = read(installed_.front().table.name);
+  auto counters = read(installed_.front().table.name, detail);
   if (!counters || !has_egress()) return counters;
-  const auto egress = read(installed_.back().table.name);
+  const auto egress = read(installed_.back().table.name, detail);
   if (!egress) return fail(egress.error());
   return larger_of(*counters, *egress);
 }

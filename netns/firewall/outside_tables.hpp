@@ -21,7 +21,9 @@ class OutsideTables {
  public:
   /// `flags` are asked for with the tables (nft::flag_owner, nft::flag_persist) and left out where the kernel does not know them. invalid:
   /// the id is none.
-  [[nodiscard]] static Result<OutsideTables> open(const SocketOpener& opener, OutsideAction action, std::string id, std::uint32_t flags);
+  /// `rings`: listeners are told of the first packet outside, where the kernel has quotas.
+  [[nodiscard]] static Result<OutsideTables> open(const SocketOpener& opener, OutsideAction action, std::string id, std::uint32_t flags,
+                                                  bool rings = false);
 
   /// Both tables in one transaction, in the place of any that are there under their names, then read back and compared. When the kernel
   /// refuses the second one (it is too old, an uplink is missing) the first is put in place alone, and egress_gap() tells why.
@@ -45,6 +47,10 @@ class OutsideTables {
   [[nodiscard]] Result<void> verify();
   /// Of both tables the larger numbers. not_found: a table is gone.
   [[nodiscard]] Result<LeakCounters> read();
+  /// The same without destinations, which takes half as long.
+  [[nodiscard]] Result<LeakCounters> read_totals();
+  /// So that the next packet outside is told again. Nothing happens when none is told.
+  [[nodiscard]] Result<void> rearm();
   /// Takes away what is there under the tables' names, whoever made it. Nothing there is no error.
   [[nodiscard]] Result<void> remove();
   /// True when one of the tables is there.
@@ -57,12 +63,14 @@ class OutsideTables {
   [[nodiscard]] bool has_egress() const noexcept { return installed_.size() > 1; }
   /// Why the named uplinks are not judged; empty: they are, or none is named.
   [[nodiscard]] const std::optional<Error>& egress_gap() const noexcept { return egress_gap_; }
+  /// Listeners are told of the first packet outside.
+  [[nodiscard]] bool rings() const noexcept { return rings_; }
   /// What the kernel accepted of the flags.
   [[nodiscard]] std::uint32_t flags() const noexcept { return flags_; }
 
  private:
-  OutsideTables(nft::Socket socket, OutsideAction action, std::string id, std::uint32_t flags)
-      : socket_(std::move(socket)), action_(action), id_(std::move(id)), wanted_flags_(flags) {}
+  OutsideTables(nft::Socket socket, OutsideAction action, std::string id, std::uint32_t flags, bool rings)
+      : socket_(std::move(socket)), action_(action), id_(std::move(id)), wanted_flags_(flags), rings_(rings) {}
 
   [[nodiscard]] std::vector<nft::Ruleset> rulesets(const FirewallPolicy& policy, bool egress, std::uint32_t flags) const;
   [[nodiscard]] Result<std::vector<nft::TableName>> present();
@@ -72,13 +80,17 @@ class OutsideTables {
   [[nodiscard]] Result<void> replace(const std::vector<nft::Ruleset>& rulesets);
   [[nodiscard]] Result<void> compare(const std::vector<nft::Ruleset>& rulesets);
   [[nodiscard]] Result<void> exchange_rules(const std::vector<nft::Ruleset>& rulesets);
-  [[nodiscard]] Result<LeakCounters> read(const nft::TableName& table);
+  [[nodiscard]] Result<void> install_with_flags(const FirewallPolicy& policy, Part part);
+  enum class Detail : std::uint8_t { totals, destinations };
+  [[nodiscard]] Result<LeakCounters> read(Detail detail);
+  [[nodiscard]] Result<LeakCounters> read(const nft::TableName& table, Detail detail);
   [[nodiscard]] std::string_view purpose() const noexcept;
 
   nft::Socket socket_;
   OutsideAction action_;
   std::string id_;
   std::uint32_t wanted_flags_;
+  bool rings_ = false;
   std::uint32_t flags_ = 0;
   FirewallPolicy policy_;
   std::vector<nft::Ruleset> installed_;

@@ -1,4 +1,5 @@
 #include <arpa/inet.h>
+#include <endian.h>
 #include <fmt/format.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
@@ -116,6 +117,20 @@ DoctorLine egress_line(const SocketOpener& own, const DoctorTopic& topic) {
   return from_answer(topic, ask(own, batch, {2, 3}), "the kernel would take such a chain");
 }
 
+DoctorLine bell_line(const SocketOpener& own, const DoctorTopic& topic) {
+  Batch batch;
+  begin_without_end(batch);
+  add_table(batch, family_inet, table_name());
+  auto* quota = batch.add(nftables_type(NFT_MSG_NEWOBJ), NLM_F_CREATE | NLM_F_ACK, family_inet);
+  mnl_attr_put_strz(quota, NFTA_OBJ_TABLE, table_name().c_str());
+  mnl_attr_put_strz(quota, NFTA_OBJ_NAME, "bell");
+  mnl_attr_put_u32(quota, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_QUOTA));
+  auto* data = mnl_attr_nest_start(quota, NFTA_OBJ_DATA);
+  mnl_attr_put_u64(quota, NFTA_QUOTA_BYTES, htobe64(1));
+  mnl_attr_nest_end(quota, data);
+  return from_answer(topic, ask(own, batch, {2, 3}), "the kernel would tell of the first packet by itself");
+}
+
 DoctorLine conntrack_line(const SocketOpener& own, const DoctorTopic& topic) {
   Batch batch;
   batch.add(static_cast<std::uint16_t>(NFNL_SUBSYS_CTNETLINK << 8U | IPCTNL_MSG_CT_GET_STATS), 0, AF_UNSPEC);
@@ -138,13 +153,16 @@ std::vector<DoctorLine> nftables_lines(const SocketOpener& own) {
                            "leaks are judged by routes only; no kill switch", "modprobe nf_tables, and CAP_NET_ADMIN"};
   const DoctorTopic egress{"netdev egress", "counting forwarded and raw packets on the uplink, too",
                            "packets that no local socket of the namespace sends are not counted", "Linux 5.16 or newer, and CAP_NET_ADMIN"};
+  const DoctorTopic bell{"nftables quota", "being told of the first packet outside by the kernel, within a millisecond",
+                         "the counters are looked at every VPN_SENTINEL_LEAK_POLL_MS", "modprobe nft_quota, and CAP_NET_ADMIN"};
   const DoctorTopic persist{"persistent tables", "a kill switch that others cannot flush and that stays when the probe is killed",
                             "the kill switch is an ordinary table: 'nft flush ruleset' removes it",
                             "Linux 6.9 or newer, and CAP_NET_ADMIN"};
   const DoctorTopic conntrack{"conntrack", "connections and their bytes where eBPF is not to be had", "destinations come from sockets only",
                               "modprobe nf_conntrack_netlink, and CAP_NET_ADMIN"};
-  return {not_used_yet(unless_it_loads("nf_tables", tables, [&] { return tables_line(own, tables); })),
-          not_used_yet(unless_it_loads("nf_tables", egress, [&] { return egress_line(own, egress); })),
+  return {unless_it_loads("nf_tables", tables, [&] { return tables_line(own, tables); }),
+          unless_it_loads("nf_tables", egress, [&] { return egress_line(own, egress); }),
+          unless_it_loads("nf_tables", bell, [&] { return bell_line(own, bell); }),
           not_used_yet(unless_it_loads("nf_tables", persist, [&] { return persist_line(own, persist); })),
           not_used_yet(unless_it_loads("nf_conntrack_netlink", conntrack, [&] { return conntrack_line(own, conntrack); }))};
 }

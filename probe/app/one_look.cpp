@@ -1,11 +1,13 @@
 #include "probe/app/one_look.hpp"
 
+#include "probe/app/meter_settings.hpp"
+
 namespace vpn_sentinel {
 
 using namespace std::chrono_literals;
 
 OneLook::OneLook(const TargetPolicy& policy)
-    : http_(io_), dns_(io_), watch_(io_, http_, dns_, policy, [](const auto&, const auto&) {}), timer_(io_) {}
+    : http_(io_), dns_(io_), watch_(io_, http_, dns_, for_this_process(policy), [](const auto&, const auto&) {}), timer_(io_) {}
 
 const TargetWatch& OneLook::run(std::chrono::milliseconds at_most) {
   deadline_ = mono_now() + at_most;

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "netns/firewall/own_packets.hpp"
 #include "netns/namespace/net_namespace.hpp"
 
 namespace vpn_sentinel {
@@ -12,7 +13,7 @@ class OwnWay {
   /// Absent when the namespace cannot be opened now; tried again at each call: descriptors that had run out come back.
   [[nodiscard]] std::optional<SocketOpener> opener() {
     if (!opener_) {
-      if (const auto own = NetNamespace::open(NamespaceRef{})) opener_ = own->opener();
+      if (const auto own = NetNamespace::open(NamespaceRef{})) opener_ = with_own_priority(own->opener());
     }
     return opener_;
   }

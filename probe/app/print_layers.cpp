@@ -6,6 +6,7 @@
 
 #include "probe/app/print_dns.hpp"
 #include "probe/app/print_exit.hpp"
+#include "probe/app/print_packets.hpp"
 #include "probe/app/print_path.hpp"
 #include "probe/app/print_firewall.hpp"
 
@@ -131,7 +132,7 @@ std::string print_links(const CheckView& view) {
 }
 
 std::string print_answers(const CheckView& view) {
-  return print_row("liveness", liveness_text(view)) + print_exit(view) + print_dns(view.seen) + print_path(view);
+  return print_row("liveness", liveness_text(view)) + print_exit(view) + print_dns(view.seen) + print_path(view) + print_packets(view.seen);
 }
 
 }  // namespace vpn_sentinel

@@ -11,6 +11,7 @@
 #include "probe/app/bypass_values.hpp"
 #include "probe/app/exit_settings.hpp"
 #include "probe/app/kill_switch_settings.hpp"
+#include "probe/app/meter_settings.hpp"
 #include "probe/app/path_settings.hpp"
 
 namespace vpn_sentinel {
@@ -157,6 +158,11 @@ constexpr std::array rows{
                "Warn when no firewall rule is known to hold packets back if the tunnel fails", 0, 0, true},
     SettingRow{"close_leaking_sockets", "VPN_SENTINEL_CLOSE_LEAKING_SOCKETS", Type::boolean, "false",
                "End connections that run outside the tunnel when the target turns to danger (never the tunnel's own)", 0, 0, true},
+    SettingRow{"leak_meter", "VPN_SENTINEL_LEAK_METER", Type::boolean, "true",
+               "Count packets that leave outside the tunnel (nf_tables, in tables of its own; nothing is held back)", 0, 0, true},
+    SettingRow{"leak_poll_ms", "VPN_SENTINEL_LEAK_POLL_MS", Type::integer, "250",
+               "Milliseconds between looks at these counters while something leaves, or where the kernel does not tell by itself", 20,
+               10000, true},
     SettingRow{"resolvers", "VPN_SENTINEL_RESOLVERS", Type::list, "1.1.1.1:53,9.9.9.9:53",
                "DNS servers for the names that the probe itself looks up inside the namespace", 0, 0, true},
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for the address services; empty: the system's", 0, 0,
@@ -431,6 +437,7 @@ Result<TargetPolicy> make_target_policy(const Settings& settings) {
                     .and_then([&] { return read_dns_checks(settings, target); });
   if (!result) return fail(result.error());
   target.baseline_folder = settings.text("data_dir") + "/baseline";
+  target.meter = make_meter_policy(settings);
   return target;
 }
 

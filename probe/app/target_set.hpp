@@ -21,7 +21,8 @@ namespace vpn_sentinel {
 /// Open files of a process with so many targets, at most.
 [[nodiscard]] constexpr std::size_t open_files_for(std::size_t targets) {
   constexpr std::size_t beside_targets = 96;  // outbox, connections to the hub, log, and checks that run at the same time
-  constexpr std::size_t per_target = 6;       // namespace, monitor, look-ups, process; liveness with one repetition
+  // namespace, monitor, look-ups, process; leak meter and its bell; kill switch and its; rules' events; liveness with one repetition
+  constexpr std::size_t per_target = 11;
   return beside_targets + per_target * targets;
 }
 

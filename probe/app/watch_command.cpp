@@ -5,8 +5,11 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <utility>
+#include <vector>
 
 #include "probe/app/commands.hpp"
+#include "probe/app/meter_settings.hpp"
 #include "probe/app/output.hpp"
 #include "probe/app/print_change.hpp"
 #include "probe/app/target_set.hpp"
@@ -72,7 +75,9 @@ int watch_command(const std::vector<TargetPolicy>& policies, bool json) {
   const auto refuse = [](const std::string& netns, const Error& error) {
     fmt::print(stderr, "vpn-sentinel-probe: {} is not watched: {}\n", netns, error.message);
   };
-  TargetSet targets(io, http, dns, policies, TargetSet::Hooks{print, {}, {}, refuse});
+  std::vector<TargetPolicy> own_policies;
+  for (const auto& policy : policies) own_policies.push_back(for_this_process(policy));
+  TargetSet targets(io, http, dns, std::move(own_policies), TargetSet::Hooks{print, {}, {}, refuse});
   targets.start();
   io.run();
   return flush_output() == EPIPE ? 0 : when_printed(0);

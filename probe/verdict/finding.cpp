@@ -120,6 +120,13 @@ constexpr std::array finding_rows{
                 "(stub in the evidence), change whom it asks; with Docker give the container --dns."},
     FindingText{"dns_packets_outside", warning, "DNS packets left the namespace outside the tunnel.",
                 "Look which program asks past the tunnel (vpn-sentinel-probe check), and use the VPN's resolver."},
+    FindingText{
+        "packets_outside", danger, "Packets left the namespace outside the tunnel.",
+        "The evidence names where to and whose program (uid): stop it, or bind it to the tunnel. If it may bypass the tunnel on "
+        "purpose, allow it by VPN_SENTINEL_ALLOW_UIDS, _ALLOW_MARKS or _LOCAL_NETWORKS; the VPN's server by VPN_SENTINEL_ENDPOINT."},
+    FindingText{"packets_uncounted", information, "What leaves outside the tunnel is not counted, or not all of it.",
+                "The evidence says why and what is not seen; vpn-sentinel-probe doctor names missing rights and kernel features. Switch it "
+                "off by VPN_SENTINEL_LEAK_METER=false."},
     FindingText{"dns_path_differs", warning, "Packets to port 53 leave by another address than HTTPS.",
                 "Look for something that redirects port 53 (a router, a firewall rule, another tunnel)."},
     FindingText{

@@ -40,16 +40,21 @@ struct OutsideTraffic {
 };
 
 struct PacketsView {
-  bool counting = false;   ///< the meter is in place
-  std::string why_not;     ///< not counting: why
-  std::string egress_gap;  ///< why what is sent by AF_PACKET is not seen; empty: it is
-  WallTime since{};        ///< counting since then
-  OutsideTraffic total;    ///< since `since`
-  TrafficView local;       ///< to local networks, which is allowed
-  /// Of the leak that goes on: since the first packet after a time of quiet. Absent: quiet.
+  bool counting = false;              ///< the meter is in place
+  std::string why_not;                ///< not counting: why
+  std::string egress_gap;             ///< why what is sent by AF_PACKET is not seen; empty: it is
+  std::string interrupted;            ///< somebody took the rules away a moment ago, or changed them: how; what left meanwhile is unknown
+  std::vector<std::string> left_out;  ///< for which the rules had no room, so that it is counted although it is allowed
+  WallTime since{};                   ///< counting since then
+  OutsideTraffic total;               ///< since `since`
+  TrafficView local;                  ///< to local networks, which is allowed
+  /// Of the leak that goes on: since the first packet after a time of quiet (30 s; 2 s where routes let it out); DNS and the rest end each
+  /// by itself. Absent: quiet.
   std::optional<OutsideTraffic> leak;
   std::optional<WallTime> leak_since;
   std::optional<WallTime> last_packet;  ///< noticed
+  /// Everything that leaves is seen: none of it is not in the numbers.
+  [[nodiscard]] bool is_complete() const noexcept { return counting && egress_gap.empty(); }
 };
 
 struct KillSwitchView {

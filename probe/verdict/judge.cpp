@@ -4,6 +4,7 @@
 
 #include "probe/verdict/dns_findings.hpp"
 #include "probe/verdict/exit_findings.hpp"
+#include "probe/verdict/packet_findings.hpp"
 #include "probe/verdict/path_findings.hpp"
 #include "probe/verdict/route_findings.hpp"
 #include "probe/verdict/ruleset_findings.hpp"
@@ -42,6 +43,7 @@ class Judge {
       for (auto& finding : judge_ruleset(seen_)) findings_.push_back(std::move(finding));
       // What is asked through the tunnel says something only while there is a tunnel that packets take.
       if (tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel > 0) judge_answers();
+      judge_counted();
     }
     std::ranges::stable_sort(findings_, std::ranges::greater{}, &Finding::severity);
     Verdict verdict{state_of(findings_), std::move(findings_)};
@@ -138,6 +140,18 @@ class Judge {
       if (!look_up.way) return json{{"destination", look_up.destination.to_string()}, {"error", look_up.way.error().message}};
     }
     return json{{"error", "no route was looked up"}};
+  }
+
+  /// Whatever routes and answers say: packets that have left have left.
+  void judge_counted() {
+    for (auto& finding : judge_packets(seen_)) {
+      const auto told = std::ranges::find(findings_, finding.code, &Finding::code);
+      if (told == findings_.end()) {
+        findings_.push_back(std::move(finding));
+      } else {
+        told->evidence.update(finding.evidence);
+      }
+    }
   }
 
   void judge_uplink() {

@@ -140,6 +140,7 @@ void DnsKeeper::run() {
   next_answer_ = {};
   next_differences_.clear();
   next_exits_ = exits_;
+  packets_at_start_ = packets_;
   if (!*path) {
     running_ = 1;
     return on_part_done();
@@ -175,6 +176,8 @@ void DnsKeeper::on_part_done() {
   if (answer_) remember_answered(*answer_, next_answer_);
   answer_ = next_answer_;
   answer_exits_ = next_exits_;
+  packets_meanwhile_.reset();
+  is_counted_ = false;
   judged_ = false;
   differences_ = next_differences_;
   waiting_since_.reset();
@@ -203,6 +206,16 @@ void DnsKeeper::follow_ways(const Observation& seen, const Snapshot& snapshot, R
   if (!is_first) recheck();
 }
 
+/// What leaves later is told by the packets themselves. Where counting began anew meanwhile nothing is known.
+void DnsKeeper::follow_packets(const Observation& seen) {
+  packets_.reset();
+  if (seen.packets && seen.packets->is_complete()) packets_ = CountedPackets{seen.packets->since, seen.packets->total.dns.packets};
+  if (!answer_ || std::exchange(is_counted_, true)) return;
+  if (packets_ && packets_at_start_ && packets_->since == packets_at_start_->since) {
+    packets_meanwhile_ = packets_->packets - packets_at_start_->packets;
+  }
+}
+
 /// The resolver's address under one exit looks like a stranger's under the next one.
 void DnsKeeper::follow_exits(const Observation& seen) {
   exits_ = seen.exit ? KnownExits{seen.exit->v4, seen.exit->v6} : KnownExits{};
@@ -222,11 +235,13 @@ void DnsKeeper::fill(Observation& seen, const Snapshot& snapshot, RouteLookup& l
     recheck();
   }
   if (!opener_) return;
+  follow_packets(seen);
   follow_ways(seen, snapshot, look_up);
   follow_exits(seen);
   const auto& path = resolvers_.path();
   if (!answer_ || !path) return tell_pending(seen);
-  const auto facts = gather_dns_facts(*path, *answer_, seen, snapshot, policy_, look_up);
+  auto facts = gather_dns_facts(*path, *answer_, seen, snapshot, policy_, look_up);
+  facts.packets_outside = packets_meanwhile_;
   const auto decision = decide_dns(facts);
   // Without the exit only a leak is certain; whether there is none is told when the exit is known, or its check has failed.
   const bool must_wait = seen.exit_pending && !seen.exit_pending->overdue;

@@ -65,6 +65,7 @@ class DnsKeeper {
   [[nodiscard]] std::chrono::milliseconds timeout_of_one() const;
   [[nodiscard]] bool is_overdue() const;
   void tell_pending(Observation& seen) const;
+  void follow_packets(const Observation& seen);
   void follow_exits(const Observation& seen);
   void follow_ways(const Observation& seen, const Snapshot& snapshot, RouteLookup& look_up);
 
@@ -74,6 +75,16 @@ class DnsKeeper {
   ResolverWatch resolvers_;
   EgressCheck egress_check_;
   AnswerCompare compare_;
+
+  /// DNS packets outside, all that were counted since then.
+  struct CountedPackets {
+    WallTime since{};
+    std::uint64_t packets = 0;
+  };
+  std::optional<CountedPackets> packets_;           ///< now; absent: not everything is counted
+  std::optional<CountedPackets> packets_at_start_;  ///< of the round
+  std::optional<std::uint64_t> packets_meanwhile_;  ///< of `answer_`; absent: not known
+  bool is_counted_ = false;                         ///< packets_meanwhile_ is final
 
   std::optional<SocketOpener> opener_;  ///< absent while stopped
   int running_ = 0;                     ///< parts of the round under way

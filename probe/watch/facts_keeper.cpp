@@ -41,7 +41,7 @@ FactsKeeper::~FactsKeeper() { stop(); }
 
 void FactsKeeper::start(const NetNamespace& space, std::string name, std::string kind) {
   tunnel_ = std::make_shared<const Tunnel>(Tunnel{space, std::move(name), std::move(kind)});
-  answered_ = false;
+  answered_ = ask_again_ = false;
   handshakes_.forget();
   reading_ = true;
   // After what the loop is about to do: of 1,000 tunnels that begin together the first question then comes when all have been noticed, and
@@ -53,13 +53,21 @@ void FactsKeeper::start(const NetNamespace& space, std::string name, std::string
 
 void FactsKeeper::stop() {
   tunnel_.reset();
-  reading_ = answered_ = false;
+  reading_ = answered_ = ask_again_ = false;
   handshakes_.forget();
 }
 
 void FactsKeeper::refresh(bool in_doubt, BootTime now) {
   if (!tunnel_ || reading_) return;
   if (now - read_at_ >= (in_doubt ? pause_in_doubt : usual_pause)) read(mono_now() - shared);
+}
+
+void FactsKeeper::ask_again() {
+  if (!tunnel_) return;
+  answered_ = false;
+  // A question under way may have been answered before what is asked about now.
+  ask_again_ = reading_;
+  if (!reading_) read(mono_now());
 }
 
 void FactsKeeper::read(MonoTime not_before) {
@@ -79,7 +87,8 @@ void FactsKeeper::read(MonoTime not_before) {
 
 void FactsKeeper::take(TunnelFacts facts) {
   reading_ = false;
-  answered_ = true;
+  answered_ = !ask_again_;
+  if (std::exchange(ask_again_, false)) read(mono_now());
   read_at_ = boot_now();
   facts_ = std::move(facts);
   handshakes_.take(*facts_, wall_now(), read_at_);

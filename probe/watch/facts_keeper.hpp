@@ -34,7 +34,9 @@ class FactsKeeper {
   [[nodiscard]] const std::optional<TunnelFacts>& facts() const noexcept { return facts_; }
   /// What the present tunnel's program tells of handshakes.
   [[nodiscard]] const HandshakeWitness& handshakes() const noexcept { return handshakes_; }
-  /// The first answer about the present tunnel is awaited.
+  /// Something happened that other servers would explain: asks again now.
+  void ask_again();
+  /// The first answer about the present tunnel, or that to ask_again(), is awaited.
   [[nodiscard]] bool pending() const noexcept { return tunnel_ != nullptr && !answered_; }
 
  private:
@@ -52,6 +54,7 @@ class FactsKeeper {
   std::shared_ptr<const Tunnel> tunnel_;  ///< also tells answers about an earlier tunnel apart
   bool reading_ = false;
   bool answered_ = false;
+  bool ask_again_ = false;  ///< when the answer under way has come
   std::optional<TunnelFacts> facts_;
   HandshakeWitness handshakes_;
   BootTime read_at_{};

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "netns/firewall/own_packets.hpp"
 #include "netns/namespace/net_namespace.hpp"
 
 namespace vpn_sentinel {
@@ -32,7 +33,7 @@ OutsideAsker::OutsideAsker(boost::asio::io_context& io, HttpClient& http, DnsCli
 
 void OutsideAsker::start() {
   // Without an opener sockets are made where the process is; without look-ups changes are noticed at the next question.
-  if (const auto own = NetNamespace::open(NamespaceRef{})) opener_ = own->opener();
+  if (const auto own = NetNamespace::open(NamespaceRef{})) opener_ = with_own_priority(own->opener());
   // Whether IPv6 leads out is not known then, and hardly anybody would be asked in vain for ever.
   if (!opener_ || !ways_.open(opener_)) uplink_.v6_leads_out = false;
   ways_.look(uplink_);

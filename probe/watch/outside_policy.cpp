@@ -10,6 +10,8 @@ namespace {
 
 /// Stands for the tunnel while another interface has its name: everything is outside then.
 constexpr std::string_view no_tunnel = "(none)";
+constexpr std::uint16_t dns_port = 53;
+constexpr std::uint16_t dns_over_tls_port = 853;
 
 template <typename Item>
 void add_once(std::vector<Item>& items, Item item) {
@@ -96,6 +98,14 @@ std::vector<AllowedPackets> allowed(const Observation& seen, const TargetPolicy&
     packets.uids = AllowedUids{uids.first, uids.last};
     add_once(all, packets);
   }
+  for (const auto& network : target.dns_accept.networks) {
+    for (const std::uint16_t port : {dns_port, dns_over_tls_port}) {
+      AllowedPackets packets;
+      packets.destination = network;
+      packets.destination_ports = AllowedPorts{port, port};
+      add_once(all, packets);
+    }
+  }
   for (const auto& flow : seen.allowed_flows) add_once(all, packets_of(flow));
   return all;
 }
@@ -144,6 +154,10 @@ FirewallPolicy outside_policy(const Observation& seen, const TargetPolicy& targe
   return policy;
 }
 
+void keep_servers(FirewallPolicy& policy, const FirewallPolicy& before) {
+  if (policy.endpoints.empty()) policy.endpoints = before.endpoints;
+}
+
 std::vector<std::string> left_out(const Observation& seen, const TargetPolicy& target) {
   const auto policy = whole_policy(seen, target);
   std::vector<std::string> told;
@@ -151,7 +165,7 @@ std::vector<std::string> left_out(const Observation& seen, const TargetPolicy& t
   tell_cut(told, policy.endpoints.size(), most_endpoints, "VPN servers");
   tell_cut(told, policy.local_networks.size(), most_local_networks, "local networks");
   tell_cut(told, policy.uplinks.size(), most_uplinks, "uplinks, at which AF_PACKET is not seen");
-  tell_cut(told, policy.allowed.size(), room_for(policy.allowed), "allowed marks, users and tables");
+  tell_cut(told, policy.allowed.size(), room_for(policy.allowed), "allowed marks, users, tables and resolvers");
   for (const auto& rule : seen.inexpressible_flows) told.push_back("what the rule \"" + rule + "\" lets out to an allowed table");
   return told;
 }

@@ -16,9 +16,13 @@ namespace vpn_sentinel {
 /// Tunnels are those of the settings (names, and the links that patterns mean now), the learnt one and the present one. Endpoints have
 /// protocol, port and mark as far as they are known. While it is not known which host routes lead to VPN servers, all of them may be
 /// reached. Local are the standard networks, those of the settings, and the public subnets that the judge takes for a LAN. Allowed are the
-/// marks, users and tables of the settings. What a firewall has no room for is left out, configured things last; see left_out(). A target
-/// that has_tunnel_name() passes check_policy().
+/// marks, users, tables and resolvers (dns_accept) of the settings. What a firewall has no room for is left out, configured things last;
+/// see left_out(). A target that has_tunnel_name() passes check_policy().
 [[nodiscard]] FirewallPolicy outside_policy(const Observation& seen, const TargetPolicy& target);
+
+/// While no server is known, because the tunnel is away or has just been made, those of `before` stay: most VPNs come back by the same one,
+/// and could not when it may not be reached.
+void keep_servers(FirewallPolicy& policy, const FirewallPolicy& before);
 
 /// What outside_policy() had no room or no words for, as half sentences ("12 of 76 VPN servers"); empty: nothing. Each makes the firewall
 /// stricter than the settings, never laxer.

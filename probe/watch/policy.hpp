@@ -78,6 +78,14 @@ struct AuditPolicy {
   bool close_leaking_sockets = false;  ///< connections outside are ended when the verdict turns to danger
 };
 
+/// How what leaves outside the tunnel is counted.
+struct MeterPolicy {
+  bool on = false;
+  std::chrono::milliseconds poll{250};  ///< the counters are looked at as often while something leaves, or where the kernel does not ring
+  /// What tells this probe from others that watch the same namespace; the same after a restart.
+  std::string instance;
+};
+
 struct TargetPolicy {
   std::string client_id;
   std::string group;                           ///< of targets that watch the same VPN; empty: none
@@ -115,6 +123,7 @@ struct TargetPolicy {
   PathPolicy path;
   KillSwitchPolicy kill_switch;
   AuditPolicy audit;
+  MeterPolicy meter;
 };
 
 }  // namespace vpn_sentinel

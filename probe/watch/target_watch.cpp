@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "netns/firewall/own_packets.hpp"
 #include "netns/namespace/process_times.hpp"
 #include "probe/verdict/containment.hpp"
 #include "probe/watch/local_destinations.hpp"
@@ -102,6 +103,12 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
                       look("tunnel's program asked", mono_now());
                     }),
       kill_switch_(io, policy_.kill_switch, policy_.client_id, policy_.offline, [this] { look("kill switch", mono_now()); }),
+      packet_watch_(io, policy_,
+                    [this] {
+                      // A WireGuard interface is there before its peer is; and servers move.
+                      if (seen_.packets && !seen_.packets->leak) facts_keeper_.ask_again();
+                      look("packets counted", mono_now());
+                    }),
       gate_(policy_.debounce) {
   verifier_.on_round_trip([this](std::chrono::microseconds round_trip) { path_checks_.tunnel_answered(round_trip); });
 }
@@ -152,6 +159,7 @@ void TargetWatch::attach() {
   ++attachments_;
   pinned_is_read_ = false;
   kill_switch_.attach(namespace_->opener(), namespace_->is_own());
+  packet_watch_.attach(namespace_->opener());
   follow_resolvers();
   ruleset_watch_.attach(*namespace_);
 }
@@ -178,6 +186,7 @@ void TargetWatch::detach(Error reason, bool gone) {
   dns_keeper_.detach();
   facts_keeper_.stop();
   kill_switch_.detach(gone);
+  packet_watch_.detach();
   // Destroying the monitor from inside its own callback must wait until the callback has returned.
   if (monitor_) boost::asio::post(io_, [old = std::shared_ptr<Monitor>(std::move(monitor_))] {});
   look_up_.reset();
@@ -196,7 +205,7 @@ void TargetWatch::detach(Error reason, bool gone) {
 
 std::optional<SocketOpener> TargetWatch::opener() const {
   if (!namespace_) return std::nullopt;
-  return namespace_->opener();
+  return with_own_priority(namespace_->opener());
 }
 
 std::optional<Link> TargetWatch::tunnel_link() const {
@@ -303,6 +312,8 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     follow_kill_switch();
+    packet_watch_.follow(seen_, seen_.endpoints.empty() && facts_keeper_.pending());
+    packet_watch_.fill(seen_);
     verifier_.fill(seen_);
     seen_.uplink_by_target = has_address_of(monitor_->snapshot(), seen_.uplink.gateways);
     path_checks_.follow(seen_);
@@ -391,9 +402,9 @@ void TargetWatch::follow_tunnel(const Observation& seen) {
       if (!link) return std::nullopt;
       return link->rx_packets;
     };
-    verifier_.start(namespace_->opener(), seen.tunnel->name, gets_out(seen, Family::v6), read_rx_packets, has_separate_uplink());
-    dns_keeper_.start(namespace_->opener());
-    path_checks_.start(namespace_->opener(), gets_out(seen, Family::v6));
+    verifier_.start(*opener(), seen.tunnel->name, gets_out(seen, Family::v6), read_rx_packets, has_separate_uplink());
+    dns_keeper_.start(*opener());
+    path_checks_.start(*opener(), gets_out(seen, Family::v6));
   } else if (ways != ways_) {
     verifier_.recheck(gets_out(seen, Family::v6));
     dns_keeper_.recheck();

@@ -21,6 +21,7 @@
 #include "probe/watch/kill_switch_keeper.hpp"
 #include "probe/watch/namespace_follower.hpp"
 #include "probe/watch/observe.hpp"
+#include "probe/watch/packet_watch.hpp"
 #include "probe/watch/path_checks.hpp"
 #include "probe/watch/policy.hpp"
 #include "probe/watch/publish_gate.hpp"
@@ -82,7 +83,7 @@ class TargetWatch {
   /// Nothing is awaited that could still change the verdict or what is told with it.
   [[nodiscard]] bool settled() const noexcept {
     return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !verifier_.facts_pending() &&
-           !dns_keeper_.pending() && !path_checks_.pending() && !facts_keeper_.pending();
+           !dns_keeper_.pending() && !path_checks_.pending() && !facts_keeper_.pending() && !packet_watch_.pending();
   }
   /// Asks everything again that is asked through the tunnel.
   void check_now() {
@@ -144,6 +145,7 @@ class TargetWatch {
   SocketCloser socket_closer_;
   FactsKeeper facts_keeper_;
   KillSwitchKeeper kill_switch_;
+  PacketWatch packet_watch_;
   PublishGate gate_;
   Observation seen_;
   Verdict bare_;  ///< of the newest look, without regard to the kill switch

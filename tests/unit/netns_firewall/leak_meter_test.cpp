@@ -10,6 +10,8 @@
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
+#include "netns/firewall/leak_bell.hpp"
+#include "netns/firewall/own_packets.hpp"
 #include "tests/unit/netns_firewall/two_uplinks.hpp"
 
 using namespace vpn_sentinel;
@@ -35,6 +37,12 @@ LeakCounters read(LeakMeter& meter) {
   auto counters = meter.read();
   BOOST_REQUIRE_MESSAGE(counters.has_value(), why(counters));
   return *counters;
+}
+
+template <typename Value>
+Value good(Result<Value> result) {
+  BOOST_REQUIRE_MESSAGE(result.has_value(), why(result));
+  return std::move(*result);
 }
 
 struct UserCapabilities {
@@ -326,6 +334,58 @@ BOOST_FIXTURE_TEST_CASE(without_the_capability_it_says_which_one_is_missing, Met
   BOOST_TEST_REQUIRE(!meter->has_value());
   BOOST_TEST((meter->error().kind == Error::Kind::not_permitted));
   BOOST_TEST(meter->error().message == "CAP_NET_ADMIN is needed in the namespace to count packets");
+}
+
+BOOST_FIXTURE_TEST_CASE(the_bell_rings_at_the_first_packet_outside_and_again_when_it_is_armed_anew, Metered) {
+  auto bell = good(LeakBell::open(client.opener(), "test"));
+  auto other = good(LeakBell::open(client.opener(), "other"));
+  auto meter = installed(with_uplinks());
+  BOOST_TEST_REQUIRE(meter.rings());
+  (void)good(bell.take());
+  (void)good(other.take());
+  BOOST_TEST(send({"203.0.113.1", 1000}) == 0);
+  BOOST_TEST(send({"198.18.1.2", 80}) == 0);
+  BOOST_TEST(!good(bell.take()));
+  for (int i = 0; i < 2; ++i) {
+    BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == 0);
+    BOOST_TEST(good(bell.take()));
+    BOOST_TEST(!good(other.take()));
+    BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == 0);
+    BOOST_TEST(!good(bell.take()));
+    BOOST_TEST(meter.rearm().has_value());
+  }
+  BOOST_TEST(good(meter.read_totals()).v4.packets == 4U);
+  BOOST_TEST(good(meter.read_totals()).destinations.empty());
+  BOOST_TEST(meter.verify().has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(the_bell_rings_when_the_meters_tables_go, Metered) {
+  auto bell = good(LeakBell::open(client.opener(), "test"));
+  {
+    auto meter = installed(with_uplinks());
+    (void)good(bell.take());
+  }
+  BOOST_TEST(good(bell.take()));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_probes_own_packets_are_told_from_others, Metered) {
+  auto wanted = with_uplinks();
+  AllowedPackets own;
+  own.priority = own_priority();
+  wanted.allowed = {own};
+  auto meter = installed(wanted);
+  const auto send_from = [&](const SocketOpener& opener) {
+    const auto socket = opener(AF_INET, SOCK_DGRAM, 0);
+    BOOST_REQUIRE(socket.has_value());
+    BOOST_REQUIRE_EQUAL(::setsockopt(socket->get(), SOL_SOCKET, SO_BINDTODEVICE, "eth0", 4), 0);
+    sockaddr_storage storage{};
+    const auto length = Endpoint{IpAddress::parse("203.0.113.7").value(), 53}.to_sockaddr(storage);
+    BOOST_TEST(::sendto(socket->get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&storage), length) == 1);
+  };
+  send_from(with_own_priority(client.opener()));
+  BOOST_TEST(read(meter).outside().packets == 0U);
+  send_from(client.opener());
+  BOOST_TEST(read(meter).dns.packets == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -31,7 +31,11 @@ inline nft::Ruleset sent_ruleset(const nft::Ruleset& ruleset) {
         sent.sets.push_back(nft::decode_set(message->payload).value().value);
         break;
       case NFT_MSG_NEWOBJ:
-        sent.counters.push_back(nft::decode_counter(message->payload).value().value.name);
+        if (const auto quota = nft::decode_quota(message->payload)) {
+          sent.quotas.push_back(quota->value);
+        } else {
+          sent.counters.push_back(nft::decode_counter(message->payload).value().value.name);
+        }
         break;
       case NFT_MSG_NEWRULE:
         sent.rules.push_back(nft::decode_rule(message->payload).value().value);

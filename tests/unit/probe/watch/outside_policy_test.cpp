@@ -60,6 +60,20 @@ BOOST_AUTO_TEST_CASE(a_tunnel_that_is_away_keeps_its_name) {
   BOOST_TEST((outside_policy(seen, {}).tunnels == Names{"wg0"}));
 }
 
+BOOST_AUTO_TEST_CASE(servers_stay_while_none_is_known) {
+  const auto before = outside_policy(healthy(), {});
+  auto seen = healthy();
+  seen.endpoints.clear();
+  auto policy = outside_policy(seen, {});
+  BOOST_TEST(policy.endpoints.empty());
+  keep_servers(policy, before);
+  BOOST_TEST((policy.endpoints == before.endpoints));
+  seen.endpoints = {{ip("198.51.100.9"), "wireguard", IPPROTO_UDP, 51820, 0}};
+  policy = outside_policy(seen, {});
+  keep_servers(policy, before);
+  BOOST_TEST((policy.endpoints == outside_policy(seen, {}).endpoints));
+}
+
 BOOST_AUTO_TEST_CASE(tunnels_of_the_settings_are_named_and_patterns_are_what_they_mean_now) {
   auto seen = healthy();
   seen.expected_tunnel = "wg*";
@@ -120,6 +134,16 @@ BOOST_AUTO_TEST_CASE(what_is_allowed_on_purpose_is_passed_on) {
   BOOST_TEST((policy.allowed[1].uids == AllowedUids{1000, 1999}));
   BOOST_TEST((policy.allowed[2].mark_mask == 0xff00U && policy.allowed[2].destination_ports == AllowedPorts{443, 444}));
   BOOST_TEST((policy.allowed[2].family == Family::v4 && policy.allowed[2].source == prefix("192.0.2.1/32")));
+  BOOST_TEST(check_policy(policy).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_resolver_that_is_wanted_may_be_asked_outside) {
+  TargetPolicy target;
+  target.dns_accept.networks = {prefix("192.168.1.1/32")};
+  const auto policy = outside_policy(healthy(), target);
+  BOOST_TEST_REQUIRE(policy.allowed.size() == 2U);
+  BOOST_TEST((policy.allowed[0].destination == prefix("192.168.1.1/32") && policy.allowed[0].destination_ports == AllowedPorts{53, 53}));
+  BOOST_TEST((policy.allowed[1].destination_ports == AllowedPorts{853, 853}));
   BOOST_TEST(check_policy(policy).has_value());
 }
 

@@ -1,0 +1,116 @@
+#include "probe/verdict/packet_findings.hpp"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+
+namespace vpn_sentinel {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint16_t dns_port = 53;
+constexpr std::uint16_t dns_over_tls_port = 853;
+constexpr std::size_t most_destinations = 10;
+
+bool has_ports(const OutsideDestination& destination) { return destination.protocol == IPPROTO_UDP || destination.protocol == IPPROTO_TCP; }
+
+bool is_dns(const OutsideDestination& destination) {
+  return has_ports(destination) && (destination.port == dns_port || destination.port == dns_over_tls_port);
+}
+
+std::string protocol_text(const OutsideDestination& destination) {
+  switch (destination.protocol) {
+    case IPPROTO_UDP:
+      return fmt::format("UDP port {}", destination.port);
+    case IPPROTO_TCP:
+      return fmt::format("TCP port {}", destination.port);
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+      return "ICMP";
+    default:
+      return fmt::format("protocol {}", destination.protocol);
+  }
+}
+
+std::string count_text(const TrafficView& traffic) {
+  return fmt::format("{} {}, {} bytes", traffic.packets, traffic.packets == 1 ? "packet" : "packets", traffic.bytes);
+}
+
+class PacketJudge {
+ public:
+  PacketJudge(const Observation& seen, const PacketsView& packets) : seen_(seen), packets_(packets) {}
+
+  std::vector<Finding> run() {
+    if (packets_.leak) judge_leak(*packets_.leak);
+    judge_counting();
+    return std::move(findings_);
+  }
+
+ private:
+  void add(std::string_view code, json evidence, std::optional<Severity> severity = std::nullopt) {
+    findings_.push_back(Finding{std::string(code), severity.value_or(find_text(code)->severity), seen_.time, std::move(evidence)});
+  }
+
+  void judge_leak(const OutsideTraffic& leak) {
+    if (leak.dns.packets > 0) add("dns_packets_outside", evidence_of(leak, leak.dns, true));
+    const TrafficView rest{leak.packets() - leak.dns.packets, leak.bytes() - leak.dns.bytes};
+    if (rest.packets == 0) return;
+    auto evidence = evidence_of(leak, rest, false);
+    const auto tell = [&](const char* name, const TrafficView& part) {
+      if (part.packets > 0) evidence[name] = count_text(part);
+    };
+    tell("ipv4", leak.v4);
+    tell("ipv6", leak.v6);
+    tell("to_vpn_server", leak.endpoint_misuse);
+    // Everybody on the way sees the VPN server's address as it is; only what is said to it is not protected.
+    const bool only_server = leak.v4.packets + leak.v6.packets == 0;
+    add("packets_outside", std::move(evidence), only_server ? std::optional(Severity::warning) : std::nullopt);
+  }
+
+  [[nodiscard]] json evidence_of(const OutsideTraffic& leak, const TrafficView& traffic, bool dns) const {
+    json evidence{{"packets", traffic.packets}, {"bytes", traffic.bytes}};
+    if (packets_.leak_since) evidence["noticed"] = to_rfc3339(*packets_.leak_since);
+    json::array_t destinations;
+    for (const auto& destination : leak.destinations) {
+      if (is_dns(destination) == dns && destinations.size() < most_destinations) destinations.emplace_back(destination_text(destination));
+    }
+    if (!destinations.empty()) evidence["destinations"] = std::move(destinations);
+    return evidence;
+  }
+
+  void judge_counting() {
+    json evidence = json::object();
+    if (!packets_.counting && !packets_.why_not.empty()) {
+      evidence["error"] = packets_.why_not;
+      evidence["lost"] = "leaks are judged by routes and checks only; a program that binds itself to the uplink is not seen";
+    } else if (packets_.counting && !packets_.egress_gap.empty()) {
+      evidence["error"] = packets_.egress_gap;
+      evidence["lost"] = "what programs send by packet sockets (AF_PACKET) is not seen";
+    }
+    if (!packets_.interrupted.empty())
+      evidence["interrupted"] = packets_.interrupted + "; counted anew since " + to_rfc3339(packets_.since);
+    if (!packets_.left_out.empty()) evidence["counted_although_allowed"] = packets_.left_out;
+    if (!evidence.empty()) add("packets_uncounted", std::move(evidence));
+  }
+
+  const Observation& seen_;
+  const PacketsView& packets_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+std::string destination_text(const OutsideDestination& destination) {
+  auto text = destination.address.to_string() + " " + protocol_text(destination);
+  if (destination.uid) text += fmt::format(", uid {}", *destination.uid);
+  return text + ": " + count_text(destination.traffic);
+}
+
+std::vector<Finding> judge_packets(const Observation& seen) {
+  if (!seen.packets) return {};
+  return PacketJudge(seen, *seen.packets).run();
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,18 @@
+/// Findings about packets that were counted outside the tunnel. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "probe/verdict/finding.hpp"
+#include "probe/verdict/observation.hpp"
+
+namespace vpn_sentinel {
+
+/// packets_outside, dns_packets_outside and packets_uncounted, of seen.packets.
+[[nodiscard]] std::vector<Finding> judge_packets(const Observation& seen);
+
+/// "203.0.113.7 UDP port 443, uid 1000: 3 packets, 120 bytes".
+[[nodiscard]] std::string destination_text(const OutsideDestination& destination);
+
+}  // namespace vpn_sentinel

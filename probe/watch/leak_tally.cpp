@@ -1,0 +1,166 @@
+#include "probe/watch/leak_tally.hpp"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <array>
+
+namespace vpn_sentinel {
+namespace {
+
+constexpr std::uint16_t dns_port = 53;
+constexpr std::uint16_t dns_over_tls_port = 853;
+constexpr std::array parts{&LeakCounters::dns,   &LeakCounters::v4,      &LeakCounters::v6, &LeakCounters::endpoint_misuse,
+                           &LeakCounters::local, &LeakCounters::unlisted};
+constexpr std::array rest_parts{&LeakCounters::v4, &LeakCounters::v6, &LeakCounters::endpoint_misuse};
+
+Traffic added(const Traffic& a, const Traffic& b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
+
+/// What came since; a number that began anew counts from there.
+Traffic since(const Traffic& before, const Traffic& now) {
+  if (now.packets < before.packets || now.bytes < before.bytes) return now;
+  return {now.packets - before.packets, now.bytes - before.bytes};
+}
+
+TrafficView view_of(const Traffic& traffic) { return {traffic.packets, traffic.bytes}; }
+
+bool is_dns(const LeakDestination& destination) {
+  const bool has_ports = destination.protocol == IPPROTO_UDP || destination.protocol == IPPROTO_TCP;
+  return has_ports && (destination.port == dns_port || destination.port == dns_over_tls_port);
+}
+
+bool is_same(const LeakDestination& a, const LeakDestination& b) {
+  return a.address == b.address && a.protocol == b.protocol && a.port == b.port && a.uid == b.uid;
+}
+
+/// What came to one destination since `before`.
+Traffic since(const LeakCounters& before, const LeakDestination& now) {
+  const auto then =
+      std::ranges::find_if(before.destinations, [&](const LeakDestination& destination) { return is_same(destination, now); });
+  return then == before.destinations.end() ? now.traffic : since(then->traffic, now.traffic);
+}
+
+bool is_smaller(const LeakCounters& now, const LeakCounters& before) {
+  return std::ranges::any_of(parts, [&](auto part) { return (now.*part).packets < (before.*part).packets; });
+}
+
+OutsideDestination view_of(const LeakDestination& destination, const Traffic& traffic) {
+  return {destination.address, destination.protocol, destination.port, destination.uid, view_of(traffic)};
+}
+
+void sort_and_cut(std::vector<OutsideDestination>& destinations) {
+  std::ranges::stable_sort(destinations, std::ranges::greater{}, [](const OutsideDestination& item) { return item.traffic.bytes; });
+  if (destinations.size() > most_told_destinations) destinations.resize(most_told_destinations);
+}
+
+}  // namespace
+
+LeakCounters LeakTally::sum(const LeakCounters& counters) const {
+  auto result = counters;
+  for (const auto part : parts) result.*part = added(earlier_.*part, counters.*part);
+  return result;
+}
+
+bool LeakTally::is_news(const LeakCounters& totals) const {
+  return std::ranges::any_of(parts, [&](auto part) { return !(totals.*part == last_.*part); });
+}
+
+bool LeakTally::take(const LeakCounters& counters, WallTime now, MonoTime clock, bool routed) {
+  if (is_smaller(counters, last_)) {
+    for (const auto part : parts) earlier_.*part = added(earlier_.*part, last_.*part);
+  }
+  const auto before = all_;
+  last_ = counters;
+  all_ = sum(counters);
+  bool is_news = false;
+  const auto follow = [&](Stretch& stretch, auto part) {
+    const auto packets = (all_.*part).packets;
+    if (packets == (before.*part).packets) return;
+    last_packet_ = now;
+    stretch.last = clock;
+    if (!stretch.since) {
+      stretch.since = now;
+      stretch.unrouted.reset();
+      stretch.before = before;
+    }
+    if (!routed && !stretch.unrouted) stretch.unrouted = clock;
+    // Of this kind there was none in it until now.
+    is_news = is_news || (before.*part).packets == (stretch.before.*part).packets;
+  };
+  follow(dns_, &LeakCounters::dns);
+  for (const auto part : rest_parts) follow(rest_, part);
+  return is_news;
+}
+
+bool LeakTally::end(Stretch& stretch, MonoTime clock) {
+  const auto patience = stretch.unrouted ? leak_is_over_after : routed_leak_is_over_after;
+  if (!stretch.since || clock - stretch.last < patience) return false;
+  stretch.since.reset();
+  return true;
+}
+
+void LeakTally::explain(MonoTime clock) {
+  for (auto* const stretch : {&dns_, &rest_}) {
+    if (stretch->unrouted && clock - *stretch->unrouted < routes_explain) stretch->unrouted.reset();
+  }
+}
+
+bool LeakTally::pass(MonoTime clock) {
+  const bool dns_ended = end(dns_, clock);
+  return end(rest_, clock) || dns_ended;
+}
+
+bool LeakTally::forgive(const std::vector<IpAddress>& servers) {
+  if (!rest_.since || servers.empty()) return false;
+  const auto came = [&](auto part) { return since(rest_.before.*part, all_.*part).packets; };
+  // What was no tunnel's packet when the server was known is none now.
+  if (came(&LeakCounters::endpoint_misuse) > 0 || came(&LeakCounters::unlisted) > 0) return false;
+  std::uint64_t forgiven = 0;
+  for (const auto& destination : all_.destinations) {
+    const auto packets = since(rest_.before, destination).packets;
+    if (is_dns(destination) || packets == 0) continue;
+    if (std::ranges::find(servers, destination.address) == servers.end()) return false;
+    forgiven += packets;
+  }
+  if (forgiven < came(&LeakCounters::v4) + came(&LeakCounters::v6)) return false;
+  rest_.since.reset();
+  return true;
+}
+
+std::optional<WallTime> LeakTally::leaking_since() const {
+  if (!dns_.since || !rest_.since) return dns_.since ? dns_.since : rest_.since;
+  return std::min(*dns_.since, *rest_.since);
+}
+
+void LeakTally::add_destinations(const Stretch& stretch, bool dns, OutsideTraffic& leak) const {
+  for (const auto& destination : all_.destinations) {
+    const auto traffic = since(stretch.before, destination);
+    if (is_dns(destination) == dns && traffic.packets > 0) leak.destinations.push_back(view_of(destination, traffic));
+  }
+}
+
+void LeakTally::fill(PacketsView& view) const {
+  view.total = OutsideTraffic{view_of(all_.dns), view_of(all_.v4), view_of(all_.v6), view_of(all_.endpoint_misuse), {}};
+  for (const auto& destination : all_.destinations) view.total.destinations.push_back(view_of(destination, destination.traffic));
+  sort_and_cut(view.total.destinations);
+  view.local = view_of(all_.local);
+  view.leak.reset();
+  view.leak_since = leaking_since();
+  view.last_packet = last_packet_;
+  if (!view.leak_since) return;
+  auto& leak = view.leak.emplace();
+  if (dns_.since) {
+    leak.dns = view_of(since(dns_.before.dns, all_.dns));
+    add_destinations(dns_, true, leak);
+  }
+  if (rest_.since) {
+    const auto part = [&](Traffic LeakCounters::*of) { return view_of(since(rest_.before.*of, all_.*of)); };
+    leak.v4 = part(&LeakCounters::v4);
+    leak.v6 = part(&LeakCounters::v6);
+    leak.endpoint_misuse = part(&LeakCounters::endpoint_misuse);
+    add_destinations(rest_, false, leak);
+  }
+  sort_and_cut(leak.destinations);
+}
+
+}  // namespace vpn_sentinel

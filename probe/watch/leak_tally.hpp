@@ -1,0 +1,65 @@
+/// From the counters of a leak meter to stretches of time in which something left outside. Fed with times; no I/O.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "netns/base/clock.hpp"
+#include "netns/firewall/leak_counters.hpp"
+#include "probe/verdict/firewall_view.hpp"
+
+namespace vpn_sentinel {
+
+/// A leak is over when nothing has left for so long: programs that bind themselves to the uplink speak again later.
+inline constexpr std::chrono::seconds leak_is_over_after{30};
+/// The same where the routes let packets out whenever some left: what took the routes' fault away took the leak away.
+inline constexpr std::chrono::seconds routed_leak_is_over_after{2};
+/// Packets and routes are told by different sockets, and packets may be on their way when the routes are mended.
+inline constexpr std::chrono::seconds routes_explain{1};
+/// Destinations that are told, those with most bytes.
+inline constexpr std::size_t most_told_destinations = 20;
+
+/// DNS and everything else are leaks of their own: one that goes on does not keep the other alive.
+class LeakTally {
+ public:
+  /// What a meter tells now. Numbers that became smaller are those of tables made anew, and add to what was counted before. True when a
+  /// leak began, or one of a kind that it had not yet (IPv6 beside IPv4, say).
+  /// `routed`: the routes let ordinary packets out, or did until a moment ago.
+  [[nodiscard]] bool take(const LeakCounters& counters, WallTime now, MonoTime clock, bool routed = false);
+  /// The routes are seen to let packets out: what came within the last second came by them.
+  void explain(MonoTime clock);
+  /// True when a leak ended because of the time that has passed.
+  [[nodiscard]] bool pass(MonoTime clock);
+  /// True when a leak ended because everything in it went to these addresses, which are the VPN's servers, as is known now.
+  [[nodiscard]] bool forgive(const std::vector<IpAddress>& servers);
+
+  /// Whether `totals` (destinations do not count) differ from what was taken last.
+  [[nodiscard]] bool is_news(const LeakCounters& totals) const;
+  [[nodiscard]] bool is_leaking() const noexcept { return dns_.since || rest_.since; }
+  /// When the oldest leak that goes on was noticed.
+  [[nodiscard]] std::optional<WallTime> leaking_since() const;
+
+  /// total, local, leak, leak_since and last_packet.
+  void fill(PacketsView& view) const;
+
+ private:
+  struct Stretch {
+    std::optional<WallTime> since;
+    MonoTime last{};
+    std::optional<MonoTime> unrouted;  ///< when the first packet came that the routes do not explain
+    LeakCounters before;               ///< all numbers when it began
+  };
+  [[nodiscard]] LeakCounters sum(const LeakCounters& counters) const;
+  [[nodiscard]] static bool end(Stretch& stretch, MonoTime clock);
+  void add_destinations(const Stretch& stretch, bool dns, OutsideTraffic& leak) const;
+
+  LeakCounters earlier_;  ///< of meters that are gone
+  LeakCounters last_;     ///< as the present meter told it
+  LeakCounters all_;      ///< both together
+  Stretch dns_;
+  Stretch rest_;
+  std::optional<WallTime> last_packet_;
+};
+
+}  // namespace vpn_sentinel

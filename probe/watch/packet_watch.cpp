@@ -1,0 +1,245 @@
+#include "probe/watch/packet_watch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <utility>
+
+#include "netns/firewall/leak_rules.hpp"
+#include "netns/firewall/own_packets.hpp"
+#include "probe/watch/outside_policy.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using namespace std::chrono_literals;
+using boost::asio::posix::stream_descriptor;
+
+/// While the kernel rings, looking is the second line only.
+constexpr auto pause_with_bell = 2s;
+/// Rules that nobody else can change may still lose a device that was made anew.
+constexpr auto verify_owned = 30s;
+constexpr auto verify_others = 10s;
+constexpr auto retry_pause = 5s;
+/// What is judged is not older.
+constexpr auto fresh = 50ms;
+/// How long it is told that somebody took the rules away.
+constexpr std::chrono::minutes interruption_is_news{5};
+/// The VPN's program answers within milliseconds; one that hangs must not hide a leak.
+constexpr auto longest_wait_for_servers = 1s;
+
+/// Packets may leave by routes and rules alone. Those that ask for it, being bound to an own address, count only where that was not so in
+/// the healthy state.
+bool routes_let_out(const Observation& seen) {
+  return std::ranges::any_of(seen.look_ups, [&](const LookUp& item) {
+    const bool asked_for = item.flow < seen.flows.size() && seen.flows[item.flow].bound;
+    return (!asked_for || !seen.drift.rules.empty()) && item.way && item.way->kind == Way::Kind::outside;
+  });
+}
+
+/// FNV-1a, 64 bits: the same in each start, unlike std::hash.
+std::uint64_t stable_hash(const std::string& text) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+std::vector<IpAddress> server_addresses(const Observation& seen) {
+  std::vector<IpAddress> addresses;
+  for (const auto& server : seen.endpoints) addresses.push_back(server.address);
+  return addresses;
+}
+
+}  // namespace
+
+std::string meter_id(const std::string& instance, const std::string& client_id) {
+  return fmt::format("{:016x}", stable_hash(instance + '\n' + client_id));
+}
+
+/// Shared with the handler under way, which ends when the watch has let go of it.
+struct PacketWatch::Listener {
+  Listener(boost::asio::io_context& io, LeakBell made) : bell(std::move(made)), descriptor(io, bell.fd()) {}
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener() { descriptor.release(); }
+
+  LeakBell bell;
+  stream_descriptor descriptor;
+};
+
+PacketWatch::PacketWatch(boost::asio::io_context& io, const TargetPolicy& policy, std::function<void()> on_news)
+    : io_(io), policy_(policy), on_news_(std::move(on_news)), timer_(io), id_(meter_id(policy.meter.instance, policy.client_id)) {}
+
+PacketWatch::~PacketWatch() { detach(); }
+
+void PacketWatch::attach(SocketOpener inside) {
+  detach();
+  if (policy_.meter.on) opener_ = std::move(inside);
+}
+
+void PacketWatch::detach() {
+  timer_.cancel();
+  listener_.reset();
+  meter_.reset();
+  opener_.reset();
+  in_place_ = {};
+  left_out_.clear();
+  why_not_.clear();
+  failed_at_.reset();
+  interrupted_.clear();
+  servers_awaited_ = false;
+  routed_at_.reset();
+  news_ = false;
+  tally_ = {};
+}
+
+FirewallPolicy PacketWatch::wanted(const Observation& seen) const {
+  auto policy = outside_policy(seen, policy_);
+  keep_servers(policy, in_place_);
+  // What the probe itself asks says nothing about the programs that are to be protected.
+  auto with_own = policy;
+  AllowedPackets own;
+  own.priority = own_priority();
+  with_own.allowed.insert(with_own.allowed.begin(), own);
+  return check_policy(with_own) ? with_own : policy;
+}
+
+void PacketWatch::follow(const Observation& seen, bool servers_awaited) {
+  if (!opener_) return;
+  if (servers_awaited && !servers_awaited_) awaited_since_ = mono_now();
+  servers_awaited_ = servers_awaited;
+  if (routes_let_out(seen)) {
+    routed_at_ = mono_now();
+    tally_.explain(*routed_at_);
+  }
+  if (!meter_ && failed_at_ && mono_now() - *failed_at_ < retry_pause) return;
+  // Before its servers are known the VPN's own packets would be counted.
+  if (!meter_ && must_wait()) return;
+  if (!has_tunnel_name(seen, policy_)) {
+    if (!meter_) why_not_ = "no tunnel is known yet";
+    return;
+  }
+  (void)tally_.forgive(server_addresses(seen));
+  const auto policy = wanted(seen);
+  if (meter_ && policy == in_place_) {
+    if (mono_now() - read_at_ >= fresh) read();
+    return;
+  }
+  left_out_ = left_out(seen, policy_);
+  if (!meter_) return install(policy);
+  read();
+  if (!meter_) return;
+  if (const auto done = meter_->update(policy); !done) return lose(done.error());
+  in_place_ = policy;
+}
+
+void PacketWatch::install(const FirewallPolicy& policy) {
+  // Before the rules: what leaves first must not ring for nobody.
+  auto bell = LeakBell::open(*opener_, id_);
+  auto meter = bell ? LeakMeter::install(*opener_, id_, policy) : Result<LeakMeter>(fail(bell.error()));
+  if (!meter) {
+    why_not_ = meter.error().message;
+    failed_at_ = mono_now();
+    return;
+  }
+  meter_ = std::move(*meter);
+  in_place_ = policy;
+  why_not_.clear();
+  failed_at_.reset();
+  since_ = wall_now();
+  verified_at_ = mono_now();
+  listener_ = meter_->rings() ? std::make_shared<Listener>(io_, std::move(*bell)) : nullptr;
+  if (listener_) wait_for_bell(listener_);
+  look_in(pause());
+}
+
+void PacketWatch::wait_for_bell(const std::shared_ptr<Listener>& listener) {
+  listener->descriptor.async_wait(stream_descriptor::wait_read,
+                                  [this, weak = std::weak_ptr(listener)](const boost::system::error_code& error) {
+                                    const auto heard = weak.lock();
+                                    if (error || !heard) return;
+                                    const auto rings = heard->bell.take();
+                                    if (!rings) {
+                                      listener_.reset();
+                                      return look();
+                                    }
+                                    wait_for_bell(heard);
+                                    if (*rings) look();
+                                  });
+}
+
+std::chrono::milliseconds PacketWatch::pause() const {
+  if (listener_ && !tally_.is_leaking()) return std::max<std::chrono::milliseconds>(pause_with_bell, policy_.meter.poll);
+  return policy_.meter.poll;
+}
+
+void PacketWatch::look_in(std::chrono::milliseconds pause) {
+  timer_.expires_after(pause);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) look();
+  });
+}
+
+bool PacketWatch::must_wait() const { return servers_awaited_ && mono_now() - awaited_since_ < longest_wait_for_servers; }
+
+void PacketWatch::look() {
+  if (!meter_) return;
+  const auto was_leaking = tally_.leaking_since();
+  read();
+  const auto now = mono_now();
+  if (meter_ && now - verified_at_ >= (meter_->is_owned() ? verify_owned : verify_others)) {
+    verified_at_ = now;
+    if (const auto same = meter_->verify(); !same) lose(same.error());
+  }
+  const bool ended = tally_.pass(now);
+  if (was_leaking && !tally_.is_leaking() && meter_) {
+    // Whatever leaves from now on rings; what left meanwhile is read once more.
+    (void)meter_->rearm();
+    read();
+  }
+  const bool told = std::exchange(news_, false);
+  if (meter_) look_in(pause());
+  if (told || ended) on_news_();
+}
+
+/// Only what is new is read whole.
+void PacketWatch::read() {
+  read_at_ = mono_now();
+  const auto totals = meter_->read_totals();
+  if (!totals) return lose(totals.error());
+  if (!tally_.is_news(*totals)) return;
+  const auto counters = meter_->read(most_seen_destinations);
+  if (!counters) return lose(counters.error());
+  const auto now = mono_now();
+  const bool routed = routed_at_ && now - *routed_at_ < routes_explain;
+  if (tally_.take(*counters, wall_now(), now, routed)) news_ = true;
+}
+
+/// Somebody took the rules away or changed them: they are made anew at once.
+void PacketWatch::lose(const Error& error) {
+  interrupted_ = error.message;
+  interrupted_at_ = mono_now();
+  news_ = true;
+  listener_.reset();
+  meter_.reset();
+  install(in_place_);
+}
+
+void PacketWatch::fill(Observation& seen) const {
+  if (!opener_) return;
+  auto& view = seen.packets.emplace();
+  view.counting = meter_.has_value();
+  view.why_not = why_not_;
+  view.since = since_;
+  view.left_out = left_out_;
+  if (meter_ && meter_->egress_gap()) view.egress_gap = meter_->egress_gap()->message;
+  if (!interrupted_.empty() && mono_now() - interrupted_at_ < interruption_is_news) view.interrupted = interrupted_;
+  tally_.fill(view);
+  const bool may_be_the_vpn = must_wait() && view.leak && seen.time - *view.leak_since < longest_wait_for_servers;
+  if (!may_be_the_vpn) return;
+  view.leak.reset();
+  view.leak_since.reset();
+}
+
+}  // namespace vpn_sentinel

@@ -1,0 +1,85 @@
+/// Counts what leaves one target's namespace outside the tunnel, and tells it at once: the kernel rings at the first packet (LeakBell), and
+/// the counters are looked at beside that. Lives on the loop thread; each call takes tens of microseconds up to some milliseconds.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "netns/firewall/leak_bell.hpp"
+#include "netns/firewall/leak_meter.hpp"
+#include "netns/namespace/socket_opener.hpp"
+#include "probe/verdict/observation.hpp"
+#include "probe/watch/leak_tally.hpp"
+#include "probe/watch/policy.hpp"
+
+namespace vpn_sentinel {
+
+/// The name of a meter's tables: the same for the same target after a restart, so that what a killed probe left is replaced, and another
+/// one for another probe. `instance`: what tells this probe from others of the machine, see MeterPolicy.
+[[nodiscard]] std::string meter_id(const std::string& instance, const std::string& client_id);
+
+class PacketWatch {
+ public:
+  /// `on_news` is called when a leak began, changed its kind or ended, and when somebody disturbed the counting; never from inside one
+  /// of the functions below.
+  PacketWatch(boost::asio::io_context& io, const TargetPolicy& policy, std::function<void()> on_news);
+  PacketWatch(const PacketWatch&) = delete;
+  PacketWatch& operator=(const PacketWatch&) = delete;
+  ~PacketWatch();
+
+  void attach(SocketOpener inside);
+  /// Takes the rules away. What was counted is forgotten: another namespace counts anew.
+  void detach();
+
+  /// Puts the rules in place, or exchanges them when `seen` has other tunnels, servers, networks or uplinks. `servers_awaited`: none is
+  /// known, and the VPN's program was asked and has not answered yet.
+  void follow(const Observation& seen, bool servers_awaited);
+  /// Fills `seen.packets`. What began while servers are awaited is told a second later at most: it may be the VPN's own.
+  void fill(Observation& seen) const;
+
+  /// Nothing has been counted yet, and it is not known yet why not.
+  [[nodiscard]] bool pending() const noexcept { return policy_.meter.on && opener_ && !meter_ && why_not_.empty(); }
+
+ private:
+  struct Listener;
+
+  [[nodiscard]] FirewallPolicy wanted(const Observation& seen) const;
+  void install(const FirewallPolicy& policy);
+  void wait_for_bell(const std::shared_ptr<Listener>& listener);
+  void look();
+  void read();
+  void lose(const Error& error);
+  void look_in(std::chrono::milliseconds pause);
+  [[nodiscard]] std::chrono::milliseconds pause() const;
+  [[nodiscard]] bool must_wait() const;
+
+  boost::asio::io_context& io_;
+  const TargetPolicy& policy_;
+  std::function<void()> on_news_;
+  boost::asio::steady_timer timer_;
+  std::string id_;
+
+  std::optional<SocketOpener> opener_;
+  std::optional<LeakMeter> meter_;
+  std::shared_ptr<Listener> listener_;  ///< null: nobody rings
+  FirewallPolicy in_place_;
+  std::vector<std::string> left_out_;
+  std::string why_not_;
+  std::optional<MonoTime> failed_at_;
+  std::string interrupted_;  ///< why the rules were made anew, while that is news
+  MonoTime interrupted_at_{};
+  WallTime since_{};
+  MonoTime verified_at_{};
+  MonoTime read_at_{};
+  bool servers_awaited_ = false;
+  MonoTime awaited_since_{};
+  std::optional<MonoTime> routed_at_;  ///< when the routes were last seen to let packets out
+  bool news_ = false;                  ///< to be told at the end of the look
+  LeakTally tally_;
+};
+
+}  // namespace vpn_sentinel
