@@ -81,21 +81,28 @@ Sample read_sample(const Statement& row, int first) {
 
 Result<SqliteRollUp> SqliteRollUp::prepare(Database& database) {
   SqliteRollUp roll_up;
-  const auto one = [](std::string_view tail) {
-    return fmt::format("SELECT seq, {} FROM reports WHERE client = ?1 AND {}", spoken_columns, tail);
+  const auto of_boot = [](std::string_view tail) {
+    return fmt::format(
+        "SELECT reports.seq, {} FROM numbers JOIN reports ON reports.id = numbers.report WHERE numbers.boot = "
+        "(SELECT id FROM boots WHERE client = ?1 AND boot_id = ?2) AND numbers.report < ?3 {} LIMIT 1",
+        spoken_columns, tail);
   };
   const std::pair<Statement SqliteRollUp::*, std::string> texts[] = {
       {&SqliteRollUp::read_mark_, "SELECT value FROM marks WHERE name = 'rolled_up'"},
       {&SqliteRollUp::write_mark_, "INSERT INTO marks (name, value) VALUES ('rolled_up', ?1) ON CONFLICT DO UPDATE SET value = ?1"},
-      {&SqliteRollUp::reports_, fmt::format("SELECT id, client, boot_id, seq, {}, "
-                                            "coalesce(CAST(round(json_extract(json, '$.latency_ms') * 1000) AS INTEGER), -1), "
-                                            "coalesce(json_extract(json, '$.exit.v4'), json_extract(json, '$.public_ip'), '') "
-                                            "FROM reports WHERE id > ?1 ORDER BY id LIMIT ?2",
-                                            spoken_columns)},
-      {&SqliteRollUp::newest_, one("boot_id = ?2 AND boot_id <> '' AND id < ?3 ORDER BY seq DESC LIMIT 1")},
-      {&SqliteRollUp::newest_without_boot_, one("boot_id = '' AND boot_id = ?2 AND id < ?3 ORDER BY id DESC LIMIT 1")},
-      {&SqliteRollUp::before_, one("boot_id = ?2 AND boot_id <> '' AND id < ?3 AND seq < ?4 ORDER BY seq DESC LIMIT 1")},
-      {&SqliteRollUp::after_, one("boot_id = ?2 AND boot_id <> '' AND id < ?3 AND seq > ?4 ORDER BY seq LIMIT 1")},
+      {&SqliteRollUp::reports_,
+       fmt::format("SELECT id, client, boot_id, seq, {}, "
+                   "coalesce(CAST(round(json_extract(json, '$.latency_ms') * 1000) AS INTEGER), -1), "
+                   "coalesce(json_extract(json, '$.exit.v4'), json_extract(json, '$.public_ip'), '') "
+                   "FROM reports WHERE id > ?1 AND id <= coalesce((SELECT value FROM marks WHERE name = 'numbered'), 0) "
+                   "ORDER BY id LIMIT ?2",
+                   spoken_columns)},
+      {&SqliteRollUp::newest_, of_boot("ORDER BY numbers.seq DESC")},
+      {&SqliteRollUp::newest_without_boot_,
+       fmt::format("SELECT seq, {} FROM reports WHERE client = ?1 AND boot_id = '' AND boot_id = ?2 AND id < ?3 ORDER BY id DESC LIMIT 1",
+                   spoken_columns)},
+      {&SqliteRollUp::before_, of_boot("AND numbers.seq < ?4 ORDER BY numbers.seq DESC")},
+      {&SqliteRollUp::after_, of_boot("AND numbers.seq > ?4 ORDER BY numbers.seq")},
       {&SqliteRollUp::load_, fmt::format("SELECT {} FROM samples WHERE {}", sample_columns, this_one)},
       {&SqliteRollUp::save_,
        fmt::format("INSERT INTO samples (resolution, start, client, {}) "

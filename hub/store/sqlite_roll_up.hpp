@@ -1,5 +1,6 @@
 /// Keeps the minutes, hours and days of the SQLite store in step with its reports: report after report in the order of their numbers, up
-/// to a mark that moves in the same transaction. After a crash it goes on at the mark, so nothing counts twice and nothing is left out.
+/// to a mark that moves in the same transaction, as far as they are entered into numbers. After a crash it goes on at the mark, so nothing
+/// counts twice and nothing is left out.
 #pragma once
 
 #include <cstdint>
