@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "hub/state/fleet.hpp"
+#include "hub/store/json_writer.hpp"
 #include "hub/store/report_text.hpp"
 #include "tests/unit/hub/make.hpp"
 
@@ -76,6 +77,20 @@ BOOST_AUTO_TEST_CASE(text_that_is_not_utf_8_still_makes_json) {
   auto report = full_client().last_report;
   report.location->city = "a\xff";
   BOOST_TEST(nlohmann::json::accept(report_text(report)));
+}
+
+BOOST_AUTO_TEST_CASE(every_character_at_every_place_comes_back) {
+  for (std::size_t length = 1; length <= 17; ++length) {
+    for (std::size_t place = 0; place < length; ++place) {
+      for (int c = 0; c < 128; ++c) {
+        std::string text(length, 'a');
+        text[place] = static_cast<char>(c);
+        std::string json;
+        append(json, text);
+        BOOST_REQUIRE_EQUAL(nlohmann::json::parse(json).get<std::string>(), text);
+      }
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(broken_text_is_an_error) {
