@@ -87,6 +87,12 @@ Result<SqliteRollUp> SqliteRollUp::prepare(Database& database) {
         "(SELECT id FROM boots WHERE client = ?1 AND boot_id = ?2) AND numbers.report < ?3 {} LIMIT 1",
         spoken_columns, tail);
   };
+  const auto insert = [](std::string_view or_update) {
+    return fmt::format(
+        "INSERT INTO samples (resolution, start, client, {}) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO UPDATE SET {}",
+        sample_columns, or_update);
+  };
   const std::pair<Statement SqliteRollUp::*, std::string> texts[] = {
       {&SqliteRollUp::read_mark_, "SELECT value FROM marks WHERE name = 'rolled_up'"},
       {&SqliteRollUp::write_mark_, "INSERT INTO marks (name, value) VALUES ('rolled_up', ?1) ON CONFLICT DO UPDATE SET value = ?1"},
@@ -104,12 +110,13 @@ Result<SqliteRollUp> SqliteRollUp::prepare(Database& database) {
       {&SqliteRollUp::before_, of_boot("AND numbers.seq < ?4 ORDER BY numbers.seq DESC")},
       {&SqliteRollUp::after_, of_boot("AND numbers.seq > ?4 ORDER BY numbers.seq")},
       {&SqliteRollUp::load_, fmt::format("SELECT {} FROM samples WHERE {}", sample_columns, this_one)},
-      {&SqliteRollUp::save_,
-       fmt::format("INSERT INTO samples (resolution, start, client, {}) "
-                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT DO UPDATE SET "
-                   "reports = ?4, worst = ?5, secure = ?6, warning = ?7, contained = ?8, danger = ?9, latencies = ?10, "
-                   "latency_sum = ?11, latency_min = ?12, latency_max = ?13, exits = ?14, more_exits = ?15",
-                   sample_columns)},
+      {&SqliteRollUp::add_, insert("reports = reports + ?4, worst = max(worst, ?5), secure = secure + ?6, warning = warning + ?7, "
+                                   "contained = contained + ?8, danger = danger + ?9, latency_min = CASE WHEN ?10 = 0 THEN latency_min "
+                                   "WHEN latencies = 0 THEN ?12 ELSE min(latency_min, ?12) END, latency_max = max(latency_max, ?13), "
+                                   "latencies = latencies + ?10, latency_sum = latency_sum + ?11, more_exits = max(more_exits, ?15) "
+                                   "WHERE ?14 = '' OR exits = ?14")},
+      {&SqliteRollUp::save_, insert("reports = ?4, worst = ?5, secure = ?6, warning = ?7, contained = ?8, danger = ?9, latencies = ?10, "
+                                    "latency_sum = ?11, latency_min = ?12, latency_max = ?13, exits = ?14, more_exits = ?15")},
       {&SqliteRollUp::remove_, fmt::format("DELETE FROM samples WHERE {}", this_one)},
   };
   for (const auto& [statement, sql] : texts) {
@@ -195,22 +202,39 @@ Result<std::optional<SqliteRollUp::Newest>> SqliteRollUp::newest_before(const Ro
   return newest;
 }
 
+/// What nearly always is enough, in one statement: numbers that are added, and the exits are those that are known.
+Result<bool> SqliteRollUp::add_simply(const Place& place, const Sample& added) {
+  if (std::any_of(added.time.begin(), added.time.end(), [](auto time) { return time < microseconds{0}; })) return false;
+  const auto rows = write(add_, place, added);
+  if (!rows) return fail(rows.error());
+  return *rows > 0;
+}
+
+Result<std::int64_t> SqliteRollUp::write(Statement& statement, const Place& place, const Sample& sample) {
+  return statement.run_counted(place.resolution, place.start, place.client, sample.reports,
+                               sample.worst ? static_cast<std::int64_t>(*sample.worst) : std::int64_t{-1}, sample.time[0].count(),
+                               sample.time[1].count(), sample.time[2].count(), sample.time[3].count(), sample.latencies, sample.latency_sum,
+                               sample.latency_min, sample.latency_max, join(sample.exits), std::int64_t{sample.more_exits ? 1 : 0});
+}
+
+Result<void> SqliteRollUp::merge_into(const Place& place, const Sample& added) {
+  Sample sample;
+  auto done = load_.query([&sample](const Statement& row) { sample = read_sample(row, 0); }, place.resolution, place.start, place.client);
+  if (!done) return done;
+  merge(sample, added);
+  if (is_nothing(sample)) return remove_.run(place.resolution, place.start, place.client);
+  const auto written = write(save_, place, sample);
+  if (!written) return fail(written.error());
+  return {};
+}
+
 Result<void> SqliteRollUp::save(const RollUp::Samples& samples, Resolution resolution) {
-  const auto number = static_cast<std::int64_t>(resolution);
   for (const auto& [key, added] : samples) {
-    const auto [start, client] = key;
-    Sample sample;
-    auto done = load_.query([&sample](const Statement& row) { sample = read_sample(row, 0); }, number, start, client);
-    merge(sample, added);
-    if (done && is_nothing(sample)) {
-      done = remove_.run(number, start, client);
-    } else if (done) {
-      done = save_.run(number, start, client, sample.reports, sample.worst ? static_cast<std::int64_t>(*sample.worst) : std::int64_t{-1},
-                       sample.time[0].count(), sample.time[1].count(), sample.time[2].count(), sample.time[3].count(), sample.latencies,
-                       sample.latency_sum, sample.latency_min, sample.latency_max, join(sample.exits),
-                       std::int64_t{sample.more_exits ? 1 : 0});
-    }
-    if (!done) return done;
+    const Place place{static_cast<std::int64_t>(resolution), key.first, key.second};
+    const auto simply = add_simply(place, added);
+    if (!simply) return fail(simply.error());
+    if (*simply) continue;
+    if (auto done = merge_into(place, added); !done) return done;
   }
   return {};
 }

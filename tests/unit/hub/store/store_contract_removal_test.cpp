@@ -134,6 +134,8 @@ void roll_ups_do_not_depend_on_the_order_in_which_reports_arrive(const StoreFact
     const auto state = seq % 5 == 0 ? State::danger : seq % 3 == 0 ? State::warning : State::secure;
     reports.push_back(measured(report("a", seq > 25 ? "second" : "first", seq, state, at(static_cast<double>(seq) * 17)),
                                static_cast<double>(seq), "198.51.100." + std::to_string(seq % 4)));
+    if (seq % 7 < 3) reports.back().report.latency_ms.reset();
+    if (seq % 4 == 2) reports.back().report.public_ip.reset();
   }
   const auto in_order = factory.fresh();
   const auto shuffled = factory.fresh();
