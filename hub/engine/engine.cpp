@@ -295,7 +295,7 @@ class EngineThread final : public Engine {
     return retention;
   }
 
-  /// Reports become minutes, hours and days now and then; after a busy time in no more than a fifth of the engine's. That it fails is
+  /// Reports become minutes, hours and days now and then; after a busy time in no more than a tenth of the engine's. That it fails is
   /// told by maintain(), which writes, too.
   void roll_up() {
     const auto begun = mono_now();
@@ -303,7 +303,7 @@ class EngineThread final : public Engine {
     const auto more = writer_.store().roll_up();
     more_to_roll_up_ = more && *more;
     const MonoTime::duration pause = options_.roll_up_pause;
-    next_roll_up_ = mono_now() + (more_to_roll_up_ ? std::min(4 * (mono_now() - begun), pause) : pause);
+    next_roll_up_ = mono_now() + (more_to_roll_up_ ? std::min(9 * (mono_now() - begun), pause) : pause);
   }
 
   Result<void> forget(WallTime now) {

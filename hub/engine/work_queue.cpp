@@ -14,7 +14,7 @@ constexpr std::size_t most_spare = 1'000;
 }  // namespace
 
 template <typename T>
-bool WorkQueue::push(std::vector<T> Work::*list, T item, std::size_t most) {
+bool WorkQueue::push(std::vector<T> Work::*list, T&& item, std::size_t most) {
   {
     const std::lock_guard lock(mutex_);
     if (closed_ || (work_.*list).size() >= most) return false;
@@ -24,9 +24,9 @@ bool WorkQueue::push(std::vector<T> Work::*list, T item, std::size_t most) {
   return true;
 }
 
-bool WorkQueue::push(WaitingReport report) { return push(&Work::reports, std::move(report), most_reports_); }
-bool WorkQueue::push(StoredAlert alert) { return push(&Work::alerts, std::move(alert), most_alerts); }
-bool WorkQueue::push(AlertResult result) { return push(&Work::results, std::move(result), most_results); }
+bool WorkQueue::push(WaitingReport&& report) { return push(&Work::reports, std::move(report), most_reports_); }
+bool WorkQueue::push(StoredAlert&& alert) { return push(&Work::alerts, std::move(alert), most_alerts); }
+bool WorkQueue::push(AlertResult&& result) { return push(&Work::results, std::move(result), most_results); }
 
 Work WorkQueue::take(std::chrono::microseconds pause) {
   std::unique_lock lock(mutex_);

@@ -38,9 +38,9 @@ class WorkQueue {
   explicit WorkQueue(std::size_t most_reports) : most_reports_(most_reports) {}
 
   /// False: the list is full, or the queue is closed.
-  bool push(WaitingReport report);
-  bool push(StoredAlert alert);
-  bool push(AlertResult result);
+  bool push(WaitingReport&& report);
+  bool push(StoredAlert&& alert);
+  bool push(AlertResult&& result);
 
   /// Everything that waits; waits itself for at most `pause` when there is nothing.
   Work take(std::chrono::microseconds pause);
@@ -52,7 +52,7 @@ class WorkQueue {
 
  private:
   template <typename T>
-  bool push(std::vector<T> Work::*list, T item, std::size_t most);
+  bool push(std::vector<T> Work::*list, T&& item, std::size_t most);
 
   const std::size_t most_reports_;
   mutable std::mutex mutex_;

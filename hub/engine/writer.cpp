@@ -9,7 +9,7 @@
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::chrono::seconds flush_interval{5};
+constexpr std::chrono::seconds flush_interval{20};
 /// Clients that are saved with one transaction only because their time has come: a millisecond, so that no report waits for thousands.
 constexpr std::size_t most_flushed = 64;
 /// Clients that one forget() removes: a few milliseconds.

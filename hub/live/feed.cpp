@@ -52,11 +52,9 @@ void LiveFeed::restore(const std::vector<std::shared_ptr<const ClientState>>& cl
 
 void LiveFeed::committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched) {
   const std::lock_guard lock(mutex_);
-  for (const auto& client : touched) {
-    clients_[client->client_id] = client;
-    gathered_.insert(client->client_id);
-  }
+  for (const auto& client : touched) clients_[client->client_id] = client;
   if (broker_.subscribers() == 0) return gathered_.clear();
+  for (const auto& client : touched) gathered_.insert(client->client_id);
   for (const auto& change : changes) {
     auto json = to_json(change);
     json["server_time"] = to_rfc3339(change.noticed);

@@ -46,11 +46,7 @@ class ObjectWriter {
   ObjectWriter(const ObjectWriter&) = delete;
   ObjectWriter& operator=(const ObjectWriter&) = delete;
 
-  std::string& key(std::string_view name) {
-    out_.append(first_ ? "\"" : ",\"", first_ ? 1 : 2).append(name).append("\":", 2);
-    first_ = false;
-    return out_;
-  }
+  std::string& key(std::string_view name);
   template <typename T>
   void put(std::string_view name, const T& value) {
     append(key(name), value);

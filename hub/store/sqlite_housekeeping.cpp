@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <limits>
+#include <utility>
 
 namespace vpn_sentinel {
 namespace {
@@ -36,6 +37,12 @@ std::string look_sql(std::string_view table, std::string_view time, std::string_
 std::string remove_sql(std::string_view table, std::string_view condition) {
   return fmt::format("DELETE FROM {0} WHERE id IN (SELECT id FROM {0} WHERE id <= ?1 AND {1} ORDER BY id LIMIT ?2)", table, condition);
 }
+constexpr std::string_view remove_numbers_sql =
+    "DELETE FROM numbers WHERE (boot, seq) IN "
+    "(SELECT boots.id, gone.seq FROM (SELECT client, boot_id, seq FROM reports WHERE id <= ?1 ORDER BY id LIMIT ?2) AS gone "
+    "JOIN boots ON boots.client = gone.client AND boots.boot_id = gone.boot_id)";
+/// Boots that are looked at by one slice.
+constexpr std::int64_t most_boots = 1'000;
 constexpr std::string_view remove_samples_sql =
     "DELETE FROM samples WHERE resolution = ?1 AND (start, client) IN "
     "(SELECT start, client FROM samples WHERE resolution = ?1 AND start < ?2 ORDER BY start, client LIMIT ?3)";
@@ -54,11 +61,13 @@ Result<FileUse> file_use(Database& database) {
 
 Result<SqliteHousekeeping> SqliteHousekeeping::prepare(Database& database) {
   SqliteHousekeeping housekeeping;
+  auto& remove_numbers = housekeeping.reports_.remove_first.emplace();
   constexpr std::string_view finished = "(delivered IS NOT NULL OR gave_up = 1)";
   constexpr std::string_view closed = "until < 9223372036854775807";
   const std::pair<Statement*, std::string> texts[] = {
       {&housekeeping.reports_.look, look_sql("reports", "received", "1")},
       {&housekeeping.reports_.remove, remove_sql("reports", "1")},
+      {&remove_numbers, std::string(remove_numbers_sql)},
       {&housekeeping.changes_.look, look_sql("changes", "noticed", "1")},
       {&housekeeping.changes_.remove, remove_sql("changes", "1")},
       {&housekeeping.alerts_.look, look_sql("alerts", "created", finished)},
@@ -67,6 +76,9 @@ Result<SqliteHousekeeping> SqliteHousekeeping::prepare(Database& database) {
       {&housekeeping.incidents_.remove, remove_sql("incidents", closed)},
       {&housekeeping.any_report_, "SELECT id FROM reports WHERE id > ?1 LIMIT 1"},
       {&housekeeping.newest_report_, "SELECT received FROM reports ORDER BY id DESC LIMIT 1"},
+      {&housekeeping.look_at_boots_, "SELECT max(id) FROM (SELECT id FROM boots WHERE id > ?1 ORDER BY id LIMIT ?2)"},
+      {&housekeeping.remove_boots_,
+       "DELETE FROM boots WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (SELECT 1 FROM numbers WHERE boot = boots.id)"},
       {&housekeeping.samples_, std::string(remove_samples_sql)},
   };
   for (const auto& [statement, sql] : texts) {
@@ -142,9 +154,28 @@ Result<bool> SqliteHousekeeping::is_before_newest(WallTime now) {
 Result<bool> SqliteHousekeeping::remove_old_lines(Line& line, WallTime before, WallTime now, std::int64_t most_id) {
   auto looks_on = find_old(line, before, now);
   if (!looks_on) return looks_on;
-  const auto removed = line.remove.run_counted(std::min(line.old_until, most_id), most_removed);
+  const auto removed = remove_lines(line, std::min(line.old_until, most_id));
   if (!removed) return fail(removed.error());
   return *looks_on || *removed >= most_removed;
+}
+
+Result<std::int64_t> SqliteHousekeeping::remove_lines(Line& line, std::int64_t until) {
+  if (line.remove_first) {
+    if (auto done = line.remove_first->run(until, most_removed); !done) return fail(done.error());
+  }
+  return line.remove.run_counted(until, most_removed);
+}
+
+/// Round and round: who starts a probe again and again leaves many, and nearly all have reports.
+Result<std::int64_t> SqliteHousekeeping::remove_boots() {
+  std::int64_t last = 0;
+  const auto look = [&] {
+    return look_at_boots_.query([&last](const Statement& row) { last = row.integer(0); }, looked_at_boots_, most_boots);
+  };
+  auto done = look();
+  if (done && last == 0) looked_at_boots_ = 0, done = look();
+  if (!done) return fail(done.error());
+  return remove_boots_.run_counted(std::exchange(looked_at_boots_, last), last);
 }
 
 Result<bool> SqliteHousekeeping::keep_small(Database& database, std::uint64_t most_bytes, std::int64_t rolled_up) {
@@ -166,7 +197,7 @@ Result<bool> SqliteHousekeeping::keep_small(Database& database, std::uint64_t mo
 
 /// What tells the story in the fewest bytes goes last. Alerts that wait and open incidents stay, and so do reports that no roll-up holds.
 Result<std::int64_t> SqliteHousekeeping::remove_oldest(std::int64_t rolled_up) {
-  auto removed = reports_.remove.run_counted(rolled_up, most_removed);
+  auto removed = remove_lines(reports_, rolled_up);
   if (removed && *removed == 0) {
     auto done = any_report_.query([this](const Statement&) { wants_roll_up_ = true; }, rolled_up);
     if (!done) return fail(done.error());
@@ -175,10 +206,10 @@ Result<std::int64_t> SqliteHousekeeping::remove_oldest(std::int64_t rolled_up) {
   const auto nothing = [&removed] { return removed && *removed == 0; };
   if (nothing()) removed = remove_samples(Resolution::minute, any_id);
   if (nothing()) removed = remove_samples(Resolution::hour, any_id);
-  if (nothing()) removed = alerts_.remove.run_counted(any_id, most_removed);
+  if (nothing()) removed = remove_lines(alerts_, any_id);
   if (nothing()) removed = remove_samples(Resolution::day, any_id);
-  if (nothing()) removed = incidents_.remove.run_counted(any_id, most_removed);
-  if (nothing()) removed = changes_.remove.run_counted(any_id, most_removed);
+  if (nothing()) removed = remove_lines(incidents_, any_id);
+  if (nothing()) removed = remove_lines(changes_, any_id);
   return removed;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ class SqliteHousekeeping {
   /// Removes the oldest rows of the least valuable kind that has any, when more bytes are in use than allowed, and gives some free pages
   /// back to the file system. True: call again.
   [[nodiscard]] Result<bool> keep_small(Database& database, std::uint64_t most_bytes, std::int64_t rolled_up);
+  /// Some of the boots of which no report is left. Returns how many.
+  [[nodiscard]] Result<std::int64_t> remove_boots();
 
  private:
   /// A table whose rows are numbered in the order in which they came. The clock may have been wrong meanwhile, so the number decides what
@@ -28,13 +31,15 @@ class SqliteHousekeeping {
   /// is old that came after a young one: then the clock was in the past for a while, and what it stamped would take true history along.
   struct Line {
     Statement look, remove;
-    std::int64_t looked_until = 0;  ///< rows whose time cannot be true up to here
+    std::optional<Statement> remove_first{};  ///< what refers to the rows that `remove` takes
+    std::int64_t looked_until = 0;            ///< rows whose time cannot be true up to here
     std::int64_t old_until = 0;
   };
 
   Result<bool> remove_old_lines(Line& line, WallTime before, WallTime now, std::int64_t most_id);
   Result<std::int64_t> remove_samples(Resolution resolution, std::int64_t before);
   Result<std::int64_t> remove_oldest(std::int64_t rolled_up);
+  static Result<std::int64_t> remove_lines(Line& line, std::int64_t until);
   Result<bool> find_old(Line& line, WallTime before, WallTime now);
   /// The last report came later than `now`: the clock is in the past.
   Result<bool> is_before_newest(WallTime now);
@@ -42,6 +47,8 @@ class SqliteHousekeeping {
   Line reports_, changes_, alerts_, incidents_;
   Statement samples_;
   Statement any_report_, newest_report_;
+  Statement look_at_boots_, remove_boots_;
+  std::int64_t looked_at_boots_ = 0;  ///< up to this one
   bool wants_roll_up_ = false;
   bool auto_vacuum_ = false;
 };

@@ -89,29 +89,44 @@ Sample read_sample(const Statement& row, int first) {
 
 Result<SqliteRollUp> SqliteRollUp::prepare(Database& database) {
   SqliteRollUp roll_up;
-  const auto one = [](std::string_view tail) {
-    return fmt::format("SELECT seq, {} FROM reports WHERE client = ?1 AND {}", spoken_columns, tail);
+  const auto of_boot = [](std::string_view tail) {
+    return fmt::format(
+        "SELECT reports.seq, {} FROM numbers JOIN reports ON reports.id = numbers.report WHERE numbers.boot = "
+        "(SELECT id FROM boots WHERE client = ?1 AND boot_id = ?2) AND numbers.report < ?3 {} LIMIT 1",
+        spoken_columns, tail);
+  };
+  const auto insert = [](std::string_view or_update) {
+    return fmt::format(
+        "INSERT INTO samples (resolution, start, client, {}) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT DO UPDATE SET {}",
+        sample_columns, or_update);
   };
   const std::pair<Statement SqliteRollUp::*, std::string> texts[] = {
       {&SqliteRollUp::read_mark_, "SELECT value FROM marks WHERE name = 'rolled_up'"},
       {&SqliteRollUp::write_mark_, "INSERT INTO marks (name, value) VALUES ('rolled_up', ?1) ON CONFLICT DO UPDATE SET value = ?1"},
-      {&SqliteRollUp::reports_, fmt::format("SELECT id, client, boot_id, seq, {}, "
-                                            "coalesce(CAST(round(json_extract(json, '$.latency_ms') * 1000) AS INTEGER), -1), "
-                                            "coalesce(json_extract(json, '$.exit.v4'), json_extract(json, '$.public_ip'), '') "
-                                            "FROM reports WHERE id > ?1 ORDER BY id LIMIT ?2",
-                                            spoken_columns)},
-      {&SqliteRollUp::newest_, one("boot_id = ?2 AND boot_id <> '' AND id < ?3 ORDER BY seq DESC LIMIT 1")},
-      {&SqliteRollUp::newest_without_boot_, one("boot_id = '' AND boot_id = ?2 AND id < ?3 ORDER BY id DESC LIMIT 1")},
-      {&SqliteRollUp::before_, one("boot_id = ?2 AND boot_id <> '' AND id < ?3 AND seq < ?4 ORDER BY seq DESC LIMIT 1")},
-      {&SqliteRollUp::after_, one("boot_id = ?2 AND boot_id <> '' AND id < ?3 AND seq > ?4 ORDER BY seq LIMIT 1")},
+      {&SqliteRollUp::reports_,
+       fmt::format("SELECT id, client, boot_id, seq, {}, "
+                   "coalesce(CAST(round(json_extract(json, '$.latency_ms') * 1000) AS INTEGER), -1), "
+                   "coalesce(json_extract(json, '$.exit.v4'), json_extract(json, '$.public_ip'), '') "
+                   "FROM reports WHERE id > ?1 AND id <= coalesce((SELECT value FROM marks WHERE name = 'numbered'), 0) "
+                   "ORDER BY id LIMIT ?2",
+                   spoken_columns)},
+      {&SqliteRollUp::newest_, of_boot("ORDER BY numbers.seq DESC")},
+      {&SqliteRollUp::newest_without_boot_,
+       fmt::format("SELECT seq, {} FROM reports WHERE client = ?1 AND boot_id = '' AND boot_id = ?2 AND id < ?3 ORDER BY id DESC LIMIT 1",
+                   spoken_columns)},
+      {&SqliteRollUp::before_, of_boot("AND numbers.seq < ?4 ORDER BY numbers.seq DESC")},
+      {&SqliteRollUp::after_, of_boot("AND numbers.seq > ?4 ORDER BY numbers.seq")},
       {&SqliteRollUp::load_, fmt::format("SELECT {} FROM samples WHERE {}", sample_columns, this_one)},
-      {&SqliteRollUp::save_,
-       fmt::format("INSERT INTO samples (resolution, start, client, {}) "
-                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT DO UPDATE SET "
-                   "reports = ?4, worst = ?5, secure = ?6, warning = ?7, contained = ?8, danger = ?9, latencies = ?10, "
-                   "latency_sum = ?11, latency_min = ?12, latency_max = ?13, exits = ?14, more_exits = ?15, "
-                   "counted = ?16, packets_outside = ?17, bytes_outside = ?18",
-                   sample_columns)},
+      {&SqliteRollUp::add_, insert("reports = reports + ?4, worst = max(worst, ?5), secure = secure + ?6, warning = warning + ?7, "
+                                   "contained = contained + ?8, danger = danger + ?9, latency_min = CASE WHEN ?10 = 0 THEN latency_min "
+                                   "WHEN latencies = 0 THEN ?12 ELSE min(latency_min, ?12) END, latency_max = max(latency_max, ?13), "
+                                   "latencies = latencies + ?10, latency_sum = latency_sum + ?11, more_exits = max(more_exits, ?15), "
+                                   "counted = counted + ?16 "
+                                   "WHERE ?14 = '' OR exits = ?14")},
+      {&SqliteRollUp::save_, insert("reports = ?4, worst = ?5, secure = ?6, warning = ?7, contained = ?8, danger = ?9, latencies = ?10, "
+                                    "latency_sum = ?11, latency_min = ?12, latency_max = ?13, exits = ?14, more_exits = ?15, "
+                                    "counted = ?16, packets_outside = ?17, bytes_outside = ?18")},
       {&SqliteRollUp::remove_, fmt::format("DELETE FROM samples WHERE {}", this_one)},
   };
   for (const auto& [statement, sql] : texts) {
@@ -203,22 +218,41 @@ Result<std::optional<SqliteRollUp::Newest>> SqliteRollUp::newest_before(const Ro
   return newest;
 }
 
+/// What nearly always is enough, in one statement: numbers that are added, and the exits are those that are known.
+Result<bool> SqliteRollUp::add_simply(const Place& place, const Sample& added) {
+  if (std::any_of(added.time.begin(), added.time.end(), [](auto time) { return time < microseconds{0}; })) return false;
+  if (added.packets_outside != 0 || added.bytes_outside != 0) return false;  // they stop at the largest number
+  const auto rows = write(add_, place, added);
+  if (!rows) return fail(rows.error());
+  return *rows > 0;
+}
+
+Result<std::int64_t> SqliteRollUp::write(Statement& statement, const Place& place, const Sample& sample) {
+  return statement.run_counted(place.resolution, place.start, place.client, sample.reports,
+                               sample.worst ? static_cast<std::int64_t>(*sample.worst) : std::int64_t{-1}, sample.time[0].count(),
+                               sample.time[1].count(), sample.time[2].count(), sample.time[3].count(), sample.latencies, sample.latency_sum,
+                               sample.latency_min, sample.latency_max, join(sample.exits), std::int64_t{sample.more_exits ? 1 : 0}, sample.counted,
+                               sample.packets_outside, sample.bytes_outside);
+}
+
+Result<void> SqliteRollUp::merge_into(const Place& place, const Sample& added) {
+  Sample sample;
+  auto done = load_.query([&sample](const Statement& row) { sample = read_sample(row, 0); }, place.resolution, place.start, place.client);
+  if (!done) return done;
+  merge(sample, added);
+  if (is_nothing(sample)) return remove_.run(place.resolution, place.start, place.client);
+  const auto written = write(save_, place, sample);
+  if (!written) return fail(written.error());
+  return {};
+}
+
 Result<void> SqliteRollUp::save(const RollUp::Samples& samples, Resolution resolution) {
-  const auto number = static_cast<std::int64_t>(resolution);
   for (const auto& [key, added] : samples) {
-    const auto [start, client] = key;
-    Sample sample;
-    auto done = load_.query([&sample](const Statement& row) { sample = read_sample(row, 0); }, number, start, client);
-    merge(sample, added);
-    if (done && is_nothing(sample)) {
-      done = remove_.run(number, start, client);
-    } else if (done) {
-      done = save_.run(number, start, client, sample.reports, sample.worst ? static_cast<std::int64_t>(*sample.worst) : std::int64_t{-1},
-                       sample.time[0].count(), sample.time[1].count(), sample.time[2].count(), sample.time[3].count(), sample.latencies,
-                       sample.latency_sum, sample.latency_min, sample.latency_max, join(sample.exits),
-                       std::int64_t{sample.more_exits ? 1 : 0}, sample.counted, sample.packets_outside, sample.bytes_outside);
-    }
-    if (!done) return done;
+    const Place place{static_cast<std::int64_t>(resolution), key.first, key.second};
+    const auto simply = add_simply(place, added);
+    if (!simply) return fail(simply.error());
+    if (*simply) continue;
+    if (auto done = merge_into(place, added); !done) return done;
   }
   return {};
 }

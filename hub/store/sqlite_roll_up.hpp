@@ -1,5 +1,6 @@
 /// Keeps the minutes, hours and days of the SQLite store in step with its reports: report after report in the order of their numbers, up
-/// to a mark that moves in the same transaction. After a crash it goes on at the mark, so nothing counts twice and nothing is left out.
+/// to a mark that moves in the same transaction, as far as they are entered into numbers. After a crash it goes on at the mark, so nothing
+/// counts twice and nothing is left out.
 #pragma once
 
 #include <cstdint>
@@ -35,9 +36,17 @@ class SqliteRollUp {
   Result<void> add(const Row& row, RollUp& roll_up);
   Result<void> add_late(const Row& row, const Spoken& spoken, RollUp& roll_up);
   Result<std::optional<Newest>> newest_before(const Row& row);
+  /// A row of samples.
+  struct Place {
+    std::int64_t resolution, start, client;
+  };
   Result<void> save(const RollUp::Samples& samples, Resolution resolution);
+  /// False: it takes a look at what is there.
+  Result<bool> add_simply(const Place& place, const Sample& added);
+  Result<void> merge_into(const Place& place, const Sample& added);
+  static Result<std::int64_t> write(Statement& statement, const Place& place, const Sample& sample);
 
-  Statement read_mark_, write_mark_, reports_, newest_, newest_without_boot_, before_, after_, load_, save_, remove_;
+  Statement read_mark_, write_mark_, reports_, newest_, newest_without_boot_, before_, after_, load_, add_, save_, remove_;
   std::unordered_map<std::int64_t, Newest> newest_of_;
   std::int64_t mark_ = 0;
 };

@@ -8,86 +8,33 @@
 #include "hub/store/checkpointer.hpp"
 #include "hub/store/codec.hpp"
 #include "hub/store/exposure_codec.hpp"
+#include "hub/store/report_numbers.hpp"
 #include "hub/store/report_text.hpp"
 #include "hub/store/sqlite.hpp"
 #include "hub/store/sqlite_file.hpp"
 #include "hub/store/sqlite_housekeeping.hpp"
+#include "hub/store/sqlite_log.hpp"
 #include "hub/store/sqlite_reader.hpp"
 #include "hub/store/sqlite_roll_up.hpp"
+#include "hub/store/sqlite_statements.hpp"
 #include "hub/store/store.hpp"
 #include "netns/base/fd.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-/// 8 MB: copied within some ten milliseconds.
-constexpr int short_log_pages = 1'000;
-/// 32 MB, half of what the log's file may keep.
-constexpr int long_log_pages = 4'000;
-/// The thread for it does not keep up.
-constexpr int overlong_log_pages = 8'000;
-
 constexpr std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
 constexpr std::int64_t number_of(std::size_t most) {
   return static_cast<std::int64_t>(std::min<std::size_t>(most, std::numeric_limits<std::int64_t>::max()));
 }
-
-struct Statements {
-  Statement begin, commit, find_name, add_name, add_report, add_change, save_client, add_alert, alert_delivered, alert_failed, load_clients,
-      add_incident, save_incident, remove_incident, open_incidents, incidents, report_before, report_after, last_seq, load_alerts,
-      remove_client, prune_names;
-};
-
-struct StatementText {
-  Statement Statements::*statement;
-  std::string_view sql;
-};
-
-constexpr StatementText statement_texts[] = {
-    {&Statements::begin, "BEGIN IMMEDIATE"},
-    {&Statements::commit, "COMMIT"},
-    {&Statements::find_name, "SELECT id FROM names WHERE client_id = ?1"},
-    {&Statements::add_name, "INSERT INTO names (client_id) VALUES (?1)"},
-    {&Statements::add_report,
-     "INSERT INTO reports (client, boot_id, seq, time, received, state, path, source, json) "
-     "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (client, boot_id, seq) WHERE boot_id <> '' DO NOTHING"},
-    {&Statements::add_change, "INSERT INTO changes (client, at, noticed, kind, json) VALUES (?1, ?2, ?3, ?4, ?5)"},
-    {&Statements::save_client, "INSERT OR REPLACE INTO clients (client, state, json) VALUES (?1, ?2, ?3)"},
-    {&Statements::add_alert, "INSERT INTO alerts (channel, text, created, attempts) VALUES (?1, ?2, ?3, ?4)"},
-    {&Statements::alert_delivered, "UPDATE alerts SET delivered = ?2, attempts = attempts + 1, last_error = '' WHERE id = ?1"},
-    {&Statements::alert_failed, "UPDATE alerts SET attempts = attempts + 1, last_error = ?2, gave_up = ?3 WHERE id = ?1"},
-    {&Statements::load_clients, "SELECT json FROM clients"},
-    {&Statements::add_incident, "INSERT INTO incidents (client, start, until, json) VALUES (?1, ?2, ?3, ?4)"},
-    {&Statements::save_incident, "INSERT OR REPLACE INTO incidents (client, start, until, json, id) VALUES (?1, ?2, ?3, ?4, ?5)"},
-    {&Statements::remove_incident, "DELETE FROM incidents WHERE id = ?1"},
-    {&Statements::open_incidents, "SELECT id, json FROM incidents WHERE until = 9223372036854775807 ORDER BY id"},
-    {&Statements::incidents,
-     "SELECT id, json FROM incidents WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND start <= ?3 AND until >= ?2 "
-     "ORDER BY start, id"},
-    {&Statements::report_before,
-     "SELECT seq, state, time, json_extract(json, '$.leak') FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> '' AND seq < ?3 "
-     "ORDER BY seq DESC LIMIT 1"},
-    {&Statements::report_after,
-     "SELECT seq, state, time, json_extract(json, '$.leak') FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> '' AND seq > ?3 "
-     "ORDER BY seq LIMIT 1"},
-    {&Statements::last_seq, "SELECT coalesce(max(seq), 0) FROM reports WHERE client = ?1 AND boot_id = ?2 AND boot_id <> ''"},
-    {&Statements::load_alerts,
-     "SELECT id, channel, text, created, attempts FROM alerts WHERE delivered IS NULL AND gave_up = 0 AND id > ?1 ORDER BY id LIMIT ?2"},
-    {&Statements::remove_client, "DELETE FROM clients WHERE client = (SELECT id FROM names WHERE client_id = ?1)"},
-    {&Statements::prune_names,
-     "DELETE FROM names WHERE id IN (SELECT id FROM names WHERE id NOT IN (SELECT client FROM clients) AND "
-     "NOT EXISTS (SELECT 1 FROM changes WHERE client = names.id) AND NOT EXISTS (SELECT 1 FROM incidents WHERE client = names.id) AND "
-     "NOT EXISTS (SELECT 1 FROM samples WHERE client = names.id AND resolution = 2) AND "
-     "NOT EXISTS (SELECT 1 FROM reports WHERE client = names.id AND boot_id <> '') AND "
-     "NOT EXISTS (SELECT 1 FROM reports WHERE client = names.id AND boot_id = '') LIMIT ?1)"},
-};
 
 class SqliteStore final : public Store {
  public:
   struct Parts {
     Fd claim;
     Database database;
-    Statements statements;
+    StoreStatements statements;
+    ReportNumbers numbers;
     SqliteRollUp roll_up;
     SqliteHousekeeping housekeeping;
     std::unique_ptr<Checkpointer> checkpointer;
@@ -98,22 +45,26 @@ class SqliteStore final : public Store {
         file_(std::move(file)),
         database_(std::move(parts.database)),
         sql_(std::move(parts.statements)),
+        numbers_(std::move(parts.numbers)),
         roll_up_(std::move(parts.roll_up)),
         housekeeping_(std::move(parts.housekeeping)),
-        checkpointer_(std::move(parts.checkpointer)) {
-    sqlite3_wal_hook(database_.handle(), note_log_pages, this);
-  }
+        log_(database_, file_, std::move(parts.checkpointer)) {}
   SqliteStore(const SqliteStore&) = delete;
   SqliteStore& operator=(const SqliteStore&) = delete;
 
   Result<void> begin() override {
-    if (checkpointer_->take_copied()) restart_log();
+    log_.begin_anew_when_copied();
     return sql_.begin.run();
   }
-  Result<void> commit() override { return sql_.commit.run(); }
+  Result<void> commit() override {
+    auto done = numbers_.keep_up();
+    if (done) done = sql_.commit.run();
+    return done;
+  }
 
   void rollback() noexcept override {
     names_.clear();  // Some may have been made inside this transaction.
+    numbers_.forget();
     if (database_.in_transaction()) static_cast<void>(sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr));
   }
 
@@ -121,13 +72,18 @@ class SqliteStore final : public Store {
     const auto& report = admitted.report;
     const auto name = name_of(report.client_id);
     if (!name) return fail(name.error());
+    const auto seq = static_cast<std::int64_t>(report.seq);
+    const auto known = numbers_.is_stored(*name, report.boot_id, seq);
+    if (!known) return fail(known.error());
+    if (*known) return false;
+    const auto id = numbers_.next_id();
+    if (!id) return fail(id.error());
     const auto time = report.timestamp.value_or(admitted.received);
-    const auto json = report_text(report);
-    auto done =
-        sql_.add_report.run(*name, report.boot_id, static_cast<std::int64_t>(report.seq), number_of(time), number_of(admitted.received),
-                            to_string(believed_state(report)), report.path, admitted.source_address, json);
+    auto done = sql_.add_report.run(*id, *name, report.boot_id, seq, number_of(time), number_of(admitted.received),
+                                    to_string(believed_state(report)), report.path, admitted.source_address, report_text(report));
+    if (done) done = numbers_.added(*id, *name, report.boot_id, seq);
     if (!done) return fail(done.error());
-    return sqlite3_changes(database_.handle()) == 1;
+    return true;
   }
 
   Result<void> add_change(const Change& change) override {
@@ -206,10 +162,16 @@ class SqliteStore final : public Store {
   Result<Neighbours> load_neighbours(const Report& report) override {
     const auto name = name_of(report.client_id);
     if (!name) return fail(name.error());
+    const auto places = numbers_.around(*name, report.boot_id, static_cast<std::int64_t>(report.seq));
+    if (!places) return fail(places.error());
     Neighbours found;
-    const auto seq = static_cast<std::int64_t>(report.seq);
-    auto done = sql_.report_before.query([&](const Statement& row) { found.before = stored_report(row); }, *name, report.boot_id, seq);
-    if (done) done = sql_.report_after.query([&](const Statement& row) { found.after = stored_report(row); }, *name, report.boot_id, seq);
+    Result<void> done;
+    const auto look = [&](const std::optional<ReportNumbers::Place>& place, std::optional<StoredReport>& into) {
+      if (!done || !place) return;
+      done = sql_.report_at.query([&into](const Statement& row) { into = stored_report(row); }, place->report);
+    };
+    look(places->before, found.before);
+    look(places->after, found.after);
     if (!done) return fail(done.error());
     return found;
   }
@@ -218,7 +180,10 @@ class SqliteStore final : public Store {
 
   Result<bool> roll_up() override {
     bool more = false;
-    auto done = in_transaction([&] { return roll_up_slice(more); });
+    auto done = in_transaction([&]() -> Result<void> {
+      const auto rolled = roll_up_slice(more);
+      return rolled ? Result<void>() : fail(rolled.error());
+    });
     if (!done) return fail(done.error());
     return more;
   }
@@ -226,18 +191,18 @@ class SqliteStore final : public Store {
   /// The checkpoint first: it gives the log's space back, which may be what a full disk needs. Slice after slice of one removal share
   /// one, unless the log is long.
   Result<bool> maintain(const Retention& retention) override {
-    most_bytes_ = retention.most_bytes;
+    log_.limit_file(retention.most_bytes);
     const bool goes_on = std::exchange(more_to_remove_, false);
-    auto done = goes_on && !needs_maintenance() ? Result<void>() : checkpoint();
+    auto done = goes_on && !needs_maintenance() ? Result<void>() : log_.checkpoint();
     bool more = false;
     if (done) done = in_transaction([&] { return remove_slice(retention, more); });
     if (!done) return fail(done.error());
-    look_at_size();
+    log_.look_at_size();
     more_to_remove_ = more;
     return more;
   }
 
-  bool needs_maintenance() const override { return log_pages_ >= long_log_pages || too_large_; }
+  bool needs_maintenance() const override { return log_.needs_maintenance(); }
 
  private:
   static StoredReport stored_report(const Statement& row) {
@@ -261,13 +226,6 @@ class SqliteStore final : public Store {
     return incidents;
   }
 
-  static int note_log_pages(void* store, sqlite3*, const char*, int pages) {
-    auto& self = *static_cast<SqliteStore*>(store);
-    self.log_pages_ = pages;
-    self.checkpointer_->note(pages);
-    return SQLITE_OK;
-  }
-
   template <typename Work>
   Result<void> in_transaction(Work work) {
     auto done = begin();
@@ -276,22 +234,29 @@ class SqliteStore final : public Store {
     if (!done) {
       rollback();
       roll_up_.forget();
+      round_is_on_ = false;
     }
     return done;
   }
 
-  Result<void> roll_up_slice(bool& more) {
+  /// A round takes what waited for its number when it began; what comes meanwhile waits for the next one. Returns how many were rolled up.
+  Result<std::size_t> roll_up_slice(bool& more) {
+    Result<void> done;
+    if (!std::exchange(round_is_on_, true)) done = numbers_.begin_round();
+    if (done && numbers_.is_wanted()) done = numbers_.advance(ReportNumbers::most_entered);
+    if (!done) return fail(done.error());
     const auto rolled = roll_up_.advance(most_rolled_up);
     if (!rolled) return fail(rolled.error());
-    more = more || *rolled == most_rolled_up;
-    return {};
+    more = round_is_on_ = numbers_.is_wanted() || *rolled == most_rolled_up;
+    return rolled;
   }
 
   Result<void> roll_up_for_removal(bool& more) {
     bool rest = true;
-    for (std::size_t rolled = 0; rolled < most_removed && rest; rolled += most_rolled_up) {
-      rest = false;
-      if (auto done = roll_up_slice(rest); !done) return done;
+    for (std::size_t rolled = 0; rolled < most_removed && rest;) {
+      const auto slice = roll_up_slice(rest);
+      if (!slice) return fail(slice.error());
+      rolled += *slice;
     }
     more = more || rest;
     return {};
@@ -310,52 +275,34 @@ class SqliteStore final : public Store {
     }
     more = more || *old || *large;
     if (more) return {};
-    auto names = sql_.prune_names.run_counted(number_of(most_removed));
-    if (!names) return fail(names.error());
-    if (*names > 0) names_.clear();
-    return {};
+    return prune();
   }
 
-  /// A short log is copied here at once, a long one by the thread for it; unless that fails or does not keep up.
-  Result<void> checkpoint() {
-    const auto trouble = checkpointer_->trouble();
-    if (!trouble && log_pages_ > short_log_pages && log_pages_ < overlong_log_pages) {
-      checkpointer_->kick();
-      return {};
+  /// What nothing refers to any more, when there is nothing else to remove.
+  Result<void> prune() {
+    const auto boots = housekeeping_.remove_boots();
+    if (!boots) return fail(boots.error());
+    if (*boots > 0) numbers_.boots_removed();
+    std::vector<std::int64_t> unused;
+    auto done = sql_.unused_names.query([&unused](const Statement& row) { unused.push_back(row.integer(0)); }, number_of(most_removed));
+    if (!done || unused.empty()) return done;
+    const auto waiting = numbers_.waiting_clients();
+    if (!waiting) return fail(waiting.error());
+    for (const auto name : unused) {
+      if (done && !waiting->contains(name)) done = sql_.remove_name.run(name);
     }
-    int in_log = 0;
-    int copied = 0;
-    const int code = sqlite3_wal_checkpoint_v2(database_.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
-    if (code == SQLITE_BUSY) return {};  // the thread is at it
-    if (code != SQLITE_OK) return fail(sqlite_error(database_.handle(), code, file_));
-    if (trouble) checkpointer_->kick();
-    log_pages_ = in_log - copied;  // What was copied is overwritten by the next commit.
-    return {};
-  }
-
-  /// The log was copied meanwhile: what came since is copied here, and the next commit begins at its start. Not while somebody reads in it:
-  /// the writer waits for nobody.
-  void restart_log() {
-    sqlite3_busy_timeout(database_.handle(), 0);
-    const int code = sqlite3_wal_checkpoint_v2(database_.handle(), nullptr, SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
-    sqlite3_busy_timeout(database_.handle(), Database::busy_timeout_ms);
-    if (code == SQLITE_OK) log_pages_ = 0;
-    look_at_size();
-  }
-
-  void look_at_size() {
-    const auto use = most_bytes_ != 0 ? file_use(database_) : Result<FileUse>();
-    too_large_ = use && use->used > most_bytes_;
+    names_.clear();
+    return done;
   }
 
   /// A client is saved less often than its reports: the newest stored report's number is the one that counts.
   Result<void> catch_up(Report& last_report) {
     const auto name = name_of(last_report.client_id);
     if (!name) return fail(name.error());
-    const auto take_seq = [&](const Statement& row) {
-      last_report.seq = std::max(last_report.seq, static_cast<std::uint64_t>(row.integer(0)));
-    };
-    return sql_.last_seq.query(take_seq, *name, last_report.boot_id);
+    const auto highest = numbers_.highest(*name, last_report.boot_id);
+    if (!highest) return fail(highest.error());
+    last_report.seq = std::max(last_report.seq, static_cast<std::uint64_t>(*highest));
+    return {};
   }
 
   /// The number of a client's name; a new name gets one.
@@ -375,15 +322,14 @@ class SqliteStore final : public Store {
   Fd claim_;  ///< outlives the database: closing any descriptor of the file would drop SQLite's own locks
   std::string file_;
   Database database_;
-  Statements sql_;
+  StoreStatements sql_;
+  ReportNumbers numbers_;
   SqliteRollUp roll_up_;
   SqliteHousekeeping housekeeping_;
-  std::unique_ptr<Checkpointer> checkpointer_;
+  SqliteLog log_;
   std::unordered_map<std::string, std::int64_t> names_;
-  int log_pages_ = 0;
-  std::uint64_t most_bytes_ = 0;
-  bool too_large_ = false;
   bool more_to_remove_ = false;
+  bool round_is_on_ = false;  ///< of roll_up_slice()
 };
 
 }  // namespace
@@ -392,20 +338,19 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& file) {
   auto opened = open_database_file(file);
   if (!opened) return fail(opened.error());
   auto& [claimed, database] = *opened;
-  Statements statements;
-  for (const auto& text : statement_texts) {
-    auto statement = database.prepare(text.sql);
-    if (!statement) return fail(statement.error());
-    statements.*text.statement = std::move(*statement);
-  }
+  auto statements = StoreStatements::prepare(database);
+  if (!statements) return fail(statements.error());
+  auto numbers = ReportNumbers::prepare(database);
+  if (!numbers) return fail(numbers.error());
   auto roll_up = SqliteRollUp::prepare(database);
   if (!roll_up) return fail(roll_up.error());
   auto housekeeping = SqliteHousekeeping::prepare(database);
   if (!housekeeping) return fail(housekeeping.error());
   auto checkpointer = Checkpointer::start(file);
   if (!checkpointer) return fail(checkpointer.error());
-  return std::make_unique<SqliteStore>(file, SqliteStore::Parts{std::move(claimed), std::move(database), std::move(statements),
-                                                                std::move(*roll_up), std::move(*housekeeping), std::move(*checkpointer)});
+  return std::make_unique<SqliteStore>(
+      file, SqliteStore::Parts{std::move(claimed), std::move(database), std::move(*statements), std::move(*numbers), std::move(*roll_up),
+                               std::move(*housekeeping), std::move(*checkpointer)});
 }
 
 }  // namespace vpn_sentinel

@@ -20,8 +20,9 @@ from hub_daemon import HubDaemon, Simulator
 from hub_store_check import DATABASE, Acknowledged, complaints_about, complaints_about_copy
 
 PROBES, RATE = 200, 2000
-# Seconds that a hub works before it is killed; one in eight is killed while it starts.
+# Seconds that a hub works before it is killed; one in eight is killed while it starts, one in eight when it has begun to roll up.
 LONGEST, LONGEST_START = 0.3, 0.1
+ROLLS_UP_AFTER = 1.0
 LARGEST_BYTES = 48 * 2**20
 
 
@@ -57,7 +58,8 @@ class Epoch:
             time.sleep(self.dice.uniform(0, LONGEST_START))
         else:
             hub.start()
-            time.sleep(self.dice.uniform(0, LONGEST))
+            begun = ROLLS_UP_AFTER if self.dice.random() < 1 / 7 else 0
+            time.sleep(begun + self.dice.uniform(0, LONGEST))
         hub.kill()
         self.rounds += 1
         self.under_load += len(self.known.update()) > before

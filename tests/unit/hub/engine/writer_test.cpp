@@ -95,13 +95,13 @@ BOOST_AUTO_TEST_CASE(a_client_that_only_renews_its_lease_is_saved_every_few_seco
   BOOST_REQUIRE(bench.write({report("a", "b", 2, State::secure, at(1))}, at(1)).has_value());
   BOOST_REQUIRE(bench.write({report("a", "b", 3, State::secure, at(2))}, at(2)).has_value());
   BOOST_TEST(saved_seq() == 1U);
-  BOOST_TEST(!bench.writer.flush_due(at(5.9)));
-  BOOST_TEST(bench.writer.flush_due(at(6)));
-  BOOST_REQUIRE(bench.write({}, at(6)).has_value());
+  BOOST_TEST(!bench.writer.flush_due(at(20.9)));
+  BOOST_TEST(bench.writer.flush_due(at(21)));
+  BOOST_REQUIRE(bench.write({}, at(21)).has_value());
   BOOST_TEST(saved_seq() == 3U);
   BOOST_TEST(!bench.writer.flush_due(at(100)));
-  BOOST_REQUIRE(bench.write({report("a", "b", 4, State::secure, at(7))}, at(7)).has_value());
-  BOOST_REQUIRE(bench.writer.flush(at(8)).has_value());
+  BOOST_REQUIRE(bench.write({report("a", "b", 4, State::secure, at(22))}, at(22)).has_value());
+  BOOST_REQUIRE(bench.writer.flush(at(23)).has_value());
   BOOST_TEST(saved_seq() == 4U);
   BOOST_TEST(!bench.writer.flush_due(at(100)));
 }
@@ -120,17 +120,17 @@ BOOST_AUTO_TEST_CASE(many_clients_are_saved_some_at_a_time_and_all_before_the_en
   all_report(1, at(0));
   all_report(2, at(1));
   BOOST_TEST(saved(1) == clients);
-  BOOST_REQUIRE(bench.write({}, at(7)).has_value());
+  BOOST_REQUIRE(bench.write({}, at(22)).has_value());
   BOOST_TEST(saved(2) > 0);
   BOOST_TEST(saved(2) < clients);
   BOOST_TEST(bench.writer.is_flushing());
   bench.shelf->commit_fails = true;
-  BOOST_TEST(!bench.write({}, at(7)).has_value());
+  BOOST_TEST(!bench.write({}, at(22)).has_value());
   bench.shelf->commit_fails = false;
-  while (bench.writer.is_flushing()) BOOST_REQUIRE(bench.write({}, at(8)).has_value());
+  while (bench.writer.is_flushing()) BOOST_REQUIRE(bench.write({}, at(23)).has_value());
   BOOST_TEST(saved(2) == clients);
-  all_report(3, at(9));
-  BOOST_REQUIRE(bench.writer.flush(at(9)).has_value());
+  all_report(3, at(24));
+  BOOST_REQUIRE(bench.writer.flush(at(24)).has_value());
   BOOST_TEST(saved(3) == clients);
 }
 

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "hub/state/fleet.hpp"
+#include "hub/store/json_writer.hpp"
 #include "hub/store/report_text.hpp"
 #include "tests/unit/hub/make.hpp"
 
@@ -98,6 +99,20 @@ BOOST_AUTO_TEST_CASE(an_incident_of_a_version_that_counted_nothing_is_read) {
   BOOST_TEST((decode_incident_text(object.dump()).value() == incident));
   object["exposure"] = nlohmann::json::array({nlohmann::json{{"client", "a"}, {"meters", 5}}});
   BOOST_TEST(!decode_incident_text(object.dump()).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(every_character_at_every_place_comes_back) {
+  for (std::size_t length = 1; length <= 17; ++length) {
+    for (std::size_t place = 0; place < length; ++place) {
+      for (int c = 0; c < 128; ++c) {
+        std::string text(length, 'a');
+        text[place] = static_cast<char>(c);
+        std::string json;
+        append(json, text);
+        BOOST_REQUIRE_EQUAL(nlohmann::json::parse(json).get<std::string>(), text);
+      }
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(broken_text_is_an_error) {

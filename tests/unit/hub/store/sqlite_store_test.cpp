@@ -289,7 +289,8 @@ BOOST_AUTO_TEST_CASE(a_database_of_the_first_version_is_brought_up_to_date_and_r
   const auto file = directory.file("hub.db");
   open_or_fail(file).reset();
   run_sql(file,
-          "DROP TABLE incidents; DROP TABLE samples; DROP TABLE marks; PRAGMA user_version = 2;"
+          "DROP TABLE incidents; DROP TABLE samples; DROP TABLE marks; DROP TABLE numbers; DROP TABLE boots; PRAGMA user_version = 2;"
+          "CREATE UNIQUE INDEX reports_once ON reports (client, boot_id, seq) WHERE boot_id <> '';"
           "INSERT INTO names (client_id) VALUES ('a');"
           "INSERT INTO reports (client, boot_id, seq, time, received, state, path, source, json) VALUES "
           "(1, 'b', 1, 1795255200000000, 1795255200000000, 'danger', 'tunnel', '192.0.2.7', '{\"lease_s\":30}')");
@@ -298,6 +299,39 @@ BOOST_AUTO_TEST_CASE(a_database_of_the_first_version_is_brought_up_to_date_and_r
   SampleQuery question;
   question.client_id = "a";
   BOOST_TEST(store->open_reader().value()->samples(question).value().items.at(0).at("danger_s") == 30.0);
+  BOOST_TEST(store->open_reader().value()->reports({"a"}).value().items.size() == 1U);
+  BOOST_REQUIRE(store->begin().has_value());
+  BOOST_TEST(!store->add_report(report("a", "b", 1, State::danger, at(0))).value());
+  BOOST_TEST(store->add_report(report("a", "b", 2, State::danger, at(0))).value());
+  store->rollback();
+}
+
+BOOST_AUTO_TEST_CASE(commits_take_along_what_waits_for_its_number_when_it_is_much) {
+  const TemporaryDirectory directory;
+  const auto file = directory.file("hub.db");
+  constexpr std::uint64_t boots = 50;
+  constexpr std::uint64_t last = 1'000;
+  {
+    const auto store = open_or_fail(file);
+    for (std::uint64_t seq = 1; seq <= last; ++seq) {
+      BOOST_REQUIRE(store->begin().has_value());
+      for (std::uint64_t boot = 0; boot < boots; ++boot) {
+        BOOST_REQUIRE(store->add_report(report("a", std::to_string(boot), seq, State::secure, at(0))).value());
+      }
+      BOOST_REQUIRE(store->commit().has_value());
+    }
+  }
+  auto database = Database::open(file).value();
+  const auto waiting = database.value("SELECT 50000 - count(*) FROM numbers").value();
+  BOOST_TEST(std::stoi(waiting) < 30'000);
+  BOOST_TEST(database.value("SELECT count(*) FROM numbers JOIN reports ON reports.id = report WHERE reports.seq <> numbers.seq").value() ==
+             "0");
+  const auto store = open_or_fail(file);
+  BOOST_REQUIRE(store->begin().has_value());
+  for (std::uint64_t seq = 1; seq <= last; ++seq) {
+    BOOST_REQUIRE(!store->add_report(report("a", std::to_string(seq % boots), seq, State::secure, at(0))).value());
+  }
+  store->rollback();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -31,6 +31,7 @@ struct ContractCase {
 /// Parts of it, each in a file of its own.
 [[nodiscard]] std::vector<ContractCase> removal_contract();
 [[nodiscard]] std::vector<ContractCase> query_contract();
+[[nodiscard]] std::vector<ContractCase> numbers_contract();
 
 /// All cases, to be registered under the backend's name.
 const std::vector<ContractCase>& store_contract();

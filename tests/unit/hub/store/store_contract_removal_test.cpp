@@ -166,6 +166,8 @@ void roll_ups_do_not_depend_on_the_order_in_which_reports_arrive(const StoreFact
     reports.push_back(measured(report("a", seq > 25 ? "second" : "first", seq, state, at(static_cast<double>(seq) * 17)),
                                static_cast<double>(seq), "198.51.100." + std::to_string(seq % 4)));
     if (seq % 7 != 0) reports.back() = leaking(reports.back(), seq * seq % 600, seq > 12 ? 12 * 17 : -100);
+    if (seq % 7 < 3) reports.back().report.latency_ms.reset();
+    if (seq % 4 == 2) reports.back().report.public_ip.reset();
   }
   const auto in_order = factory.fresh();
   const auto shuffled = factory.fresh();
