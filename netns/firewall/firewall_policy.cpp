@@ -33,10 +33,16 @@ Result<void> check_devices(std::string_view field, const std::vector<std::string
 
 bool is_in_order(const std::optional<AllowedPorts>& range) { return !range || range->first <= range->last; }
 
+bool is_multicast(const IpAddress& address) {
+  const auto first = address.bytes()[0];
+  return address.is_v4() ? first >= 224 && first < 240 : first == 0xff;
+}
+
 Result<void> check_allowed(const AllowedPackets& allowed) {
   const bool by_port = allowed.source_ports || allowed.destination_ports;
+  const auto narrows = [](const std::optional<IpPrefix>& prefix) { return prefix && prefix->length() > 0; };
   const bool selects = allowed.mark_mask != 0 || allowed.priority != 0 || allowed.uids || allowed.protocol != 0 || by_port ||
-                       allowed.source || allowed.destination;
+                       narrows(allowed.source) || narrows(allowed.destination);
   if (!selects) return fail(Error::Kind::invalid, "allowed: one names no packets, and would allow all of them");
   if (by_port && allowed.protocol != 0 && allowed.protocol != IPPROTO_UDP && allowed.protocol != IPPROTO_TCP) {
     return fail(Error::Kind::invalid, fmt::format("allowed: protocol {} has no ports", allowed.protocol));
@@ -54,20 +60,60 @@ Result<void> check_allowed(const AllowedPackets& allowed) {
   return {};
 }
 
+Result<void> check_endpoint(const TunnelEndpoint& endpoint) {
+  if (endpoint.address.is_unspecified()) return fail(Error::Kind::invalid, "endpoints: the unspecified address is no VPN server");
+  const auto protocol = endpoint.protocol;
+  const bool has_ports = protocol == 0 || protocol == IPPROTO_UDP || protocol == IPPROTO_TCP || protocol == IPPROTO_SCTP;
+  if (endpoint.port == 0 || has_ports) return {};
+  return fail(Error::Kind::invalid, fmt::format("endpoints: protocol {} has no port {}", protocol, endpoint.port));
+}
+
+Result<void> check_networks(const FirewallPolicy& policy) {
+  if (auto checked = check_count("local_networks", policy.local_networks.size(), most_local_networks); !checked) return checked;
+  for (const auto& network : policy.local_networks) {
+    if (can_be_local(network)) continue;
+    return fail(Error::Kind::invalid,
+                fmt::format("local_networks: {} is too large to be local (at least /8, IPv6 /7)", network.to_string()));
+  }
+  if (auto checked = check_count("tunnel_networks", policy.tunnel_networks.size(), most_tunnel_networks); !checked) return checked;
+  return check_count("on_link", policy.on_link.size(), most_on_link);
+}
+
+Result<void> check_tunnel_types(const FirewallPolicy& policy) {
+  for (auto place = policy.tunnel_types.begin(); place != policy.tunnel_types.end(); ++place) {
+    const auto is_same = [&](const TunnelType& other) { return other.tunnel == place->tunnel; };
+    const bool named = std::find(policy.tunnels.begin(), policy.tunnels.end(), place->tunnel) != policy.tunnels.end();
+    if (named && std::none_of(policy.tunnel_types.begin(), place, is_same)) continue;
+    return fail(Error::Kind::invalid, fmt::format("tunnel_types: '{}' is no tunnel, or has two types", place->tunnel));
+  }
+  return {};
+}
+
 }  // namespace
+
+bool can_be_local(const IpPrefix& network) noexcept {
+  return is_multicast(network.address()) ? network.length() >= 4 : network.length() >= (network.address().is_v4() ? 8U : 7U);
+}
 
 Result<void> check_policy(const FirewallPolicy& policy) {
   if (policy.tunnels.empty()) return fail(Error::Kind::invalid, "tunnels: none is given; without one everything would be outside");
   if (auto checked = check_devices("tunnels", policy.tunnels, most_tunnels); !checked) return checked;
   if (auto checked = check_devices("uplinks", policy.uplinks, most_uplinks); !checked) return checked;
+  if (auto checked = check_devices("inner_devices", policy.inner_devices, most_inner_devices); !checked) return checked;
   for (const auto& uplink : policy.uplinks) {
+    if (uplink == "lo") return fail(Error::Kind::invalid, "uplinks: 'lo' leads nowhere");
+    const auto& inner = policy.inner_devices;
+    if (std::find(inner.begin(), inner.end(), uplink) != inner.end()) {
+      return fail(Error::Kind::invalid, fmt::format("uplinks: '{}' is also given as an inner device", uplink));
+    }
     if (std::find(policy.tunnels.begin(), policy.tunnels.end(), uplink) == policy.tunnels.end()) continue;
     return fail(Error::Kind::invalid, fmt::format("uplinks: '{}' is also given as a tunnel", uplink));
   }
   if (auto checked = check_count("endpoints", policy.endpoints.size(), most_endpoints); !checked) return checked;
   for (const auto& endpoint : policy.endpoints) {
-    if (endpoint.address.is_unspecified()) return fail(Error::Kind::invalid, "endpoints: the unspecified address is no VPN server");
+    if (auto checked = check_endpoint(endpoint); !checked) return checked;
   }
+  if (auto checked = check_tunnel_types(policy); !checked) return checked;
   if (auto checked = check_count("allowed", policy.allowed.size(), most_allowed); !checked) return checked;
   std::size_t allowed_rules = 0;
   for (const auto& allowed : policy.allowed) {
@@ -75,7 +121,7 @@ Result<void> check_policy(const FirewallPolicy& policy) {
     allowed_rules += rules_for(allowed);
   }
   if (auto checked = check_count("allowed, in rules", allowed_rules, most_allowed_rules); !checked) return checked;
-  return check_count("local_networks", policy.local_networks.size(), most_local_networks);
+  return check_networks(policy);
 }
 
 std::vector<UserBlock> blocks_of(const AllowedUids& range) {

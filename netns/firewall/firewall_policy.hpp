@@ -50,12 +50,27 @@ struct AllowedPackets {
   friend bool operator==(const AllowedPackets&, const AllowedPackets&) = default;
 };
 
+/// Only a link of this type (ARPHRD_*, linux/if_arp.h) is the tunnel of this name: another one that took the name is not.
+struct TunnelType {
+  std::string tunnel;
+  std::uint16_t type = 0;
+  friend bool operator==(const TunnelType&, const TunnelType&) = default;
+};
+
 struct FirewallPolicy {
   std::vector<std::string> tunnels;       ///< interface names, 1-16; they need not exist
   std::vector<TunnelEndpoint> endpoints;  ///< at most 64
-  std::vector<IpPrefix> local_networks;   ///< may be reached outside (but for DNS); at most 64
+  std::vector<IpPrefix> local_networks;   ///< may be reached outside (but for DNS); at most 64, see can_be_local()
   std::vector<std::string> uplinks;       ///< devices whose way out is looked at as well (AF_PACKET, forwarded packets); at most 16
   std::vector<AllowedPackets> allowed{};  ///< wherever they go, DNS as well; at most 32
+  /// What lies behind the tunnel (its addresses and routes): outside it is outside also where a local network covers it. Of a tunnel
+  /// network and a local one that contain each other the longer prefix decides, of equal ones the tunnel. At most 64.
+  std::vector<IpPrefix> tunnel_networks{};
+  /// Devices that lead to no other machine, as a bridge of containers: what is sent by them is not outside, DNS neither. At most 32.
+  std::vector<std::string> inner_devices{};
+  /// Subnets of the uplinks: neighbours there are discovered, and DHCP servers spoken to, by their own addresses. At most 64.
+  std::vector<IpPrefix> on_link{};
+  std::vector<TunnelType> tunnel_types{};  ///< of some of the tunnels, each at most once; the others are known by their names alone
   friend bool operator==(const FirewallPolicy&, const FirewallPolicy&) = default;
 };
 
@@ -64,10 +79,16 @@ inline constexpr std::size_t most_endpoints = 64;
 inline constexpr std::size_t most_local_networks = 64;
 inline constexpr std::size_t most_uplinks = 16;
 inline constexpr std::size_t most_allowed = 32;
+inline constexpr std::size_t most_tunnel_networks = 64;
+inline constexpr std::size_t most_inner_devices = 32;
+inline constexpr std::size_t most_on_link = 64;
 inline constexpr std::size_t most_allowed_rules = 128;  ///< of all together, see rules_for()
 
 /// invalid: which field has which value, and what was expected.
 [[nodiscard]] Result<void> check_policy(const FirewallPolicy& policy);
+
+/// At least eight bits long (IPv4) or seven (IPv6), or multicast: whoever takes more for local takes the Internet for it.
+[[nodiscard]] bool can_be_local(const IpPrefix& network) noexcept;
 
 /// Users whose number equals `value` under `mask`.
 struct UserBlock {

@@ -4,6 +4,10 @@
 ///
 /// The tables stay when the process ends, however it ends (fails closed), until disarm(). They are plain tables that root can delete at any
 /// time; with `protect` only their owner can while it runs (Linux 6.9, else plain), and then the commands above work once it has ended.
+///
+/// Not seen, and so neither dropped nor counted, is what never comes to the hooks postrouting and egress: flows of a flowtable (forwarded
+/// ones, that somebody else's rules gave to it), frames by AF_XDP, and what tc or BPF programs redirect to a device behind that hook. Each
+/// takes the right to change the namespace's rules or devices.
 #pragma once
 
 #include <cstdint>

@@ -18,6 +18,8 @@ constexpr std::size_t part_bytes = 4;
 
 const Traffic& more_packets(const Traffic& first, const Traffic& second) { return second.packets > first.packets ? second : first; }
 
+Traffic operator+(const Traffic& first, const Traffic& second) { return {first.packets + second.packets, first.bytes + second.bytes}; }
+
 auto order_of(const LeakDestination& destination) {
   return std::tuple(destination.address, destination.protocol, destination.port, destination.uid);
 }
@@ -39,7 +41,7 @@ void take_elements(std::span<const nft::Element> elements, Family family, std::v
 
 Traffic LeakCounters::outside() const noexcept {
   Traffic sum;
-  for (const auto* part : {&dns, &v4, &v6, &endpoint_misuse}) {
+  for (const auto* part : {&dns, &v4, &v6, &endpoint_misuse, &other}) {
     sum.packets += part->packets;
     sum.bytes += part->bytes;
   }
@@ -65,11 +67,14 @@ Result<LeakDestination> decode_destination(const nft::Element& element, Family f
 Result<LeakCounters> make_leak_counters(std::span<const nft::Counter> counters, std::span<const nft::Element> v4,
                                         std::span<const nft::Element> v6) {
   LeakCounters result;
-  const std::array<std::pair<std::string_view, Traffic*>, 6> places{{{leak_names::dns, &result.dns},
+  const std::array<std::pair<std::string_view, Traffic*>, 9> places{{{leak_names::dns, &result.dns},
                                                                      {leak_names::v4, &result.v4},
                                                                      {leak_names::v6, &result.v6},
                                                                      {leak_names::endpoint_misuse, &result.endpoint_misuse},
+                                                                     {leak_names::other, &result.other},
                                                                      {leak_names::local, &result.local},
+                                                                     {leak_names::answers, &result.answers},
+                                                                     {leak_names::upkeep, &result.upkeep},
                                                                      {leak_names::unlisted, &result.unlisted}}};
   for (const auto& [name, place] : places) {
     const auto has_name = [wanted = name](const nft::Counter& counter) { return counter.name == wanted; };
@@ -83,17 +88,20 @@ Result<LeakCounters> make_leak_counters(std::span<const nft::Counter> counters, 
   return result;
 }
 
-LeakCounters larger_of(const LeakCounters& first, const LeakCounters& second) {
+LeakCounters sum_of(const LeakCounters& first, const LeakCounters& second, bool pass_both) {
   LeakCounters result;
-  for (const auto part : {&LeakCounters::dns, &LeakCounters::v4, &LeakCounters::v6, &LeakCounters::endpoint_misuse, &LeakCounters::local,
-                          &LeakCounters::unlisted}) {
-    result.*part = more_packets(first.*part, second.*part);
+  for (const auto part : {&LeakCounters::dns, &LeakCounters::v4, &LeakCounters::v6, &LeakCounters::endpoint_misuse, &LeakCounters::other,
+                          &LeakCounters::answers, &LeakCounters::unlisted}) {
+    result.*part = first.*part + second.*part;
+  }
+  for (const auto part : {&LeakCounters::local, &LeakCounters::upkeep}) {
+    result.*part = pass_both ? more_packets(first.*part, second.*part) : first.*part + second.*part;
   }
   std::map<decltype(order_of(LeakDestination{})), LeakDestination> all;
   for (const auto& destination : first.destinations) all.emplace(order_of(destination), destination);
   for (const auto& destination : second.destinations) {
-    auto& known = all.emplace(order_of(destination), destination).first->second;
-    known.traffic = more_packets(known.traffic, destination.traffic);
+    const auto [known, is_new] = all.emplace(order_of(destination), destination);
+    if (!is_new) known->second.traffic = known->second.traffic + destination.traffic;
   }
   for (auto& [order, destination] : all) result.destinations.push_back(destination);
   sort_by_bytes(result.destinations);

@@ -26,15 +26,20 @@ struct LeakDestination {
 };
 
 struct LeakCounters {
-  Traffic dns;                                ///< ports 53 and 853, also to local networks
-  Traffic v4;                                 ///< other IPv4
-  Traffic v6;                                 ///< other IPv6
-  Traffic endpoint_misuse;                    ///< to the VPN server's address, and not the tunnel's
-  Traffic local;                              ///< to local networks, which is allowed
-  Traffic unlisted;                           ///< of the first four: those that `destinations` had no room for
-  std::vector<LeakDestination> destinations;  ///< of the first four, most bytes first
+  Traffic dns;              ///< ports 53 and 853, also to local networks
+  Traffic v4;               ///< other IPv4
+  Traffic v6;               ///< other IPv6
+  Traffic endpoint_misuse;  ///< to the VPN server's address, and not the tunnel's
+  /// Frames that a program wrote to an uplink itself and that are no IP, or that say they are something else than they are. ARP, EAPOL and
+  /// LLDP, which never leave a link, are not counted.
+  Traffic other{};
+  Traffic local;      ///< to local networks, which is allowed
+  Traffic answers{};  ///< of the kernel to what strangers sent: resets, ICMP errors and echo replies that belong to no program
+  Traffic upkeep{};   ///< of the link: neighbour discovery, multicast listeners, DHCP; allowed
+  Traffic unlisted;   ///< of what is outside: those that `destinations` had no room for, and all of `other`
+  std::vector<LeakDestination> destinations;  ///< of what is outside, most bytes first
 
-  /// All that should have gone by the tunnel: the first four.
+  /// All that should have gone by the tunnel: the first five.
   [[nodiscard]] Traffic outside() const noexcept;
   friend bool operator==(const LeakCounters&, const LeakCounters&) = default;
 };
@@ -46,9 +51,9 @@ struct LeakCounters {
 [[nodiscard]] Result<LeakCounters> make_leak_counters(std::span<const nft::Counter> counters, std::span<const nft::Element> v4,
                                                       std::span<const nft::Element> v6);
 
-/// One packet may have been counted by both tables: of each number that with more packets, else `first`'s. (At the device a packet has its
-/// link header, so bytes differ.) At least as many packets were outside.
-[[nodiscard]] LeakCounters larger_of(const LeakCounters& first, const LeakCounters& second);
+/// Of two tables together. `pass_both`: what may pass, passes both of them and is counted twice, so that the larger number is its; what is
+/// outside is counted by one of them only in any case. (At the device a packet has its link header.)
+[[nodiscard]] LeakCounters sum_of(const LeakCounters& first, const LeakCounters& second, bool pass_both);
 
 /// Leaves the `most` destinations with most bytes.
 void keep_top(LeakCounters& counters, std::size_t most);

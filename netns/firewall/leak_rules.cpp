@@ -2,12 +2,15 @@
 
 #include <arpa/inet.h>  // before linux/netfilter.h, which defines the same structures otherwise
 #include <fmt/format.h>
+#include <linux/if_arp.h>
+#include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <limits>
 #include <set>
 
 #include "netns/firewall/rule_writer.hpp"
@@ -22,11 +25,17 @@ constexpr std::string_view meter_end = "-meter";
 constexpr std::string_view kill_switch_end = "-killswitch";
 constexpr std::string_view outside = "outside";
 constexpr std::string_view not_allowed = "not_allowed";
+constexpr std::string_view at_server = "at_server";
+constexpr std::string_view neighbours = "neighbours";
+constexpr std::string_view networks = "networks";
 constexpr std::string_view seen = "seen";
+constexpr std::string_view frames = "frames";
+constexpr std::string_view ethernet = "ethernet";
 
-// After mangle (-150) and NAT (100), as measured; the meter behind the kill switch, so that it does not count what that drops.
-constexpr std::int32_t drop_priority = 300;
-constexpr std::int32_t count_priority = 310;
+// Behind whatever may still change the way of a packet or drop it; the meter behind the kill switch, so that it does not count what that
+// drops.
+constexpr std::int32_t count_priority = std::numeric_limits<std::int32_t>::max();
+constexpr std::int32_t drop_priority = count_priority - 1;
 constexpr std::uint32_t netdev_egress = 1;  // NF_NETDEV_EGRESS, not in headers before Linux 5.16
 constexpr std::uint64_t seen_timeout_ms = 600'000;
 constexpr std::uint16_t dns_port = 53;
@@ -34,6 +43,18 @@ constexpr std::uint16_t dns_over_tls_port = 853;  // DNS over QUIC, too
 constexpr std::uint8_t link_only_hops = 255;      // a packet that was forwarded has fewer (RFC 4861)
 constexpr std::array<std::uint8_t, 2> with_ports{IPPROTO_UDP, IPPROTO_TCP};
 constexpr std::uint8_t tcp_syn = 0x02;
+constexpr std::uint8_t tcp_reset = 0x04;
+constexpr std::uint16_t rsn_preauthentication = 0x88c7;  // IEEE 802.11i
+constexpr std::uint16_t link_discovery = 0x88cc;         // LLDP, IEEE 802.1AB
+struct Types {
+  std::uint8_t first;
+  std::uint8_t last;
+};
+// ICMP of the kernel about packets that came: unreachable, time exceeded, parameter problem; of IPv6 also too big.
+constexpr std::array<Types, 2> icmp4_errors{{{3, 3}, {11, 12}}};
+constexpr Types icmp6_errors{1, 4};
+constexpr std::uint8_t echo_reply4 = 0;
+constexpr std::uint8_t echo_reply6 = 129;
 
 // How nft(8) shows a key of several parts: its numbers for an address, inet_proto, inet_service and uid, six bits each.
 constexpr std::uint32_t key_type(Family family) { return (family == Family::v4 ? 7U : 8U) << 18 | 12U << 12 | 13U << 6 | 24U; }
@@ -45,9 +66,17 @@ void count_outside(RuleWriter& rules, std::string_view counter, std::string comm
   rules.add(CountInto{std::string(counter)}).go_to(seen, std::move(comment));
 }
 
-void write_loopback_and_tunnels(RuleWriter& rules, const FirewallPolicy& policy) {
+/// The tunnel first: its packets are most of all.
+void write_tunnels_and_loopback(RuleWriter& rules, const FirewallPolicy& policy) {
+  for (const auto& tunnel : policy.tunnels) {
+    rules.start(outside).device_is(tunnel);
+    const auto has_name = [&](const TunnelType& type) { return type.tunnel == tunnel; };
+    const auto type = std::find_if(policy.tunnel_types.begin(), policy.tunnel_types.end(), has_name);
+    if (type != policy.tunnel_types.end()) rules.device_type_is(type->type);
+    rules.accept(fmt::format("tunnel {}", tunnel));
+  }
   rules.start(outside).meta_is(NFT_META_OIF, 1).accept("loopback");  // has this index in each namespace
-  for (const auto& tunnel : policy.tunnels) rules.start(outside).device_is(tunnel).accept(fmt::format("tunnel {}", tunnel));
+  for (const auto& device : policy.inner_devices) rules.start(outside).device_is(device).accept(fmt::format("within: {}", device));
 }
 
 RuleWriter& to_address(RuleWriter& rules, std::string_view chain, const IpAddress& address) {
@@ -60,8 +89,12 @@ bool has_users(const FirewallPolicy& policy) {
   return std::any_of(policy.allowed.begin(), policy.allowed.end(), [](const AllowedPackets& allowed) { return allowed.uids.has_value(); });
 }
 
+bool has_ports(const AllowedPackets& allowed) { return allowed.source_ports || allowed.destination_ports; }
+
 /// Where what is neither tunnel nor endpoint nor allowed is judged on.
-std::string_view judged(const FirewallPolicy& policy) { return has_users(policy) ? not_allowed : outside; }
+std::string_view judged(const FirewallPolicy& policy) {
+  return has_users(policy) || std::any_of(policy.allowed.begin(), policy.allowed.end(), has_ports) ? not_allowed : outside;
+}
 
 /// Those that ports belong to; 0: any, without looking at ports.
 std::vector<std::uint8_t> protocols_of(std::uint8_t protocol, bool by_port) {
@@ -86,15 +119,34 @@ void write_allowed(RuleWriter& rules, const AllowedPackets& allowed, std::uint8_
   rules.accept("allowed on purpose");
 }
 
+void write_allowed(RuleWriter& rules, const AllowedPackets& allowed) {
+  for (const auto protocol : protocols_of(allowed.protocol, has_ports(allowed))) {
+    if (!allowed.uids) write_allowed(rules, allowed, protocol, nullptr);
+    if (!allowed.uids) continue;
+    for (const auto& block : blocks_of(*allowed.uids)) write_allowed(rules, allowed, protocol, &block);
+  }
+}
+
+/// Of a fragmented packet only the first part has ports; what stands at their place in the others is compared all the same.
+void write_fragments(RuleWriter& rules, std::string_view chain, std::string_view next) {
+  for (const auto family : {Family::v4, Family::v6}) {
+    rules.start(chain).is(family).is_later_fragment(family).go_to(next, "later fragments");
+  }
+}
+
 void write_allowed(RuleWriter& rules, const FirewallPolicy& policy) {
   for (const auto& allowed : policy.allowed) {
-    for (const auto protocol : protocols_of(allowed.protocol, allowed.source_ports || allowed.destination_ports)) {
-      if (!allowed.uids) write_allowed(rules, allowed, protocol, nullptr);
-      if (!allowed.uids) continue;
-      for (const auto& block : blocks_of(*allowed.uids)) write_allowed(rules, allowed, protocol, &block);
-    }
+    if (!has_ports(allowed)) write_allowed(rules, allowed);
   }
-  if (!has_users(policy)) return;
+  if (judged(policy) == outside) return;
+  write_fragments(rules, outside, not_allowed);
+  for (const auto& allowed : policy.allowed) {
+    if (has_ports(allowed)) write_allowed(rules, allowed);
+  }
+  if (!has_users(policy)) {
+    rules.start(outside).go_to(not_allowed, {});
+    return;
+  }
   // What the kernel sends for a closed socket has no user any more, and may be the end of a connection of somebody who is allowed. The
   // first of these rules ends at such a packet.
   rules.start(outside).protocol_is(IPPROTO_TCP).field_is_without(tcp_flags, {tcp_syn}).has_user().go_to(not_allowed, "of a user");
@@ -114,21 +166,46 @@ void write_endpoint(RuleWriter& rules, const TunnelEndpoint& endpoint) {
     if (endpoint.port != 0) rule.port_is(endpoint.port);
     finish(rule, name);
     if (endpoint.port == 0) continue;
-    // Of a fragmented packet only the first part has ports.
+    // These have no ports.
     auto& fragments = to_address(rules, outside, endpoint.address).protocol_is(protocol).is_later_fragment(endpoint.address.family());
     finish(fragments, name + ", later fragments");
   }
 }
 
-void write_misuse(RuleWriter& rules, std::string_view chain, const IpAddress& address) {
-  // The kernel's own answer that nobody listens any more, to a server that goes on sending: it tells that server nothing new.
-  const bool v4 = address.is_v4();
-  to_address(rules, chain, address)
-      .protocol_is(v4 ? std::uint8_t{IPPROTO_ICMP} : std::uint8_t{IPPROTO_ICMPV6})
-      .field_is(icmp_type, {static_cast<std::uint8_t>(v4 ? 3 : 1)})
-      .accept(server_name(address) + ", unreachable");
-  to_address(rules, chain, address);
-  count_outside(rules, leak_names::endpoint_misuse, server_name(address) + ", not the tunnel");
+/// Also a kill switch drops them; only nobody is told of a leak.
+void count_answer(RuleWriter& rules, OutsideAction action, std::string_view comment) {
+  rules.add(CountInto{std::string(leak_names::answers)}).decide(policy_of(action), std::string(comment));
+}
+
+template <typename Finish>
+void write_icmp_errors(RuleWriter& rules, std::string_view chain, const Finish& finish) {
+  const auto write = [&](Family family, std::uint8_t protocol, Types types) {
+    rules.start(chain).is(family).protocol_is(protocol).field_is_between(icmp_type, {types.first}, {types.last});
+    finish();
+  };
+  for (const auto types : icmp4_errors) write(Family::v4, IPPROTO_ICMP, types);
+  write(Family::v6, IPPROTO_ICMPV6, icmp6_errors);
+}
+
+void write_echo_replies(RuleWriter& rules, std::string_view chain, OutsideAction action) {
+  const auto write = [&](Family family, std::uint8_t protocol, std::uint8_t type) {
+    rules.start(chain).is(family).protocol_is(protocol).field_is(icmp_type, {type});
+    count_answer(rules, action, "echo reply, of nobody");
+  };
+  write(Family::v4, IPPROTO_ICMP, echo_reply4);
+  write(Family::v6, IPPROTO_ICMPV6, echo_reply6);
+}
+
+/// What is sent to a VPN server and is not the tunnel. The kernel's own answer that nobody listens any more, to a server that goes on
+/// sending, tells that server nothing new.
+void write_at_server(RuleWriter& rules, OutsideAction action) {
+  rules.start(at_server).has_user();
+  count_outside(rules, leak_names::endpoint_misuse, "of a user");
+  rules.start(at_server).protocol_is(IPPROTO_TCP).field_has(tcp_flags, {tcp_reset}).accept("reset, of nobody");
+  write_icmp_errors(rules, at_server, [&] { rules.accept("ICMP error, of nobody"); });
+  write_echo_replies(rules, at_server, action);
+  rules.start(at_server);
+  count_outside(rules, leak_names::endpoint_misuse, {});
 }
 
 void write_misuse(RuleWriter& rules, const FirewallPolicy& policy) {
@@ -141,49 +218,150 @@ void write_misuse(RuleWriter& rules, const FirewallPolicy& policy) {
   for (const auto& endpoint : policy.endpoints) {
     if (!is_local(endpoint.address)) addresses.insert(endpoint.address);
   }
-  for (const auto& address : addresses) write_misuse(rules, judged(policy), address);
+  for (const auto& address : addresses) {
+    to_address(rules, judged(policy), address).go_to(at_server, server_name(address) + ", not the tunnel");
+  }
+}
+
+void accept_upkeep(RuleWriter& rules, std::string_view comment) {
+  rules.add(CountInto{std::string(leak_names::upkeep)}).accept(std::string(comment));
+}
+
+/// ICMPv6 that keeps a link working. A hop limit of 255 holds nothing on the link, so destinations must.
+void write_neighbours(RuleWriter& rules, const FirewallPolicy& policy) {
+  const auto icmp6 = [&](std::string_view to, std::uint8_t hops, Types types, std::string_view comment) {
+    rules.start(neighbours).destination_is(IpPrefix::parse(to).value()).hops_are(Family::v6, hops);
+    rules.field_is_between(icmp_type, {types.first}, {types.last});
+    accept_upkeep(rules, comment);
+  };
+  icmp6("ff02::/16", link_only_hops, {133, 137}, "neighbour discovery");
+  icmp6("fe80::/10", link_only_hops, {133, 137}, "neighbour discovery");
+  for (const auto& prefix : policy.on_link) {
+    if (!prefix.address().is_v4()) icmp6(prefix.to_string(), link_only_hops, {135, 136}, "neighbour discovery");
+  }
+  icmp6("ff00::/8", 1, {130, 132}, "multicast listeners");
+  icmp6("ff00::/8", 1, {143, 143}, "multicast listeners, version 2");
+  rules.start(neighbours).go_to(networks, {});
 }
 
 /// Without these a link stops working, and they do not leave it.
-void write_link_upkeep(RuleWriter& rules, std::string_view chain) {
-  const auto icmp6 = [&](std::uint8_t hops, std::uint8_t first, std::uint8_t last, const char* comment) {
-    rules.start(chain).is(Family::v6).protocol_is(IPPROTO_ICMPV6).hops_are(Family::v6, hops);
-    rules.field_is_between(icmp_type, {first}, {last}).accept(comment);
+void write_link_upkeep(RuleWriter& rules, const FirewallPolicy& policy) {
+  const auto chain = judged(policy);
+  rules.start(chain).is(Family::v6).protocol_is(IPPROTO_ICMPV6).go_to(neighbours, "ICMPv6");
+  rules.start(chain).destination_is(IpPrefix::parse("224.0.0.0/4").value()).protocol_is(IPPROTO_IGMP);
+  accept_upkeep(rules, "IGMP");
+  const auto dhcp = [&](const IpPrefix& to) {
+    rules.start(chain).destination_is(to).protocol_is(IPPROTO_UDP).field_is(both_ports, {0, 68, 0, 67});
+    accept_upkeep(rules, "DHCP");
   };
-  icmp6(link_only_hops, 133, 137, "neighbour discovery");
-  icmp6(1, 130, 132, "multicast listeners");
-  icmp6(1, 143, 143, "multicast listeners, version 2");
-  rules.start(chain).destination_is(IpPrefix::parse("224.0.0.0/4").value()).protocol_is(IPPROTO_IGMP).accept("IGMP");
-  rules.start(chain).is(Family::v4).protocol_is(IPPROTO_UDP).field_is(both_ports, {0, 68, 0, 67}).accept("DHCP");
-  rules.start(chain).is(Family::v6).protocol_is(IPPROTO_UDP).field_is(both_ports, {546 >> 8, 546 & 0xff, 547 >> 8, 547 & 0xff});
-  rules.accept("DHCPv6");
+  dhcp(IpPrefix::parse("255.255.255.255").value());
+  for (const auto& prefix : policy.on_link) {
+    if (prefix.address().is_v4()) dhcp(prefix);
+  }
+  rules.start(chain).destination_is(IpPrefix::parse("ff02::1:2").value()).protocol_is(IPPROTO_UDP);
+  rules.field_is(both_ports, {546 >> 8, 546 & 0xff, 547 >> 8, 547 & 0xff});
+  accept_upkeep(rules, "DHCPv6");
 }
 
-void write_outside(RuleWriter& rules, const FirewallPolicy& policy) {
+/// Before the local networks: a router that resolves for the tunnel's user is the most common leak.
+void write_dns(RuleWriter& rules, const FirewallPolicy& policy) {
   const auto chain = judged(policy);
-  // Before the local networks: a router that resolves for the tunnel's user is the most common leak.
+  // No question: the answer to whoever tries our ports from this one.
+  rules.start(chain).protocol_is(IPPROTO_TCP).field_has(tcp_flags, {tcp_reset}).go_to(networks, "reset");
   for (const auto port : {dns_port, dns_over_tls_port}) {
     for (const auto protocol : with_ports) {
       rules.start(chain).protocol_is(protocol).port_is(port);
       count_outside(rules, leak_names::dns, "DNS");
     }
   }
-  for (const auto& network : policy.local_networks) {
-    rules.start(chain).destination_is(network).add(CountInto{std::string(leak_names::local)});
-    rules.accept(fmt::format("local network {}", network.to_string()));
-  }
-  rules.start(chain).is(Family::v4);
-  count_outside(rules, leak_names::v4, "IPv4");
-  rules.start(chain).is(Family::v6);
-  count_outside(rules, leak_names::v6, "IPv6");
+  rules.start(chain).go_to(networks, {});
 }
 
-void write_rules(RuleWriter& rules, const FirewallPolicy& policy) {
+std::string_view name_of(Family family) { return family == Family::v4 ? "IPv4" : "IPv6"; }
+
+void count_family(RuleWriter& rules, Family family, std::string_view comment) {
+  count_outside(rules, family == Family::v4 ? leak_names::v4 : leak_names::v6, std::string(comment));
+}
+
+void write_local_and_tunnel_networks(RuleWriter& rules, const FirewallPolicy& policy) {
+  struct Network {
+    IpPrefix prefix;
+    bool is_local;
+  };
+  std::vector<Network> all;
+  for (const auto& prefix : policy.tunnel_networks) all.push_back({prefix, false});
+  for (const auto& prefix : policy.local_networks) all.push_back({prefix, true});
+  // Only where both are does their order mean anything.
+  const auto longer = [](const Network& a, const Network& b) { return a.prefix.length() > b.prefix.length(); };
+  if (!policy.tunnel_networks.empty()) std::stable_sort(all.begin(), all.end(), longer);
+  for (const auto& network : all) {
+    rules.start(networks).destination_is(network.prefix);
+    if (network.is_local) {
+      rules.add(CountInto{std::string(leak_names::local)}).accept(fmt::format("local network {}", network.prefix.to_string()));
+    } else {
+      count_family(rules, network.prefix.address().family(), fmt::format("behind the tunnel: {}", network.prefix.to_string()));
+    }
+  }
+}
+
+void write_networks(RuleWriter& rules, const FirewallPolicy& policy, OutsideAction action) {
+  write_local_and_tunnel_networks(rules, policy);
+  for (const auto family : {Family::v4, Family::v6}) {
+    rules.start(networks).is(family).has_user();
+    count_family(rules, family, name_of(family));
+    rules.start(networks).is(family).is_later_fragment(family);
+    count_family(rules, family, "later fragments, of nobody");
+  }
+  rules.start(networks).protocol_is(IPPROTO_TCP).field_has(tcp_flags, {tcp_reset});
+  count_answer(rules, action, "reset, of nobody");
+  write_icmp_errors(rules, networks, [&] { count_answer(rules, action, "ICMP error, of nobody"); });
+  write_echo_replies(rules, networks, action);
+  for (const auto family : {Family::v4, Family::v6}) {
+    rules.start(networks).is(family);
+    count_family(rules, family, fmt::format("{}, of nobody", name_of(family)));
+  }
+}
+
+void write_rules(RuleWriter& rules, const FirewallPolicy& policy, OutsideAction action) {
   for (const auto& endpoint : policy.endpoints) write_endpoint(rules, endpoint);
   write_allowed(rules, policy);
   write_misuse(rules, policy);
-  write_link_upkeep(rules, judged(policy));
-  write_outside(rules, policy);
+  write_at_server(rules, action);
+  write_fragments(rules, judged(policy), networks);
+  write_link_upkeep(rules, policy);
+  write_neighbours(rules, policy);
+  write_dns(rules, policy);
+  write_networks(rules, policy, action);
+}
+
+/// Frames that leave a device. What the sender says they are (skb->protocol) decides how the kernel reads them, and what stands in them how
+/// their receiver does: both must be the same.
+void write_frames(RuleWriter& rules) {
+  rules.start(frames).device_type_is(ARPHRD_ETHER).go_to(ethernet, {});
+  // Without a link header (PPP, raw IP) nothing but the packet itself tells what it is.
+  for (const auto family : {Family::v4, Family::v6})
+    rules.start(frames).is(family).version_is(family).go_to(outside, std::string(name_of(family)));
+  rules.start(frames);
+  count_outside(rules, leak_names::other, "no IP");
+  for (const auto family : {Family::v4, Family::v6}) {
+    rules.start(ethernet)
+        .is(family)
+        .ethertype_is(family == Family::v4 ? ETH_P_IP : ETH_P_IPV6)
+        .go_to(outside, std::string(name_of(family)));
+  }
+  // A VLAN above the device puts its tag beside the packet, and the kernel shows it here as if it stood in it.
+  for (const std::uint16_t tag : {std::uint16_t{ETH_P_8021Q}, std::uint16_t{ETH_P_8021AD}}) {
+    for (const auto family : {Family::v4, Family::v6}) {
+      rules.start(ethernet).is(family).ethertype_is(tag).tagged_type_is(family == Family::v4 ? ETH_P_IP : ETH_P_IPV6).version_is(family);
+      rules.go_to(outside, fmt::format("{} of a VLAN", name_of(family)));
+    }
+    rules.start(ethernet).said_to_be(ETH_P_ARP).ethertype_is(tag).tagged_type_is(ETH_P_ARP).accept("ARP of a VLAN");
+  }
+  for (const std::uint16_t type : {std::uint16_t{ETH_P_ARP}, std::uint16_t{ETH_P_PAE}, rsn_preauthentication, link_discovery}) {
+    rules.start(ethernet).said_to_be(type).ethertype_is(type).accept("never leaves a link");
+  }
+  rules.start(ethernet);
+  count_outside(rules, leak_names::other, "no IP, or not what it says");
 }
 
 /// Destination, protocol, port and user behind one another, and the packet is added to that element.
@@ -229,14 +407,14 @@ Set seen_set(Family family, std::string_view name) {
 Ruleset empty_ruleset(std::uint8_t family, OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags) {
   Ruleset ruleset;
   ruleset.table = Table{{family, firewall_table_name(action, id)}, flags, 0};
-  for (const auto name :
-       {leak_names::dns, leak_names::v4, leak_names::v6, leak_names::endpoint_misuse, leak_names::local, leak_names::unlisted}) {
+  for (const auto name : {leak_names::dns, leak_names::v4, leak_names::v6, leak_names::endpoint_misuse, leak_names::other,
+                          leak_names::local, leak_names::answers, leak_names::upkeep, leak_names::unlisted}) {
     ruleset.counters.emplace_back(name);
   }
   ruleset.sets = {seen_set(Family::v4, leak_names::seen_v4), seen_set(Family::v6, leak_names::seen_v6)};
   // Each stands before those whose rules go to it.
-  ruleset.chains = {{std::string(seen), std::nullopt}};
-  if (has_users(policy)) ruleset.chains.push_back({std::string(not_allowed), std::nullopt});
+  for (const auto name : {seen, networks, neighbours, at_server}) ruleset.chains.push_back({std::string(name), std::nullopt});
+  if (judged(policy) != outside) ruleset.chains.push_back({std::string(not_allowed), std::nullopt});
   ruleset.chains.push_back({std::string(outside), std::nullopt});
   return ruleset;
 }
@@ -246,9 +424,9 @@ void write_bell(Ruleset& ruleset, RuleWriter& rules) {
   rules.start(seen).add(RingOnce{std::string(leak_names::bell)});
 }
 
-void add_base_chain(Ruleset& ruleset, RuleWriter& rules, const std::string& name, Hook hook) {
+void add_base_chain(Ruleset& ruleset, RuleWriter& rules, const std::string& name, Hook hook, std::string_view first) {
   ruleset.chains.push_back({name, std::move(hook)});
-  rules.start(name).go_to(outside, {});
+  rules.start(name).go_to(first, {});
 }
 
 Ruleset part_of(const Ruleset& ruleset, bool hooks) {
@@ -283,17 +461,21 @@ std::string firewall_id_of(OutsideAction action, std::string_view name) {
   return std::string(name.substr(name_begin.size(), name.size() - name_begin.size() - end.size()));
 }
 
-Ruleset output_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags, bool rings) {
+Ruleset output_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags,
+                       bool rings, const std::vector<JudgedDevice>& elsewhere) {
   auto ruleset = empty_ruleset(family_inet, action, id, policy, flags);
   RuleWriter rules{family_inet};
-  write_loopback_and_tunnels(rules, policy);
-  write_rules(rules, policy);
+  write_tunnels_and_loopback(rules, policy);
+  for (const auto& device : elsewhere) {
+    rules.start(outside).meta_is(NFT_META_OIF, device.index).device_is(device.name).accept("judged on its way out of " + device.name);
+  }
+  write_rules(rules, policy, action);
   if (rings) write_bell(ruleset, rules);
   write_seen(rules, policy_of(action));
-  // Where somebody took the rules out, a kill switch stays closed.
+  // Where somebody took the rules out, a kill switch stays closed. In the hook output a packet that other rules turned aside would still
+  // have the device that it was to leave by at first.
   const auto priority = action == OutsideAction::count ? count_priority : drop_priority;
-  add_base_chain(ruleset, rules, "output", {NF_INET_LOCAL_OUT, priority, policy_of(action), {}});
-  add_base_chain(ruleset, rules, "forward", {NF_INET_FORWARD, priority, policy_of(action), {}});
+  add_base_chain(ruleset, rules, "postrouting", {NF_INET_POST_ROUTING, priority, policy_of(action), {}}, outside);
   ruleset.rules = rules.take();
   return ruleset;
 }
@@ -301,15 +483,16 @@ Ruleset output_ruleset(OutsideAction action, std::string_view id, const Firewall
 Ruleset egress_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags, bool rings) {
   auto ruleset = empty_ruleset(family_netdev, action, id, policy, flags);
   RuleWriter rules{family_netdev};
-  write_rules(rules, policy);
+  write_rules(rules, policy, action);
+  write_frames(rules);
+  for (const auto name : {ethernet, frames}) ruleset.chains.push_back({std::string(name), std::nullopt});
   if (rings) write_bell(ruleset, rules);
   write_seen(rules, policy_of(action));
   auto devices = policy.uplinks;
   std::sort(devices.begin(), devices.end());
   devices.erase(std::unique(devices.begin(), devices.end()), devices.end());
-  // What is no IP (ARP, EAPOL) passes.
   const auto priority = action == OutsideAction::count ? count_priority : drop_priority;
-  add_base_chain(ruleset, rules, "uplink", {netdev_egress, priority, Policy::accept, std::move(devices)});
+  add_base_chain(ruleset, rules, "uplink", {netdev_egress, priority, policy_of(action), std::move(devices)}, frames);
   ruleset.rules = rules.take();
   return ruleset;
 }

@@ -1,15 +1,18 @@
 /// The tables that count or drop what leaves outside, as values. Pure.
 ///
-/// Two tables. `inet` judges what local programs send and what is forwarded (hooks output and forward, priority 300: behind mangle, which
-/// may still change the way). `netdev` judges everything that a named uplink transmits (hook egress, Linux 5.16), so also what is sent by
-/// AF_PACKET. Both have the same rules in the chain "outside": loopback, tunnel, endpoint, what is allowed on purpose, neighbour discovery
-/// and DHCP may pass; then DNS, local networks, IPv4 and IPv6 are counted (in a chain "not_allowed" when users are allowed). What is
-/// outside goes on to the chain "seen", which notes destination and user.
+/// Two tables. `inet` judges what local programs send and what is forwarded (hook postrouting, behind all others: they may still
+/// change the way or drop it). `netdev` judges everything that a named uplink transmits (hook egress, Linux 5.16), so also what is sent by
+/// AF_PACKET: first whether a frame is what it says (chains "frames" and "ethernet"). Both have the same rules in the chain "outside":
+/// tunnel, loopback, endpoint and what is allowed on purpose may pass (from there to "not_allowed" when users are allowed). To a VPN server
+/// nothing else may go ("at_server"). Neighbour discovery ("neighbours") and DHCP may pass on their link, then DNS is counted. In
+/// "networks" local networks may pass, and IPv4 and IPv6 are counted. What is outside goes on to the chain "seen", which notes destination
+/// and user.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "netns/firewall/firewall_policy.hpp"
 #include "netns/firewall/nft_values.hpp"
@@ -25,7 +28,10 @@ inline constexpr std::string_view dns = "outside_dns";
 inline constexpr std::string_view v4 = "outside_v4";
 inline constexpr std::string_view v6 = "outside_v6";
 inline constexpr std::string_view endpoint_misuse = "endpoint_misuse";
+inline constexpr std::string_view other = "outside_other";
 inline constexpr std::string_view local = "local_networks";
+inline constexpr std::string_view answers = "answers";
+inline constexpr std::string_view upkeep = "link_upkeep";
 inline constexpr std::string_view unlisted = "outside_unlisted";
 inline constexpr std::string_view seen_v4 = "seen_v4";
 inline constexpr std::string_view seen_v6 = "seen_v6";
@@ -43,10 +49,18 @@ inline constexpr std::uint32_t nobody = 0xffffffff;            ///< the uid of p
 /// The id in such a name.
 [[nodiscard]] std::string firewall_id_of(OutsideAction action, std::string_view name);
 
+/// An uplink as it is there: one that was unplugged and came again has another index.
+struct JudgedDevice {
+  std::string name;
+  std::uint32_t index = 0;
+  friend bool operator==(const JudgedDevice&, const JudgedDevice&) = default;
+};
+
 /// For a policy and an id that were checked. `flags`: nft::flag_owner, nft::flag_persist. `rings`: the kernel tells listeners of the first
-/// packet outside (a quota; see LeakBell).
+/// packet outside (a quota; see LeakBell). What leaves by one
+/// of `elsewhere` is judged by the other table alone.
 [[nodiscard]] nft::Ruleset output_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags,
-                                          bool rings = false);
+                                          bool rings = false, const std::vector<JudgedDevice>& elsewhere = {});
 /// The same on the way out of policy.uplinks, of which there must be one.
 [[nodiscard]] nft::Ruleset egress_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags,
                                           bool rings = false);

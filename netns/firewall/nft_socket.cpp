@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 #include <linux/netlink.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -30,6 +32,14 @@ Result<Socket> open_nft(const SocketOpener& opener) {
   (void)::setsockopt(socket.netlink.fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
   (void)::setsockopt(socket.netlink.fd.get(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
   return socket;
+}
+
+std::optional<std::uint32_t> device_index(const Socket& socket, const std::string& name) noexcept {
+  ifreq request{};
+  if (name.empty() || name.size() >= sizeof request.ifr_name) return std::nullopt;
+  name.copy(request.ifr_name, name.size());
+  if (::ioctl(socket.netlink.fd.get(), SIOCGIFINDEX, &request) != 0) return std::nullopt;
+  return static_cast<std::uint32_t>(request.ifr_ifindex);
 }
 
 Error nft_error(int code, std::string_view action, std::string_view purpose, std::span<const std::byte> payload, std::uint16_t flags) {

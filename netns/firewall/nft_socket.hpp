@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "netns/base/result.hpp"
@@ -20,6 +22,9 @@ struct Socket {
 
 /// unavailable: the kernel has no nfnetlink. No capability is needed to open it, CAP_NET_ADMIN to ask anything.
 [[nodiscard]] Result<Socket> open_nft(const SocketOpener& opener);
+
+/// The index of a device in the socket's namespace; empty: there is none of this name.
+[[nodiscard]] std::optional<std::uint32_t> device_index(const Socket& socket, const std::string& name) noexcept;
 
 /// The Error for the kernel's code: `action` is what failed ("creating table inet x"), empty when the batch as a whole was refused;
 /// `purpose` ends the sentence "CAP_NET_ADMIN is needed in the namespace to …". `payload` and `flags` of NLMSG_ERROR may have a text. Pure.

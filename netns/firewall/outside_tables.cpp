@@ -36,9 +36,19 @@ Result<OutsideTables> OutsideTables::open(const SocketOpener& opener, OutsideAct
 
 std::string_view OutsideTables::purpose() const noexcept { return purpose_of(action_); }
 
+std::vector<JudgedDevice> OutsideTables::devices_of(const FirewallPolicy& policy) const {
+  std::vector<JudgedDevice> devices;
+  for (const auto& name : policy.uplinks) {
+    if (const auto index = nft::device_index(socket_, name)) devices.push_back({name, *index});
+  }
+  return devices;
+}
+
 std::vector<nft::Ruleset> OutsideTables::rulesets(const FirewallPolicy& policy, bool egress, std::uint32_t flags) const {
   std::vector<nft::Ruleset> all;
-  all.push_back(output_ruleset(action_, id_, policy, flags, rings_));
+  // What is dropped first never gets to its device; what is counted goes on, and would be counted again there.
+  const bool shared = egress && action_ == OutsideAction::count;
+  all.push_back(output_ruleset(action_, id_, policy, flags, rings_, shared ? devices_of(policy) : std::vector<JudgedDevice>{}));
   if (egress) all.push_back(egress_ruleset(action_, id_, policy, flags, rings_));
   return all;
 }
@@ -248,7 +258,7 @@ Result<LeakCounters> OutsideTables::read(Detail detail) {
   if (!counters || !has_egress()) return counters;
   const auto egress = read(installed_.back().table.name, detail);
   if (!egress) return fail(egress.error());
-  return larger_of(*counters, *egress);
+  return sum_of(*counters, *egress, action_ == OutsideAction::drop);
 }
 
 Result<bool> OutsideTables::exists() {

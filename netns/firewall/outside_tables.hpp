@@ -43,9 +43,9 @@ class OutsideTables {
   /// tables are gone.
   [[nodiscard]] Result<void> update(const FirewallPolicy& policy);
 
-  /// not_found: a table is gone; failed: what differs. Also when nothing was installed.
+  /// not_found: a table is gone, or nothing was installed; failed: what differs, also when an uplink is another device by now.
   [[nodiscard]] Result<void> verify();
-  /// Of both tables the larger numbers. not_found: a table is gone.
+  /// Of both tables together. not_found: a table is gone.
   [[nodiscard]] Result<LeakCounters> read();
   /// The same without destinations, which takes half as long.
   [[nodiscard]] Result<LeakCounters> read_totals();
@@ -73,6 +73,7 @@ class OutsideTables {
       : socket_(std::move(socket)), action_(action), id_(std::move(id)), wanted_flags_(flags), rings_(rings) {}
 
   [[nodiscard]] std::vector<nft::Ruleset> rulesets(const FirewallPolicy& policy, bool egress, std::uint32_t flags) const;
+  [[nodiscard]] std::vector<JudgedDevice> devices_of(const FirewallPolicy& policy) const;
   [[nodiscard]] Result<std::vector<nft::TableName>> present();
   enum class Part : std::uint8_t { whole, without_hooks };
   [[nodiscard]] Result<void> install(const FirewallPolicy& policy, Part part);

@@ -57,8 +57,7 @@ RuleWriter& RuleWriter::is(Family family) {
   const bool v4 = family == Family::v4;
   // On the way out of a device there is no netfilter protocol, and for a local packet no Ethernet type on older kernels.
   if (family_ == family_netdev) {
-    add(LoadMeta{NFT_META_PROTOCOL, 0});
-    compare(NFT_CMP_EQ, network_bytes(v4 ? ETH_P_IP : ETH_P_IPV6));
+    said_to_be(v4 ? ETH_P_IP : ETH_P_IPV6);
   } else {
     add(LoadMeta{NFT_META_NFPROTO, 0});
     compare(NFT_CMP_EQ, {static_cast<std::uint8_t>(v4 ? NFPROTO_IPV4 : NFPROTO_IPV6)});
@@ -91,6 +90,38 @@ RuleWriter& RuleWriter::device_is(const std::string& name) {
   std::copy_n(name.begin(), std::min(name.size(), device_name_bytes - 1), bytes.begin());
   add(LoadMeta{NFT_META_OIFNAME, 0});
   compare(NFT_CMP_EQ, std::move(bytes));
+  return *this;
+}
+
+RuleWriter& RuleWriter::device_type_is(std::uint16_t type) {
+  add(LoadMeta{NFT_META_OIFTYPE, 0});
+  Bytes bytes(sizeof type);
+  std::memcpy(bytes.data(), &type, sizeof type);
+  compare(NFT_CMP_EQ, std::move(bytes));
+  return *this;
+}
+
+RuleWriter& RuleWriter::said_to_be(std::uint16_t type) {
+  add(LoadMeta{NFT_META_PROTOCOL, 0});
+  compare(NFT_CMP_EQ, network_bytes(type));
+  return *this;
+}
+
+RuleWriter& RuleWriter::ethertype_is(std::uint16_t type) {
+  add(LoadPayload{NFT_PAYLOAD_LL_HEADER, 12, 2, 0});
+  compare(NFT_CMP_EQ, network_bytes(type));
+  return *this;
+}
+
+RuleWriter& RuleWriter::tagged_type_is(std::uint16_t type) {
+  add(LoadPayload{NFT_PAYLOAD_LL_HEADER, 16, 2, 0});
+  compare(NFT_CMP_EQ, network_bytes(type));
+  return *this;
+}
+
+RuleWriter& RuleWriter::version_is(Family family) {
+  add(LoadPayload{NFT_PAYLOAD_NETWORK_HEADER, 0, 1, 0}).add(Mask{{0xf0}});
+  compare(NFT_CMP_EQ, {static_cast<std::uint8_t>(family == Family::v4 ? 0x40 : 0x60)});
   return *this;
 }
 
@@ -131,6 +162,12 @@ RuleWriter& RuleWriter::field_is_between(TransportField field, const Bytes& lowe
 RuleWriter& RuleWriter::field_is_without(TransportField field, const Bytes& mask) {
   add(LoadPayload{NFT_PAYLOAD_TRANSPORT_HEADER, field.offset, field.length, 0}).add(Mask{mask});
   compare(NFT_CMP_EQ, Bytes(mask.size(), 0));
+  return *this;
+}
+
+RuleWriter& RuleWriter::field_has(TransportField field, const Bytes& mask) {
+  add(LoadPayload{NFT_PAYLOAD_TRANSPORT_HEADER, field.offset, field.length, 0}).add(Mask{mask});
+  compare(NFT_CMP_NEQ, Bytes(mask.size(), 0));
   return *this;
 }
 

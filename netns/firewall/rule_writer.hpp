@@ -35,6 +35,16 @@ class RuleWriter {
   RuleWriter& destination_is(const IpPrefix& prefix);
   RuleWriter& source_is(const IpPrefix& prefix);
   RuleWriter& device_is(const std::string& name);
+  /// ARPHRD_*, of the device that it leaves by.
+  RuleWriter& device_type_is(std::uint16_t type);
+  /// ETH_P_*, as the sender told the kernel.
+  RuleWriter& said_to_be(std::uint16_t type);
+  /// ETH_P_*, as it stands in the Ethernet frame.
+  RuleWriter& ethertype_is(std::uint16_t type);
+  /// ETH_P_*, behind the tag of a VLAN.
+  RuleWriter& tagged_type_is(std::uint16_t type);
+  /// As it stands in the packet.
+  RuleWriter& version_is(Family family);
   /// A value of four bytes in this machine's order: an interface index, a mark.
   RuleWriter& meta_is(std::uint32_t key, std::uint32_t value);
   /// The same for those of its bits that `mask` has.
@@ -42,11 +52,13 @@ class RuleWriter {
   /// The packet belongs to a socket whose file somebody still has open: only so there is a user.
   RuleWriter& has_user();
   RuleWriter& protocol_is(std::uint8_t protocol);
-  /// On the way out of a device the later parts of a fragmented packet have payload at the place of this header, and it is compared.
+  /// Later parts of a fragmented packet have payload at the place of this header, and it is compared.
   RuleWriter& field_is(TransportField field, const nft::Bytes& value);
   RuleWriter& field_is_between(TransportField field, const nft::Bytes& lowest, const nft::Bytes& highest);
   /// Those of its bits that `mask` has are all 0.
   RuleWriter& field_is_without(TransportField field, const nft::Bytes& mask);
+  /// One of those at least is 1.
+  RuleWriter& field_has(TransportField field, const nft::Bytes& mask);
   RuleWriter& port_is(std::uint16_t port);
   /// TTL or hop limit.
   RuleWriter& hops_are(Family family, std::uint8_t hops);

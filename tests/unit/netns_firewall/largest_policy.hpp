@@ -17,6 +17,13 @@ inline FirewallPolicy largest_policy() {
   for (std::size_t i = 0; i < most_local_networks; ++i) {
     policy.local_networks.push_back(IpPrefix::parse(fmt::format("2001:db8:{:x}::/49", i + 1)).value());
   }
+  for (std::size_t i = 0; i < most_tunnel_networks; ++i) {
+    policy.tunnel_networks.push_back(IpPrefix::parse(fmt::format("2001:db8:{:x}::/50", i + 1)).value());
+  }
+  for (std::size_t i = 0; i < most_on_link; ++i)
+    policy.on_link.push_back(IpPrefix::parse(fmt::format("2001:db8:{:x}::/51", i + 1)).value());
+  for (std::size_t i = 0; i < most_inner_devices; ++i) policy.inner_devices.push_back(fmt::format("an-inner-link{:02}", i));
+  for (const auto& tunnel : policy.tunnels) policy.tunnel_types.push_back({tunnel, 65534});
   for (std::size_t i = 0; i < most_allowed; ++i) {
     AllowedPackets allowed;
     allowed.mark = static_cast<std::uint32_t>(i + 1);

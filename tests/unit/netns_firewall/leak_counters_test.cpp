@@ -17,8 +17,8 @@ LeakDestination destination(const char* address, std::uint16_t port, Traffic tra
 std::vector<nft::Counter> all_counters() {
   std::vector<nft::Counter> counters;
   std::uint64_t number = 1;
-  for (const auto name :
-       {leak_names::dns, leak_names::v4, leak_names::v6, leak_names::endpoint_misuse, leak_names::local, leak_names::unlisted}) {
+  for (const auto name : {leak_names::dns, leak_names::v4, leak_names::v6, leak_names::endpoint_misuse, leak_names::other,
+                          leak_names::local, leak_names::answers, leak_names::upkeep, leak_names::unlisted}) {
     counters.push_back({std::string(name), {number, number * 100}});
     ++number;
   }
@@ -55,30 +55,36 @@ BOOST_AUTO_TEST_CASE(each_counter_goes_to_its_place_and_none_may_be_missing) {
   BOOST_TEST(read.v4.packets == 2U);
   BOOST_TEST(read.v6.packets == 3U);
   BOOST_TEST(read.endpoint_misuse.packets == 4U);
-  BOOST_TEST(read.local.packets == 5U);
-  BOOST_TEST(read.unlisted.packets == 6U);
-  BOOST_TEST((read.outside() == Traffic{10, 1000}));
+  BOOST_TEST(read.other.packets == 5U);
+  BOOST_TEST(read.local.packets == 6U);
+  BOOST_TEST(read.answers.packets == 7U);
+  BOOST_TEST(read.upkeep.packets == 8U);
+  BOOST_TEST(read.unlisted.packets == 9U);
+  BOOST_TEST((read.outside() == Traffic{15, 1500}));
   BOOST_TEST_REQUIRE(read.destinations.size() == 2U);
   BOOST_TEST(read.destinations[0].uid.value() == 2U);
   counters.erase(counters.begin());
   BOOST_TEST(make_leak_counters(counters, {}, {}).error().message == "counter 'outside_dns' is gone");
 }
 
-BOOST_AUTO_TEST_CASE(what_two_tables_saw_counts_once) {
+BOOST_AUTO_TEST_CASE(what_two_tables_saw_is_added_up_and_what_passed_both_counts_once) {
   LeakCounters output;
   output.v4 = {2, 200};
   output.dns = {1, 50};
+  output.local = {3, 300};
   output.destinations = {destination("203.0.113.1", 1, {2, 200})};
   LeakCounters device;
   device.v4 = {5, 600};
-  device.dns = {1, 64};
+  device.local = {4, 400};
   device.destinations = {destination("203.0.113.2", 1, {3, 300}), destination("203.0.113.1", 1, {2, 228})};
-  const auto both = larger_of(output, device);
-  BOOST_TEST((both.v4 == Traffic{5, 600}));
+  const auto both = sum_of(output, device, true);
+  BOOST_TEST((both.v4 == Traffic{7, 800}));
   BOOST_TEST((both.dns == Traffic{1, 50}));
+  BOOST_TEST((both.local == Traffic{4, 400}));
+  BOOST_TEST((sum_of(output, device, false).local == Traffic{7, 700}));
   BOOST_TEST_REQUIRE(both.destinations.size() == 2U);
-  BOOST_TEST((both.destinations[0] == destination("203.0.113.2", 1, {3, 300})));
-  BOOST_TEST((both.destinations[1] == destination("203.0.113.1", 1, {2, 200})));
+  BOOST_TEST((both.destinations[0] == destination("203.0.113.1", 1, {4, 428})));
+  BOOST_TEST((both.destinations[1] == destination("203.0.113.2", 1, {3, 300})));
 }
 
 BOOST_AUTO_TEST_CASE(the_top_are_those_with_most_bytes) {

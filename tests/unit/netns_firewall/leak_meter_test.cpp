@@ -29,6 +29,7 @@ struct Metered : TwoUplinks {
   static FirewallPolicy with_uplinks() {
     auto wanted = policy();
     wanted.uplinks = {"eth0", "eth1"};
+    wanted.on_link = {IpPrefix::parse("2001:db8:0::/64").value(), IpPrefix::parse("2001:db8:1::/64").value()};
     return wanted;
   }
 };
