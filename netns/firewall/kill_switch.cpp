@@ -42,17 +42,19 @@ Result<void> KillSwitch::prepare(const FirewallPolicy& policy) { return tables_.
 Result<Arming> KillSwitch::arm(const FirewallPolicy& policy) {
   if (tables_.is_ready_for(policy)) {
     if (auto done = tables_.activate(policy); !done) return fail(done.error());
-    return Arming{false, tables_.egress_gap()};
+    return Arming{false, tables_.egress_gap(), is_protected()};
   }
   // An owner's tables are made anew: only so does this process become their owner.
   if (!protect_) {
     const auto adopted = tables_.adopt(policy);
     if (!adopted) return fail(adopted.error());
-    if (*adopted) return Arming{true, std::nullopt};
+    if (*adopted) return Arming{true, std::nullopt, false};
   }
   if (auto done = tables_.install(policy); !done) return fail(done.error());
-  return Arming{false, tables_.egress_gap()};
+  return Arming{false, tables_.egress_gap(), is_protected()};
 }
+
+bool KillSwitch::is_protected() const noexcept { return (tables_.flags() & nft::flag_owner) != 0; }
 
 Result<void> KillSwitch::disarm() { return tables_.remove(); }
 
@@ -79,7 +81,12 @@ Result<KillSwitchStatus> KillSwitch::status(const FirewallPolicy& policy) {
     if (*prepared) return KillSwitchStatus{State::prepared, false, {}};
     return changed_or_error(same.error());
   }
-  if (policy.uplinks.empty()) return KillSwitchStatus{State::armed, false, {}};
+  if (policy.uplinks.empty()) {
+    const auto more = tables_.exists_at_uplinks();
+    if (!more) return fail(more.error());
+    if (*more) return KillSwitchStatus{State::changed, false, "there is a table at uplinks, and none is named"};
+    return KillSwitchStatus{State::armed, false, {}};
+  }
   const auto at_uplinks = tables_.compare(policy);
   if (at_uplinks) return KillSwitchStatus{State::armed, true, {}};
   // Where the kernel has no such table, arm() made none.

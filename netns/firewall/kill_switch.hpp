@@ -54,7 +54,8 @@ struct KillSwitchStatus {
 
 struct Arming {
   bool adopted = false;               ///< the tables were there already, of a start before; their counters go on
-  std::optional<Error> egress_gap{};  ///< why AF_PACKET on the named uplinks is not held back
+  std::optional<Error> egress_gap{};  ///< why AF_PACKET on the named uplinks, or some of them, is not held back
+  bool is_protected = false;          ///< only this process can change the tables; false also where the kernel cannot do that
 };
 
 struct CanaryReport {
@@ -76,6 +77,7 @@ class KillSwitch {
   /// others replaced in one transaction, so that there is no moment without. Read back and compared. After an Error the tables that were
   /// there before are still there, or (failed) there are some that are not as they should be. not_permitted: "CAP_NET_ADMIN is needed in
   /// the namespace to hold packets back".
+  /// Tables that another running program owns are never adopted (not_permitted): two probes in one namespace need two ids.
   [[nodiscard]] Result<Arming> arm(const FirewallPolicy& policy);
   /// Takes the tables away, whoever made them; to be called in any state. The ruleset is then what it was before arm().
   [[nodiscard]] Result<void> disarm();
@@ -95,6 +97,8 @@ class KillSwitch {
  private:
   KillSwitch(SocketOpener opener, OutsideTables tables, bool protect)
       : opener_(std::move(opener)), tables_(std::move(tables)), protect_(protect) {}
+
+  [[nodiscard]] bool is_protected() const noexcept;
 
   SocketOpener opener_;
   OutsideTables tables_;

@@ -1,6 +1,7 @@
 /// What was counted outside the tunnel, as a value. Pure.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -43,6 +44,11 @@ struct LeakCounters {
   [[nodiscard]] Traffic outside() const noexcept;
   friend bool operator==(const LeakCounters&, const LeakCounters&) = default;
 };
+
+/// All numbers of LeakCounters.
+inline constexpr std::array<Traffic LeakCounters::*, 9> all_traffic{
+    &LeakCounters::dns,   &LeakCounters::v4,      &LeakCounters::v6,     &LeakCounters::endpoint_misuse, &LeakCounters::other,
+    &LeakCounters::local, &LeakCounters::answers, &LeakCounters::upkeep, &LeakCounters::unlisted};
 
 /// The key of an element: address, protocol, port, user, four bytes for each of the last three. invalid: the length is another one.
 [[nodiscard]] Result<LeakDestination> decode_destination(const nft::Element& element, Family family);

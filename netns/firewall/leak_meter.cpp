@@ -20,7 +20,7 @@ LeakMeter& LeakMeter::operator=(LeakMeter&& other) noexcept {
 
 LeakMeter::~LeakMeter() {
   // Where it cannot be taken away there is nobody to tell: an owner's table goes with the socket all the same.
-  if (tables_ && tables_->is_installed()) (void)tables_->remove();
+  if (tables_ && tables_->is_installed()) (void)tables_->remove_own();
 }
 
 Result<LeakCounters> LeakMeter::read(std::size_t top) {

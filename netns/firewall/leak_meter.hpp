@@ -19,10 +19,11 @@ namespace vpn_sentinel {
 
 inline constexpr std::size_t default_top_destinations = 20;
 
-/// Movable; used by one thread at a time. Taken away by its destructor.
+/// Movable; used by one thread at a time. Taken away by its destructor, unless another meter took its place.
 class LeakMeter {
  public:
-  /// Puts the tables "vpn-sentinel-ID-meter" in place, in one transaction, and reads them back. Counting begins at zero. not_permitted: "
+  /// Puts the tables "vpn-sentinel-ID-meter" in place, in one transaction, and reads them back. Counting begins at zero; update() is for a
+  /// meter that runs. Two probes in one namespace need two ids. not_permitted: "
   /// CAP_NET_ADMIN is needed in the namespace to count packets", or another meter with this id runs; unavailable: no nf_tables; invalid:
   /// policy or id; failed: what was read back is not what was written.
   [[nodiscard]] static Result<LeakMeter> install(const SocketOpener& opener, std::string id, const FirewallPolicy& policy);
@@ -33,7 +34,7 @@ class LeakMeter {
   LeakMeter& operator=(const LeakMeter&) = delete;
   ~LeakMeter();
 
-  /// Since the tables were put in place, with the `top` destinations that most bytes went to. not_found: somebody took the tables away, and
+  /// Since install(), with the `top` destinations that most bytes went to. not_found: somebody took the tables away, and
   /// nothing is counted any more.
   [[nodiscard]] Result<LeakCounters> read(std::size_t top = default_top_destinations);
   /// The same without destinations, which takes half as long: tens of microseconds.
@@ -42,10 +43,11 @@ class LeakMeter {
   [[nodiscard]] bool rings() const noexcept;
   /// So that the bell rings at the next packet outside again.
   [[nodiscard]] Result<void> rearm();
-  /// Other endpoints, tunnels or networks, in one transaction. The counters go on, but for other uplinks (or when the tables were gone):
-  /// then they begin at zero.
+  /// Another policy, in one transaction. The counters go on, also when the tables are made anew for it (other uplinks, somebody changed
+  /// them); what was counted since the last reading is lost only when somebody had taken them away.
   [[nodiscard]] Result<void> update(const FirewallPolicy& policy);
-  /// not_found: the tables are gone; failed: somebody changed them, or an uplink went away. install() makes them anew.
+  /// not_found: the tables are gone; failed: somebody changed them, or an uplink is another device by now. update() makes them anew; any
+  /// other error: they could not be looked at.
   [[nodiscard]] Result<void> verify();
 
   /// Nobody else can change the tables (Linux 5.12).

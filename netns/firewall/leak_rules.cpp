@@ -37,7 +37,7 @@ constexpr std::string_view ethernet = "ethernet";
 constexpr std::int32_t count_priority = std::numeric_limits<std::int32_t>::max();
 constexpr std::int32_t drop_priority = count_priority - 1;
 constexpr std::uint32_t netdev_egress = 1;  // NF_NETDEV_EGRESS, not in headers before Linux 5.16
-constexpr std::uint64_t seen_timeout_ms = 600'000;
+constexpr std::uint64_t seen_timeout_ms = std::chrono::milliseconds{seen_timeout}.count();
 constexpr std::uint16_t dns_port = 53;
 constexpr std::uint16_t dns_over_tls_port = 853;  // DNS over QUIC, too
 constexpr std::uint8_t link_only_hops = 255;      // a packet that was forwarded has fewer (RFC 4861)
@@ -453,7 +453,8 @@ std::string firewall_table_name(OutsideAction action, std::string_view id) {
 
 bool is_firewall_table(OutsideAction action, std::string_view name) {
   const auto end = action == OutsideAction::count ? meter_end : kill_switch_end;
-  return name.size() > name_begin.size() + end.size() && name.starts_with(name_begin) && name.ends_with(end);
+  if (name.size() <= name_begin.size() + end.size() || !name.starts_with(name_begin) || !name.ends_with(end)) return false;
+  return check_firewall_id(firewall_id_of(action, name)).has_value();
 }
 
 std::string firewall_id_of(OutsideAction action, std::string_view name) {

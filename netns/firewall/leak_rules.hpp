@@ -9,6 +9,7 @@
 /// and user.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -39,6 +40,7 @@ inline constexpr std::string_view bell = "bell";
 }  // namespace leak_names
 
 inline constexpr std::uint32_t most_seen_destinations = 1024;  ///< of each family and table
+inline constexpr std::chrono::minutes seen_timeout{10};        ///< a destination is forgotten so long after its last packet
 inline constexpr std::uint32_t nobody = 0xffffffff;            ///< the uid of packets that belong to no socket
 
 /// "vpn-sentinel-ID-meter" or "vpn-sentinel-ID-killswitch".

@@ -13,6 +13,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -239,12 +240,22 @@ void take_answer(const NetlinkMessage& message, const Batch& batch, std::string_
   if (!answers.error) answers.error = nft_error(code, batch.action_of(message.sequence), purpose, message.payload, message.flags);
 }
 
+/// In a user namespace a socket has no more than net.core.wmem_max, half of which is the kernel's own need.
+Error too_long_or(Error error, const Socket& socket, std::size_t bytes) {
+  int room = 0;
+  socklen_t length = sizeof room;
+  if (::getsockopt(socket.netlink.fd.get(), SOL_SOCKET, SO_SNDBUF, &room, &length) != 0 || bytes + 32 < static_cast<std::size_t>(room)) {
+    return error;
+  }
+  return {Error::Kind::no_space, fmt::format("the rules are {} bytes long and the socket takes {} (net.core.wmem_max)", bytes, room)};
+}
+
 }  // namespace
 
 Result<void> commit(const Socket& socket, Batch& batch, std::string_view purpose) {
   const auto bytes = batch.finish();
   if (!bytes) return fail(bytes.error());
-  if (auto sent = send_netlink(socket.netlink.fd.get(), *bytes); !sent) return fail(sent.error());
+  if (auto sent = send_netlink(socket.netlink.fd.get(), *bytes); !sent) return fail(too_long_or(sent.error(), socket, bytes->size()));
   // All answers are waiting when sendto(2) has returned.
   Answers answers;
   std::array<std::byte, netlink_datagram_size> buffer;

@@ -117,6 +117,7 @@ Result<Table> decode_table(std::span<const std::byte> payload) {
   Table table;
   const auto name = walk(payload, [&](const Attribute& attribute) {
     if (attribute.type == NFTA_TABLE_FLAGS) table.flags = number32(attribute).value_or(0);
+    if (attribute.type == NFTA_TABLE_HANDLE) table.handle = number64(attribute).value_or(0);
     if (attribute.type == NFTA_TABLE_OWNER) table.owner = number32(attribute).value_or(0);
   });
   if (!name) return fail(name.error());

@@ -26,8 +26,10 @@ Result<Socket> open_nft(const SocketOpener& opener) {
   }
   Socket socket{std::move(*opened), 0};
   const int on = 1;
-  // The system's limit is less than a long batch. Who is refused may not change rules either.
-  (void)::setsockopt(socket.netlink.fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer, sizeof send_buffer);
+  // The system's limit is less than a long batch. Only who has the capability in the first user namespace may go beyond it.
+  if (::setsockopt(socket.netlink.fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer, sizeof send_buffer) != 0) {
+    (void)::setsockopt(socket.netlink.fd.get(), SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+  }
   // Both only make the answers shorter and clearer.
   (void)::setsockopt(socket.netlink.fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
   (void)::setsockopt(socket.netlink.fd.get(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);

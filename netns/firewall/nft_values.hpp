@@ -31,7 +31,8 @@ inline constexpr std::uint32_t flag_persist = 4;
 struct Table {
   TableName name;
   std::uint32_t flags = 0;
-  std::uint32_t owner = 0;  ///< netlink port of the socket that owns it; 0: nobody
+  std::uint32_t owner = 0;   ///< netlink port of the socket that owns it; 0: nobody
+  std::uint64_t handle = 0;  ///< the kernel gives each table of a namespace another one; 0: not read back
   friend bool operator==(const Table&, const Table&) = default;
 };
 

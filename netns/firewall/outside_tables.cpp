@@ -1,9 +1,13 @@
 #include "netns/firewall/outside_tables.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 
+#include "netns/firewall/egress_support.hpp"
 #include "netns/firewall/nft_batch.hpp"
 #include "netns/firewall/nft_dump.hpp"
 
@@ -18,6 +22,9 @@ std::string_view purpose_of(OutsideAction action) { return action == OutsideActi
 
 nft::Batch next_batch(nft::Socket& socket) { return nft::Batch{++socket.sequence}; }
 
+/// That something is other than it should be, or gone; else it could not be looked at.
+bool is_difference(const Error& error) { return error.kind == Error::Kind::failed || error.kind == Error::Kind::not_found; }
+
 Result<void> commit_batch(nft::Socket& socket, nft::Batch& batch, std::string_view purpose) {
   auto done = nft::commit(socket, batch, purpose);
   socket.sequence = batch.last_sequence() + 1;
@@ -31,7 +38,9 @@ Result<OutsideTables> OutsideTables::open(const SocketOpener& opener, OutsideAct
   if (auto checked = check_firewall_id(id); !checked) return fail(checked.error());
   auto socket = nft::open_nft(opener);
   if (!socket) return fail(socket.error());
-  return OutsideTables{std::move(*socket), action, std::move(id), flags, rings};
+  OutsideTables tables{std::move(*socket), action, std::move(id), flags, rings};
+  tables.egress_problem_ = this_kernels_egress_gap();
+  return tables;
 }
 
 std::string_view OutsideTables::purpose() const noexcept { return purpose_of(action_); }
@@ -53,24 +62,28 @@ std::vector<nft::Ruleset> OutsideTables::rulesets(const FirewallPolicy& policy, 
   return all;
 }
 
-Result<std::vector<TableName>> OutsideTables::present() {
-  std::vector<TableName> tables;
+Result<std::vector<nft::Table>> OutsideTables::present() {
+  std::vector<nft::Table> tables;
   for (const auto family : families) {
-    const TableName name{family, firewall_table_name(action_, id_)};
-    const auto table = nft::read_table(socket_, name, purpose());
+    const auto table = nft::read_table(socket_, {family, firewall_table_name(action_, id_)}, purpose());
     if (!table) return fail(table.error());
-    if (*table) tables.push_back(name);
+    if (*table) tables.push_back(**table);
   }
   return tables;
 }
 
 Result<void> OutsideTables::replace(const std::vector<nft::Ruleset>& rulesets) {
-  const auto old = present();
-  if (!old) return fail(old.error());
-  auto batch = next_batch(socket_);
-  for (const auto& table : *old) batch.remove(table);
-  for (const auto& ruleset : rulesets) batch.add(ruleset);
-  return commit_batch(socket_, batch, purpose());
+  for (bool again = false;; again = true) {
+    const auto old = present();
+    if (!old) return fail(old.error());
+    auto batch = next_batch(socket_);
+    for (const auto& table : *old) batch.remove(table.name);
+    for (const auto& ruleset : rulesets) batch.add(ruleset);
+    auto done = commit_batch(socket_, batch, purpose());
+    // Somebody took an old table away after it was read.
+    const bool gone = !done && done.error().kind == Error::Kind::not_found && !old->empty();
+    if (!gone || again) return done;
+  }
 }
 
 Result<void> OutsideTables::install(const FirewallPolicy& policy) {
@@ -83,11 +96,11 @@ Result<void> OutsideTables::prepare(const FirewallPolicy& policy) {
   const auto there = present();
   if (!there) return fail(there.error());
   for (const auto& table : *there) {
-    const auto found = nft::read_ruleset(socket_, table, purpose());
+    const auto found = nft::read_ruleset(socket_, table.name, purpose());
     if (!found) return fail(found.error());
     const bool judges =
         std::any_of(found->chains.begin(), found->chains.end(), [](const nft::Chain& chain) { return chain.hook.has_value(); });
-    if (judges) return fail(Error::Kind::failed, "table " + table.to_string() + " judges packets already");
+    if (judges) return fail(Error::Kind::failed, "table " + table.name.to_string() + " judges packets already");
   }
   auto done = install(policy, Part::without_hooks);
   if (!done) return done;
@@ -115,10 +128,19 @@ Result<void> OutsideTables::activate(const FirewallPolicy& policy) {
 
 Result<bool> OutsideTables::is_prepared(const FirewallPolicy& policy) {
   if (auto checked = check_policy(policy); !checked) return fail(checked.error());
-  const auto same = nft::verify_ruleset(socket_, without_hooks(output_ruleset(action_, id_, policy, 0)), purpose());
-  if (same) return true;
-  if (same.error().kind == Error::Kind::failed || same.error().kind == Error::Kind::not_found) return false;
-  return fail(same.error());
+  const auto there = present();
+  if (!there) return fail(there.error());
+  if (there->empty()) return false;
+  for (const auto& ruleset : rulesets(policy, !policy.uplinks.empty(), 0)) {
+    const bool exists =
+        std::any_of(there->begin(), there->end(), [&](const nft::Table& table) { return table.name == ruleset.table.name; });
+    // Where the kernel has no such table, prepare() made none.
+    if (!exists && ruleset.table.name.family == nft::family_netdev) continue;
+    const auto same = nft::verify_ruleset(socket_, without_hooks(ruleset), purpose());
+    if (!same && is_difference(same.error())) return false;
+    if (!same) return fail(same.error());
+  }
+  return there->size() == 1 || !policy.uplinks.empty();
 }
 
 Result<void> OutsideTables::install(const FirewallPolicy& policy, Part part) {
@@ -143,35 +165,90 @@ Result<void> OutsideTables::install_with_flags(const FirewallPolicy& policy, Par
   return done;
 }
 
+Result<void> OutsideTables::put_in_place(const FirewallPolicy& policy, Part part, std::uint32_t flags) {
+  auto wanted = rulesets(policy, !policy.uplinks.empty(), flags);
+  auto written = wanted;
+  if (part == Part::without_hooks) std::transform(wanted.begin(), wanted.end(), written.begin(), without_hooks);
+  // What the old tables counted goes on in the tally; somebody may have taken them away.
+  if (is_installed()) (void)read();
+  auto done = replace(written);
+  if (!done) return done;
+  tally_.restart(mono_now());
+  elsewhere_ = devices_of(policy);
+  installed_.clear();
+  prepared_.clear();
+  (part == Part::whole ? installed_ : prepared_) = std::move(wanted);
+  return done;
+}
+
 Result<void> OutsideTables::install(const FirewallPolicy& policy, Part part, std::uint32_t flags) {
-  std::optional<Error> egress_error;
-  const auto put_in_place = [&](bool egress) {
-    auto wanted = rulesets(policy, egress, flags);
-    auto written = wanted;
-    if (part == Part::without_hooks) std::transform(wanted.begin(), wanted.end(), written.begin(), without_hooks);
-    auto done = replace(written);
-    if (!done) return done;
-    installed_.clear();
-    prepared_.clear();
-    (part == Part::whole ? installed_ : prepared_) = std::move(wanted);
-    return done;
+  auto judged = policy;  // with the uplinks that can be
+  std::optional<Error> gap;
+  if (!policy.uplinks.empty() && egress_problem_) {
+    gap = egress_problem_;
+    judged.uplinks.clear();
+  }
+  auto done = put_in_place(judged, part, flags);
+  const auto again_without = [&](std::vector<std::string> uplinks, Error why) {
+    gap = std::move(why);
+    judged.uplinks = std::move(uplinks);
+    done = put_in_place(judged, part, flags);
   };
-  const bool egress = !policy.uplinks.empty();
-  auto done = put_in_place(egress);
-  if (!done && egress && done.error().kind != Error::Kind::not_permitted) {
-    egress_error = done.error();
-    done = put_in_place(false);
+  const auto failed_with = [&](std::initializer_list<Error::Kind> kinds) {
+    return !done && !judged.uplinks.empty() && std::find(kinds.begin(), kinds.end(), done.error().kind) != kinds.end();
+  };
+  if (failed_with({Error::Kind::not_found})) again_without(existing(policy.uplinks), done.error());
+  if (failed_with({Error::Kind::unavailable, Error::Kind::invalid})) again_without({}, done.error());
+  if (!done && !judged.uplinks.empty() && done.error().kind != Error::Kind::not_permitted) {
+    // Nobody knows why: what is there already is better than half of it.
+    const auto there = present();
+    if (!there || !there->empty()) return done;
+    again_without({}, done.error());
   }
   if (!done) return done;
   flags_ = flags;
   policy_ = policy;
-  egress_gap_ = std::move(egress_error);
+  egress_gap_ = std::move(gap);
+  return note_handles();
+}
+
+std::vector<std::string> OutsideTables::existing(const std::vector<std::string>& devices) const {
+  std::vector<std::string> there;
+  std::copy_if(devices.begin(), devices.end(), std::back_inserter(there),
+               [&](const std::string& device) { return nft::device_index(socket_, device).has_value(); });
+  return there;
+}
+
+Result<void> OutsideTables::note_handles() {
+  if (action_ == OutsideAction::drop) return {};
+  const auto tables = present();
+  if (!tables) return fail(tables.error());
+  made_.clear();
+  for (const auto& table : *tables) made_.push_back(table.handle);
   return {};
+}
+
+Result<void> OutsideTables::compare(const nft::Ruleset& wanted) {
+  auto same = nft::verify_ruleset(socket_, wanted, purpose());
+  if (same || !is_difference(same.error()) || wanted.table.name.family != nft::family_netdev) return same;
+  // A device that went away takes its place in the chain along on older kernels, and the last one the chain.
+  auto there = wanted;
+  bool all = true;
+  for (auto& chain : there.chains) {
+    if (!chain.hook) continue;
+    auto devices = existing(chain.hook->devices);
+    all = all && devices.size() == chain.hook->devices.size();
+    chain.hook->devices = std::move(devices);
+  }
+  if (all) return same;
+  const bool none = std::all_of(there.chains.begin(), there.chains.end(),
+                                [](const nft::Chain& chain) { return !chain.hook || chain.hook->devices.empty(); });
+  return nft::verify_ruleset(socket_, none ? without_hooks(there) : there, purpose());
 }
 
 Result<void> OutsideTables::compare(const std::vector<nft::Ruleset>& rulesets) {
   for (const auto& ruleset : rulesets) {
-    if (auto same = nft::verify_ruleset(socket_, ruleset, purpose()); !same) return same;
+    if (auto same = compare(ruleset); !same) return same;
   }
   return {};
 }
@@ -181,6 +258,15 @@ Result<void> OutsideTables::compare(const FirewallPolicy& policy) {
   return compare(rulesets(policy, !policy.uplinks.empty(), 0));
 }
 
+Result<void> OutsideTables::check_owner(const std::vector<nft::Table>& tables) const {
+  for (const auto& table : tables) {
+    if (table.owner == 0 || table.owner == socket_.netlink.port) continue;
+    return fail(Error::Kind::not_permitted,
+                fmt::format("table {} belongs to another program that still runs (netlink port {})", table.name.to_string(), table.owner));
+  }
+  return {};
+}
+
 Result<bool> OutsideTables::adopt(const FirewallPolicy& policy) {
   if (auto checked = check_policy(policy); !checked) return fail(checked.error());
   auto wanted = rulesets(policy, !policy.uplinks.empty(), 0);
@@ -188,8 +274,9 @@ Result<bool> OutsideTables::adopt(const FirewallPolicy& policy) {
   if (!there) return fail(there.error());
   // One too many (of uplinks that are not named any more) would go on dropping unseen.
   if (there->size() != wanted.size()) return false;
+  if (auto ours = check_owner(*there); !ours) return fail(ours.error());
   const auto same = compare(wanted);
-  if (!same && (same.error().kind == Error::Kind::failed || same.error().kind == Error::Kind::not_found)) return false;
+  if (!same && is_difference(same.error())) return false;
   if (!same) return fail(same.error());
   installed_ = std::move(wanted);
   prepared_.clear();
@@ -210,13 +297,15 @@ Result<void> OutsideTables::exchange_rules(const std::vector<nft::Ruleset>& rule
 
 Result<void> OutsideTables::update(const FirewallPolicy& policy) {
   if (auto checked = check_policy(policy); !checked) return checked;
-  if (!is_installed() || policy_.uplinks != policy.uplinks) return install(policy);
+  const bool some_were_missing = egress_gap_ && egress_gap_->kind == Error::Kind::not_found;
+  if (!is_installed() || policy_.uplinks != policy.uplinks || some_were_missing) return install(policy);
   auto wanted = rulesets(policy, has_egress(), flags_);
   if (auto done = exchange_rules(wanted); !done) {
     if (done.error().kind == Error::Kind::not_found) return install(policy);
     return done;
   }
   installed_ = std::move(wanted);
+  elsewhere_ = devices_of(policy);
   policy_ = policy;
   // Whoever changed chains or sets meanwhile: then everything is made anew.
   if (verify()) return {};
@@ -225,6 +314,9 @@ Result<void> OutsideTables::update(const FirewallPolicy& policy) {
 
 Result<void> OutsideTables::verify() {
   if (!is_installed()) return fail(Error::Kind::not_found, "no table was put in place");
+  if (action_ == OutsideAction::count && has_egress() && devices_of(policy_) != elsewhere_) {
+    return fail(Error::Kind::failed, "an uplink came, went away, or is another device by now");
+  }
   return compare(installed_);
 }
 
@@ -254,11 +346,16 @@ Result<void> OutsideTables::rearm() {
 
 Result<LeakCounters> OutsideTables::read(Detail detail) {
   if (!is_installed()) return fail(Error::Kind::not_found, "no table was put in place");
-  auto counters = read(installed_.front().table.name, detail);
-  if (!counters || !has_egress()) return counters;
-  const auto egress = read(installed_.back().table.name, detail);
-  if (!egress) return fail(egress.error());
-  return sum_of(*counters, *egress, action_ == OutsideAction::drop);
+  for (std::size_t i = 0; i < installed_.size(); ++i) {
+    const auto counters = read(installed_[i].table.name, detail);
+    if (!counters) return fail(counters.error());
+    if (detail == Detail::totals) {
+      tally_.take_totals(i, *counters);
+    } else {
+      tally_.take(i, *counters);
+    }
+  }
+  return tally_.total(action_ == OutsideAction::drop, mono_now());
 }
 
 Result<bool> OutsideTables::exists() {
@@ -267,21 +364,47 @@ Result<bool> OutsideTables::exists() {
   return !tables->empty();
 }
 
-Result<void> OutsideTables::remove() {
+Result<bool> OutsideTables::exists_at_uplinks() {
   const auto tables = present();
   if (!tables) return fail(tables.error());
-  if (!tables->empty()) {
-    auto batch = next_batch(socket_);
-    for (const auto& table : *tables) batch.remove(table);
-    if (auto done = commit_batch(socket_, batch, purpose()); !done) return done;
+  return std::any_of(tables->begin(), tables->end(), [](const nft::Table& table) { return table.name.family == nft::family_netdev; });
+}
+
+Result<void> OutsideTables::remove(const std::vector<nft::Table>& tables) {
+  if (tables.empty()) return {};
+  auto batch = next_batch(socket_);
+  for (const auto& table : tables) batch.remove(table.name);
+  return commit_batch(socket_, batch, purpose());
+}
+
+Result<void> OutsideTables::remove() {
+  constexpr int tries = 2;
+  for (int i = 0; i < tries; ++i) {
+    const auto tables = present();
+    if (!tables) return fail(tables.error());
+    const auto done = remove(*tables);
+    // That somebody else was faster is no error: it is looked at once more.
+    if (!done && done.error().kind != Error::Kind::not_found) return done;
+    if (done) break;
   }
   installed_.clear();
   prepared_.clear();
   egress_gap_.reset();
+  tally_ = {};
   const auto left = exists();
   if (!left) return fail(left.error());
   if (*left) return fail(Error::Kind::failed, "the table was made anew by somebody while it was taken away");
   return {};
+}
+
+Result<void> OutsideTables::remove_own() {
+  auto tables = present();
+  if (!tables) return fail(tables.error());
+  std::erase_if(*tables, [&](const nft::Table& table) {
+    const bool made_here = std::find(made_.begin(), made_.end(), table.handle) != made_.end();
+    return table.owner == 0 ? !made_here : table.owner != socket_.netlink.port;
+  });
+  return remove(*tables);
 }
 
 Result<std::vector<std::string>> outside_table_ids(const SocketOpener& opener, OutsideAction action) {

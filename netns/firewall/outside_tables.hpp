@@ -12,6 +12,7 @@
 #include "netns/firewall/firewall_policy.hpp"
 #include "netns/firewall/leak_counters.hpp"
 #include "netns/firewall/leak_rules.hpp"
+#include "netns/firewall/table_counters.hpp"
 #include "netns/firewall/nft_socket.hpp"
 #include "netns/namespace/socket_opener.hpp"
 
@@ -25,8 +26,9 @@ class OutsideTables {
   [[nodiscard]] static Result<OutsideTables> open(const SocketOpener& opener, OutsideAction action, std::string id, std::uint32_t flags,
                                                   bool rings = false);
 
-  /// Both tables in one transaction, in the place of any that are there under their names, then read back and compared. When the kernel
-  /// refuses the second one (it is too old, an uplink is missing) the first is put in place alone, and egress_gap() tells why.
+  /// Both tables in one transaction, in the place of any that are there under their names, then read back and compared. The second one is
+  /// for those uplinks alone that are there where an older kernel asks for that, and is left out where it has no such tables; egress_gap()
+  /// tells why. Any other failure leaves what was there before, or, when nothing was, puts the first one in place alone.
   [[nodiscard]] Result<void> install(const FirewallPolicy& policy);
   /// Puts everything in place but the chains that the kernel calls, so that activate() has little to do. For a policy that is not
   /// installed: failed when there are tables that judge packets already, which this would end.
@@ -35,17 +37,19 @@ class OutsideTables {
   [[nodiscard]] Result<void> activate(const FirewallPolicy& policy);
   /// True when what is there is what prepare(policy) makes.
   [[nodiscard]] Result<bool> is_prepared(const FirewallPolicy& policy);
-  /// Takes what is there as its own when it is exactly what install() would make; false: it is something else, or nothing.
+  /// Takes what is there as its own when it is exactly what install() would make; false: it is something else, or nothing. not_permitted:
+  /// a program that still runs owns it, which is named.
   [[nodiscard]] Result<bool> adopt(const FirewallPolicy& policy);
-  /// Compares what is there with what install() would make of the policy. not_found: a table is missing; failed: what differs.
+  /// Compares what is there with what install() would make of the policy. not_found: a table is missing; failed: what differs; any other
+  /// error: it could not be looked at. A device that is not there need not be named.
   [[nodiscard]] Result<void> compare(const FirewallPolicy& policy);
-  /// Other rules in the same tables, in one transaction, so that the counters go on; as install() when the uplinks are others, or when the
-  /// tables are gone.
+  /// Other rules in the same tables, in one transaction; as install() when the uplinks are others, or when the tables are gone.
   [[nodiscard]] Result<void> update(const FirewallPolicy& policy);
 
   /// not_found: a table is gone, or nothing was installed; failed: what differs, also when an uplink is another device by now.
   [[nodiscard]] Result<void> verify();
-  /// Of both tables together. not_found: a table is gone.
+  /// Of both tables together, since the first install() and through all later ones; only what comes between the last reading and the moment
+  /// in which tables are replaced is lost (install() reads first, unless they are gone). not_found: a table is gone.
   [[nodiscard]] Result<LeakCounters> read();
   /// The same without destinations, which takes half as long.
   [[nodiscard]] Result<LeakCounters> read_totals();
@@ -53,15 +57,19 @@ class OutsideTables {
   [[nodiscard]] Result<void> rearm();
   /// Takes away what is there under the tables' names, whoever made it. Nothing there is no error.
   [[nodiscard]] Result<void> remove();
+  /// The same with those tables alone that this object made: another one may have put its own in their place.
+  [[nodiscard]] Result<void> remove_own();
   /// True when one of the tables is there.
   [[nodiscard]] Result<bool> exists();
+  /// True when the second one is.
+  [[nodiscard]] Result<bool> exists_at_uplinks();
 
   /// True when activate(policy) has only little to do.
   [[nodiscard]] bool is_ready_for(const FirewallPolicy& policy) const { return !prepared_.empty() && policy_ == policy; }
   [[nodiscard]] bool is_installed() const noexcept { return !installed_.empty(); }
   /// True when the uplinks' way out is judged, too.
   [[nodiscard]] bool has_egress() const noexcept { return installed_.size() > 1; }
-  /// Why the named uplinks are not judged; empty: they are, or none is named.
+  /// Why not all named uplinks are judged; empty: they are, or none is named.
   [[nodiscard]] const std::optional<Error>& egress_gap() const noexcept { return egress_gap_; }
   /// Listeners are told of the first packet outside.
   [[nodiscard]] bool rings() const noexcept { return rings_; }
@@ -74,10 +82,16 @@ class OutsideTables {
 
   [[nodiscard]] std::vector<nft::Ruleset> rulesets(const FirewallPolicy& policy, bool egress, std::uint32_t flags) const;
   [[nodiscard]] std::vector<JudgedDevice> devices_of(const FirewallPolicy& policy) const;
-  [[nodiscard]] Result<std::vector<nft::TableName>> present();
+  [[nodiscard]] std::vector<std::string> existing(const std::vector<std::string>& devices) const;
+  [[nodiscard]] Result<std::vector<nft::Table>> present();
+  [[nodiscard]] Result<void> check_owner(const std::vector<nft::Table>& tables) const;
   enum class Part : std::uint8_t { whole, without_hooks };
   [[nodiscard]] Result<void> install(const FirewallPolicy& policy, Part part);
   [[nodiscard]] Result<void> install(const FirewallPolicy& policy, Part part, std::uint32_t flags);
+  [[nodiscard]] Result<void> put_in_place(const FirewallPolicy& policy, Part part, std::uint32_t flags);
+  [[nodiscard]] Result<void> note_handles();
+  [[nodiscard]] Result<void> remove(const std::vector<nft::Table>& tables);
+  [[nodiscard]] Result<void> compare(const nft::Ruleset& wanted);
   [[nodiscard]] Result<void> replace(const std::vector<nft::Ruleset>& rulesets);
   [[nodiscard]] Result<void> compare(const std::vector<nft::Ruleset>& rulesets);
   [[nodiscard]] Result<void> exchange_rules(const std::vector<nft::Ruleset>& rulesets);
@@ -96,7 +110,11 @@ class OutsideTables {
   FirewallPolicy policy_;
   std::vector<nft::Ruleset> installed_;
   std::vector<nft::Ruleset> prepared_;
+  std::optional<Error> egress_problem_;  ///< of this kernel
   std::optional<Error> egress_gap_;
+  std::vector<JudgedDevice> elsewhere_;  ///< whose packets the second table counts alone
+  std::vector<std::uint64_t> made_;      ///< handles of the tables that count
+  TableCounters tally_;
 };
 
 /// The ids of all tables of this action in the namespace, sorted, each once.

@@ -23,7 +23,8 @@ inline void append(Packet& packet, const Packet& more) { packet.insert(packet.en
 
 /// RFC 1071, over what `begin` is followed by.
 inline std::uint16_t internet_sum(const Packet& bytes, std::uint32_t sum = 0) {
-  for (std::size_t i = 0; i < bytes.size(); i += 2) sum += static_cast<std::uint32_t>(bytes[i] << 8 | (i + 1 < bytes.size() ? bytes[i + 1] : 0));
+  for (std::size_t i = 0; i < bytes.size(); i += 2)
+    sum += static_cast<std::uint32_t>(bytes[i] << 8 | (i + 1 < bytes.size() ? bytes[i + 1] : 0));
   while (sum >> 16 != 0) sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<std::uint16_t>(~sum);
 }
@@ -41,8 +42,18 @@ inline Packet address_bytes(const char* address) {
 /// `fragment`: flags and offset in units of eight bytes.
 inline Packet ipv4(const char* from, const char* to, std::uint8_t protocol, const Packet& payload, std::uint16_t fragment = 0) {
   const auto length = static_cast<std::uint16_t>(20 + payload.size());
-  Packet packet{0x45, 0, static_cast<std::uint8_t>(length >> 8), static_cast<std::uint8_t>(length & 0xff), 0, 7,
-                static_cast<std::uint8_t>(fragment >> 8), static_cast<std::uint8_t>(fragment & 0xff), 64, protocol, 0, 0};
+  Packet packet{0x45,
+                0,
+                static_cast<std::uint8_t>(length >> 8),
+                static_cast<std::uint8_t>(length & 0xff),
+                0,
+                7,
+                static_cast<std::uint8_t>(fragment >> 8),
+                static_cast<std::uint8_t>(fragment & 0xff),
+                64,
+                protocol,
+                0,
+                0};
   append(packet, address_bytes(from));
   append(packet, address_bytes(to));
   put_sum(packet, 10, internet_sum(packet));
@@ -52,14 +63,39 @@ inline Packet ipv4(const char* from, const char* to, std::uint8_t protocol, cons
 
 /// Without a sum, which IPv4 allows.
 inline Packet udp(std::uint16_t from, std::uint16_t to) {
-  return {static_cast<std::uint8_t>(from >> 8), static_cast<std::uint8_t>(from & 0xff), static_cast<std::uint8_t>(to >> 8),
-          static_cast<std::uint8_t>(to & 0xff), 0, 9, 0, 0, 'x'};
+  return {static_cast<std::uint8_t>(from >> 8),
+          static_cast<std::uint8_t>(from & 0xff),
+          static_cast<std::uint8_t>(to >> 8),
+          static_cast<std::uint8_t>(to & 0xff),
+          0,
+          9,
+          0,
+          0,
+          'x'};
 }
 
 /// The beginning of a connection.
 inline Packet tcp_syn(const char* from, const char* to, std::uint16_t source, std::uint16_t destination) {
-  Packet packet{static_cast<std::uint8_t>(source >> 8), static_cast<std::uint8_t>(source & 0xff), static_cast<std::uint8_t>(destination >> 8),
-                static_cast<std::uint8_t>(destination & 0xff), 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x02, 0x20, 0, 0, 0, 0, 0};
+  Packet packet{static_cast<std::uint8_t>(source >> 8),
+                static_cast<std::uint8_t>(source & 0xff),
+                static_cast<std::uint8_t>(destination >> 8),
+                static_cast<std::uint8_t>(destination & 0xff),
+                0,
+                0,
+                0,
+                1,
+                0,
+                0,
+                0,
+                0,
+                0x50,
+                0x02,
+                0x20,
+                0,
+                0,
+                0,
+                0,
+                0};
   Packet pseudo = address_bytes(from);
   append(pseudo, address_bytes(to));
   append(pseudo, {0, IPPROTO_TCP, 0, 20});
@@ -76,7 +112,8 @@ inline Packet echo_request() {
 
 /// An Ethernet frame to everybody.
 inline Packet frame(std::uint16_t type, const Packet& payload) {
-  Packet bytes{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 9, static_cast<std::uint8_t>(type >> 8), static_cast<std::uint8_t>(type & 0xff)};
+  Packet bytes{
+      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 9, static_cast<std::uint8_t>(type >> 8), static_cast<std::uint8_t>(type & 0xff)};
   append(bytes, payload);
   while (bytes.size() < 60) bytes.push_back(0);
   return bytes;

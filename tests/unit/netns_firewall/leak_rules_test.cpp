@@ -43,6 +43,7 @@ BOOST_AUTO_TEST_CASE(names_of_tables_tell_what_they_are_for) {
   BOOST_TEST(!is_firewall_table(OutsideAction::drop, "vpn-sentinel-killswitch"));
   BOOST_TEST(!is_firewall_table(OutsideAction::drop, "vpn-sentinel-a-meter"));
   BOOST_TEST(!is_firewall_table(OutsideAction::drop, "other-a-killswitch"));
+  BOOST_TEST(!is_firewall_table(OutsideAction::drop, "vpn-sentinel-My Own-killswitch"));
 }
 
 BOOST_AUTO_TEST_CASE(the_order_of_the_rules_is_what_decides) {

@@ -100,9 +100,9 @@ BOOST_FIXTURE_TEST_CASE(a_frame_that_says_it_is_something_else_is_counted, Judge
   auto meter = installed(with_uplinks());
   if (skipped(meter)) return;
   const std::vector<std::pair<std::uint16_t, Packet>> lies{
-      {ETH_P_ARP, frame(ETH_P_IP, leaving())},    {ETH_P_PAE, frame(ETH_P_IP, leaving())},  {pppoe, frame(pppoe, leaving())},
-      {vlan, frame(vlan, leaving())},             {ETH_P_ARP, frame(vlan, leaving())},      {ETH_P_IP, frame(ETH_P_IPV6, leaving())},
-      {ETH_P_IPV6, frame(ETH_P_IP, leaving())},   {ETH_P_ARP, frame(pppoe, leaving())},     {0x1234, frame(ETH_P_IP, leaving())}};
+      {ETH_P_ARP, frame(ETH_P_IP, leaving())},  {ETH_P_PAE, frame(ETH_P_IP, leaving())}, {pppoe, frame(pppoe, leaving())},
+      {vlan, frame(vlan, leaving())},           {ETH_P_ARP, frame(vlan, leaving())},     {ETH_P_IP, frame(ETH_P_IPV6, leaving())},
+      {ETH_P_IPV6, frame(ETH_P_IP, leaving())}, {ETH_P_ARP, frame(pppoe, leaving())},    {0x1234, frame(ETH_P_IP, leaving())}};
   std::uint64_t sent = 0;
   for (const auto& [protocol, bytes] : lies) {
     write_frame(client, "eth0", protocol, bytes);
@@ -187,8 +187,9 @@ BOOST_FIXTURE_TEST_CASE(what_lies_behind_the_tunnel_is_outside_also_where_a_loca
 }
 
 BOOST_FIXTURE_TEST_CASE(containers_of_this_machine_are_not_outside, Judged) {
-  client.run("ip link add docker0 type bridge && ip address add 203.0.113.129/25 dev docker0 && ip link set docker0 up && "
-             "ip neighbour replace 203.0.113.130 lladdr 02:00:00:00:09:02 dev docker0");
+  client.run(
+      "ip link add docker0 type bridge && ip address add 203.0.113.129/25 dev docker0 && ip link set docker0 up && "
+      "ip neighbour replace 203.0.113.130 lladdr 02:00:00:00:09:02 dev docker0");
   auto wanted = with_uplinks();
   {
     auto meter = installed(wanted);
@@ -202,11 +203,12 @@ BOOST_FIXTURE_TEST_CASE(containers_of_this_machine_are_not_outside, Judged) {
 }
 
 BOOST_FIXTURE_TEST_CASE(what_another_rule_turns_aside_late_is_judged_where_it_ends, Judged) {
-  client.run("nft 'add table ip turn; add chain ip turn c { type route hook output priority 1000; }; "
-             "add rule ip turn c ip daddr 203.0.113.1 meta mark set 5; add rule ip turn c ip daddr 203.0.113.2 meta mark set 6'"
-             " && ip rule add fwmark 5 lookup 55 && ip route add default via 192.0.2.2 dev eth0 table 55"
-             " && nft 'add table ip late; add chain ip late c { type filter hook output priority 2000; };"
-             " add rule ip late c ip daddr 203.0.113.3 drop'");
+  client.run(
+      "nft 'add table ip turn; add chain ip turn c { type route hook output priority 1000; }; "
+      "add rule ip turn c ip daddr 203.0.113.1 meta mark set 5; add rule ip turn c ip daddr 203.0.113.2 meta mark set 6'"
+      " && ip rule add fwmark 5 lookup 55 && ip route add default via 192.0.2.2 dev eth0 table 55"
+      " && nft 'add table ip late; add chain ip late c { type filter hook output priority 2000; };"
+      " add rule ip late c ip daddr 203.0.113.3 drop'");
   auto wanted = policy();
   auto meter = installed(wanted);
   BOOST_TEST(send({"203.0.113.1", 1000}) == 0);
@@ -252,16 +254,18 @@ BOOST_FIXTURE_TEST_CASE(another_kind_of_link_that_took_the_tunnels_name_is_no_tu
   BOOST_TEST(send({"203.0.113.1", 1000, "tun0"}) == 0);
   BOOST_TEST((read(meter).outside() == Traffic{}));
   tun = Fd{};
-  client.run("ip link add tun0 type veth peer name away && ip link set tun0 up && ip link set away up && ip address add 10.8.0.2/24 dev tun0 && "
-             "ip route add default via 10.8.0.1 dev tun0 && ip neighbour replace 10.8.0.1 lladdr 02:00:00:00:09:09 dev tun0");
+  client.run(
+      "ip link add tun0 type veth peer name away && ip link set tun0 up && ip link set away up && ip address add 10.8.0.2/24 dev tun0 && "
+      "ip route add default via 10.8.0.1 dev tun0 && ip neighbour replace 10.8.0.1 lladdr 02:00:00:00:09:09 dev tun0");
   BOOST_TEST(send({"203.0.113.1", 1000, "tun0"}) == 0);
   BOOST_TEST(read(meter).v4.packets == 1U);
 }
 
 BOOST_FIXTURE_TEST_CASE(what_two_tables_count_is_added_up, Judged) {
-  client.run("ip link add wlan0 type veth peer name air && ip link set wlan0 up && ip link set air up && ip address add 198.18.9.1/24 dev "
-             "wlan0 && ip route add default via 198.18.9.2 dev wlan0 metric 900 && ip neighbour replace 198.18.9.2 lladdr "
-             "02:00:00:00:09:09 dev wlan0");
+  client.run(
+      "ip link add wlan0 type veth peer name air && ip link set wlan0 up && ip link set air up && ip address add 198.18.9.1/24 dev "
+      "wlan0 && ip route add default via 198.18.9.2 dev wlan0 metric 900 && ip neighbour replace 198.18.9.2 lladdr "
+      "02:00:00:00:09:09 dev wlan0");
   auto meter = installed(with_uplinks());
   if (skipped(meter)) return;
   for (int i = 0; i < 10; ++i) BOOST_TEST(send({"203.0.113.1", 1000, "wlan0"}) == 0);
