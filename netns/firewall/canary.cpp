@@ -1,7 +1,11 @@
 #include "netns/firewall/canary.hpp"
 
 #include <fmt/format.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -60,6 +64,52 @@ Result<CanaryOutcome> send_canary(const SocketOpener& opener, const std::string&
     if (errno == EPERM) return CanaryOutcome::held;
     if (means_no_way_out(errno)) return CanaryOutcome::no_way_out;
     return fail(system_error(errno, fmt::format("sending the canary by '{}'", device)));
+  }
+}
+
+namespace {
+
+std::vector<std::uint8_t> packet_to(const Endpoint& destination) {
+  std::vector<std::uint8_t> packet{0x45, 0, 0, 29, 0, 0, 0, 0, 1, IPPROTO_UDP, 0, 0, 0, 0, 0, 0};
+  const auto address = destination.address.bytes();
+  packet.insert(packet.end(), address.begin(), address.end());
+  std::uint32_t sum = 0;
+  for (std::size_t i = 0; i < packet.size(); i += 2) sum += static_cast<std::uint32_t>(packet[i] << 8 | packet[i + 1]);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = ~(sum + (sum >> 16));
+  packet[10] = static_cast<std::uint8_t>(sum >> 8 & 0xff);
+  packet[11] = static_cast<std::uint8_t>(sum & 0xff);
+  const auto high = static_cast<std::uint8_t>(destination.port >> 8);
+  const auto low = static_cast<std::uint8_t>(destination.port & 0xff);
+  packet.insert(packet.end(), {high, low, high, low, 0, 9, 0, 0, 0});
+  return packet;
+}
+
+}  // namespace
+
+Result<CanaryOutcome> send_packet_canary(const SocketOpener& opener, const std::string& device, const Endpoint& destination) {
+  if (device.empty() || device.size() > most_device_name || !destination.address.is_v4()) {
+    return fail(Error::Kind::invalid, fmt::format("'{}' is no interface name, or the canary no IPv4", device));
+  }
+  const auto socket = opener(AF_PACKET, SOCK_DGRAM, 0);
+  if (!socket) return fail(socket.error());
+  ifreq request{};
+  device.copy(request.ifr_name, device.size());
+  if (::ioctl(socket->get(), SIOCGIFINDEX, &request) != 0) return fail(system_error(errno, fmt::format("looking for '{}'", device)));
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_IP);
+  address.sll_ifindex = request.ifr_ifindex;
+  address.sll_halen = ETH_ALEN;
+  std::fill_n(address.sll_addr, ETH_ALEN, std::uint8_t{0xff});
+  const auto packet = packet_to(destination);
+  for (;;) {
+    const auto* generic = reinterpret_cast<const sockaddr*>(&address);
+    if (::sendto(socket->get(), packet.data(), packet.size(), 0, generic, sizeof address) >= 0) return CanaryOutcome::left;
+    if (errno == EINTR) continue;
+    if (errno == ENOBUFS || errno == EPERM) return CanaryOutcome::refused;
+    if (means_no_way_out(errno)) return CanaryOutcome::no_way_out;
+    return fail(system_error(errno, fmt::format("writing the canary to '{}'", device)));
   }
 }
 

@@ -13,9 +13,10 @@
 namespace vpn_sentinel {
 
 enum class CanaryOutcome : std::uint8_t {
-  held,        ///< the firewall refused it (EPERM)
+  held,        ///< the firewall refused it (EPERM); KillSwitch::prove() says so only of our own
   no_way_out,  ///< there is no route by this device, or it is down: nothing can leave, and the firewall was not asked
   left,        ///< it left: the kill switch does not hold
+  refused,     ///< somebody refused it, and our rules counted nothing: what they would do is not known
 };
 
 /// Where it is sent: an address for documentation (RFC 5737, RFC 3849) and the port discard (9), which nobody answers.
@@ -26,5 +27,9 @@ enum class CanaryOutcome : std::uint8_t {
 /// Sends one byte by UDP from a socket that is bound to the device, as a program would that evades the tunnel. not_found: there is no such
 /// device; not_permitted: SO_BINDTODEVICE was refused (CAP_NET_RAW before Linux 5.7). What a kill switch stopped is in its counters.
 [[nodiscard]] Result<CanaryOutcome> send_canary(const SocketOpener& opener, const std::string& device, const Endpoint& destination);
+
+/// The same byte as an IPv4 packet that is written to the device itself (AF_PACKET), to all stations, from 0.0.0.0: if it leaves, nobody
+/// forwards it. `refused`: it did not get through the device's hooks or queue. not_permitted: CAP_NET_RAW is missing.
+[[nodiscard]] Result<CanaryOutcome> send_packet_canary(const SocketOpener& opener, const std::string& device, const Endpoint& destination);
 
 }  // namespace vpn_sentinel

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace vpn_sentinel {
@@ -106,17 +107,63 @@ Result<std::vector<CanaryReport>> KillSwitch::prove(const std::vector<std::strin
   if (devices.empty() || devices.size() > most_uplinks) {
     return fail(Error::Kind::invalid, fmt::format("devices: {} are given, expected 1-{}", devices.size(), most_uplinks));
   }
+  // By a socket of its own: nothing here changes.
+  auto tables = OutsideTables::open(opener_, OutsideAction::drop, tables_.id(), 0);
+  if (!tables) return fail(tables.error());
   std::vector<CanaryReport> reports;
   for (const auto& device : devices) {
-    for (const auto family : {Family::v4, Family::v6}) {
-      const auto destination = canary_destination(family, allowed);
-      if (!destination) return fail(Error::Kind::invalid, "each address that a canary may be sent to is in a local network");
-      const auto outcome = send_canary(opener_, device, *destination);
-      if (!outcome) return fail(outcome.error());
-      reports.push_back({device, family, *outcome});
-    }
+    const auto more = prove(*tables, device, allowed);
+    if (!more) return fail(more.error());
+    reports.insert(reports.end(), more->begin(), more->end());
   }
   return reports;
+}
+
+namespace {
+
+/// Whether our counters grew tells whose refusal it was; the sender of a packet socket is told nothing else.
+template <typename Send>
+Result<CanaryOutcome> counted(OutsideTables& tables, const Send& send) {
+  const auto before = tables.count_there();
+  if (!before) return fail(before.error());
+  const auto outcome = send();
+  if (!outcome || *outcome == CanaryOutcome::no_way_out) return outcome;
+  const auto after = tables.count_there();
+  if (!after) return fail(after.error());
+  if (*outcome == CanaryOutcome::left) return outcome;
+  return after->packets > before->packets ? CanaryOutcome::held : CanaryOutcome::refused;
+}
+
+}  // namespace
+
+Result<std::vector<CanaryReport>> KillSwitch::prove(OutsideTables& tables, const std::string& device,
+                                                    const std::vector<IpPrefix>& allowed) const {
+  std::vector<CanaryReport> reports;
+  for (const auto family : {Family::v4, Family::v6}) {
+    const auto destination = canary_destination(family, allowed);
+    if (!destination) return fail(Error::Kind::invalid, "each address that a canary may be sent to is in a local network");
+    const auto outcome = counted(tables, [&] { return send_canary(opener_, device, *destination); });
+    if (!outcome) return fail(outcome.error());
+    reports.push_back({device, family, *outcome, false});
+  }
+  const auto at_uplinks = tables.exists_at_uplinks();
+  if (!at_uplinks) return fail(at_uplinks.error());
+  if (!*at_uplinks) return reports;
+  const auto destination = *canary_destination(Family::v4, allowed);
+  const auto outcome = counted(tables, [&] { return send_packet_canary(opener_, device, destination); });
+  // Without CAP_NET_RAW nobody here can write to a device.
+  if (!outcome && outcome.error().kind == Error::Kind::not_permitted) return reports;
+  if (!outcome) return fail(outcome.error());
+  reports.push_back({device, Family::v4, *outcome, true});
+  return reports;
+}
+
+Proof proof_of(const std::vector<CanaryReport>& reports) noexcept {
+  const auto any = [&](CanaryOutcome outcome) {
+    return std::any_of(reports.begin(), reports.end(), [&](const CanaryReport& report) { return report.outcome == outcome; });
+  };
+  if (any(CanaryOutcome::left)) return Proof::broken;
+  return any(CanaryOutcome::held) && !any(CanaryOutcome::refused) ? Proof::holds : Proof::unproven;
 }
 
 Result<std::vector<std::string>> kill_switch_ids(const SocketOpener& opener) { return outside_table_ids(opener, OutsideAction::drop); }

@@ -62,7 +62,15 @@ struct CanaryReport {
   std::string device;
   Family family = Family::v4;
   CanaryOutcome outcome = CanaryOutcome::left;
+  bool by_packet_socket = false;  ///< written to the device itself (AF_PACKET)
 };
+
+enum class Proof : std::uint8_t {
+  holds,     ///< our rules held back each canary that had a way out, and there was one
+  unproven,  ///< none had a way out, or somebody else's rules came first
+  broken,    ///< one left
+};
+[[nodiscard]] Proof proof_of(const std::vector<CanaryReport>& reports) noexcept;
 
 /// Movable; used by one thread at a time. The destructor changes nothing.
 class KillSwitch {
@@ -89,8 +97,9 @@ class KillSwitch {
   /// What was dropped since it was armed, canaries included; only after arm() or adopt().
   [[nodiscard]] Result<LeakCounters> stopped(std::size_t top = 20);
 
-  /// One IPv4 and one IPv6 packet bound to each of the devices (at most most_uplinks), to addresses that `allowed` does not cover. It holds
-  /// when none has `left`. invalid: `allowed` covers all addresses for documentation.
+  /// One IPv4 and one IPv6 packet bound to each of the devices (at most most_uplinks), to addresses that `allowed` does not cover, and one
+  /// by AF_PACKET where the uplinks' way out is held too. See proof_of(). Of one that was refused, our own counters must tell that it was
+  /// by us. invalid: `allowed` covers all addresses for documentation.
   [[nodiscard]] Result<std::vector<CanaryReport>> prove(const std::vector<std::string>& devices,
                                                         const std::vector<IpPrefix>& allowed = {}) const;
 
@@ -99,6 +108,8 @@ class KillSwitch {
       : opener_(std::move(opener)), tables_(std::move(tables)), protect_(protect) {}
 
   [[nodiscard]] bool is_protected() const noexcept;
+  [[nodiscard]] Result<std::vector<CanaryReport>> prove(OutsideTables& tables, const std::string& device,
+                                                        const std::vector<IpPrefix>& allowed) const;
 
   SocketOpener opener_;
   OutsideTables tables_;

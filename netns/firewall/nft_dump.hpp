@@ -4,6 +4,7 @@
 /// than our tables ever have), timed_out.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,8 +34,8 @@ inline constexpr std::size_t most_read_back = 4096;  ///< of each kind
 [[nodiscard]] Result<std::vector<Element>> read_elements(Socket& socket, const TableName& name, const std::string& set,
                                                          std::string_view purpose);
 
-/// Reads `wanted`'s table and compares. not_found: the table is gone; failed: what differs, with the table's name. What differs is looked
-/// at twice, because between two dumps somebody may have replaced it as a whole.
+/// Reads `wanted`'s table and compares. not_found: the table is gone; failed: what differs, with the table's name; never because it could
+/// not be read, which is another kind. What was read while somebody changed something is read again (timed_out after some times).
 [[nodiscard]] Result<void> verify_ruleset(Socket& socket, const Ruleset& wanted, std::string_view purpose);
 
 }  // namespace vpn_sentinel::nft

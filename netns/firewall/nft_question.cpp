@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <vector>
 
 #include "netns/base/clock.hpp"
@@ -38,25 +39,33 @@ Result<std::vector<std::byte>> make_request(const Question& question, std::uint3
   return bytes;
 }
 
-enum class Progress { more, complete, disturbed };
+/// What became of an answer. A dump that was disturbed, or that is not wanted any more, is read to its end all the same: until then the
+/// kernel refuses another one on this socket (EBUSY).
+struct Progress {
+  bool ended = false;
+  bool disturbed = false;
+  std::optional<Error> error{};
+};
 
-Result<Progress> take_datagram(std::span<const std::byte> datagram, const Question& question, std::uint32_t sequence, const Take& take) {
-  const bool dumps = (question.flags & NLM_F_DUMP) == NLM_F_DUMP;
-  MessageCursor messages{datagram};
-  while (const auto message = messages.next()) {
-    if (message->sequence != sequence) continue;
-    if ((message->flags & NLM_F_DUMP_INTR) != 0) return Progress::disturbed;
-    if (message->type == NLMSG_ERROR || message->type == NLMSG_DONE) {
-      const int code = decode_error_code(message->payload).value_or(EPROTO);
-      if (code == 0) return Progress::complete;
-      // These two are no answer of nf_tables: whoever may ask may read everything, and our questions are well-formed.
-      const bool refused = code == EPERM || code == EINVAL;
-      return fail(nft_error(code, refused ? std::string_view() : question.what, question.purpose, message->payload, message->flags));
-    }
-    if (auto taken = take(message->payload); !taken) return fail(taken.error());
-    if (!dumps) return Progress::complete;
+void take_end(const NetlinkMessage& message, const Question& question, Progress& progress) {
+  progress.ended = true;
+  const int code = decode_error_code(message.payload).value_or(EPROTO);
+  if (code == 0 || progress.error) return;
+  // A dump of before, which ended at its deadline, still runs.
+  if (code == EBUSY) progress.disturbed = true;
+  if (code == EBUSY) return;
+  // These two are no answer of nf_tables: whoever may ask may read everything, and our questions are well-formed.
+  const bool refused = code == EPERM || code == EINVAL;
+  progress.error = nft_error(code, refused ? std::string_view() : question.what, question.purpose, message.payload, message.flags);
+}
+
+void take_message(const NetlinkMessage& message, const Question& question, const Take& take, Progress& progress) {
+  progress.disturbed = progress.disturbed || (message.flags & NLM_F_DUMP_INTR) != 0;
+  if (message.type == NLMSG_ERROR || message.type == NLMSG_DONE) return take_end(message, question, progress);
+  if (!progress.error && !progress.disturbed) {
+    if (auto taken = take(message.payload); !taken) progress.error = taken.error();
   }
-  return Progress::more;
+  progress.ended = (question.flags & NLM_F_DUMP) != NLM_F_DUMP;
 }
 
 Result<Progress> ask_once(Socket& socket, const Question& question, MonoTime deadline, const Take& take) {
@@ -65,13 +74,14 @@ Result<Progress> ask_once(Socket& socket, const Question& question, MonoTime dea
   if (!request) return fail(request.error());
   if (auto sent = send_netlink(socket.netlink.fd.get(), *request); !sent) return fail(sent.error());
   std::array<std::byte, netlink_datagram_size> buffer;
-  auto progress = Progress::more;
+  Progress progress;
   const auto done =
       receive_answer(socket.netlink.fd.get(), buffer, deadline, question.what, [&](std::span<const std::byte> datagram) -> Result<bool> {
-        const auto step = take_datagram(datagram, question, sequence, take);
-        if (!step) return fail(step.error());
-        progress = *step;
-        return progress != Progress::more;
+        MessageCursor messages{datagram};
+        while (const auto message = messages.next()) {
+          if (message->sequence == sequence && !progress.ended) take_message(*message, question, take, progress);
+        }
+        return progress.ended;
       });
   if (!done) return fail(done.error());
   return progress;
@@ -85,8 +95,8 @@ Result<void> ask(Socket& socket, const Question& question, const std::function<v
     begin();
     const auto progress = ask_once(socket, question, deadline, take);
     if (!progress) return fail(progress.error());
-    if (*progress == Progress::complete) return {};
-    // What is left of the disturbed dump has another number and is passed over.
+    if (progress->error) return fail(*progress->error);
+    if (!progress->disturbed) return {};
   }
   return fail(Error::Kind::timed_out, fmt::format("{}: others kept changing the rules meanwhile", question.what));
 }

@@ -31,8 +31,9 @@ struct Question {
 
 using Take = std::function<Result<void>(std::span<const std::byte> payload)>;
 
-/// Calls `begin`, then `take` with the payload of each answer; both again when others changed something meanwhile (NLM_F_DUMP_INTR). An
-/// Error of `take` ends it. Errors: not_permitted, unavailable (no nf_tables), not_found, timed_out, invalid (a name is too long).
+/// Calls `begin`, then `take` with the payload of each answer; both again when others changed something meanwhile (NLM_F_DUMP_INTR). After
+/// an Error of `take` it is not called again, and that is the answer. The socket can be asked again in any case. Errors: not_permitted,
+/// unavailable (no nf_tables), not_found, timed_out, invalid (a name is too long).
 [[nodiscard]] Result<void> ask(Socket& socket, const Question& question, const std::function<void()>& begin, const Take& take);
 
 }  // namespace vpn_sentinel::nft

@@ -358,6 +358,21 @@ Result<LeakCounters> OutsideTables::read(Detail detail) {
   return tally_.total(action_ == OutsideAction::drop, mono_now());
 }
 
+Result<Traffic> OutsideTables::count_there() {
+  const auto tables = present();
+  if (!tables) return fail(tables.error());
+  Traffic sum;
+  for (const auto& table : *tables) {
+    const auto counters = nft::read_counters(socket_, table.name, purpose());
+    if (!counters) return fail(counters.error());
+    const auto counted = make_leak_counters(*counters, {}, {});
+    if (!counted) continue;  // somebody else's tables under our name
+    sum.packets += counted->outside().packets;
+    sum.bytes += counted->outside().bytes;
+  }
+  return sum;
+}
+
 Result<bool> OutsideTables::exists() {
   const auto tables = present();
   if (!tables) return fail(tables.error());

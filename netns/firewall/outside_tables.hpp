@@ -55,6 +55,8 @@ class OutsideTables {
   [[nodiscard]] Result<LeakCounters> read_totals();
   /// So that the next packet outside is told again. Nothing happens when none is told.
   [[nodiscard]] Result<void> rearm();
+  /// What the tables that are there now counted as outside, whoever made them; nothing where there are none.
+  [[nodiscard]] Result<Traffic> count_there();
   /// Takes away what is there under the tables' names, whoever made it. Nothing there is no error.
   [[nodiscard]] Result<void> remove();
   /// The same with those tables alone that this object made: another one may have put its own in their place.
@@ -66,6 +68,7 @@ class OutsideTables {
 
   /// True when activate(policy) has only little to do.
   [[nodiscard]] bool is_ready_for(const FirewallPolicy& policy) const { return !prepared_.empty() && policy_ == policy; }
+  [[nodiscard]] const std::string& id() const noexcept { return id_; }
   [[nodiscard]] bool is_installed() const noexcept { return !installed_.empty(); }
   /// True when the uplinks' way out is judged, too.
   [[nodiscard]] bool has_egress() const noexcept { return installed_.size() > 1; }

@@ -10,8 +10,8 @@ BOOST_AUTO_TEST_CASE(kernels_that_read_ipv6_at_a_wrong_place_are_known_by_their_
   for (const auto* release : {"6.8.0-31-generic", "6.12.5", "7.0.0", "6.6.20", "6.6.119+rpt-rpi", "6.1.80", "6.1.158-custom", "10.1"}) {
     BOOST_TEST(reads_egress_rightly(release, "#1 SMP"), release);
   }
-  for (const auto* release :
-       {"5.10.0-30-amd64", "5.15.0", "5.16", "6.0.9", "6.1.60", "6.1.0-28-amd64", "6.5.0-14-generic", "6.6.1", "6.7.12", "", "x", "6", "6.1."}) {
+  for (const auto* release : {"5.10.0-30-amd64", "5.15.0", "5.16", "6.0.9", "6.1.60", "6.1.0-28-amd64", "6.5.0-14-generic", "6.6.1",
+                              "6.7.12", "", "x", "6", "6.1."}) {
     BOOST_TEST(!reads_egress_rightly(release, "#1 SMP"), release);
   }
 }

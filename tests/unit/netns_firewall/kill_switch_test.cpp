@@ -155,6 +155,31 @@ BOOST_FIXTURE_TEST_CASE(a_bell_rings_with_each_change_of_the_rules, Switched) {
   BOOST_TEST(drain_ruleset_bell(bell.get()));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_canary_that_somebody_else_refused_proves_nothing, Switched) {
+  client.run("nft add table inet theirs '{ chain c { type filter hook output priority 0; oifname \"eth0\" drop; }; }'");
+  auto kill_switch = opened();
+  BOOST_TEST(all_are(good(kill_switch.prove({"eth0"})), CanaryOutcome::refused));
+  (void)good(kill_switch.arm(policy()));
+  BOOST_TEST((proof_of(good(kill_switch.prove({"eth0"}))) == Proof::unproven));
+  BOOST_TEST((proof_of(good(kill_switch.prove({"eth1"}))) == Proof::holds));
+  client.run("ip link set eth1 down");
+  BOOST_TEST((proof_of(good(kill_switch.prove({"eth1"}))) == Proof::unproven));
+  BOOST_TEST((proof_of({}) == Proof::unproven));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_canary_by_a_packet_socket_tells_whether_an_uplink_is_held, Switched) {
+  auto kill_switch = opened();
+  if (good(kill_switch.arm(with_uplinks())).egress_gap) return;
+  const auto reports = good(kill_switch.prove({"eth0", "eth1"}));
+  BOOST_TEST(std::count_if(reports.begin(), reports.end(), [](const CanaryReport& report) { return report.by_packet_socket; }) == 2);
+  BOOST_TEST(all_are(reports, CanaryOutcome::held));
+  BOOST_TEST((proof_of(reports) == Proof::holds));
+  BOOST_TEST(arrived() == 0U);
+  client.run("nft insert rule netdev vpn-sentinel-test-killswitch frames accept");
+  BOOST_TEST((proof_of(good(kill_switch.prove({"eth1"}))) == Proof::broken));
+  BOOST_TEST(arrived() == 1U);
+}
+
 BOOST_FIXTURE_TEST_CASE(after_disarming_the_ruleset_is_byte_for_byte_what_it_was, Switched) {
   client.run(
       "nft add table inet mine '{ set s { type ipv4_addr; elements = { 192.0.2.9 }; }; chain c { type filter hook output priority 0; ip "

@@ -96,7 +96,8 @@ BOOST_FIXTURE_TEST_CASE(who_takes_tables_away_at_the_same_moment_makes_no_failur
   std::atomic<std::size_t> removed = 0;
   std::jthread remover([&] {
     auto other = opened(OutsideAction::drop);
-    while (!end) removed += other.remove().has_value() ? 1 : 0;
+    while (!end)
+      if (other.remove()) ++removed;
   });
   auto tables = opened(OutsideAction::drop);
   for (int i = 0; i < 300 || removed < 20; ++i) {
@@ -106,6 +107,30 @@ BOOST_FIXTURE_TEST_CASE(who_takes_tables_away_at_the_same_moment_makes_no_failur
     }
   }
   end = true;
+}
+
+BOOST_FIXTURE_TEST_CASE(what_others_change_meanwhile_is_neither_a_difference_nor_a_failure, Tabled) {
+  auto tables = opened(OutsideAction::drop);
+  BOOST_TEST_REQUIRE(tables.install(largest_policy()).has_value());
+  std::atomic<bool> end = false;
+  std::atomic<std::size_t> changes = 0;
+  std::jthread changer([&] {
+    auto other = OutsideTables::open(client.opener(), OutsideAction::count, "other", 0).value();
+    while (!end) {
+      if (other.install(policy())) ++changes;
+      // So that the tables can be read in one piece, too.
+      for (const auto until = mono_now() + std::chrono::milliseconds{static_cast<int>(changes % 16)}; mono_now() < until && !end;)
+        std::this_thread::yield();
+    }
+  });
+  std::size_t same = 0;
+  for (int i = 0; i < 100 || changes < 100; ++i) {
+    const auto done = tables.verify();
+    if (done) ++same;
+    if (!done) BOOST_TEST((done.error().kind == Error::Kind::timed_out), done.error().message);
+  }
+  end = true;
+  BOOST_TEST(same > 0U);
 }
 
 BOOST_FIXTURE_TEST_CASE(tables_that_another_running_program_owns_are_not_adopted, Tabled) {

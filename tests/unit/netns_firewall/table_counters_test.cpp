@@ -20,7 +20,7 @@ const MonoTime start{std::chrono::hours{1}};
 
 }  // namespace
 
-BOOST_AUTO_TEST_SUITE(leak_tally)
+BOOST_AUTO_TEST_SUITE(table_counters)
 
 BOOST_AUTO_TEST_CASE(two_tables_are_added_up_and_read_again_without_adding) {
   TableCounters tally;
