@@ -107,6 +107,16 @@ struct DriftView {
   bool pinned = false;       ///< the healthy state was confirmed by the user
 };
 
+/// What lies around the uplinks and behind the tunnel, for the firewall.
+struct SurroundingsView {
+  std::string tunnel;                      ///< whose the next two are; empty: none was seen up yet
+  std::uint16_t tunnel_type = 0;           ///< ARPHRD_*; 0: not known, or one that any link could have
+  std::vector<IpPrefix> tunnel_networks;   ///< addresses and routes of the tunnel, when it was up last
+  std::vector<IpPrefix> on_link;           ///< subnets of the uplinks
+  std::vector<std::string> inner_devices;  ///< among `uplinks`: bridges that lead to no other machine
+  friend bool operator==(const SurroundingsView&, const SurroundingsView&) = default;
+};
+
 enum class LivenessView { off, waiting, alive, stalled };
 
 /// The address by which port 53 leaves, told by whoami.cloudflare.
@@ -133,6 +143,7 @@ struct Observation {
   std::chrono::milliseconds uplink_lost_for{0};
   std::vector<std::string> uplinks;        ///< names of the interfaces outside the tunnel
   std::vector<std::string> other_tunnels;  ///< that the settings mean by name or pattern and that are there, without `tunnel`
+  SurroundingsView surroundings;
   std::vector<EndpointView> endpoints;
   /// Host routes outside the tunnel while it is not known which of them lead to VPN servers; empty once it is.
   std::vector<IpAddress> possible_endpoints;

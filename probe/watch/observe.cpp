@@ -13,6 +13,7 @@
 #include "probe/watch/allowing_settings.hpp"
 #include "probe/watch/local_destinations.hpp"
 #include "probe/watch/rule_match.hpp"
+#include "probe/watch/surroundings.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -350,6 +351,8 @@ Observation observe(const Snapshot& snapshot, std::uint64_t generation, RouteLoo
   seen.expected_tunnel = learnt.tunnel.name.empty() && !policy.tunnels.empty() ? policy.tunnels.front() : learnt.tunnel.name;
   observe_other_tunnels(snapshot, policy, learnt, seen);
   observe_uplinks(snapshot, tunnel, learnt, seen);
+  seen.surroundings = observe_surroundings(snapshot, tunnel, seen, learnt.surroundings);
+  learnt.surroundings = seen.surroundings;
   observe_endpoints(policy, learnt, seen);
   observe_allowed_flows(snapshot, policy, seen);
   observe_routes(snapshot, generation, look_up, tunnel, policy, learnt, seen);

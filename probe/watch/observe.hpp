@@ -30,6 +30,7 @@ struct Learnt {
   std::vector<IpAddress> host_routes;        ///< that were there when the tunnel began to carry
   std::vector<IpAddress> strangers;          ///< host routes that came while it carried: never taken for servers later
   std::optional<MonoTime> carries_since;
+  SurroundingsView surroundings;
 
   void forget_told() {
     told_endpoints.clear();
@@ -42,6 +43,7 @@ struct Learnt {
     host_routes.clear();
     strangers.clear();
     carries_since.reset();
+    surroundings = {};
     planner = {};
   }
 };

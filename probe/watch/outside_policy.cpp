@@ -50,17 +50,57 @@ std::vector<TunnelEndpoint> endpoints(const Observation& seen) {
   return all;
 }
 
+bool covers(const IpPrefix& network, const IpPrefix& part) { return network.length() <= part.length() && network.contains(part.address()); }
+
+bool is_covered(const std::vector<IpPrefix>& networks, const IpPrefix& part) {
+  return std::ranges::any_of(networks, [&](const IpPrefix& network) { return covers(network, part); });
+}
+
+/// Those that would be local otherwise, but for what the user, or an uplink, says to be local itself.
+std::vector<IpPrefix> tunnel_networks(const Observation& seen, const TargetPolicy& target, const std::vector<IpPrefix>& local) {
+  std::vector<IpPrefix> all;
+  const auto is_in = [](const std::vector<IpPrefix>& networks, const IpPrefix& network) {
+    return std::ranges::find(networks, network) != networks.end();
+  };
+  for (const auto& network : seen.surroundings.tunnel_networks) {
+    const bool overlaps =
+        is_covered(local, network) || std::ranges::any_of(local, [&](const IpPrefix& part) { return covers(network, part); });
+    if (overlaps && !is_in(target.local_networks, network) && !is_in(seen.surroundings.on_link, network)) add_once(all, network);
+  }
+  return all;
+}
+
 std::vector<IpPrefix> local_networks(const Observation& seen, const TargetPolicy& target) {
   auto all = standard_local_networks();
-  for (const auto& network : target.local_networks) add_once(all, network);
-  for (const auto& subnet : seen.public_subnets) add_once(all, subnet.prefix);
+  for (const auto& network : target.local_networks) {
+    if (can_be_local(network)) add_once(all, network);
+  }
+  for (const auto& subnet : seen.public_subnets) {
+    if (can_be_local(subnet.prefix)) add_once(all, subnet.prefix);
+  }
+  // Where a network of the tunnel covers the LAN, the LAN is named itself.
+  const auto local = all;
+  for (const auto& subnet : seen.surroundings.on_link) {
+    if (is_covered(seen.surroundings.tunnel_networks, subnet) && is_covered(local, subnet)) add_once(all, subnet);
+  }
   return all;
+}
+
+bool is_inner(const Observation& seen, const std::string& device) {
+  const auto& inner = seen.surroundings.inner_devices;
+  return std::ranges::find(inner, device) != inner.end();
+}
+
+std::vector<TunnelType> tunnel_types(const Observation& seen, const std::vector<std::string>& tunnels) {
+  const auto& around = seen.surroundings;
+  if (around.tunnel_type == 0 || std::ranges::find(tunnels, around.tunnel) == tunnels.end()) return {};
+  return {{around.tunnel, around.tunnel_type}};
 }
 
 std::vector<std::string> uplinks(const Observation& seen, const std::vector<std::string>& tunnels) {
   std::vector<std::string> all;
   for (const auto& name : seen.uplinks) {
-    if (std::ranges::find(tunnels, name) == tunnels.end()) add_once(all, name);
+    if (std::ranges::find(tunnels, name) == tunnels.end() && !is_inner(seen, name)) add_once(all, name);
   }
   std::ranges::sort(all);
   return all;
@@ -118,6 +158,11 @@ FirewallPolicy whole_policy(const Observation& seen, const TargetPolicy& target)
   policy.local_networks = local_networks(seen, target);
   policy.uplinks = uplinks(seen, policy.tunnels);
   policy.allowed = allowed(seen, target);
+  policy.tunnel_networks = tunnel_networks(seen, target, policy.local_networks);
+  policy.inner_devices = seen.surroundings.inner_devices;
+  std::erase_if(policy.inner_devices,
+                [&](const std::string& name) { return std::ranges::find(policy.tunnels, name) != policy.tunnels.end(); });
+  policy.on_link = seen.surroundings.on_link;
   return policy;
 }
 
@@ -151,6 +196,10 @@ FirewallPolicy outside_policy(const Observation& seen, const TargetPolicy& targe
   cut(policy.local_networks, most_local_networks);
   cut(policy.uplinks, most_uplinks);
   cut(policy.allowed, room_for(policy.allowed));
+  cut(policy.tunnel_networks, most_tunnel_networks);
+  cut(policy.inner_devices, most_inner_devices);
+  cut(policy.on_link, most_on_link);
+  policy.tunnel_types = tunnel_types(seen, policy.tunnels);
   return policy;
 }
 
@@ -166,6 +215,11 @@ std::vector<std::string> left_out(const Observation& seen, const TargetPolicy& t
   tell_cut(told, policy.local_networks.size(), most_local_networks, "local networks");
   tell_cut(told, policy.uplinks.size(), most_uplinks, "uplinks, at which AF_PACKET is not seen");
   tell_cut(told, policy.allowed.size(), room_for(policy.allowed), "allowed marks, users, tables and resolvers");
+  tell_cut(told, policy.inner_devices.size(), most_inner_devices, "bridges of containers");
+  tell_cut(told, policy.on_link.size(), most_on_link, "subnets of uplinks, where neighbours are asked");
+  for (const auto& network : target.local_networks) {
+    if (!can_be_local(network)) told.push_back(fmt::format("local network {}, which is too large to be local", network.to_string()));
+  }
   for (const auto& rule : seen.inexpressible_flows) told.push_back("what the rule \"" + rule + "\" lets out to an allowed table");
   return told;
 }

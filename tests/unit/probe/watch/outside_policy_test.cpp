@@ -116,6 +116,32 @@ BOOST_AUTO_TEST_CASE(local_are_standard_networks_those_of_the_settings_and_subne
   BOOST_TEST(!has(outside_policy(healthy(), {}).local_networks, "203.0.113.0/24"));
 }
 
+BOOST_AUTO_TEST_CASE(what_lies_behind_the_tunnel_is_local_only_where_an_uplink_or_the_user_says_so) {
+  auto seen = healthy();
+  seen.surroundings.tunnel = "wg0";
+  seen.surroundings.tunnel_type = 65534;
+  seen.surroundings.tunnel_networks = {prefix("10.64.0.0/10"), prefix("192.168.0.0/16"), prefix("10.7.0.0/24"), prefix("203.0.113.0/24")};
+  seen.surroundings.on_link = {prefix("192.168.1.0/24")};
+  TargetPolicy target;
+  target.local_networks = {prefix("10.7.0.0/24"), prefix("0.0.0.0/0")};
+  const auto policy = outside_policy(seen, target);
+  BOOST_TEST((policy.tunnel_networks == std::vector{prefix("10.64.0.0/10"), prefix("192.168.0.0/16")}));
+  BOOST_TEST(has(policy.local_networks, "192.168.1.0/24"));
+  BOOST_TEST((policy.on_link == std::vector{prefix("192.168.1.0/24")}));
+  BOOST_TEST((policy.tunnel_types == std::vector<TunnelType>{{"wg0", 65534}}));
+  BOOST_TEST(check_policy(policy).has_value());
+  BOOST_TEST(left_out(seen, target).front() == "local network 0.0.0.0/0, which is too large to be local");
+}
+
+BOOST_AUTO_TEST_CASE(a_bridge_of_containers_is_no_uplink) {
+  auto seen = healthy();
+  seen.uplinks = {"docker0", "eth0"};
+  seen.surroundings.inner_devices = {"docker0"};
+  const auto policy = outside_policy(seen, {});
+  BOOST_TEST((policy.uplinks == Names{"eth0"}));
+  BOOST_TEST((policy.inner_devices == Names{"docker0"}));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_allowed_on_purpose_is_passed_on) {
   auto seen = healthy();
   AllowedFlowView flow;

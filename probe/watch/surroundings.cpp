@@ -1,0 +1,77 @@
+#include "probe/watch/surroundings.hpp"
+
+#include <linux/if_arp.h>
+
+#include <algorithm>
+
+namespace vpn_sentinel {
+namespace {
+
+/// Shorter ones are how a tunnel takes everything (0/0, 0/1, 2000::/3), and say nothing of private addresses.
+constexpr unsigned shortest_v4 = 8;
+constexpr unsigned shortest_v6 = 7;
+
+bool stays_on_link(const IpAddress& address) {
+  const auto first = address.bytes()[0];
+  const bool multicast = address.is_v4() ? first >= 224 : first == 0xff;
+  return multicast || address.is_link_local() || address.is_loopback();
+}
+
+void add_network(std::vector<IpPrefix>& networks, const IpPrefix& prefix) {
+  const bool is_long = prefix.length() >= (prefix.address().is_v4() ? shortest_v4 : shortest_v6);
+  if (!is_long || stays_on_link(prefix.address())) return;
+  if (std::ranges::find(networks, prefix) == networks.end()) networks.push_back(prefix);
+}
+
+bool leads_to(const Route& route, std::uint32_t index) {
+  return std::ranges::any_of(route.next_hops, [&](const NextHop& hop) { return hop.link_index == index; });
+}
+
+std::vector<IpPrefix> networks_of(const Snapshot& snapshot, std::uint32_t index) {
+  std::vector<IpPrefix> networks;
+  for (const auto& item : snapshot.addresses) {
+    if (item.link_index == index) add_network(networks, {item.address, item.prefix_length});
+  }
+  for (const auto& route : snapshot.routes) {
+    if (leads_to(route, index)) add_network(networks, route.destination);
+  }
+  return networks;
+}
+
+bool is_inner(const Snapshot& snapshot, const Link& link) {
+  if (link.kind != "bridge") return false;
+  const bool leads_out = std::ranges::any_of(
+      snapshot.links, [&](const Link& port) { return port.master == link.index && port.kind != "veth" && port.kind != "tun"; });
+  const bool has_gateway = std::ranges::any_of(snapshot.routes, [&](const Route& route) {
+    return std::ranges::any_of(route.next_hops, [&](const NextHop& hop) { return hop.link_index == link.index && hop.gateway; });
+  });
+  return !leads_out && !has_gateway;
+}
+
+}  // namespace
+
+SurroundingsView observe_surroundings(const Snapshot& snapshot, const Link* tunnel, const Observation& seen, const SurroundingsView& last) {
+  SurroundingsView view;
+  view.tunnel = last.tunnel;
+  view.tunnel_type = last.tunnel_type;
+  view.tunnel_networks = last.tunnel_networks;
+  if (tunnel && tunnel->is_up()) {
+    view.tunnel = tunnel->name;
+    // An Ethernet could be any link.
+    view.tunnel_type = tunnel->type == ARPHRD_ETHER ? std::uint16_t{0} : tunnel->type;
+    view.tunnel_networks = networks_of(snapshot, tunnel->index);
+  }
+  for (const auto& link : snapshot.links) {
+    if (std::ranges::find(seen.uplinks, link.name) == seen.uplinks.end()) continue;
+    if (is_inner(snapshot, link)) {
+      view.inner_devices.push_back(link.name);
+      continue;
+    }
+    for (const auto& item : snapshot.addresses) {
+      if (item.link_index == link.index) add_network(view.on_link, {item.address, item.prefix_length});
+    }
+  }
+  return view;
+}
+
+}  // namespace vpn_sentinel
