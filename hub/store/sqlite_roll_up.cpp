@@ -231,8 +231,8 @@ Result<std::int64_t> SqliteRollUp::write(Statement& statement, const Place& plac
   return statement.run_counted(place.resolution, place.start, place.client, sample.reports,
                                sample.worst ? static_cast<std::int64_t>(*sample.worst) : std::int64_t{-1}, sample.time[0].count(),
                                sample.time[1].count(), sample.time[2].count(), sample.time[3].count(), sample.latencies, sample.latency_sum,
-                               sample.latency_min, sample.latency_max, join(sample.exits), std::int64_t{sample.more_exits ? 1 : 0}, sample.counted,
-                               sample.packets_outside, sample.bytes_outside);
+                               sample.latency_min, sample.latency_max, join(sample.exits), std::int64_t{sample.more_exits ? 1 : 0},
+                               sample.counted, sample.packets_outside, sample.bytes_outside);
 }
 
 Result<void> SqliteRollUp::merge_into(const Place& place, const Sample& added) {

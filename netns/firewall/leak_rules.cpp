@@ -462,8 +462,8 @@ std::string firewall_id_of(OutsideAction action, std::string_view name) {
   return std::string(name.substr(name_begin.size(), name.size() - name_begin.size() - end.size()));
 }
 
-Ruleset output_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags,
-                       bool rings, const std::vector<JudgedDevice>& elsewhere) {
+Ruleset output_ruleset(OutsideAction action, std::string_view id, const FirewallPolicy& policy, std::uint32_t flags, bool rings,
+                       const std::vector<JudgedDevice>& elsewhere) {
   auto ruleset = empty_ruleset(family_inet, action, id, policy, flags);
   RuleWriter rules{family_inet};
   write_tunnels_and_loopback(rules, policy);

@@ -24,8 +24,8 @@ struct Question {
   std::uint16_t flags = 0;  ///< NLM_F_DUMP: of all
   std::uint8_t family = 0;  ///< NFPROTO_*
   std::array<Text, 2> texts{};
-  std::string_view what;     ///< "listing rules", for errors
-  std::string_view purpose;  ///< ends the sentence "CAP_NET_ADMIN is needed in the namespace to …"
+  std::string_view what;          ///< "listing rules", for errors
+  std::string_view purpose;       ///< ends the sentence "CAP_NET_ADMIN is needed in the namespace to …"
   std::uint32_t object_type = 0;  ///< NFT_OBJECT_*; 0: none is named
 };
 

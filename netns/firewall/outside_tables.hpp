@@ -12,8 +12,8 @@
 #include "netns/firewall/firewall_policy.hpp"
 #include "netns/firewall/leak_counters.hpp"
 #include "netns/firewall/leak_rules.hpp"
-#include "netns/firewall/table_counters.hpp"
 #include "netns/firewall/nft_socket.hpp"
+#include "netns/firewall/table_counters.hpp"
 #include "netns/namespace/socket_opener.hpp"
 
 namespace vpn_sentinel {

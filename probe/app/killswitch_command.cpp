@@ -160,6 +160,8 @@ std::string_view word_of(CanaryOutcome outcome) {
       return "held";
     case CanaryOutcome::no_way_out:
       return "no way out";
+    case CanaryOutcome::refused:
+      return "refused by other rules";
     case CanaryOutcome::left:
       break;
   }
@@ -219,8 +221,10 @@ json json_of(const std::string& name, const Standing& standing, const std::optio
   value["stopped"] = {{"packets", standing.stopped.outside().packets}, {"bytes", standing.stopped.outside().bytes}};
   value["canaries"] = json::array();
   for (const auto& canary : standing.canaries) {
-    value["canaries"].push_back(
-        {{"device", canary.device}, {"ip", canary.family == Family::v4 ? 4 : 6}, {"outcome", word_of(canary.outcome)}});
+    value["canaries"].push_back({{"device", canary.device},
+                                 {"ip", canary.family == Family::v4 ? 4 : 6},
+                                 {"by_packet_socket", canary.by_packet_socket},
+                                 {"outcome", word_of(canary.outcome)}});
   }
   return value;
 }
@@ -238,7 +242,8 @@ std::string text_of(const std::string& name, const std::string& id, const Standi
     text += fmt::format("  stopped: {} packets, {} bytes (canaries included)\n", sum.packets, sum.bytes);
   }
   for (const auto& canary : standing.canaries) {
-    text += fmt::format("  canary by {} ({}): {}\n", canary.device, canary.family == Family::v4 ? "IPv4" : "IPv6", word_of(canary.outcome));
+    const auto* const kind = canary.by_packet_socket ? "AF_PACKET" : canary.family == Family::v4 ? "IPv4" : "IPv6";
+    text += fmt::format("  canary by {} ({}): {}\n", canary.device, kind, word_of(canary.outcome));
   }
   for (const auto& other : standing.others) text += fmt::format("  beside it: kill switch {} of another probe\n", other);
   if (standing.state != "off") text += fmt::format("  to get out: vpn-sentinel-probe killswitch disarm, or {}\n", way_out(id));

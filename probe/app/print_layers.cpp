@@ -6,9 +6,9 @@
 
 #include "probe/app/print_dns.hpp"
 #include "probe/app/print_exit.hpp"
+#include "probe/app/print_firewall.hpp"
 #include "probe/app/print_packets.hpp"
 #include "probe/app/print_path.hpp"
-#include "probe/app/print_firewall.hpp"
 
 namespace vpn_sentinel {
 namespace {

@@ -24,6 +24,7 @@ std::string counted_text(const PacketsView& packets, WallTime now) {
   tell("IPv4", leak.v4);
   tell("IPv6", leak.v6);
   tell("to the VPN server beside the tunnel", leak.endpoint_misuse);
+  tell("frames that are no IP", leak.other);
   return text;
 }
 

@@ -68,16 +68,16 @@ struct LeakDestinationReport {
 /// What left outside the tunnel and was not allowed to. Numbers count from `since` on and never fall: a meter that begins anew has another
 /// `since`.
 struct LeakReport {
-  bool counting = false;                      ///< false: nobody counts, the numbers are no proof of anything
-  std::string why;                            ///< not counting: why
-  std::optional<WallTime> since;              ///< counting since then, probe's clock
-  std::uint64_t packets = 0;                  ///< all of it
-  std::uint64_t bytes = 0;                    ///< of these packets
-  std::uint64_t dns_packets = 0;              ///< of these, to ports 53 and 853
-  std::uint64_t v4_packets = 0;               ///< other IPv4
-  std::uint64_t v6_packets = 0;               ///< other IPv6
-  std::uint64_t endpoint_packets = 0;         ///< to the VPN server, and not the tunnel's own
-  std::uint64_t local_packets = 0;            ///< to local networks, which is allowed; not part of `packets`
+  bool counting = false;                            ///< false: nobody counts, the numbers are no proof of anything
+  std::string why;                                  ///< not counting: why
+  std::optional<WallTime> since;                    ///< counting since then, probe's clock
+  std::uint64_t packets = 0;                        ///< all of it
+  std::uint64_t bytes = 0;                          ///< of these packets
+  std::uint64_t dns_packets = 0;                    ///< of these, to ports 53 and 853
+  std::uint64_t v4_packets = 0;                     ///< other IPv4
+  std::uint64_t v6_packets = 0;                     ///< other IPv6
+  std::uint64_t endpoint_packets = 0;               ///< to the VPN server, and not the tunnel's own
+  std::uint64_t local_packets = 0;                  ///< to local networks, which is allowed; not part of `packets`
   std::vector<LeakDestinationReport> destinations;  ///< those with most bytes, at most 20
   friend bool operator==(const LeakReport&, const LeakReport&) = default;
 };

@@ -34,9 +34,12 @@ struct OutsideTraffic {
   TrafficView v4;               ///< other IPv4
   TrafficView v6;               ///< other IPv6
   TrafficView endpoint_misuse;  ///< to the VPN server's address, and not the tunnel's
+  TrafficView other{};          ///< frames that are no IP, or not what they say; ARP and the like are not among them
   std::vector<OutsideDestination> destinations;
-  [[nodiscard]] std::uint64_t packets() const noexcept { return dns.packets + v4.packets + v6.packets + endpoint_misuse.packets; }
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return dns.bytes + v4.bytes + v6.bytes + endpoint_misuse.bytes; }
+  [[nodiscard]] std::uint64_t packets() const noexcept {
+    return dns.packets + v4.packets + v6.packets + endpoint_misuse.packets + other.packets;
+  }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return dns.bytes + v4.bytes + v6.bytes + endpoint_misuse.bytes + other.bytes; }
 };
 
 struct PacketsView {

@@ -64,9 +64,11 @@ class PacketJudge {
     tell("ipv4", leak.v4);
     tell("ipv6", leak.v6);
     tell("to_vpn_server", leak.endpoint_misuse);
-    // Everybody on the way sees the VPN server's address as it is; only what is said to it is not protected.
-    const bool only_server = leak.v4.packets + leak.v6.packets == 0;
-    add("packets_outside", std::move(evidence), only_server ? std::optional(Severity::warning) : std::nullopt);
+    tell("no_ip", leak.other);
+    // Everybody on the way sees the VPN server's address as it is; only what is said to it is not protected. And what is no IP mostly does
+    // not get beyond the next router.
+    const bool is_less = leak.v4.packets + leak.v6.packets == 0;
+    add("packets_outside", std::move(evidence), is_less ? std::optional(Severity::warning) : std::nullopt);
   }
 
   [[nodiscard]] json evidence_of(const OutsideTraffic& leak, const TrafficView& traffic, bool dns) const {

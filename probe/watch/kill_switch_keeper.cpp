@@ -48,7 +48,7 @@ bool is_canary(const LeakDestination& destination, const std::vector<IpPrefix>& 
 
 std::string_view name_of(Family family) { return family == Family::v4 ? "IPv4" : "IPv6"; }
 
-/// Empty: the canaries were held back, or there was no way out.
+/// Empty: none left. What somebody else's rules refused before ours did not leave either, and ours were read back.
 std::string doubt_about(const Result<std::vector<CanaryReport>>& canaries) {
   if (!canaries) {
     // By a device that went away since nothing leaves.
@@ -161,7 +161,6 @@ void KillSwitchKeeper::detach(bool gone) {
   since_.reset();
   failed_at_.reset();
   stopped_ = {};
-  stopped_before_ = {};
   if (gone) servers_.forget();
 }
 
@@ -222,13 +221,10 @@ void KillSwitchKeeper::put_in_place() {
   not_kept_ = written ? std::string() : "what the next start has to know: " + written.error().message;
 }
 
-/// The counters begin anew with other rules.
 void KillSwitchKeeper::note_arming(const Arming& arming) {
   egress_gap_ = arming.egress_gap ? arming.egress_gap->message : std::string();
   egress_held_ = !in_place_.uplinks.empty() && !arming.egress_gap;
   read_at_.reset();
-  stopped_before_ = {stopped_before_.packets + stopped_.packets, stopped_before_.bytes + stopped_.bytes};
-  stopped_ = {};
 }
 
 void KillSwitchKeeper::prepare() {
@@ -451,12 +447,13 @@ std::optional<KillSwitchView> KillSwitchKeeper::view() const {
   }
   if (state_ == Standing::off) return view;
   view.since = since_;
-  view.stopped = {stopped_before_.packets + stopped_.packets, stopped_before_.bytes + stopped_.bytes};
+  view.stopped = stopped_;
   view.gaps = left_out_;
   if (!not_kept_.empty()) view.gaps.push_back(not_kept_);
   if (!egress_gap_.empty()) view.gaps.push_back("what programs send by AF_PACKET: " + egress_gap_);
   view.no_server = in_place_.endpoints.empty() && !in_place_.uplinks.empty();
   view.passing_devices = in_place_.tunnels;
+  view.passing_devices.insert(view.passing_devices.end(), in_place_.inner_devices.begin(), in_place_.inner_devices.end());
   for (const auto& endpoint : in_place_.endpoints) view.passing_addresses.push_back(endpoint.address);
   view.passing_networks = in_place_.local_networks;
   for (const auto& packets : in_place_.allowed) {

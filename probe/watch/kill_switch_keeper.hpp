@@ -132,9 +132,8 @@ class KillSwitchKeeper {
   MonoTime proved_at_{};
   std::optional<MonoTime> read_at_;  ///< since it was put in place
   std::optional<MonoTime> failed_at_;
-  TrafficView stopped_;         ///< of the rules in place
-  TrafficView stopped_before_;  ///< of rules before them
-  MonoTime stopped_at_{};       ///< the last packet that was stopped
+  TrafficView stopped_;    ///< since it was armed
+  MonoTime stopped_at_{};  ///< the last packet that was stopped
   double repairs_left_ = 0;
   MonoTime repairs_counted_{};
 };

@@ -106,6 +106,26 @@ Result<AllowedPackets> packets_from_json(const json& value) {
   return packets;
 }
 
+json::array_t texts_of(const std::vector<IpPrefix>& networks) {
+  json::array_t texts;
+  texts.reserve(networks.size());
+  for (const auto& network : networks) texts.push_back(network.to_string());
+  return texts;
+}
+
+Result<IpPrefix> network_from_json(const json& value) {
+  const auto text = text_of(value);
+  return text ? IpPrefix::parse(*text) : Result<IpPrefix>(wrong("a network"));
+}
+
+Result<TunnelType> tunnel_type_from_json(const json& value) {
+  TunnelType type;
+  const auto tunnel = value.is_object() && value.contains("tunnel") ? text_of(value["tunnel"]) : std::nullopt;
+  if (!tunnel || !read_number(value, "type", type.type)) return wrong("tunnel_types");
+  type.tunnel = *tunnel;
+  return type;
+}
+
 /// Each entry of a list, by `read`.
 template <typename Item, typename Read>
 Result<void> read_list(const json& value, const char* member, std::vector<Item>& into, const Read& read) {
@@ -127,15 +147,19 @@ json to_json(const FirewallPolicy& policy) {
     endpoints.push_back(
         {{"address", endpoint.address.to_string()}, {"protocol", endpoint.protocol}, {"port", endpoint.port}, {"mark", endpoint.mark}});
   }
-  json::array_t networks;
-  for (const auto& network : policy.local_networks) networks.push_back(network.to_string());
+  json::array_t types;
+  for (const auto& [tunnel, type] : policy.tunnel_types) types.push_back({{"tunnel", tunnel}, {"type", type}});
   json::array_t allowed;
   for (const auto& packets : policy.allowed) allowed.push_back(to_json(packets));
   return json{{"tunnels", policy.tunnels},
               {"endpoints", endpoints},
-              {"local_networks", networks},
+              {"local_networks", texts_of(policy.local_networks)},
               {"uplinks", policy.uplinks},
-              {"allowed", allowed}};
+              {"allowed", allowed},
+              {"tunnel_networks", texts_of(policy.tunnel_networks)},
+              {"inner_devices", policy.inner_devices},
+              {"on_link", texts_of(policy.on_link)},
+              {"tunnel_types", types}};
 }
 
 Result<FirewallPolicy> firewall_policy_from_json(const json& value) {
@@ -145,15 +169,16 @@ Result<FirewallPolicy> firewall_policy_from_json(const json& value) {
   if (!tunnels) return fail(tunnels.error());
   auto uplinks = texts_of(value, "uplinks");
   if (!uplinks) return fail(uplinks.error());
-  const auto networks = texts_of(value, "local_networks");
-  if (!networks) return fail(networks.error());
+  auto inner_devices = texts_of(value, "inner_devices");
+  if (!inner_devices) return fail(inner_devices.error());
   policy.tunnels = std::move(*tunnels);
   policy.uplinks = std::move(*uplinks);
-  for (const auto& text : *networks) {
-    const auto network = IpPrefix::parse(text);
-    if (!network) return fail(network.error());
-    policy.local_networks.push_back(*network);
+  policy.inner_devices = std::move(*inner_devices);
+  for (const auto& [member, into] : {std::pair{"local_networks", &policy.local_networks},
+                                     std::pair{"tunnel_networks", &policy.tunnel_networks}, std::pair{"on_link", &policy.on_link}}) {
+    if (auto read = read_list(value, member, *into, network_from_json); !read) return fail(read.error());
   }
+  if (auto read = read_list(value, "tunnel_types", policy.tunnel_types, tunnel_type_from_json); !read) return fail(read.error());
   if (auto read = read_list(value, "endpoints", policy.endpoints, endpoint_from_json); !read) return fail(read.error());
   if (auto read = read_list(value, "allowed", policy.allowed, packets_from_json); !read) return fail(read.error());
   if (auto checked = check_policy(policy); !checked) return fail(checked.error());

@@ -10,9 +10,9 @@ namespace {
 
 constexpr std::uint16_t dns_port = 53;
 constexpr std::uint16_t dns_over_tls_port = 853;
-constexpr std::array parts{&LeakCounters::dns,   &LeakCounters::v4,      &LeakCounters::v6, &LeakCounters::endpoint_misuse,
-                           &LeakCounters::local, &LeakCounters::unlisted};
-constexpr std::array rest_parts{&LeakCounters::v4, &LeakCounters::v6, &LeakCounters::endpoint_misuse};
+constexpr std::array parts{&LeakCounters::dns,   &LeakCounters::v4,    &LeakCounters::v6,      &LeakCounters::endpoint_misuse,
+                           &LeakCounters::other, &LeakCounters::local, &LeakCounters::unlisted};
+constexpr std::array rest_parts{&LeakCounters::v4, &LeakCounters::v6, &LeakCounters::endpoint_misuse, &LeakCounters::other};
 
 Traffic added(const Traffic& a, const Traffic& b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
 
@@ -140,7 +140,8 @@ void LeakTally::add_destinations(const Stretch& stretch, bool dns, OutsideTraffi
 }
 
 void LeakTally::fill(PacketsView& view) const {
-  view.total = OutsideTraffic{view_of(all_.dns), view_of(all_.v4), view_of(all_.v6), view_of(all_.endpoint_misuse), {}};
+  view.total =
+      OutsideTraffic{view_of(all_.dns), view_of(all_.v4), view_of(all_.v6), view_of(all_.endpoint_misuse), view_of(all_.other), {}};
   for (const auto& destination : all_.destinations) view.total.destinations.push_back(view_of(destination, destination.traffic));
   sort_and_cut(view.total.destinations);
   view.local = view_of(all_.local);
@@ -158,6 +159,7 @@ void LeakTally::fill(PacketsView& view) const {
     leak.v4 = part(&LeakCounters::v4);
     leak.v6 = part(&LeakCounters::v6);
     leak.endpoint_misuse = part(&LeakCounters::endpoint_misuse);
+    leak.other = part(&LeakCounters::other);
     add_destinations(rest_, false, leak);
   }
   sort_and_cut(leak.destinations);

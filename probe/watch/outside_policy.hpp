@@ -16,9 +16,10 @@ namespace vpn_sentinel {
 /// Tunnels are those of the settings (names, and the links that patterns mean now), the learnt one and the present one. Endpoints have
 /// protocol, port and mark as far as they are known. While it is not known which host routes lead to VPN servers, all of them may be
 /// reached. Local are the standard networks, those of the settings, and the public subnets that the judge takes for a LAN. Allowed are the
-/// marks, users, tables and resolvers (dns_accept) of the settings. What lies behind the tunnel, when it was up last, is never local, but for subnets of uplinks
-/// and networks of the settings of the same or a smaller size. Bridges of containers are inner devices and no uplinks. What a firewall has
-/// no room for is left out, configured things last; see left_out(). A target that has_tunnel_name() passes check_policy().
+/// marks, users, tables and resolvers (dns_accept) of the settings. What lies behind the tunnel, when it was up last, is never local, but
+/// for subnets of uplinks and networks of the settings of the same or a smaller size. Bridges of containers are inner devices and no
+/// uplinks. What a firewall has no room for is left out, configured things last; see left_out(). A target that has_tunnel_name() passes
+/// check_policy().
 [[nodiscard]] FirewallPolicy outside_policy(const Observation& seen, const TargetPolicy& target);
 
 /// While no server is known, because the tunnel is away or has just been made, those of `before` stay: most VPNs come back by the same one,

@@ -190,7 +190,7 @@ void PacketWatch::look() {
   const auto now = mono_now();
   if (meter_ && now - verified_at_ >= (meter_->is_owned() ? verify_owned : verify_others)) {
     verified_at_ = now;
-    if (const auto same = meter_->verify(); !same) lose(same.error());
+    check_in_place();
   }
   const bool ended = tally_.pass(now);
   if (was_leaking && !tally_.is_leaking() && meter_) {
@@ -201,6 +201,13 @@ void PacketWatch::look() {
   const bool told = std::exchange(news_, false);
   if (meter_) look_in(pause());
   if (told || ended) on_news_();
+}
+
+void PacketWatch::check_in_place() {
+  auto same = meter_->verify();
+  // What only we can change differs when an uplink came or went.
+  if (!same && same.error().kind == Error::Kind::failed && meter_->is_owned()) same = meter_->update(in_place_);
+  if (!same) lose(same.error());
 }
 
 /// Only what is new is read whole.

@@ -51,6 +51,7 @@ class PacketWatch {
   void install(const FirewallPolicy& policy);
   void wait_for_bell(const std::shared_ptr<Listener>& listener);
   void look();
+  void check_in_place();
   void read();
   void lose(const Error& error);
   void look_in(std::chrono::milliseconds pause);

@@ -38,9 +38,9 @@ BOOST_AUTO_TEST_CASE(what_left_is_told_with_where_to_and_who_sent_it) {
   BOOST_TEST(leak.endpoint_packets == 1U);
   BOOST_TEST(leak.local_packets == 40U);
   const std::vector<LeakDestinationReport> expected{{"203.0.113.53", "udp", 53, 1000, 3, 300},
-                                              {"203.0.113.80", "tcp", 443, 0, 2, 200},
-                                              {"2001:db8::9", "icmpv6", {}, {}, 1, 100},
-                                              {"203.0.113.81", "47", {}, {}, 1, 40}};
+                                                    {"203.0.113.80", "tcp", 443, 0, 2, 200},
+                                                    {"2001:db8::9", "icmpv6", {}, {}, 1, 100},
+                                                    {"203.0.113.81", "47", {}, {}, 1, 40}};
   BOOST_TEST((leak.destinations == expected));
 }
 
