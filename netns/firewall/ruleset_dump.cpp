@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 
+#include "netns/firewall/leak_rules.hpp"
 #include "netns/firewall/nft_question.hpp"
 #include "netns/firewall/ruleset_decode.hpp"
 
@@ -79,6 +80,8 @@ class Reader {
         socket_, everything(NFT_MSG_GETTABLE, "listing tables"), [this] { ruleset_ = {}; },
         [this](std::span<const std::byte> payload) -> Result<void> {
           auto table = decode_table(payload);
+          // A leak meter only counts, and would stand behind all others as the one that lets out.
+          if (table && is_firewall_table(OutsideAction::count, table->name.name)) return {};
           if (table && has_room(ruleset_.tables.size(), limits_.tables, "tables")) ruleset_.tables.push_back(std::move(*table));
           return {};
         });

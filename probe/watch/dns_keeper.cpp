@@ -140,7 +140,7 @@ void DnsKeeper::run() {
   next_answer_ = {};
   next_differences_.clear();
   next_exits_ = exits_;
-  packets_at_start_ = packets_;
+  packets_at_start_ = count_packets_ ? count_packets_() : packets_;
   if (!*path) {
     running_ = 1;
     return on_part_done();

@@ -29,10 +29,21 @@ struct KnownExits {
 
 class DnsKeeper {
  public:
+  /// DNS packets outside, all that were counted since then.
+  struct CountedPackets {
+    WallTime since{};
+    std::uint64_t packets = 0;
+  };
+  /// Counts now; nullopt: not everything is counted.
+  using CountPackets = std::function<std::optional<CountedPackets>()>;
+
   /// `on_news`: an answer came or failed to come, or the resolver changed; look again. `dns` and `policy` outlive the keeper.
   DnsKeeper(boost::asio::io_context& io, DnsClient& dns, const TargetPolicy& policy, std::function<void()> on_news);
   DnsKeeper(const DnsKeeper&) = delete;
   DnsKeeper& operator=(const DnsKeeper&) = delete;
+
+  /// Asked at the begin of each round; else what the last look saw counts as its begin.
+  void count_by(CountPackets count) { count_packets_ = std::move(count); }
 
   /// The namespace is there: its programs' resolver is followed until detach().
   void attach(ResolverSource source, const SocketOpener& inside);
@@ -76,11 +87,7 @@ class DnsKeeper {
   EgressCheck egress_check_;
   AnswerCompare compare_;
 
-  /// DNS packets outside, all that were counted since then.
-  struct CountedPackets {
-    WallTime since{};
-    std::uint64_t packets = 0;
-  };
+  CountPackets count_packets_;
   std::optional<CountedPackets> packets_;           ///< now; absent: not everything is counted
   std::optional<CountedPackets> packets_at_start_;  ///< of the round
   std::optional<std::uint64_t> packets_meanwhile_;  ///< of `answer_`; absent: not known

@@ -60,6 +60,16 @@ std::string doubt_about(const Result<std::vector<CanaryReport>>& canaries) {
   return fmt::format("a canary left by {} ({})", left->device, name_of(left->family));
 }
 
+/// What is known of a tunnel that is away stays: its name is still no other link's, and what lies behind it still nobody else's.
+void keep_tunnel(FirewallPolicy& policy, const FirewallPolicy& before) {
+  if (policy.tunnel_networks.empty()) policy.tunnel_networks = before.tunnel_networks;
+  for (const auto& type : before.tunnel_types) {
+    const bool is_named = std::ranges::find(policy.tunnels, type.tunnel) != policy.tunnels.end();
+    const bool is_known = std::ranges::find(policy.tunnel_types, type.tunnel, &TunnelType::tunnel) != policy.tunnel_types.end();
+    if (is_named && !is_known) policy.tunnel_types.push_back(type);
+  }
+}
+
 bool is_there(const SocketOpener& opener, const std::string& device) {
   const auto socket = opener(AF_INET, SOCK_DGRAM, 0);
   if (!socket || device.size() >= IFNAMSIZ) return true;  // not known
@@ -115,7 +125,8 @@ void KillSwitchKeeper::attach(SocketOpener opener, bool own) {
   opener_ = std::move(opener);
   own_ = own;
   if (!tends()) return look_only();
-  if (const auto remembered = record_.policy()) servers_.restore(*remembered, mono_now());
+  last_ = record_.policy();
+  if (last_) servers_.restore(*last_, mono_now());
   open();
 }
 
@@ -162,6 +173,7 @@ void KillSwitchKeeper::detach(bool gone) {
   failed_at_.reset();
   stopped_ = {};
   if (gone) servers_.forget();
+  if (gone) last_.reset();
 }
 
 void KillSwitchKeeper::stop() {
@@ -186,6 +198,7 @@ void KillSwitchKeeper::follow(const Outside& outside) {
   if (!opener_ || !tends()) return;
   const auto now = mono_now();
   wanted_ = servers_.complete(outside.policy, outside.guessed, outside.carries, now);
+  if (last_) keep_tunnel(wanted_, *last_);
   if (own_) {
     for (const auto& hub : policy_.hubs) {
       const bool there = std::ranges::find(wanted_.endpoints, hub) != wanted_.endpoints.end();
@@ -211,6 +224,7 @@ void KillSwitchKeeper::put_in_place() {
   armed_ = true;
   prepared_ = false;
   in_place_ = wanted_;
+  last_ = wanted_;
   note_arming(*arming);
   if (first || !since_) since_ = wall_now();
   state_ = Standing::armed;

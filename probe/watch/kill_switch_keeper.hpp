@@ -110,6 +110,7 @@ class KillSwitchKeeper {
   boost::asio::steady_timer repair_timer_;
   KillSwitchRecord record_;
   RememberedServers servers_;
+  std::optional<FirewallPolicy> last_;  ///< what was in place last, also of an earlier start
 
   std::optional<SocketOpener> opener_;
   bool own_ = false;

@@ -72,7 +72,8 @@ bool LeakTally::take(const LeakCounters& counters, WallTime now, MonoTime clock,
   const auto before = all_;
   last_ = counters;
   all_ = sum(counters);
-  bool is_news = false;
+  const auto noted = before.destinations.size();
+  bool is_news = is_leaking() && noted < most_told_destinations && all_.destinations.size() > noted;
   const auto follow = [&](Stretch& stretch, auto part) {
     const auto packets = (all_.*part).packets;
     if (packets == (before.*part).packets) return;

@@ -24,7 +24,7 @@ inline constexpr std::size_t most_told_destinations = 20;
 class LeakTally {
  public:
   /// What a meter tells now. Numbers that became smaller are those of tables made anew, and add to what was counted before. True when a
-  /// leak began, or one of a kind that it had not yet (IPv6 beside IPv4, say).
+  /// leak began, or has something that it had not yet: another kind (IPv6 beside IPv4, say), or one of its first destinations.
   /// `routed`: the routes let ordinary packets out, or did until a moment ago.
   [[nodiscard]] bool take(const LeakCounters& counters, WallTime now, MonoTime clock, bool routed = false);
   /// The routes are seen to let packets out: what came within the last second came by them.

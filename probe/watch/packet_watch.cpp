@@ -22,6 +22,7 @@ constexpr auto pause_with_bell = 2s;
 constexpr auto verify_owned = 30s;
 constexpr auto verify_others = 10s;
 constexpr auto retry_pause = 5s;
+constexpr auto pause_for_destinations = 10ms;
 /// What is judged is not older.
 constexpr auto fresh = 50ms;
 /// How long it is told that somebody took the rules away.
@@ -91,6 +92,8 @@ void PacketWatch::detach() {
   servers_awaited_ = false;
   routed_at_.reset();
   news_ = false;
+  reads_again_ = false;
+  rang_ = false;
   tally_ = {};
 }
 
@@ -165,11 +168,14 @@ void PacketWatch::wait_for_bell(const std::shared_ptr<Listener>& listener) {
                                       return look();
                                     }
                                     wait_for_bell(heard);
-                                    if (*rings) look();
+                                    if (!*rings) return;
+                                    rang_ = true;
+                                    look();
                                   });
 }
 
 std::chrono::milliseconds PacketWatch::pause() const {
+  if (reads_again_) return pause_for_destinations;
   if (listener_ && !tally_.is_leaking()) return std::max<std::chrono::milliseconds>(pause_with_bell, policy_.meter.poll);
   return policy_.meter.poll;
 }
@@ -185,7 +191,6 @@ bool PacketWatch::must_wait() const { return servers_awaited_ && mono_now() - aw
 
 void PacketWatch::look() {
   if (!meter_) return;
-  const auto was_leaking = tally_.leaking_since();
   read();
   const auto now = mono_now();
   if (meter_ && now - verified_at_ >= (meter_->is_owned() ? verify_owned : verify_others)) {
@@ -193,7 +198,7 @@ void PacketWatch::look() {
     check_in_place();
   }
   const bool ended = tally_.pass(now);
-  if (was_leaking && !tally_.is_leaking() && meter_) {
+  if (meter_ && !tally_.is_leaking() && std::exchange(rang_, false)) {
     // Whatever leaves from now on rings; what left meanwhile is read once more.
     (void)meter_->rearm();
     read();
@@ -212,14 +217,16 @@ void PacketWatch::check_in_place() {
 
 /// Only what is new is read whole.
 void PacketWatch::read() {
-  read_at_ = mono_now();
+  const auto read_before = std::exchange(read_at_, mono_now());
   const auto totals = meter_->read_totals();
   if (!totals) return lose(totals.error());
-  if (!tally_.is_news(*totals)) return;
+  const bool is_news = tally_.is_news(*totals);
+  // A packet is counted first, and noted where it goes an instant later.
+  if (!std::exchange(reads_again_, is_news) && !is_news) return;
   const auto counters = meter_->read(most_seen_destinations);
   if (!counters) return lose(counters.error());
   const auto now = mono_now();
-  const bool routed = routed_at_ && now - *routed_at_ < routes_explain;
+  const bool routed = routed_at_ && (now - *routed_at_ < routes_explain || *routed_at_ >= read_before);
   if (tally_.take(*counters, wall_now(), now, routed)) news_ = true;
 }
 

@@ -41,6 +41,11 @@ class PacketWatch {
   /// Fills `seen.packets`. What began while servers are awaited is told a second later at most: it may be the VPN's own.
   void fill(Observation& seen) const;
 
+  /// Reads the counters, for fill().
+  void refresh() {
+    if (meter_) read();
+  }
+
   /// Nothing has been counted yet, and it is not known yet why not.
   [[nodiscard]] bool pending() const noexcept { return policy_.meter.on && opener_ && !meter_ && why_not_.empty(); }
 
@@ -80,6 +85,8 @@ class PacketWatch {
   MonoTime awaited_since_{};
   std::optional<MonoTime> routed_at_;  ///< when the routes were last seen to let packets out
   bool news_ = false;                  ///< to be told at the end of the look
+  bool reads_again_ = false;           ///< where the newest packets went may not have been noted yet
+  bool rang_ = false;                  ///< the kernel rings once, until it is asked to ring again
   LeakTally tally_;
 };
 

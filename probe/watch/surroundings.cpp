@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "netns/firewall/firewall_policy.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -32,7 +34,9 @@ std::vector<IpPrefix> networks_of(const Snapshot& snapshot, std::uint32_t index)
   for (const auto& item : snapshot.addresses) {
     if (item.link_index == index) add_network(networks, {item.address, item.prefix_length});
   }
+  // One more than there is room for tells that something was left out.
   for (const auto& route : snapshot.routes) {
+    if (networks.size() > most_tunnel_networks) break;
     if (leads_to(route, index)) add_network(networks, route.destination);
   }
   return networks;

@@ -110,6 +110,13 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
                       look("packets counted", mono_now());
                     }),
       gate_(policy_.debounce) {
+  dns_keeper_.count_by([this]() -> std::optional<DnsKeeper::CountedPackets> {
+    packet_watch_.refresh();
+    Observation now;
+    packet_watch_.fill(now);
+    if (!now.packets || !now.packets->is_complete()) return std::nullopt;
+    return DnsKeeper::CountedPackets{now.packets->since, now.packets->total.dns.packets};
+  });
   verifier_.on_round_trip([this](std::chrono::microseconds round_trip) { path_checks_.tunnel_answered(round_trip); });
 }
 

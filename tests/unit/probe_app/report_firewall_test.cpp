@@ -53,10 +53,27 @@ BOOST_AUTO_TEST_CASE(where_nothing_is_counted_the_reason_stands) {
   BOOST_TEST(leak.why == packets.why_not);
 }
 
+KillSwitchView kill_switch(KillSwitchView::Mode mode, KillSwitchView::State state) {
+  KillSwitchView view;
+  view.mode = mode;
+  view.state = state;
+  view.stopped = {12, 900};
+  view.since = time_of_day;
+  return view;
+}
+
+RulesetView ruleset(RulesetView::Verdict verdict) {
+  RulesetView view;
+  view.verdict = verdict;
+  view.changed_by = "nft (pid 7)";
+  view.changed_at = time_of_day;
+  return view;
+}
+
 BOOST_AUTO_TEST_CASE(each_state_of_the_kill_switch_has_its_word) {
   using View = KillSwitchView;
   const auto words = [](View::Mode mode, View::State state) {
-    const auto report = kill_switch_report({mode, state, "x", {12, 900}, time_of_day});
+    const auto report = kill_switch_report(kill_switch(mode, state));
     return report.mode + " " + report.state;
   };
   BOOST_TEST(words(View::Mode::off, View::State::off) == "off off");
@@ -64,17 +81,17 @@ BOOST_AUTO_TEST_CASE(each_state_of_the_kill_switch_has_its_word) {
   BOOST_TEST(words(View::Mode::on_danger, View::State::changed) == "on-danger changed");
   BOOST_TEST(words(View::Mode::armed, View::State::unproven) == "armed unproven");
   BOOST_TEST(words(View::Mode::armed, View::State::failed) == "armed failed");
-  const auto report = kill_switch_report({View::Mode::armed, View::State::armed, {}, {12, 900}, time_of_day});
+  const auto report = kill_switch_report(kill_switch(View::Mode::armed, View::State::armed));
   BOOST_TEST(report.stopped_packets == 12U);
   BOOST_TEST((report.since == time_of_day));
 }
 
 BOOST_AUTO_TEST_CASE(ruleset_udp_and_large_packets_have_their_words) {
-  const auto verdict = [](RulesetView::Verdict of) { return ruleset_report({of, {"a rule"}, "nft (pid 7)", time_of_day}).verdict; };
+  const auto verdict = [](RulesetView::Verdict of) { return ruleset_report(ruleset(of)).verdict; };
   BOOST_TEST(verdict(RulesetView::Verdict::holds) == "holds");
   BOOST_TEST(verdict(RulesetView::Verdict::lets_out) == "lets_out");
   BOOST_TEST(verdict(RulesetView::Verdict::undecided) == "undecided");
-  BOOST_TEST(ruleset_report({RulesetView::Verdict::holds, {}, "nft (pid 7)", time_of_day}).changed_by == "nft (pid 7)");
+  BOOST_TEST(ruleset_report(ruleset(RulesetView::Verdict::holds)).changed_by == "nft (pid 7)");
 
   UdpView udp;
   udp.in_v4.error = "no answer";
