@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(one_target_has_few_descriptors_and_gives_them_all_back) {
   const auto before = open_files();
   watch(named.ref());
   // The helper thread may just be looking at something.
-  BOOST_TEST(run_until(io, [&] { return open_files() == before + 4; }));
+  BOOST_TEST(run_until(io, [&] { return open_files() == before + 5; }));
   target->stop();
   BOOST_TEST(run_until(io, [&] { return open_files() == before; }));
 }
