@@ -18,7 +18,7 @@ bool WorkQueue::push(std::vector<T> Work::*list, T&& item, std::size_t most) {
   {
     const std::lock_guard lock(mutex_);
     if (closed_ || (work_.*list).size() >= most) return false;
-    (work_.*list).push_back(std::move(item));
+    (work_.*list).push_back(std::forward<T>(item));
   }
   ready_.notify_one();
   return true;

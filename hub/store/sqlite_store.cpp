@@ -245,7 +245,7 @@ class SqliteStore final : public Store {
     if (!std::exchange(round_is_on_, true)) done = numbers_.begin_round();
     if (done && numbers_.is_wanted()) done = numbers_.advance(ReportNumbers::most_entered);
     if (!done) return fail(done.error());
-    const auto rolled = roll_up_.advance(most_rolled_up);
+    auto rolled = roll_up_.advance(most_rolled_up);
     if (!rolled) return fail(rolled.error());
     more = round_is_on_ = numbers_.is_wanted() || *rolled == most_rolled_up;
     return rolled;

@@ -126,7 +126,7 @@ template <typename Send>
 Result<CanaryOutcome> counted(OutsideTables& tables, const Send& send) {
   const auto before = tables.count_there();
   if (!before) return fail(before.error());
-  const auto outcome = send();
+  auto outcome = send();
   if (!outcome || *outcome == CanaryOutcome::no_way_out) return outcome;
   const auto after = tables.count_there();
   if (!after) return fail(after.error());

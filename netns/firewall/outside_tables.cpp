@@ -397,7 +397,7 @@ Result<void> OutsideTables::remove() {
   for (int i = 0; i < tries; ++i) {
     const auto tables = present();
     if (!tables) return fail(tables.error());
-    const auto done = remove(*tables);
+    auto done = remove(*tables);
     // That somebody else was faster is no error: it is looked at once more.
     if (!done && done.error().kind != Error::Kind::not_found) return done;
     if (done) break;

@@ -145,8 +145,8 @@ class OneWay {
     const auto packets = ordinary_packets();
     for (const auto& one : packets) {
       auto fate = walk_.run(one, one);
-      if (fate.surely_passes) passing.emplace_back(one, std::move(fate));
       if (!fate.may_pass) audit.anything_held = true;
+      if (fate.surely_passes) passing.emplace_back(one, std::move(fate));
     }
     if (passing.empty()) return false;
     audit.verdict = AuditVerdict::lets_out;

@@ -123,7 +123,7 @@ class Reader {
   }
 
   Result<void> read_sets(Table& table) {
-    const auto done = ask_all(
+    auto done = ask_all(
         socket_, of_table(table.name, NFT_MSG_GETSET, "listing sets"), [&] { table.sets.clear(); },
         [&](std::span<const std::byte> payload) -> Result<void> {
           auto set = decode_set(payload);
@@ -150,7 +150,7 @@ class Reader {
       elements_ = before;
       set.elements.clear();
     };
-    const auto done = ask_all(socket_, question, begin, [&](std::span<const std::byte> payload) -> Result<void> {
+    auto done = ask_all(socket_, question, begin, [&](std::span<const std::byte> payload) -> Result<void> {
       if (!has_room(elements_, limits_.elements, "elements of sets")) return {};
       auto part = decode_elements(payload);
       if (!part || !(part->table == table.name) || part->owner != set.name) return {};

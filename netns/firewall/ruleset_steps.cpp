@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <string_view>
 
 #include "netns/firewall/nft_decode_expression.hpp"
@@ -48,13 +49,19 @@ class Parts {
 
 bool fits(std::uint8_t word, std::size_t length) { return length > 0 && word * 4U + length <= register_bytes; }
 
+/// `key` is none where the message has none.
+template <typename Key>
+bool is_one_of(const Key& key, std::initializer_list<std::uint32_t> keys) {
+  return std::any_of(keys.begin(), keys.end(), [&](std::uint32_t one) { return key == one; });
+}
+
 Step meta(const Parts& parts) {
   const auto key = parts.number(NFTA_META_KEY);
   if (parts.has(NFTA_META_SREG)) {
     const auto word = parts.word(NFTA_META_SREG);
     if (key == static_cast<std::uint32_t>(NFT_META_MARK) && word) return SetMark{*word};
     // The class of traffic control, its tracing and the kind of packet are none of ours.
-    const bool harmless = key == static_cast<std::uint32_t>(NFT_META_PRIORITY) || key == static_cast<std::uint32_t>(NFT_META_NFTRACE);
+    const bool harmless = is_one_of(key, {NFT_META_PRIORITY, NFT_META_NFTRACE});
     return harmless ? Step{Neutral{}} : Step{Anything{"meta set"}};
   }
   const auto word = parts.word(NFTA_META_DREG);
@@ -132,8 +139,7 @@ Step look_up(const Parts& parts) {
 Step conntrack(const Parts& parts) {
   const auto key = parts.number(NFTA_CT_KEY);
   if (parts.has(NFTA_CT_SREG)) {
-    const bool harmless = key == static_cast<std::uint32_t>(NFT_CT_HELPER) || key == static_cast<std::uint32_t>(NFT_CT_EVENTMASK) ||
-                          key == static_cast<std::uint32_t>(NFT_CT_LABELS);
+    const bool harmless = is_one_of(key, {NFT_CT_HELPER, NFT_CT_EVENTMASK, NFT_CT_LABELS});
     if (key == static_cast<std::uint32_t>(NFT_CT_MARK)) return SetConntrackMark{};
     return harmless ? Step{Neutral{}} : Step{Anything{"ct set"}};
   }

@@ -93,7 +93,7 @@ void Walker::run_stage(const Stage& stage, std::optional<State>& state) {
   }
   // A changed mark or address may lead to another device.
   if (accepted_ && stage.chain->type == "route" && accepted_->mark != before.mark) accepted_->moved = true;
-  state = std::move(accepted_);
+  state = accepted_;
 }
 
 std::optional<State> Walker::run_chain(const Chain& chain, const State& state, unsigned depth) {
@@ -108,7 +108,7 @@ std::optional<State> Walker::run_chain(const Chain& chain, const State& state, u
     rule.rule = &each;
     ++rule.number;
     rule.registers = Registers{};
-    rule.here = std::move(rule.next);
+    rule.here = rule.next;
     rule.next.reset();
     run_rule(rule, returned, depth);
   }
@@ -312,7 +312,7 @@ void Walker::follow_map(InRule& rule, const LookIn& step, const Set& set, std::o
     if (rule.here) join_into(after, *rule.here);
     rule.here.reset();
   }
-  rule.here = std::move(after);
+  rule.here = after;
 }
 
 void Walker::decide(InRule& rule, const Decide& verdict, std::optional<State>& returned, unsigned depth) {

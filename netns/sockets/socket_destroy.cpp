@@ -137,7 +137,7 @@ Result<std::vector<OpenConnection>> list_open_connections(const SocketOpener& op
     const auto request = make_request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, ++sequence, body);
     const auto code = exchange(socket->fd.get(), request, sequence, "listing connections", [&](std::span<const std::byte> payload) {
       auto found = decode_open_connection(payload, sort.protocol);
-      if (found && connections.size() < most) connections.push_back(std::move(*found));
+      if (found && connections.size() < most) connections.push_back(*found);
     });
     if (!code) return fail(code.error());
     if (*code == ENOENT) return fail(Error::Kind::unavailable, "this kernel cannot list connections (sock_diag)");
