@@ -76,6 +76,7 @@ int watch_command(const std::vector<TargetPolicy>& policies, bool json) {
     fmt::print(stderr, "vpn-sentinel-probe: {} is not watched: {}\n", netns, error.message);
   };
   std::vector<TargetPolicy> own_policies;
+  own_policies.reserve(policies.size());
   for (const auto& policy : policies) own_policies.push_back(for_this_process(policy));
   TargetSet targets(io, http, dns, std::move(own_policies), TargetSet::Hooks{print, {}, {}, refuse});
   targets.start();
