@@ -16,6 +16,7 @@
 #include "netns/base/clock.hpp"
 #include "netns/netlink/decode.hpp"
 #include "netns/netlink/netlink_socket.hpp"
+#include "netns/sockets/sock_diag.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -31,19 +32,6 @@ struct Sort {
   std::uint8_t protocol;
 };
 constexpr std::array<Sort, 4> sorts{{{AF_INET, IPPROTO_TCP}, {AF_INET6, IPPROTO_TCP}, {AF_INET, IPPROTO_UDP}, {AF_INET6, IPPROTO_UDP}}};
-
-Result<NetlinkSocket> open_diag(const SocketOpener& opener) {
-  return open_netlink([&](int domain, int type, int) { return opener(domain, type, NETLINK_SOCK_DIAG); }, 0);
-}
-
-IpAddress address_of(int family, const std::uint32_t (&words)[4]) {
-  std::array<std::uint8_t, 16> bytes{};
-  std::memcpy(bytes.data(), words, bytes.size());
-  static constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  if (family == AF_INET) return IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]});
-  if (std::equal(mapped.begin(), mapped.end(), bytes.begin())) return IpAddress::v4({bytes[12], bytes[13], bytes[14], bytes[15]});
-  return IpAddress::v6(bytes);
-}
 
 void put_address(int family, const IpAddress& address, std::uint32_t (&words)[4]) {
   std::array<std::uint8_t, 16> bytes{};
@@ -115,8 +103,8 @@ Result<OpenConnection> decode_open_connection(std::span<const std::byte> payload
   OpenConnection connection;
   connection.family = message->idiag_family;
   connection.protocol = protocol;
-  connection.local = {address_of(message->idiag_family, message->id.idiag_src), ntohs(message->id.idiag_sport)};
-  connection.remote = {address_of(message->idiag_family, message->id.idiag_dst), ntohs(message->id.idiag_dport)};
+  connection.local = {diag_address(message->idiag_family, message->id.idiag_src), ntohs(message->id.idiag_sport)};
+  connection.remote = {diag_address(message->idiag_family, message->id.idiag_dst), ntohs(message->id.idiag_dport)};
   connection.link_index = message->id.idiag_if;
   connection.uid = message->idiag_uid;
   connection.cookie = message->id.idiag_cookie[0] | static_cast<std::uint64_t>(message->id.idiag_cookie[1]) << 32U;

@@ -8,7 +8,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -19,6 +18,7 @@
 #include "netns/base/clock.hpp"
 #include "netns/netlink/decode.hpp"
 #include "netns/netlink/netlink_socket.hpp"
+#include "netns/sockets/sock_diag.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -68,20 +68,6 @@ Result<void> run_dump(int fd, std::span<const std::byte> request, std::uint32_t 
                         [&](std::span<const std::byte> datagram) { return take_datagram(datagram, sequence, what, take); });
 }
 
-/// The socket differs from a rtnetlink one in its protocol only.
-Result<NetlinkSocket> open_diag(const SocketOpener& opener) {
-  return open_netlink([&](int domain, int type, int) { return opener(domain, type, NETLINK_SOCK_DIAG); }, 0);
-}
-
-IpAddress address_of(int family, const std::uint32_t (&words)[4]) {
-  std::array<std::uint8_t, 16> bytes{};
-  std::memcpy(bytes.data(), words, bytes.size());
-  static constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  if (family == AF_INET) return IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]});
-  if (std::equal(mapped.begin(), mapped.end(), bytes.begin())) return IpAddress::v4({bytes[12], bytes[13], bytes[14], bytes[15]});
-  return IpAddress::v6(bytes);
-}
-
 struct Question {
   int family;
   int protocol;
@@ -110,14 +96,14 @@ Result<inet_diag_msg> decode_inet(std::span<const std::byte> payload) {
 Result<ConnectedSocket> decode_connected_socket(std::span<const std::byte> payload) {
   return decode_inet(payload).map([](const inet_diag_msg& message) {
     return ConnectedSocket{message.idiag_inode,
-                           Endpoint{address_of(message.idiag_family, message.id.idiag_dst), ntohs(message.id.idiag_dport)}};
+                           Endpoint{diag_address(message.idiag_family, message.id.idiag_dst), ntohs(message.id.idiag_dport)}};
   });
 }
 
 Result<BoundSocket> decode_bound_socket(std::span<const std::byte> payload) {
   return decode_inet(payload).map([](const inet_diag_msg& message) {
     return BoundSocket{message.idiag_inode,
-                       Endpoint{address_of(message.idiag_family, message.id.idiag_src), ntohs(message.id.idiag_sport)}};
+                       Endpoint{diag_address(message.idiag_family, message.id.idiag_src), ntohs(message.id.idiag_sport)}};
   });
 }
 

@@ -6,15 +6,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 import unittest
 from datetime import datetime
 from pathlib import Path
 
+import suite
 from lab import Lab
-from lab_requirements import skip_unless_possible
 from stack import API, KEY, Live, Stack, wait_for
 
 BUILD = Path()
@@ -168,16 +167,9 @@ class EndToEnd(unittest.TestCase):
 
 def main() -> int:
     global BUILD
-    skip_unless_possible()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, required=True)
-    parser.add_argument("tests", nargs="*")
-    given = parser.parse_args()
-    BUILD = given.build.resolve()
-    names = [f"EndToEnd.{test}" for test in given.tests] or ["EndToEnd"]
-    suite = unittest.defaultTestLoader.loadTestsFromNames(names, sys.modules[__name__])
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
-    return 0 if result.wasSuccessful() else 1
+    given = suite.arguments(suite.parser_of(__doc__))
+    BUILD = given.build
+    return suite.run(EndToEnd, given.tests)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import unittest
 import urllib.request
 from pathlib import Path
 
+import suite
 from address_services import SERVICES
 from lab import Lab
-from lab_requirements import skip_unless_possible
 from network import DIRECT, DNS, EXIT, WEB
 from watcher import watching
 
@@ -161,16 +160,11 @@ class ExitAddress(unittest.TestCase):
 
 def main() -> int:
     global BUILD, MODE
-    skip_unless_possible()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, required=True)
+    parser = suite.parser_of(__doc__)
     parser.add_argument("--mode", default=MODE, help="the tunnel, as of matrix.py")
-    parser.add_argument("tests", nargs="*")
-    given = parser.parse_args()
-    BUILD, MODE = given.build.resolve(), given.mode
-    names = [f"ExitAddress.{test}" for test in given.tests] or ["ExitAddress"]
-    suite = unittest.defaultTestLoader.loadTestsFromNames(names, sys.modules[__name__])
-    return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
+    given = suite.arguments(parser)
+    BUILD, MODE = given.build, given.mode
+    return suite.run(ExitAddress, given.tests)
 
 
 if __name__ == "__main__":

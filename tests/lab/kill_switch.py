@@ -8,7 +8,6 @@ What "outside" is says outside_observer.py, which knows nothing of the probe and
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import subprocess
@@ -20,9 +19,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import suite
 from breaks import CASES
 from lab import Lab
-from lab_requirements import skip_unless_possible
 from network import DNS, GATEWAY, SERVER
 from outside_observer import WAYS_OUT, Observer, flood, observing, send_udp, try_to_leave, ways_that_leave
 from process import wait_until
@@ -355,15 +354,9 @@ class KillSwitch(unittest.TestCase):
 
 def main() -> int:
     global BUILD
-    skip_unless_possible()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, required=True)
-    parser.add_argument("tests", nargs="*")
-    given = parser.parse_args()
-    BUILD = given.build.resolve()
-    names = [f"KillSwitch.{test}" for test in given.tests] or ["KillSwitch"]
-    suite = unittest.defaultTestLoader.loadTestsFromNames(names, sys.modules[__name__])
-    return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
+    given = suite.arguments(suite.parser_of(__doc__))
+    BUILD = given.build
+    return suite.run(KillSwitch, given.tests)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Each leak is confirmed by an observer beyond the uplink, who sees Ethernet frame
 
 from __future__ import annotations
 
-import argparse
 import json
 import signal
 import socket
@@ -22,8 +21,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import suite
 from lab import Lab
-from lab_requirements import skip_unless_possible
 from network import DNS, GATEWAY, SERVER, UPLINK, WEB
 from process import wait_until
 from watcher import Watcher, watching
@@ -285,15 +284,9 @@ class PacketsOutside(unittest.TestCase):
 
 def main() -> int:
     global BUILD
-    skip_unless_possible()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, required=True)
-    parser.add_argument("tests", nargs="*")
-    given = parser.parse_args()
-    BUILD = given.build.resolve()
-    names = [f"PacketsOutside.{test}" for test in given.tests] or ["PacketsOutside"]
-    suite = unittest.defaultTestLoader.loadTestsFromNames(names, sys.modules[__name__])
-    return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
+    given = suite.arguments(suite.parser_of(__doc__))
+    BUILD = given.build
+    return suite.run(PacketsOutside, given.tests)
 
 
 if __name__ == "__main__":

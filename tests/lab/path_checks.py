@@ -8,7 +8,6 @@ coturn is the STUN server and dnsmasq the portal's DNS; tests that need one of t
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import sys
@@ -23,9 +22,9 @@ from pathlib import Path
 import http_server
 import netns
 import resolvers
+import suite
 from certificates import make_peer
 from lab import Lab
-from lab_requirements import skip_unless_possible
 from network import DIRECT, DNS, EXIT, GATEWAY, UPLINK_TABLE, WEB
 from process import wait_until
 from watcher import Watcher, watching
@@ -301,15 +300,9 @@ class PathChecks(unittest.TestCase):
 
 def main() -> int:
     global BUILD
-    skip_unless_possible()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, required=True)
-    parser.add_argument("tests", nargs="*")
-    given = parser.parse_args()
-    BUILD = given.build.resolve()
-    names = [f"PathChecks.{test}" for test in given.tests] or ["PathChecks"]
-    suite = unittest.defaultTestLoader.loadTestsFromNames(names, sys.modules[__name__])
-    return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
+    given = suite.arguments(suite.parser_of(__doc__))
+    BUILD = given.build
+    return suite.run(PathChecks, given.tests)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import socket
@@ -15,8 +14,8 @@ import unittest
 from pathlib import Path
 
 import netns
+import suite
 from lab import Lab
-from lab_requirements import skip_unless_possible
 from network import SERVER, WEB
 from watcher import Line, Watcher, watching
 
@@ -171,15 +170,9 @@ class RulesetAudit(unittest.TestCase):
 
 def main() -> int:
     global BUILD
-    skip_unless_possible()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, required=True)
-    parser.add_argument("tests", nargs="*")
-    given = parser.parse_args()
-    BUILD = given.build.resolve()
-    names = [f"RulesetAudit.{test}" for test in given.tests] or ["RulesetAudit"]
-    suite = unittest.defaultTestLoader.loadTestsFromNames(names, sys.modules[__name__])
-    return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
+    given = suite.arguments(suite.parser_of(__doc__))
+    BUILD = given.build
+    return suite.run(RulesetAudit, given.tests)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,14 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import unittest
 from pathlib import Path
 
 import browser
+import suite
 from lab import Lab
-from lab_requirements import skip_unless_possible
 from network import HUB
 from stack import API, KEY, Stack, wait_for
 
@@ -170,18 +169,11 @@ class Several(unittest.TestCase):
 
 def main() -> int:
     global BUILD, SCREENSHOT
-    skip_unless_possible()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=Path, required=True)
+    parser = suite.parser_of(__doc__)
     parser.add_argument("--screenshot", type=Path, help="of the page with the group, as a PNG file")
-    parser.add_argument("tests", nargs="*")
-    given = parser.parse_args()
-    BUILD = given.build.resolve()
-    SCREENSHOT = given.screenshot
-    names = [f"Several.{test}" for test in given.tests] or ["Several"]
-    suite = unittest.defaultTestLoader.loadTestsFromNames(names, sys.modules[__name__])
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
-    return 0 if result.wasSuccessful() else 1
+    given = suite.arguments(parser)
+    BUILD, SCREENSHOT = given.build, given.screenshot
+    return suite.run(Several, given.tests)
 
 
 if __name__ == "__main__":
