@@ -40,6 +40,17 @@ Traffic since(const LeakCounters& before, const LeakDestination& now) {
   return then == before.destinations.end() ? now.traffic : since(then->traffic, now.traffic);
 }
 
+void add_to(std::vector<LeakDestination>& destinations, const std::vector<LeakDestination>& more) {
+  for (const auto& one : more) {
+    const auto known = std::ranges::find_if(destinations, [&](const LeakDestination& destination) { return is_same(destination, one); });
+    if (known == destinations.end()) {
+      destinations.push_back(one);
+    } else {
+      known->traffic = added(known->traffic, one.traffic);
+    }
+  }
+}
+
 bool is_smaller(const LeakCounters& now, const LeakCounters& before) {
   return std::ranges::any_of(parts, [&](auto part) { return (now.*part).packets < (before.*part).packets; });
 }
@@ -58,6 +69,7 @@ void sort_and_cut(std::vector<OutsideDestination>& destinations) {
 LeakCounters LeakTally::sum(const LeakCounters& counters) const {
   auto result = counters;
   for (const auto part : parts) result.*part = added(earlier_.*part, counters.*part);
+  add_to(result.destinations, earlier_.destinations);
   return result;
 }
 
@@ -68,6 +80,9 @@ bool LeakTally::is_news(const LeakCounters& totals) const {
 bool LeakTally::take(const LeakCounters& counters, WallTime now, MonoTime clock, bool routed) {
   if (is_smaller(counters, last_)) {
     for (const auto part : parts) earlier_.*part = added(earlier_.*part, last_.*part);
+    add_to(earlier_.destinations, last_.destinations);
+    std::ranges::stable_sort(earlier_.destinations, std::ranges::greater{}, [](const LeakDestination& one) { return one.traffic.bytes; });
+    keep_top(earlier_, most_told_destinations);
   }
   const auto before = all_;
   last_ = counters;

@@ -148,6 +148,18 @@ BOOST_FIXTURE_TEST_CASE(a_meter_made_anew_adds_to_what_was_counted, Counted) {
   BOOST_TEST(!take());
   BOOST_TEST(view().total.v4.packets == 6U);
   BOOST_TEST(view().leak->v4.packets == 6U);
+  BOOST_TEST_REQUIRE(view().leak->destinations.size() == 1U);
+  BOOST_TEST(view().leak->destinations[0].traffic.packets == 6U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_meter_made_anew_forgets_no_destination, Counted) {
+  for (int i = 0; i < 3; ++i) send(&LeakCounters::v4, "203.0.113.7");
+  BOOST_TEST(take());
+  counters = {};
+  send(&LeakCounters::v4, "203.0.113.8");
+  send(&LeakCounters::v4, "203.0.113.8");
+  BOOST_TEST(take());
+  BOOST_TEST_REQUIRE(view().leak->destinations.size() == 2U);
 }
 
 BOOST_FIXTURE_TEST_CASE(packets_to_what_turns_out_to_be_the_vpns_server_are_no_leak, Counted) {
