@@ -80,6 +80,7 @@ std::optional<FastValue> parse_plain_object(std::string_view body) {
   static thread_local const bool bounded = parser().allocate(max_report_bytes, most_json_depth) == simdjson::SUCCESS;
   if (!bounded) return std::nullopt;
   FastValue::Element element;
+  if (body.empty()) return std::nullopt;  // has no address that simdjson may copy from
   if (parser().parse(body.data(), body.size(), true).get(element) != simdjson::SUCCESS) return std::nullopt;
   const FastValue value(element);
   if (!value.is_object() || element.get_object().value_unsafe().size() == 0 || !is_plain(value)) return std::nullopt;
