@@ -36,8 +36,13 @@ constexpr std::array<Capability, 9> capabilities{{
       "connecting to sockets of other users: the control socket of a WireGuard program, and a container engine's (connect(2))",
       "no handshake age of WireGuard that another user's program runs; engines answer only members of their group", ""}},
     {CAP_NET_ADMIN,
-     {"CAP_NET_ADMIN", "large netlink buffers, and the kernel's WireGuard handshakes",
-      "more reading again after bursts of changes; no handshake age of kernel WireGuard", ""}},
+     {"CAP_NET_ADMIN",
+      "counting what leaves outside the tunnel, the kill switch, the audit of firewall rules, ending of leaking connections, "
+      "large netlink buffers, and the kernel's WireGuard handshakes",
+      "leaks are judged by routes only, and nothing can be held back; more reading again after bursts of changes; no handshake age of "
+      "kernel "
+      "WireGuard",
+      ""}},
     {CAP_NET_RAW, {"CAP_NET_RAW", "", "", ""}, false, true},
     {CAP_BPF, {"CAP_BPF", "", "", ""}, false, true},
     {CAP_PERFMON, {"CAP_PERFMON", "", "", ""}, false, true},

@@ -20,7 +20,41 @@ std::string told(const RulesetView& rules) {
   }
 }
 
+std::string told(const KillSwitchView& kill_switch) {
+  using State = KillSwitchView::State;
+  switch (kill_switch.state) {
+    case State::armed:
+      return fmt::format("kill switch armed; it stopped {} packets, {} bytes", kill_switch.stopped.packets, kill_switch.stopped.bytes);
+    case State::changed:
+      return "kill switch changed: " + kill_switch.why;
+    case State::unproven:
+      return "kill switch does not hold: " + kill_switch.why;
+    case State::failed:
+      return "kill switch failed: " + kill_switch.why;
+    case State::off:
+      break;
+  }
+  if (kill_switch.disarmed) return fmt::format("kill switch disarmed by hand {}", to_rfc3339(*kill_switch.disarmed));
+  return "kill switch not armed" + (kill_switch.why.empty() ? std::string() : ": " + kill_switch.why);
+}
+
+std::vector<std::string> passing(const KillSwitchView& kill_switch) {
+  std::vector<std::string> lines;
+  for (const auto& device : kill_switch.passing_devices) lines.push_back(fmt::format("lets out what goes by {}", device));
+  for (const auto& address : kill_switch.passing_addresses) lines.push_back(fmt::format("lets out what goes to {}", address.to_string()));
+  if (kill_switch.no_server) lines.emplace_back("knows no VPN server, so the VPN may be unable to connect");
+  for (const auto& gap : kill_switch.gaps) lines.push_back("gap: " + gap);
+  return lines;
+}
+
 }  // namespace
+
+std::string print_kill_switch(const CheckView& view) {
+  if (!view.seen.kill_switch) return {};
+  const auto& kill_switch = *view.seen.kill_switch;
+  const bool is_there = kill_switch.state != KillSwitchView::State::off;
+  return print_row("switch", told(kill_switch)) + (is_there ? print_details(passing(kill_switch)) : std::string());
+}
 
 std::string print_firewall(const CheckView& view) {
   if (!view.seen.ruleset) return {};

@@ -1,4 +1,4 @@
-/// What the firewall's rules would do to packets outside the tunnel, for people.
+/// What the firewall's rules, and the kill switch among them, do to packets outside the tunnel, for people.
 #pragma once
 
 #include <string>
@@ -9,5 +9,8 @@ namespace vpn_sentinel {
 
 /// Empty when the rules were not asked for.
 [[nodiscard]] std::string print_firewall(const CheckView& view);
+
+/// Empty when nobody asked for a kill switch and none is there.
+[[nodiscard]] std::string print_kill_switch(const CheckView& view);
 
 }  // namespace vpn_sentinel

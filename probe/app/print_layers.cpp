@@ -128,7 +128,7 @@ std::string print_links(const CheckView& view) {
   text += tunnel_rows(view);
   text += server_rows(view);
   text += program_rows(view);
-  return text + print_row("uplink", uplink_text(view.seen)) + print_firewall(view);
+  return text + print_row("uplink", uplink_text(view.seen)) + print_firewall(view) + print_kill_switch(view);
 }
 
 std::string print_answers(const CheckView& view) {

@@ -218,6 +218,29 @@ BOOST_AUTO_TEST_CASE(a_namespace_that_could_not_be_looked_at_has_no_layers) {
   BOOST_TEST(tells("error: entering needs CAP_SYS_ADMIN"));
 }
 
+BOOST_AUTO_TEST_CASE(a_kill_switch_is_told_with_what_it_lets_out_and_why_it_does_not_hold) {
+  BOOST_TEST(!tells("kill switch"));
+  auto& kill_switch = seen.kill_switch.emplace();
+  kill_switch.mode = KillSwitchView::Mode::armed;
+  kill_switch.state = KillSwitchView::State::armed;
+  kill_switch.stopped = {3, 180};
+  kill_switch.passing_devices = {"wg0"};
+  kill_switch.passing_addresses = {ip("198.51.100.9")};
+  kill_switch.gaps = {"what programs send by AF_PACKET: no hook"};
+  BOOST_TEST(tells("kill switch armed; it stopped 3 packets, 180 bytes"));
+  BOOST_TEST(tells("lets out what goes by wg0"));
+  BOOST_TEST(tells("lets out what goes to 198.51.100.9"));
+  BOOST_TEST(tells("gap: what programs send by AF_PACKET: no hook"));
+  kill_switch.state = KillSwitchView::State::unproven;
+  kill_switch.why = "a canary left by eth0 (IPv4)";
+  BOOST_TEST(tells("kill switch does not hold: a canary left by eth0 (IPv4)"));
+  kill_switch.state = KillSwitchView::State::off;
+  kill_switch.why = "";
+  kill_switch.disarmed = at(-60);
+  BOOST_TEST(tells("kill switch disarmed by hand"));
+  BOOST_TEST(!tells("lets out what goes"));
+}
+
 BOOST_AUTO_TEST_CASE(a_change_fits_a_hundred_columns_or_has_its_cause_on_a_line_below) {
   seen.look_ups = all_v4(Way::Kind::outside);
   seen.drift.routes = {"x"};
