@@ -40,7 +40,9 @@ class Runner {
     signals_.async_wait([this](const boost::system::error_code& error, int number) {
       if (error) return;
       if (number != SIGHUP) return stop(number);
+      notify_reloading();
       read_again();
+      notify_ready(hub_.summary());
       await_signal();
     });
   }

@@ -81,6 +81,7 @@ class Loader {
                              bool file_must_exist) {
     auto result = read_file(file_must_exist)
                       .and_then([&] { return apply_table(loaded_.global, document_, false); })
+                      .and_then([&] { return apply_credentials(environment); })
                       .and_then([&] { return apply_environment(environment); })
                       .and_then([&] { return apply_flags(flags); })
                       .and_then([&] { return apply_targets(); });
@@ -140,6 +141,23 @@ class Loader {
       return name == candidate.key || (candidate.type == SettingRow::Type::secret && name == fmt::format("{}_file", candidate.key));
     });
     return row == rows_.end() ? nullptr : &*row;
+  }
+
+  /// systemd.exec(5): what LoadCredential= and SetCredential= give a unit lies below CREDENTIALS_DIRECTORY, one file each.
+  Result<void> apply_credentials(const std::map<std::string, std::string>& environment) {
+    const auto folder = environment.find("CREDENTIALS_DIRECTORY");
+    if (folder == environment.end() || folder->second.empty()) return {};
+    for (const auto& row : rows_) {
+      if (row.type != SettingRow::Type::secret) continue;
+      const auto name = fmt::format("vpn-sentinel_{}", row.key);
+      const auto path = fmt::format("{}/{}", folder->second, name);
+      std::error_code ignored;
+      if (std::filesystem::status(path, ignored).type() == std::filesystem::file_type::not_found) continue;
+      const auto text = read_secret_file(fmt::format("credential {}", name), path);
+      if (!text) return fail(text.error());
+      if (auto result = loaded_.global.set(row.key, *text, fmt::format("credential {}", name)); !result) return result;
+    }
+    return {};
   }
 
   Result<void> apply_environment(const std::map<std::string, std::string>& environment) {

@@ -8,6 +8,8 @@
 namespace vpn_sentinel {
 
 void notify_ready(const std::string& status);
+/// For as long as the settings are read again; notify_ready() ends it.
+void notify_reloading();
 void notify_status(const std::string& status);
 void notify_stopping();
 void notify_watchdog();

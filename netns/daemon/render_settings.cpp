@@ -26,7 +26,7 @@ std::string flag_of(const SettingRow& row) {
 }  // namespace
 
 std::string sample_file(std::span<const SettingRow> rows) {
-  std::string text = "# Every setting with its default. Precedence: flag, environment, this file, default.\n";
+  std::string text = "# Every setting with its default. Precedence: flag, environment, systemd credential (secrets), this file, default.\n";
   if (std::ranges::any_of(rows, &SettingRow::names_target)) {
     text += "# Several targets: one [[target]] table each. A flag or a variable that says which target stands for all tables:";
     for (const auto& row : rows) text += row.names_target ? fmt::format(" {}", row.key) : "";

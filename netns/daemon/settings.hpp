@@ -1,5 +1,5 @@
 /// Settings: one row each, and from the rows come flags, environment variables, the TOML file, --help, the sample file and the README
-/// table. Order of precedence: flag, environment, file, default.
+/// table. Order of precedence: flag, environment, credential of systemd (secrets only), file, default.
 #pragma once
 
 #include <chrono>
@@ -71,7 +71,8 @@ struct LoadedSettings {
 };
 
 /// `flags`: key -> text as given on the command line. `environment`: usually from environ. For secrets (and only those) KEY_FILE in
-/// the environment and key_file in TOML name a file that holds the value. A file that does not exist is an error unless it is the
+/// the environment and key_file in TOML name a file that holds the value, and a file "vpn-sentinel_KEY" in the environment's
+/// CREDENTIALS_DIRECTORY is such a one. A file that does not exist is an error unless it is the
 /// default path.
 [[nodiscard]] Result<LoadedSettings> load_settings(std::span<const SettingRow> rows, const std::map<std::string, std::string>& flags,
                                                    const std::map<std::string, std::string>& environment, const std::string& file,

@@ -151,8 +151,9 @@ Result<std::vector<CanaryReport>> KillSwitch::prove(OutsideTables& tables, const
   if (!*at_uplinks) return reports;
   const auto destination = *canary_destination(Family::v4, allowed);
   const auto outcome = counted(tables, [&] { return send_packet_canary(opener_, device, destination); });
-  // Without CAP_NET_RAW nobody here can write to a device.
-  if (!outcome && outcome.error().kind == Error::Kind::not_permitted) return reports;
+  // Without CAP_NET_RAW nobody here can write to a device; a sandbox without AF_PACKET (RestrictAddressFamilies=) says "invalid".
+  const bool no_packets = !outcome && (outcome.error().kind == Error::Kind::not_permitted || outcome.error().kind == Error::Kind::invalid);
+  if (no_packets) return reports;
   if (!outcome) return fail(outcome.error());
   reports.push_back({device, Family::v4, *outcome, true});
   return reports;

@@ -18,6 +18,7 @@
 #include "probe/app/commands.hpp"
 #include "probe/app/outbox_files.hpp"
 #include "probe/app/report_builder.hpp"
+#include "probe/app/unit_status.hpp"
 #include "probe/delivery/original_payload.hpp"
 
 namespace vpn_sentinel {
@@ -280,7 +281,8 @@ int Daemon::run() {
   keepalive(config_.interval / 2 + std::chrono::duration_cast<std::chrono::milliseconds>(config_.interval / 2 * random_unit()));
   look_for_trouble();
   watchdog();
-  notify_ready(fmt::format("watching {} target(s)", targets_->size()));
+  notify_ready(status_line());
+  ready_ = true;
   io_.run();
   log(LogLevel::info, "stopped", {{"kept_reports", kept_reports()}});
   return 0;
@@ -308,6 +310,8 @@ void Daemon::on_update(const TargetWatch& watch, const TargetWatch::Update& upda
        {"state", to_string(verdict.state)},
        {"findings", codes(verdict)},
        {"cause", update.cause}});
+  // Before READY=1 nobody asks for it.
+  if (ready_) notify_status(status_line());
 }
 
 void Daemon::send(const TargetWatch& watch, const std::string& trigger, bool is_change) {
@@ -335,11 +339,21 @@ void Daemon::keepalive(std::chrono::milliseconds after) {
   });
 }
 
+std::string Daemon::status_line() const {
+  std::vector<std::pair<std::string, State>> states;
+  targets_->for_each([&](const TargetWatch& watch) {
+    if (watch.has_published()) states.emplace_back(watch.policy().client_id, watch.verdict().state);
+  });
+  return unit_status(targets_->size(), states);
+}
+
 void Daemon::wait_for_signals() {
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;
     if (signal == SIGHUP) {
+      notify_reloading();
       reload_settings();
+      notify_ready(status_line());
       return wait_for_signals();
     }
     if (signal == SIGUSR1) {

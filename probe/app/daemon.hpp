@@ -54,6 +54,7 @@ class Daemon {
   void reload_settings();
   void stop();
   void watchdog();
+  [[nodiscard]] std::string status_line() const;
   [[nodiscard]] DeliveryPaths paths(const std::string& client_id);
   [[nodiscard]] Sender::Hooks delivery_hooks(Delivery& delivery);
   [[nodiscard]] TargetSet::Hooks target_hooks();
@@ -74,6 +75,7 @@ class Daemon {
   boost::asio::steady_timer trouble_timer_;
   boost::asio::steady_timer watchdog_timer_;
   boost::asio::signal_set signals_;
+  bool ready_ = false;  ///< systemd has been told
   bool stopping_ = false;
 };
 

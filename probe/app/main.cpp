@@ -1,5 +1,6 @@
 // vpn-sentinel-probe: the command line. Parses, hands over to a command, turns FatalError into one line and an exit code.
 #include <fmt/format.h>
+#include <linux/capability.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <functional>
 
 #include "netns/base/fatal_error.hpp"
+#include "netns/daemon/capabilities.hpp"
 #include "netns/daemon/command_line.hpp"
 #include "probe/app/commands.hpp"
 #include "probe/app/output.hpp"
@@ -116,6 +118,21 @@ int run_killswitch(const CommandLine& line) {
   return killswitch_disarm_all(loaded ? loaded->global.text("data_dir") + "/killswitch" : std::string(), line.json);
 }
 
+/// What the daemon never needs is given up before its first thread, also where it is root; CAP_SYS_ADMIN is for other namespaces only.
+void give_up_rights(const ProbeConfig& config) {
+  const bool foreign =
+      std::ranges::any_of(config.targets, [](const TargetPolicy& target) { return target.netns.kind != NamespaceRef::Kind::self; });
+  const unsigned entering = foreign ? CAP_SYS_ADMIN : CAP_NET_ADMIN;
+  const auto kept = keep_capabilities({CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, entering});
+  if (!kept) fmt::print(stderr, "vpn-sentinel-probe: warning: rights that are not needed are kept: {}\n", kept.error().message);
+}
+
+int run_daemon(const CommandLine& line) {
+  auto config = require_config(line);
+  give_up_rights(config);
+  return run_command(std::move(config), [&line] { return load_config(line); });
+}
+
 int dispatch(int argc, char** argv) {
   CommandLine line;
   CLI::App app{"Tells within milliseconds when a VPN stops protecting you.", "vpn-sentinel-probe"};
@@ -163,7 +180,7 @@ int dispatch(int argc, char** argv) {
     print_out(sample ? sample_file(probe_setting_rows()) : markdown_table(probe_setting_rows()));
     return when_printed(0);
   }
-  if (run->parsed()) return run_command(require_config(line), [&line] { return load_config(line); });
+  if (run->parsed()) return run_daemon(line);
   if (check->parsed())
     return when_printed(run_each(line, [&line](const TargetPolicy& target) { return check_command(target, line.json); }));
   if (watch->parsed()) return watch_command(require_targets(line), line.json);

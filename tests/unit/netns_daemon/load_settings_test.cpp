@@ -23,6 +23,23 @@ BOOST_AUTO_TEST_CASE(a_flag_wins_over_the_environment_and_that_over_the_file_and
   BOOST_TEST(loaded.targets.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_credential_of_systemd_wins_over_the_file_and_not_over_the_environment) {
+  const auto folder = std::filesystem::temp_directory_path() / ("vpn-sentinel-" + random_hex(8));
+  std::filesystem::create_directory(folder);
+  std::ofstream(folder / "vpn-sentinel_api_key") << "from-systemd\n";
+  const Variables environment{{"CREDENTIALS_DIRECTORY", folder.string()}};
+  const auto loaded = test::load({}, environment, "api_key = \"from-file\"\n").value();
+  BOOST_TEST(loaded.global.text("api_key") == "from-systemd");
+  BOOST_TEST(loaded.global.origin("api_key") == "credential vpn-sentinel_api_key");
+  Variables both = environment;
+  both["VPN_SENTINEL_API_KEY"] = "from-environment";
+  BOOST_TEST(test::load({}, both).value().global.text("api_key") == "from-environment");
+  std::ofstream(folder / "vpn-sentinel_api_key", std::ios::trunc) << "";
+  BOOST_TEST(error_of(test::load({}, environment)).find("the file is empty") != std::string::npos);
+  std::filesystem::remove_all(folder);
+  BOOST_TEST(!test::load({}, environment).value().global.is_set("api_key"));
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_variable_is_not_set) {
   const auto loaded =
       test::load({}, {{"VPN_SENTINEL_FAILURES", ""}, {"VPN_SENTINEL_API_KEY", ""}, {"VPN_SENTINEL_API_KEY_FILE", ""}}, "failures = 6")
