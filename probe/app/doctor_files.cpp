@@ -25,7 +25,8 @@ int refusal(const std::string& path, int mode) { return ::faccessat(AT_FDCWD, pa
 
 DoctorLine data_folder_line(const std::string& folder) {
   const DoctorTopic topic{"data folder", "reports that the hub has not acknowledged yet (command run)", "the daemon does not start",
-                          "StateDirectory=vpn-sentinel in the unit, or VPN_SENTINEL_DATA_DIR to a folder that this user can write", true};
+                          "StateDirectory=vpn-sentinel/probe in the unit, or VPN_SENTINEL_DATA_DIR to a folder that this user can write",
+                          true};
   // What does not exist yet is made by the daemon below its nearest parent.
   std::filesystem::path path = std::filesystem::absolute(folder);
   std::error_code error;
