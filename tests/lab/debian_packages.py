@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+"""The Debian packages on a booted Debian: installed, started, a tunnel broken, restarted, hung, upgraded, removed, purged.
+
+    debian_packages.py --build FOLDER
+
+The first run makes the tree with debootstrap from the archive that this machine's apt uses; it is kept in FOLDER/debian-tree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+import unittest
+from pathlib import Path
+
+import debian_tree
+from debian_tree import Booted
+from process import LabError, run, wait_until
+
+BUILD = Path()
+PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
+PROBE = "vpn-sentinel-probe@vpn.service"
+HUB = "vpn-sentinel-hub.service"
+KEY = "key-of-the-packages-0123456789abcdef"
+OFF = """liveness_interval = "0"
+whoami_servers = "none"
+trace_urls = ""
+mullvad_url = ""
+mullvad_v6_url = ""
+geolocation_service = "off"
+learn_uplink = false
+egress_names = 0
+dns_compare_names = "none"
+stun_servers = "none"
+large_packets = false
+latency_drop = 0
+"""
+ASK = """import sys, urllib.request
+request = urllib.request.Request("http://127.0.0.1:5000/api/v1" + sys.argv[1], headers={"X-API-Key": sys.argv[2]} if sys.argv[2] else {})
+sys.stdout.write(urllib.request.urlopen(request, timeout=5).read().decode())
+"""
+# What belongs to dpkg, systemd and the day, not to a package.
+NOT_OURS = re.compile(r"/(var/(lib/dpkg|lib/systemd|log|cache|tmp)|tmp|root|run|proc|sys|dev|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/\.pwd\.lock)")
+
+
+def make_debs(version: str) -> list[Path]:
+    output = BUILD / "debian-packages" / version
+    shutil.rmtree(output, ignore_errors=True)
+    run([sys.executable, str(PACKAGING / "make_debs.py"), "--build", str(BUILD), "--manuals", str(BUILD / "manuals"), "--version", version,
+         "--output", str(output)], timeout=180)
+    return sorted(output.glob("*.deb"))
+
+
+class Debian(unittest.TestCase):
+    """The numbers in the names are the order: each step finds what the one before has left."""
+
+    machine: Booted
+    old: list[Path]
+    new: list[Path]
+    clean: set[str]
+    key = ""
+
+    def shell(self, text: str, check: bool = True) -> str:
+        return self.machine("sh", "-ec", text, check=check)
+
+    def show(self, unit: str, name: str) -> str:
+        return self.machine("systemctl", "show", "-P", name, unit).strip()
+
+    def ask(self, path: str) -> dict:
+        return json.loads(self.machine.in_network(sys.executable, "-c", ASK, path, self.key))
+
+    def state(self) -> str:
+        try:
+            return self.ask("/clients/office")["state"]
+        except LabError:
+            return "unknown"
+
+    def wait_for(self, state: str, seconds: float = 20) -> None:
+        wait_until(lambda: self.state() == state, seconds, f"the hub shows {state}", 0.05)
+
+    def install(self, debs: list[Path]) -> None:
+        folder = self.machine.root / "root/debs"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for deb in debs:
+            shutil.copy(deb, folder)
+        self.shell("dpkg --force-confold -i /root/debs/*.deb")
+
+    def files(self) -> set[str]:
+        found = self.shell("find / -xdev -not -type l -o -xdev -type l").splitlines()
+        return {name for name in found if not NOT_OURS.match(name)}
+
+    def tables(self) -> str:
+        return self.shell("ip netns exec vpn nft list tables")
+
+    def seconds_to_verdict(self) -> tuple[float, float]:
+        """From the program's start to READY=1, and to its first verdict."""
+        started = int(self.show(PROBE, "ExecMainStartTimestampMonotonic")) / 1e6
+        ready = int(self.show(PROBE, "ActiveEnterTimestampMonotonic")) / 1e6
+        verdict = 0.0
+
+        def told() -> bool:
+            nonlocal verdict
+            pid = self.show(PROBE, "MainPID")
+            journal = self.machine("journalctl", "-o", "json", f"_PID={pid}", "--no-pager")
+            lines = [json.loads(line) for line in journal.splitlines()]
+            found = [line for line in lines if "event=verdict" in str(line["MESSAGE"])]
+            verdict = int(found[0]["__MONOTONIC_TIMESTAMP"]) / 1e6 if found else 0.0
+            return bool(found)
+
+        wait_until(told, 20, "the first verdict", 0.2)
+        return ready - started, verdict - started
+
+    def test_01_a_fresh_install_starts_the_hub_on_loopback_and_no_probe(self) -> None:
+        type(self).clean = self.files()
+        self.install(self.old)
+        self.assertEqual(self.machine("systemctl", "is-active", HUB).strip(), "active")
+        self.assertEqual(self.machine("systemctl", "is-enabled", "vpn-sentinel-probe.service", check=False).strip(), "disabled")
+        self.assertEqual(self.machine("systemctl", "is-active", "vpn-sentinel-probe.service", check=False).strip(), "inactive")
+        listening = {line.split()[3].rsplit(":", 1)[0] for line in self.shell("ss -Hltn").splitlines()}
+        self.assertLessEqual(listening, {"127.0.0.1", "[::1]"})
+        modes = self.shell("stat -c '%a %U %G' /etc/vpn-sentinel/*.credentials /etc/vpn-sentinel/*.toml /var/lib/vpn-sentinel/*").splitlines()
+        self.assertEqual(modes, ["700 root root", "700 root root", "640 root vpn-sentinel-hub", "640 root vpn-sentinel-probe",
+                                 "700 vpn-sentinel-hub vpn-sentinel-hub", "700 vpn-sentinel-probe vpn-sentinel-probe"])
+        units = self.shell("ls /lib/systemd/system/vpn-sentinel-*.service | sed s/@/@vpn/").split()
+        complaints = self.machine("sh", "-c", f"systemd-analyze verify --man=no {' '.join(units)} 2>&1", check=False)
+        self.assertNotIn("vpn-sentinel", complaints)
+
+    def test_02_a_namespace_is_made_and_watched(self) -> None:
+        self.machine("systemctl", "start", "vpn-sentinel-netns@vpn.service")
+        for line in ("link add up0 type veth peer name eth0 netns vpn", "link add far0 type veth peer name wg0 netns vpn",
+                     "addr add 192.0.2.1/24 dev up0", "link set up0 up", "link set far0 up", "addr add 198.51.100.1/24 dev far0",
+                     "-n vpn addr add 192.0.2.2/24 dev eth0", "-n vpn link set eth0 up", "-n vpn addr add 198.51.100.2/24 dev wg0",
+                     "-n vpn link set wg0 up", "-n vpn route add default via 192.0.2.1 dev eth0 metric 200",
+                     "-n vpn route add default via 198.51.100.1 dev wg0 metric 50"):
+            self.machine("ip", *line.split())
+        settings = self.machine.root / "etc/vpn-sentinel/probe.toml"
+        settings.write_text(f'{settings.read_text()}\ntunnel = "wg0"\nclient_id = "office"\n{OFF}')
+        self.machine("systemctl", "enable", "--now", PROBE)
+        wait_until(lambda: self.state() not in ("unknown", "offline"), 20, "the hub hears of the target")
+        self.assertIn(self.state(), ("secure", "warning"))
+        ready, verdict = self.seconds_to_verdict()
+        print(f"\n  with a tunnel: READY after {ready * 1e3:.0f} ms, first verdict after {verdict * 1e3:.0f} ms")
+
+    def test_03_a_broken_tunnel_is_danger_at_the_hub(self) -> None:
+        started = time.monotonic()
+        self.machine("ip", "-n", "vpn", "link", "set", "wg0", "down")
+        self.wait_for("danger")
+        print(f"\n  ip link set down -> danger in the hub's API within {(time.monotonic() - started) * 1e3:.0f} ms")
+        self.assertEqual(self.show(PROBE, "StatusText"), "1 target: 1 danger (office)")
+
+    def test_04_a_restart_keeps_what_is_known(self) -> None:
+        incidents = self.ask("/incidents")["incidents"]
+        self.assertTrue(incidents)
+        self.machine("systemctl", "restart", HUB, PROBE)
+        self.wait_for("danger")
+        ready, verdict = self.seconds_to_verdict()
+        print(f"\n  without a tunnel: READY after {ready * 1e3:.0f} ms, first verdict after {verdict * 1e3:.0f} ms")
+        after = self.ask("/incidents")["incidents"]
+        self.assertLessEqual({(one["id"], one["start"]) for one in incidents}, {(one["id"], one["start"]) for one in after}, after)
+
+    def test_05_a_reload_keeps_the_process(self) -> None:
+        for unit in (HUB, PROBE):
+            before = self.show(unit, "MainPID")
+            self.machine("systemctl", "reload", unit)
+            wait_until(lambda: "event=reloaded" in self.machine("journalctl", "-o", "cat", f"_PID={before}"), 10, f"{unit} reads its settings")
+            self.assertEqual((self.show(unit, "MainPID"), self.show(unit, "ActiveState")), (before, "active"))
+
+    def test_06_what_hangs_is_killed_and_started_again(self) -> None:
+        for unit in (HUB, PROBE):
+            drop_in = self.machine.root / f"etc/systemd/system/{unit}.d/test.conf"
+            drop_in.parent.mkdir()
+            drop_in.write_text("[Service]\nWatchdogSec=1\nTimeoutAbortSec=1\n")
+        self.machine("systemctl", "daemon-reload")
+        self.machine("systemctl", "restart", HUB, PROBE)
+        for unit in (HUB, PROBE):
+            before = self.show(unit, "MainPID")
+            stopped = time.monotonic()
+            self.machine("kill", "-s", "STOP", before)
+            wait_until(lambda: self.show(unit, "NRestarts") != "0" and self.show(unit, "ActiveState") == "active", 20, f"{unit} runs again", 0.1)
+            print(f"\n  {unit}: stopped -> runs again after {time.monotonic() - stopped:.1f} s (WatchdogSec=1)", end="")
+            self.assertNotEqual(self.show(unit, "MainPID"), before)
+            self.assertIn("Watchdog timeout", self.machine("journalctl", "-o", "cat", "-u", unit))
+            (self.machine.root / f"etc/systemd/system/{unit}.d/test.conf").unlink()
+            (self.machine.root / f"etc/systemd/system/{unit}.d").rmdir()
+        print()
+        self.machine("systemctl", "daemon-reload")
+        self.machine("systemctl", "restart", HUB, PROBE)
+        self.wait_for("danger")
+
+    def test_07_keys_are_handed_over_by_systemd(self) -> None:
+        for kind in ("hub", "probe"):
+            (self.machine.root / f"etc/vpn-sentinel/{kind}.credentials/api_key").write_text(KEY + "\n")
+        self.machine("systemctl", "restart", HUB, PROBE)
+        type(self).key = KEY
+        self.wait_for("danger")
+        type(self).key = "wrong"
+        self.assertEqual(self.state(), "unknown")
+        type(self).key = KEY
+        self.assertIn("0.0.0.0", self.shell("ss -Hltn"))
+        # Root writes a file that the hub's user can read.
+        type(self).key = self.machine("vpn-sentinel-hub", "key", "add", "reader", "--read").strip()
+        self.wait_for("danger")
+
+    def test_08_an_upgrade_keeps_state_settings_and_a_closed_kill_switch(self) -> None:
+        settings = self.machine.root / "etc/vpn-sentinel/probe.toml"
+        settings.write_text(f'{settings.read_text()}kill_switch = "armed"\n')
+        self.machine("systemctl", "restart", PROBE)
+        wait_until(lambda: "killswitch" in self.tables(), 10, "the kill switch is armed")
+        before = self.shell("ip netns exec vpn nft -a list tables | grep killswitch")
+        pids = [self.show(unit, "MainPID") for unit in (HUB, PROBE)]
+        written = settings.read_text()
+        self.install(self.new)
+        versions = self.shell("dpkg-query -W -f '${Version} ${db:Status-Abbrev}\\n' vpn-sentinel-hub vpn-sentinel-probe").split("\n")
+        self.assertEqual({line.strip() for line in versions if line}, {f"{self.new[0].name.split('_')[1]} ii"})
+        self.assertEqual(settings.read_text(), written)
+        for unit, old in zip((HUB, PROBE), pids, strict=True):
+            self.assertNotEqual(self.show(unit, "MainPID"), old)
+            self.assertEqual(self.show(unit, "ActiveState"), "active")
+        self.assertEqual(self.shell("ip netns exec vpn nft -a list tables | grep killswitch"), before)
+        self.assertIn("reader", self.machine("vpn-sentinel-hub", "key", "list"))
+        self.assertTrue(self.ask("/incidents")["incidents"])
+
+    def test_09_the_sample_service_runs_inside_and_only_while_somebody_watches(self) -> None:
+        self.shell("""mkdir -p /etc/netns/vpn; echo nameserver 198.51.100.1 > /etc/netns/vpn/resolv.conf
+            cp /usr/share/doc/vpn-sentinel-probe/examples/vpn-sentinel-guarded-example.service /etc/systemd/system/guarded.service
+            systemctl daemon-reload; systemctl start guarded.service""")
+        pid = self.show("guarded.service", "MainPID")
+        inside, name = self.shell(f"stat -Lc %i /proc/{pid}/ns/net /run/netns/vpn").split()
+        self.assertEqual(inside, name)
+        self.assertIn("198.51.100.1", self.shell(f"cat /proc/{pid}/root/etc/resolv.conf"))
+        self.machine("systemctl", "stop", PROBE)
+        self.assertEqual(self.show("guarded.service", "ActiveState"), "inactive")
+        self.shell("rm -r /etc/netns /etc/systemd/system/guarded.service; systemctl daemon-reload")
+        self.assertIn("killswitch", self.tables())
+
+    def test_10_a_removal_opens_the_kill_switch_and_keeps_settings(self) -> None:
+        # The namespace outlives the unit, so that its tables can be looked at.
+        self.shell("touch /run/held; mount --bind /run/netns/vpn /run/held")
+        self.machine("systemctl", "start", PROBE)
+        self.shell("dpkg --remove vpn-sentinel-probe vpn-sentinel-hub")
+        self.assertEqual(self.shell("nsenter --net=/run/held nft list tables"), "")
+        self.shell("umount /run/held; rm /run/held")
+        self.assertIn("probe.toml", self.shell("ls /etc/vpn-sentinel"))
+        self.assertEqual(self.shell("find /var/lib/vpn-sentinel -name '*.disarmed'"), "")
+        self.assertEqual(self.shell("systemctl list-units --no-legend 'vpn-sentinel*'"), "")
+
+    def test_11_a_purge_leaves_nothing(self) -> None:
+        self.shell("dpkg --purge vpn-sentinel-probe vpn-sentinel-hub")
+        self.assertEqual(self.files() - self.clean, set())
+        self.assertEqual(self.shell("getent passwd vpn-sentinel-hub vpn-sentinel-probe; getent group vpn-sentinel-hub vpn-sentinel-probe", check=False), "")
+        self.assertEqual(self.shell("systemctl --failed --no-legend"), "")
+
+
+class Packages(unittest.TestCase):
+    """Without a tree."""
+
+    def test_the_same_build_gives_the_same_bytes(self) -> None:
+        first = [deb.read_bytes() for deb in Debian.new]
+        self.assertEqual(first, [deb.read_bytes() for deb in make_debs("0.1.0")])
+        for deb in Debian.new:
+            size = run(["dpkg-deb", "-f", str(deb), "Installed-Size"]).strip()
+            print(f"\n  {deb.name}: {deb.stat().st_size / 1024:.0f} KiB, installed {size} KiB", end="")
+        print()
+
+    def test_lintian_finds_neither_errors_nor_warnings(self) -> None:
+        if shutil.which("lintian") is None:
+            self.skipTest("lintian is not installed (packaging/packages-check.txt)")
+        debs = [str(deb) for deb in Debian.new]
+        done = subprocess.run(["lintian", "--fail-on=error,warning", *debs], capture_output=True, text=True, timeout=180)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_shells_and_the_pages_reader_understand_what_was_written(self) -> None:
+        manuals = BUILD / "manuals"
+        for shell in ("bash", "zsh", "fish"):
+            if shutil.which(shell) is None:
+                print(f"\n  SKIPPED: there is no {shell}")
+                continue
+            for file in (manuals / shell).iterdir():
+                run([shell, "-n", str(file)])
+        names = run(["bash", "-c", f". {manuals}/bash/vpn-sentinel-probe; COMP_WORDS=(vpn-sentinel-probe killswitch ''); COMP_CWORD=2; "
+                     "_vpn_sentinel_probe; echo ${COMPREPLY[*]}"]).split()
+        self.assertLessEqual({"arm", "disarm", "status", "--all", "--netns"}, set(names))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=Path, required=True)
+    parser.add_argument("tests", nargs="*")
+    given = parser.parse_args()
+    global BUILD
+    BUILD = given.build.resolve()
+    tests = given.tests or ["Packages", "Debian"]
+    reason = debian_tree.missing()
+    if reason:
+        print(f"SKIPPED: {reason}")
+        return 77
+    started = time.monotonic()
+    Debian.old, Debian.new = make_debs("0.0.9"), make_debs("0.1.0")
+    try:
+        tree = debian_tree.make(BUILD / "debian-tree", debian_tree.needed_packages(Debian.new))
+        print(f"the tree was made or found in {time.monotonic() - started:.0f} s")
+        with Booted(tree) as machine:
+            print(f"booted after {time.monotonic() - started:.0f} s")
+            Debian.machine = machine
+            program = unittest.main(argv=[sys.argv[0], *tests], exit=False, verbosity=2, failfast=True)
+    except LabError as error:
+        print(f"SKIPPED: {error}")
+        return 77
+    print(f"all in {time.monotonic() - started:.0f} s")
+    return 0 if program.result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
