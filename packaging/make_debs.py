@@ -22,11 +22,17 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 MAINTAINER = "The VPN Sentinel authors <maintainers@vpn-sentinel.example>"
-UNITS = {"probe": ["vpn-sentinel-probe.service", "vpn-sentinel-probe@.service", "vpn-sentinel-netns@.service"], "hub": ["vpn-sentinel-hub.service"]}
+UNITS = {
+    "probe": ["vpn-sentinel-probe.service", "vpn-sentinel-probe@.service", "vpn-sentinel-netns@.service"],
+    "hub": ["vpn-sentinel-hub.service"],
+}
 ORDERED_BEFORE = ["wg-quick@.service", "openvpn-client@.service"]
 # dpkg-shlibdeps finds the libraries. systemd brings sysusers and tmpfiles.
 DEPENDS = "init-system-helpers (>= 1.54), passwd, systemd (>= 252)"
-MORE = {"probe": "Recommends: ca-certificates, iproute2\nSuggests: vpn-sentinel-hub\n", "hub": "Recommends: ca-certificates\nSuggests: vpn-sentinel-probe\n"}
+MORE = {
+    "probe": "Recommends: ca-certificates, iproute2\nSuggests: vpn-sentinel-hub\n",
+    "hub": "Recommends: ca-certificates\nSuggests: vpn-sentinel-probe\n",
+}
 # Why each tag is no mistake stands in the package, too.
 OVERRIDES = {
     "probe": """# deb-systemd-invoke knows neither try-restart, which leaves alone what does not run, nor patterns of instances.
@@ -91,8 +97,8 @@ class Package:
         filled, count = re.subn(r'^# data_dir = ".*"$', f'data_dir = "/var/lib/vpn-sentinel/{self.kind}"', sample, flags=re.MULTILINE)
         if count != 1:
             raise SystemExit("the sample of the settings has no data_dir")
-        secrets = f"# Secrets belong into /etc/vpn-sentinel/{self.kind}.credentials/, one file each, named as the setting: the unit reads them there.\n"
-        return secrets + filled
+        secrets = f"/etc/vpn-sentinel/{self.kind}.credentials/"
+        return f"# Secrets belong into {secrets}, one file each, named as the setting: the unit reads them there.\n{filled}"
 
     def fill_manuals(self) -> None:
         manuals = self.given.manuals

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import re
-import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from completions import bash, fish, zsh
+from program_help import Command, Option, all_commands, ask, setting_keys, settings
 
 FACTS = {
     "vpn-sentinel-probe": {
@@ -44,79 +45,6 @@ FACTS = {
 }
 
 
-@dataclass
-class Option:
-    names: list[str]
-    takes_value: bool
-    help: str
-
-
-@dataclass
-class Command:
-    """One page of --help. `words`: what is typed after the program's name."""
-
-    words: list[str]
-    summary: str
-    usage: str
-    options: list[Option] = field(default_factory=list)
-    actions: list[str] = field(default_factory=list)  # what its positional may be
-    subcommands: list[Command] = field(default_factory=list)
-    footer: list[str] = field(default_factory=list)
-
-
-def entries(lines: list[str]) -> list[tuple[str, str]]:
-    """Two columns; the second one begins in the line after when the first is wide."""
-    found: list[tuple[str, str]] = []
-    for line in lines:
-        head = re.match(r"  (\S.*)$", line)
-        if head:
-            left, _, right = re.sub(r"(\S)  +", "\\1\0", head[1], count=1).partition("\0")
-            if not right and len(left) > 28:  # one space only is between a first column of full width and the second
-                wide = re.match(r"(-\S+ TEXT(?: \.\.\.)?|-\S+) (.*)$", left)
-                left, right = (wide[1], wide[2]) if wide else (left, "")
-            found.append((left.strip(), right.strip()))
-        elif line.strip() and found:
-            found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}".strip())
-    return found
-
-
-def ask(program: list[str], words: list[str]) -> Command:
-    text = subprocess.run([*program, *words, "--help"], capture_output=True, text=True, check=True).stdout
-    summary, usage, *rest = text.splitlines()
-    command = Command(words, summary.rstrip("."), usage.removeprefix("Usage: "))
-    sections: dict[str, list[str]] = {}
-    current = command.footer
-    for line in rest:
-        if line in ("Options:", "Subcommands:", "Positionals:"):
-            current = sections.setdefault(line[:-1], [])
-        elif not line and current is not command.footer:
-            current = command.footer
-        elif line:
-            current.append(line)
-    for left, text_of in entries(sections.get("Options", [])):
-        names, _, value = left.partition(" ")
-        command.options.append(Option(names.split(","), bool(value), text_of))
-    for left, _ in entries(sections.get("Positionals", [])):
-        choice = re.search(r"\{([^}]*)\}", left)
-        command.actions += choice[1].split(",") if choice else []
-    for name, _ in entries(sections.get("Subcommands", [])):
-        command.subcommands.append(ask(program, [*words, name]))
-    return command
-
-
-def settings(program: list[str]) -> list[list[str]]:
-    """Flag, environment, default and meaning of each setting."""
-    text = subprocess.run([*program, "--print-settings-table"], capture_output=True, text=True, check=True).stdout
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines()[2:]]
-
-
-def setting_keys(program: list[str]) -> list[str]:
-    text = subprocess.run([*program, "--print-sample-config"], capture_output=True, text=True, check=True).stdout
-    keys = re.findall(r"^# ([a-z_0-9]+) = ", text, re.MULTILINE)
-    secrets = {key.removesuffix("_file") for key in keys if key.endswith("_file")}
-    return [key for key in keys if not (key.endswith("_file") and key.removesuffix("_file") in secrets and key.removesuffix("_file") in keys)]
-
-
 def roff(text: str) -> str:
     """Text as it stands: nothing of it is a request or an escape, and '-' can be copied into a shell."""
     text = text.replace("\\", "\\e").replace("-", "\\-").replace("…", "...")
@@ -132,12 +60,14 @@ def see_also(pages: list[str]) -> str:
     return ",\n".join(f"\\fB{roff(page[:-3])}\\fR{page[-3:]}" for page in pages)
 
 
-def all_commands(command: Command) -> list[Command]:
-    return [found for one in command.subcommands for found in ([one] if not one.subcommands else all_commands(one))]
-
-
 def own_options(command: Command, of_settings: set[str]) -> list[Option]:
     return [option for option in command.options if not of_settings & set(option.names)]
+
+
+def heading(title: str, section: int, version: str) -> list[str]:
+    """Up to the line of the name. Lines are neither adjusted nor hyphenated: they are full of names and URLs."""
+    about = "System Administration" if section == 8 else "File Formats"
+    return [f'.TH {title} {section} "" "VPN Sentinel {version}" "{about}"', ".ad l", ".nh", ".SH NAME"]
 
 
 def render_options(options: list[Option]) -> list[str]:
@@ -151,8 +81,7 @@ def render_options(options: list[Option]) -> list[str]:
 def manual(name: str, version: str, root: Command, rows: list[list[str]]) -> str:
     facts = FACTS[name]
     flags = {row[0].strip("`") for row in rows}
-    lines = [f'.TH {name.upper()} 8 "" "VPN Sentinel {version}" "System Administration"', ".ad l", ".nh", ".SH NAME", f"{roff(name)} \\- {roff(facts['purpose'])}"]
-    lines += [".SH SYNOPSIS"]
+    lines = [*heading(name.upper(), 8, version), f"{roff(name)} \\- {roff(facts['purpose'])}", ".SH SYNOPSIS"]
     for command in all_commands(root):
         operands = " \\fI" + "|".join(command.actions) + "\\fR" if command.actions else ""
         if not operands and not command.usage.endswith("[OPTIONS]"):
@@ -176,7 +105,8 @@ def manual(name: str, version: str, root: Command, rows: list[list[str]]) -> str
     lines += [".SH EXIT STATUS"]
     for line in root.footer:
         lines += [roff(line), ".br"]
-    lines += [".SH ENVIRONMENT", f"\\fBVPN_SENTINEL_CONFIG\\fR names the file of settings; each setting has a variable, see \\fB{roff(name)}.toml\\fR(5)."]
+    lines += [".SH ENVIRONMENT", "\\fBVPN_SENTINEL_CONFIG\\fR names the file of settings; each setting has a variable, see"]
+    lines += [f"\\fB{roff(name)}.toml\\fR(5)."]
     lines += [".SH FILES"]
     for path, text in facts["files"]:
         lines += [".TP", f"\\fI{roff(path)}\\fR", text]
@@ -192,7 +122,7 @@ def plain(cell: str) -> str:
 
 def settings_manual(name: str, version: str, rows: list[list[str]], keys: list[str]) -> str:
     facts = FACTS[name]
-    lines = [f'.TH {name.upper()}.TOML 5 "" "VPN Sentinel {version}" "File Formats"', ".ad l", ".nh", ".SH NAME", f"{roff(name)}.toml \\- settings of {roff(name)}(8)"]
+    lines = [*heading(f"{name.upper()}.TOML", 5, version), f"{roff(name)}.toml \\- settings of {roff(name)}(8)"]
     lines += [".SH SYNOPSIS", f"\\fI{roff(facts['file'])}\\fR"]
     lines += [".SH DESCRIPTION", "A file in TOML. A setting counts in this order: flag, environment variable, credential of systemd (secrets only), "
               "this file, default. An empty variable is not set. Lists are arrays, or texts with commas.", ".PP",
@@ -200,7 +130,7 @@ def settings_manual(name: str, version: str, rows: list[list[str]], keys: list[s
               "secrets as credentials named \\fBvpn\\-sentinel_\\fIKEY\\fR; the units of the packages read them from the folder of credentials "
               f"beside this file. \\fB{roff(name)} \\-\\-print\\-sample\\-config\\fR prints a file with every default."]
     if "netns" in keys:
-        lines += [".PP", "Several targets are several \\fB[[target]]\\fR tables, below all other settings; the sample says which settings they may have."]
+        lines += [".PP", "Several targets are several \\fB[[target]]\\fR tables, below all other settings;", "the sample says what they may hold."]
     lines += [".SH SETTINGS"]
     for key, (_, environment, default, meaning) in zip(keys, rows, strict=True):
         variables = " or ".join(bold(one) for one in plain(environment).split(" or "))
@@ -208,77 +138,6 @@ def settings_manual(name: str, version: str, rows: list[list[str]], keys: list[s
         if default != "-":
             lines += [".br", f"Default: {roff(plain(default))}"]
     return "\n".join([*lines, ".SH SEE ALSO", see_also([f"{name}(8)"]), ""])
-
-
-def is_file(option: str) -> bool:
-    return option.endswith(("-path", "-file", "-dir", "--config"))
-
-
-def bash(name: str, root: Command) -> str:
-    function = "_" + name.replace("-", "_")
-    lines = [f"# bash completion for {name}", f"{function}() {{", "  local word previous command i words",
-             '  word=${COMP_WORDS[COMP_CWORD]}', '  previous=${COMP_WORDS[COMP_CWORD-1]}', "  COMPREPLY=()", '  command=""']
-    known = " | ".join(sorted({word for one in all_commands(root) for word in one.words}))
-    lines += ["  for ((i = 1; i < COMP_CWORD; i++)); do", f"    case ${{COMP_WORDS[i]}} in {known}) command=\"$command ${{COMP_WORDS[i]}}\" ;; esac",
-              "  done", "  case $previous in"]
-    names = sorted({each for one in [root, *all_commands(root)] for option in one.options if option.takes_value for each in option.names})
-    files = [each for each in names if is_file(each)]
-    lines += [f"    {' | '.join(files)}) compopt -o filenames; COMPREPLY=($(compgen -f -- \"$word\")); return ;;",
-              f"    {' | '.join(each for each in names if each not in files)}) return ;;", "  esac", '  case "$command" in']
-    for one in [root, *[group for group in root.subcommands if group.subcommands], *all_commands(root)]:
-        choices = [sub.words[-1] for sub in one.subcommands] + one.actions + [each for option in one.options for each in option.names]
-        label = '""' if not one.words else f'" {" ".join(one.words)}"'
-        lines.append(f"    {label}) words=\"{' '.join(choices)}\" ;;")
-    lines += ['    *) words="" ;;', "  esac", '  COMPREPLY=($(compgen -W "$words" -- "$word"))', "}", f"complete -F {function} {name}", ""]
-    return "\n".join(lines)
-
-
-def zsh_quote(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "'\\''").replace("[", "\\[").replace("]", "\\]").replace(":", "\\:")
-
-
-def zsh_arguments(command: Command, indent: str) -> list[str]:
-    lines = []
-    for option in command.options:
-        value = (":file:_files" if is_file(option.names[-1]) else ":value: ") if option.takes_value else ""
-        lines += [f"{indent}'{each}[{zsh_quote(option.help)}]{value}' \\" for each in option.names]
-    if command.actions:
-        lines.append(f"{indent}'1:action:({' '.join(command.actions)})' \\")
-    return lines
-
-
-def zsh(name: str, root: Command) -> str:
-    function = "_" + name.replace("-", "_")
-    lines = [f"#compdef {name}", f"{function}() {{", "  local curcontext=$curcontext state line", "  _arguments -C \\", *zsh_arguments(root, "    "),
-             f"    '1:command:({' '.join(sub.words[0] for sub in root.subcommands)})' '*::argument:->rest'", "  case $state:$line[1] in"]
-    for command in root.subcommands:
-        lines += [f"    rest:{command.words[0]})"]
-        if command.subcommands:
-            lines += [f"      _arguments '1:command:({' '.join(sub.words[-1] for sub in command.subcommands)})' \\"]
-            lines += [line for sub in command.subcommands for line in zsh_arguments(sub, "        ") if "--help" not in line and "'-h[" not in line]
-        else:
-            lines += ["      _arguments \\", *zsh_arguments(command, "        ")]
-        lines += ["        '*:file:_files'", "      ;;"]
-    return "\n".join([*lines, "  esac", "}", f'{function} "$@"', ""])
-
-
-def fish(name: str, root: Command) -> str:
-    def quote(text: str) -> str:
-        return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-    lines = [f"# fish completion for {name}", f"complete -c {name} -f"]
-    for command in [root, *root.subcommands, *[sub for group in root.subcommands for sub in group.subcommands]]:
-        condition = "__fish_use_subcommand" if not command.words else "; and ".join(f"__fish_seen_subcommand_from {word}" for word in command.words)
-        start = f"complete -c {name} -n {quote(condition)}"
-        for sub in command.subcommands:
-            lines.append(f"{start} -a {sub.words[-1]} -d {quote(sub.summary)}")
-        if command.actions:
-            lines.append(f"{start} -a {quote(' '.join(command.actions))}")
-        for option in command.options:
-            names = " ".join(f"-l {each[2:]}" if each.startswith("--") else f"-s {each[1:]}" for each in option.names)
-            value = (" -r -F" if is_file(option.names[-1]) else " -x") if option.takes_value else ""
-            lines.append(f"{start} {names}{value} -d {quote(option.help)}")
-    return "\n".join([*lines, ""])
 
 
 def write(path: Path, text: str) -> None:

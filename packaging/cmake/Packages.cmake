@@ -16,7 +16,8 @@ foreach(program IN ITEMS vpn-sentinel-probe vpn-sentinel-hub)
   add_custom_command(OUTPUT ${pages}
     COMMAND "${Python3_EXECUTABLE}" "${CMAKE_SOURCE_DIR}/packaging/manuals.py" --program "$<TARGET_FILE:${program}>" --name "${program}"
             --version "${PROJECT_VERSION}" --output "${manuals}" --runner ${CMAKE_CROSSCOMPILING_EMULATOR}
-    DEPENDS "${program}" "${CMAKE_SOURCE_DIR}/packaging/manuals.py" VERBATIM)
+    DEPENDS "${program}" "${CMAKE_SOURCE_DIR}/packaging/manuals.py" "${CMAKE_SOURCE_DIR}/packaging/completions.py"
+            "${CMAKE_SOURCE_DIR}/packaging/program_help.py" VERBATIM)
   list(APPEND manual_pages ${pages})
 endforeach()
 add_custom_target(manuals ALL DEPENDS ${manual_pages})
