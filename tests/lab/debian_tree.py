@@ -12,7 +12,7 @@ from pathlib import Path
 
 from process import Identity, LabError, end, run, spawn, wait_until
 
-_PROGRAMS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux", "dpkg-deb": "dpkg", "mount": "mount"}
+_PROGRAMS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux", "dpkg-shlibdeps": "dpkg-dev", "mount": "mount"}
 _ALWAYS = ["systemd-sysv", "dbus", "iproute2", "nftables"]
 
 
