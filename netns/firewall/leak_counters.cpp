@@ -67,12 +67,13 @@ Result<LeakDestination> decode_destination(const nft::Element& element, Family f
 Result<LeakCounters> make_leak_counters(std::span<const nft::Counter> counters, std::span<const nft::Element> v4,
                                         std::span<const nft::Element> v6) {
   LeakCounters result;
-  const std::array<std::pair<std::string_view, Traffic*>, 9> places{{{leak_names::dns, &result.dns},
+  const std::array<std::pair<std::string_view, Traffic*>, 10> places{{{leak_names::dns, &result.dns},
                                                                      {leak_names::v4, &result.v4},
                                                                      {leak_names::v6, &result.v6},
                                                                      {leak_names::endpoint_misuse, &result.endpoint_misuse},
                                                                      {leak_names::other, &result.other},
                                                                      {leak_names::local, &result.local},
+                                                                     {leak_names::passed_dns, &result.passed_dns},
                                                                      {leak_names::answers, &result.answers},
                                                                      {leak_names::upkeep, &result.upkeep},
                                                                      {leak_names::unlisted, &result.unlisted}}};
@@ -94,7 +95,7 @@ LeakCounters sum_of(const LeakCounters& first, const LeakCounters& second, bool 
                           &LeakCounters::answers, &LeakCounters::unlisted}) {
     result.*part = first.*part + second.*part;
   }
-  for (const auto part : {&LeakCounters::local, &LeakCounters::upkeep}) {
+  for (const auto part : {&LeakCounters::local, &LeakCounters::passed_dns, &LeakCounters::upkeep}) {
     result.*part = pass_both ? more_packets(first.*part, second.*part) : first.*part + second.*part;
   }
   std::map<decltype(order_of(LeakDestination{})), LeakDestination> all;

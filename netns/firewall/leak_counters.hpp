@@ -34,7 +34,8 @@ struct LeakCounters {
   /// Frames that a program wrote to an uplink itself and that are no IP, or that say they are something else than they are. ARP, EAPOL and
   /// LLDP, which never leave a link, are not counted.
   Traffic other{};
-  Traffic local;      ///< to local networks, which is allowed
+  Traffic local;         ///< to local networks, which is allowed
+  Traffic passed_dns{};  ///< ports 53 and 853 of who may pass (users, marks, tables), and to VPN servers of which no port is known
   Traffic answers{};  ///< of the kernel to what strangers sent: resets, ICMP errors and echo replies that belong to no program
   Traffic upkeep{};   ///< of the link: neighbour discovery, multicast listeners, DHCP; allowed
   Traffic unlisted;   ///< of what is outside: those that `destinations` had no room for, and all of `other`
@@ -46,9 +47,9 @@ struct LeakCounters {
 };
 
 /// All numbers of LeakCounters.
-inline constexpr std::array<Traffic LeakCounters::*, 9> all_traffic{
+inline constexpr std::array<Traffic LeakCounters::*, 10> all_traffic{
     &LeakCounters::dns,   &LeakCounters::v4,      &LeakCounters::v6,     &LeakCounters::endpoint_misuse, &LeakCounters::other,
-    &LeakCounters::local, &LeakCounters::answers, &LeakCounters::upkeep, &LeakCounters::unlisted};
+    &LeakCounters::local, &LeakCounters::passed_dns, &LeakCounters::answers, &LeakCounters::upkeep, &LeakCounters::unlisted};
 
 /// The key of an element: address, protocol, port, user, four bytes for each of the last three. invalid: the length is another one.
 [[nodiscard]] Result<LeakDestination> decode_destination(const nft::Element& element, Family family);

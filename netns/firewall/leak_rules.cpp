@@ -26,6 +26,7 @@ constexpr std::string_view kill_switch_end = "-killswitch";
 constexpr std::string_view outside = "outside";
 constexpr std::string_view not_allowed = "not_allowed";
 constexpr std::string_view at_server = "at_server";
+constexpr std::string_view let_pass = "let_pass";
 constexpr std::string_view neighbours = "neighbours";
 constexpr std::string_view networks = "networks";
 constexpr std::string_view seen = "seen";
@@ -102,6 +103,25 @@ std::vector<std::uint8_t> protocols_of(std::uint8_t protocol, bool by_port) {
   return {protocol};
 }
 
+bool is_dns(const AllowedPorts& ports) { return ports.first == ports.last && (ports.first == dns_port || ports.first == dns_over_tls_port); }
+
+/// Of names that these ask nobody needs to know: the probe's own, and those of a resolver that is wanted.
+bool may_ask_unseen(const AllowedPackets& allowed) {
+  const bool is_resolver = allowed.destination && allowed.destination_ports && is_dns(*allowed.destination_ports);
+  return allowed.priority != 0 || is_resolver;
+}
+
+/// DNS that is let pass is counted, so that "no DNS left outside" is not said where nobody looked.
+void write_let_pass(RuleWriter& rules) {
+  for (const auto port : {dns_port, dns_over_tls_port}) {
+    for (const auto protocol : with_ports) {
+      rules.start(let_pass).protocol_is(protocol).port_is(port);
+      rules.add(CountInto{std::string(leak_names::passed_dns)}).accept("DNS");
+    }
+  }
+  rules.start(let_pass).accept({});
+}
+
 void write_allowed(RuleWriter& rules, const AllowedPackets& allowed, std::uint8_t protocol, const UserBlock* user) {
   rules.start(outside);
   if (allowed.family) rules.is(*allowed.family);
@@ -116,7 +136,11 @@ void write_allowed(RuleWriter& rules, const AllowedPackets& allowed, std::uint8_
   ports_are(source_port, allowed.source_ports);
   ports_are(destination_port, allowed.destination_ports);
   if (user != nullptr) rules.meta_is(NFT_META_SKUID, user->value, user->mask);
-  rules.accept("allowed on purpose");
+  if (may_ask_unseen(allowed)) {
+    rules.accept("allowed on purpose");
+  } else {
+    rules.go_to(let_pass, "allowed on purpose");
+  }
 }
 
 void write_allowed(RuleWriter& rules, const AllowedPackets& allowed) {
@@ -157,6 +181,7 @@ void write_allowed(RuleWriter& rules, const FirewallPolicy& policy) {
 void write_endpoint(RuleWriter& rules, const TunnelEndpoint& endpoint) {
   const auto finish = [&](RuleWriter& rule, const std::string& comment) {
     if (endpoint.mark != 0) rule.meta_is(NFT_META_MARK, endpoint.mark);
+    if (endpoint.port == 0) return rule.go_to(let_pass, comment);
     rule.accept(comment);
   };
   const auto name = server_name(endpoint.address);
@@ -196,9 +221,21 @@ void write_echo_replies(RuleWriter& rules, std::string_view chain, OutsideAction
   write(Family::v6, IPPROTO_ICMPV6, echo_reply6);
 }
 
-/// What is sent to a VPN server and is not the tunnel. The kernel's own answer that nobody listens any more, to a server that goes on
-/// sending, tells that server nothing new.
+/// What is sent to a VPN server and is not the tunnel: names are read on the way there as anywhere outside. The kernel's own answer that
+/// nobody listens any more, to a server that goes on sending, tells that server nothing new.
 void write_at_server(RuleWriter& rules, OutsideAction action) {
+  for (const auto family : {Family::v4, Family::v6}) {
+    rules.start(at_server).is(family).is_later_fragment(family);
+    count_outside(rules, leak_names::endpoint_misuse, "later fragments");
+  }
+  for (const auto port : {dns_port, dns_over_tls_port}) {
+    for (const auto protocol : with_ports) {
+      rules.start(at_server).protocol_is(protocol);
+      if (protocol == IPPROTO_TCP) rules.field_is_without(tcp_flags, {tcp_reset});
+      rules.port_is(port);
+      count_outside(rules, leak_names::dns, "DNS at a VPN server");
+    }
+  }
   rules.start(at_server).has_user();
   count_outside(rules, leak_names::endpoint_misuse, "of a user");
   rules.start(at_server).protocol_is(IPPROTO_TCP).field_has(tcp_flags, {tcp_reset}).accept("reset, of nobody");
@@ -327,6 +364,7 @@ void write_rules(RuleWriter& rules, const FirewallPolicy& policy, OutsideAction 
   write_allowed(rules, policy);
   write_misuse(rules, policy);
   write_at_server(rules, action);
+  write_let_pass(rules);
   write_fragments(rules, judged(policy), networks);
   write_link_upkeep(rules, policy);
   write_neighbours(rules, policy);
@@ -408,12 +446,12 @@ Ruleset empty_ruleset(std::uint8_t family, OutsideAction action, std::string_vie
   Ruleset ruleset;
   ruleset.table = Table{{family, firewall_table_name(action, id)}, flags, 0};
   for (const auto name : {leak_names::dns, leak_names::v4, leak_names::v6, leak_names::endpoint_misuse, leak_names::other,
-                          leak_names::local, leak_names::answers, leak_names::upkeep, leak_names::unlisted}) {
+                          leak_names::local, leak_names::passed_dns, leak_names::answers, leak_names::upkeep, leak_names::unlisted}) {
     ruleset.counters.emplace_back(name);
   }
   ruleset.sets = {seen_set(Family::v4, leak_names::seen_v4), seen_set(Family::v6, leak_names::seen_v6)};
   // Each stands before those whose rules go to it.
-  for (const auto name : {seen, networks, neighbours, at_server}) ruleset.chains.push_back({std::string(name), std::nullopt});
+  for (const auto name : {seen, networks, neighbours, at_server, let_pass}) ruleset.chains.push_back({std::string(name), std::nullopt});
   if (judged(policy) != outside) ruleset.chains.push_back({std::string(not_allowed), std::nullopt});
   ruleset.chains.push_back({std::string(outside), std::nullopt});
   return ruleset;

@@ -3,8 +3,8 @@
 /// Two tables. `inet` judges what local programs send and what is forwarded (hook postrouting, behind all others: they may still
 /// change the way or drop it). `netdev` judges everything that a named uplink transmits (hook egress, Linux 5.16), so also what is sent by
 /// AF_PACKET: first whether a frame is what it says (chains "frames" and "ethernet"). Both have the same rules in the chain "outside":
-/// tunnel, loopback, endpoint and what is allowed on purpose may pass (from there to "not_allowed" when users are allowed). To a VPN server
-/// nothing else may go ("at_server"). Neighbour discovery ("neighbours") and DHCP may pass on their link, then DNS is counted. In
+/// tunnel, loopback, endpoint and what is allowed on purpose may pass (from there to "not_allowed" when users are allowed), where
+/// "let_pass" counts DNS among it. To a VPN server nothing else may go ("at_server"). Neighbour discovery ("neighbours") and DHCP may pass on their link, then DNS is counted. In
 /// "networks" local networks may pass, and IPv4 and IPv6 are counted. What is outside goes on to the chain "seen", which notes destination
 /// and user.
 #pragma once
@@ -31,6 +31,7 @@ inline constexpr std::string_view v6 = "outside_v6";
 inline constexpr std::string_view endpoint_misuse = "endpoint_misuse";
 inline constexpr std::string_view other = "outside_other";
 inline constexpr std::string_view local = "local_networks";
+inline constexpr std::string_view passed_dns = "passed_dns";
 inline constexpr std::string_view answers = "answers";
 inline constexpr std::string_view upkeep = "link_upkeep";
 inline constexpr std::string_view unlisted = "outside_unlisted";

@@ -51,12 +51,13 @@ struct PacketsView {
   WallTime since{};                   ///< counting since then
   OutsideTraffic total;               ///< since `since`
   TrafficView local;                  ///< to local networks, which is allowed
+  TrafficView passed_dns;             ///< DNS that may pass (allowed users, marks, tables; to a server of which no port is known)
   /// Of the leak that goes on: since the first packet after a time of quiet (30 s; 2 s where routes let it out); DNS and the rest end each
   /// by itself. Absent: quiet.
   std::optional<OutsideTraffic> leak;
   std::optional<WallTime> leak_since;
   std::optional<WallTime> last_packet;  ///< noticed
-  /// Everything that leaves is seen: none of it is not in the numbers.
+  /// Everything that leaves is seen: what may not is in the numbers. No DNS left where `passed_dns` has not grown either.
   [[nodiscard]] bool is_complete() const noexcept { return counting && egress_gap.empty(); }
 };
 

@@ -56,6 +56,11 @@ void remember_answered(const EgressAnswer& before, EgressAnswer& next) {
 
 }  // namespace
 
+std::optional<DnsKeeper::CountedPackets> DnsKeeper::counted_packets(const PacketsView& packets) {
+  if (!packets.is_complete()) return std::nullopt;
+  return CountedPackets{packets.since, packets.total.dns.packets, packets.passed_dns.packets};
+}
+
 DnsKeeper::DnsKeeper(boost::asio::io_context& io, DnsClient& dns, const TargetPolicy& policy, std::function<void()> on_news)
     : policy_(policy),
       on_news_(std::move(on_news)),
@@ -209,11 +214,12 @@ void DnsKeeper::follow_ways(const Observation& seen, const Snapshot& snapshot, R
 /// What leaves later is told by the packets themselves. Where counting began anew meanwhile nothing is known.
 void DnsKeeper::follow_packets(const Observation& seen) {
   packets_.reset();
-  if (seen.packets && seen.packets->is_complete()) packets_ = CountedPackets{seen.packets->since, seen.packets->total.dns.packets};
+  if (seen.packets) packets_ = counted_packets(*seen.packets);
   if (!answer_ || std::exchange(is_counted_, true)) return;
-  if (packets_ && packets_at_start_ && packets_->since == packets_at_start_->since) {
-    packets_meanwhile_ = packets_->packets - packets_at_start_->packets;
-  }
+  if (!packets_ || !packets_at_start_ || packets_->since != packets_at_start_->since) return;
+  const auto meanwhile = packets_->packets - packets_at_start_->packets;
+  // Who asks by a way that is allowed may have asked for all programs.
+  if (meanwhile > 0 || packets_->passed == packets_at_start_->passed) packets_meanwhile_ = meanwhile;
 }
 
 /// The resolver's address under one exit looks like a stranger's under the next one.

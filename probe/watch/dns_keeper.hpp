@@ -33,7 +33,10 @@ class DnsKeeper {
   struct CountedPackets {
     WallTime since{};
     std::uint64_t packets = 0;
+    std::uint64_t passed = 0;  ///< that may leave so
   };
+  /// nullopt: not everything is counted.
+  [[nodiscard]] static std::optional<CountedPackets> counted_packets(const PacketsView& packets);
   /// Counts now; nullopt: not everything is counted.
   using CountPackets = std::function<std::optional<CountedPackets>()>;
 

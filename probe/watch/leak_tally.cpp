@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint16_t dns_port = 53;
 constexpr std::uint16_t dns_over_tls_port = 853;
 constexpr std::array parts{&LeakCounters::dns,   &LeakCounters::v4,    &LeakCounters::v6,      &LeakCounters::endpoint_misuse,
-                           &LeakCounters::other, &LeakCounters::local, &LeakCounters::unlisted};
+                           &LeakCounters::other, &LeakCounters::local, &LeakCounters::passed_dns, &LeakCounters::unlisted};
 constexpr std::array rest_parts{&LeakCounters::v4, &LeakCounters::v6, &LeakCounters::endpoint_misuse, &LeakCounters::other};
 
 Traffic added(const Traffic& a, const Traffic& b) { return {a.packets + b.packets, a.bytes + b.bytes}; }
@@ -161,6 +161,7 @@ void LeakTally::fill(PacketsView& view) const {
   for (const auto& destination : all_.destinations) view.total.destinations.push_back(view_of(destination, destination.traffic));
   sort_and_cut(view.total.destinations);
   view.local = view_of(all_.local);
+  view.passed_dns = view_of(all_.passed_dns);
   view.leak.reset();
   view.leak_since = leaking_since();
   view.last_packet = last_packet_;

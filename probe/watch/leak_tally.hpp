@@ -40,7 +40,7 @@ class LeakTally {
   /// When the oldest leak that goes on was noticed.
   [[nodiscard]] std::optional<WallTime> leaking_since() const;
 
-  /// total, local, leak, leak_since and last_packet.
+  /// total, local, passed_dns, leak, leak_since and last_packet.
   void fill(PacketsView& view) const;
 
  private:

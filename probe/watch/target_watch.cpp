@@ -114,8 +114,7 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
     packet_watch_.refresh();
     Observation now;
     packet_watch_.fill(now);
-    if (!now.packets || !now.packets->is_complete()) return std::nullopt;
-    return DnsKeeper::CountedPackets{now.packets->since, now.packets->total.dns.packets};
+    return now.packets ? DnsKeeper::counted_packets(*now.packets) : std::nullopt;
   });
   verifier_.on_round_trip([this](std::chrono::microseconds round_trip) { path_checks_.tunnel_answered(round_trip); });
 }

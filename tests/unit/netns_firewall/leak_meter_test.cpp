@@ -153,6 +153,38 @@ BOOST_FIXTURE_TEST_CASE(what_is_allowed_on_purpose_is_not_counted_and_everything
   BOOST_TEST(read(meter).outside().packets == before);
 }
 
+BOOST_FIXTURE_TEST_CASE(names_that_may_be_asked_outside_are_counted_apart_unless_their_resolver_is_wanted, Metered) {
+  auto wanted = policy();
+  AllowedPackets by_mark;
+  by_mark.mark = by_mark.mark_mask = 0x10;
+  AllowedPackets resolver;
+  resolver.destination = IpPrefix::parse("203.0.113.53/32").value();
+  resolver.destination_ports = AllowedPorts{53, 53};
+  AllowedPackets own;
+  own.priority = own_priority();
+  wanted.allowed = {own, by_mark, resolver};
+  wanted.endpoints.push_back({IpAddress::parse("203.0.113.200").value(), 0, 0, 0});
+  auto meter = installed(wanted);
+  BOOST_TEST(send({"203.0.113.53", 53, "eth0"}) == 0);
+  BOOST_TEST(read(meter).passed_dns.packets == 0U);
+  BOOST_TEST(send({"203.0.113.7", 53, "eth0", 0x10}) == 0);
+  BOOST_TEST(send({"203.0.113.200", 53, "eth0"}) == 0);
+  BOOST_TEST(send({"203.0.113.200", 443, "eth0"}) == 0);
+  const auto counters = read(meter);
+  BOOST_TEST(counters.passed_dns.packets == 2U);
+  BOOST_TEST(counters.outside().packets == 0U);
+  BOOST_TEST(arrived() == 4U);
+}
+
+BOOST_FIXTURE_TEST_CASE(names_asked_of_the_vpns_server_itself_are_dns, Metered) {
+  auto meter = installed(with_uplinks());
+  BOOST_TEST(send({std::string(server), 53}) == 0);
+  BOOST_TEST(send({std::string(server), 853}) == 0);
+  const auto counters = read(meter);
+  BOOST_TEST(counters.dns.packets == 2U);
+  BOOST_TEST(counters.endpoint_misuse.packets == 0U);
+}
+
 BOOST_FIXTURE_TEST_CASE(fragments_of_the_tunnels_own_packets_pass_too, Metered) {
   auto wanted = with_uplinks();
   wanted.endpoints.push_back({IpAddress::parse("2001:db8:2::2").value(), IPPROTO_UDP, server_port, mark});

@@ -133,12 +133,12 @@ BOOST_AUTO_TEST_CASE(users_are_split_into_blocks_that_a_mask_can_tell) {
 
 BOOST_AUTO_TEST_CASE(the_end_of_a_connection_without_a_user_is_nobodys_leak_where_users_are_allowed) {
   auto wanted = policy();
-  BOOST_TEST(output_ruleset(OutsideAction::count, "x", wanted, 0).chains.size() == 6U);
+  BOOST_TEST(output_ruleset(OutsideAction::count, "x", wanted, 0).chains.size() == 7U);
   AllowedPackets by_user;
   by_user.uids = AllowedUids{1000, 1000};
   wanted.allowed = {by_user};
   const auto ruleset = output_ruleset(OutsideAction::count, "x", wanted, 0);
-  BOOST_TEST(ruleset.chains.size() == 7U);
+  BOOST_TEST(ruleset.chains.size() == 8U);
   BOOST_TEST(place_of(ruleset, "allowed on purpose") < place_of(ruleset, "of a user"));
   BOOST_TEST(place_of(ruleset, "of a user") + 1 == place_of(ruleset, "end of a connection, of nobody"));
   BOOST_TEST(place_of(ruleset, "end of a connection, of nobody") < place_of(ruleset, "VPN server 198.51.100.2, not the tunnel"));
@@ -256,7 +256,7 @@ BOOST_AUTO_TEST_CASE(what_somebody_changed_is_named) {
   BOOST_TEST(difference([](nft::Ruleset& other) { other.rules.pop_back(); }) == "chain 'postrouting' has 0 rules instead of 1");
   BOOST_TEST(difference([](nft::Ruleset& other) { other.chains.back().hook->policy = nft::Policy::accept; }) ==
              "chain 'postrouting' was changed");
-  BOOST_TEST(difference([](nft::Ruleset& other) { other.chains.push_back({"more", {}}); }) == "there are 7 chains instead of 6");
+  BOOST_TEST(difference([](nft::Ruleset& other) { other.chains.push_back({"more", {}}); }) == "there are 8 chains instead of 7");
   BOOST_TEST(difference([](nft::Ruleset& other) { other.sets.clear(); }) == "set 'seen_v4' is missing");
   BOOST_TEST(difference([](nft::Ruleset& other) { other.counters.pop_back(); }) == "counter 'outside_unlisted' is missing");
   BOOST_TEST(difference([](nft::Ruleset& other) { other.table.name.name = "y"; }) == "it is another table");

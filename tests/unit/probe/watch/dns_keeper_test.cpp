@@ -228,6 +228,32 @@ BOOST_AUTO_TEST_CASE(another_resolv_conf_begins_another_round) {
   BOOST_TEST(reason_after_round() == "EGRESS_IS_UPLINK");
 }
 
+BOOST_AUTO_TEST_CASE(no_packet_outside_proves_nothing_where_names_may_be_asked_outside_unseen) {
+  egress = "9.9.9.9";
+  PacketsView packets;
+  packets.counting = true;
+  packets.since = wall_now();
+  std::uint64_t passed_by_round = 0;
+  keeper.count_by([&] {
+    const auto now = DnsKeeper::counted_packets(packets);
+    packets.passed_dns.packets += passed_by_round;
+    return now;
+  });
+  change = [&](Observation& seen) { seen.packets = packets; };
+  start();
+  BOOST_TEST(reason_after_round() == "PUBLIC_RESOLVER_VIA_TUNNEL");
+  passed_by_round = 1;
+  keeper.recheck();
+  BOOST_TEST(reason_after_round() == "U_ANYCAST_NO_LOCAL_PROOF");
+  packets.total.dns.packets = 3;
+  keeper.recheck();
+  passed_by_round = 0;
+  BOOST_TEST(reason_after_round() == "PUBLIC_RESOLVER_VIA_TUNNEL");
+  packets.egress_gap = "no such hook";
+  keeper.recheck();
+  BOOST_TEST(reason_after_round() == "U_ANYCAST_NO_LOCAL_PROOF");
+}
+
 BOOST_AUTO_TEST_CASE(asked_to_check_now_it_keeps_what_it_knows_until_there_is_more) {
   start();
   BOOST_REQUIRE(reason_after_round() == "EGRESS_IS_EXIT");
