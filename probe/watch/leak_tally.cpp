@@ -77,13 +77,17 @@ bool LeakTally::is_news(const LeakCounters& totals) const {
   return std::ranges::any_of(parts, [&](auto part) { return !(totals.*part == last_.*part); });
 }
 
+void LeakTally::begin_anew() {
+  for (const auto part : parts) earlier_.*part = added(earlier_.*part, last_.*part);
+  add_to(earlier_.destinations, last_.destinations);
+  std::ranges::stable_sort(earlier_.destinations, std::ranges::greater{}, [](const LeakDestination& one) { return one.traffic.bytes; });
+  keep_top(earlier_, most_told_destinations);
+  last_ = {};
+}
+
 bool LeakTally::take(const LeakCounters& counters, WallTime now, MonoTime clock, bool routed) {
-  if (is_smaller(counters, last_)) {
-    for (const auto part : parts) earlier_.*part = added(earlier_.*part, last_.*part);
-    add_to(earlier_.destinations, last_.destinations);
-    std::ranges::stable_sort(earlier_.destinations, std::ranges::greater{}, [](const LeakDestination& one) { return one.traffic.bytes; });
-    keep_top(earlier_, most_told_destinations);
-  }
+  // Nobody said that it is another meter.
+  if (is_smaller(counters, last_)) begin_anew();
   const auto before = all_;
   last_ = counters;
   all_ = sum(counters);

@@ -27,6 +27,8 @@ class LeakTally {
   /// leak began, or has something that it had not yet: another kind (IPv6 beside IPv4, say), or one of its first destinations.
   /// `routed`: the routes let ordinary packets out, or did until a moment ago.
   [[nodiscard]] bool take(const LeakCounters& counters, WallTime now, MonoTime clock, bool routed = false);
+  /// What a meter tells from now on is another one's, which begins at nothing. What goes on goes on.
+  void begin_anew();
   /// The routes are seen to let packets out: what came within the last second came by them.
   void explain(MonoTime clock);
   /// True when a leak ended because of the time that has passed.

@@ -237,6 +237,7 @@ void PacketWatch::lose(const Error& error) {
   news_ = true;
   listener_.reset();
   meter_.reset();
+  tally_.begin_anew();
   install(in_place_);
 }
 

@@ -162,6 +162,21 @@ BOOST_FIXTURE_TEST_CASE(a_meter_made_anew_forgets_no_destination, Counted) {
   BOOST_TEST_REQUIRE(view().leak->destinations.size() == 2U);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_meter_made_anew_that_counts_as_much_again_is_told, Counted) {
+  send(&LeakCounters::v4, "203.0.113.7");
+  BOOST_TEST(take());
+  wait(30s);
+  BOOST_TEST(tally.pass(clock));
+  tally.begin_anew();
+  counters = {};
+  send(&LeakCounters::v4, "203.0.113.7");
+  BOOST_TEST(take());
+  BOOST_TEST(tally.is_leaking());
+  BOOST_TEST(view().leak->v4.packets == 1U);
+  BOOST_TEST(view().total.v4.packets == 2U);
+  BOOST_TEST(view().total.destinations.at(0).traffic.packets == 2U);
+}
+
 BOOST_FIXTURE_TEST_CASE(packets_to_what_turns_out_to_be_the_vpns_server_are_no_leak, Counted) {
   send(&LeakCounters::v4, "198.51.100.2", 51820);
   BOOST_TEST(take());
