@@ -48,7 +48,8 @@ struct PacketsView {
   std::string egress_gap;             ///< why what is sent by AF_PACKET is not seen; empty: it is
   std::string interrupted;            ///< somebody took the rules away a moment ago, or changed them: how; what left meanwhile is unknown
   std::vector<std::string> left_out;  ///< for which the rules had no room, so that it is counted although it is allowed
-  WallTime since{};                   ///< counting since then
+  WallTime since{};                   ///< counting since then, maybe with gaps
+  WallTime unbroken_since{};          ///< without a gap since then
   OutsideTraffic total;               ///< since `since`
   TrafficView local;                  ///< to local networks, which is allowed
   TrafficView passed_dns;             ///< DNS that may pass (allowed users, marks, tables; to a server of which no port is known)

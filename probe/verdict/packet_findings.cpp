@@ -92,7 +92,7 @@ class PacketJudge {
       evidence["lost"] = "what programs send by packet sockets (AF_PACKET) is not seen";
     }
     if (!packets_.interrupted.empty())
-      evidence["interrupted"] = packets_.interrupted + "; counted anew since " + to_rfc3339(packets_.since);
+      evidence["interrupted"] = packets_.interrupted + "; counted anew since " + to_rfc3339(packets_.unbroken_since);
     if (!packets_.left_out.empty()) evidence["counted_although_allowed"] = packets_.left_out;
     if (!evidence.empty()) add("packets_uncounted", std::move(evidence));
   }

@@ -58,7 +58,7 @@ void remember_answered(const EgressAnswer& before, EgressAnswer& next) {
 
 std::optional<DnsKeeper::CountedPackets> DnsKeeper::counted_packets(const PacketsView& packets) {
   if (!packets.is_complete()) return std::nullopt;
-  return CountedPackets{packets.since, packets.total.dns.packets, packets.passed_dns.packets};
+  return CountedPackets{packets.unbroken_since, packets.total.dns.packets, packets.passed_dns.packets};
 }
 
 DnsKeeper::DnsKeeper(boost::asio::io_context& io, DnsClient& dns, const TargetPolicy& policy, std::function<void()> on_news)

@@ -29,7 +29,7 @@ struct KnownExits {
 
 class DnsKeeper {
  public:
-  /// DNS packets outside, all that were counted since then.
+  /// DNS packets outside, all that were counted without a gap since then; they begin at any number.
   struct CountedPackets {
     WallTime since{};
     std::uint64_t packets = 0;

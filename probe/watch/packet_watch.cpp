@@ -95,6 +95,7 @@ void PacketWatch::detach() {
   reads_again_ = false;
   rang_ = false;
   tally_ = {};
+  since_ = {};
 }
 
 FirewallPolicy PacketWatch::wanted(const Observation& seen) const {
@@ -150,7 +151,8 @@ void PacketWatch::install(const FirewallPolicy& policy) {
   in_place_ = policy;
   why_not_.clear();
   failed_at_.reset();
-  since_ = wall_now();
+  unbroken_since_ = wall_now();
+  if (since_ == WallTime{}) since_ = unbroken_since_;
   verified_at_ = mono_now();
   listener_ = meter_->rings() ? std::make_shared<Listener>(io_, std::move(*bell)) : nullptr;
   if (listener_) wait_for_bell(listener_);
@@ -247,6 +249,7 @@ void PacketWatch::fill(Observation& seen) const {
   view.counting = meter_.has_value();
   view.why_not = why_not_;
   view.since = since_;
+  view.unbroken_since = unbroken_since_;
   view.left_out = left_out_;
   if (meter_ && meter_->egress_gap()) view.egress_gap = meter_->egress_gap()->message;
   if (!interrupted_.empty() && mono_now() - interrupted_at_ < interruption_is_news) view.interrupted = interrupted_;

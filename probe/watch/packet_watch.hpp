@@ -78,7 +78,8 @@ class PacketWatch {
   std::optional<MonoTime> failed_at_;
   std::string interrupted_;  ///< why the rules were made anew, while that is news
   MonoTime interrupted_at_{};
-  WallTime since_{};
+  WallTime since_{};           ///< begin of the numbers of tally_
+  WallTime unbroken_since_{};  ///< begin of the meter that is there
   MonoTime verified_at_{};
   MonoTime read_at_{};
   bool servers_awaited_ = false;

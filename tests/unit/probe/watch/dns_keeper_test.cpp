@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(no_packet_outside_proves_nothing_where_names_may_be_asked_o
   egress = "9.9.9.9";
   PacketsView packets;
   packets.counting = true;
-  packets.since = wall_now();
+  packets.unbroken_since = wall_now();
   std::uint64_t passed_by_round = 0;
   keeper.count_by([&] {
     const auto now = DnsKeeper::counted_packets(packets);
