@@ -72,28 +72,38 @@ struct PacketWatch::Listener {
 PacketWatch::PacketWatch(boost::asio::io_context& io, const TargetPolicy& policy, std::function<void()> on_news)
     : io_(io), policy_(policy), on_news_(std::move(on_news)), timer_(io), id_(meter_id(policy.meter.instance, policy.client_id)) {}
 
-PacketWatch::~PacketWatch() { detach(); }
+PacketWatch::~PacketWatch() { detach(true); }
 
-void PacketWatch::attach(SocketOpener inside) {
-  detach();
+void PacketWatch::attach(SocketOpener inside, const NamespaceIdentity& where) {
+  detach(where != where_);
+  where_ = where;
   if (policy_.meter.on) opener_ = std::move(inside);
 }
 
-void PacketWatch::detach() {
+void PacketWatch::detach(bool gone) {
+  if (!gone) refresh();
   timer_.cancel();
   listener_.reset();
   meter_.reset();
   opener_.reset();
-  in_place_ = {};
-  left_out_.clear();
   why_not_.clear();
   failed_at_.reset();
-  interrupted_.clear();
   servers_awaited_ = false;
-  routed_at_.reset();
   news_ = false;
   reads_again_ = false;
   rang_ = false;
+  if (gone) {
+    forget();
+  } else {
+    tally_.begin_anew();
+  }
+}
+
+void PacketWatch::forget() {
+  in_place_ = {};
+  left_out_.clear();
+  interrupted_.clear();
+  routed_at_.reset();
   tally_ = {};
   since_ = {};
 }

@@ -11,6 +11,7 @@
 
 #include "netns/firewall/leak_bell.hpp"
 #include "netns/firewall/leak_meter.hpp"
+#include "netns/namespace/net_namespace.hpp"
 #include "netns/namespace/socket_opener.hpp"
 #include "probe/verdict/observation.hpp"
 #include "probe/watch/leak_tally.hpp"
@@ -31,9 +32,11 @@ class PacketWatch {
   PacketWatch& operator=(const PacketWatch&) = delete;
   ~PacketWatch();
 
-  void attach(SocketOpener inside);
-  /// Takes the rules away. What was counted is forgotten: another namespace counts anew.
-  void detach();
+  /// What was counted goes on where it is the namespace of the last time.
+  void attach(SocketOpener inside, const NamespaceIdentity& where);
+  /// Takes the rules away, after a last look: what left has left. `gone`: the namespace is no more, and another one may have its identity,
+  /// so that what was counted is forgotten.
+  void detach(bool gone);
 
   /// Puts the rules in place, or exchanges them when `seen` has other tunnels, servers, networks or uplinks. `servers_awaited`: none is
   /// known, and the VPN's program was asked and has not answered yet.
@@ -53,6 +56,7 @@ class PacketWatch {
   struct Listener;
 
   [[nodiscard]] FirewallPolicy wanted(const Observation& seen) const;
+  void forget();
   void install(const FirewallPolicy& policy);
   void wait_for_bell(const std::shared_ptr<Listener>& listener);
   void look();
@@ -69,6 +73,7 @@ class PacketWatch {
   boost::asio::steady_timer timer_;
   std::string id_;
 
+  NamespaceIdentity where_;
   std::optional<SocketOpener> opener_;
   std::optional<LeakMeter> meter_;
   std::shared_ptr<Listener> listener_;  ///< null: nobody rings

@@ -165,7 +165,7 @@ void TargetWatch::attach() {
   ++attachments_;
   pinned_is_read_ = false;
   kill_switch_.attach(namespace_->opener(), namespace_->is_own());
-  packet_watch_.attach(namespace_->opener());
+  packet_watch_.attach(namespace_->opener(), namespace_->identity());
   follow_resolvers();
   ruleset_watch_.attach(*namespace_);
 }
@@ -192,7 +192,7 @@ void TargetWatch::detach(Error reason, bool gone) {
   dns_keeper_.detach();
   facts_keeper_.stop();
   kill_switch_.detach(gone);
-  packet_watch_.detach();
+  packet_watch_.detach(gone);
   // Destroying the monitor from inside its own callback must wait until the callback has returned.
   if (monitor_) boost::asio::post(io_, [old = std::shared_ptr<Monitor>(std::move(monitor_))] {});
   look_up_.reset();

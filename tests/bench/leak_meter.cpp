@@ -165,7 +165,7 @@ class Bench {
     target.meter.on = true;
     bool told = false;
     PacketWatch watch(io, target, [&] { told = true; });
-    watch.attach(opener_);
+    watch.attach(opener_, NamespaceIdentity{});
     watch.follow(seen_, false);
     if (watch.pending()) throw FatalError(exit_failed, "the meter is not in place");
     io.poll();

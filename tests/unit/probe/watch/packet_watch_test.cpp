@@ -24,7 +24,7 @@ struct Watched : TwoUplinks {
     seen.public_subnets = {{IpPrefix::parse("198.18.1.0/24").value(), "eth1"}};
   }
   void attach(PacketWatch& one) {
-    one.attach(client.opener());
+    one.attach(client.opener(), client.get().identity());
     one.follow(seen, false);
     BOOST_TEST(!one.pending());
     // The bell has told of the tables themselves.
@@ -146,8 +146,42 @@ BOOST_FIXTURE_TEST_CASE(what_turns_out_to_be_the_vpns_server_is_forgiven, Watche
   BOOST_TEST(!view(watch).leak.has_value());
 }
 
+BOOST_FIXTURE_TEST_CASE(a_leak_goes_on_when_the_same_namespace_is_watched_again, Watched) {
+  attach(watch);
+  BOOST_TEST(send({"203.0.113.7", 443, "eth0"}) == 0);
+  BOOST_TEST(told());
+  const auto before = view(watch);
+  watch.detach(false);
+  BOOST_TEST(tables().empty());
+  BOOST_TEST(send({"203.0.113.7", 443, "eth0"}) == 0);
+  attach(watch);
+  auto again = view(watch);
+  BOOST_TEST_REQUIRE(again.leak.has_value());
+  BOOST_TEST((again.leak_since == before.leak_since));
+  BOOST_TEST((again.since == before.since));
+  BOOST_TEST((again.unbroken_since > before.unbroken_since));
+  BOOST_TEST(send({"203.0.113.7", 443, "eth0"}) == 0);
+  run_for(50ms);
+  watch.refresh();
+  again = view(watch);
+  BOOST_TEST(again.total.v4.packets == 2U);
+  BOOST_TEST(again.leak->v4.packets == 2U);
+}
+
+BOOST_FIXTURE_TEST_CASE(another_namespace_counts_anew, Watched) {
+  attach(watch);
+  BOOST_TEST(send({"203.0.113.7", 443, "eth0"}) == 0);
+  BOOST_TEST(told());
+  watch.detach(true);
+  attach(watch);
+  BOOST_TEST(!view(watch).leak.has_value());
+  BOOST_TEST(view(watch).total.packets() == 0U);
+  watch.attach(far.opener(), far.get().identity());
+  BOOST_TEST(view(watch).total.packets() == 0U);
+}
+
 BOOST_FIXTURE_TEST_CASE(it_waits_for_the_servers_before_it_counts, Watched) {
-  watch.attach(client.opener());
+  watch.attach(client.opener(), client.get().identity());
   watch.follow(seen, true);
   BOOST_TEST(watch.pending());
   BOOST_TEST(tables().empty());
@@ -158,7 +192,7 @@ BOOST_FIXTURE_TEST_CASE(it_waits_for_the_servers_before_it_counts, Watched) {
 
 BOOST_FIXTURE_TEST_CASE(without_a_tunnel_it_says_why_it_does_not_count, Watched) {
   seen.expected_tunnel.clear();
-  watch.attach(client.opener());
+  watch.attach(client.opener(), client.get().identity());
   watch.follow(seen, false);
   BOOST_TEST(!view(watch).counting);
   BOOST_TEST(view(watch).why_not == "no tunnel is known yet");
@@ -181,7 +215,7 @@ BOOST_FIXTURE_TEST_CASE(two_probes_count_side_by_side_and_take_their_tables_away
     BOOST_TEST(view(other).leak->v4.packets == 1U);
     BOOST_TEST(!tables().empty());
   }
-  watch.detach();
+  watch.detach(true);
   BOOST_TEST(tables().empty());
 }
 
@@ -189,7 +223,7 @@ BOOST_FIXTURE_TEST_CASE(a_second_probe_of_the_same_name_says_why_it_does_not_cou
   PacketWatch first{io, target, [] {}};
   attach(first);
   PacketWatch same{io, target, [] {}};
-  same.attach(client.opener());
+  same.attach(client.opener(), client.get().identity());
   same.follow(seen, false);
   BOOST_TEST(!view(same).counting);
   BOOST_TEST(view(same).why_not.find("another program") != std::string::npos, view(same).why_not);
