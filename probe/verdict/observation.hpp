@@ -114,6 +114,8 @@ struct SurroundingsView {
   std::vector<IpPrefix> tunnel_networks;   ///< addresses and routes of the tunnel, when it was up last
   std::vector<IpPrefix> on_link;           ///< subnets of the uplinks
   std::vector<std::string> inner_devices;  ///< among `uplinks`: bridges that lead to no other machine
+  /// Up, outside the tunnel, and none of `uplinks`: a port of a bridge, a link that lost its address. Programs can write frames to them.
+  std::vector<std::string> bare_devices;
   friend bool operator==(const SurroundingsView&, const SurroundingsView&) = default;
 };
 

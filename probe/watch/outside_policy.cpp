@@ -213,7 +213,6 @@ std::vector<std::string> left_out(const Observation& seen, const TargetPolicy& t
   tell_cut(told, policy.tunnels.size(), most_tunnels, "tunnels");
   tell_cut(told, policy.endpoints.size(), most_endpoints, "VPN servers");
   tell_cut(told, policy.local_networks.size(), most_local_networks, "local networks");
-  tell_cut(told, policy.uplinks.size(), most_uplinks, "uplinks, at which AF_PACKET is not seen");
   tell_cut(told, policy.allowed.size(), room_for(policy.allowed), "allowed marks, users, tables and resolvers");
   tell_cut(told, policy.inner_devices.size(), most_inner_devices, "bridges of containers");
   tell_cut(told, policy.on_link.size(), most_on_link, "subnets of uplinks, where neighbours are asked");
@@ -221,6 +220,22 @@ std::vector<std::string> left_out(const Observation& seen, const TargetPolicy& t
     if (!can_be_local(network)) told.push_back(fmt::format("local network {}, which is too large to be local", network.to_string()));
   }
   for (const auto& rule : seen.inexpressible_flows) told.push_back("what the rule \"" + rule + "\" lets out to an allowed table");
+  return told;
+}
+
+std::string unseen_devices(const Observation& seen, const TargetPolicy& target) {
+  constexpr std::size_t most_named = 8;
+  auto names = seen.surroundings.bare_devices;
+  const auto tunnels = tunnel_names(seen, target);
+  std::erase_if(names, [&](const std::string& name) { return std::ranges::find(tunnels, name) != tunnels.end(); });
+  std::string told;
+  if (!names.empty()) {
+    const auto count = names.size();
+    cut(names, most_named);
+    told = fmt::format("{}{}, without a global address", fmt::join(names, ", "), count > most_named ? " and others" : "");
+  }
+  const auto all = uplinks(seen, tunnels).size();
+  if (all > most_uplinks) told += fmt::format("{}{} of {} uplinks", told.empty() ? "" : "; ", all - most_uplinks, all);
   return told;
 }
 

@@ -30,4 +30,8 @@ void keep_servers(FirewallPolicy& policy, const FirewallPolicy& before);
 /// stricter than the settings, never laxer.
 [[nodiscard]] std::vector<std::string> left_out(const Observation& seen, const TargetPolicy& target);
 
+/// Which devices nobody looks at on their way out, as half a sentence ("eth0, without a global address"); empty: none. What programs
+/// send there by AF_PACKET is neither counted nor held back.
+[[nodiscard]] std::string unseen_devices(const Observation& seen, const TargetPolicy& target);
+
 }  // namespace vpn_sentinel

@@ -102,6 +102,7 @@ void PacketWatch::detach(bool gone) {
 void PacketWatch::forget() {
   in_place_ = {};
   left_out_.clear();
+  unseen_.clear();
   interrupted_.clear();
   routed_at_.reset();
   tally_ = {};
@@ -134,6 +135,7 @@ void PacketWatch::follow(const Observation& seen, bool servers_awaited) {
     if (!meter_) why_not_ = "no tunnel is known yet";
     return;
   }
+  unseen_ = unseen_devices(seen, policy_);
   (void)tally_.forgive(server_addresses(seen));
   const auto policy = wanted(seen);
   if (meter_ && policy == in_place_) {
@@ -261,6 +263,7 @@ void PacketWatch::fill(Observation& seen) const {
   view.since = since_;
   view.unbroken_since = unbroken_since_;
   view.left_out = left_out_;
+  if (!unseen_.empty()) view.egress_gap = "nobody looks at the way out of " + unseen_;
   if (meter_ && meter_->egress_gap()) view.egress_gap = meter_->egress_gap()->message;
   if (!interrupted_.empty() && mono_now() - interrupted_at_ < interruption_is_news) view.interrupted = interrupted_;
   tally_.fill(view);

@@ -79,6 +79,7 @@ class PacketWatch {
   std::shared_ptr<Listener> listener_;  ///< null: nobody rings
   FirewallPolicy in_place_;
   std::vector<std::string> left_out_;
+  std::string unseen_;  ///< devices, see unseen_devices()
   std::string why_not_;
   std::optional<MonoTime> failed_at_;
   std::string interrupted_;  ///< why the rules were made anew, while that is news

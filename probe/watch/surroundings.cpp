@@ -3,8 +3,10 @@
 #include <linux/if_arp.h>
 
 #include <algorithm>
+#include <array>
 
 #include "netns/firewall/firewall_policy.hpp"
+#include "probe/watch/tunnel_finder.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -42,14 +44,35 @@ std::vector<IpPrefix> networks_of(const Snapshot& snapshot, std::uint32_t index)
   return networks;
 }
 
+/// Links that no other of the namespace lies below, and that can carry IP. What is sent by a VLAN, a bond or a bridge leaves by one of
+/// those. Where the namespace has hardware, a veth leads into the machine, to a container.
+bool leads_out(const Link& link, bool has_hardware) {
+  constexpr std::array<std::uint16_t, 5> carries_ip{ARPHRD_ETHER, ARPHRD_INFINIBAND, ARPHRD_PPP, ARPHRD_NONE, ARPHRD_RAWIP};
+  if (std::ranges::find(carries_ip, link.type) == carries_ip.end()) return false;
+  return link.kind.empty() || link.kind == "wwan" || (link.kind == "veth" && !has_hardware);
+}
+
+std::vector<std::string> bare_devices(const Snapshot& snapshot, const Link* tunnel, const std::vector<std::string>& uplinks) {
+  const bool has_hardware = std::ranges::any_of(
+      snapshot.links, [](const Link& link) { return link.kind.empty() && link.type == ARPHRD_ETHER && !link.is_loopback(); });
+  std::vector<std::string> bare;
+  for (const auto& link : snapshot.links) {
+    const bool is_tunnel = (tunnel && tunnel->index == link.index) || looks_like_tunnel(link);
+    const bool works = link.is_up() && link.carrier.value_or(true) && !link.is_loopback();
+    if (!works || is_tunnel || !leads_out(link, has_hardware)) continue;
+    if (std::ranges::find(uplinks, link.name) == uplinks.end()) bare.push_back(link.name);
+  }
+  return bare;
+}
+
 bool is_inner(const Snapshot& snapshot, const Link& link) {
   if (link.kind != "bridge") return false;
-  const bool leads_out = std::ranges::any_of(
+  const bool has_way_out = std::ranges::any_of(
       snapshot.links, [&](const Link& port) { return port.master == link.index && port.kind != "veth" && port.kind != "tun"; });
   const bool has_gateway = std::ranges::any_of(snapshot.routes, [&](const Route& route) {
     return std::ranges::any_of(route.next_hops, [&](const NextHop& hop) { return hop.link_index == link.index && hop.gateway; });
   });
-  return !leads_out && !has_gateway;
+  return !has_way_out && !has_gateway;
 }
 
 }  // namespace
@@ -75,6 +98,7 @@ SurroundingsView observe_surroundings(const Snapshot& snapshot, const Link* tunn
       if (item.link_index == link.index) add_network(view.on_link, {item.address, item.prefix_length});
     }
   }
+  view.bare_devices = bare_devices(snapshot, tunnel, seen.uplinks);
   return view;
 }
 

@@ -352,7 +352,10 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
 /// What leaves is decided first, and then what may be said of it.
 void TargetWatch::follow_kill_switch() {
   if (kill_switch_.tends()) {
-    kill_switch_.follow({outside_policy(seen_, policy_), seen_.possible_endpoints, left_out(seen_, policy_), tunnel_carries_});
+    auto gaps = left_out(seen_, policy_);
+    const auto unseen = unseen_devices(seen_, policy_);
+    if (!unseen.empty()) gaps.push_back("what programs send by AF_PACKET at " + unseen);
+    kill_switch_.follow({outside_policy(seen_, policy_), seen_.possible_endpoints, std::move(gaps), tunnel_carries_});
   }
   seen_.kill_switch = kill_switch_.view();
 }

@@ -188,9 +188,19 @@ BOOST_AUTO_TEST_CASE(too_much_of_anything_is_left_out_and_told) {
   BOOST_TEST(check_policy(policy).has_value());
   BOOST_TEST(policy.endpoints.front().port == 51820);
   const auto told = left_out(seen, target);
-  BOOST_TEST_REQUIRE(told.size() == 6U);
+  BOOST_TEST_REQUIRE(told.size() == 5U);
   BOOST_TEST(told[1] == "37 of 101 VPN servers");
   BOOST_TEST(told.back() == "what the rule \"from all tos 0x10 lookup 100\" lets out to an allowed table");
+  BOOST_TEST(unseen_devices(seen, target) == "85 of 101 uplinks");
+}
+
+BOOST_AUTO_TEST_CASE(devices_at_which_nobody_looks_are_named) {
+  auto seen = healthy();
+  BOOST_TEST(unseen_devices(seen, {}).empty());
+  seen.surroundings.bare_devices = {"eth1", "wg0", "eth2"};
+  BOOST_TEST(unseen_devices(seen, {}) == "eth1, eth2, without a global address");
+  for (unsigned i = 3; i < 12; ++i) seen.surroundings.bare_devices.push_back(fmt::format("eth{}", i));
+  BOOST_TEST(unseen_devices(seen, {}) == "eth1, eth2, eth3, eth4, eth5, eth6, eth7, eth8 and others, without a global address");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

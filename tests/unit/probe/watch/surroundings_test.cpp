@@ -1,0 +1,66 @@
+#include "probe/watch/surroundings.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "tests/unit/probe/watch/make_snapshot.hpp"
+
+using namespace vpn_sentinel;
+using test::link;
+using test::own;
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+/// A host with eth0, and a tunnel.
+struct Host {
+  Snapshot snapshot;
+  Observation seen;
+
+  Host() {
+    auto loopback = link(1, "lo", "");
+    loopback.flags |= IFF_LOOPBACK;
+    snapshot.links = {loopback, link(2, "eth0", ""), link(3, "wg0", "wireguard")};
+    snapshot.addresses = {own(2, "192.0.2.1", 24), own(3, "10.8.0.2", 24)};
+    seen.uplinks = {"eth0"};
+  }
+  [[nodiscard]] SurroundingsView look() const { return observe_surroundings(snapshot, snapshot.find_link(3), seen, {}); }
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(surroundings, Host)
+
+BOOST_AUTO_TEST_CASE(a_link_without_an_address_of_its_own_is_told_as_long_as_it_leads_out) {
+  BOOST_TEST(look().bare_devices.empty());
+  snapshot.links.push_back(link(4, "eth1", ""));
+  snapshot.links.push_back(link(5, "eth2", "", false));
+  snapshot.links.push_back(link(6, "wwan0", "wwan"));
+  BOOST_TEST((look().bare_devices == Names{"eth1", "wwan0"}));
+}
+
+BOOST_AUTO_TEST_CASE(what_lies_below_an_uplink_is_told) {
+  snapshot.links.push_back(link(4, "br0", "bridge"));
+  snapshot.links[1].master = 4;
+  snapshot.addresses[0].link_index = 4;
+  seen.uplinks = {"br0"};
+  BOOST_TEST((look().bare_devices == Names{"eth0"}));
+}
+
+BOOST_AUTO_TEST_CASE(what_leads_into_the_machine_or_lies_above_another_link_is_not_told) {
+  std::uint32_t index = 10;
+  for (const auto* kind : {"veth", "bridge", "bond", "vlan", "macvlan", "dummy", "ifb", "tun", "wireguard"})
+    snapshot.links.push_back(link(++index, kind, kind));
+  auto can = link(++index, "can0", "");
+  can.type = ARPHRD_CAN;
+  snapshot.links.push_back(can);
+  BOOST_TEST(look().bare_devices.empty());
+}
+
+BOOST_AUTO_TEST_CASE(without_hardware_a_veth_leads_out) {
+  snapshot.links[1].kind = "veth";
+  seen.uplinks.clear();
+  BOOST_TEST((look().bare_devices == Names{"eth0"}));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
