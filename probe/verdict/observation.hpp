@@ -113,6 +113,7 @@ struct SurroundingsView {
   std::uint16_t tunnel_type = 0;           ///< ARPHRD_*; 0: not known, or one that any link could have
   std::vector<IpPrefix> tunnel_networks;   ///< addresses and routes of the tunnel, when it was up last
   std::vector<IpPrefix> on_link;           ///< subnets of the uplinks
+  std::vector<IpPrefix> neighbours;        ///< what else is spoken to on their links: routes without a gateway, and gateways
   std::vector<std::string> inner_devices;  ///< among `uplinks`: bridges that lead to no other machine
   /// Up, outside the tunnel, and none of `uplinks`: a port of a bridge, a link that lost its address. Programs can write frames to them.
   std::vector<std::string> bare_devices;

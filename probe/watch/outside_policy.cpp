@@ -163,6 +163,7 @@ FirewallPolicy whole_policy(const Observation& seen, const TargetPolicy& target)
   std::erase_if(policy.inner_devices,
                 [&](const std::string& name) { return std::ranges::find(policy.tunnels, name) != policy.tunnels.end(); });
   policy.on_link = seen.surroundings.on_link;
+  for (const auto& neighbour : seen.surroundings.neighbours) add_once(policy.on_link, neighbour);
   return policy;
 }
 

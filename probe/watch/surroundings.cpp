@@ -1,6 +1,7 @@
 #include "probe/watch/surroundings.hpp"
 
 #include <linux/if_arp.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <array>
@@ -29,6 +30,24 @@ void add_network(std::vector<IpPrefix>& networks, const IpPrefix& prefix) {
 
 bool leads_to(const Route& route, std::uint32_t index) {
   return std::ranges::any_of(route.next_hops, [&](const NextHop& hop) { return hop.link_index == index; });
+}
+
+/// Of uplinks: what the kernel asks for as a neighbour although no address of ours has it in its subnet ("default via 2001:db8:ff::1 onlink").
+void add_neighbours(const Snapshot& snapshot, const std::vector<std::uint32_t>& uplinks, SurroundingsView& view) {
+  const auto is_uplink = [&](std::uint32_t index) { return std::ranges::find(uplinks, index) != uplinks.end(); };
+  const auto add = [&](const IpPrefix& prefix) {
+    const auto covers = [&](const IpPrefix& subnet) { return subnet.length() <= prefix.length() && subnet.contains(prefix.address()); };
+    if (std::ranges::none_of(view.on_link, covers)) add_network(view.neighbours, prefix);
+  };
+  for (const auto& route : snapshot.routes) {
+    for (const auto& hop : route.next_hops) {
+      // One more than there is room for tells that something was left out.
+      if (view.neighbours.size() > most_on_link) return;
+      if (!is_uplink(hop.link_index)) continue;
+      if (hop.gateway) add({*hop.gateway, 128});
+      if (!hop.gateway && route.type == RTN_UNICAST) add(route.destination);
+    }
+  }
 }
 
 std::vector<IpPrefix> networks_of(const Snapshot& snapshot, std::uint32_t index) {
@@ -88,16 +107,19 @@ SurroundingsView observe_surroundings(const Snapshot& snapshot, const Link* tunn
     view.tunnel_type = tunnel->type == ARPHRD_ETHER ? std::uint16_t{0} : tunnel->type;
     view.tunnel_networks = networks_of(snapshot, tunnel->index);
   }
+  std::vector<std::uint32_t> uplinks;
   for (const auto& link : snapshot.links) {
     if (std::ranges::find(seen.uplinks, link.name) == seen.uplinks.end()) continue;
     if (is_inner(snapshot, link)) {
       view.inner_devices.push_back(link.name);
       continue;
     }
+    uplinks.push_back(link.index);
     for (const auto& item : snapshot.addresses) {
       if (item.link_index == link.index) add_network(view.on_link, {item.address, item.prefix_length});
     }
   }
+  add_neighbours(snapshot, uplinks, view);
   view.bare_devices = bare_devices(snapshot, tunnel, seen.uplinks);
   return view;
 }

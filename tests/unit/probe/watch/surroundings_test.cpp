@@ -63,4 +63,19 @@ BOOST_AUTO_TEST_CASE(without_hardware_a_veth_leads_out) {
   BOOST_TEST((look().bare_devices == Names{"eth0"}));
 }
 
+BOOST_AUTO_TEST_CASE(neighbours_are_gateways_and_routes_without_one_beside_the_subnets_of_uplinks) {
+  snapshot.routes = {test::route("0.0.0.0/0", 2, "192.0.2.2"),     test::route("::/0", 2, "2001:db8:ff::1"),
+                     test::route("2001:db8:ff::1/128", 2),         test::route("198.51.100.128/25", 2),
+                     test::route("192.0.2.128/25", 2),             test::route("0.0.0.0/0", 3),
+                     test::route("203.0.113.0/24", 3, "10.8.0.1"), test::route("::/0", 2, "fe80::1")};
+  const auto view = look();
+  BOOST_TEST((view.on_link == std::vector{test::prefix("192.0.2.0/24")}));
+  BOOST_TEST((view.neighbours == std::vector{test::prefix("2001:db8:ff::1/128"), test::prefix("198.51.100.128/25")}));
+}
+
+BOOST_AUTO_TEST_CASE(a_default_route_without_a_gateway_makes_nobody_a_neighbour) {
+  snapshot.routes = {test::route("0.0.0.0/0", 2), test::route("::/0", 2), test::route("2000::/3", 2)};
+  BOOST_TEST(look().neighbours.empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
