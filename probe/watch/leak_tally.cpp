@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint16_t dns_port = 53;
 constexpr std::uint16_t dns_over_tls_port = 853;
+constexpr std::size_t most_forgiven_destinations = 1024;
 constexpr std::array parts{&LeakCounters::dns,   &LeakCounters::v4,    &LeakCounters::v6,      &LeakCounters::endpoint_misuse,
                            &LeakCounters::other, &LeakCounters::local, &LeakCounters::passed_dns, &LeakCounters::unlisted};
 constexpr std::array rest_parts{&LeakCounters::v4, &LeakCounters::v6, &LeakCounters::endpoint_misuse, &LeakCounters::other};
@@ -130,21 +131,47 @@ bool LeakTally::pass(MonoTime clock) {
   return end(rest_, clock) || dns_ended;
 }
 
-bool LeakTally::forgive(const std::vector<IpAddress>& servers) {
-  if (!rest_.since || servers.empty()) return false;
-  const auto came = [&](auto part) { return since(rest_.before.*part, all_.*part).packets; };
-  // What was no tunnel's packet when the server was known is none now.
-  if (came(&LeakCounters::endpoint_misuse) > 0 || came(&LeakCounters::unlisted) > 0) return false;
-  std::uint64_t forgiven = 0;
-  for (const auto& destination : all_.destinations) {
-    const auto packets = since(rest_.before, destination).packets;
-    if (is_dns(destination) || packets == 0) continue;
-    if (std::ranges::find(servers, destination.address) == servers.end()) return false;
-    forgiven += packets;
+std::uint64_t LeakTally::came(Traffic LeakCounters::*part) const { return since(rest_.before.*part, all_.*part).packets; }
+
+bool LeakTally::forgive(const std::vector<IpAddress>& servers, const std::vector<TunnelEndpoint>& fresh) {
+  if (!rest_.since || servers.empty() || came(&LeakCounters::unlisted) > 0) return false;
+  // What was no tunnel's packet when the server was known is none now, unless the server speaks otherwise by now.
+  const auto misuse = came(&LeakCounters::endpoint_misuse);
+  const auto is_servers = [&](const LeakDestination& destination) {
+    if (misuse == 0) return std::ranges::find(servers, destination.address) != servers.end();
+    return !destination.uid && std::ranges::any_of(fresh, [&](const TunnelEndpoint& server) {
+      return server.address == destination.address && server.port != 0 && server.port == destination.port &&
+             (server.protocol == 0 || server.protocol == destination.protocol);
+    });
+  };
+  LeakCounters forgiven;
+  std::uint64_t packets = 0;
+  for (auto destination : all_.destinations) {
+    destination.traffic = since(rest_.before, destination);
+    if (is_dns(destination) || destination.traffic.packets == 0) continue;
+    if (!is_servers(destination)) return false;
+    packets += destination.traffic.packets;
+    forgiven.destinations.push_back(destination);
   }
-  if (forgiven < came(&LeakCounters::v4) + came(&LeakCounters::v6)) return false;
+  if (packets < came(&LeakCounters::v4) + came(&LeakCounters::v6) + misuse) return false;
+  for (const auto part : {&LeakCounters::v4, &LeakCounters::v6, &LeakCounters::endpoint_misuse})
+    forgiven_.*part = added(forgiven_.*part, since(rest_.before.*part, all_.*part));
+  add_to(forgiven_.destinations, forgiven.destinations);
+  keep_top(forgiven_, most_forgiven_destinations);
   rest_.since.reset();
   return true;
+}
+
+bool LeakTally::may_be_wireguards(bool all_noted) const {
+  if (!rest_.since || dns_.since || came(&LeakCounters::other) > 0 || came(&LeakCounters::unlisted) > 0) return false;
+  std::uint64_t packets = 0;
+  for (const auto& destination : all_.destinations) {
+    const auto more = since(rest_.before, destination).packets;
+    if (is_dns(destination) || more == 0) continue;
+    if (destination.protocol != IPPROTO_UDP || destination.uid) return false;
+    packets += more;
+  }
+  return !all_noted || packets >= came(&LeakCounters::v4) + came(&LeakCounters::v6) + came(&LeakCounters::endpoint_misuse);
 }
 
 std::optional<WallTime> LeakTally::leaking_since() const {
@@ -159,15 +186,29 @@ void LeakTally::add_destinations(const Stretch& stretch, bool dns, OutsideTraffi
   }
 }
 
-void LeakTally::fill(PacketsView& view) const {
+/// All but what is forgiven, or not to be told yet. (DNS is nobody's to forgive.)
+LeakCounters LeakTally::told(bool held_back) const {
+  auto result = all_;
+  if (held_back && rest_.since) {
+    for (const auto part : rest_parts) result.*part = rest_.before.*part;
+    result.destinations = rest_.before.destinations;
+  }
+  for (const auto part : rest_parts) result.*part = since(forgiven_.*part, result.*part);
+  for (auto& destination : result.destinations) destination.traffic = since(forgiven_, destination);
+  std::erase_if(result.destinations, [](const LeakDestination& destination) { return destination.traffic.packets == 0; });
+  return result;
+}
+
+void LeakTally::fill(PacketsView& view, bool held_back) const {
+  const auto total = told(held_back);
   view.total =
-      OutsideTraffic{view_of(all_.dns), view_of(all_.v4), view_of(all_.v6), view_of(all_.endpoint_misuse), view_of(all_.other), {}};
-  for (const auto& destination : all_.destinations) view.total.destinations.push_back(view_of(destination, destination.traffic));
+      OutsideTraffic{view_of(total.dns), view_of(total.v4), view_of(total.v6), view_of(total.endpoint_misuse), view_of(total.other), {}};
+  for (const auto& destination : total.destinations) view.total.destinations.push_back(view_of(destination, destination.traffic));
   sort_and_cut(view.total.destinations);
   view.local = view_of(all_.local);
   view.passed_dns = view_of(all_.passed_dns);
   view.leak.reset();
-  view.leak_since = leaking_since();
+  view.leak_since = held_back ? std::nullopt : leaking_since();
   view.last_packet = last_packet_;
   if (!view.leak_since) return;
   auto& leak = view.leak.emplace();

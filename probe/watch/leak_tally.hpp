@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "netns/base/clock.hpp"
+#include "netns/firewall/firewall_policy.hpp"
 #include "netns/firewall/leak_counters.hpp"
 #include "probe/verdict/firewall_view.hpp"
 
@@ -33,8 +34,10 @@ class LeakTally {
   void explain(MonoTime clock);
   /// True when a leak ended because of the time that has passed.
   [[nodiscard]] bool pass(MonoTime clock);
-  /// True when a leak ended because everything in it went to these addresses, which are the VPN's servers, as is known now.
-  [[nodiscard]] bool forgive(const std::vector<IpAddress>& servers);
+  /// True when a leak ended because everything in it went to these, which are the VPN's servers, as is known now. `fresh`: those of them
+  /// that were not known until now, or with another port or mark: what was misuse of a server may have been the tunnel's own. What is
+  /// forgiven counts no more.
+  [[nodiscard]] bool forgive(const std::vector<IpAddress>& servers, const std::vector<TunnelEndpoint>& fresh);
 
   /// Whether `totals` (destinations do not count) differ from what was taken last.
   [[nodiscard]] bool is_news(const LeakCounters& totals) const;
@@ -42,8 +45,11 @@ class LeakTally {
   /// When the oldest leak that goes on was noticed.
   [[nodiscard]] std::optional<WallTime> leaking_since() const;
 
-  /// total, local, passed_dns, leak, leak_since and last_packet.
-  void fill(PacketsView& view) const;
+  /// The leak may be WireGuard's own packets to a server that is not known yet: UDP of nobody, and no DNS. `all_noted`: where each of
+  /// its packets went is known.
+  [[nodiscard]] bool may_be_wireguards(bool all_noted) const;
+  /// total, local, passed_dns, leak, leak_since and last_packet. `held_back`: the leak is not told yet, nor counted.
+  void fill(PacketsView& view, bool held_back = false) const;
 
  private:
   struct Stretch {
@@ -54,11 +60,14 @@ class LeakTally {
   };
   [[nodiscard]] LeakCounters sum(const LeakCounters& counters) const;
   [[nodiscard]] static bool end(Stretch& stretch, MonoTime clock);
+  [[nodiscard]] std::uint64_t came(Traffic LeakCounters::*part) const;
+  [[nodiscard]] LeakCounters told(bool held_back) const;
   void add_destinations(const Stretch& stretch, bool dns, OutsideTraffic& leak) const;
 
   LeakCounters earlier_;  ///< of meters that are gone
   LeakCounters last_;     ///< as the present meter told it
   LeakCounters all_;      ///< both together
+  LeakCounters forgiven_;
   Stretch dns_;
   Stretch rest_;
   std::optional<WallTime> last_packet_;

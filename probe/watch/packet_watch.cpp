@@ -46,12 +46,6 @@ std::uint64_t stable_hash(const std::string& text) {
   return hash;
 }
 
-std::vector<IpAddress> server_addresses(const Observation& seen) {
-  std::vector<IpAddress> addresses;
-  for (const auto& server : seen.endpoints) addresses.push_back(server.address);
-  return addresses;
-}
-
 }  // namespace
 
 std::string meter_id(const std::string& instance, const std::string& client_id) {
@@ -88,7 +82,7 @@ void PacketWatch::detach(bool gone) {
   opener_.reset();
   why_not_.clear();
   failed_at_.reset();
-  servers_awaited_ = false;
+  servers_awaited_ = facts_awaited_ = false;
   news_ = false;
   reads_again_ = false;
   rang_ = false;
@@ -120,8 +114,22 @@ FirewallPolicy PacketWatch::wanted(const Observation& seen) const {
   return check_policy(with_own) ? with_own : policy;
 }
 
-void PacketWatch::follow(const Observation& seen, bool servers_awaited) {
+/// Servers move: what went to them before anybody said so was the tunnel's.
+void PacketWatch::forgive(const Observation& seen, const FirewallPolicy& policy) {
+  std::vector<IpAddress> servers;
+  for (const auto& server : seen.endpoints) servers.push_back(server.address);
+  auto fresh = policy.endpoints;
+  std::erase_if(fresh, [&](const TunnelEndpoint& server) { return std::ranges::find(in_place_.endpoints, server) != in_place_.endpoints.end(); });
+  // What left until now was counted by the old rules.
+  if (!fresh.empty()) refresh();
+  (void)tally_.forgive(servers, fresh);
+}
+
+void PacketWatch::follow(const Observation& seen, bool facts_awaited) {
   if (!opener_) return;
+  facts_awaited_ = facts_awaited;
+  if (seen.tunnel) is_wireguard_ = seen.tunnel->kind == "wireguard";
+  const bool servers_awaited = facts_awaited && seen.endpoints.empty();
   if (servers_awaited && !servers_awaited_) awaited_since_ = mono_now();
   servers_awaited_ = servers_awaited;
   if (routes_let_out(seen)) {
@@ -136,8 +144,8 @@ void PacketWatch::follow(const Observation& seen, bool servers_awaited) {
     return;
   }
   unseen_ = unseen_devices(seen, policy_);
-  (void)tally_.forgive(server_addresses(seen));
   const auto policy = wanted(seen);
+  forgive(seen, policy);
   if (meter_ && policy == in_place_) {
     if (mono_now() - read_at_ >= fresh) read();
     return;
@@ -266,11 +274,13 @@ void PacketWatch::fill(Observation& seen) const {
   if (!unseen_.empty()) view.egress_gap = "nobody looks at the way out of " + unseen_;
   if (meter_ && meter_->egress_gap()) view.egress_gap = meter_->egress_gap()->message;
   if (!interrupted_.empty() && mono_now() - interrupted_at_ < interruption_is_news) view.interrupted = interrupted_;
-  tally_.fill(view);
-  const bool may_be_the_vpn = must_wait() && view.leak && seen.time - *view.leak_since < longest_wait_for_servers;
-  if (!may_be_the_vpn) return;
-  view.leak.reset();
-  view.leak_since.reset();
+  tally_.fill(view, may_be_the_vpn(seen.time));
+}
+
+bool PacketWatch::may_be_the_vpn(WallTime now) const {
+  const auto since = tally_.leaking_since();
+  if (!since || now - *since >= longest_wait_for_servers) return false;
+  return must_wait() || (facts_awaited_ && is_wireguard_ && tally_.may_be_wireguards(!reads_again_));
 }
 
 }  // namespace vpn_sentinel

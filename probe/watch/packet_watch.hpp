@@ -38,10 +38,11 @@ class PacketWatch {
   /// so that what was counted is forgotten.
   void detach(bool gone);
 
-  /// Puts the rules in place, or exchanges them when `seen` has other tunnels, servers, networks or uplinks. `servers_awaited`: none is
-  /// known, and the VPN's program was asked and has not answered yet.
-  void follow(const Observation& seen, bool servers_awaited);
-  /// Fills `seen.packets`. What began while servers are awaited is told a second later at most: it may be the VPN's own.
+  /// Puts the rules in place, or exchanges them when `seen` has other tunnels, servers, networks or uplinks. `facts_awaited`: the VPN's
+  /// program was asked and has not answered yet.
+  void follow(const Observation& seen, bool facts_awaited);
+  /// Fills `seen.packets`. What began while no server is known and the VPN's program is asked, or what WireGuard itself may have sent to a
+  /// server that moved, is told a second later at most.
   void fill(Observation& seen) const;
 
   /// Reads the counters, for fill().
@@ -66,6 +67,8 @@ class PacketWatch {
   void look_in(std::chrono::milliseconds pause);
   [[nodiscard]] std::chrono::milliseconds pause() const;
   [[nodiscard]] bool must_wait() const;
+  [[nodiscard]] bool may_be_the_vpn(WallTime now) const;
+  void forgive(const Observation& seen, const FirewallPolicy& policy);
 
   boost::asio::io_context& io_;
   const TargetPolicy& policy_;
@@ -88,7 +91,9 @@ class PacketWatch {
   WallTime unbroken_since_{};  ///< begin of the meter that is there
   MonoTime verified_at_{};
   MonoTime read_at_{};
-  bool servers_awaited_ = false;
+  bool facts_awaited_ = false;
+  bool is_wireguard_ = false;
+  bool servers_awaited_ = false;  ///< none is known
   MonoTime awaited_since_{};
   std::optional<MonoTime> routed_at_;  ///< when the routes were last seen to let packets out
   bool news_ = false;                  ///< to be told at the end of the look

@@ -26,6 +26,8 @@ constexpr auto first_relook = 1ms;
 constexpr auto second_relook = 20ms;
 /// Finds what sends no message: a namespace made anew, a missed race.
 constexpr auto sweep_period = 1s;
+/// To ask whose tun it is takes milliseconds.
+constexpr auto pause_between_questions = 1s;
 
 std::string fingerprint(const Observation& seen) {
   std::string text;
@@ -318,7 +320,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     seen_.drift = baseline_.drift();
     follow_tunnel(seen_);
     follow_kill_switch();
-    packet_watch_.follow(seen_, seen_.endpoints.empty() && facts_keeper_.pending());
+    packet_watch_.follow(seen_, facts_keeper_.pending());
     packet_watch_.fill(seen_);
     verifier_.fill(seen_);
     seen_.uplink_by_target = has_address_of(monitor_->snapshot(), seen_.uplink.gateways);
@@ -358,6 +360,16 @@ void TargetWatch::follow_kill_switch() {
     kill_switch_.follow({outside_policy(seen_, policy_), seen_.possible_endpoints, std::move(gaps), tunnel_carries_});
   }
   seen_.kill_switch = kill_switch_.view();
+  ask_about_stopped();
+}
+
+/// A server that moved is behind what the kill switch stops, where the meter sees nothing of it.
+void TargetWatch::ask_about_stopped() {
+  const auto stopped = seen_.kill_switch ? seen_.kill_switch->stopped.packets : 0;
+  const bool more = stopped > std::exchange(stopped_packets_, stopped);
+  if (!more || mono_now() - asked_about_stopped_ < pause_between_questions) return;
+  asked_about_stopped_ = mono_now();
+  facts_keeper_.ask_again();
 }
 
 void TargetWatch::judge_look() {

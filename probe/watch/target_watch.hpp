@@ -110,6 +110,7 @@ class TargetWatch {
   void sweep_in(std::chrono::milliseconds pause);
   void look(const std::string& cause, MonoTime noticed);
   void follow_kill_switch();
+  void ask_about_stopped();
   void judge_look();
   void compare_with_baseline();
   void take_tunnel_facts();
@@ -146,6 +147,8 @@ class TargetWatch {
   FactsKeeper facts_keeper_;
   KillSwitchKeeper kill_switch_;
   PacketWatch packet_watch_;
+  std::uint64_t stopped_packets_ = 0;  ///< by the kill switch, at the last look
+  MonoTime asked_about_stopped_{};     ///< when the VPN's program was asked because of them
   PublishGate gate_;
   Observation seen_;
   Verdict bare_;  ///< of the newest look, without regard to the kill switch

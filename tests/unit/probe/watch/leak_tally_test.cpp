@@ -15,6 +15,7 @@ IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 struct Counted {
   LeakCounters counters;
   LeakTally tally;
+  std::optional<std::uint32_t> uid = 1000;
   MonoTime clock{1h};
   WallTime now{std::chrono::hours{500000}};
 
@@ -25,9 +26,9 @@ struct Counted {
   void send(Traffic LeakCounters::*part, std::string_view to, std::uint16_t port = 443) {
     add(counters.*part);
     for (auto& known : counters.destinations) {
-      if (known.address == ip(to) && known.port == port) return add(known.traffic);
+      if (known.address == ip(to) && known.port == port && known.uid == uid) return add(known.traffic);
     }
-    counters.destinations.push_back({ip(to), IPPROTO_UDP, port, 1000, {1, 100}});
+    counters.destinations.push_back({ip(to), IPPROTO_UDP, port, uid, {1, 100}});
   }
   bool take() { return tally.is_news(counters) && tally.take(counters, now, clock); }
   void wait(std::chrono::seconds time) {
@@ -180,20 +181,62 @@ BOOST_FIXTURE_TEST_CASE(a_meter_made_anew_that_counts_as_much_again_is_told, Cou
 BOOST_FIXTURE_TEST_CASE(packets_to_what_turns_out_to_be_the_vpns_server_are_no_leak, Counted) {
   send(&LeakCounters::v4, "198.51.100.2", 51820);
   BOOST_TEST(take());
-  BOOST_TEST(!tally.forgive({}));
-  BOOST_TEST(!tally.forgive({ip("198.51.100.3")}));
-  BOOST_TEST(tally.forgive({ip("198.51.100.2")}));
+  BOOST_TEST(!tally.forgive({}, {}));
+  BOOST_TEST(!tally.forgive({ip("198.51.100.3")}, {}));
+  BOOST_TEST(tally.forgive({ip("198.51.100.2")}, {}));
   BOOST_TEST(!tally.is_leaking());
+  BOOST_TEST(view().total.packets() == 0U);
+  BOOST_TEST(view().total.destinations.empty());
   send(&LeakCounters::v4, "198.51.100.2", 51820);
   send(&LeakCounters::v4, "203.0.113.7");
   BOOST_TEST(take());
-  BOOST_TEST(!tally.forgive({ip("198.51.100.2")}));
+  BOOST_TEST(!tally.forgive({ip("198.51.100.2")}, {}));
 }
 
 BOOST_FIXTURE_TEST_CASE(what_was_misuse_of_a_known_server_is_not_forgiven, Counted) {
   send(&LeakCounters::endpoint_misuse, "198.51.100.2");
   BOOST_TEST(take());
-  BOOST_TEST(!tally.forgive({ip("198.51.100.2")}));
+  BOOST_TEST(!tally.forgive({ip("198.51.100.2")}, {}));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_tunnels_own_packets_to_another_port_of_its_server_are_forgiven_once_the_port_is_known, Counted) {
+  const TunnelEndpoint moved{ip("198.51.100.2"), IPPROTO_UDP, 51821, 0};
+  uid.reset();
+  send(&LeakCounters::endpoint_misuse, "198.51.100.2", 51821);
+  BOOST_TEST(take());
+  BOOST_TEST(!tally.forgive({moved.address}, {}));
+  BOOST_TEST(!tally.forgive({moved.address}, {{moved.address, IPPROTO_UDP, 51820, 0}}));
+  BOOST_TEST(!tally.forgive({moved.address}, {{moved.address, 0, 0, 0}}));
+  BOOST_TEST(tally.forgive({moved.address}, {moved}));
+  BOOST_TEST(view().total.packets() == 0U);
+  send(&LeakCounters::endpoint_misuse, "198.51.100.2", 51821);
+  uid = 1000;
+  send(&LeakCounters::endpoint_misuse, "198.51.100.2", 51821);
+  BOOST_TEST(take());
+  BOOST_TEST(!tally.forgive({moved.address}, {moved}));
+  BOOST_TEST(view().total.endpoint_misuse.packets == 2U);
+}
+
+BOOST_FIXTURE_TEST_CASE(udp_of_nobody_may_be_wireguards_own_and_nothing_else_may, Counted) {
+  BOOST_TEST(!tally.may_be_wireguards(true));
+  uid.reset();
+  add(counters.v4);
+  BOOST_TEST(take());
+  BOOST_TEST(tally.may_be_wireguards(false));  // where it went is not noted yet
+  BOOST_TEST(!tally.may_be_wireguards(true));
+  counters.destinations.push_back({ip("203.0.113.7"), IPPROTO_UDP, 51820, std::nullopt, {1, 100}});
+  BOOST_TEST(tally.take(counters, now, clock));
+  BOOST_TEST(tally.may_be_wireguards(true));
+  PacketsView held;
+  tally.fill(held, true);
+  BOOST_TEST(!held.leak.has_value());
+  BOOST_TEST(!held.leak_since.has_value());
+  BOOST_TEST(held.total.packets() == 0U);
+  BOOST_TEST(held.total.destinations.empty());
+  uid = 1000;
+  send(&LeakCounters::v4, "203.0.113.8");
+  BOOST_TEST(take());
+  BOOST_TEST(!tally.may_be_wireguards(true));
 }
 
 BOOST_FIXTURE_TEST_CASE(packets_without_a_noted_destination_are_not_forgiven, Counted) {
@@ -201,7 +244,7 @@ BOOST_FIXTURE_TEST_CASE(packets_without_a_noted_destination_are_not_forgiven, Co
   add(counters.v4);
   add(counters.unlisted);
   BOOST_TEST(take());
-  BOOST_TEST(!tally.forgive({ip("198.51.100.2")}));
+  BOOST_TEST(!tally.forgive({ip("198.51.100.2")}, {}));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -180,12 +180,52 @@ BOOST_FIXTURE_TEST_CASE(another_namespace_counts_anew, Watched) {
   BOOST_TEST(view(watch).total.packets() == 0U);
 }
 
+BOOST_FIXTURE_TEST_CASE(what_wireguard_may_have_sent_to_a_server_that_moved_waits_for_its_answer, Watched) {
+  // Forwarded packets belong to nobody, as those of the kernel's WireGuard do.
+  client.run(
+      "sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth1.rp_filter=0 && "
+      "ip route add 203.0.113.0/24 via 192.0.2.2 dev eth0");
+  far.run("ip address add 198.18.1.2/24 dev far1 && ip route add 203.0.113.0/24 via 198.18.1.1");
+  seen.tunnel = TunnelView{"tun0", "wireguard", 3, true, true, true};
+  attach(watch);
+  far.run("bash -c 'echo x > /dev/udp/203.0.113.7/51820'");
+  BOOST_TEST(told());
+  watch.follow(seen, true);
+  BOOST_TEST(!view(watch).leak.has_value());
+  BOOST_TEST(view(watch).total.packets() == 0U);
+  watch.follow(seen, false);
+  BOOST_TEST_REQUIRE(view(watch).leak.has_value());
+  BOOST_TEST(view(watch).leak->v4.packets == 1U);
+  seen.tunnel->kind = "tun";
+  watch.follow(seen, true);
+  BOOST_TEST(view(watch).leak.has_value());
+  seen.endpoints.push_back({IpAddress::parse("203.0.113.7").value(), "wireguard", IPPROTO_UDP, 51820, 0});
+  watch.follow(seen, false);
+  BOOST_TEST(!view(watch).leak.has_value());
+  BOOST_TEST(view(watch).total.packets() == 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_servers_new_port_is_forgiven, Watched) {
+  seen.endpoints[0].mark = 0;
+  client.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth1.rp_filter=0");
+  far.run("ip address add 198.18.1.2/24 dev far1 && ip route add 198.51.100.0/24 via 198.18.1.1");
+  attach(watch);
+  far.run("bash -c 'echo x > /dev/udp/198.51.100.2/51821'");
+  BOOST_TEST(told());
+  BOOST_TEST(view(watch).leak->endpoint_misuse.packets == 1U);
+  seen.endpoints[0].port = 51821;
+  watch.follow(seen, false);
+  BOOST_TEST(!view(watch).leak.has_value());
+}
+
 BOOST_FIXTURE_TEST_CASE(it_waits_for_the_servers_before_it_counts, Watched) {
+  auto servers = std::exchange(seen.endpoints, {});
   watch.attach(client.opener(), client.get().identity());
   watch.follow(seen, true);
   BOOST_TEST(watch.pending());
   BOOST_TEST(tables().empty());
-  watch.follow(seen, false);
+  seen.endpoints = std::move(servers);
+  watch.follow(seen, true);
   BOOST_TEST(!watch.pending());
   BOOST_TEST(!tables().empty());
 }
