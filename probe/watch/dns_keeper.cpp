@@ -182,7 +182,9 @@ void DnsKeeper::on_part_done() {
   answer_ = next_answer_;
   answer_exits_ = next_exits_;
   packets_meanwhile_.reset();
-  is_counted_ = false;
+  // The last look may be older than the last question.
+  if (count_packets_) packets_ = count_packets_();
+  compare_counts();
   judged_ = false;
   differences_ = next_differences_;
   waiting_since_.reset();
@@ -211,11 +213,13 @@ void DnsKeeper::follow_ways(const Observation& seen, const Snapshot& snapshot, R
   if (!is_first) recheck();
 }
 
-/// What leaves later is told by the packets themselves. Where counting began anew meanwhile nothing is known.
 void DnsKeeper::follow_packets(const Observation& seen) {
   packets_.reset();
   if (seen.packets) packets_ = counted_packets(*seen.packets);
-  if (!answer_ || std::exchange(is_counted_, true)) return;
+}
+
+/// What leaves after a round is told by the packets themselves. Where counting began anew meanwhile nothing is known.
+void DnsKeeper::compare_counts() {
   if (!packets_ || !packets_at_start_ || packets_->since != packets_at_start_->since) return;
   const auto meanwhile = packets_->packets - packets_at_start_->packets;
   // Who asks by a way that is allowed may have asked for all programs.

@@ -45,7 +45,7 @@ class DnsKeeper {
   DnsKeeper(const DnsKeeper&) = delete;
   DnsKeeper& operator=(const DnsKeeper&) = delete;
 
-  /// Asked at the begin of each round; else what the last look saw counts as its begin.
+  /// Asked at the begin and at the end of each round; else what the last look saw counts as both.
   void count_by(CountPackets count) { count_packets_ = std::move(count); }
 
   /// The namespace is there: its programs' resolver is followed until detach().
@@ -80,6 +80,7 @@ class DnsKeeper {
   [[nodiscard]] bool is_overdue() const;
   void tell_pending(Observation& seen) const;
   void follow_packets(const Observation& seen);
+  void compare_counts();
   void follow_exits(const Observation& seen);
   void follow_ways(const Observation& seen, const Snapshot& snapshot, RouteLookup& look_up);
 
@@ -94,7 +95,6 @@ class DnsKeeper {
   std::optional<CountedPackets> packets_;           ///< now; absent: not everything is counted
   std::optional<CountedPackets> packets_at_start_;  ///< of the round
   std::optional<std::uint64_t> packets_meanwhile_;  ///< of `answer_`; absent: not known
-  bool is_counted_ = false;                         ///< packets_meanwhile_ is final
 
   std::optional<SocketOpener> opener_;  ///< absent while stopped
   int running_ = 0;                     ///< parts of the round under way

@@ -72,6 +72,7 @@ struct Fixture {
   TargetPolicy policy = made_policy();
   int news = 0;
   std::string egress = exit_address;  ///< empty: the resolver refuses
+  std::string owner;                  ///< of the egress; empty: the resolver does not tell
   bool silent = false;
   std::unique_ptr<test::UdpServer> resolver;
   RouteLookup look_up = RouteLookup::open(space.opener()).value();
@@ -86,7 +87,9 @@ struct Fixture {
     resolver = std::make_unique<test::UdpServer>(io, bound_to(space, "127.0.0.1"), [this](const test::Message& query) {
       if (silent) return test::Messages{};
       if (egress.empty()) return test::Messages{test::answer_to(query, 5)};
-      return test::Messages{test::txt_answer(query, "resolver: " + egress, 1)};
+      auto answer = test::txt_answer(query, "resolver: " + egress, 1);
+      if (!owner.empty()) test::add_record(answer, 16, 1, test::txt_rdata({"resolverOrg: " + owner}));
+      return test::Messages{std::move(answer)};
     });
   }
   void start() {
@@ -230,6 +233,7 @@ BOOST_AUTO_TEST_CASE(another_resolv_conf_begins_another_round) {
 
 BOOST_AUTO_TEST_CASE(no_packet_outside_proves_nothing_where_names_may_be_asked_outside_unseen) {
   egress = "9.9.9.9";
+  owner = "Quad9";
   PacketsView packets;
   packets.counting = true;
   packets.unbroken_since = wall_now();
@@ -245,13 +249,32 @@ BOOST_AUTO_TEST_CASE(no_packet_outside_proves_nothing_where_names_may_be_asked_o
   passed_by_round = 1;
   keeper.recheck();
   BOOST_TEST(reason_after_round() == "U_ANYCAST_NO_LOCAL_PROOF");
+  passed_by_round = 0;
   packets.total.dns.packets = 3;
   keeper.recheck();
-  passed_by_round = 0;
   BOOST_TEST(reason_after_round() == "PUBLIC_RESOLVER_VIA_TUNNEL");
   packets.egress_gap = "no such hook";
   keeper.recheck();
   BOOST_TEST(reason_after_round() == "U_ANYCAST_NO_LOCAL_PROOF");
+}
+
+BOOST_AUTO_TEST_CASE(what_left_between_the_last_look_and_the_end_of_a_round_is_a_leak_and_what_leaves_later_is_not) {
+  PacketsView packets;
+  packets.counting = true;
+  packets.unbroken_since = wall_now();
+  keeper.count_by([&] { return DnsKeeper::counted_packets(packets); });
+  change = [&](Observation& seen) { seen.packets = packets; };
+  start();
+  BOOST_REQUIRE(run_until(io, [this] { return resolver->queries() > 1; }));
+  (void)look();
+  packets.total.dns.packets = 1;
+  BOOST_REQUIRE(settles());
+  packets.total.dns.packets = 2;
+  BOOST_TEST(reason() == "DNS_PKTS_OUTSIDE_TUNNEL");
+  keeper.recheck();
+  BOOST_TEST(reason_after_round() == "EGRESS_IS_EXIT");
+  packets.total.dns.packets = 3;
+  BOOST_TEST(reason() == "EGRESS_IS_EXIT");
 }
 
 BOOST_AUTO_TEST_CASE(asked_to_check_now_it_keeps_what_it_knows_until_there_is_more) {
