@@ -154,7 +154,7 @@ void PacketWatch::follow(const Observation& seen, bool facts_awaited) {
   if (!meter_) return install(policy);
   read();
   if (!meter_) return;
-  if (const auto done = meter_->update(policy); !done) return lose(done.error());
+  if (const auto done = meter_->update(policy); !done) return stumble(done.error());
   in_place_ = policy;
 }
 
@@ -171,6 +171,7 @@ void PacketWatch::install(const FirewallPolicy& policy) {
   in_place_ = policy;
   why_not_.clear();
   failed_at_.reset();
+  unread_.clear();
   unbroken_since_ = wall_now();
   if (since_ == WallTime{}) since_ = unbroken_since_;
   verified_at_ = mono_now();
@@ -221,8 +222,8 @@ void PacketWatch::look() {
   }
   const bool ended = tally_.pass(now);
   if (meter_ && !tally_.is_leaking() && std::exchange(rang_, false)) {
-    // Whatever leaves from now on rings; what left meanwhile is read once more.
-    (void)meter_->rearm();
+    // Whatever leaves from now on rings; what left meanwhile is read once more. Where that failed it is asked for at the next look.
+    rang_ = !meter_->rearm().has_value();
     read();
   }
   const bool told = std::exchange(news_, false);
@@ -234,22 +235,34 @@ void PacketWatch::check_in_place() {
   auto same = meter_->verify();
   // What only we can change differs when an uplink came or went.
   if (!same && same.error().kind == Error::Kind::failed && meter_->is_owned()) same = meter_->update(in_place_);
-  if (!same) lose(same.error());
+  if (!same) stumble(same.error());
 }
 
 /// Only what is new is read whole.
 void PacketWatch::read() {
   const auto read_before = std::exchange(read_at_, mono_now());
   const auto totals = meter_->read_totals();
-  if (!totals) return lose(totals.error());
+  if (!totals) return stumble(totals.error());
   const bool is_news = tally_.is_news(*totals);
+  if (!is_news) unread_.clear();
   // A packet is counted first, and noted where it goes an instant later.
   if (!std::exchange(reads_again_, is_news) && !is_news) return;
   const auto counters = meter_->read(most_seen_destinations);
-  if (!counters) return lose(counters.error());
+  if (!counters) {
+    reads_again_ = false;
+    return stumble(counters.error());
+  }
+  unread_.clear();
   const auto now = mono_now();
   const bool routed = routed_at_ && (now - *routed_at_ < routes_explain || *routed_at_ >= read_before);
   if (tally_.take(*counters, wall_now(), now, routed)) news_ = true;
+}
+
+/// Only what is seen to be gone or changed is made anew. Rules that could not be looked at, as in the middle of others' changes, go on
+/// counting.
+void PacketWatch::stumble(const Error& error) {
+  if (error.kind == Error::Kind::not_found || error.kind == Error::Kind::failed) return lose(error);
+  unread_ = error.message;
 }
 
 /// Somebody took the rules away or changed them: they are made anew at once.
@@ -266,8 +279,8 @@ void PacketWatch::lose(const Error& error) {
 void PacketWatch::fill(Observation& seen) const {
   if (!opener_) return;
   auto& view = seen.packets.emplace();
-  view.counting = meter_.has_value();
-  view.why_not = why_not_;
+  view.counting = meter_.has_value() && unread_.empty();
+  view.why_not = meter_ ? unread_ : why_not_;
   view.since = since_;
   view.unbroken_since = unbroken_since_;
   view.left_out = left_out_;

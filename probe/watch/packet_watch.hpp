@@ -63,6 +63,7 @@ class PacketWatch {
   void look();
   void check_in_place();
   void read();
+  void stumble(const Error& error);
   void lose(const Error& error);
   void look_in(std::chrono::milliseconds pause);
   [[nodiscard]] std::chrono::milliseconds pause() const;
@@ -84,6 +85,7 @@ class PacketWatch {
   std::vector<std::string> left_out_;
   std::string unseen_;  ///< devices, see unseen_devices()
   std::string why_not_;
+  std::string unread_;  ///< why the meter that is there could not be looked at the last time; empty: it could
   std::optional<MonoTime> failed_at_;
   std::string interrupted_;  ///< why the rules were made anew, while that is news
   MonoTime interrupted_at_{};
