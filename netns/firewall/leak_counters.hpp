@@ -36,7 +36,7 @@ struct LeakCounters {
   Traffic other{};
   Traffic local;         ///< to local networks, which is allowed
   Traffic passed_dns{};  ///< ports 53 and 853 of who may pass (users, marks, tables), and to VPN servers of which no port is known
-  Traffic answers{};  ///< of the kernel to what strangers sent: resets, ICMP errors and echo replies that belong to no program
+  Traffic answers{};  ///< of the kernel to what strangers sent: resets, ICMP errors and echo replies of nobody; DHCP renewals
   Traffic upkeep{};   ///< of the link: neighbour discovery, multicast listeners, DHCP; allowed
   Traffic unlisted;   ///< of what is outside: those that `destinations` had no room for, and all of `other`
   std::vector<LeakDestination> destinations;  ///< of what is outside, most bytes first

@@ -341,8 +341,18 @@ void write_local_and_tunnel_networks(RuleWriter& rules, const FirewallPolicy& po
   }
 }
 
+/// To a server beyond the uplink's subnet (behind a relay) leases are renewed by routed packets: of root or a system's user. They tell their
+/// provider nothing new. Where they are dropped, a client asks by broadcast in the end.
+void write_renewals(RuleWriter& rules, OutsideAction action) {
+  constexpr std::uint32_t system_users = 1024;
+  rules.start(networks).is(Family::v4).protocol_is(IPPROTO_UDP).field_is(both_ports, {0, 68, 0, 67});
+  rules.meta_is(NFT_META_SKUID, 0, ~(system_users - 1));
+  count_answer(rules, action, "DHCP, to renew");
+}
+
 void write_networks(RuleWriter& rules, const FirewallPolicy& policy, OutsideAction action) {
   write_local_and_tunnel_networks(rules, policy);
+  write_renewals(rules, action);
   for (const auto family : {Family::v4, Family::v6}) {
     rules.start(networks).is(family).has_user();
     count_family(rules, family, name_of(family));

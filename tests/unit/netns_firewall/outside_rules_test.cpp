@@ -1,6 +1,9 @@
 #include <netinet/in.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
+#include <thread>
 
 #include "netns/firewall/kill_switch.hpp"
 #include "netns/firewall/leak_meter.hpp"
@@ -150,7 +153,7 @@ BOOST_FIXTURE_TEST_CASE(a_vlan_on_an_uplink_is_judged_like_the_uplink, Judged) {
 
 BOOST_FIXTURE_TEST_CASE(the_ports_of_dhcp_open_no_way_to_the_internet, Judged) {
   auto meter = installed(with_uplinks());
-  BOOST_TEST(send_from(68, "203.0.113.1", 67) == 0);
+  BOOST_TEST(send_from(68, "203.0.113.1", 68) == 0);
   BOOST_TEST(send_from(546, "2001:db8:ffff::1", 547) == 0);
   BOOST_TEST(read(meter).outside().packets == 2U);
   BOOST_TEST(send_from(68, "255.255.255.255", 67) == 0);
@@ -159,6 +162,33 @@ BOOST_FIXTURE_TEST_CASE(the_ports_of_dhcp_open_no_way_to_the_internet, Judged) {
   const auto counters = read(meter);
   BOOST_TEST(counters.outside().packets == 2U);
   BOOST_TEST(counters.upkeep.packets >= 3U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_lease_is_renewed_beyond_the_link_by_users_of_the_system_only_and_never_past_a_kill_switch, Judged) {
+  client.run("sysctl -qw net.ipv4.ip_unprivileged_port_start=0");
+  const auto renew = [&](uid_t user) {
+    int sent = -1;
+    std::thread([&] {
+      BOOST_REQUIRE_EQUAL(::syscall(SYS_setresuid, user, user, 0), 0);  // of this thread alone
+      sent = send_from(68, "203.0.113.1", 67);
+    }).join();
+    BOOST_TEST(sent == 0);
+  };
+  {
+    auto meter = installed(with_uplinks());
+    renew(0);
+    renew(998);
+    auto counters = read(meter);
+    BOOST_TEST(counters.outside().packets == 0U);
+    BOOST_TEST(counters.answers.packets == 2U);
+    renew(1024);
+    BOOST_TEST(read(meter).v4.packets == 1U);
+    BOOST_TEST(arrived() == 3U);
+  }
+  auto kill_switch = KillSwitch::open(client.opener(), "test").value();
+  BOOST_TEST(kill_switch.arm(with_uplinks()).has_value());
+  (void)send_from(68, "203.0.113.1", 67);
+  BOOST_TEST(arrived() == 0U);
 }
 
 BOOST_FIXTURE_TEST_CASE(neighbours_are_asked_on_the_link_only, Judged) {
