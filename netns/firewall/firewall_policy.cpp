@@ -1,6 +1,7 @@
 #include "netns/firewall/firewall_policy.hpp"
 
 #include <fmt/format.h>
+#include <linux/if_ether.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -79,6 +80,15 @@ Result<void> check_networks(const FirewallPolicy& policy) {
   return check_count("on_link", policy.on_link.size(), most_on_link);
 }
 
+Result<void> check_carrying_types(const FirewallPolicy& policy) {
+  for (const auto type : policy.carrying_types) {
+    const bool is_frame_of_ip = type == ETH_P_IP || type == ETH_P_IPV6 || type == ETH_P_8021Q || type == ETH_P_8021AD;
+    if (!is_frame_of_ip && type >= ETH_P_802_3_MIN) continue;
+    return fail(Error::Kind::invalid, fmt::format("carrying_types: {:#x} carries no device of its own", type));
+  }
+  return check_count("carrying_types", policy.carrying_types.size(), most_carrying_types);
+}
+
 Result<void> check_tunnel_types(const FirewallPolicy& policy) {
   for (auto place = policy.tunnel_types.begin(); place != policy.tunnel_types.end(); ++place) {
     const auto is_same = [&](const TunnelType& other) { return other.tunnel == place->tunnel; };
@@ -114,6 +124,7 @@ Result<void> check_policy(const FirewallPolicy& policy) {
     if (auto checked = check_endpoint(endpoint); !checked) return checked;
   }
   if (auto checked = check_tunnel_types(policy); !checked) return checked;
+  if (auto checked = check_carrying_types(policy); !checked) return checked;
   if (auto checked = check_count("allowed", policy.allowed.size(), most_allowed); !checked) return checked;
   std::size_t allowed_rules = 0;
   for (const auto& allowed : policy.allowed) {

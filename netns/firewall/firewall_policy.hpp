@@ -70,6 +70,9 @@ struct FirewallPolicy {
   std::vector<std::string> inner_devices{};
   /// Subnets of the uplinks: neighbours there are discovered, and DHCP servers spoken to, by their own addresses. At most 64.
   std::vector<IpPrefix> on_link{};
+  /// Ethernet types (PPPoE, MACsec) by which uplinks carry other uplinks, whose packets are judged at their own devices. At most 8, none
+  /// of them IP.
+  std::vector<std::uint16_t> carrying_types{};
   std::vector<TunnelType> tunnel_types{};  ///< of some of the tunnels, each at most once; the others are known by their names alone
   friend bool operator==(const FirewallPolicy&, const FirewallPolicy&) = default;
 };
@@ -82,6 +85,7 @@ inline constexpr std::size_t most_allowed = 32;
 inline constexpr std::size_t most_tunnel_networks = 64;
 inline constexpr std::size_t most_inner_devices = 32;
 inline constexpr std::size_t most_on_link = 64;
+inline constexpr std::size_t most_carrying_types = 8;
 inline constexpr std::size_t most_allowed_rules = 128;  ///< of all together, see rules_for()
 
 /// invalid: which field has which value, and what was expected.

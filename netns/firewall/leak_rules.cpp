@@ -384,7 +384,7 @@ void write_rules(RuleWriter& rules, const FirewallPolicy& policy, OutsideAction 
 
 /// Frames that leave a device. What the sender says they are (skb->protocol) decides how the kernel reads them, and what stands in them how
 /// their receiver does: both must be the same.
-void write_frames(RuleWriter& rules) {
+void write_frames(RuleWriter& rules, const FirewallPolicy& policy) {
   rules.start(frames).device_type_is(ARPHRD_ETHER).go_to(ethernet, {});
   // Without a link header (PPP, raw IP) nothing but the packet itself tells what it is.
   for (const auto family : {Family::v4, Family::v6})
@@ -405,8 +405,13 @@ void write_frames(RuleWriter& rules) {
     }
     rules.start(ethernet).said_to_be(ETH_P_ARP).ethertype_is(tag).tagged_type_is(ETH_P_ARP).accept("ARP of a VLAN");
   }
-  for (const std::uint16_t type : {std::uint16_t{ETH_P_ARP}, std::uint16_t{ETH_P_PAE}, rsn_preauthentication, link_discovery}) {
+  for (const std::uint16_t type :
+       {std::uint16_t{ETH_P_ARP}, std::uint16_t{ETH_P_PAE}, rsn_preauthentication, link_discovery, std::uint16_t{ETH_P_1588}}) {
     rules.start(ethernet).said_to_be(type).ethertype_is(type).accept("never leaves a link");
+  }
+  rules.start(ethernet).is_to_bridge_group().accept("never leaves a link");
+  for (const auto type : policy.carrying_types) {
+    rules.start(ethernet).said_to_be(type).ethertype_is(type).accept("carries another uplink");
   }
   rules.start(ethernet);
   count_outside(rules, leak_names::other, "no IP, or not what it says");
@@ -533,7 +538,7 @@ Ruleset egress_ruleset(OutsideAction action, std::string_view id, const Firewall
   auto ruleset = empty_ruleset(family_netdev, action, id, policy, flags);
   RuleWriter rules{family_netdev};
   write_rules(rules, policy, action);
-  write_frames(rules);
+  write_frames(rules, policy);
   for (const auto name : {ethernet, frames}) ruleset.chains.push_back({std::string(name), std::nullopt});
   if (rings) write_bell(ruleset, rules);
   write_seen(rules, policy_of(action));

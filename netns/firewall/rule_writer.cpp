@@ -107,6 +107,13 @@ RuleWriter& RuleWriter::said_to_be(std::uint16_t type) {
   return *this;
 }
 
+RuleWriter& RuleWriter::is_to_bridge_group() {
+  add(LoadPayload{NFT_PAYLOAD_LL_HEADER, 0, ETH_ALEN, 0});
+  add(Mask{{0xff, 0xff, 0xff, 0xff, 0xff, 0xf0}});
+  compare(NFT_CMP_EQ, {0x01, 0x80, 0xc2, 0x00, 0x00, 0x00});
+  return *this;
+}
+
 RuleWriter& RuleWriter::ethertype_is(std::uint16_t type) {
   add(LoadPayload{NFT_PAYLOAD_LL_HEADER, 12, 2, 0});
   compare(NFT_CMP_EQ, network_bytes(type));

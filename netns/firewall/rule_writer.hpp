@@ -41,6 +41,8 @@ class RuleWriter {
   RuleWriter& said_to_be(std::uint16_t type);
   /// ETH_P_*, as it stands in the Ethernet frame.
   RuleWriter& ethertype_is(std::uint16_t type);
+  /// To 01:80:c2:00:00:00-0f (spanning tree, LACP, LLDP): no bridge passes it on (IEEE 802.1D, 7.12.6).
+  RuleWriter& is_to_bridge_group();
   /// ETH_P_*, behind the tag of a VLAN.
   RuleWriter& tagged_type_is(std::uint16_t type);
   /// As it stands in the packet.

@@ -200,6 +200,7 @@ FirewallPolicy outside_policy(const Observation& seen, const TargetPolicy& targe
   cut(policy.tunnel_networks, most_tunnel_networks);
   cut(policy.inner_devices, most_inner_devices);
   cut(policy.on_link, most_on_link);
+  policy.carrying_types = seen.surroundings.carrying_types;
   policy.tunnel_types = tunnel_types(seen, policy.tunnels);
   return policy;
 }

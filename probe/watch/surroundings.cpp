@@ -1,6 +1,7 @@
 #include "probe/watch/surroundings.hpp"
 
 #include <linux/if_arp.h>
+#include <linux/if_ether.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -26,6 +27,12 @@ void add_network(std::vector<IpPrefix>& networks, const IpPrefix& prefix) {
   const bool is_long = prefix.length() >= (prefix.address().is_v4() ? shortest_v4 : shortest_v6);
   if (!is_long || stays_on_link(prefix.address())) return;
   if (std::ranges::find(networks, prefix) == networks.end()) networks.push_back(prefix);
+}
+
+void add_types(std::vector<std::uint16_t>& types, std::initializer_list<std::uint16_t> more) {
+  for (const auto type : more) {
+    if (std::ranges::find(types, type) == types.end()) types.push_back(type);
+  }
 }
 
 bool leads_to(const Route& route, std::uint32_t index) {
@@ -107,6 +114,8 @@ SurroundingsView observe_surroundings(const Snapshot& snapshot, const Link* tunn
     view.tunnel_type = tunnel->type == ARPHRD_ETHER ? std::uint16_t{0} : tunnel->type;
     view.tunnel_networks = networks_of(snapshot, tunnel->index);
   }
+  // A connection that is down comes back by the same frames.
+  view.carrying_types = last.carrying_types;
   std::vector<std::uint32_t> uplinks;
   for (const auto& link : snapshot.links) {
     if (std::ranges::find(seen.uplinks, link.name) == seen.uplinks.end()) continue;
@@ -115,6 +124,8 @@ SurroundingsView observe_surroundings(const Snapshot& snapshot, const Link* tunn
       continue;
     }
     uplinks.push_back(link.index);
+    if (link.type == ARPHRD_PPP) add_types(view.carrying_types, {ETH_P_PPP_DISC, ETH_P_PPP_SES});
+    if (link.kind == "macsec") add_types(view.carrying_types, {ETH_P_MACSEC});
     for (const auto& item : snapshot.addresses) {
       if (item.link_index == link.index) add_network(view.on_link, {item.address, item.prefix_length});
     }

@@ -212,6 +212,9 @@ BOOST_AUTO_TEST_CASE(what_would_make_the_internet_local_is_refused) {
   wanted.endpoints[0].protocol = IPPROTO_ICMP;
   BOOST_TEST(says(check_policy(wanted), "endpoints: protocol 1 has no port 51820"));
   wanted = policy();
+  wanted.carrying_types = {0x0800};
+  BOOST_TEST(says(check_policy(wanted), "carrying_types: 0x800"));
+  wanted = policy();
   wanted.tunnel_types = {{"wg7", 1}};
   BOOST_TEST(says(check_policy(wanted), "tunnel_types: 'wg7'"));
   wanted = policy();

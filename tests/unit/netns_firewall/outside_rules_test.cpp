@@ -2,6 +2,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
@@ -122,6 +123,30 @@ BOOST_FIXTURE_TEST_CASE(what_keeps_a_link_working_and_is_what_it_says_is_not_cou
   client.run("ip neighbour flush dev eth1");
   (void)send({"198.18.1.99", 80, "eth1"});
   BOOST_TEST((read(meter).outside() == Traffic{}));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_no_bridge_passes_on_and_what_carries_another_uplink_is_not_counted, Judged) {
+  auto wanted = with_uplinks();
+  auto meter = installed(wanted);
+  if (skipped(meter)) return;
+  const auto to_group = [](std::uint16_t type, std::uint8_t last) {
+    auto bytes = frame(type, Packet(40, 1));
+    const Packet group{0x01, 0x80, 0xc2, 0x00, 0x00, last};
+    std::copy(group.begin(), group.end(), bytes.begin());
+    return bytes;
+  };
+  write_frame(client, "eth0", 0x8809, to_group(0x8809, 0x02));
+  write_frame(client, "eth0", 0x88f7, frame(0x88f7, Packet(40, 1)));
+  BOOST_TEST((read(meter).outside() == Traffic{}));
+  write_frame(client, "eth0", 0x8809, to_group(0x8809, 0x10));
+  write_frame(client, "eth0", pppoe, frame(pppoe, leaving()));
+  BOOST_TEST(read(meter).other.packets == 2U);
+  wanted.carrying_types = {0x8863, 0x8864};
+  BOOST_TEST(meter.update(wanted).has_value());
+  write_frame(client, "eth0", pppoe, frame(pppoe, leaving()));
+  BOOST_TEST(read(meter).other.packets == 2U);
+  write_frame(client, "eth0", pppoe, frame(ETH_P_IP, leaving()));
+  BOOST_TEST(read(meter).other.packets == 3U);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_frame_that_says_it_is_something_else_is_held_back, Judged) {

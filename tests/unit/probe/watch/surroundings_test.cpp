@@ -63,6 +63,18 @@ BOOST_AUTO_TEST_CASE(without_hardware_a_veth_leads_out) {
   BOOST_TEST((look().bare_devices == Names{"eth0"}));
 }
 
+BOOST_AUTO_TEST_CASE(an_uplink_by_ppp_is_carried_by_frames_of_its_own_also_while_it_is_down) {
+  auto ppp = link(4, "ppp0", "ppp");
+  ppp.type = ARPHRD_PPP;
+  snapshot.links.push_back(ppp);
+  seen.uplinks.push_back("ppp0");
+  const auto view = look();
+  BOOST_TEST((view.carrying_types == std::vector<std::uint16_t>{0x8863, 0x8864}));
+  seen.uplinks.pop_back();
+  BOOST_TEST((observe_surroundings(snapshot, nullptr, seen, view).carrying_types == view.carrying_types));
+  BOOST_TEST(look().carrying_types.empty());
+}
+
 BOOST_AUTO_TEST_CASE(neighbours_are_gateways_and_routes_without_one_beside_the_subnets_of_uplinks) {
   snapshot.routes = {test::route("0.0.0.0/0", 2, "192.0.2.2"),     test::route("::/0", 2, "2001:db8:ff::1"),
                      test::route("2001:db8:ff::1/128", 2),         test::route("198.51.100.128/25", 2),
