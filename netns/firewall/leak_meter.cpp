@@ -41,8 +41,6 @@ Result<void> LeakMeter::update(const FirewallPolicy& policy) { return tables_->u
 
 Result<void> LeakMeter::verify() { return tables_->verify(); }
 
-bool LeakMeter::has_egress() const noexcept { return tables_->has_egress(); }
-
 const std::optional<Error>& LeakMeter::egress_gap() const noexcept { return tables_->egress_gap(); }
 
 }  // namespace vpn_sentinel

@@ -52,9 +52,7 @@ class LeakMeter {
 
   /// Nobody else can change the tables (Linux 5.12).
   [[nodiscard]] bool is_owned() const noexcept;
-  /// True when the uplinks' way out is counted too: what is sent by AF_PACKET is seen only then.
-  [[nodiscard]] bool has_egress() const noexcept;
-  /// Why it is not although uplinks are named (a kernel before 5.16, no such device).
+  /// Why what is sent by AF_PACKET is not seen although uplinks are named (a kernel before 5.16, no such device); empty: it is.
   [[nodiscard]] const std::optional<Error>& egress_gap() const noexcept;
 
  private:

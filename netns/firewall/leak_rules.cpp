@@ -13,6 +13,7 @@
 #include <limits>
 #include <set>
 
+#include "netns/base/dns_ports.hpp"
 #include "netns/firewall/rule_writer.hpp"
 
 namespace vpn_sentinel {
@@ -39,8 +40,6 @@ constexpr std::int32_t count_priority = std::numeric_limits<std::int32_t>::max()
 constexpr std::int32_t drop_priority = count_priority - 1;
 constexpr std::uint32_t netdev_egress = 1;  // NF_NETDEV_EGRESS, not in headers before Linux 5.16
 constexpr std::uint64_t seen_timeout_ms = std::chrono::milliseconds{seen_timeout}.count();
-constexpr std::uint16_t dns_port = 53;
-constexpr std::uint16_t dns_over_tls_port = 853;  // DNS over QUIC, too
 constexpr std::uint8_t link_only_hops = 255;      // a packet that was forwarded has fewer (RFC 4861)
 constexpr std::array<std::uint8_t, 2> with_ports{IPPROTO_UDP, IPPROTO_TCP};
 constexpr std::uint8_t tcp_syn = 0x02;
@@ -103,17 +102,16 @@ std::vector<std::uint8_t> protocols_of(std::uint8_t protocol, bool by_port) {
   return {protocol};
 }
 
-bool is_dns(const AllowedPorts& ports) { return ports.first == ports.last && (ports.first == dns_port || ports.first == dns_over_tls_port); }
-
 /// Of names that these ask nobody needs to know: the probe's own, and those of a resolver that is wanted.
 bool may_ask_unseen(const AllowedPackets& allowed) {
-  const bool is_resolver = allowed.destination && allowed.destination_ports && is_dns(*allowed.destination_ports);
+  const auto& ports = allowed.destination_ports;
+  const bool is_resolver = allowed.destination && ports && ports->first == ports->last && is_dns_port(ports->first);
   return allowed.priority != 0 || is_resolver;
 }
 
 /// DNS that is let pass is counted, so that "no DNS left outside" is not said where nobody looked.
 void write_let_pass(RuleWriter& rules) {
-  for (const auto port : {dns_port, dns_over_tls_port}) {
+  for (const auto port : dns_ports) {
     for (const auto protocol : with_ports) {
       rules.start(let_pass).protocol_is(protocol).port_is(port);
       rules.add(CountInto{std::string(leak_names::passed_dns)}).accept("DNS");
@@ -228,7 +226,7 @@ void write_at_server(RuleWriter& rules, OutsideAction action) {
     rules.start(at_server).is(family).is_later_fragment(family);
     count_outside(rules, leak_names::endpoint_misuse, "later fragments");
   }
-  for (const auto port : {dns_port, dns_over_tls_port}) {
+  for (const auto port : dns_ports) {
     for (const auto protocol : with_ports) {
       rules.start(at_server).protocol_is(protocol);
       if (protocol == IPPROTO_TCP) rules.field_is_without(tcp_flags, {tcp_reset});
@@ -305,7 +303,7 @@ void write_dns(RuleWriter& rules, const FirewallPolicy& policy) {
   const auto chain = judged(policy);
   // No question: the answer to whoever tries our ports from this one.
   rules.start(chain).protocol_is(IPPROTO_TCP).field_has(tcp_flags, {tcp_reset}).go_to(networks, "reset");
-  for (const auto port : {dns_port, dns_over_tls_port}) {
+  for (const auto port : dns_ports) {
     for (const auto protocol : with_ports) {
       rules.start(chain).protocol_is(protocol).port_is(port);
       count_outside(rules, leak_names::dns, "DNS");

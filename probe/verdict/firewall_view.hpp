@@ -57,7 +57,6 @@ struct PacketsView {
   /// by itself. Absent: quiet.
   std::optional<OutsideTraffic> leak;
   std::optional<WallTime> leak_since;
-  std::optional<WallTime> last_packet;  ///< noticed
   /// Everything that leaves is seen: what may not is in the numbers. No DNS left where `passed_dns` has not grown either.
   [[nodiscard]] bool is_complete() const noexcept { return counting && egress_gap.empty(); }
 };

@@ -5,20 +5,16 @@
 
 #include <algorithm>
 
+#include "netns/base/dns_ports.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
 using nlohmann::json;
 
-constexpr std::uint16_t dns_port = 53;
-constexpr std::uint16_t dns_over_tls_port = 853;
 constexpr std::size_t most_destinations = 10;
 
-bool has_ports(const OutsideDestination& destination) { return destination.protocol == IPPROTO_UDP || destination.protocol == IPPROTO_TCP; }
-
-bool is_dns(const OutsideDestination& destination) {
-  return has_ports(destination) && (destination.port == dns_port || destination.port == dns_over_tls_port);
-}
+bool is_dns(const OutsideDestination& destination) { return vpn_sentinel::is_dns(destination.protocol, destination.port); }
 
 std::string protocol_text(const OutsideDestination& destination) {
   switch (destination.protocol) {

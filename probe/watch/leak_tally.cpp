@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 
+#include "netns/base/dns_ports.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::uint16_t dns_port = 53;
-constexpr std::uint16_t dns_over_tls_port = 853;
 constexpr std::size_t most_forgiven_destinations = 1024;
 constexpr std::array parts{&LeakCounters::dns,   &LeakCounters::v4,    &LeakCounters::v6,      &LeakCounters::endpoint_misuse,
                            &LeakCounters::other, &LeakCounters::local, &LeakCounters::passed_dns, &LeakCounters::unlisted};
@@ -25,10 +25,7 @@ Traffic since(const Traffic& before, const Traffic& now) {
 
 TrafficView view_of(const Traffic& traffic) { return {traffic.packets, traffic.bytes}; }
 
-bool is_dns(const LeakDestination& destination) {
-  const bool has_ports = destination.protocol == IPPROTO_UDP || destination.protocol == IPPROTO_TCP;
-  return has_ports && (destination.port == dns_port || destination.port == dns_over_tls_port);
-}
+bool is_dns(const LeakDestination& destination) { return vpn_sentinel::is_dns(destination.protocol, destination.port); }
 
 bool is_same(const LeakDestination& a, const LeakDestination& b) {
   return a.address == b.address && a.protocol == b.protocol && a.port == b.port && a.uid == b.uid;
@@ -97,7 +94,6 @@ bool LeakTally::take(const LeakCounters& counters, WallTime now, MonoTime clock,
   const auto follow = [&](Stretch& stretch, auto part) {
     const auto packets = (all_.*part).packets;
     if (packets == (before.*part).packets) return;
-    last_packet_ = now;
     stretch.last = clock;
     if (!stretch.since) {
       stretch.since = now;
@@ -209,7 +205,6 @@ void LeakTally::fill(PacketsView& view, bool held_back) const {
   view.passed_dns = view_of(all_.passed_dns);
   view.leak.reset();
   view.leak_since = held_back ? std::nullopt : leaking_since();
-  view.last_packet = last_packet_;
   if (!view.leak_since) return;
   auto& leak = view.leak.emplace();
   if (dns_.since) {

@@ -48,7 +48,7 @@ class LeakTally {
   /// The leak may be WireGuard's own packets to a server that is not known yet: UDP of nobody, and no DNS. `all_noted`: where each of
   /// its packets went is known.
   [[nodiscard]] bool may_be_wireguards(bool all_noted) const;
-  /// total, local, passed_dns, leak, leak_since and last_packet. `held_back`: the leak is not told yet, nor counted.
+  /// total, local, passed_dns, leak and leak_since. `held_back`: the leak is not told yet, nor counted.
   void fill(PacketsView& view, bool held_back = false) const;
 
  private:
@@ -70,7 +70,6 @@ class LeakTally {
   LeakCounters forgiven_;
   Stretch dns_;
   Stretch rest_;
-  std::optional<WallTime> last_packet_;
 };
 
 }  // namespace vpn_sentinel

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <string_view>
 
+#include "netns/base/dns_ports.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
 /// Stands for the tunnel while another interface has its name: everything is outside then.
 constexpr std::string_view no_tunnel = "(none)";
-constexpr std::uint16_t dns_port = 53;
-constexpr std::uint16_t dns_over_tls_port = 853;
 
 template <typename Item>
 void add_once(std::vector<Item>& items, Item item) {
@@ -139,7 +139,7 @@ std::vector<AllowedPackets> allowed(const Observation& seen, const TargetPolicy&
     add_once(all, packets);
   }
   for (const auto& network : target.dns_accept.networks) {
-    for (const std::uint16_t port : {dns_port, dns_over_tls_port}) {
+    for (const auto port : dns_ports) {
       AllowedPackets packets;
       packets.destination = network;
       packets.destination_ports = AllowedPorts{port, port};
