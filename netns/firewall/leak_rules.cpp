@@ -518,6 +518,8 @@ Ruleset output_ruleset(OutsideAction action, std::string_view id, const Firewall
   auto ruleset = empty_ruleset(family_inet, action, id, policy, flags);
   RuleWriter rules{family_inet};
   write_tunnels_and_loopback(rules, policy);
+  // What an IPsec tunnel (vti, xfrm) sends comes by here once more with the uplink as its device, and then as ESP.
+  rules.start(outside).is_for_ipsec().accept("judged as ESP");
   for (const auto& device : elsewhere) {
     rules.start(outside).meta_is(NFT_META_OIF, device.index).device_is(device.name).accept("judged on its way out of " + device.name);
   }

@@ -37,6 +37,17 @@ Expression meta(const Attribute& data) {
   return load;
 }
 
+Expression route(const Attribute& data) {
+  LoadRoute load{0, no_word};
+  const bool known = each(data, [&](const Attribute& attribute) {
+    if (attribute.type == NFTA_RT_KEY) load.key = number32(attribute).value_or(~0U);
+    if (attribute.type == NFTA_RT_DREG) load.word = word_of(attribute);
+    return attribute.type == NFTA_RT_KEY || attribute.type == NFTA_RT_DREG;
+  });
+  if (!known || load.word == no_word) return Unknown{"rt"};
+  return load;
+}
+
 Expression payload(const Attribute& data) {
   LoadPayload load{0, 0, 0, no_word};
   const bool known = each(data, [&](const Attribute& attribute) {
@@ -212,6 +223,7 @@ Expression immediate(const Attribute& data) {
 
 Expression named_expression(std::string_view name, const Attribute& data) {
   if (name == "meta") return meta(data);
+  if (name == "rt") return route(data);
   if (name == "payload") return payload(data);
   if (name == "exthdr") return extension(data);
   if (name == "bitwise") return mask(data);

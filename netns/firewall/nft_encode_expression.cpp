@@ -37,6 +37,7 @@ struct Checks {
   bool operator()(const LoadMeta& load) const { return load.word < words; }
   bool operator()(const LoadPayload& load) const { return load.word < words && load.length > 0 && load.length <= most_value; }
   bool operator()(const LoadExtension& load) const { return load.word < words && load.length > 0 && load.length <= most_value; }
+  bool operator()(const LoadRoute& load) const { return load.word < words; }
   bool operator()(const LoadConstant& load) const { return load.word < words && fits(load.value); }
   bool operator()(const Mask& mask) const { return fits(mask.mask); }
   bool operator()(const Compare& compare) const { return fits(compare.value); }
@@ -70,6 +71,12 @@ struct Encoder {
     nftnl_expr_set_u32(expression, NFTNL_EXPR_EXTHDR_OFFSET, load.offset);
     nftnl_expr_set_u32(expression, NFTNL_EXPR_EXTHDR_LEN, load.length);
     nftnl_expr_set_u32(expression, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+    return expression;
+  }
+  nftnl_expr* operator()(const LoadRoute& load) const {
+    auto* expression = made("rt");
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_RT_KEY, load.key);
+    nftnl_expr_set_u32(expression, NFTNL_EXPR_RT_DREG, register_of(load.word));
     return expression;
   }
   nftnl_expr* operator()(const LoadConstant& load) const {

@@ -77,6 +77,12 @@ struct LoadExtension {
   std::uint8_t word = 0;
   friend bool operator==(const LoadExtension&, const LoadExtension&) = default;
 };
+/// Of the route that the packet has; the rule ends where it has none.
+struct LoadRoute {
+  std::uint32_t key = 0;  ///< NFT_RT_*
+  std::uint8_t word = 0;
+  friend bool operator==(const LoadRoute&, const LoadRoute&) = default;
+};
 struct LoadConstant {
   Bytes value;
   std::uint8_t word = 0;
@@ -125,7 +131,7 @@ struct Unknown {
 };
 
 using Expression =
-    std::variant<LoadMeta, LoadPayload, LoadExtension, LoadConstant, Mask, Compare, CountInto, RingOnce, NoteIn, Decide, GoTo, Unknown>;
+    std::variant<LoadMeta, LoadPayload, LoadExtension, LoadRoute, LoadConstant, Mask, Compare, CountInto, RingOnce, NoteIn, Decide, GoTo, Unknown>;
 
 struct Rule {
   std::string chain;

@@ -101,6 +101,12 @@ RuleWriter& RuleWriter::device_type_is(std::uint16_t type) {
   return *this;
 }
 
+RuleWriter& RuleWriter::is_for_ipsec() {
+  add(LoadRoute{NFT_RT_XFRM, 0});
+  compare(NFT_CMP_EQ, {1});
+  return *this;
+}
+
 RuleWriter& RuleWriter::said_to_be(std::uint16_t type) {
   add(LoadMeta{NFT_META_PROTOCOL, 0});
   compare(NFT_CMP_EQ, network_bytes(type));

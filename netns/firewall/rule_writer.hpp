@@ -37,6 +37,8 @@ class RuleWriter {
   RuleWriter& device_is(const std::string& name);
   /// ARPHRD_*, of the device that it leaves by.
   RuleWriter& device_type_is(std::uint16_t type);
+  /// The kernel will wrap the packet by IPsec, and asks about the result anew. Not at a device, where no route is known.
+  RuleWriter& is_for_ipsec();
   /// ETH_P_*, as the sender told the kernel.
   RuleWriter& said_to_be(std::uint16_t type);
   /// ETH_P_*, as it stands in the Ethernet frame.
