@@ -57,9 +57,23 @@ OutsideDestination view_of(const LeakDestination& destination, const Traffic& tr
   return {destination.address, destination.protocol, destination.port, destination.uid, view_of(traffic)};
 }
 
-void sort_and_cut(std::vector<OutsideDestination>& destinations) {
-  std::ranges::stable_sort(destinations, std::ranges::greater{}, [](const OutsideDestination& item) { return item.traffic.bytes; });
+bool is_same(const OutsideDestination& a, const OutsideDestination& b) {
+  return a.address == b.address && a.protocol == b.protocol && a.port == b.port && a.uid == b.uid;
+}
+
+void sort_by_bytes(std::vector<OutsideDestination>::iterator begin, std::vector<OutsideDestination>::iterator end) {
+  std::stable_sort(begin, end, [](const OutsideDestination& a, const OutsideDestination& b) { return a.traffic.bytes > b.traffic.bytes; });
+}
+
+/// Keeps those of `first`, and of the others those with most bytes.
+void sort_and_cut(std::vector<OutsideDestination>& destinations, const std::vector<OutsideDestination>& first = {}) {
+  const auto is_first = [&](const OutsideDestination& item) {
+    return std::ranges::any_of(first, [&](const OutsideDestination& one) { return is_same(one, item); });
+  };
+  const auto others = std::stable_partition(destinations.begin(), destinations.end(), is_first);
+  sort_by_bytes(others, destinations.end());
   if (destinations.size() > most_told_destinations) destinations.resize(most_told_destinations);
+  sort_by_bytes(destinations.begin(), destinations.end());
 }
 
 }  // namespace
@@ -200,13 +214,17 @@ void LeakTally::fill(PacketsView& view, bool held_back) const {
   view.total =
       OutsideTraffic{view_of(total.dns), view_of(total.v4), view_of(total.v6), view_of(total.endpoint_misuse), view_of(total.other), {}};
   for (const auto& destination : total.destinations) view.total.destinations.push_back(view_of(destination, destination.traffic));
-  sort_and_cut(view.total.destinations);
   view.local = view_of(all_.local);
   view.passed_dns = view_of(all_.passed_dns);
-  view.leak.reset();
   view.leak_since = held_back ? std::nullopt : leaking_since();
-  if (!view.leak_since) return;
-  auto& leak = view.leak.emplace();
+  view.leak.reset();
+  if (view.leak_since) view.leak = present_leak();
+  // What leaks now is told, however little it is beside what left in earlier days.
+  sort_and_cut(view.total.destinations, view.leak ? view.leak->destinations : std::vector<OutsideDestination>());
+}
+
+OutsideTraffic LeakTally::present_leak() const {
+  OutsideTraffic leak;
   if (dns_.since) {
     leak.dns = view_of(since(dns_.before.dns, all_.dns));
     add_destinations(dns_, true, leak);
@@ -220,6 +238,7 @@ void LeakTally::fill(PacketsView& view, bool held_back) const {
     add_destinations(rest_, false, leak);
   }
   sort_and_cut(leak.destinations);
+  return leak;
 }
 
 }  // namespace vpn_sentinel

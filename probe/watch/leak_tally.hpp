@@ -61,6 +61,7 @@ class LeakTally {
   [[nodiscard]] LeakCounters sum(const LeakCounters& counters) const;
   [[nodiscard]] static bool end(Stretch& stretch, MonoTime clock);
   [[nodiscard]] std::uint64_t came(Traffic LeakCounters::*part) const;
+  [[nodiscard]] OutsideTraffic present_leak() const;
   [[nodiscard]] LeakCounters told(bool held_back) const;
   void add_destinations(const Stretch& stretch, bool dns, OutsideTraffic& leak) const;
 

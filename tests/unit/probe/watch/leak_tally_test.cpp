@@ -247,4 +247,20 @@ BOOST_FIXTURE_TEST_CASE(packets_without_a_noted_destination_are_not_forgiven, Co
   BOOST_TEST(!tally.forgive({ip("198.51.100.2")}, {}));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_small_leak_is_named_beside_large_ones_of_earlier_days, Counted) {
+  for (std::uint16_t port = 1; port <= 30; ++port) {
+    for (int i = 0; i < 5; ++i) send(&LeakCounters::v4, "203.0.113.7", port);
+  }
+  BOOST_TEST(take());
+  wait(30s);
+  BOOST_TEST(tally.pass(clock));
+  send(&LeakCounters::v4, "203.0.113.9", 99);
+  BOOST_TEST(take());
+  const auto seen = view();
+  BOOST_TEST_REQUIRE(seen.leak->destinations.size() == 1U);
+  BOOST_TEST_REQUIRE(seen.total.destinations.size() == most_told_destinations);
+  BOOST_TEST(seen.total.destinations.back().port == 99);
+  BOOST_TEST(seen.total.destinations.front().traffic.packets == 5U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
