@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "netns/firewall/leak_bell.hpp"
 #include "netns/firewall/leak_counters.hpp"
 #include "netns/firewall/nft_batch.hpp"
 #include "netns/firewall/nft_decode.hpp"
@@ -42,6 +43,7 @@ void require_sane(std::span<const std::byte> payload) {
   (void)nft::decode_chain(payload);
   (void)nft::decode_set(payload);
   (void)nft::decode_counter(payload);
+  (void)nft::decode_quota(payload);
   if (const auto rule = nft::decode_rule(payload)) {
     require(rule->value.expressions.size() <= nft::most_expressions);
     require_same_again(rule->value);
@@ -95,6 +97,7 @@ void require_sane_audit(std::span<const std::byte> payload, audit::Set& set) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = std::as_bytes(std::span{data, size});
+  (void)rings_bell(bytes, "t");
   audit::Set set;
   audit::ChangeReader changes;
   for (const auto& change : changes.take(bytes)) {
