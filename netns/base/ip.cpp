@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <span>
 
 namespace vpn_sentinel {
 namespace {
@@ -16,6 +17,23 @@ bool read_number(std::string_view text, Number& value) {
   const auto* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   return error == std::errc{} && stop == end && !text.empty();
+}
+
+/// Four numbers from 0 to 255 without leading zeros, as inet_pton(3) takes them: every report has several.
+bool read_v4(std::string_view text, std::span<std::uint8_t, 4> bytes) {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i > 0 && (at >= text.size() || text[at++] != '.')) return false;
+    const auto begin = at;
+    unsigned value = 0;
+    for (; at < text.size() && at - begin < 3 && text[at] >= '0' && text[at] <= '9'; ++at) {
+      value = value * 10 + static_cast<unsigned>(text[at] - '0');
+    }
+    const bool leading_zero = at - begin > 1 && text[begin] == '0';
+    if (at == begin || leading_zero || value > 255) return false;
+    bytes[i] = static_cast<std::uint8_t>(value);
+  }
+  return at == text.size();
 }
 
 }  // namespace
@@ -46,10 +64,10 @@ Result<IpAddress> IpAddress::from_bytes(std::span<const std::byte> bytes) {
 }
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
-  const std::string copy(text.substr(0, INET6_ADDRSTRLEN + 1));
+  if (std::array<std::uint8_t, 4> bytes{}; read_v4(text, bytes)) return v4(bytes);
   IpAddress address;
+  const std::string copy(text.substr(0, INET6_ADDRSTRLEN + 1));
   if (text.size() <= INET6_ADDRSTRLEN && text.find('\0') == std::string_view::npos) {
-    if (inet_pton(AF_INET, copy.c_str(), address.bytes_.data()) == 1) return address;
     address.family_ = Family::v6;
     if (inet_pton(AF_INET6, copy.c_str(), address.bytes_.data()) == 1) return address;
   }

@@ -9,6 +9,9 @@ namespace {
 
 WallTime at(std::int64_t microseconds) { return WallTime{std::chrono::microseconds{microseconds}}; }
 
+/// With a seventh digit the text has not the usual length; the digit changes nothing.
+std::string with_one_more_digit(const std::string& text) { return text.substr(0, text.size() - 1) + "0" + text.back(); }
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(clock_)
@@ -32,6 +35,21 @@ BOOST_AUTO_TEST_CASE(every_accepted_form_of_one_moment_reads_the_same) {
 BOOST_AUTO_TEST_CASE(a_written_time_reads_back) {
   const auto now = wall_now();
   BOOST_TEST((parse_rfc3339(to_rfc3339(now)) == now));
+}
+
+BOOST_AUTO_TEST_CASE(a_usual_time_with_any_wrong_character_reads_as_the_same_text_of_another_length) {
+  const std::string usual = "2026-11-21T10:15:30.123456Z";
+  BOOST_TEST_REQUIRE(parse_rfc3339(usual).has_value());
+  for (std::size_t place = 0; place < usual.size() - 1; ++place) {
+    for (int c = 0; c < 256; ++c) {
+      auto text = usual;
+      text[place] = static_cast<char>(c);
+      const auto read = parse_rfc3339(text);
+      const auto other = parse_rfc3339(with_one_more_digit(text));
+      BOOST_REQUIRE_MESSAGE(read.has_value() == other.has_value(), text);
+      BOOST_REQUIRE_MESSAGE(!read || *read == *other, text);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_leap_second_is_the_start_of_the_next_second) {

@@ -1,6 +1,10 @@
 #include "netns/base/ip.hpp"
 
+#include <arpa/inet.h>
+
+#include <array>
 #include <boost/test/unit_test.hpp>
+#include <cstring>
 #include <vector>
 
 using namespace vpn_sentinel;
@@ -13,6 +17,18 @@ IpPrefix prefix(std::string_view text) { return IpPrefix::parse(text).value(); }
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(ip_)
+
+BOOST_AUTO_TEST_CASE(an_ipv4_address_is_what_the_c_library_takes_for_one) {
+  for (const auto* text : {"0.0.0.0",  "255.255.255.255", "198.51.100.2", "1.2.3",     "1.2.3.4.",   ".1.2.3.4", "1..2.3",
+                           "01.2.3.4", "1.2.3.00",        "256.1.1.1",    "1.1.1.999", "1000.1.1.1", "1.2.3.4 ", " 1.2.3.4",
+                           "1.2.3.-4", "+1.2.3.4",        "0x1.2.3.4",    "",          ".",          "1"}) {
+    std::array<unsigned char, 4> bytes{};
+    const bool taken = inet_pton(AF_INET, text, bytes.data()) == 1;
+    const auto read = IpAddress::parse(text);
+    BOOST_TEST(read.has_value() == taken, text);
+    BOOST_TEST((!read || std::memcmp(read->bytes().data(), bytes.data(), bytes.size()) == 0), text);
+  }
+}
 
 BOOST_AUTO_TEST_CASE(an_address_reads_and_writes_its_canonical_form) {
   BOOST_TEST(ip("198.51.100.2").to_string() == "198.51.100.2");
