@@ -86,9 +86,11 @@ tl::expected<Admitted, Rejection> admit_for(const Caller& caller, std::string_vi
         Rejection{403, "Authentication failed", fmt::format("this key may not report for {} '{}'", what, name)});
   };
   const auto& report = admitted->report;
-  if (!caller.key->may_report(report.client_id)) return refuse("client", report.client_id);
-  // A vote in a group decides what is said of others.
-  if (!report.group.empty() && !caller.key->may_report(report.group)) return refuse("group", report.group);
+  if (!caller.key->may_report(report.client_id)) {
+    admitted = refuse("client", std::string(report.client_id));
+  } else if (!report.group.empty() && !caller.key->may_report(report.group)) {  // a vote in a group decides what is said of others
+    admitted = refuse("group", std::string(report.group));
+  }
   return admitted;
 }
 

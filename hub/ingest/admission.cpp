@@ -206,10 +206,9 @@ Checked settle_state(Report& report) {
 }
 
 template <typename Value>
-tl::expected<Report, Rejection> read_ours(const decode_rules::Fields<Value>& fields) {
-  Report report;
+Checked read_ours(const decode_rules::Fields<Value>& fields, Report& report) {
   try {
-    report = decode_rules::read_report(fields);
+    decode_rules::read_report(fields, report);
   } catch (const decode_rules::BadField& bad) {
     return reject("Invalid report", bad.message);
   }
@@ -223,8 +222,7 @@ tl::expected<Report, Rejection> read_ours(const decode_rules::Fields<Value>& fie
   if (checked) checked = check_tunnel(report);
   if (checked) checked = check_findings(report);
   if (checked) checked = settle_state(report);
-  if (!checked) return tl::unexpected<Rejection>(std::move(checked.error()));
-  return report;
+  return checked;
 }
 
 void clamp(WallTime& time, WallTime now) {
@@ -270,26 +268,33 @@ tl::expected<bool, Rejection> is_ours(const typename Value::Object& body) {
 }
 
 template <typename Value>
-tl::expected<Admitted, Rejection> admit_object(const Value& object, std::string_view source_address, WallTime now) {
+Checked fill(const Value& object, Admitted& admitted) {
   const decode_rules::Fields<Value> fields(object, "");
   auto client_id = client_id_of<Value>(fields.members());
   if (!client_id) return tl::unexpected<Rejection>(std::move(client_id.error()));
   const auto ours = is_ours<Value>(fields.members());
   if (!ours) return tl::unexpected<Rejection>(ours.error());
 
-  Admitted admitted{Report{}, std::string(source_address), now, {}};
+  auto& report = admitted.report;
+  const auto now = admitted.received;
   if (*ours) {
-    auto report = read_ours(fields);
-    if (!report) return tl::unexpected<Rejection>(std::move(report.error()));
-    admitted.report = std::move(*report);
+    if (auto read = read_ours(fields, report); !read) return read;
   } else {
-    admitted.report = report_from_original(object.to_json());
-    trust_arrival(admitted.report, now);
+    report = report_from_original(object.to_json());
+    trust_arrival(report, now);
   }
-  admitted.report.client_id = std::move(*client_id);
-  if (admitted.report.sent_at) admitted.clock_skew = now - *admitted.report.sent_at;
-  clamp_times(admitted.report, now);
-  if (!*ours) judge_original(admitted.report, admitted.report.timestamp.value_or(now));
+  report.client_id = std::move(*client_id);
+  if (report.sent_at) admitted.clock_skew = now - *report.sent_at;
+  clamp_times(report, now);
+  if (!*ours) judge_original(report, report.timestamp.value_or(now));
+  return {};
+}
+
+/// The report is made where it stays: it has some forty members, each of which costs when it moves.
+template <typename Value>
+tl::expected<Admitted, Rejection> admit_object(const Value& object, std::string_view source_address, WallTime now) {
+  tl::expected<Admitted, Rejection> admitted(tl::in_place, Admitted{Report{}, std::string(source_address), now, {}});
+  if (auto filled = fill(object, *admitted); !filled) admitted = tl::unexpected<Rejection>(std::move(filled.error()));
   return admitted;
 }
 

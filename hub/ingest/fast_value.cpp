@@ -10,14 +10,11 @@ namespace {
 /// Finding a key twice compares each with each.
 constexpr std::size_t most_members = 64;
 
-bool has_repeated_key(const FastValue::Object& object) {
-  const auto& members = object.members();
-  for (std::size_t i = 1; i < members.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (members[i].first == members[j].first) return true;
-    }
-  }
-  return false;
+bool contains_before(const FastValue& object, std::string_view key, std::size_t place) {
+  bool found = false;
+  std::size_t i = 0;
+  object.each_member([&](std::string_view other, const FastValue&) { found = found || (i++ < place && other == key); });
+  return found;
 }
 
 /// No repeated key anywhere, few members and few levels. The parser has bounded the levels already.
@@ -26,9 +23,15 @@ bool is_plain(const FastValue& value) {
   if (value.is_array()) {
     value.each([&plain](const FastValue& item) { plain = plain && is_plain(item); });
   } else if (value.is_object()) {
-    const FastValue::Object object(value);
-    plain = object.members().size() <= most_members && !has_repeated_key(object);
-    for (const auto& [key, item] : object.members()) plain = plain && is_plain(FastValue(item));
+    std::uint64_t seen = 0;  // by a hash: only keys that share one are compared
+    std::size_t members = 0;
+    value.each_member([&](std::string_view key, const FastValue& item) {
+      const auto bit = std::uint64_t{1} << (FastValue::tag_of(key) * 0x9e3779b1U >> 26U);
+      plain = plain && members < most_members && ((seen & bit) == 0 || !contains_before(value, key, members));
+      seen |= bit;
+      ++members;
+      if (item.is_array() || item.is_object()) plain = plain && is_plain(item);
+    });
   }
   return plain;
 }
@@ -51,8 +54,7 @@ nlohmann::json FastValue::to_json() const {
     }
     case Type::OBJECT: {
       auto object = nlohmann::json::object();
-      const Object fields(*this);
-      for (const auto& [key, value] : fields.members()) object[std::string(key)] = FastValue(value).to_json();
+      each_member([&object](std::string_view key, const FastValue& value) { object[std::string(key)] = value.to_json(); });
       return object;
     }
     case Type::INT64: {

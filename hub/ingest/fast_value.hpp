@@ -53,19 +53,39 @@ class FastValue {
    public:
     explicit Object(const FastValue& value) {
       const simdjson::dom::object fields = value.element_.get_object().value_unsafe();
-      for (const auto field : fields) members_.emplace_back(field.key, field.value);
+      for (const auto field : fields) {
+        tags_.push_back(tag_of(field.key));
+        members_.emplace_back(field.key, field.value);
+      }
     }
     [[nodiscard]] std::optional<FastValue> find(std::string_view key) const {
-      for (const auto& [name, value] : members_) {
-        if (name == key) return FastValue(value);
+      const auto tag = tag_of(key);
+      for (std::size_t i = 0; i < tags_.size(); ++i) {
+        if (tags_[i] == tag && members_[i].first == key) return FastValue(members_[i].second);
       }
       return std::nullopt;
     }
     [[nodiscard]] const auto& members() const { return members_; }
 
    private:
-    boost::container::small_vector<std::pair<std::string_view, Element>, 32> members_;
+    static constexpr std::size_t usual = 32;
+    boost::container::small_vector<std::uint32_t, usual> tags_;
+    boost::container::small_vector<std::pair<std::string_view, Element>, usual> members_;
   };
+
+  /// Length, first and last character: keys that differ nearly always differ in it.
+  [[nodiscard]] static std::uint32_t tag_of(std::string_view key) {
+    if (key.empty()) return 0;
+    return static_cast<std::uint32_t>(key.size()) << 16U | static_cast<std::uint32_t>(static_cast<unsigned char>(key.front())) << 8U |
+           static_cast<unsigned char>(key.back());
+  }
+
+  /// Calls `on_member(key, FastValue)` for each.
+  template <typename OnMember>
+  void each_member(OnMember on_member) const {
+    const simdjson::dom::object fields = element_.get_object().value_unsafe();
+    for (const auto field : fields) on_member(field.key, FastValue(field.value));
+  }
 
   [[nodiscard]] nlohmann::json to_json() const;
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "netns/base/printable_ascii.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -58,6 +60,7 @@ std::size_t code_points(std::string_view text) {
 }
 
 bool has_control_characters(std::string_view text) {
+  if (is_printable_ascii(text)) return false;
   for (; !text.empty(); text.remove_prefix(1)) {
     if (control_length(text) > 0) return true;
   }
@@ -66,8 +69,7 @@ bool has_control_characters(std::string_view text) {
 
 bool is_plain_text(std::string_view text, std::size_t most) {
   // Nearly all text is ASCII, of which each byte is a character.
-  const bool simple = std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-  if (simple) return text.size() <= most;
+  if (is_printable_ascii(text)) return text.size() <= most;
   return code_points(text) <= most && !has_control_characters(text);
 }
 

@@ -25,7 +25,8 @@ Report decode(const json& object) {
   const decode_rules::Fields<LibraryValue> fields(value, "");
   auto client_id = fields.text("client_id");
   if (!is_valid_client_id(client_id)) fields.refuse("client_id", "1-100 of A-Z a-z 0-9 . _ -");
-  auto report = decode_rules::read_report(fields);
+  Report report;
+  decode_rules::read_report(fields, report);
   report.client_id = std::move(client_id);
   return report;
 }

@@ -22,6 +22,7 @@
 #include <string>
 #include <string_view>
 
+#include "netns/base/printable_ascii.hpp"
 #include "probe/report/bounds.hpp"
 #include "probe/report/report.hpp"
 
@@ -51,6 +52,7 @@ std::optional<Value> member(const typename Value::Object& object, std::string_vi
 
 /// Control characters would forge log lines and alerts.
 inline bool is_clean(std::string_view text) {
+  if (is_printable_ascii(text)) return true;
   for (const char c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
   }
@@ -297,10 +299,10 @@ void read_network(const Fields<Value>& fields, Report& report) {
   if (const auto dns = fields.object("dns")) report.dns = read_dns(*dns);
 }
 
-/// Everything but the client id, which each caller has its own words for. `fields`: of the whole report, without prefix. Throws BadField.
+/// Everything but the client id, which each caller has its own words for, into an empty report. `fields`: of the whole report, without
+/// prefix. Throws BadField.
 template <typename Value>
-Report read_report(const Fields<Value>& fields) {
-  Report report;
+void read_report(const Fields<Value>& fields, Report& report) {
   report.schema = static_cast<int>(fields.template number<std::uint16_t>("schema").value_or(1));
   report.boot_id = fields.text("boot_id");
   report.seq = fields.template number<std::uint64_t>("seq").value_or(0);
@@ -322,7 +324,6 @@ Report read_report(const Fields<Value>& fields) {
     if (!number || *number < 0) fields.refuse("latency_ms", "a number of milliseconds");
     report.latency_ms = *number;
   }
-  return report;
 }
 
 }  // namespace vpn_sentinel::decode_rules
