@@ -130,8 +130,7 @@ json incident_json(const Incident& incident, WallTime now) {
 }
 
 std::string encode_client_text(const ClientState& client) {
-  std::string out;
-  out.reserve(2048);
+  JsonText out;
   {
     ObjectWriter object(out);
     object.put("client_id", client.client_id);
@@ -150,9 +149,9 @@ std::string encode_client_text(const ClientState& client) {
     if (client.paths.shared) object.put("shared_path", client.paths.shared->to_string());
     if (client.paths.hub_exit) object.put("hub_exit", client.paths.hub_exit->to_string());
     if (client.is_group()) object.put("rule", client.rule);
-    object.key("last_report") += report_text(client.last_report);
+    object.put("last_report", client.last_report);
   }
-  return out;
+  return std::move(out).take();
 }
 
 Result<ClientState> decode_client_text(std::string_view text) {

@@ -1,11 +1,11 @@
 #include "hub/store/json_writer.hpp"
 
-#include <algorithm>
+#include <fmt/format.h>
+
 #include <cmath>
 #include <cstdint>
-#include <cstring>
-#include <iterator>
-#include <utility>
+
+#include "netns/base/time_text.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -29,44 +29,40 @@ bool needs_no_escape(std::string_view text) {
     if (!needs_no_escape(word)) return false;
   }
   word = in_each_byte('x');
-  std::memcpy(&word, text.data(), text.size());
+  if (!text.empty()) std::memcpy(&word, text.data(), text.size());
   return needs_no_escape(word);
-}
-
-/// The text between a beginning and an end of a few characters, in one piece.
-void append_between(std::string& out, std::string_view begin, std::string_view text, std::string_view end) {
-  const auto size = out.size();
-  out.resize(size + begin.size() + text.size() + end.size());
-  auto place = std::copy(begin.begin(), begin.end(), out.begin() + static_cast<std::ptrdiff_t>(size));
-  place = std::copy(text.begin(), text.end(), place);
-  std::copy(end.begin(), end.end(), place);
 }
 
 }  // namespace
 
-void append_json(std::string& out, const nlohmann::json& value) {
+void append_json(JsonText& out, const nlohmann::json& value) {
   out += value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 /// Anything but plain ASCII takes the library's way: escapes, and replacement of what is not UTF-8.
-void append(std::string& out, std::string_view text) {
+void append(JsonText& out, std::string_view text) {
   if (!needs_no_escape(text)) return append_json(out, text);
-  append_between(out, "\"", text, "\"");
+  char* const place = out.room(text.size() + 2);
+  *place = '"';
+  if (!text.empty()) std::memcpy(place + 1, text.data(), text.size());
+  place[text.size() + 1] = '"';
+  out.wrote(text.size() + 2);
 }
 
-void append(std::string& out, bool value) { out += value ? "true" : "false"; }
+void append(JsonText& out, bool value) { out += value ? std::string_view("true") : std::string_view("false"); }
 
-void append(std::string& out, double value) {
+void append(JsonText& out, double value) {
   if (!std::isfinite(value)) return static_cast<void>(out += "null");
-  fmt::format_to(std::back_inserter(out), "{}", value);
+  constexpr std::size_t longest = 40;
+  char* const place = out.room(longest);
+  out.wrote(fmt::format_to_n(place, longest, "{}", value).size);
 }
 
-/// Its characters need no look.
-void append(std::string& out, WallTime time) { append_between(out, "\"", to_rfc3339(time), "\""); }
-
-std::string& ObjectWriter::key(std::string_view name) {
-  append_between(out_, std::exchange(first_, false) ? "\"" : ",\"", name, "\":");
-  return out_;
+void append(JsonText& out, WallTime time) {
+  char* const place = out.room(time_text_length + 2);
+  if (!put_rfc3339(place + 1, time)) return append(out, to_rfc3339(time));
+  *place = place[time_text_length + 1] = '"';  // its characters need no look
+  out.wrote(time_text_length + 2);
 }
 
 }  // namespace vpn_sentinel

@@ -1,5 +1,7 @@
 #include "hub/store/report_text.hpp"
 
+#include <utility>
+
 #include "hub/store/json_writer.hpp"
 
 namespace vpn_sentinel {
@@ -7,7 +9,7 @@ namespace vpn_sentinel {
 // Static, not in a nameless namespace: ObjectWriter finds them by their types.
 // The structured bindings below name every member: a new member does not compile until it is written here, too.
 
-void append(std::string& out, const Finding& finding) {
+void append(JsonText& out, const Finding& finding) {
   const auto& [code, severity, since, evidence] = finding;
   ObjectWriter object(out);
   object.put("code", code);
@@ -16,7 +18,7 @@ void append(std::string& out, const Finding& finding) {
   append_json(object.key("evidence"), evidence);
 }
 
-static void append(std::string& out, const LocationReport& location) {
+static void append(JsonText& out, const LocationReport& location) {
   const auto& [country, city, region, org, timezone] = location;
   ObjectWriter object(out);
   object.put_unless_empty("country", country);
@@ -26,7 +28,7 @@ static void append(std::string& out, const LocationReport& location) {
   object.put_unless_empty("timezone", timezone);
 }
 
-static void append(std::string& out, const TunnelReport& tunnel) {
+static void append(JsonText& out, const TunnelReport& tunnel) {
   const auto& [name, kind, up, since, rx_bytes, tx_bytes, handshake_age_s] = tunnel;
   ObjectWriter object(out);
   object.put("name", name);
@@ -38,7 +40,7 @@ static void append(std::string& out, const TunnelReport& tunnel) {
   object.put("handshake_age_s", handshake_age_s);
 }
 
-static void append(std::string& out, const ExitReport& exit) {
+static void append(JsonText& out, const ExitReport& exit) {
   const auto& [v4, v6, asn, country, source, sources] = exit;
   ObjectWriter object(out);
   if (v4) object.put("v4", *v4);
@@ -51,7 +53,7 @@ static void append(std::string& out, const ExitReport& exit) {
   object.put("sources", sources);
 }
 
-static void append(std::string& out, const DnsReport& dns) {
+static void append(JsonText& out, const DnsReport& dns) {
   const auto& [verdict, reason, egress, resolvers] = dns;
   ObjectWriter object(out);
   object.put("verdict", verdict);
@@ -66,7 +68,7 @@ static void append(std::string& out, const DnsReport& dns) {
   });
 }
 
-static void append(std::string& out, const LeakDestinationReport& destination) {
+static void append(JsonText& out, const LeakDestinationReport& destination) {
   const auto& [address, protocol, port, uid, packets, bytes] = destination;
   ObjectWriter object(out);
   object.put("address", address);
@@ -77,7 +79,7 @@ static void append(std::string& out, const LeakDestinationReport& destination) {
   object.put("bytes", bytes);
 }
 
-static void append(std::string& out, const LeakReport& leak) {
+static void append(JsonText& out, const LeakReport& leak) {
   const auto& [counting, why, since, packets, bytes, dns_packets, v4_packets, v6_packets, endpoint_packets, local_packets, destinations] =
       leak;
   ObjectWriter object(out);
@@ -95,7 +97,7 @@ static void append(std::string& out, const LeakReport& leak) {
   append_list(object.key("destinations"), destinations, [&out](const LeakDestinationReport& destination) { append(out, destination); });
 }
 
-static void append(std::string& out, const KillSwitchReport& kill_switch) {
+static void append(JsonText& out, const KillSwitchReport& kill_switch) {
   const auto& [mode, state, why, since, stopped_packets] = kill_switch;
   ObjectWriter object(out);
   object.put("mode", mode);
@@ -105,7 +107,7 @@ static void append(std::string& out, const KillSwitchReport& kill_switch) {
   object.put("stopped_packets", stopped_packets);
 }
 
-static void append(std::string& out, const RulesetReport& ruleset) {
+static void append(JsonText& out, const RulesetReport& ruleset) {
   const auto& [verdict, changed_by, changed_at] = ruleset;
   ObjectWriter object(out);
   object.put("verdict", verdict);
@@ -113,64 +115,65 @@ static void append(std::string& out, const RulesetReport& ruleset) {
   object.put("changed_at", changed_at);
 }
 
-static void append(std::string& out, const UdpExitReport& udp_exit) {
+static void append(JsonText& out, const UdpExitReport& udp_exit) {
   const auto& [v4, v6] = udp_exit;
   ObjectWriter object(out);
   object.put("v4", v4);
   object.put("v6", v6);
 }
 
-static void append(std::string& out, const MtuReport& mtu) {
+static void append(JsonText& out, const MtuReport& mtu) {
   const auto& [large_packets] = mtu;
   ObjectWriter object(out);
   object.put("large_packets", large_packets);
 }
 
-static void append_dns_test(std::string& out, const std::string& location, const std::string& colo) {
+static void append_dns_test(JsonText& out, const std::string& location, const std::string& colo) {
   ObjectWriter object(out);
   object.put("location", location);
   object.put("colo", colo);
 }
 
-std::string report_text(const Report& report) {
+void append(JsonText& out, const Report& report) {
   const auto& [schema, client_id, boot_id, seq, timestamp, sent_at, group, client_version, dropped, lease_s, path, trigger, public_ip,
                location, dns_location, dns_colo, state, findings, tunnel, exit, dns, leak, kill_switch, ruleset, udp_exit, mtu,
                latency_ms] = report;
-  std::string out;
-  out.reserve(1024);
-  {
-    ObjectWriter object(out);
-    object.put("schema", schema);
-    object.put("client_id", client_id);
-    object.put("status", std::string_view("alive"));
-    object.put("client_version", client_version);
-    object.put_unless_empty("boot_id", boot_id);
-    if (seq > 0) object.put("seq", seq);
-    object.put("timestamp", timestamp);
-    object.put("sent_at", sent_at);
-    object.put_unless_empty("group", group);
-    object.put("dropped", dropped);
-    object.put("lease_s", lease_s);
-    object.put_unless_empty("path", path);
-    object.put_unless_empty("trigger", trigger);
-    object.put("public_ip", public_ip);
-    object.put("location", location);
-    if (!dns_location.empty() || !dns_colo.empty()) append_dns_test(object.key("dns_test"), dns_location, dns_colo);
-    if (state) {
-      object.put("state", to_string(*state));
-      append_list(object.key("findings"), findings, [&out](const Finding& finding) { append(out, finding); });
-    }
-    object.put("tunnel", tunnel);
-    object.put("exit", exit);
-    object.put("dns", dns);
-    object.put("leak", leak);
-    object.put("kill_switch", kill_switch);
-    object.put("ruleset", ruleset);
-    object.put("udp_exit", udp_exit);
-    object.put("mtu", mtu);
-    object.put("latency_ms", latency_ms);
+  ObjectWriter object(out);
+  object.put("schema", schema);
+  object.put("client_id", client_id);
+  object.put("status", std::string_view("alive"));
+  object.put("client_version", client_version);
+  object.put_unless_empty("boot_id", boot_id);
+  if (seq > 0) object.put("seq", seq);
+  object.put("timestamp", timestamp);
+  object.put("sent_at", sent_at);
+  object.put_unless_empty("group", group);
+  object.put("dropped", dropped);
+  object.put("lease_s", lease_s);
+  object.put_unless_empty("path", path);
+  object.put_unless_empty("trigger", trigger);
+  object.put("public_ip", public_ip);
+  object.put("location", location);
+  if (!dns_location.empty() || !dns_colo.empty()) append_dns_test(object.key("dns_test"), dns_location, dns_colo);
+  if (state) {
+    object.put("state", to_string(*state));
+    append_list(object.key("findings"), findings, [&out](const Finding& finding) { append(out, finding); });
   }
-  return out;
+  object.put("tunnel", tunnel);
+  object.put("exit", exit);
+  object.put("dns", dns);
+  object.put("leak", leak);
+  object.put("kill_switch", kill_switch);
+  object.put("ruleset", ruleset);
+  object.put("udp_exit", udp_exit);
+  object.put("mtu", mtu);
+  object.put("latency_ms", latency_ms);
+}
+
+std::string report_text(const Report& report) {
+  JsonText out;
+  append(out, report);
+  return std::move(out).take();
 }
 
 }  // namespace vpn_sentinel

@@ -3,12 +3,14 @@
 
 #include <string>
 
+#include "hub/store/json_writer.hpp"
 #include "probe/report/report.hpp"
 
 namespace vpn_sentinel {
 
 [[nodiscard]] std::string report_text(const Report& report);
+void append(JsonText& out, const Report& report);
 /// One finding, as it is written into a report.
-void append(std::string& out, const Finding& finding);
+void append(JsonText& out, const Finding& finding);
 
 }  // namespace vpn_sentinel
