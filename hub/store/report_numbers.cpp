@@ -29,8 +29,8 @@ Result<ReportNumbers> ReportNumbers::prepare(Database& database) {
       {&ReportNumbers::add_boot_, "INSERT INTO boots (client, boot_id) VALUES (?1, ?2)"},
       {&ReportNumbers::highest_, "SELECT seq FROM numbers WHERE boot = ?1 ORDER BY seq DESC LIMIT 1"},
       {&ReportNumbers::is_entered_, "SELECT 1 FROM numbers WHERE boot = ?1 AND seq = ?2"},
-      {&ReportNumbers::before_, "SELECT seq, report FROM numbers WHERE boot = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT 1"},
-      {&ReportNumbers::after_, "SELECT seq, report FROM numbers WHERE boot = ?1 AND seq > ?2 ORDER BY seq LIMIT 1"},
+      {&ReportNumbers::before_, "SELECT seq, report FROM numbers WHERE boot = ?1 AND seq < ?2 AND report < ?3 ORDER BY seq DESC LIMIT 1"},
+      {&ReportNumbers::after_, "SELECT seq, report FROM numbers WHERE boot = ?1 AND seq > ?2 AND report < ?3 ORDER BY seq LIMIT 1"},
       // After a crash in the middle of a portion the first of it are entered again.
       {&ReportNumbers::enter_, "INSERT OR REPLACE INTO numbers (boot, seq, report) VALUES (?1, ?2, ?3)"},
   };
@@ -74,6 +74,11 @@ Result<void> ReportNumbers::load() {
 Result<std::int64_t> ReportNumbers::next_id() {
   if (auto done = load(); !done) return fail(done.error());
   return next_id_;
+}
+
+Result<std::int64_t> ReportNumbers::entered_until() {
+  if (auto done = load(); !done) return fail(done.error());
+  return (waiting_.empty() ? next_id_ : waiting_.front().id) - 1;
 }
 
 Result<ReportNumbers::Boot*> ReportNumbers::find(std::int64_t client, const std::string& boot_id) {
@@ -150,7 +155,7 @@ Result<std::int64_t> ReportNumbers::highest(std::int64_t client, const std::stri
   return std::max<std::int64_t>((*boot)->highest, 0);
 }
 
-Result<ReportNumbers::Places> ReportNumbers::around(std::int64_t client, const std::string& boot_id, std::int64_t seq) {
+Result<ReportNumbers::Places> ReportNumbers::around(std::int64_t client, const std::string& boot_id, std::int64_t seq, std::int64_t end) {
   Places places;
   if (boot_id.empty()) return places;
   const auto boot = find(client, boot_id);
@@ -159,12 +164,14 @@ Result<ReportNumbers::Places> ReportNumbers::around(std::int64_t client, const s
     if (other < seq && (!places.before || other > places.before->seq)) places.before = Place{other, report};
     if (other > seq && (!places.after || other < places.after->seq)) places.after = Place{other, report};
   };
-  each_waiting(**boot, [&](const Waiting& report) { look(report.seq, report.id); });
+  each_waiting(**boot, [&](const Waiting& report) {
+    if (report.id < end) look(report.seq, report.id);
+  });
   const auto number = number_of(**boot);
   if (!number) return fail(number.error());
   const auto look_at_row = [&](const Statement& row) { look(row.integer(0), row.integer(1)); };
-  auto done = before_.query(look_at_row, *number, seq);
-  if (done) done = after_.query(look_at_row, *number, seq);
+  auto done = before_.query(look_at_row, *number, seq, end);
+  if (done) done = after_.query(look_at_row, *number, seq, end);
   if (!done) return fail(done.error());
   return places;
 }

@@ -42,8 +42,11 @@ class ReportNumbers {
   [[nodiscard]] Result<void> added(std::int64_t id, std::int64_t client, const std::string& boot_id, std::int64_t seq);
   /// The highest number stored of that boot; 0: none.
   [[nodiscard]] Result<std::int64_t> highest(std::int64_t client, const std::string& boot_id);
-  /// The next lower and higher numbers stored of that boot.
-  [[nodiscard]] Result<Places> around(std::int64_t client, const std::string& boot_id, std::int64_t seq);
+  /// The next lower and higher numbers stored of that boot, among reports with an id below `end`.
+  [[nodiscard]] Result<Places> around(std::int64_t client, const std::string& boot_id, std::int64_t seq,
+                                      std::int64_t end = std::numeric_limits<std::int64_t>::max());
+  /// All reports up to this id are entered.
+  [[nodiscard]] Result<std::int64_t> entered_until();
 
   /// A round: advance() is wanted until everything is entered that waits now.
   [[nodiscard]] Result<void> begin_round();

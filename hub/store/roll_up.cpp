@@ -30,6 +30,16 @@ std::optional<Counted> growth(const std::optional<Counted>& from, const std::opt
   return Counted{to->since, to->packets - from->packets, to->bytes - from->bytes};
 }
 
+void add_exit(Sample& sample, std::string_view exit) {
+  const auto place = std::lower_bound(sample.exits.begin(), sample.exits.end(), exit);
+  if (place != sample.exits.end() && *place == exit) return;
+  if (sample.exits.size() < Sample::most_exits) {
+    sample.exits.emplace(place, exit);
+  } else {
+    sample.more_exits = true;
+  }
+}
+
 std::optional<State> worst_of(const Sample& sample) {
   auto worst = sample.worst;
   for (const auto state : {State::secure, State::warning, State::contained, State::danger}) {
@@ -63,15 +73,7 @@ void merge(Sample& sample, const Sample& other) {
   sample.packets_outside = bounded_sum(sample.packets_outside, other.packets_outside);
   sample.bytes_outside = bounded_sum(sample.bytes_outside, other.bytes_outside);
   sample.more_exits = sample.more_exits || other.more_exits;
-  for (const auto& exit : other.exits) {
-    const auto place = std::lower_bound(sample.exits.begin(), sample.exits.end(), exit);
-    if (place != sample.exits.end() && *place == exit) continue;
-    if (sample.exits.size() < Sample::most_exits) {
-      sample.exits.insert(place, exit);
-    } else {
-      sample.more_exits = true;
-    }
-  }
+  for (const auto& exit : other.exits) add_exit(sample, exit);
 }
 
 bool is_nothing(const Sample& sample) {
@@ -108,51 +110,72 @@ nlohmann::json sample_json(const Sample& sample, WallTime start, Resolution reso
   return json;
 }
 
-void RollUp::add(std::int64_t client, WallTime time, const Sample& numbers) {
-  merge(minutes_[{number_of(start_of(time, Resolution::minute)), client}], numbers);
-}
-
-void RollUp::speak(std::int64_t client, const Spoken& report, const std::optional<Spoken>& before, std::optional<WallTime> next) {
-  const auto end = [&next](const Spoken& spoken) { return next ? std::min(spoken.until, *next) : spoken.until; };
-  if (before) {
-    add_time(client, before->state, before->from, end(*before), -1);
-    add_time(client, before->state, before->from, std::min(before->until, report.from), 1);
+void ClientMinutes::add(WallTime time, const Measured& measured) {
+  auto& sample = minute(time);
+  ++sample.reports;
+  sample.worst = std::max(sample.worst.value_or(measured.state), measured.state);
+  if (measured.counted) ++sample.counted;
+  if (const auto latency = measured.latency_us) {
+    sample.latency_min = sample.latencies > 0 ? std::min(sample.latency_min, *latency) : *latency;
+    sample.latency_max = std::max(sample.latency_max, *latency);
+    sample.latency_sum += *latency;
+    ++sample.latencies;
   }
-  add_time(client, report.state, report.from, end(report), 1);
+  if (!measured.exit.empty()) add_exit(sample, measured.exit);
 }
 
-void RollUp::leave(std::int64_t client, const Spoken& report, const std::optional<Spoken>& before, const std::optional<Spoken>& after) {
-  add_growth(client, before, report, 1);
-  if (!after) return;
-  add_growth(client, before, *after, -1);
-  add_growth(client, report, *after, 1);
+void ClientMinutes::speak(const Spoken& report, const Spoken* before, std::optional<WallTime> next) {
+  const bool goes_on = before != nullptr && !next && before->state == report.state && before->from <= report.from &&
+                       report.from <= before->until && before->until <= report.until;
+  if (goes_on) return add_time(report.state, before->until, report.until, 1);  // the same as below: nearly every report
+  const auto end = [&next](const Spoken& spoken) { return next ? std::min(spoken.until, *next) : spoken.until; };
+  if (before != nullptr) {
+    add_time(before->state, before->from, end(*before), -1);
+    add_time(before->state, before->from, std::min(before->until, report.from), 1);
+  }
+  add_time(report.state, report.from, end(report), 1);
 }
 
-void RollUp::add_growth(std::int64_t client, const std::optional<Spoken>& from, const Spoken& to, int sign) {
-  if (!from) return;
+void ClientMinutes::leave(const Spoken& report, const Spoken* before, const Spoken* after) {
+  add_growth(before, report, 1);
+  if (after == nullptr) return;
+  add_growth(before, *after, -1);
+  add_growth(&report, *after, 1);
+}
+
+void ClientMinutes::add_growth(const Spoken* from, const Spoken& to, int sign) {
+  if (from == nullptr) return;
   const auto grown = growth(from->counted, to.counted);
-  if (!grown) return;
-  auto& sample = minutes_[{number_of(start_of(to.from, Resolution::minute)), client}];
+  if (!grown || (grown->packets == 0 && grown->bytes == 0)) return;
+  auto& sample = minute(to.from);
   sample.packets_outside = bounded_sum(sample.packets_outside, sign * grown->packets);
   sample.bytes_outside = bounded_sum(sample.bytes_outside, sign * grown->bytes);
 }
 
-void RollUp::add_time(std::int64_t client, State state, WallTime from, WallTime until, int sign) {
+void ClientMinutes::add_time(State state, WallTime from, WallTime until, int sign) {
   while (from < until) {
-    const auto start = start_of(from, Resolution::minute);
-    const auto stop = std::min(until, start + length_of(Resolution::minute));
-    minutes_[{number_of(start), client}].time.at(static_cast<std::size_t>(state)) += sign * (stop - from);
+    const auto stop = std::min(until, start_of(from, Resolution::minute) + length_of(Resolution::minute));
+    minute(from).time.at(static_cast<std::size_t>(state)) += sign * (stop - from);
     from = stop;
   }
 }
 
-RollUp::Samples RollUp::minutes() const {
-  auto changed = minutes_;
-  std::erase_if(changed, [](const auto& each) { return is_nothing(each.second); });
-  return changed;
+Sample& ClientMinutes::minute(WallTime time) {
+  const auto start = number_of(start_of(time, Resolution::minute));
+  if (!minutes_.empty() && minutes_.back().first == start) return minutes_.back().second;
+  const auto place =
+      std::lower_bound(minutes_.begin(), minutes_.end(), start, [](const auto& each, std::int64_t other) { return each.first < other; });
+  if (place != minutes_.end() && place->first == start) return place->second;
+  return minutes_.emplace(place, start, Sample{})->second;
 }
 
-RollUp::Samples RollUp::coarser(const Samples& samples, Resolution resolution) {
+void ClientMinutes::move_to(Samples& samples, std::int64_t client) && {
+  for (auto& [start, sample] : minutes_) {
+    if (!is_nothing(sample)) samples.emplace(std::pair(start, client), std::move(sample));
+  }
+}
+
+Samples coarser(const Samples& samples, Resolution resolution) {
   Samples coarse;
   for (const auto& [key, sample] : samples) {
     merge(coarse[{number_of(start_of(WallTime{microseconds{key.first}}, resolution)), key.second}], sample);

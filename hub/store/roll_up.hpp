@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,7 +47,7 @@ void merge(Sample& sample, const Sample& other);
 
 /// What a meter had counted when the report was made.
 struct Counted {
-  std::string since;  ///< of the meter, as the report spells it: tells one from the next, and in the order of time
+  WallTime since{};  ///< of the meter: tells one from the next, and in the order of time
   std::int64_t packets = 0;
   std::int64_t bytes = 0;
 };
@@ -62,29 +63,40 @@ struct Spoken {
   std::optional<Counted> counted = {};
 };
 
-/// Collects what a number of reports adds to the samples of clients.
-class RollUp {
+/// What a report measured itself.
+struct Measured {
+  State state = State::warning;
+  bool counted = false;                         ///< it told what left outside the tunnel
+  std::optional<std::int64_t> latency_us = {};  ///< not negative
+  std::string_view exit = {};                   ///< address; empty: unknown
+};
+
+/// Stretches of many clients, as the table has them: start in microseconds since 1970, number of the client.
+using Samples = std::map<std::pair<std::int64_t, std::int64_t>, Sample>;
+
+/// Collects what reports add to the minutes of one client.
+class ClientMinutes {
  public:
-  using Key = std::pair<std::int64_t, std::int64_t>;  ///< start in microseconds since 1970, number of the client
-  using Samples = std::map<Key, Sample>;
-
-  /// The report's own numbers: one Sample with `reports` = 1.
-  void add(std::int64_t client, WallTime time, const Sample& numbers);
-  /// A report between its neighbours, as far as those were added: the one before speaks shorter now.
-  void speak(std::int64_t client, const Spoken& report, const std::optional<Spoken>& before, std::optional<WallTime> next);
+  void add(WallTime time, const Measured& measured);
+  /// A report between its neighbours, as far as those were added: the one before speaks shorter now. `before` may be null.
+  void speak(const Spoken& report, const Spoken* before, std::optional<WallTime> next);
   /// What left since the report before, where both are known; the one after, which was compared with that one, is compared with this now.
-  void leave(std::int64_t client, const Spoken& report, const std::optional<Spoken>& before, const std::optional<Spoken>& after);
+  /// Both may be null.
+  void leave(const Spoken& report, const Spoken* before, const Spoken* after);
 
-  /// Of minutes; those that did not change are left out.
-  [[nodiscard]] Samples minutes() const;
-  /// Minutes as hours, hours as days.
-  [[nodiscard]] static Samples coarser(const Samples& samples, Resolution resolution);
+  /// Those that change come to `samples`.
+  void move_to(Samples& samples, std::int64_t client) &&;
+  [[nodiscard]] std::size_t size() const noexcept { return minutes_.size(); }
 
  private:
-  void add_time(std::int64_t client, State state, WallTime from, WallTime until, int sign);
-  void add_growth(std::int64_t client, const std::optional<Spoken>& from, const Spoken& to, int sign);
+  [[nodiscard]] Sample& minute(WallTime time);
+  void add_time(State state, WallTime from, WallTime until, int sign);
+  void add_growth(const Spoken* from, const Spoken& to, int sign);
 
-  Samples minutes_;
+  std::vector<std::pair<std::int64_t, Sample>> minutes_;  ///< by start; nearly always the last one is meant
 };
+
+/// Minutes as hours, hours as days.
+[[nodiscard]] Samples coarser(const Samples& samples, Resolution resolution);
 
 }  // namespace vpn_sentinel

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <vector>
+#include <cmath>
+#include <limits>
+#include <utility>
 
 namespace vpn_sentinel {
 namespace {
@@ -27,16 +29,45 @@ constexpr std::string_view spoken_columns =
     "coalesce(json_extract(json, '$.leak.packets'), 0), coalesce(json_extract(json, '$.leak.bytes'), 0)";
 constexpr int spoken_width = 8;
 
+std::chrono::seconds lease_of(std::int64_t named) {
+  return std::min<std::chrono::seconds>(std::chrono::seconds{named > 0 ? named : usual_lease_s}, Spoken::at_most);
+}
+
 Spoken read_spoken(const Statement& row, int first) {
   Spoken spoken;
   spoken.from = time_of(row.integer(first));
   spoken.state = std::min(parse_state(row.text(first + 1)).value_or(State::warning), State::danger);
-  const auto named = row.integer(first + 2);
-  const auto lease = std::min<std::chrono::seconds>(std::chrono::seconds{named > 0 ? named : usual_lease_s}, Spoken::at_most);
-  spoken.until = row.text(first + 3) == "stop" ? spoken.from : spoken.from + lease;
+  spoken.until = row.text(first + 3) == "stop" ? spoken.from : spoken.from + lease_of(row.integer(first + 2));
   if (row.integer(first + 4) != 0)
-    spoken.counted = Counted{std::string(row.text(first + 5)), row.integer(first + 6), row.integer(first + 7)};
+    spoken.counted = Counted{parse_rfc3339(row.text(first + 5)).value_or(WallTime{}), row.integer(first + 6), row.integer(first + 7)};
   return spoken;
+}
+
+std::int64_t bounded(std::uint64_t number) {
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(number, std::numeric_limits<std::int64_t>::max()));
+}
+
+/// As read_spoken() would find it in the row.
+Spoken spoken_of(const Admitted& admitted) {
+  const auto& report = admitted.report;
+  Spoken spoken;
+  spoken.from = report.timestamp.value_or(admitted.received);
+  spoken.state = std::min(believed_state(report), State::danger);
+  spoken.until = spoken.from + lease_of(report.lease_s.value_or(0));
+  if (report.trigger == "stop") spoken.until = spoken.from;
+  if (report.leak && report.leak->counting) {
+    spoken.counted = Counted{report.leak->since.value_or(WallTime{}), bounded(report.leak->packets), bounded(report.leak->bytes)};
+  }
+  return spoken;
+}
+
+Measured measured_of(const Spoken& spoken, std::optional<double> latency_ms, std::string_view exit) {
+  Measured measured{spoken.state, spoken.counted.has_value(), {}, {}};
+  if (latency_ms && *latency_ms >= 0) {
+    measured.latency_us = static_cast<std::int64_t>(std::round(std::min(*latency_ms * 1000, static_cast<double>(longest_latency_us))));
+  }
+  if (exit.size() <= longest_exit) measured.exit = exit;
+  return measured;
 }
 
 std::string join(const std::vector<std::string>& exits) {
@@ -55,6 +86,11 @@ std::vector<std::string> split(std::string_view text) {
   return exits;
 }
 
+// Marks. Everything up to the first is written; of what lies between it and the second, the clients up to the third.
+constexpr std::string_view done_name = "rolled_up";
+constexpr std::string_view until_name = "rolling_up";
+constexpr std::string_view client_name = "rolling_up_client";
+
 constexpr std::string_view this_one = "resolution = ?1 AND start = ?2 AND client = ?3";
 
 }  // namespace
@@ -62,10 +98,10 @@ constexpr std::string_view this_one = "resolution = ?1 AND start = ?2 AND client
 struct SqliteRollUp::Row {
   std::int64_t id = 0;
   std::int64_t client = 0;
-  std::string boot_id;
+  const std::string& boot_id;
   std::int64_t seq = 0;
   Spoken spoken;
-  Sample numbers;
+  Measured measured;
 };
 
 Sample read_sample(const Statement& row, int first) {
@@ -89,12 +125,6 @@ Sample read_sample(const Statement& row, int first) {
 
 Result<SqliteRollUp> SqliteRollUp::prepare(Database& database) {
   SqliteRollUp roll_up;
-  const auto of_boot = [](std::string_view tail) {
-    return fmt::format(
-        "SELECT reports.seq, {} FROM numbers JOIN reports ON reports.id = numbers.report WHERE numbers.boot = "
-        "(SELECT id FROM boots WHERE client = ?1 AND boot_id = ?2) AND numbers.report < ?3 {} LIMIT 1",
-        spoken_columns, tail);
-  };
   const auto insert = [](std::string_view or_update) {
     return fmt::format(
         "INSERT INTO samples (resolution, start, client, {}) "
@@ -102,21 +132,15 @@ Result<SqliteRollUp> SqliteRollUp::prepare(Database& database) {
         sample_columns, or_update);
   };
   const std::pair<Statement SqliteRollUp::*, std::string> texts[] = {
-      {&SqliteRollUp::read_mark_, "SELECT value FROM marks WHERE name = 'rolled_up'"},
-      {&SqliteRollUp::write_mark_, "INSERT INTO marks (name, value) VALUES ('rolled_up', ?1) ON CONFLICT DO UPDATE SET value = ?1"},
-      {&SqliteRollUp::reports_,
-       fmt::format("SELECT id, client, boot_id, seq, {}, "
-                   "coalesce(CAST(round(json_extract(json, '$.latency_ms') * 1000) AS INTEGER), -1), "
-                   "coalesce(json_extract(json, '$.exit.v4'), json_extract(json, '$.public_ip'), '') "
-                   "FROM reports WHERE id > ?1 AND id <= coalesce((SELECT value FROM marks WHERE name = 'numbered'), 0) "
-                   "ORDER BY id LIMIT ?2",
-                   spoken_columns)},
-      {&SqliteRollUp::newest_, of_boot("ORDER BY numbers.seq DESC")},
+      {&SqliteRollUp::read_mark_, "SELECT coalesce((SELECT value FROM marks WHERE name = ?1), 0)"},
+      {&SqliteRollUp::write_mark_, "INSERT INTO marks (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2"},
+      {&SqliteRollUp::reports_, fmt::format("SELECT id, client, boot_id, seq, {}, json_extract(json, '$.latency_ms'), "
+                                            "coalesce(json_extract(json, '$.exit.v4'), json_extract(json, '$.public_ip'), '') "
+                                            "FROM reports WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
+                                            spoken_columns)},
+      {&SqliteRollUp::spoken_at_, fmt::format("SELECT {} FROM reports WHERE id = ?1", spoken_columns)},
       {&SqliteRollUp::newest_without_boot_,
-       fmt::format("SELECT seq, {} FROM reports WHERE client = ?1 AND boot_id = '' AND boot_id = ?2 AND id < ?3 ORDER BY id DESC LIMIT 1",
-                   spoken_columns)},
-      {&SqliteRollUp::before_, of_boot("AND numbers.seq < ?4 ORDER BY numbers.seq DESC")},
-      {&SqliteRollUp::after_, of_boot("AND numbers.seq > ?4 ORDER BY numbers.seq")},
+       fmt::format("SELECT seq, {} FROM reports WHERE client = ?1 AND boot_id = '' AND id < ?2 ORDER BY id DESC LIMIT 1", spoken_columns)},
       {&SqliteRollUp::load_, fmt::format("SELECT {} FROM samples WHERE {}", sample_columns, this_one)},
       {&SqliteRollUp::add_, insert("reports = reports + ?4, worst = max(worst, ?5), secure = secure + ?6, warning = warning + ?7, "
                                    "contained = contained + ?8, danger = danger + ?9, latency_min = CASE WHEN ?10 = 0 THEN latency_min "
@@ -137,85 +161,197 @@ Result<SqliteRollUp> SqliteRollUp::prepare(Database& database) {
   return roll_up;
 }
 
-Result<std::size_t> SqliteRollUp::advance(std::size_t most) {
-  std::vector<Row> rows;
-  mark_ = 0;
-  auto done = read_mark_.query([this](const Statement& row) { mark_ = row.integer(0); });
-  if (!done) return fail(done.error());
-  done = reports_.query(
-      [&rows](const Statement& from) {
-        Row row;
-        row.id = from.integer(0);
-        row.client = from.integer(1);
-        row.boot_id = from.text(2);
-        row.seq = from.integer(3);
-        row.spoken = read_spoken(from, 4);
-        constexpr int behind = 4 + spoken_width;
-        row.numbers.reports = 1;
-        row.numbers.worst = row.spoken.state;
-        row.numbers.counted = row.spoken.counted ? 1 : 0;
-        if (const auto latency = std::min(from.integer(behind), longest_latency_us); latency >= 0) {
-          row.numbers.latencies = 1;
-          row.numbers.latency_sum = row.numbers.latency_min = row.numbers.latency_max = latency;
-        }
-        if (const auto exit = from.text(behind + 1); !exit.empty() && exit.size() <= longest_exit) row.numbers.exits.emplace_back(exit);
-        rows.push_back(std::move(row));
-      },
-      mark_, static_cast<std::int64_t>(most));
-  RollUp roll_up;
-  for (const auto& row : rows) {
-    if (done) done = add(row, roll_up);
-  }
-  if (!done) return fail(done.error());
-  if (rows.empty()) return 0U;
-  const auto minutes = roll_up.minutes();
-  const auto hours = RollUp::coarser(minutes, Resolution::hour);
-  done = save(minutes, Resolution::minute);
-  if (done) done = save(hours, Resolution::hour);
-  if (done) done = save(RollUp::coarser(hours, Resolution::day), Resolution::day);
-  if (done) done = write_mark_.run(rows.back().id);
-  if (!done) return fail(done.error());
-  mark_ = rows.back().id;
-  return rows.size();
+void SqliteRollUp::forget() {
+  loaded_ = caught_up_ = false;
+  newest_of_.clear();
+  minutes_of_.clear();
+  writing_.clear();
+  minutes_ = written_ = 0;
 }
 
-Result<void> SqliteRollUp::add(const Row& row, RollUp& roll_up) {
-  roll_up.add(row.client, row.spoken.from, row.numbers);
-  const auto before = newest_before(row);
-  if (!before) return fail(before.error());
-  if (*before && !row.boot_id.empty() && row.seq < (*before)->seq) return add_late(row, row.spoken, roll_up);
-  const auto spoken_before = *before ? std::optional((*before)->spoken) : std::nullopt;
-  roll_up.speak(row.client, row.spoken, spoken_before, std::nullopt);
-  if (!row.boot_id.empty()) roll_up.leave(row.client, row.spoken, spoken_before, std::nullopt);
-  newest_of_[row.client] = Newest{row.boot_id, row.seq, row.spoken};
-  return {};
-}
-
-Result<void> SqliteRollUp::add_late(const Row& row, const Spoken& spoken, RollUp& roll_up) {
-  std::optional<Spoken> before;
-  std::optional<Spoken> after;
-  auto done = before_.query([&before](const Statement& from) { before = read_spoken(from, 1); }, row.client, row.boot_id, row.id, row.seq);
-  if (done) {
-    done = after_.query([&after](const Statement& from) { after = read_spoken(from, 1); }, row.client, row.boot_id, row.id, row.seq);
-  }
+Result<void> SqliteRollUp::load_marks() {
+  if (loaded_) return {};
+  const auto read = [this](std::string_view name, std::int64_t& value) {
+    return read_mark_.query([&value](const Statement& row) { value = row.integer(0); }, name);
+  };
+  auto done = read(done_name, mark_);
+  if (done) done = read(until_name, writing_until_);
+  if (done) done = read(client_name, written_client_);
   if (!done) return done;
-  roll_up.speak(row.client, spoken, before, after ? std::optional(after->from) : std::nullopt);
-  roll_up.leave(row.client, spoken, before, after);
+  through_ = mark_;
+  if (writing_until_ <= mark_) writing_until_ = written_client_ = 0;
+  loaded_ = true;
   return {};
 }
 
-Result<std::optional<SqliteRollUp::Newest>> SqliteRollUp::newest_before(const Row& row) {
-  const auto known = newest_of_.find(row.client);
-  if (known != newest_of_.end() && known->second.boot_id == row.boot_id) return known->second;
-  std::optional<Newest> newest;
-  auto& statement = row.boot_id.empty() ? newest_without_boot_ : newest_;
-  auto done = statement.query(
+Result<SqliteRollUp::Progress> SqliteRollUp::advance(std::size_t most, Pace pace, ReportNumbers& numbers) {
+  Progress progress;
+  if (auto done = load_marks(); !done) return fail(done.error());
+  if (!is_writing() && !caught_up_) {
+    const auto read = read_on(most, numbers);
+    if (!read) return fail(read.error());
+    progress.work += *read;
+  }
+  // What was cut off by a crash is written as far as it went then, and no further: some of it is written already.
+  const bool ready = pace == Pace::at_once || caught_up_ || minutes_ >= most_minutes;
+  const bool begins = writing_until_ != 0 ? through_ == writing_until_ : ready;
+  const bool begun = !is_writing() && begins && (writing_until_ != 0 || !minutes_of_.empty());
+  if (begun) begin_writing();
+  if (begun || is_writing()) {
+    const auto written = write_on(most);
+    if (!written) return fail(written.error());
+    progress.work += *written;
+  }
+  progress.more = is_writing() || !caught_up_;
+  return progress;
+}
+
+Result<std::size_t> SqliteRollUp::read_on(std::size_t most, ReportNumbers& numbers) {
+  std::size_t rows = 0;
+  Result<void> added;
+  const auto until = writing_until_ != 0 ? writing_until_ : std::numeric_limits<std::int64_t>::max();
+  auto done = reports_.query(
       [&](const Statement& from) {
-        newest = Newest{row.boot_id, from.integer(0), read_spoken(from, 1)};
+        ++rows;
+        if (!added) return;
+        const std::string boot_id(from.text(2));
+        constexpr int behind = 4 + spoken_width;
+        const auto spoken = read_spoken(from, 4);
+        const auto measured = measured_of(spoken, from.optional_number(behind), from.text(behind + 1));
+        added = add({from.integer(0), from.integer(1), boot_id, from.integer(3), spoken, measured}, numbers);
       },
-      row.client, row.boot_id, row.id);
+      through_, until, static_cast<std::int64_t>(most));
+  if (done) done = added;
   if (!done) return fail(done.error());
-  return newest;
+  if (rows == most) return rows;
+  if (writing_until_ != 0) {
+    through_ = writing_until_;
+  } else {
+    caught_up_ = true;
+  }
+  return rows;
+}
+
+Result<void> SqliteRollUp::added(std::int64_t id, std::int64_t client, const Admitted& admitted, ReportNumbers& numbers) {
+  if (!caught_up_) return {};
+  if (minutes_ >= most_minutes) {
+    caught_up_ = false;
+    return {};
+  }
+  const auto& report = admitted.report;
+  const auto spoken = spoken_of(admitted);
+  const auto& exit = report.exit && report.exit->v4 ? report.exit->v4 : report.public_ip;
+  const auto measured = measured_of(spoken, report.latency_ms, exit ? std::string_view(*exit) : std::string_view());
+  return add({id, client, report.boot_id, static_cast<std::int64_t>(report.seq), spoken, measured}, numbers);
+}
+
+Result<void> SqliteRollUp::add(const Row& row, ReportNumbers& numbers) {
+  auto& minutes = minutes_of_[row.client];
+  const auto size = minutes.size();
+  minutes.add(row.spoken.from, row.measured);
+  const auto newest = newest_before(row, numbers);
+  if (!newest) return fail(newest.error());
+  Newest* const before = *newest;
+  if (before != nullptr && !row.boot_id.empty() && row.seq < before->seq) {
+    if (auto done = add_late(row, minutes, numbers); !done) return done;
+  } else {
+    const auto* const spoken_before = before != nullptr ? &before->spoken : nullptr;
+    minutes.speak(row.spoken, spoken_before, std::nullopt);
+    if (!row.boot_id.empty()) minutes.leave(row.spoken, spoken_before, nullptr);
+    auto& place = before != nullptr ? *before : newest_of_[row.client];
+    if (place.boot_id != row.boot_id) place.boot_id = row.boot_id;
+    place.seq = row.seq;
+    place.spoken = row.spoken;
+  }
+  minutes_ += minutes.size() - size;
+  through_ = row.id;
+  return {};
+}
+
+Result<void> SqliteRollUp::add_late(const Row& row, ClientMinutes& minutes, ReportNumbers& numbers) {
+  const auto places = numbers.around(row.client, row.boot_id, row.seq, row.id);
+  if (!places) return fail(places.error());
+  const auto before = spoken_at(places->before);
+  if (!before) return fail(before.error());
+  const auto after = spoken_at(places->after);
+  if (!after) return fail(after.error());
+  const auto pointer = [](const std::optional<Spoken>& spoken) { return spoken ? &*spoken : nullptr; };
+  minutes.speak(row.spoken, pointer(*before), *after ? std::optional((*after)->from) : std::nullopt);
+  minutes.leave(row.spoken, pointer(*before), pointer(*after));
+  return {};
+}
+
+Result<std::optional<Spoken>> SqliteRollUp::spoken_at(const std::optional<ReportNumbers::Place>& place) {
+  std::optional<Spoken> spoken;
+  if (!place) return spoken;
+  auto done = spoken_at_.query([&spoken](const Statement& row) { spoken = read_spoken(row, 0); }, place->report);
+  if (!done) return fail(done.error());
+  return spoken;
+}
+
+/// Null: there is none. Else what newest_of_ has of the client now.
+Result<SqliteRollUp::Newest*> SqliteRollUp::newest_before(const Row& row, ReportNumbers& numbers) {
+  const auto known = newest_of_.find(row.client);
+  if (known != newest_of_.end() && known->second.boot_id == row.boot_id) return &known->second;
+  std::optional<Newest> newest;
+  Result<void> done;
+  if (row.boot_id.empty()) {
+    done = newest_without_boot_.query(
+        [&](const Statement& from) {
+          newest = Newest{{}, from.integer(0), read_spoken(from, 1)};
+        },
+        row.client, row.id);
+  } else {
+    const auto places = numbers.around(row.client, row.boot_id, std::numeric_limits<std::int64_t>::max(), row.id);
+    if (!places) return fail(places.error());
+    auto spoken = spoken_at(places->before);
+    if (!spoken) return fail(spoken.error());
+    if (*spoken) newest = Newest{row.boot_id, places->before->seq, std::move(**spoken)};
+  }
+  if (!done) return fail(done.error());
+  if (!newest) return nullptr;
+  return &(newest_of_[row.client] = std::move(*newest));
+}
+
+/// What is added from here on is the next round's.
+void SqliteRollUp::begin_writing() {
+  writing_.assign(std::make_move_iterator(minutes_of_.begin()), std::make_move_iterator(minutes_of_.end()));
+  std::sort(writing_.begin(), writing_.end(), [](const auto& left, const auto& right) { return left.first < right.first; });
+  const bool goes_on = writing_until_ != 0;
+  written_ = 0;
+  while (goes_on && is_writing() && writing_[written_].first <= written_client_) ++written_;
+  minutes_of_.clear();
+  minutes_ = 0;
+  writing_until_ = through_;
+}
+
+Result<std::size_t> SqliteRollUp::write_on(std::size_t most) {
+  Samples minutes;
+  while (is_writing() && minutes.size() < most) {
+    auto& [client, of_client] = writing_[written_++];
+    std::move(of_client).move_to(minutes, client);
+    written_client_ = client;
+  }
+  const auto hours = coarser(minutes, Resolution::hour);
+  auto done = save(minutes, Resolution::minute);
+  if (done) done = save(hours, Resolution::hour);
+  if (done) done = save(coarser(hours, Resolution::day), Resolution::day);
+  if (done) done = write_marks();
+  if (!done) return fail(done.error());
+  return minutes.size();
+}
+
+Result<void> SqliteRollUp::write_marks() {
+  if (is_writing()) {
+    auto done = write_mark_.run(until_name, writing_until_);
+    if (done) done = write_mark_.run(client_name, written_client_);
+    return done;
+  }
+  mark_ = writing_until_;
+  writing_until_ = written_client_ = 0;
+  writing_.clear();
+  written_ = 0;
+  return write_mark_.run(done_name, mark_);
 }
 
 /// What nearly always is enough, in one statement: numbers that are added, and the exits are those that are known.
@@ -246,7 +382,7 @@ Result<void> SqliteRollUp::merge_into(const Place& place, const Sample& added) {
   return {};
 }
 
-Result<void> SqliteRollUp::save(const RollUp::Samples& samples, Resolution resolution) {
+Result<void> SqliteRollUp::save(const Samples& samples, Resolution resolution) {
   for (const auto& [key, added] : samples) {
     const Place place{static_cast<std::int64_t>(resolution), key.first, key.second};
     const auto simply = add_simply(place, added);

@@ -65,6 +65,8 @@ class SqliteStore final : public Store {
   void rollback() noexcept override {
     names_.clear();  // Some may have been made inside this transaction.
     numbers_.forget();
+    roll_up_.forget();
+    round_is_on_ = false;
     if (database_.in_transaction()) static_cast<void>(sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr));
   }
 
@@ -81,6 +83,7 @@ class SqliteStore final : public Store {
     const auto time = report.timestamp.value_or(admitted.received);
     auto done = sql_.add_report.run(*id, *name, report.boot_id, seq, number_of(time), number_of(admitted.received),
                                     to_string(believed_state(report)), report.path, admitted.source_address, report_text(report));
+    if (done) done = roll_up_.added(*id, *name, admitted, numbers_);
     if (done) done = numbers_.added(*id, *name, report.boot_id, seq);
     if (!done) return fail(done.error());
     return true;
@@ -181,7 +184,7 @@ class SqliteStore final : public Store {
   Result<bool> roll_up() override {
     bool more = false;
     auto done = in_transaction([&]() -> Result<void> {
-      const auto rolled = roll_up_slice(more);
+      const auto rolled = roll_up_slice(SqliteRollUp::Pace::together, more);
       return rolled ? Result<void>() : fail(rolled.error());
     });
     if (!done) return fail(done.error());
@@ -231,46 +234,53 @@ class SqliteStore final : public Store {
     auto done = begin();
     if (done) done = work();
     if (done) done = commit();
-    if (!done) {
-      rollback();
-      roll_up_.forget();
-      round_is_on_ = false;
-    }
+    if (!done) rollback();
     return done;
   }
 
-  /// A round takes what waited for its number when it began; what comes meanwhile waits for the next one. Returns how many were rolled up.
-  Result<std::size_t> roll_up_slice(bool& more) {
+  /// A round takes what there was when it began; what comes meanwhile waits for the next one. Returns how much it did.
+  Result<std::size_t> roll_up_slice(SqliteRollUp::Pace pace, bool& more) {
     Result<void> done;
     if (!std::exchange(round_is_on_, true)) done = numbers_.begin_round();
     if (done && numbers_.is_wanted()) done = numbers_.advance(ReportNumbers::most_entered);
     if (!done) return fail(done.error());
-    auto rolled = roll_up_.advance(most_rolled_up);
-    if (!rolled) return fail(rolled.error());
-    more = round_is_on_ = numbers_.is_wanted() || *rolled == most_rolled_up;
-    return rolled;
+    const auto progress = roll_up_.advance(most_rolled_up, pace, numbers_);
+    if (!progress) return fail(progress.error());
+    more = round_is_on_ = numbers_.is_wanted() || progress->more;
+    return progress->work;
   }
 
   Result<void> roll_up_for_removal(bool& more) {
     bool rest = true;
-    for (std::size_t rolled = 0; rolled < most_removed && rest;) {
-      const auto slice = roll_up_slice(rest);
+    for (std::size_t work = 0; work < most_removed && rest;) {
+      const auto slice = roll_up_slice(SqliteRollUp::Pace::at_once, rest);
       if (!slice) return fail(slice.error());
-      rolled += *slice;
+      work += *slice;
     }
     more = more || rest;
     return {};
   }
 
+  /// Only what is entered and rolled up may go.
+  Result<std::int64_t> removable_until() {
+    const auto entered = numbers_.entered_until();
+    if (!entered) return entered;
+    return std::min(*entered, roll_up_.mark());
+  }
+
   Result<void> remove_slice(const Retention& retention, bool& more) {
-    auto old = housekeeping_.remove_old(retention, roll_up_.mark());
+    auto removable = removable_until();
+    if (!removable) return fail(removable.error());
+    auto old = housekeeping_.remove_old(retention, *removable);
     if (!old) return fail(old.error());
-    const auto large = housekeeping_.keep_small(database_, retention.most_bytes, roll_up_.mark());
+    const auto large = housekeeping_.keep_small(database_, retention.most_bytes, *removable);
     if (!large) return fail(large.error());
     if (housekeeping_.wants_roll_up()) {
       // What may be removed has to be rolled up before: the pace of the roll-up is that of the removal.
       if (auto done = roll_up_for_removal(more); !done) return done;
-      old = housekeeping_.remove_old(retention, roll_up_.mark());
+      removable = removable_until();
+      if (!removable) return fail(removable.error());
+      old = housekeeping_.remove_old(retention, *removable);
       if (!old) return fail(old.error());
     }
     more = more || *old || *large;

@@ -159,7 +159,8 @@ void reports_become_minutes_hours_and_days(const StoreFactory& factory) {
   BOOST_TEST(samples_of(*store, "nobody", Resolution::hour).empty());
 }
 
-void roll_ups_do_not_depend_on_the_order_in_which_reports_arrive(const StoreFactory& factory) {
+/// Reports of two starts with all that a roll-up adds up: states, latencies, exits, meters.
+std::vector<Admitted> mixed_reports() {
   std::vector<Admitted> reports;
   for (std::uint64_t seq = 1; seq <= 40; ++seq) {
     const auto state = seq % 5 == 0 ? State::danger : seq % 3 == 0 ? State::warning : State::secure;
@@ -169,6 +170,18 @@ void roll_ups_do_not_depend_on_the_order_in_which_reports_arrive(const StoreFact
     if (seq % 7 < 3) reports.back().report.latency_ms.reset();
     if (seq % 4 == 2) reports.back().report.public_ip.reset();
   }
+  return reports;
+}
+
+/// As if it had been given in order to a store that rolls up afterwards.
+void check_same_samples(Store& store, Store& expected) {
+  for (const auto resolution : {Resolution::minute, Resolution::hour, Resolution::day}) {
+    BOOST_TEST(samples_of(store, "a", resolution) == samples_of(expected, "a", resolution));
+  }
+}
+
+void roll_ups_do_not_depend_on_the_order_in_which_reports_arrive(const StoreFactory& factory) {
+  const auto reports = mixed_reports();
   const auto in_order = factory.fresh();
   const auto shuffled = factory.fresh();
   auto expected = in_order();
@@ -185,8 +198,72 @@ void roll_ups_do_not_depend_on_the_order_in_which_reports_arrive(const StoreFact
     add_and_roll_up(*store, some);
     if (offset == 0) store.reset(), store = shuffled();  // what was rolled up is known after a restart, too
   }
-  for (const auto resolution : {Resolution::minute, Resolution::hour, Resolution::day}) {
-    BOOST_TEST(samples_of(*store, "a", resolution) == samples_of(*expected, "a", resolution));
+  check_same_samples(*store, *expected);
+}
+
+void reports_add_up_the_same_while_they_come_and_when_they_are_read_again(const StoreFactory& factory) {
+  auto reports = mixed_reports();
+  reports.back().report.trigger = "stop";
+  reports.push_back(original("a", State::warning, at(700)));
+  reports.push_back(original("a", State::warning, at(900)));
+  const auto while_they_come = factory.fresh();
+  const auto read_again = factory.fresh();
+  auto store = while_they_come();
+  BOOST_TEST(!take(store->roll_up()));  // nothing is left to be read: from here on nothing is
+  add_and_roll_up(*store, reports);
+  auto other = read_again();
+  check(other->begin());
+  for (const auto& admitted : reports) BOOST_TEST(take(other->add_report(admitted)));
+  check(other->commit());
+  other = nullptr, other = read_again();
+  while (take(other->roll_up())) continue;
+  check_same_samples(*store, *other);
+  BOOST_TEST(!samples_of(*store, "a", Resolution::day).empty());
+}
+
+void what_was_taken_back_is_in_no_roll_up(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  auto store = open();
+  add_and_roll_up(*store, {report("a", "b", 1, State::secure, at(0))});
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 2, State::secure, at(1)))));
+  check(store->commit());
+  check(store->begin());
+  BOOST_TEST(take(store->add_report(report("a", "b", 3, State::danger, at(2)))));
+  store->rollback();
+  add_and_roll_up(*store, {report("a", "b", 3, State::secure, at(2))});
+  const auto day = samples_of(*store, "a", Resolution::day).at(0);
+  BOOST_TEST(day.at("reports") == 3);
+  BOOST_TEST(day.at("worst") == "secure");
+}
+
+void a_crash_between_two_clients_of_a_roll_up_counts_nothing_twice(const StoreFactory& factory) {
+  constexpr int clients = 2'300;
+  const auto open = factory.fresh();
+  const auto add_to_all = [](Store& store, std::uint64_t seq) {
+    check(store.begin());
+    for (int i = 0; i < clients; ++i) {
+      const auto client_id = i == 0 ? std::string("a") : "client-" + std::to_string(i);
+      BOOST_REQUIRE(take(store.add_report(report(client_id, "b", seq, State::secure, at(static_cast<double>(seq) * 20)))));
+    }
+    check(store.commit());
+  };
+  std::uint64_t rounds = 0;
+  // Each life of the hub ends one step later than the one before, with reports that came before and after its first step.
+  bool more = true;
+  for (int steps = 1; more && steps < 20; ++steps) {
+    auto store = open();
+    for (int step = 0; step < steps && more; ++step) more = take(store->roll_up());
+    if (rounds < 3) add_to_all(*store, ++rounds);
+    more = more || rounds < 3;
+  }
+  BOOST_TEST(!more);
+  auto store = open();
+  while (take(store->roll_up())) continue;
+  for (const auto* client_id : {"a", "client-1", "client-999", "client-1000", "client-1001", "client-2299"}) {
+    const auto day = samples_of(*store, client_id, Resolution::day).at(0);
+    BOOST_TEST(day.at("reports") == rounds);
+    BOOST_TEST(day.at("secure_s") == 70.0);
   }
 }
 
@@ -325,7 +402,10 @@ std::vector<ContractCase> removal_contract() {
       CASE(reports_become_minutes_hours_and_days),
       CASE(what_left_outside_is_in_the_minute_of_the_report_that_told_it),
       CASE(roll_ups_do_not_depend_on_the_order_in_which_reports_arrive),
+      CASE(reports_add_up_the_same_while_they_come_and_when_they_are_read_again),
+      CASE(what_was_taken_back_is_in_no_roll_up),
       CASE(a_roll_up_that_was_interrupted_counts_nothing_twice),
+      CASE(a_crash_between_two_clients_of_a_roll_up_counts_nothing_twice),
       CASE(what_goes_by_age_is_rolled_up_before),
       CASE(reports_stamped_in_the_future_do_not_keep_old_ones),
       CASE(a_clock_that_was_in_the_past_takes_no_true_history_along),
