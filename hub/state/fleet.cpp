@@ -139,8 +139,11 @@ ClientState Fleet::after_report(const ClientState* before, const Admitted& admit
   note_clock(before, admitted, after);
   note_exit_paths(before, admitted, policy_.public_addresses, after);
   if (before != nullptr && !ends_on_purpose(report)) note_twin(*before, admitted, after);
-  if (was_silent && !ends_on_purpose(report) && age_when_sent(report) > lease_of(report)) return still_silent(before, after);
-  after.since = beginning(before, after, time);
+  if (was_silent && !ends_on_purpose(report) && age_when_sent(report) > lease_of(report)) {
+    after = still_silent(before, after);
+  } else {
+    after.since = beginning(before, after, time);
+  }
   return after;
 }
 
@@ -161,10 +164,11 @@ std::optional<ClientState> Fleet::preview(const Admitted& admitted) const {
 std::vector<Change> Fleet::apply(const Admitted& admitted) {
   const auto* before = find(admitted.report.client_id);
   if (before != nullptr && !is_newer(admitted.report, admitted.received, *before)) return {};
-  auto after = after_report(before, admitted);
-  auto changes = changes_between(before, after, admitted);
-  if (after.lease_deadline > admitted.received) leases_.heard(after.client_id);
-  put(std::move(after));
+  // Made where it stays: a state has some sixty members, each of which costs when it moves.
+  const Snapshot after(new ClientState(after_report(before, admitted)));
+  auto changes = changes_between(before, *after, admitted);
+  if (after->lease_deadline > admitted.received) leases_.heard(after->client_id);
+  put(after);
   return changes;
 }
 
