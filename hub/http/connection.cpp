@@ -1,6 +1,7 @@
 // Reads requests: TLS, bytes, heads, bodies, and where the connection rests meanwhile.
 #include "hub/http/connection.hpp"
 
+#include <algorithm>
 #include <boost/asio/error.hpp>
 #include <utility>
 
@@ -11,6 +12,13 @@ namespace vpn_sentinel {
 
 namespace asio = boost::asio;
 using ErrorCode = boost::system::error_code;
+
+namespace {
+
+/// Bytes per second of a body, on average; less is no network, but somebody who holds a place.
+constexpr std::size_t slowest_sender = 1024;
+
+}  // namespace
 
 void Connection::start() {
   rest(Rest::silent);
@@ -152,7 +160,11 @@ bool Connection::consents() {
 
 /// The headers are here. Small bodies come with them; these two limits are for the others.
 void Connection::go_on_with_body() {
-  if (phase_ == Phase::header) enter(Phase::body, options().body_timeout);
+  if (phase_ == Phase::header) body_began_ = mono_now();
+  phase_ = Phase::body;
+  // Time is earned by progress: a body that drips keeps its place hardly longer than headers would.
+  const std::chrono::milliseconds earned(reader_->body_bytes() * 1000 / slowest_sender);
+  deadline_ = body_began_ + std::min(options().body_timeout, options().header_timeout + earned);
   if (!slot_->hold_body_bytes(reader_->body_bytes())) {
     auto busy = error_response(503, "Service unavailable", "Too many bodies are under way; try again");
     busy.headers.emplace_back("Retry-After", "5");

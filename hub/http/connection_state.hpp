@@ -79,6 +79,7 @@ class Connection final : public Session {
   std::size_t written_ = 0;
   Phase phase_ = Phase::fresh;
   MonoTime deadline_{};
+  MonoTime body_began_{};
   MonoTime reply_deadline_{};  ///< for all of the reply that is being written
   std::uint64_t request_number_ = 0;
   std::optional<Response>* early_answer_ = nullptr;  ///< where to put an answer while the route is still being called

@@ -51,6 +51,36 @@ BOOST_AUTO_TEST_CASE(a_slow_drip_of_headers_does_not_extend_the_time) {
   BOOST_TEST((std::chrono::steady_clock::now() - start < 700ms));
 }
 
+BOOST_AUTO_TEST_CASE(a_body_that_drips_gets_hardly_more_time_than_headers) {
+  auto options = short_times();
+  options.body_timeout = 30s;
+  ServerFixture hub(options);
+  auto client = hub.connect();
+  const auto start = std::chrono::steady_clock::now();
+  client.send("POST /echo HTTP/1.1\r\nHost: hub\r\nContent-Length: 60000\r\n\r\n");
+  for (int i = 0; i < 300; ++i) {
+    client.send("x");
+    if (client.closed_within(10ms)) break;
+  }
+  BOOST_TEST((std::chrono::steady_clock::now() - start < 2s));
+}
+
+BOOST_AUTO_TEST_CASE(a_body_that_comes_on_gets_more_time_than_headers) {
+  auto options = short_times();
+  options.body_timeout = 30s;
+  ServerFixture hub(options);
+  auto client = hub.connect();
+  constexpr int parts = 10;
+  const std::string part(2048, 'x');
+  client.send("POST /echo HTTP/1.1\r\nHost: hub\r\nContent-Length: " + std::to_string(parts * part.size()) + "\r\n\r\n");
+  for (int i = 0; i < parts - 1; ++i) {
+    client.send(part);
+    BOOST_TEST_REQUIRE(!client.closed_within(30ms));
+  }
+  client.send(part);
+  BOOST_TEST(status_of(client.read_reply()) == 200);
+}
+
 BOOST_AUTO_TEST_CASE(an_idle_connection_is_closed_after_its_reply) {
   ServerFixture hub(short_times());
   auto client = hub.connect();
