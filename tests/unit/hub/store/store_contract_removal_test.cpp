@@ -267,6 +267,31 @@ void a_crash_between_two_clients_of_a_roll_up_counts_nothing_twice(const StoreFa
   }
 }
 
+void what_does_not_fit_into_memory_until_it_is_written_counts_once(const StoreFactory& factory) {
+  constexpr std::uint64_t reports = 3'600;  // each speaks for the sixty minutes of another hour
+  const auto open = factory.fresh();
+  auto store = open();
+  BOOST_TEST(!take(store->roll_up()));
+  check(store->begin());
+  for (std::uint64_t seq = 1; seq <= reports; ++seq) {
+    auto admitted = report("a", "b", seq, State::secure, at(static_cast<double>(seq) * 3600));
+    admitted.report.lease_s = 3600;
+    BOOST_REQUIRE(take(store->add_report(admitted)));
+  }
+  check(store->commit());
+  while (take(store->roll_up())) continue;
+  SampleQuery question{"a", Resolution::day};
+  question.most = largest_page;
+  double secure = 0;
+  std::uint64_t counted = 0;
+  for (const auto& day : take(take(store->open_reader())->samples(question)).items) {
+    counted += day.at("reports").get<std::uint64_t>();
+    secure += day.at("secure_s").get<double>();
+  }
+  BOOST_TEST(counted == reports);
+  BOOST_TEST(secure == 3600.0 * reports);
+}
+
 void a_roll_up_that_was_interrupted_counts_nothing_twice(const StoreFactory& factory) {
   const auto open = factory.fresh();
   {
@@ -404,6 +429,7 @@ std::vector<ContractCase> removal_contract() {
       CASE(roll_ups_do_not_depend_on_the_order_in_which_reports_arrive),
       CASE(reports_add_up_the_same_while_they_come_and_when_they_are_read_again),
       CASE(what_was_taken_back_is_in_no_roll_up),
+      CASE(what_does_not_fit_into_memory_until_it_is_written_counts_once),
       CASE(a_roll_up_that_was_interrupted_counts_nothing_twice),
       CASE(a_crash_between_two_clients_of_a_roll_up_counts_nothing_twice),
       CASE(what_goes_by_age_is_rolled_up_before),
