@@ -1,0 +1,11 @@
+/// Which helpers the kernel lets our programs call: a tiny program is loaded and thrown away.
+#pragma once
+
+namespace vpn_sentinel {
+
+/// bpf_get_current_comm in cgroup/connect4.
+[[nodiscard]] bool kernel_gives_names();
+/// bpf_get_netns_cookie in cgroup_skb/egress.
+[[nodiscard]] bool kernel_gives_netns_of_packets();
+
+}  // namespace vpn_sentinel
