@@ -56,6 +56,7 @@ struct vs_flow {
   __u64 netns;  /* cookie of the namespace */
   __u64 socket; /* cookie of the socket */
   __u64 cgroup; /* of the owner: on 64-bit systems the inode of its folder */
+  __u64 inside; /* generation of the maps and, in the low half, the interface that was inside then */
   struct vs_count count[VS_WHERES];
   __u32 tick; /* the tracer's when it was told last */
   __u32 pid;  /* thread group, in the first pid namespace */
@@ -65,8 +66,8 @@ struct vs_flow {
   __u16 padding;
   char comm[VS_COMM];
 };
-VS_SAME(sizeof(struct vs_flow) == 120);
-VS_SAME(__builtin_offsetof(struct vs_flow, comm) == 104);
+VS_SAME(sizeof(struct vs_flow) == 128);
+VS_SAME(__builtin_offsetof(struct vs_flow, comm) == 112);
 
 struct vs_record {
   struct vs_flow flow;
@@ -81,8 +82,8 @@ struct vs_record {
   __u8 where;    /* of this packet */
   __u8 reason;
 };
-VS_SAME(sizeof(struct vs_record) == 168);
-VS_SAME(__builtin_offsetof(struct vs_record, reason) == 167);
+VS_SAME(sizeof(struct vs_record) == 176);
+VS_SAME(__builtin_offsetof(struct vs_record, reason) == 175);
 
 /// One descriptor of a socket.
 struct vs_holder {

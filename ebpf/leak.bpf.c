@@ -30,6 +30,8 @@ const volatile __u32 own_priority = 0;
 
 /* Each packet of a socket that was not told since the last tick tells it. */
 __u32 tick = 1;
+/* Changes after each change of the maps below: so long a socket need not look up again that its interface is inside. */
+__u32 generation = 1;
 /* For kernels without SO_NETNS_COOKIE (before 5.14): the task that asks, and the cookie of where it connected last. */
 __u64 asking = 0;
 __u64 answered = 0;
@@ -112,9 +114,11 @@ int on_sendmsg4(struct bpf_sock_addr* context) { return note_address(context, VS
 SEC("cgroup/sendmsg6")
 int on_sendmsg6(struct bpf_sock_addr* context) { return note_address(context, VS_HOW_SENT); }
 
-/* ICMP and raw sockets never come by the hooks above. Socket storage is there for this type from 5.11 on. */
+/* ICMP and raw sockets never come by the hooks above; TCP and UDP send nothing without them. Socket storage is there for this type from
+ * 5.11 on. */
 SEC("cgroup/sock_create")
 int on_create(struct bpf_sock* sk) {
+  if (sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_UDP) return pass;
   struct vs_flow* flow = FLOW_OF(sk, sk);
   if (flow) note_owner(flow, VS_HOW_MADE);
   return pass;
@@ -250,10 +254,17 @@ int on_egress(struct __sk_buff* skb) {
   if (!sk) return pass;
   struct vs_flow* flow = netns_of_packets ? FLOW_OF(skb, sk) : bpf_sk_storage_get(&flows, sk, 0, 0);
   if (!flow) return pass;
+  /* Read before the maps, and written by the tracer after them: what is remembered is never newer than it says. */
+  __u64 inside = (__u64)generation << 32 | skb->ifindex;
+  if (flow->inside == inside) {
+    count_inside(skb, flow);
+    return pass;
+  }
   __u64 netns = flow->netns;
   struct vs_space* space = bpf_map_lookup_elem(&spaces, &netns);
   if (!space) return pass;
   if (leaves_inside(skb, netns)) {
+    flow->inside = inside;
     count_inside(skb, flow);
     return pass;
   }

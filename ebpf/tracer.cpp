@@ -101,6 +101,11 @@ int add_ring(TracerRing& ring, bpf_map* map, int ready) {
   return ::epoll_ctl(ready, EPOLL_CTL_ADD, ::ring_buffer__epoll_fd(ring.buffer.get()), &event) == 0 ? 0 : errno;
 }
 
+/// After each change of the maps. With each tick too: a processor may see the new number before the new maps, and remember wrongly.
+void forget_what_is_inside(leak_bpf& skeleton) {
+  __atomic_store_n(&skeleton.data->generation, skeleton.data->generation + 1, __ATOMIC_RELEASE);
+}
+
 std::optional<std::uint64_t> cookie_by_option(int socket) {
   std::uint64_t cookie = 0;
   socklen_t length = sizeof cookie;
@@ -173,9 +178,16 @@ Result<std::uint64_t> Tracer::cookie_of(const SocketOpener& opener) {
               "the network namespace has no number that the BPF programs know: Linux 5.14 is needed, or the host's pid namespace");
 }
 
-Result<void> Tracer::watch(std::uint64_t netns, const WatchedSpace& space) { return state_->spaces->put(netns, space); }
+Result<void> Tracer::watch(std::uint64_t netns, const WatchedSpace& space) {
+  auto done = state_->spaces->put(netns, space);
+  forget_what_is_inside(*state_->skeleton);
+  return done;
+}
 
-void Tracer::forget(std::uint64_t netns) { state_->spaces->remove(netns); }
+void Tracer::forget(std::uint64_t netns) {
+  state_->spaces->remove(netns);
+  forget_what_is_inside(*state_->skeleton);
+}
 
 int Tracer::descriptor() const { return state_->ready.get(); }
 
@@ -190,7 +202,10 @@ bool Tracer::drain(const std::function<void(const FlowRecord&)>& take, std::size
   return more;
 }
 
-void Tracer::tick() { ++state_->skeleton->data->tick; }
+void Tracer::tick() {
+  ++state_->skeleton->data->tick;
+  forget_what_is_inside(*state_->skeleton);
+}
 
 TracerLosses Tracer::losses() const {
   const auto& lost = *state_->skeleton->bss;

@@ -28,7 +28,7 @@ struct TracerSettings {
   std::uint32_t most_interfaces = 4096;            ///< of all of them together
   std::uint32_t most_endpoints = 4096;             ///< likewise
   std::uint32_t most_networks = 4096;              ///< likewise
-  std::uint32_t urgent_ring_bytes = 256 * 1024;    ///< for leaks; raised to a power of two of at least a page; 168 bytes a record
+  std::uint32_t urgent_ring_bytes = 256 * 1024;    ///< for leaks; raised to a power of two of at least a page; 176 bytes a record
   std::uint32_t routine_ring_bytes = 1024 * 1024;  ///< for everything else; likewise
   std::uint32_t own_priority = 0;                  ///< SO_PRIORITY of the probe's own packets, which are exempt; 0: none
   bool as_on_5_10 = false;                         ///< nothing newer than that kernel is used: for tests

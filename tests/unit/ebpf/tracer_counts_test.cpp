@@ -148,6 +148,40 @@ BOOST_FIXTURE_TEST_CASE(a_server_a_local_network_and_the_probe_itself_are_exempt
   BOOST_TEST(leaks_of("not-watched", to("203.0.113.1", 1196, "eth1")).empty());
 }
 
+BOOST_FIXTURE_TEST_CASE(a_socket_whose_tunnel_is_none_any_more_leaks_with_its_next_packet, Traced) {
+  int go[2];
+  BOOST_REQUIRE_EQUAL(::pipe2(go, O_CLOEXEC), 0);
+  int done[2];
+  BOOST_REQUIRE_EQUAL(::pipe2(done, O_CLOEXEC), 0);
+  Program program("stays", [&] {
+    enter(client.name());
+    const int fd = make_bound(AF_INET, SOCK_DGRAM, 0, nullptr);
+    char ignored = 0;
+    for (int round = 0; round < 3; ++round) {
+      send_to(fd, {beyond, 53}, 72, 3);
+      need(::write(done[1], "x", 1) == 1 && ::read(go[0], &ignored, 1) == 1);
+    }
+  });
+  const auto leaks_of_round = [&] {
+    char ignored = 0;
+    BOOST_REQUIRE_EQUAL(::read(done[0], &ignored, 1), 1);
+    return leaks();
+  };
+  BOOST_TEST(leaks_of_round().empty());
+  auto without_tunnel = with_tunnel({});
+  without_tunnel.inside.clear();
+  BOOST_REQUIRE(tracer.watch(netns, without_tunnel).has_value());
+  BOOST_REQUIRE_EQUAL(::write(go[1], "x", 1), 1);
+  const auto found = leaks_of_round();
+  BOOST_REQUIRE_EQUAL(found.size(), 2U);
+  BOOST_TEST(found[0].flow.tunnel == (PacketCount{3, 300}));
+  BOOST_TEST(found[0].flow.outside == (PacketCount{1, 100}));
+  watch({});
+  BOOST_REQUIRE_EQUAL(::write(go[1], "x", 1), 1);
+  BOOST_TEST(leaks_of_round().empty());
+  BOOST_REQUIRE_EQUAL(::write(go[1], "x", 1), 1);
+}
+
 BOOST_AUTO_TEST_CASE(the_probes_own_packets_are_known_by_their_priority) {
   TracerSettings settings;
   settings.own_priority = 0x5eed;
