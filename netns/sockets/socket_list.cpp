@@ -1,23 +1,21 @@
 #include "netns/sockets/socket_list.hpp"
 
 #include <fmt/format.h>
-#include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <functional>
 #include <string_view>
 
 #include "netns/base/clock.hpp"
-#include "netns/netlink/decode.hpp"
-#include "netns/netlink/netlink_socket.hpp"
+#include "netns/netlink/attribute_cursor.hpp"
 #include "netns/sockets/sock_diag.hpp"
 
 namespace vpn_sentinel {
@@ -25,48 +23,6 @@ namespace {
 
 constexpr std::chrono::seconds patience{1};
 constexpr std::uint32_t state_bit(unsigned state) { return 1U << state; }
-
-using Take = std::function<void(std::span<const std::byte> payload)>;
-
-template <typename Body>
-std::vector<std::byte> dump_request(const Body& body, std::uint32_t sequence) {
-  std::vector<std::byte> bytes(NLMSG_ALIGN(sizeof(nlmsghdr) + sizeof(Body)));
-  auto* header = mnl_nlmsg_put_header(bytes.data());
-  header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  header->nlmsg_seq = sequence;
-  *static_cast<Body*>(mnl_nlmsg_put_extra_header(header, sizeof(Body))) = body;
-  bytes.resize(header->nlmsg_len);
-  return bytes;
-}
-
-Error diag_error(int code, std::string_view what) {
-  // No handler for this family or protocol: neither built in nor to be loaded.
-  if (code == ENOENT) return {Error::Kind::unavailable, fmt::format("this kernel cannot list {} sockets (sock_diag)", what)};
-  return system_error(code, fmt::format("listing {} sockets", what));
-}
-
-Result<bool> take_datagram(std::span<const std::byte> datagram, std::uint32_t sequence, std::string_view what, const Take& take) {
-  MessageCursor messages{datagram};
-  while (const auto message = messages.next()) {
-    if (message->sequence != sequence) continue;
-    if (message->type == NLMSG_ERROR || message->type == NLMSG_DONE) {
-      const int code = decode_error_code(message->payload).value_or(EPROTO);
-      if (code != 0) return fail(diag_error(code, what));
-      return true;
-    }
-    take(message->payload);
-  }
-  return false;
-}
-
-/// One dump to its end. The kernel builds its answers while we read: nothing is lost, however small the receive buffer.
-Result<void> run_dump(int fd, std::span<const std::byte> request, std::uint32_t sequence, std::string_view what, const Take& take) {
-  if (auto sent = send_netlink(fd, request); !sent) return fail(sent.error());
-  std::array<std::byte, netlink_datagram_size> buffer;
-  return receive_answer(fd, buffer, mono_now() + patience, fmt::format("listing {} sockets", what),
-                        [&](std::span<const std::byte> datagram) { return take_datagram(datagram, sequence, what, take); });
-}
 
 struct Question {
   int family;
@@ -121,14 +77,15 @@ Result<std::vector<std::uint32_t>> list_udp_listeners(const SocketOpener& opener
     body.sdiag_protocol = IPPROTO_UDP;
     body.idiag_states = state_bit(TCP_CLOSE);  // of UDP: not connected
     body.id.idiag_sport = htons(address.port);
-    const auto request = dump_request(body, ++sequence);
-    auto done = run_dump(socket->fd.get(), request, sequence, question.what, [&](std::span<const std::byte> payload) {
-      const auto found = decode_bound_socket(payload);
-      if (!found || found->local.port != address.port) return;
-      if (found->local.address == address.address) exact.push_back(found->inode);
-      const bool takes_all = found->local.address == any_v6 || (address.address.is_v4() && found->local.address == IpAddress::v4({}));
-      if (takes_all) any.push_back(found->inode);
-    });
+    const auto request = diag_dump_request(body, ++sequence);
+    auto done =
+        run_diag_dump(socket->fd.get(), request, sequence, mono_now() + patience, question.what, [&](std::span<const std::byte> payload) {
+          const auto found = decode_bound_socket(payload);
+          if (!found || found->local.port != address.port) return;
+          if (found->local.address == address.address) exact.push_back(found->inode);
+          const bool takes_all = found->local.address == any_v6 || (address.address.is_v4() && found->local.address == IpAddress::v4({}));
+          if (takes_all) any.push_back(found->inode);
+        });
     if (!done) return fail(done.error());
   }
   auto& listeners = exact.empty() ? any : exact;
@@ -148,11 +105,12 @@ Result<std::vector<ConnectedSocket>> list_connected_sockets(const SocketOpener& 
     body.sdiag_protocol = static_cast<std::uint8_t>(question.protocol);
     // UDP knows two states: 7 (closed) is "not connected", which most VPN programs are.
     body.idiag_states = state_bit(TCP_ESTABLISHED) | state_bit(TCP_SYN_SENT);
-    const auto request = dump_request(body, ++sequence);
-    auto done = run_dump(socket->fd.get(), request, sequence, question.what, [&](std::span<const std::byte> payload) {
-      const auto found = decode_connected_socket(payload);
-      if (found && std::ranges::binary_search(inodes, found->inode)) sockets.push_back(*found);
-    });
+    const auto request = diag_dump_request(body, ++sequence);
+    auto done =
+        run_diag_dump(socket->fd.get(), request, sequence, mono_now() + patience, question.what, [&](std::span<const std::byte> payload) {
+          const auto found = decode_connected_socket(payload);
+          if (found && std::ranges::binary_search(inodes, found->inode)) sockets.push_back(*found);
+        });
     if (!done) return fail(done.error());
   }
   return sockets;
@@ -183,10 +141,11 @@ Result<bool> find_listener(const SocketOpener& opener, const SocketFile& file, c
   body.udiag_states = state_bit(TCP_LISTEN);
   body.udiag_show = UDIAG_SHOW_VFS;
   bool found = false;
-  const auto done = run_dump(socket->fd.get(), dump_request(body, 1), 1, "Unix", [&](std::span<const std::byte> payload) {
-    const auto listening = decode_listening_file(payload);
-    found = found || (listening && listening->file == file && is_meant(listening->inode));
-  });
+  const auto done = run_diag_dump(socket->fd.get(), diag_dump_request(body, 1), 1, mono_now() + patience, "Unix",
+                                  [&](std::span<const std::byte> payload) {
+                                    const auto listening = decode_listening_file(payload);
+                                    found = found || (listening && listening->file == file && is_meant(listening->inode));
+                                  });
   if (!done) return fail(done.error());
   return found;
 }

@@ -1,5 +1,8 @@
 // Arbitrary bytes as everything that is told about sockets and tunnels: WireGuard's dump and its control protocol, sock_diag, /proc.
 // Checked beyond "does not crash": what is accepted keeps the limits, and no message repeats a value, which may be a secret key.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -9,7 +12,9 @@
 
 #include "netns/sockets/generic_netlink.hpp"
 #include "netns/sockets/process_files.hpp"
+#include "netns/sockets/socket_destroy.hpp"
 #include "netns/sockets/socket_list.hpp"
+#include "netns/sockets/socket_table.hpp"
 #include "netns/sockets/wireguard_netlink.hpp"
 #include "netns/sockets/wireguard_uapi.hpp"
 
@@ -45,6 +50,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)decode_family(bytes);
   (void)decode_connected_socket(bytes);
   (void)decode_bound_socket(bytes);
+  (void)decode_open_connection(bytes, IPPROTO_TCP);
+  for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
+    const auto entry = decode_socket_entry(bytes, protocol);
+    if (!entry) continue;
+    require(entry->state <= SocketState::closing);
+    require(entry->local.address.family() == entry->remote.address.family() || entry->family == AF_INET6);
+    require(!entry->counters || protocol == IPPROTO_TCP);
+  }
   (void)decode_listening_file(bytes);
   require(tun_of_fdinfo(text).size() <= size);
   (void)inode_of_socket_link(text);
