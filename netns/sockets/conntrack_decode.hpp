@@ -14,7 +14,7 @@ namespace vpn_sentinel {
 
 /// One direction of a connection.
 struct TrackedDirection {
-  Endpoint source;       ///< port 0: the protocol has none
+  Endpoint source;  ///< port 0: the protocol has none
   Endpoint destination;
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;  ///< with IP headers
@@ -27,10 +27,10 @@ struct TrackedConnection {
   TrackedDirection reply;     ///< as answers look; with address translation not the original turned round
   /// False: net.netfilter.nf_conntrack_acct was off when it began, and the numbers say nothing.
   bool counted = false;
-  std::uint32_t mark = 0;     ///< of the connection, not of packets
+  std::uint32_t mark = 0;  ///< of the connection, not of packets
   std::uint16_t zone = 0;
-  std::uint32_t id = 0;       ///< a name while it lasts; 0: not told
-  bool answered = false;      ///< IPS_SEEN_REPLY
+  std::uint32_t id = 0;                           ///< a name while it lasts; 0: not told
+  bool answered = false;                          ///< IPS_SEEN_REPLY
   std::optional<std::chrono::seconds> expires{};  ///< when nothing comes any more
   friend bool operator==(const TrackedConnection&, const TrackedConnection&) = default;
 };

@@ -45,8 +45,8 @@ Error nflog_error(int code, std::uint16_t group) {
 
 Result<void> configure(int fd, std::uint16_t group) {
   const auto ask = [&](std::uint32_t sequence, std::vector<std::byte> request) -> Result<void> {
-    const auto code = ask_netfilter(fd, request, sequence, mono_now() + patience, "listening to logged packets",
-                                    [](const NetlinkMessage&) { return; });
+    const auto code =
+        ask_netfilter(fd, request, sequence, mono_now() + patience, "listening to logged packets", [](const NetlinkMessage&) { return; });
     if (!code) return fail(code.error());
     if (*code != 0) return fail(nflog_error(*code, group));
     return {};

@@ -25,10 +25,10 @@ struct SocketProcess {
 
 /// A socket that was inherited or handed over has several processes.
 struct SocketOwners {
-  std::vector<SocketProcess> processes;                    ///< that have one of the sockets, by pid
-  std::map<std::uint32_t, std::vector<std::size_t>> of;    ///< by inode: into `processes`, in rising order
-  std::size_t unreadable = 0;                              ///< processes whose open files may not be seen: they may have any
-  bool cut_short = false;                                  ///< the deadline came before all processes were seen
+  std::vector<SocketProcess> processes;                  ///< that have one of the sockets, by pid
+  std::map<std::uint32_t, std::vector<std::size_t>> of;  ///< by inode: into `processes`, in rising order
+  std::size_t unreadable = 0;                            ///< processes whose open files may not be seen: they may have any
+  bool cut_short = false;                                ///< the deadline came before all processes were seen
 };
 
 /// Reads the links of all open files of all processes: 17 µs a process, 0.4-0.7 µs more for each of many files. `inodes`: sorted; without

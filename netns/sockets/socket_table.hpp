@@ -60,11 +60,11 @@ struct SocketEntry {
 struct SocketWish {
   bool tcp = true;
   bool udp = true;
-  bool counters = true;                     ///< INET_DIAG_INFO: half as much time again
-  bool unconnected = false;                 ///< UDP sockets without a far end, too
-  std::optional<Endpoint> remote{};         ///< only with this far end: the kernel leaves the others out
-  std::size_t most = 200'000;               ///< of each socket about 100 bytes are kept
-  std::chrono::milliseconds patience{3000}; ///< for all questions together
+  bool counters = true;                      ///< INET_DIAG_INFO: half as much time again
+  bool unconnected = false;                  ///< UDP sockets without a far end, too
+  std::optional<Endpoint> remote{};          ///< only with this far end: the kernel leaves the others out
+  std::size_t most = 200'000;                ///< of each socket about 100 bytes are kept
+  std::chrono::milliseconds patience{3000};  ///< for all questions together
 };
 struct SocketTable {
   std::vector<SocketEntry> sockets;

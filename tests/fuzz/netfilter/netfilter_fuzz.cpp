@@ -1,5 +1,5 @@
-// Arbitrary bytes as tracked connections and logged packets. Checked beyond "does not crash": what is accepted is whole, and words of a rule
-// keep their limits.
+// Arbitrary bytes as tracked connections and logged packets. Checked beyond "does not crash": what is accepted is whole, and words of a
+// rule keep their limits.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -100,8 +100,7 @@ BOOST_AUTO_TEST_CASE(what_has_no_whole_original_direction_is_refused) {
   BOOST_TEST(!decode_tracked_connection(start().add(CTA_TUPLE_ORIG, tuple({}, numbers))).has_value());
   BOOST_TEST(!decode_tracked_connection(start().add(CTA_TUPLE_ORIG, tuple(ends("192.0.2.1", "192.0.2.2"), {}))).has_value());
   // Two families in one direction.
-  const auto mixed =
-      Payload{}.add(CTA_IP_V4_SRC, address_bytes("192.0.2.1")).add(CTA_IP_V6_DST, address_bytes("2001:db8::7")).bytes();
+  const auto mixed = Payload{}.add(CTA_IP_V4_SRC, address_bytes("192.0.2.1")).add(CTA_IP_V6_DST, address_bytes("2001:db8::7")).bytes();
   BOOST_TEST(!decode_tracked_connection(start().add(CTA_TUPLE_ORIG, tuple(mixed, numbers))).has_value());
   // An address of a wrong size.
   const auto shorter = Payload{}.add(CTA_IP_V4_SRC, bytes_of({1, 2})).add(CTA_IP_V4_DST, address_bytes("192.0.2.1")).bytes();

@@ -17,8 +17,9 @@ Payload start() { return Payload{nfgenmsg{AF_INET, 0, 0}}; }
 
 /// From 198.51.100.9 port 40000 to 203.0.113.7 port 443, 32 bytes long.
 Bytes udp_v4(unsigned fragment = 0) {
-  return bytes_of({0x45, 0, 0,   32,  0,   0,    fragment >> 8U, fragment & 255U, 64,   17, 0,    0, 198, 51, 100, 9,
-                   203,  0, 113, 7,   156, 64,   1,              187,             0,    12, 0,    0, 1,   2,  3,   4});
+  return bytes_of(
+      {0x45, 0, 0, 32, 0, 0, fragment >> 8U, fragment & 255U, 64, 17, 0, 0, 198, 51, 100, 9, 203, 0, 113, 7, 156, 64, 1, 187, 0, 12,
+       0,    0, 1, 2,  3, 4});
 }
 
 /// An IPv6 header with the given next header, then what follows.
@@ -81,9 +82,11 @@ BOOST_AUTO_TEST_CASE(extension_headers_of_ipv6_are_passed_over) {
 
 BOOST_AUTO_TEST_CASE(a_copy_that_ends_early_has_no_ports_and_one_without_a_header_is_refused) {
   const auto whole = udp_v4();
-  for (std::size_t size = 20; size < 24; ++size) BOOST_TEST(decoded({whole.begin(), whole.begin() + static_cast<long>(size)}).destination.port == 0);
+  for (std::size_t size = 20; size < 24; ++size)
+    BOOST_TEST(decoded({whole.begin(), whole.begin() + static_cast<long>(size)}).destination.port == 0);
   for (std::size_t size = 0; size < 20; ++size) {
-    BOOST_TEST(!decode_logged_packet(start().add(NFULA_PAYLOAD, Bytes(whole.begin(), whole.begin() + static_cast<long>(size)))).has_value());
+    BOOST_TEST(
+        !decode_logged_packet(start().add(NFULA_PAYLOAD, Bytes(whole.begin(), whole.begin() + static_cast<long>(size)))).has_value());
   }
   BOOST_TEST(decoded(v6(IPPROTO_HOPOPTS, bytes_of({6, 0}))).protocol == 0);
   BOOST_TEST(!decode_logged_packet(start()).has_value());

@@ -1,0 +1,161 @@
+// Lists many sockets as the probe does beside ss(8), and tracked connections beside conntrack(8), in the same run. Prints medians and
+// ratios.
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "netns/sockets/conntrack.hpp"
+#include "netns/sockets/socket_owners.hpp"
+#include "netns/sockets/socket_table.hpp"
+
+using namespace vpn_sentinel;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int skipped = 77;
+
+const SocketOpener open_here = [](int domain, int type, int protocol) -> Result<Fd> {
+  Fd socket{::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)};
+  if (!socket) return fail(system_error(errno, "socket"));
+  return socket;
+};
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  return address;
+}
+
+/// TCP connections with both ends here.
+bool make_connections(unsigned sockets, std::vector<Fd>& kept) {
+  constexpr unsigned per_listener = 20'000;
+  for (unsigned made = 0; made < sockets;) {
+    const auto address = loopback(static_cast<std::uint16_t>(900 + made / per_listener));
+    const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
+    Fd server{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (::bind(server.get(), generic, sizeof address) != 0 || ::listen(server.get(), 4096) != 0) return false;
+    for (unsigned i = 0; i < per_listener && made < sockets; i += 2, made += 2) {
+      Fd client{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+      if (::connect(client.get(), generic, sizeof address) != 0) return false;
+      kept.emplace_back(::accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      kept.push_back(std::move(client));
+    }
+    kept.push_back(std::move(server));
+  }
+  return true;
+}
+
+/// One tracked connection for each port that a datagram goes to.
+bool track_connections(unsigned count) {
+  const Fd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  for (unsigned i = 0; i < count; ++i) {
+    auto address = loopback(static_cast<std::uint16_t>(1024 + i % 60'000));
+    (void)::sendto(socket.get(), "x", 1, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  }
+  return true;
+}
+
+double milliseconds(const std::function<bool()>& work) {
+  const auto before = mono_now();
+  if (!work()) {
+    std::fputs("a reader of connections failed\n", stderr);
+    std::exit(1);
+  }
+  return std::chrono::duration<double, std::milli>(mono_now() - before).count();
+}
+
+struct Contender {
+  std::string name;
+  std::function<bool()> work;
+  std::size_t beside = 0;  ///< index of the tool that it is compared with
+  std::vector<double> times{};
+  [[nodiscard]] double median() {
+    std::ranges::sort(times);
+    return times[times.size() / 2];
+  }
+};
+
+bool has(const char* tool) { return std::system(fmt::format("command -v {} >/dev/null", tool).c_str()) == 0; }
+
+std::size_t listed(bool counters) {
+  SocketWish wish;
+  wish.counters = counters;
+  const auto table = list_sockets(open_here, wish);
+  return table ? table->sockets.size() : 0;
+}
+
+bool with_owners() {
+  const auto table = list_sockets(open_here, {});
+  if (!table) return false;
+  std::vector<std::uint32_t> inodes;
+  for (const auto& entry : table->sockets) inodes.push_back(entry.inode);
+  std::ranges::sort(inodes);
+  const auto owners = find_socket_owners(inodes, mono_now() + 10s);
+  return owners && !owners->of.empty();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Connections beside ss(8) and conntrack(8)"};
+  unsigned sockets = 50'000;
+  unsigned rounds = 5;
+  app.add_option("--sockets", sockets, "how many")->check(CLI::Range(2U, 50'000U))->capture_default_str();
+  app.add_option("--rounds", rounds, "how often each is measured")->check(CLI::Range(1U, 100U))->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (::unshare(CLONE_NEWNET) != 0 || !has("ss") || std::system("ip link set lo up") != 0) {
+    std::puts("SKIPPED: needs root, ip and ss (iproute2)");
+    return skipped;
+  }
+  std::vector<Fd> kept;
+  if (std::system("sysctl -qw net.ipv4.ip_local_port_range='1024 65000' net.core.somaxconn=4096") != 0 ||
+      !make_connections(sockets, kept)) {
+    std::puts("SKIPPED: so many sockets cannot be made here (limit of open files?)");
+    return skipped;
+  }
+  std::vector<Contender> contenders{{"ss -tan", [] { return std::system("ss -tan >/dev/null") == 0; }},
+                                    {"ss -tanp", [] { return std::system("ss -tanp >/dev/null") == 0; }, 1},
+                                    {"list_sockets", [&] { return listed(false) >= sockets; }},
+                                    {"list_sockets with bytes", [&] { return listed(true) >= sockets; }},
+                                    {"list_sockets with bytes and owners", with_owners, 1}};
+  const bool tracked = has("nft") && has("conntrack") &&
+                       std::system(
+                           "nft 'add table inet t; add chain inet t o { type filter hook output priority 0; }; "
+                           "add rule inet t o ct state new counter' 2>/dev/null") == 0 &&
+                       track_connections(sockets);
+  if (tracked) {
+    const auto tool = contenders.size();
+    contenders.push_back({"conntrack -L", [] { return std::system("conntrack -L >/dev/null 2>&1") == 0; }, tool});
+    contenders.push_back({"list_tracked_connections", [] { return list_tracked_connections(open_here, 200'000).has_value(); }, tool});
+  } else {
+    std::puts("SKIPPED: conntrack beside conntrack -L (nft or conntrack is not installed)");
+  }
+  // One after the other in each round, so that a busy moment of the machine hits all of them.
+  for (unsigned round = 0; round < rounds; ++round) {
+    for (auto& contender : contenders) contender.times.push_back(milliseconds(contender.work));
+  }
+  fmt::print("{} sockets, {} rounds, median\n", sockets, rounds);
+  for (auto& contender : contenders) {
+    auto& tool = contenders[contender.beside];
+    fmt::print("{:<36} {:8.1f} ms   {:.2f} x {}\n", contender.name, contender.median(), contender.median() / tool.median(), tool.name);
+  }
+  return 0;
+}
