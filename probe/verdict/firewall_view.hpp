@@ -28,6 +28,23 @@ struct OutsideDestination {
   friend bool operator==(const OutsideDestination&, const OutsideDestination&) = default;
 };
 
+/// A program that sends outside the tunnel, for certain.
+struct OutsideProgram {
+  std::string name;  ///< as the program itself chose it, at most 15 bytes
+  int pid = 0;
+  std::uint32_t uid = 0;               ///< effective, of the process
+  std::string container;               ///< its id of 64 digits; empty: none
+  OutsideDestination destination;      ///< one of those counted; its numbers are those of all programs of the user that send there
+  std::optional<std::uint64_t> bytes;  ///< that this program sent there; absent: not known (UDP)
+  friend bool operator==(const OutsideProgram&, const OutsideProgram&) = default;
+};
+/// What nobody could be found for.
+struct UnattributedTraffic {
+  OutsideDestination destination;
+  std::string why;
+  friend bool operator==(const UnattributedTraffic&, const UnattributedTraffic&) = default;
+};
+
 /// What left outside the tunnel and was not allowed to.
 struct OutsideTraffic {
   TrafficView dns;              ///< ports 53 and 853
@@ -57,6 +74,8 @@ struct PacketsView {
   /// by itself. Absent: quiet.
   std::optional<OutsideTraffic> leak;
   std::optional<WallTime> leak_since;
+  std::vector<OutsideProgram> programs;           ///< of the leak
+  std::vector<UnattributedTraffic> unattributed;  ///< of the leak, as far as it was asked who sends it
   /// Everything that leaves is seen: what may not is in the numbers. No DNS left where `passed_dns` has not grown either.
   [[nodiscard]] bool is_complete() const noexcept { return counting && egress_gap.empty(); }
 };
