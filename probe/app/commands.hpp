@@ -28,6 +28,14 @@ enum class KillSwitchAction : std::uint8_t { arm, disarm, status };
 [[nodiscard]] int killswitch_command(TargetPolicy policy, KillSwitchAction action, bool json);
 /// Disarms in every network namespace that has a name or a process. `folder`: where daemons look for the word; empty: nowhere.
 [[nodiscard]] int killswitch_disarm_all(const std::string& folder, bool json);
+struct ConnectionsWish {
+  bool watch = false;    ///< go on and print what is new, until SIGINT or SIGTERM
+  bool json = false;     ///< one object, with `watch` one per line
+  bool outside = false;  ///< only what leaves outside the tunnel
+};
+/// The connections of the target's namespace: by which way, whose, how much. Sends nothing. 0 none is outside, 2 some are, 3 of some it is
+/// not known while none is seen outside, 4 could not look (also: switched off, or no tunnel is known). With `watch` 0 at the end.
+[[nodiscard]] int connections_command(const TargetPolicy& policy, const ConnectionsWish& wish);
 /// What this machine offers, what it is for and how to get what is missing. 0 all is there, 1 something optional is missing, 4 the targets
 /// cannot be watched. Changes nothing and sends nothing.
 [[nodiscard]] int doctor_command(const ProbeConfig& config, bool json);

@@ -31,6 +31,7 @@ constexpr auto footer =
     "contained); all 4 could not look.\n"
     "Exit codes of killswitch: arm 0 armed and proved, 2 not holding; disarm 0 nothing is held back any more, 2 another probe armed "
     "its own again; status 0 armed and holding, 1 not armed, 2 changed or not holding; all 4 could not look, or not change.\n"
+    "Exit codes of connections: 0 none leaves outside the tunnel, 2 some do, 3 of some it is not known, 4 could not look.\n"
     "Exit codes of doctor: 0 all is there, 1 something optional is missing, 4 the targets cannot be watched.\n"
     "All commands: 64 wrong usage, 70 internal error, 73 data folder, 74 output cannot be written, 78 wrong setting.\n"
     "A flag or variable that says which target (netns, tunnel, endpoint, local-network, client-id) stands for all [[target]] tables "
@@ -46,6 +47,7 @@ struct CommandLine {
   std::string action;  ///< of baseline and killswitch
   bool force = false;
   bool all = false;
+  ConnectionsWish connections;
 };
 
 Result<LoadedSettings> load(const CommandLine& line) {
@@ -106,6 +108,13 @@ KillSwitchAction kill_switch_action_of(const std::string& word) {
   return word == "disarm" ? KillSwitchAction::disarm : KillSwitchAction::status;
 }
 
+int run_connections(const CommandLine& line) {
+  if (line.connections.watch && expand_patterns(require_targets(line)).size() != 1) {
+    throw FatalError(exit_usage, "--watch goes with one target: name it by --netns");
+  }
+  return run_each(line, [&line](const TargetPolicy& target) { return connections_command(target, line.connections); });
+}
+
 /// Whoever wants to get out must not be kept in by a wrong setting.
 int run_killswitch(const CommandLine& line) {
   if (!line.all) {
@@ -163,6 +172,10 @@ int dispatch(int argc, char** argv) {
   killswitch->add_option("action", line.action, "arm, disarm or status")->required()->check(CLI::IsMember({"arm", "disarm", "status"}));
   killswitch->add_flag("--all", line.all, "disarm: every kill switch in every network namespace of this machine, whosever it is");
   killswitch->add_flag("--json", line.json, "Print JSON");
+  auto* const connections = command("connections", "List connections: by the tunnel or outside, whose, how many bytes");
+  connections->add_flag("--watch", line.connections.watch, "Go on and print what is new until interrupted");
+  connections->add_flag("--outside", line.connections.outside, "Only what leaves outside the tunnel");
+  connections->add_flag("--json", line.connections.json, "Print JSON");
   auto* const doctor =
       command("doctor", "Say which rights, kernel features and files are there, what for, and how to get the missing ones");
   doctor->add_flag("--json", line.json, "Print JSON");
@@ -188,6 +201,7 @@ int dispatch(int argc, char** argv) {
     return when_printed(
         run_each(line, [&line](const TargetPolicy& target) { return baseline_command(target, action_of(line.action), line.force); }));
   if (killswitch->parsed()) return when_printed(run_killswitch(line));
+  if (connections->parsed()) return when_printed(run_connections(line));
   if (doctor->parsed()) return when_printed(doctor_command(require_config(line), line.json));
   fmt::print(stderr, "{}", app.help());
   return exit_usage;

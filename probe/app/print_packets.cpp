@@ -38,6 +38,9 @@ std::string print_packets(const Observation& seen) {
   if (packets.leak) {
     for (const auto& destination : packets.leak->destinations) more.push_back(destination_text(destination));
   }
+  for (const auto& program : packets.programs) more.push_back("sent by " + program_text(program));
+  for (const auto& traffic : packets.unattributed)
+    more.push_back(fmt::format("sent to {} by a program that is not known: {}", traffic.destination.address.to_string(), traffic.why));
   if (packets.local.packets > 0) more.push_back(fmt::format("{} to local networks, which is allowed", packets.local.packets));
   if (!packets.egress_gap.empty()) more.push_back("what packet sockets send is not seen: " + packets.egress_gap);
   return print_row("packets", counted_text(packets, seen.time)) + print_details(more);

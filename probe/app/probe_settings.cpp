@@ -9,6 +9,7 @@
 #include <set>
 
 #include "probe/app/bypass_values.hpp"
+#include "probe/app/connection_settings.hpp"
 #include "probe/app/exit_settings.hpp"
 #include "probe/app/kill_switch_settings.hpp"
 #include "probe/app/meter_settings.hpp"
@@ -163,6 +164,14 @@ constexpr std::array rows{
     SettingRow{"leak_poll_ms", "VPN_SENTINEL_LEAK_POLL_MS", Type::integer, "250",
                "Milliseconds between looks at these counters while something leaves, or where the kernel does not tell by itself", 20,
                10000, true},
+    SettingRow{"connections", "VPN_SENTINEL_CONNECTIONS", Type::text, "auto",
+               "Who tells which program leaks, and the command 'connections': auto (the best that this machine allows), ebpf, sock_diag, "
+               "conntrack, nflog or off",
+               0, 0, true},
+    SettingRow{"destinations", "VPN_SENTINEL_DESTINATIONS", Type::text, "full",
+               "How much the command 'connections' tells of far ends: full, prefix (/24, /48), country or none", 0, 0, true},
+    SettingRow{"nflog_group", "VPN_SENTINEL_NFLOG_GROUP", Type::integer, "0",
+               "Group to which your firewall rules log packets (nft: log group N), for nflog in VPN_SENTINEL_CONNECTIONS", 0, 65535, true},
     SettingRow{"resolvers", "VPN_SENTINEL_RESOLVERS", Type::list, "1.1.1.1:53,9.9.9.9:53",
                "DNS servers for the names that the probe itself looks up inside the namespace", 0, 0, true},
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for the address services; empty: the system's", 0, 0,
@@ -438,6 +447,9 @@ Result<TargetPolicy> make_target_policy(const Settings& settings) {
   if (!result) return fail(result.error());
   target.baseline_folder = settings.text("data_dir") + "/baseline";
   target.meter = make_meter_policy(settings);
+  const auto connections = make_connections_policy(settings);
+  if (!connections) return fail(connections.error());
+  target.connections = *connections;
   return target;
 }
 

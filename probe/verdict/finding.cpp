@@ -120,6 +120,9 @@ constexpr std::array finding_rows{
                 "(stub in the evidence), change whom it asks; with Docker give the container --dns."},
     FindingText{"dns_packets_outside", warning, "DNS packets left the namespace outside the tunnel.",
                 "Look which program asks past the tunnel (vpn-sentinel-probe check), and use the VPN's resolver."},
+    FindingText{"process_outside", danger, "A program sends outside the tunnel.",
+                "The evidence names it: stop it, or bind it to the tunnel. If it may bypass the tunnel on purpose, allow its user by "
+                "VPN_SENTINEL_ALLOW_UIDS or its packets by VPN_SENTINEL_ALLOW_MARKS; vpn-sentinel-probe connections lists all it does."},
     FindingText{
         "packets_outside", danger, "Packets left the namespace outside the tunnel.",
         "The evidence names where to and whose program (uid): stop it, or bind it to the tunnel. If it may bypass the tunnel on "

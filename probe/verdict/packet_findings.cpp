@@ -30,6 +30,8 @@ std::string protocol_text(const OutsideDestination& destination) {
   }
 }
 
+std::string end_text(const OutsideDestination& destination) { return destination.address.to_string() + " " + protocol_text(destination); }
+
 std::string count_text(const TrafficView& traffic) {
   return fmt::format("{} {}, {} bytes", traffic.packets, traffic.packets == 1 ? "packet" : "packets", traffic.bytes);
 }
@@ -39,7 +41,10 @@ class PacketJudge {
   PacketJudge(const Observation& seen, const PacketsView& packets) : seen_(seen), packets_(packets) {}
 
   std::vector<Finding> run() {
-    if (packets_.leak) judge_leak(*packets_.leak);
+    if (packets_.leak) {
+      judge_leak(*packets_.leak);
+      judge_programs();
+    }
     judge_counting();
     return std::move(findings_);
   }
@@ -67,6 +72,43 @@ class PacketJudge {
     add("packets_outside", std::move(evidence), is_less ? std::optional(Severity::warning) : std::nullopt);
   }
 
+  /// Never by itself: what was counted is the proof, and it is as bad as that. It goes before it, because it says more.
+  void judge_programs() {
+    if (packets_.programs.empty() || findings_.empty()) return;
+    const auto weight = [&](const OutsideProgram& program) {
+      const auto code = is_dns(program.destination) ? "dns_packets_outside" : "packets_outside";
+      const auto told = std::ranges::find(findings_, code, &Finding::code);
+      return told == findings_.end() ? Severity::information : told->severity;
+    };
+    const auto& first = *std::ranges::max_element(packets_.programs, {}, weight);
+    json evidence{{"process", first.name},
+                  {"pid", first.pid},
+                  {"uid", first.uid},
+                  {"destination", end_text(first.destination)},
+                  {"bytes", first.bytes.value_or(first.destination.traffic.bytes)}};
+    if (!first.container.empty()) evidence["container"] = first.container.substr(0, 12);
+    if (packets_.programs.size() > 1) evidence["programs"] = program_texts();
+    if (!packets_.unattributed.empty()) evidence["unattributed"] = unattributed_texts();
+    const auto severity = weight(first);
+    findings_.insert(findings_.begin(), Finding{"process_outside", severity, seen_.time, std::move(evidence)});
+  }
+
+  [[nodiscard]] json::array_t program_texts() const {
+    json::array_t texts;
+    for (const auto& program : packets_.programs) {
+      if (texts.size() < most_destinations) texts.emplace_back(program_text(program));
+    }
+    return texts;
+  }
+
+  [[nodiscard]] json::array_t unattributed_texts() const {
+    json::array_t texts;
+    for (const auto& traffic : packets_.unattributed) {
+      if (texts.size() < most_destinations) texts.emplace_back(end_text(traffic.destination) + ": " + traffic.why);
+    }
+    return texts;
+  }
+
   [[nodiscard]] json evidence_of(const OutsideTraffic& leak, const TrafficView& traffic, bool dns) const {
     json evidence{{"packets", traffic.packets}, {"bytes", traffic.bytes}};
     if (packets_.leak_since) evidence["noticed"] = to_rfc3339(*packets_.leak_since);
@@ -75,6 +117,8 @@ class PacketJudge {
       if (is_dns(destination) == dns && destinations.size() < most_destinations) destinations.emplace_back(destination_text(destination));
     }
     if (!destinations.empty()) evidence["destinations"] = std::move(destinations);
+    // Said where nobody is named; else it stands beside the names.
+    if (packets_.programs.empty() && !packets_.unattributed.empty()) evidence["unattributed"] = unattributed_texts();
     return evidence;
   }
 
@@ -100,8 +144,14 @@ class PacketJudge {
 
 }  // namespace
 
+std::string program_text(const OutsideProgram& program) {
+  auto text = fmt::format("{} (pid {}, uid {}", program.name, program.pid, program.uid);
+  if (!program.container.empty()) text += ", container " + program.container.substr(0, 12);
+  return text + ") to " + end_text(program.destination);
+}
+
 std::string destination_text(const OutsideDestination& destination) {
-  auto text = destination.address.to_string() + " " + protocol_text(destination);
+  auto text = end_text(destination);
   if (destination.uid) text += fmt::format(", uid {}", *destination.uid);
   return text + ": " + count_text(destination.traffic);
 }

@@ -9,10 +9,13 @@
 
 namespace vpn_sentinel {
 
-/// packets_outside, dns_packets_outside and packets_uncounted, of seen.packets.
+/// process_outside, packets_outside, dns_packets_outside and packets_uncounted, of seen.packets.
 [[nodiscard]] std::vector<Finding> judge_packets(const Observation& seen);
 
 /// "203.0.113.7 UDP port 443, uid 1000: 3 packets, 120 bytes".
 [[nodiscard]] std::string destination_text(const OutsideDestination& destination);
+
+/// "curl (pid 4242, uid 1000, container 0123456789ab) to 203.0.113.7 TCP port 443".
+[[nodiscard]] std::string program_text(const OutsideProgram& program);
 
 }  // namespace vpn_sentinel

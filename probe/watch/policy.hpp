@@ -16,6 +16,7 @@
 #include "probe/checks/dns_verdict.hpp"
 #include "probe/checks/exit_source.hpp"
 #include "probe/checks/udp_check.hpp"
+#include "probe/connections/choose_sources.hpp"
 #include "probe/verdict/exit_rule.hpp"
 
 namespace vpn_sentinel {
@@ -124,6 +125,7 @@ struct TargetPolicy {
   KillSwitchPolicy kill_switch;
   AuditPolicy audit;
   MeterPolicy meter;
+  ConnectionsPolicy connections;
 };
 
 }  // namespace vpn_sentinel

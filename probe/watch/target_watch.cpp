@@ -111,6 +111,7 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
                       if (seen_.packets && !seen_.packets->leak) facts_keeper_.ask_again();
                       look("packets counted", mono_now());
                     }),
+      leak_owners_(io, policy_, [this] { look("leaking program looked for", mono_now()); }),
       gate_(policy_.debounce) {
   dns_keeper_.count_by([this]() -> std::optional<DnsKeeper::CountedPackets> {
     packet_watch_.refresh();
@@ -168,6 +169,7 @@ void TargetWatch::attach() {
   pinned_is_read_ = false;
   kill_switch_.attach(namespace_->opener(), namespace_->is_own());
   packet_watch_.attach(namespace_->opener(), namespace_->identity());
+  leak_owners_.attach(namespace_->opener());
   follow_resolvers();
   ruleset_watch_.attach(*namespace_);
 }
@@ -195,6 +197,7 @@ void TargetWatch::detach(Error reason, bool gone) {
   facts_keeper_.stop();
   kill_switch_.detach(gone);
   packet_watch_.detach(gone);
+  leak_owners_.detach();
   // Destroying the monitor from inside its own callback must wait until the callback has returned.
   if (monitor_) boost::asio::post(io_, [old = std::shared_ptr<Monitor>(std::move(monitor_))] {});
   look_up_.reset();
@@ -322,6 +325,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
     follow_kill_switch();
     packet_watch_.follow(seen_, facts_keeper_.pending());
     packet_watch_.fill(seen_);
+    leak_owners_.follow(seen_, monitor_->snapshot());
     verifier_.fill(seen_);
     seen_.uplink_by_target = has_address_of(monitor_->snapshot(), seen_.uplink.gateways);
     path_checks_.follow(seen_);

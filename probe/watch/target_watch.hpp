@@ -19,6 +19,7 @@
 #include "probe/watch/dns_keeper.hpp"
 #include "probe/watch/facts_keeper.hpp"
 #include "probe/watch/kill_switch_keeper.hpp"
+#include "probe/watch/leak_owners.hpp"
 #include "probe/watch/namespace_follower.hpp"
 #include "probe/watch/observe.hpp"
 #include "probe/watch/packet_watch.hpp"
@@ -67,6 +68,8 @@ class TargetWatch {
   [[nodiscard]] std::optional<double> latency_ms() const noexcept { return verifier_.latency_ms(); }
   /// Sockets inside the namespace; absent while it is gone.
   [[nodiscard]] std::optional<SocketOpener> opener() const;
+  /// Absent while it is gone. Whoever keeps it keeps a deleted namespace alive.
+  [[nodiscard]] const std::optional<NetNamespace>& space() const noexcept { return namespace_; }
   /// False in sidecar mode: the probe lives in the watched namespace and has no way round the tunnel.
   [[nodiscard]] bool has_separate_uplink() const noexcept { return namespace_ && !namespace_->is_own(); }
   /// True while packets go by a tunnel that is up.
@@ -83,7 +86,8 @@ class TargetWatch {
   /// Nothing is awaited that could still change the verdict or what is told with it.
   [[nodiscard]] bool settled() const noexcept {
     return !follower_.is_searching() && !verifier_.liveness_pending() && !verifier_.checks_pending() && !verifier_.facts_pending() &&
-           !dns_keeper_.pending() && !path_checks_.pending() && !facts_keeper_.pending() && !packet_watch_.pending();
+           !dns_keeper_.pending() && !path_checks_.pending() && !facts_keeper_.pending() && !packet_watch_.pending() &&
+           !leak_owners_.pending();
   }
   /// Asks everything again that is asked through the tunnel.
   void check_now() {
@@ -147,6 +151,7 @@ class TargetWatch {
   FactsKeeper facts_keeper_;
   KillSwitchKeeper kill_switch_;
   PacketWatch packet_watch_;
+  LeakOwners leak_owners_;
   std::uint64_t stopped_packets_ = 0;  ///< by the kill switch, at the last look
   MonoTime asked_about_stopped_{};     ///< when the VPN's program was asked because of them
   PublishGate gate_;

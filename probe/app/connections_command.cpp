@@ -1,0 +1,239 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <functional>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "netns/monitor/monitor.hpp"
+#include "probe/app/commands.hpp"
+#include "probe/app/one_look.hpp"
+#include "probe/app/output.hpp"
+#include "probe/app/print_connections.hpp"
+#include "probe/watch/outside_policy.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int exit_outside = 2;
+constexpr int exit_unknown = 3;
+constexpr int exit_could_not = 4;
+constexpr auto longest_look = 3s;
+/// Between looks with --watch: what lives shorter is seen by sources with events only.
+constexpr auto pause = 500ms;
+constexpr std::size_t most_flows = 200'000;
+
+std::string name_of(const TargetPolicy& policy) { return fmt::format("{} ({})", policy.client_id, policy.netns.to_string()); }
+
+int could_not(const TargetPolicy& policy, const std::string& why) {
+  fmt::print(stderr, "vpn-sentinel-probe: {}: {}\n", name_of(policy), why);
+  return exit_could_not;
+}
+
+/// Where packets go is all that is needed, and who the VPN's servers are: nothing is sent, counted or read beside that.
+TargetPolicy kernel_facts_only(TargetPolicy policy) {
+  policy.offline = true;
+  policy.meter.on = false;
+  policy.audit.on = false;
+  policy.audit.close_leaking_sockets = false;
+  policy.kill_switch.tend = false;
+  policy.connections.mode = ConnectionsMode::off;
+  policy.path.stun_servers.clear();
+  return policy;
+}
+
+/// Sources and table of one namespace.
+class Flows {
+ public:
+  Flows(const NetNamespace& space, const TargetPolicy& policy)
+      : policy_(policy),
+        opener_(space.opener()),
+        chosen_(choose_sources(policy.connections.mode, standard_sources(space, policy.connections))),
+        table_(bounds_of(policy)) {}
+
+  [[nodiscard]] bool has_sources() const { return !chosen_.sources.empty(); }
+  [[nodiscard]] const std::vector<std::string>& refused() const { return chosen_.refused; }
+
+  /// What is known of routes and tunnel is `seen`'s. An Error: no source could look.
+  Result<void> look(const Observation& seen) {
+    const auto snapshot = take_snapshot(opener_);
+    if (!snapshot) return fail(snapshot.error());
+    auto look_up = RouteLookup::open(opener_);
+    if (!look_up) return fail(look_up.error());
+    const auto ground = make_flow_ground(*snapshot, outside_policy(seen, policy_), has_tunnel_name(seen, policy_));
+    told_.notes.clear();
+    if (!ground.tunnel_known) told_.notes.emplace_back("no tunnel is known, so nothing can be told to be outside it (VPN_SENTINEL_TUNNEL)");
+    const auto now = mono_now();
+    std::optional<Error> failed;
+    bool looked = false;
+    for (const auto& source : chosen_.sources) {
+      const auto batch = source->look();
+      if (!batch) {
+        told_.notes.push_back(fmt::format("{} could not look: {}", to_string(source->kind()), batch.error().message));
+        failed = batch.error();
+        continue;
+      }
+      looked = true;
+      if (!batch->note.empty()) told_.notes.push_back(fmt::format("{}: {}", to_string(source->kind()), batch->note));
+      table_.take(*batch, find_ways(batch->sightings, ground, *look_up), wall_now(), now);
+    }
+    table_.age(now);
+    if (!looked && failed) return fail(*failed);
+    return {};
+  }
+
+  [[nodiscard]] ConnectionsTold told() const {
+    auto told = told_;
+    told.target = name_of(policy_);
+    told.refused = chosen_.refused;
+    told.losses = table_.losses();
+    for (const auto& source : chosen_.sources) {
+      const auto sight = source->sight();
+      told.sources.emplace_back(to_string(source->kind()));
+      if (sight.cannot.empty()) continue;
+      told.cannot.push_back(fmt::format("{} does not see {}{}", to_string(source->kind()), sight.cannot,
+                                        sight.remedy.empty() ? std::string() : "; to see more " + sight.remedy));
+    }
+    return told;
+  }
+
+  [[nodiscard]] std::vector<const KnownFlow*> flows(bool outside_only) const {
+    auto all = table_.flows();
+    if (outside_only) std::erase_if(all, [](const KnownFlow* flow) { return flow->direction.way != FlowWay::outside; });
+    return all;
+  }
+
+ private:
+  static FlowBounds bounds_of(const TargetPolicy& policy) {
+    FlowBounds bounds;
+    bounds.most = most_flows;
+    const auto& database = policy.exit.database;
+    if (database && !database->empty() && policy.connections.destinations != DestinationDetail::none) {
+      bounds.facts = [database](const IpAddress& address) { return database->find(address); };
+    }
+    return bounds;
+  }
+
+  const TargetPolicy& policy_;
+  SocketOpener opener_;
+  ChosenSources chosen_;
+  FlowTable table_;
+  ConnectionsTold told_;
+};
+
+int exit_code(const std::vector<const KnownFlow*>& flows) {
+  const auto any = [&flows](FlowWay way) {
+    return std::ranges::any_of(flows, [way](const KnownFlow* flow) { return flow->direction.way == way; });
+  };
+  return any(FlowWay::outside) ? exit_outside : any(FlowWay::unknown) ? exit_unknown : 0;
+}
+
+void print_all(const Flows& flows, const TargetPolicy& policy, const ConnectionsWish& wish) {
+  const auto told = flows.told();
+  const auto listed = flows.flows(wish.outside);
+  const auto detail = policy.connections.destinations;
+  if (wish.json) {
+    auto value = connections_json(told);
+    value["connections"] = nlohmann::json::array();
+    for (const auto* flow : listed) value["connections"].push_back(connection_json(*flow, detail));
+    return print_out(fmt::format("{}\n", value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)));
+  }
+  const auto style = style_of_stdout();
+  std::string text = print_connections_heading(told, style);
+  for (const auto* flow : listed) text += print_connection(*flow, detail, style);
+  print_out(text + print_connections_end(told, listed, style));
+}
+
+/// Prints each flow when it is new, and again when it turns out to take another way or to be somebody's.
+class NewFlows {
+ public:
+  NewFlows(const TargetPolicy& policy, const ConnectionsWish& wish) : policy_(policy), wish_(wish) {}
+
+  void print_new(const Flows& flows) {
+    std::set<Printed> now;
+    std::string text;
+    for (const auto* flow : flows.flows(wish_.outside)) {
+      Printed printed{flow->key, flow->direction.way, shown_owner(*flow)};
+      const bool known = printed_.contains(printed);
+      now.insert(std::move(printed));
+      if (known) continue;
+      const auto detail = policy_.connections.destinations;
+      text += wish_.json ? connection_json(*flow, detail).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
+                         : print_connection(*flow, detail, style_of_stdout());
+    }
+    printed_ = std::move(now);
+    print_out(text);
+  }
+
+ private:
+  using Printed = std::tuple<FlowKey, FlowWay, std::string>;
+  const TargetPolicy& policy_;
+  ConnectionsWish wish_;
+  std::set<Printed> printed_;
+};
+
+int follow(const TargetPolicy& policy, const ConnectionsWish& wish, const NetNamespace& space) {
+  boost::asio::io_context io(1);
+  HttpClient http(io);
+  DnsClient dns(io);
+  boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+  signals.async_wait([&io](const boost::system::error_code&, int) { io.stop(); });
+  TargetWatch watch(io, http, dns, kernel_facts_only(policy), [](const auto&, const auto&) {});
+  watch.start();
+  Flows flows(space, policy);
+  if (!flows.has_sources()) return could_not(policy, fmt::format("{}", fmt::join(flows.refused(), "; ")));
+  NewFlows follower(policy, wish);
+  boost::asio::steady_timer timer(io);
+  int code = 0;
+  bool told = false;
+  std::function<void()> tick = [&] {
+    if (watch.seen().blind && !watch.space()) {
+      code = could_not(policy, "the namespace is gone");
+      return io.stop();
+    }
+    const auto looked = watch.settled() || told ? flows.look(watch.seen()) : Result<void>{};
+    if (!looked) {
+      code = could_not(policy, looked.error().message);
+      return io.stop();
+    }
+    if (watch.settled() && !std::exchange(told, true)) {
+      const auto said = flows.told();
+      print_out(wish.json ? connections_json(said).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
+                          : print_connections_heading(said, style_of_stdout()));
+    }
+    if (told) follower.print_new(flows);
+    if (flush_output() != 0) return io.stop();
+    timer.expires_after(told ? std::chrono::milliseconds{pause} : 5ms);
+    timer.async_wait([&](const boost::system::error_code& error) {
+      if (!error) tick();
+    });
+  };
+  tick();
+  io.run();
+  return code;
+}
+
+}  // namespace
+
+int connections_command(const TargetPolicy& policy, const ConnectionsWish& wish) {
+  if (policy.connections.mode == ConnectionsMode::off) return could_not(policy, "connections are switched off (VPN_SENTINEL_CONNECTIONS)");
+  OneLook look(kernel_facts_only(policy));
+  const auto& watch = look.run(longest_look);
+  if (watch.seen().blind) return could_not(policy, watch.seen().blind->message);
+  const auto space = watch.space();
+  if (!space) return could_not(policy, "the namespace is gone");
+  if (wish.watch) return follow(policy, wish, *space);
+  Flows flows(*space, policy);
+  if (!flows.has_sources()) return could_not(policy, fmt::format("{}", fmt::join(flows.refused(), "; ")));
+  if (const auto looked = flows.look(watch.seen()); !looked) return could_not(policy, looked.error().message);
+  print_all(flows, policy, wish);
+  return exit_code(flows.flows(false));
+}
+
+}  // namespace vpn_sentinel
