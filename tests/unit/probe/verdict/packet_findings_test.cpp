@@ -56,6 +56,47 @@ BOOST_FIXTURE_TEST_CASE(a_packet_outside_is_danger_while_all_routes_are_fine, Co
   BOOST_TEST(finding->evidence["destinations"][0] == "203.0.113.7 TCP port 443, uid 1000: 3 packets, 300 bytes");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_program_that_was_found_is_named_before_the_packets_that_prove_it, Counting) {
+  leak().v4 = {3, 300};
+  leak().destinations = {{ip("203.0.113.7"), IPPROTO_TCP, 443, 1000, {3, 300}}};
+  seen.packets->programs = {{"curl", 4242, 1000, std::string(64, 'a'), leak().destinations[0], 120}};
+  const auto verdict = judge(seen);
+  BOOST_TEST((verdict.state == State::danger));
+  BOOST_TEST(verdict.findings.front().code == "process_outside");
+  const auto& evidence = verdict.findings.front().evidence;
+  BOOST_TEST(evidence["process"] == "curl");
+  BOOST_TEST(evidence["pid"] == 4242);
+  BOOST_TEST(evidence["uid"] == 1000U);
+  BOOST_TEST(evidence["container"] == "aaaaaaaaaaaa");
+  BOOST_TEST(evidence["destination"] == "203.0.113.7 TCP port 443");
+  BOOST_TEST(evidence["bytes"] == 120U);
+  BOOST_TEST(find(verdict, "packets_outside") != nullptr);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_program_without_counted_packets_is_no_finding, Counting) {
+  seen.packets->programs = {{"curl", 4242, 1000, {}, {ip("203.0.113.7"), IPPROTO_TCP, 443, 1000, {3, 300}}, 120}};
+  BOOST_TEST(judge_packets(seen).empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_program_that_only_asks_for_names_is_as_bad_as_its_packets, Counting) {
+  leak().dns = {1, 70};
+  leak().destinations = {{ip("203.0.113.53"), IPPROTO_UDP, 53, 0, {1, 70}}};
+  seen.packets->programs = {{"dig", 7, 0, {}, leak().destinations[0], std::nullopt}};
+  const auto verdict = judge(seen);
+  BOOST_TEST((verdict.state == State::warning));
+  BOOST_TEST((find(verdict, "process_outside")->severity == Severity::warning));
+  BOOST_TEST(find(verdict, "process_outside")->evidence["bytes"] == 70U);
+}
+
+BOOST_FIXTURE_TEST_CASE(why_nobody_is_named_stands_with_the_packets, Counting) {
+  leak().v4 = {3, 300};
+  leak().destinations = {{ip("203.0.113.7"), IPPROTO_UDP, 443, 1000, {3, 300}}};
+  seen.packets->unattributed = {{leak().destinations[0], "it was closed already"}};
+  const auto verdict = judge(seen);
+  BOOST_TEST(find(verdict, "process_outside") == nullptr);
+  BOOST_TEST(find(verdict, "packets_outside")->evidence["unattributed"][0] == "203.0.113.7 UDP port 443: it was closed already");
+}
+
 BOOST_FIXTURE_TEST_CASE(dns_alone_is_a_warning, Counting) {
   leak().dns = {1, 70};
   leak().destinations = {{ip("203.0.113.53"), IPPROTO_UDP, 53, std::nullopt, {1, 70}}};
