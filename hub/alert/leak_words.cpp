@@ -30,8 +30,11 @@ std::string destination_line(const LeakDestinationReport& destination) {
   return line;
 }
 
-/// What the amount counts: an incident that is over, or one that goes on.
-std::string_view when_of(const Change& change) { return change.to == State::secure ? "meanwhile" : "so far"; }
+/// What the amount counts: an incident that is over, one that nobody watches any more, or one that goes on.
+std::string_view when_of(const Change& change) {
+  if (change.to == State::offline) return "until the last report";
+  return change.to == State::secure ? "meanwhile" : "so far";
+}
 
 std::vector<std::string> not_counted(const Change& change) {
   const auto& leak = change.client.last_report.leak;
@@ -61,10 +64,13 @@ std::vector<std::string> leak_lines(const Change& change) {
   if (leaked.packets == 0) {
     // Of a mere warning nobody expects that something left.
     if (change.from != State::danger && change.to != State::danger) return {};
-    return {fmt::format("📤 Nothing was seen to leave outside {}", when_of(change))};
+    if (leaked.is_nothing()) return {fmt::format("📤 Nothing was seen to leave outside {}", when_of(change))};
+    auto lines = not_counted(change);
+    lines.insert(lines.begin(), fmt::format("📤 What left outside {} is not known: it was not counted all the time", when_of(change)));
+    return lines;
   }
-  std::vector<std::string> lines{
-      fmt::format("📤 <b>Left outside {}: {} ({})</b>", when_of(change), counted(leaked.packets, "packet"), human_bytes(leaked.bytes))};
+  std::vector<std::string> lines{fmt::format("📤 <b>Left outside {}: {}{} ({})</b>", when_of(change), leaked.at_least ? "at least " : "",
+                                             counted(leaked.packets, "packet"), human_bytes(leaked.bytes))};
   const auto shown = std::min(leaked.destinations.size(), most_destinations);
   for (std::size_t i = 0; i < shown; ++i) lines.push_back(destination_line(leaked.destinations[i]));
   if (leaked.destinations.size() > shown) lines.push_back(fmt::format("• and {} more", leaked.destinations.size() - shown));

@@ -46,7 +46,9 @@ Result<void> Writer::add_incident(Change& change, const LeakStep* step) {
 
 Result<void> Writer::grow_incidents(const LeakSteps::Entry& entry) {
   for (const auto& client_id : {entry.step.client_id, entry.group}) {
-    if (incidents_.find(client_id) == nullptr) continue;
+    const auto* known = incidents_.find(client_id);
+    // Most who do not count never do: nothing is copied for what is known.
+    if (known == nullptr || (entry.step.now == nullptr && known->exposure.gaps)) continue;
     remember_incident(client_id);
     if (auto done = save_incident(incidents_.grow(client_id, entry.step)); !done) return done;
   }

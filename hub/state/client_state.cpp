@@ -129,7 +129,7 @@ json to_status_json(const ClientState& client) {
 void add_damage(json& object, const Change& change) {
   constexpr std::size_t most_destinations = 5;
   if (change.exposed > std::chrono::microseconds{0}) object["exposed_s"] = static_cast<double>(change.exposed.count()) / 1e6;
-  if (!change.leaked) return;
+  if (!change.leaked || change.leaked->is_unknown()) return;
   auto few = *change.leaked;
   if (few.destinations.size() > most_destinations) few.destinations.resize(most_destinations);
   object["leaked"] = to_json(few);

@@ -73,6 +73,14 @@ MeterSpan begun(const LeakStep& step) {
   return span;
 }
 
+/// What the meter had counted before the step is not known.
+bool lacks_past(const LeakStep& step) { return step.before == nullptr || !is_not_less(mark_of(step.seq, *step.now), mark_of(0, *step.before)); }
+
+/// The numbers fell without a word: what was counted in between is lost.
+bool fell(const MeterSpan& span, const LeakStep& step) {
+  return step.seq > span.last.seq && !is_not_less(mark_of(step.seq, *step.now), span.last);
+}
+
 bool extend_later(MeterSpan& span, const LeakStep& step) {
   const auto mark = mark_of(step.seq, *step.now);
   if (mark.seq <= span.last.seq || !is_not_less(mark, span.last)) return false;
@@ -130,6 +138,13 @@ void settle_oldest(LeakLedger& ledger) {
 
 auto find_meter(LeakLedger& ledger, const std::string& boot_id, WallTime since) {
   return std::ranges::find_if(ledger.meters, [&](const MeterSpan& span) { return span.boot_id == boot_id && span.since == since; });
+}
+
+/// Of a step that the ledger cannot tell whole.
+bool leaves_gap(LeakLedger& ledger, const LeakStep& step) {
+  if (step.missed) return true;
+  const auto known = find_meter(ledger, step.boot_id, step.now->since.value_or(WallTime{}));
+  return known == ledger.meters.end() ? lacks_past(step) : fell(*known, step);
 }
 
 bool add(LeakLedger& ledger, const LeakStep& step) {
@@ -229,15 +244,22 @@ LeakTotal total_of(const LeakLedger& ledger) {
 }  // namespace
 
 nlohmann::json to_json(const LeakTotal& total) {
-  return {{"packets", total.packets}, {"bytes", total.bytes}, {"destinations", encode(total.destinations)}};
+  if (total.is_unknown()) return nullptr;
+  nlohmann::json object{{"packets", total.packets}, {"bytes", total.bytes}, {"destinations", encode(total.destinations)}};
+  if (total.at_least) object["at_least"] = true;
+  return object;
 }
 
 bool add(Exposure& exposure, const LeakStep& step) {
-  auto* const ledger = ledger_of(exposure, step.client_id);
-  return ledger != nullptr && add(*ledger, step);
+  const bool had_gaps = exposure.gaps;
+  auto* const ledger = step.now == nullptr ? nullptr : ledger_of(exposure, step.client_id);
+  exposure.gaps = had_gaps || ledger == nullptr || leaves_gap(*ledger, step);
+  const bool counted = ledger != nullptr && add(*ledger, step);
+  return counted || exposure.gaps != had_gaps;
 }
 
 void join(Exposure& exposure, const Exposure& other) {
+  exposure.gaps = exposure.gaps || other.gaps;
   for (const auto& theirs : other.ledgers) {
     if (auto* const ledger = ledger_of(exposure, theirs.client_id)) join(*ledger, theirs);
   }
@@ -268,6 +290,7 @@ std::optional<LeakTotal> total_of(const Exposure& exposure) {
     }
   }
   keep_largest(most.destinations);
+  most.at_least = exposure.gaps;
   return most;
 }
 

@@ -19,10 +19,15 @@ struct LeakTotal {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
   std::vector<LeakDestinationReport> destinations;  ///< most bytes first, at most 20
+  bool at_least = false;                            ///< not all of the time was counted: more may have left
+  /// No packet was seen, and somebody looked all the time.
+  [[nodiscard]] bool is_nothing() const noexcept { return packets == 0 && !at_least; }
+  /// No packet was seen, and nobody looked all the time: that is no amount.
+  [[nodiscard]] bool is_unknown() const noexcept { return packets == 0 && at_least; }
   friend bool operator==(const LeakTotal&, const LeakTotal&) = default;
 };
 
-/// {"packets","bytes","destinations":[as in a report]}
+/// {"packets","bytes","destinations":[as in a report],"at_least"?:true}; null when it is not known.
 [[nodiscard]] nlohmann::json to_json(const LeakTotal& total);
 
 /// One report that counts, and the one before it. Nothing is owned.
@@ -30,9 +35,10 @@ struct LeakStep {
   std::string client_id;
   std::string boot_id;
   std::uint64_t seq = 0;
-  const LeakReport* now = nullptr;     ///< counting
+  const LeakReport* now = nullptr;     ///< counting; null: nobody counted when the report was made
   std::uint64_t seq_before = 0;        ///< of `before`
   const LeakReport* before = nullptr;  ///< of the same meter; null: not known, what it has counted so far may be older
+  bool missed = false;                 ///< the meter is a new one: between the report before and its beginning nobody counted
 };
 
 /// Counters of one moment.
@@ -76,10 +82,11 @@ struct Exposure {
   static constexpr std::size_t most_ledgers = 16;
 
   std::vector<LeakLedger> ledgers;  ///< one for a client; of a group one for each member
+  bool gaps = false;                ///< some of the time nobody counted, or what was counted is not known
   friend bool operator==(const Exposure&, const Exposure&) = default;
 };
 
-/// Adds what left between the two reports of the step, unless it is known. True: something was learnt.
+/// Adds what left between the two reports of the step, unless it is known; what is not known of it makes a gap. True: something was learnt.
 bool add(Exposure& exposure, const LeakStep& step);
 /// What `other` counted of the same stretch of time, or of another one that is joined with it.
 void join(Exposure& exposure, const Exposure& other);

@@ -18,6 +18,9 @@ void begin_with(LeakStep& step, std::uint64_t seq, const LeakReport& before) {
   step.before = &before;
 }
 
+/// Nobody counted when the report was made.
+LeakStep blind_step(const Report& report) { return {report.client_id, report.boot_id, report.seq, nullptr, 0, nullptr}; }
+
 /// The meter began after the report before: all that it counted is new.
 void begin_with_nothing(LeakStep& step) { begin_with(step, step.seq - 1, nothing()); }
 
@@ -34,11 +37,23 @@ bool began_after(const LeakStep& step, const Earlier& earlier) {
   return earlier.seq == 1 || step.now->since >= earlier.time;
 }
 
+/// A probe that makes its meter anew adds what the new one counts to what the old one had counted. One that began with nothing and has
+/// passed the old numbers looks the same: then it is less than what left, and told as such.
+bool goes_on(const LeakReport& now, const std::optional<LeakReport>& earlier) {
+  return counts(earlier) && now.packets >= earlier->packets && now.bytes >= earlier->bytes;
+}
+
 void begin_with_neighbour(LeakStep& step, const Earlier& earlier) {
   if (counts(earlier.leak) && earlier.leak->since == step.now->since) {
     begin_with(step, earlier.seq, *earlier.leak);
   } else if (began_after(step, earlier)) {
-    begin_with_nothing(step);
+    if (goes_on(*step.now, earlier.leak)) {
+      begin_with(step, earlier.seq, *earlier.leak);
+    } else {
+      begin_with_nothing(step);
+    }
+    // The first report of a start comes before the first meter; what it saw itself without one is a gap of its own.
+    step.missed = earlier.seq != 1 || counts(earlier.leak);
   }
 }
 
@@ -46,7 +61,8 @@ void begin_with_neighbour(LeakStep& step, const Earlier& earlier) {
 
 std::optional<LeakStep> leak_step(const ClientState* before, const Admitted& admitted) {
   const auto& report = admitted.report;
-  if (!counts(report.leak) || report.boot_id.empty()) return std::nullopt;
+  if (report.boot_id.empty()) return std::nullopt;
+  if (!counts(report.leak)) return blind_step(report);
   auto step = step_to(report, *report.leak);
   if (before == nullptr) {
     if (report.seq == 1) begin_with_nothing(step);
@@ -57,6 +73,7 @@ std::optional<LeakStep> leak_step(const ClientState* before, const Admitted& adm
     begin_with_neighbour(step, {last.seq, last.timestamp.value_or(before->last_seen), last.leak});
   } else if (report.leak->since >= last.timestamp.value_or(before->last_seen)) {
     begin_with_nothing(step);
+    step.missed = true;
   }
   return step;
 }
@@ -76,6 +93,8 @@ Exposure exposure_about(const LateReport& late) {
     if (before) begin_with_neighbour(step, {before->seq, before->time, before->leak});
     if (!before && report.seq == 1) begin_with_nothing(step);
     static_cast<void>(add(exposure, step));
+  } else if (!report.boot_id.empty()) {
+    static_cast<void>(add(exposure, blind_step(report)));
   }
   if (after && counts(after->leak)) {
     LeakStep step{report.client_id, report.boot_id, after->seq, &*after->leak, 0, nullptr};

@@ -10,7 +10,7 @@
 namespace vpn_sentinel {
 
 /// Of a report that is the newest now. `before`: what was known of the client until then, null: nothing. Both must outlive the step.
-/// Nullopt: it does not count.
+/// Nullopt: the Python original's.
 [[nodiscard]] std::optional<LeakStep> leak_step(const ClientState* before, const Admitted& admitted);
 
 /// What left before a late report and after it, until its neighbours.

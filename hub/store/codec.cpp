@@ -87,6 +87,7 @@ Incident decode_incident(const json& object) {
   incident.exposed = std::chrono::microseconds{object.at("exposed").get<std::int64_t>()};
   for (const auto& finding : object.at("findings")) incident.findings.push_back(decode_finding(finding));
   if (const auto exposure = object.find("exposure"); exposure != object.end()) incident.exposure = decode_exposure(*exposure);
+  incident.exposure.gaps = object.value("exposure_gaps", false);
   return incident;
 }
 
@@ -101,7 +102,8 @@ std::string encode_incident_text(const Incident& incident) {
                   {"since", number_of(incident.since)},
                   {"exposed", incident.exposed.count()},
                   {"findings", encode_findings(incident.findings)},
-                  {"exposure", encode_exposure(incident.exposure)}});
+                  {"exposure", encode_exposure(incident.exposure)},
+                  {"exposure_gaps", incident.exposure.gaps}});
 }
 
 Result<Incident> decode_incident_text(std::string_view text) {

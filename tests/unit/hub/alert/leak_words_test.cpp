@@ -62,6 +62,21 @@ BOOST_AUTO_TEST_CASE(nothing_left_is_another_thing_than_nobody_counted) {
   BOOST_TEST(!has(text_of(warning), "📤"));
 }
 
+BOOST_AUTO_TEST_CASE(what_was_not_counted_all_the_time_is_never_nothing) {
+  auto change = change_between(State::danger, State::secure);
+  change.leaked = LeakTotal{};
+  change.leaked->at_least = true;
+  BOOST_TEST(has(text_of(change), "📤 What left outside meanwhile is not known: it was not counted all the time"));
+  BOOST_TEST(!has(text_of(change), "Nothing was seen"));
+  change.leaked->packets = 3;
+  change.leaked->bytes = 300;
+  BOOST_TEST(has(text_of(change), "📤 <b>Left outside meanwhile: at least 3 packets (300 bytes)</b>"));
+  auto silent = change_between(State::danger, State::secure);
+  silent.to = State::offline;
+  silent.leaked = LeakTotal{};
+  BOOST_TEST(has(text_of(silent), "📤 Nothing was seen to leave outside until the last report"));
+}
+
 BOOST_AUTO_TEST_CASE(many_destinations_are_cut) {
   auto change = change_between(State::secure, State::danger);
   change.leaked = LeakTotal{20, 2000, std::vector<LeakDestinationReport>(9, {"203.0.113.53", "tcp", 443, {}, 2, 200})};

@@ -105,6 +105,46 @@ BOOST_AUTO_TEST_CASE(a_meter_or_a_probe_that_begins_anew_comes_on_top) {
   BOOST_TEST(bench.packets() == 12U + 5U + 4U);
 }
 
+BOOST_AUTO_TEST_CASE(a_meter_that_is_made_anew_and_goes_on_counting_counts_nothing_twice) {
+  Bench bench;
+  bench.write({leaking(1, secure, 10)}, 1);
+  bench.write({leaking(2, danger, 14)}, 2);
+  bench.write({leaking(3, danger, 17, 2.5)}, 3);
+  BOOST_TEST(bench.packets() == 7U);
+  BOOST_TEST(total_of(bench.incidents().at(0).exposure)->at_least);
+}
+
+BOOST_AUTO_TEST_CASE(of_a_probe_that_ran_before_the_hub_knew_it_nobody_says_that_nothing_left) {
+  Bench bench;
+  bench.write({leaking(70, danger, 5000)}, 70);
+  BOOST_TEST(bench.told.back().leaked.value().is_unknown());
+  bench.write({leaking(71, secure, 5000)}, 71);
+  BOOST_TEST(bench.told.back().leaked.value().is_unknown());
+}
+
+BOOST_AUTO_TEST_CASE(who_stops_counting_within_an_incident_is_not_taken_for_one_who_saw_nothing) {
+  const auto blind = [](std::uint64_t seq, State state) {
+    auto admitted = leaking(seq, state, 10);
+    admitted.report.leak->counting = false;
+    return admitted;
+  };
+  Bench bench;
+  bench.write({leaking(1, secure, 10)}, 1);
+  bench.write({leaking(2, danger, 10)}, 2);
+  BOOST_TEST(bench.told.back().leaked.value().is_nothing());
+  bench.write({blind(3, danger)}, 3);
+  bench.write({leaking(4, secure, 10)}, 4);
+  BOOST_TEST(bench.told.back().leaked.value().is_unknown());
+  bench.write({blind(5, danger)}, 5);
+  bench.write({leaking(6, danger, 0, 5.5)}, 6);
+  bench.write({leaking(7, secure, 2, 5.5)}, 7);
+  BOOST_TEST(bench.told.back().leaked.value().packets == 2U);
+  BOOST_TEST(bench.told.back().leaked->at_least);
+  bench.write({leaking(8, danger, 2, 5.5)}, 8);
+  bench.write({leaking(9, secure, 2, 5.5)}, 9);
+  BOOST_TEST(bench.told.back().leaked.value().is_nothing());
+}
+
 BOOST_AUTO_TEST_CASE(the_same_report_twice_counts_once) {
   Bench bench;
   bench.write({leaking(1, secure, 0), leaking(2, danger, 5)}, 2);

@@ -119,6 +119,34 @@ BOOST_AUTO_TEST_CASE(a_meter_whose_past_is_not_known_counts_from_now_on) {
   BOOST_TEST(packets_of(exposure) == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(a_meter_whose_past_is_not_known_is_no_proof_that_nothing_left) {
+  Exposure exposure;
+  const auto first = counted(1'000'000);
+  const auto second = counted(1'000'002);
+  static_cast<void>(add(exposure, {"a", "b", 70, &first, 0, nullptr}));
+  BOOST_TEST(total_of(exposure)->is_unknown());
+  BOOST_TEST(to_json(*total_of(exposure)).is_null());
+  static_cast<void>(add(exposure, {"a", "b", 71, &second, 70, &first}));
+  BOOST_TEST(total_of(exposure)->at_least);
+  BOOST_TEST(to_json(*total_of(exposure)).at("at_least") == true);
+  Exposure whole;
+  static_cast<void>(add(whole, {"a", "b", 71, &second, 70, &first}));
+  BOOST_TEST(!total_of(whole)->at_least);
+  BOOST_TEST(!to_json(*total_of(whole)).contains("at_least"));
+  join(whole, exposure);
+  BOOST_TEST(total_of(whole)->at_least);
+}
+
+BOOST_AUTO_TEST_CASE(who_does_not_count_leaves_a_gap_that_is_learnt_once) {
+  Exposure exposure;
+  BOOST_TEST(add(exposure, {"a", "b", 7, nullptr, 0, nullptr}));
+  BOOST_TEST(!add(exposure, {"a", "b", 8, nullptr, 0, nullptr}));
+  BOOST_TEST(!total_of(exposure).has_value());
+  const Story quiet{{counted(5), counted(5)}};
+  static_cast<void>(add(exposure, quiet.step(2)));
+  BOOST_TEST(total_of(exposure)->is_unknown());
+}
+
 BOOST_AUTO_TEST_CASE(destinations_are_told_by_their_growth_the_largest_first) {
   Exposure exposure;
   const Story story{{to(counted(10), "203.0.113.1", 10), to(to(counted(40), "203.0.113.1", 12), "203.0.113.2", 28),

@@ -101,6 +101,13 @@ BOOST_AUTO_TEST_CASE(an_incident_of_a_version_that_counted_nothing_is_read) {
   BOOST_TEST(!decode_incident_text(object.dump()).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(that_an_incident_was_not_counted_all_the_time_is_kept) {
+  Incident incident;
+  incident.client_id = "a";
+  incident.exposure.gaps = true;
+  BOOST_TEST((decode_incident_text(encode_incident_text(incident)).value() == incident));
+}
+
 BOOST_AUTO_TEST_CASE(every_character_at_every_place_comes_back) {
   for (std::size_t length = 1; length <= 17; ++length) {
     for (std::size_t place = 0; place < length; ++place) {
