@@ -144,8 +144,28 @@ StateWords words_of(const Change& change) {
   return words;
 }
 
+/// "WARNING" of "WARNING: protection is …".
+std::string_view first_word(std::string_view headline) { return headline.substr(0, headline.find(':')); }
+
+bool is_news(const Change& change, const Finding& finding) { return std::ranges::find(change.news, finding.code) != change.news.end(); }
+
+/// What matters first: whatever is new in an old state, else the worst.
+std::vector<const Finding*> to_tell(const Change& change) {
+  auto findings = weighty(findings_of(change));
+  std::stable_partition(findings.begin(), findings.end(), [&](const Finding* finding) { return is_news(change, *finding); });
+  return findings;
+}
+
+/// The state was told before: what came is the headline.
+std::string news_headline(const Change& change, const StateWords& words) {
+  const auto findings = to_tell(change);
+  const auto what = findings.empty() ? std::string() : meaning_of(*findings.front());
+  return fmt::format("{} <b>STILL {}, and now: {}</b>", words.emoji, first_word(words.headline), what);
+}
+
 std::string headline_of(const Change& change) {
   const auto words = words_of(change);
+  if (!change.news.empty()) return news_headline(change, words);
   const bool secure = change.to == State::secure;
   if (change.past) {
     const bool silent = change.client.state == State::offline;
@@ -168,7 +188,7 @@ std::string headline_of(const Change& change) {
 }
 
 void say_why(Text& text, const Change& change) {
-  const auto findings = weighty(findings_of(change));
+  const auto findings = to_tell(change);
   if (findings.empty()) return;
   text.part();
   for (std::size_t i = 0; i < std::min(findings.size(), most_findings); ++i) text.line("• " + meaning_of(*findings[i]));

@@ -75,6 +75,8 @@ class Writer {
   Result<void> add_incident(Change& change, const LeakStep* step);
   Result<void> grow_incidents(const LeakSteps::Entry& entry);
   Result<void> see_incidents();
+  /// What came while the state stayed is told once for each incident, however often it comes and goes.
+  [[nodiscard]] bool is_old_news(Change& change) const;
   Result<void> save_incident(std::optional<Incident> incident);
   void remember_incident(const std::string& client_id);
   /// Reports that are older than what is known belong to the history.

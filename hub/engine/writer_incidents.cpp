@@ -13,6 +13,8 @@ Result<void> Writer::add_changes(Written& written) {
     if (!entry.group.empty()) of_group[entry.group] = &entry.step;
     return grow_incidents(entry);
   };
+  std::vector<Change> told;
+  told.reserve(written.changes.size());
   for (std::size_t i = 0; i < written.changes.size(); ++i) {
     for (; next != end && !next->has_change && next->position <= i; ++next) {
       if (auto done = grow(*next); !done) return done;
@@ -23,15 +25,25 @@ Result<void> Writer::add_changes(Written& written) {
     const auto* step = member == of_group.end() ? nullptr : member->second;
     const bool own = next != end && next->position == i;
     if (own) step = &next->step;
-    if (auto done = add_incident(change, step); !done) return done;
-    if (auto done = add_change(change, written); !done) return done;
+    if (!is_old_news(change)) {
+      if (auto done = add_incident(change, step); !done) return done;
+      if (auto done = add_change(change, written); !done) return done;
+      told.push_back(std::move(change));
+    }
     if (!own) continue;
     if (auto done = grow(*next++); !done) return done;
   }
+  written.changes = std::move(told);
   for (; next != end; ++next) {
     if (auto done = grow(*next); !done) return done;
   }
   return see_incidents();
+}
+
+bool Writer::is_old_news(Change& change) const {
+  if (change.news.empty()) return false;
+  change.news = incidents_.unknown(change.client, change.news);
+  return change.news.empty();
 }
 
 Result<void> Writer::add_incident(Change& change, const LeakStep* step) {

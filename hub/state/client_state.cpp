@@ -24,6 +24,8 @@ json encode_members(const std::vector<GroupMember>& members) {
 
 std::string or_word(const std::string& text, std::string_view word) { return text.empty() ? std::string(word) : text; }
 
+bool was_not_looked_at(const Finding& finding) { return finding.code.ends_with("_unverifiable") || finding.code.ends_with("_unverified"); }
+
 /// Python's isoformat(): six digits and "+00:00".
 std::string python_time(WallTime time) {
   auto text = to_rfc3339(time);
@@ -51,6 +53,17 @@ std::string_view to_string(Change::Kind kind) {
 
 const std::vector<Finding>& findings_of(const Change& change) {
   return change.past ? change.client.last_report.findings : change.client.findings;
+}
+
+std::vector<std::string> codes_that_came(const ClientState& before, const ClientState& after) {
+  std::vector<std::string> codes;
+  for (const auto& finding : after.findings) {
+    if (finding.severity == Severity::information) continue;
+    if (after.state > State::warning && finding.severity == Severity::warning && was_not_looked_at(finding)) continue;
+    const auto known = std::ranges::find(before.findings, finding.code, &Finding::code);
+    if (known == before.findings.end() || known->severity < finding.severity) codes.push_back(finding.code);
+  }
+  return codes;
 }
 
 State believed_state(const Report& report) { return std::max(report.state.value_or(State::warning), state_of(report.findings)); }
@@ -146,6 +159,7 @@ json to_json(const Change& change) {
               {"client", to_json(change.client)}};
   object["from"] = change.from ? json(to_string(*change.from)) : json(nullptr);
   if (change.past) object["past"] = true;
+  if (!change.news.empty()) object["news"] = change.news;
   if (!change.previous_address.empty()) object["previous_address"] = change.previous_address;
   add_damage(object, change);
   return object;

@@ -75,12 +75,17 @@ struct Change {
   ClientState client;                           ///< after the change
   std::chrono::microseconds exposed{0};         ///< time in danger of the incident that it belongs to, so far
   std::optional<LeakTotal> leaked = {};         ///< what left during it so far; absent: nobody counted, or there is no incident
+  std::vector<std::string> news = {};           ///< codes that came while the state stayed: what the change is about
   friend bool operator==(const Change&, const Change&) = default;
 };
 
 [[nodiscard]] std::string_view to_string(Change::Kind kind);
 /// The findings of the state `to`.
 [[nodiscard]] const std::vector<Finding>& findings_of(const Change& change);
+
+/// Codes that people want to hear of although the state stays: warnings and worse that `before` did not have, or not so severe. Beside
+/// something worse, that another thing could not be looked at is no news.
+[[nodiscard]] std::vector<std::string> codes_that_came(const ClientState& before, const ClientState& after);
 
 /// admit() always sets a state; without one nothing was judged, and what was not judged is not secure. A report that calls itself better
 /// than its own findings is not believed.

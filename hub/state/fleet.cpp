@@ -88,9 +88,13 @@ std::vector<Change> changes_between(const ClientState* before, const ClientState
   if (was_silent && after.state == State::offline) return past_changes(before, after, admitted);
   if (before == nullptr) return {change_to(Change::Kind::connected, after, admitted)};
   const bool moved = !before->known_address.empty() && before->known_address != after.known_address;
-  if (before->state == after.state && !moved && !finding_changed_in_standing_warning(*before, after)) return {};
-
+  std::vector<std::string> news;
+  if (before->state == after.state && !moved && !finding_changed_in_standing_warning(*before, after)) {
+    news = codes_that_came(*before, after);
+    if (news.empty()) return {};
+  }
   auto change = change_to(kind_of(*before, after, moved), after, admitted);
+  change.news = std::move(news);
   change.from = before->state;
   if (moved) change.previous_address = before->known_address;
   // Silence lasted until the hub heard again, whatever time the report is about.

@@ -38,7 +38,8 @@ class Fleet {
 
   /// A stored report changes the state only when it is newer than what is known (boot_id and seq; timestamps across boots); an older one
   /// is history and gives no change. The lease counts from `received` less the time that the report had waited: a probe's clock never
-  /// makes it longer. A report that waited longer than its lease is no sign of life of a silent client.
+  /// makes it longer. A report that waited longer than its lease is no sign of life of a silent client. A change that has `news` is one
+  /// only if the client's incident does not know them: what comes and goes is told once.
   std::vector<Change> apply(const Admitted& admitted);
   /// The client as apply() would leave it; nullopt: the report is history.
   [[nodiscard]] std::optional<ClientState> preview(const Admitted& admitted) const;

@@ -54,6 +54,7 @@ ClientState state_of_group(const std::string& group, const ClientState* before, 
 
 Change::Kind kind_of(const ClientState* before, const ClientState& after) {
   if (before == nullptr) return Change::Kind::connected;
+  if (before->state == after.state) return Change::Kind::state_changed;
   if (before->state == State::offline) return Change::Kind::came_back;
   return after.state == State::offline ? Change::Kind::went_offline : Change::Kind::state_changed;
 }
@@ -156,7 +157,9 @@ std::optional<Change> Groups::judge_one(Fleet& fleet, const std::string& group, 
   auto after = state_of_group(group, before, std::move(verdict), members, now);
   after.rule = to_string(rules_.of(group));
   const bool changed = before == nullptr || before->state != after.state;
-  auto change = changed ? std::optional(change_between(before, after, now)) : std::nullopt;
+  auto news = changed || after.state == State::offline ? std::vector<std::string>() : codes_that_came(*before, after);
+  auto change = changed || !news.empty() ? std::optional(change_between(before, after, now)) : std::nullopt;
+  if (change) change->news = std::move(news);
   fleet.put_group(std::move(after));
   return change;
 }

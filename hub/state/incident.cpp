@@ -235,6 +235,21 @@ std::optional<Incident> IncidentBook::forget(const std::string& client_id, WallT
   return store_or_close(std::move(incident));
 }
 
+std::vector<std::string> IncidentBook::unknown(const ClientState& client, const std::vector<std::string>& codes) const {
+  const auto* incident = find(client.client_id);
+  if (incident == nullptr) return codes;
+  std::vector<std::string> list;
+  for (const auto& code : codes) {
+    const auto known = std::ranges::find(incident->findings, code, &Finding::code);
+    const auto now = std::ranges::find(client.findings, code, &Finding::code);
+    // Of a full list nobody can tell what it has not seen yet.
+    const bool is_new = known == incident->findings.end() ? incident->findings.size() < most_findings
+                                                          : now != client.findings.end() && now->severity > known->severity;
+    if (is_new) list.push_back(code);
+  }
+  return list;
+}
+
 const Incident* IncidentBook::find(const std::string& client_id) const {
   const auto found = open_.find(client_id);
   return found == open_.end() ? nullptr : &found->second;

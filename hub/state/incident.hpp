@@ -66,6 +66,9 @@ class IncidentBook {
   /// Nobody watches the client any more: as apply(), closed at `now`.
   [[nodiscard]] std::optional<Incident> forget(const std::string& client_id, WallTime now);
 
+  /// Of these codes of the client's findings those that its open incident does not know, or not so severe.
+  [[nodiscard]] std::vector<std::string> unknown(const ClientState& client, const std::vector<std::string>& codes) const;
+
   /// The open incident of a client; null: none.
   [[nodiscard]] const Incident* find(const std::string& client_id) const;
   /// After storing (with its number), or to take a change back.

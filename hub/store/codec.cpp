@@ -173,6 +173,7 @@ std::string encode_change_text(const Change& change) {
               {"findings", encode_findings(findings_of(change))}};
   object["from"] = change.from ? json(to_string(*change.from)) : json(nullptr);
   if (change.past) object["past"] = true;
+  if (!change.news.empty()) object["news"] = change.news;
   if (!change.previous_address.empty()) object["previous_address"] = change.previous_address;
   if (!change.client.known_address.empty()) object["public_ip"] = change.client.known_address;
   add_damage(object, change);

@@ -138,7 +138,8 @@ const kinds = {
 };
 
 export function changeText(change) {
-  const text = kinds[change.kind]?.(change) ?? codeText(change.kind);
+  const came = change.news?.length > 0 ? `${stateText(change.to).word}, and more: ${change.news.map(codeText).join(", ")}` : null;
+  const text = came ?? kinds[change.kind]?.(change) ?? codeText(change.kind);
   const lasted = change.previous_lasted_ms > 0 && change.kind !== "address_changed" ? ` after ${duration(change.previous_lasted_ms)}` : "";
   const left = change.leaked?.packets > 0 ? `; ${counted(change.leaked.packets, "packet")} (${byteText(change.leaked.bytes)}) left outside` : "";
   return text + lasted + left + (change.past ? ", told later; the probe was silent" : "");

@@ -57,6 +57,19 @@ bool is_balanced(const std::string& html) {
 
 }  // namespace
 
+BOOST_AUTO_TEST_CASE(what_comes_within_one_state_is_the_headline_with_who_did_it) {
+  auto before = report("office", "b", 1, State::warning, at(0));
+  auto after = report("office", "b", 2, State::warning, at(60));
+  after.report.findings.push_back(test::finding("kill_switch_changed", Severity::warning, at(60)));
+  after.report.findings.back().evidence["changed_by"] = "nft (pid 4242)";
+  const auto text = text_after({before, after});
+  BOOST_TEST_INFO(text);
+  BOOST_TEST(first_line(text) ==
+             "🟡 <b>STILL WARNING, and now: Somebody changed the firewall rules that held packets back if the tunnel fails.</b>");
+  BOOST_TEST(has(text, "🔎 Evidence: changed_by=nft (pid 4242)"));
+  BOOST_TEST(has(text, "Since: 2026-11-21 10:01:00 UTC\nBefore: warning for 1 m"));
+}
+
 BOOST_AUTO_TEST_CASE(a_secure_client_connects_with_the_originals_title_and_facts) {
   auto admitted = report("office", "b", 1, State::secure, at(0));
   admitted.report.location = LocationReport{"RO", "Bucharest", "B", "AS64500 Example", "Europe/Bucharest"};

@@ -77,6 +77,45 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_stored_never_happened) {
   }
 }
 
+namespace {
+
+Admitted warning_with(std::uint64_t seq, const std::vector<std::string>& codes, Severity severity = Severity::warning) {
+  auto admitted = report("a", "b", seq, State::warning, at(static_cast<double>(seq)));
+  for (const auto& code : codes) admitted.report.findings.push_back(test::finding(code, severity, *admitted.report.timestamp));
+  return admitted;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(what_comes_within_one_state_is_told_once_in_an_incident) {
+  Bench bench;
+  const auto news = [&](const Admitted& admitted) {
+    const auto written = bench.write({admitted}, admitted.received);
+    BOOST_REQUIRE(written.has_value());
+    BOOST_TEST(written->alerts.size() == written->changes.size());
+    return written->changes.empty() ? std::vector<std::string>{"nothing"} : written->changes.at(0).news;
+  };
+  using Codes = std::vector<std::string>;
+  BOOST_TEST((news(warning_with(1, {})) == Codes{}));
+  BOOST_TEST((news(warning_with(2, {"kill_switch_changed"})) == Codes{"kill_switch_changed"}));
+  BOOST_TEST((news(warning_with(3, {})) == Codes{"nothing"}));
+  BOOST_TEST((news(warning_with(4, {"kill_switch_changed"})) == Codes{"nothing"}));
+  BOOST_TEST((news(warning_with(5, {"kill_switch_changed", "dns_packets_outside"})) == Codes{"dns_packets_outside"}));
+  BOOST_TEST((news(warning_with(6, {"udp_unverifiable"}, Severity::information)) == Codes{"nothing"}));
+  BOOST_TEST((news(warning_with(7, {"udp_unverifiable"})) == Codes{"udp_unverifiable"}));
+  BOOST_TEST((news(report("a", "b", 8, State::secure, at(8))) == Codes{}));
+  BOOST_TEST((news(warning_with(9, {})) == Codes{}));
+  BOOST_TEST((news(warning_with(10, {"kill_switch_changed"})) == Codes{"kill_switch_changed"}));
+}
+
+BOOST_AUTO_TEST_CASE(in_one_transaction_what_comes_twice_is_told_once_as_well) {
+  Bench bench;
+  const auto written = bench.write({warning_with(1, {}), warning_with(2, {"dns_packets_outside"}), warning_with(3, {}),
+                                    warning_with(4, {"dns_packets_outside"}), report("a", "b", 5, State::danger, at(5))});
+  BOOST_TEST(written.value().changes.size() == 3U);
+  BOOST_TEST(written->alerts.size() == 3U);
+}
+
 BOOST_AUTO_TEST_CASE(what_the_store_knew_is_there_after_a_restart) {
   Bench first;
   BOOST_REQUIRE(first.write({report("a", "b", 1, State::danger, at(0))}).has_value());
@@ -206,6 +245,19 @@ BOOST_AUTO_TEST_CASE(a_danger_that_begins_and_ends_within_one_transaction_is_tol
   for (const auto& alert : written.value().alerts) alerts.push_back(alert.text);
   BOOST_TEST((alerts == std::vector<std::string>{"state_changed danger", "state_changed secure"}));
   BOOST_TEST(written->changes.size() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(what_comes_within_one_state_of_a_group_is_told_once) {
+  Bench bench;
+  const auto alerts = [&](std::uint64_t seq, const std::vector<std::string>& codes) {
+    auto admitted = member("a", seq, State::danger, at(static_cast<double>(seq)));
+    for (const auto& code : codes) admitted.report.findings.push_back(test::finding(code, Severity::danger, at(0)));
+    return bench.write({admitted}, admitted.received).value().alerts.size();
+  };
+  BOOST_TEST(alerts(1, {}) == 1U);
+  BOOST_TEST(alerts(2, {"packets_outside"}) == 1U);
+  BOOST_TEST(alerts(3, {}) == 0U);
+  BOOST_TEST(alerts(4, {"packets_outside"}) == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(a_disagreement_of_a_group_is_an_alarm_of_its_own_and_groups_come_back_after_a_restart) {

@@ -49,6 +49,20 @@ BOOST_AUTO_TEST_CASE(the_same_state_again_is_no_change_but_a_longer_lease) {
   BOOST_TEST((fleet.next_deadline() == at(52)));
 }
 
+BOOST_AUTO_TEST_CASE(within_one_state_a_finding_that_comes_is_news_and_one_that_goes_is_not) {
+  Fleet fleet(policy);
+  auto more = report("a", "b", 2, State::danger, at(10));
+  more.report.findings.push_back(test::finding("packets_outside", Severity::danger, at(10)));
+  // Beside a danger nobody wants to hear what else could not be looked at.
+  more.report.findings.push_back(test::finding("dns_unverifiable", Severity::warning, at(10)));
+  fleet.apply(report("a", "b", 1, State::danger, at(0)));
+  const auto change = only(fleet.apply(more));
+  BOOST_TEST((change.kind == Kind::state_changed));
+  BOOST_TEST((change.from == State::danger));
+  BOOST_TEST((change.news == std::vector<std::string>{"packets_outside"}));
+  BOOST_TEST(fleet.apply(report("a", "b", 3, State::danger, at(20))).empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_different_state_is_a_change_at_the_time_of_the_report) {
   Fleet fleet(policy);
   fleet.apply(report("a", "b", 1, State::secure, at(0)));
