@@ -78,6 +78,7 @@ class Writer {
   /// What came while the state stayed is told once for each incident, however often it comes and goes.
   [[nodiscard]] bool is_old_news(Change& change) const;
   Result<void> save_incident(std::optional<Incident> incident);
+  void add_exposure_of_members(const ClientState& group, Incident& incident) const;
   void remember_incident(const std::string& client_id);
   /// Reports that are older than what is known belong to the history.
   Result<void> add_histories(Written& written);

@@ -48,12 +48,21 @@ bool Writer::is_old_news(Change& change) const {
 
 Result<void> Writer::add_incident(Change& change, const LeakStep* step) {
   remember_incident(change.client_id);
+  const bool is_open = incidents_.find(change.client_id) != nullptr;
   auto incident = incidents_.apply(change, step);
   if (incident) {
+    if (!is_open) add_exposure_of_members(change.client, *incident);
     change.exposed = exposed_until(*incident, change.noticed);
     change.leaked = total_of(incident->exposure);
   }
   return save_incident(std::move(incident));
+}
+
+/// What a member saw leave before the others agreed is part of what the group tells.
+void Writer::add_exposure_of_members(const ClientState& group, Incident& incident) const {
+  for (const auto& member : group.members) {
+    if (const auto* open = incidents_.find(member.client_id)) join(incident.exposure, open->exposure);
+  }
 }
 
 Result<void> Writer::grow_incidents(const LeakSteps::Entry& entry) {

@@ -21,6 +21,38 @@ std::string common_address(const std::vector<const ClientState*>& members) {
   return address;
 }
 
+/// How bad a kill switch is, the worst highest. A word of a later version is not "holds".
+int rank(const KillSwitchReport& kill_switch) {
+  const auto& state = kill_switch.state;
+  if (state == "failed") return 5;
+  if (state == "changed" || (state == "off" && kill_switch.mode == "armed")) return 4;
+  if (state == "off") return 0;
+  return state == "armed" ? 1 : 3;
+}
+
+int rank(const RulesetReport& ruleset) { return ruleset.verdict == "holds" ? 0 : ruleset.verdict == "lets_out" ? 2 : 1; }
+
+/// Who saw packets leave tells most; of those who saw none, one that could not look, for its nothing is none.
+std::pair<int, std::uint64_t> rank(const LeakReport& leak) {
+  if (!leak.counting) return {1, 0};
+  return leak.packets > 0 ? std::pair{2, leak.packets} : std::pair{0, std::uint64_t{0}};
+}
+
+template <typename Part>
+void take_worse(std::optional<Part>& known, const std::optional<Part>& other) {
+  if (other && (!known || rank(*other) > rank(*known))) known = other;
+}
+
+/// What only some probes of a group look at.
+void add_worst_parts(const std::vector<const ClientState*>& members, Report& report) {
+  for (const auto* member : members) {
+    if (!sees(*member)) continue;
+    take_worse(report.leak, member->last_report.leak);
+    take_worse(report.kill_switch, member->last_report.kill_switch);
+    take_worse(report.ruleset, member->last_report.ruleset);
+  }
+}
+
 ClientState state_of_group(const std::string& group, const ClientState* before, GroupVerdict verdict,
                            const std::vector<const ClientState*>& members, WallTime now) {
   ClientState after;
@@ -49,6 +81,7 @@ ClientState state_of_group(const std::string& group, const ClientState* before, 
   report.timestamp = after.last_seen;
   report.state = after.state;
   if (!after.known_address.empty()) report.public_ip = after.known_address;
+  add_worst_parts(members, report);
   return after;
 }
 

@@ -182,6 +182,26 @@ BOOST_AUTO_TEST_CASE(a_group_has_what_the_member_saw_who_saw_most) {
   BOOST_TEST(bench.packets("group:office") == 5U);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_member_saw_before_the_others_agreed_is_part_of_the_groups_incident) {
+  test::TemporaryDirectory directory;
+  const GroupRule all{GroupRule::Kind::all, 0};
+  Writer writer{open_sqlite_store(directory.file("hub.db")).value(), FleetPolicy{.groups = {all, {}}}, nullptr};
+  const auto write = [&](const std::string& client_id, const Admitted& admitted) {
+    Work work;
+    work.reports.push_back({in_office(admitted), nullptr});
+    work.reports.back().admitted.report.client_id = client_id;
+    BOOST_REQUIRE(writer.write(work, admitted.received, false).has_value());
+  };
+  write("a", leaking(1, secure, 0));
+  write("c", leaking(1, secure, 0));
+  write("a", leaking(2, danger, 5));
+  write("a", leaking(3, danger, 9));
+  write("c", leaking(4, danger, 1));
+  const auto incidents = writer.store().load_incidents("group:office", at(0), at(100)).value();
+  BOOST_TEST_REQUIRE(incidents.size() == 1U);
+  BOOST_TEST(total_of(incidents[0].exposure)->packets == 9U);
+}
+
 BOOST_AUTO_TEST_CASE(a_danger_that_was_told_late_has_what_left_before_and_after_it) {
   Bench bench;
   bench.write({leaking(1, secure, 10)}, 1);

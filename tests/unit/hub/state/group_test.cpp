@@ -270,6 +270,31 @@ BOOST_AUTO_TEST_CASE(a_leak_that_one_member_sees_is_a_change_of_the_group) {
   BOOST_TEST(watch.take(in_group(report("b", "boot", 3, danger, at(6)), "office")).empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_only_some_look_at_is_told_by_the_one_to_whom_it_looks_worst) {
+  Watch watch;
+  const auto tell = [&](const std::string& client_id, std::uint64_t seq, const std::string& kill_switch, std::optional<LeakReport> leak) {
+    auto admitted = in_group(report(client_id, "boot", seq, contained, at(static_cast<double>(seq))), "office");
+    if (!kill_switch.empty()) admitted.report.kill_switch = KillSwitchReport{"armed", kill_switch, {}, {}, 0};
+    admitted.report.leak = std::move(leak);
+    (void)watch.take(admitted);
+  };
+  LeakReport seen;
+  seen.counting = true;
+  LeakReport blind;
+  blind.why = "CAP_NET_ADMIN is needed";
+  tell("a", 1, "armed", seen);
+  BOOST_TEST(watch.office().last_report.kill_switch.value().state == "armed");
+  BOOST_TEST(watch.office().last_report.leak.value().counting);
+  tell("b", 1, "", {});
+  BOOST_TEST(watch.office().last_report.kill_switch.value().state == "armed");
+  tell("b", 2, "changed", blind);
+  BOOST_TEST(watch.office().last_report.kill_switch.value().state == "changed");
+  BOOST_TEST(watch.office().last_report.leak.value().why == blind.why);
+  seen.packets = 3;
+  tell("a", 2, "armed", seen);
+  BOOST_TEST(watch.office().last_report.leak.value().packets == 3U);
+}
+
 BOOST_AUTO_TEST_CASE(one_silent_member_changes_nothing_and_the_last_one_makes_it_offline) {
   Watch watch;
   (void)watch.take(in_group(report("a", "boot", 1, secure, at(0)), "office"));
