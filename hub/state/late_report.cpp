@@ -60,9 +60,11 @@ std::vector<Change> past_changes(const LateReport& late, const ClientState& clie
   const auto state = believed_state(admitted.report);
   const auto before = state_of(late.neighbours.before);
   std::vector<Change> changes;
-  if (state != before) changes.push_back(past_change(admitted, client, before, state, time_of(admitted)));
-  // When the known ones on both sides agree, nothing tells yet that it went back; else the next one did when it came.
   const auto& after = late.neighbours.after;
+  // The next one told of this state when it came: it began earlier, and that is the incident's to say.
+  const bool is_told = after && !late.next_came_with_it && after->state == state;
+  if (state != before && !is_told) changes.push_back(past_change(admitted, client, before, state, time_of(admitted)));
+  // When the known ones on both sides agree, nothing tells yet that it went back; else the next one did when it came.
   if (after && !late.next_came_with_it && after->state != state && after->state == late.taken_for) {
     changes.push_back(past_change(admitted, client, state, after->state, std::max(after->time, time_of(admitted))));
     changes.back().client.last_report.findings.clear();

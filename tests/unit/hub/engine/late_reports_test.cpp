@@ -82,6 +82,17 @@ BOOST_AUTO_TEST_CASE(what_came_in_one_batch_is_told_once_each) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(an_earlier_report_of_a_state_that_was_told_only_moves_its_beginning) {
+  Bench bench;
+  bench.write({test::report("a", "b", 9, secure, at(9))}, 9);
+  bench.write({test::report("a", "b", 11, danger, at(11))}, 11);
+  bench.write({old(10, danger)}, 20);
+  BOOST_TEST(bench.past.empty());
+  const auto incidents = bench.incidents("a");
+  BOOST_TEST_REQUIRE(incidents.size() == 1U);
+  BOOST_TEST((incidents[0].start == at(10)));
+}
+
 BOOST_AUTO_TEST_CASE(the_order_within_a_batch_does_not_matter) {
   Bench bench;
   bench.write({test::report("a", "b", 10, secure, at(10))}, 10);
