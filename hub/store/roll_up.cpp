@@ -22,12 +22,22 @@ std::int64_t bounded_sum(std::int64_t left, std::int64_t right) {
   return right > 0 ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
 }
 
-/// Nullopt: what left between the two is not known. A meter that began anew has counted all of it since.
-std::optional<Counted> growth(const std::optional<Counted>& from, const std::optional<Counted>& to) {
-  if (!from || !to || to->since < from->since) return std::nullopt;
-  if (to->since > from->since) return to;
-  if (to->packets < from->packets || to->bytes < from->bytes) return std::nullopt;
-  return Counted{to->since, to->packets - from->packets, to->bytes - from->bytes};
+/// Nullopt: what left between two reports that both count is not known. A meter that began anew has counted all of it since, unless it
+/// goes on from the numbers of the old one.
+std::optional<Counted> growth(const Counted& from, const Counted& to) {
+  if (to.since < from.since) return std::nullopt;
+  if (to.packets >= from.packets && to.bytes >= from.bytes) return Counted{to.since, to.packets - from.packets, to.bytes - from.bytes};
+  return to.since > from.since ? std::optional(to) : std::nullopt;
+}
+
+/// The same where the report before does not count, or is none.
+std::optional<Counted> growth(const Spoken* from, const Spoken& to) {
+  if (!to.counted) return std::nullopt;
+  if (from == nullptr) return to.seq == 1 ? to.counted : std::nullopt;
+  if (from->counted) return growth(*from->counted, *to.counted);
+  const auto began = to.counted->since;
+  const bool began_after = from->seq == 1 || (began != WallTime{} && began >= from->from && began <= to.from);
+  return began_after ? to.counted : std::nullopt;
 }
 
 void add_exit(Sample& sample, std::string_view exit) {
@@ -78,7 +88,7 @@ void merge(Sample& sample, const Sample& other) {
 
 bool is_nothing(const Sample& sample) {
   const bool nothing_left = sample.packets_outside == 0 && sample.bytes_outside == 0;
-  return sample.reports == 0 && nothing_left &&
+  return sample.reports == 0 && sample.counted == 0 && nothing_left &&
          std::all_of(sample.time.begin(), sample.time.end(), [](auto time) { return time == microseconds{0}; });
 }
 
@@ -114,7 +124,6 @@ void ClientMinutes::add(WallTime time, const Measured& measured) {
   auto& sample = minute(time);
   ++sample.reports;
   sample.worst = std::max(sample.worst.value_or(measured.state), measured.state);
-  if (measured.counted) ++sample.counted;
   if (const auto latency = measured.latency_us) {
     sample.latency_min = sample.latencies > 0 ? std::min(sample.latency_min, *latency) : *latency;
     sample.latency_max = std::max(sample.latency_max, *latency);
@@ -144,10 +153,10 @@ void ClientMinutes::leave(const Spoken& report, const Spoken* before, const Spok
 }
 
 void ClientMinutes::add_growth(const Spoken* from, const Spoken& to, int sign) {
-  if (from == nullptr) return;
-  const auto grown = growth(from->counted, to.counted);
-  if (!grown || (grown->packets == 0 && grown->bytes == 0)) return;
+  const auto grown = growth(from, to);
+  if (!grown) return;
   auto& sample = minute(to.from);
+  sample.counted += sign;
   sample.packets_outside = bounded_sum(sample.packets_outside, sign * grown->packets);
   sample.bytes_outside = bounded_sum(sample.bytes_outside, sign * grown->bytes);
 }

@@ -34,7 +34,7 @@ struct Sample {
   std::int64_t latency_max = 0;
   std::vector<std::string> exits;  ///< addresses, sorted, at most most_exits
   bool more_exits = false;
-  std::int64_t counted = 0;          ///< reports that told what left outside the tunnel
+  std::int64_t counted = 0;          ///< reports of which it is known what left since the one before
   std::int64_t packets_outside = 0;  ///< that left between them, at the time of the later one; never wraps around
   std::int64_t bytes_outside = 0;
   friend bool operator==(const Sample&, const Sample&) = default;
@@ -47,7 +47,7 @@ void merge(Sample& sample, const Sample& other);
 
 /// What a meter had counted when the report was made.
 struct Counted {
-  WallTime since{};  ///< of the meter: tells one from the next, and in the order of time
+  WallTime since{};  ///< of the meter: tells one from the next, and in the order of time; 1970: not told
   std::int64_t packets = 0;
   std::int64_t bytes = 0;
 };
@@ -61,12 +61,12 @@ struct Spoken {
   WallTime from{};
   WallTime until{};  ///< end of the lease
   std::optional<Counted> counted = {};
+  std::int64_t seq = 0;
 };
 
 /// What a report measured itself.
 struct Measured {
   State state = State::warning;
-  bool counted = false;                         ///< it told what left outside the tunnel
   std::optional<std::int64_t> latency_us = {};  ///< not negative
   std::string_view exit = {};                   ///< address; empty: unknown
 };
@@ -80,8 +80,8 @@ class ClientMinutes {
   void add(WallTime time, const Measured& measured);
   /// A report between its neighbours, as far as those were added: the one before speaks shorter now. `before` may be null.
   void speak(const Spoken& report, const Spoken* before, std::optional<WallTime> next);
-  /// What left since the report before, where both are known; the one after, which was compared with that one, is compared with this now.
-  /// Both may be null.
+  /// What left since the report before, by the rule of incidents (leak_step); the one after, which was compared with that one, is compared
+  /// with this now. Both may be null.
   void leave(const Spoken& report, const Spoken* before, const Spoken* after);
 
   /// Those that change come to `samples`.

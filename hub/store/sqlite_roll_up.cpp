@@ -22,12 +22,12 @@ constexpr std::int64_t longest_latency_us = 86'400'000'000;
 /// An address has at most 45 characters; the Python original may send any text.
 constexpr std::size_t longest_exit = 64;
 
-/// Of every report that speaks: time, state, lease, trigger, and what was counted.
+/// Of every report that speaks: time, state, lease, trigger, what was counted, and its number.
 constexpr std::string_view spoken_columns =
     "time, state, coalesce(json_extract(json, '$.lease_s'), 0), coalesce(json_extract(json, '$.trigger'), ''), "
     "coalesce(json_extract(json, '$.leak.counting'), 0), coalesce(json_extract(json, '$.leak.since'), ''), "
-    "coalesce(json_extract(json, '$.leak.packets'), 0), coalesce(json_extract(json, '$.leak.bytes'), 0)";
-constexpr int spoken_width = 8;
+    "coalesce(json_extract(json, '$.leak.packets'), 0), coalesce(json_extract(json, '$.leak.bytes'), 0), reports.seq";
+constexpr int spoken_width = 9;
 
 std::chrono::seconds lease_of(std::int64_t named) {
   return std::min<std::chrono::seconds>(std::chrono::seconds{named > 0 ? named : usual_lease_s}, Spoken::at_most);
@@ -38,6 +38,7 @@ Spoken read_spoken(const Statement& row, int first) {
   spoken.from = time_of(row.integer(first));
   spoken.state = std::min(parse_state(row.text(first + 1)).value_or(State::warning), State::danger);
   spoken.until = row.text(first + 3) == "stop" ? spoken.from : spoken.from + lease_of(row.integer(first + 2));
+  spoken.seq = row.integer(first + 8);
   if (row.integer(first + 4) != 0)
     spoken.counted = Counted{parse_rfc3339(row.text(first + 5)).value_or(WallTime{}), row.integer(first + 6), row.integer(first + 7)};
   return spoken;
@@ -53,6 +54,7 @@ Spoken spoken_of(const Admitted& admitted) {
   Spoken spoken;
   spoken.from = report.timestamp.value_or(admitted.received);
   spoken.state = std::min(believed_state(report), State::danger);
+  spoken.seq = bounded(report.seq);
   spoken.until = spoken.from + lease_of(report.lease_s.value_or(0));
   if (report.trigger == "stop") spoken.until = spoken.from;
   if (report.leak && report.leak->counting) {
@@ -62,7 +64,7 @@ Spoken spoken_of(const Admitted& admitted) {
 }
 
 Measured measured_of(const Spoken& spoken, std::optional<double> latency_ms, std::string_view exit) {
-  Measured measured{spoken.state, spoken.counted.has_value(), {}, {}};
+  Measured measured{spoken.state, {}, {}};
   if (latency_ms && *latency_ms >= 0) {
     measured.latency_us = static_cast<std::int64_t>(std::round(std::min(*latency_ms * 1000, static_cast<double>(longest_latency_us))));
   }

@@ -111,17 +111,36 @@ void what_left_outside_is_in_the_minute_of_the_report_that_told_it(const StoreFa
                leaking(report("a", "b", 5, State::danger, at(140)), 4, 135), leaking(report("a", "b", 6, State::danger, at(150)), 3, 135),
                report("blind", "b", 1, State::secure, at(0))});
   const auto packets = [&](std::size_t minute) { return samples_of(*store, "a", Resolution::minute).at(minute).at("packets_outside"); };
-  BOOST_TEST(packets(0) == 0);   // what the meter had counted before is not known
-  BOOST_TEST(packets(1) == 34);  // and the meter that began anew; numbers that fall say nothing
+  BOOST_TEST(packets(0) == 500);  // of the first report of a start, as an incident counts it
+  BOOST_TEST(packets(1) == 34);   // and the meter that began anew; numbers that fall say nothing
   add_and_roll_up(*store, {leaking(report("a", "b", 3, State::danger, at(70)), 520)});
   add_and_roll_up(*store, {leaking(report("a", "b", 2, State::danger, at(65)), 507)});
-  BOOST_TEST(packets(0) == 0);
+  BOOST_TEST(packets(0) == 500);
   BOOST_TEST(packets(1) == 20);
   BOOST_TEST(packets(2) == 14);
   const auto day = samples_of(*store, "a", Resolution::day).at(0);
-  BOOST_TEST(day.at("packets_outside") == 34);
-  BOOST_TEST(day.at("bytes_outside") == 3400);
+  BOOST_TEST(day.at("packets_outside") == 534);
+  BOOST_TEST(day.at("bytes_outside") == 53'400);
   BOOST_TEST(samples_of(*store, "blind", Resolution::day).at(0).at("packets_outside").is_null());
+}
+
+void a_minute_without_a_known_pair_does_not_say_that_nothing_left(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  const auto store = open();
+  auto blind = leaking(report("a", "b", 8, State::danger, at(130)), 530);
+  blind.report.leak->counting = false;
+  add_and_roll_up(
+      *store, {leaking(report("a", "b", 7, State::danger, at(70)), 500), blind, leaking(report("a", "b", 9, State::danger, at(190)), 540),
+               leaking(report("a", "b", 10, State::danger, at(250)), 541)});
+  const auto packets = [&](std::size_t minute) { return samples_of(*store, "a", Resolution::minute).at(minute).at("packets_outside"); };
+  BOOST_TEST(packets(0).is_null());  // what the meter had counted before is not known
+  BOOST_TEST(packets(1).is_null());
+  BOOST_TEST(packets(2).is_null());
+  BOOST_TEST(packets(3) == 1);
+  // A meter that began after a report that did not count has counted all since.
+  auto waiting = report("late", "b", 4, State::danger, at(70));
+  add_and_roll_up(*store, {waiting, leaking(report("late", "b", 5, State::danger, at(130)), 12, 100)});
+  BOOST_TEST(samples_of(*store, "late", Resolution::minute).at(1).at("packets_outside") == 12);
 }
 
 void reports_become_minutes_hours_and_days(const StoreFactory& factory) {
@@ -425,6 +444,7 @@ std::vector<ContractCase> removal_contract() {
       CASE(housekeeping_keeps_an_alert_that_still_waits_however_old_it_is),
       CASE(a_removed_client_is_no_client_any_more_and_its_history_goes_with_the_rest),
       CASE(reports_become_minutes_hours_and_days),
+      CASE(a_minute_without_a_known_pair_does_not_say_that_nothing_left),
       CASE(what_left_outside_is_in_the_minute_of_the_report_that_told_it),
       CASE(roll_ups_do_not_depend_on_the_order_in_which_reports_arrive),
       CASE(reports_add_up_the_same_while_they_come_and_when_they_are_read_again),
