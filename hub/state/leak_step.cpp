@@ -31,10 +31,12 @@ struct Earlier {
   const std::optional<LeakReport>& leak;
 };
 
-/// The meter of the step did not count yet when the earlier report was made.
-bool began_after(const LeakStep& step, const Earlier& earlier) {
+/// The meter of the step did not count yet when the earlier report was made. `now`: when the report of the step was. Of a clock that runs
+/// ahead admission sets the times of reports right, but not the name of a meter: one that seems to begin after its own report is not
+/// comparable with times.
+bool began_after(const LeakStep& step, WallTime now, const Earlier& earlier) {
   if (counts(earlier.leak)) return step.now->since > earlier.leak->since;
-  return earlier.seq == 1 || step.now->since >= earlier.time;
+  return earlier.seq == 1 || (step.now->since >= earlier.time && step.now->since <= now);
 }
 
 /// A probe that makes its meter anew adds what the new one counts to what the old one had counted. One that began with nothing and has
@@ -43,10 +45,10 @@ bool goes_on(const LeakReport& now, const std::optional<LeakReport>& earlier) {
   return counts(earlier) && now.packets >= earlier->packets && now.bytes >= earlier->bytes;
 }
 
-void begin_with_neighbour(LeakStep& step, const Earlier& earlier) {
+void begin_with_neighbour(LeakStep& step, WallTime now, const Earlier& earlier) {
   if (counts(earlier.leak) && earlier.leak->since == step.now->since) {
     begin_with(step, earlier.seq, *earlier.leak);
-  } else if (began_after(step, earlier)) {
+  } else if (began_after(step, now, earlier)) {
     if (goes_on(*step.now, earlier.leak)) {
       begin_with(step, earlier.seq, *earlier.leak);
     } else {
@@ -69,9 +71,11 @@ std::optional<LeakStep> leak_step(const ClientState* before, const Admitted& adm
     return step;
   }
   const auto& last = before->last_report;
+  const auto now = report.timestamp.value_or(admitted.received);
+  const auto earlier = last.timestamp.value_or(before->last_seen);
   if (last.boot_id == report.boot_id) {
-    begin_with_neighbour(step, {last.seq, last.timestamp.value_or(before->last_seen), last.leak});
-  } else if (report.leak->since >= last.timestamp.value_or(before->last_seen)) {
+    begin_with_neighbour(step, now, {last.seq, earlier, last.leak});
+  } else if (report.seq == 1 || (report.leak->since >= earlier && report.leak->since <= now)) {
     begin_with_nothing(step);
     step.missed = true;
   }
@@ -88,9 +92,10 @@ Exposure exposure_about(const LateReport& late) {
   Exposure exposure;
   const auto& report = late.admitted->report;
   const auto& [before, after] = late.neighbours;
+  const auto now = report.timestamp.value_or(late.admitted->received);
   if (counts(report.leak)) {
     auto step = step_to(report, *report.leak);
-    if (before) begin_with_neighbour(step, {before->seq, before->time, before->leak});
+    if (before) begin_with_neighbour(step, now, {before->seq, before->time, before->leak});
     if (!before && report.seq == 1) begin_with_nothing(step);
     static_cast<void>(add(exposure, step));
   } else if (!report.boot_id.empty()) {
@@ -98,7 +103,7 @@ Exposure exposure_about(const LateReport& late) {
   }
   if (after && counts(after->leak)) {
     LeakStep step{report.client_id, report.boot_id, after->seq, &*after->leak, 0, nullptr};
-    begin_with_neighbour(step, {report.seq, report.timestamp.value_or(late.admitted->received), report.leak});
+    begin_with_neighbour(step, after->time, {report.seq, now, report.leak});
     static_cast<void>(add(exposure, step));
   }
   return exposure;

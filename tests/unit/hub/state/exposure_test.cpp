@@ -238,4 +238,18 @@ BOOST_AUTO_TEST_CASE(a_report_is_compared_with_the_one_before_it_of_the_same_met
   BOOST_TEST(packets(leak_step(&after_blind, sees_again)) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_meter_of_a_clock_that_runs_ahead_is_not_compared_with_times_that_were_set_right) {
+  auto blind = with_leak(2, State::danger, 2, counted(14, -5));
+  blind.report.leak->counting = false;
+  const auto before = known(blind);
+  const auto packets = [&](double since) {
+    const auto step = leak_step(&before, with_leak(3, State::danger, 3, counted(20, since)));
+    Exposure exposure;
+    static_cast<void>(add(exposure, step.value()));
+    return total_of(exposure).value();
+  };
+  BOOST_TEST(packets(2.5).packets == 20U);
+  BOOST_TEST(packets(3600).is_unknown());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
