@@ -126,6 +126,10 @@ tl::expected<nlohmann::json, Rejection> parse_object(std::string_view body) {
     return reject(413, "Report too large", fmt::format("the body has {} bytes, at most {} are accepted", body.size(), max_report_bytes));
   }
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return reject(400, "No JSON data provided", "the body is empty");
+  // The library takes a zero byte for the end, whatever comes after it.
+  if (const auto zero = body.find('\0'); zero != std::string_view::npos) {
+    return reject(400, "Invalid JSON", fmt::format("malformed at byte {}: a zero byte", zero + 1));
+  }
   const auto shape = shape_of(body);
   if (shape.depth > most_json_depth) {
     return reject(400, "Invalid JSON", fmt::format("more than {} levels of nesting", most_json_depth));

@@ -231,6 +231,9 @@ BOOST_AUTO_TEST_CASE(where_a_body_stops_being_json_is_told_by_byte_and_key) {
   const auto message = [](const std::string& body) { return admit(body, "", at(1)).error().message; };
   BOOST_TEST(message(R"({"client_id":"a","seq":})") == "malformed at byte 24, after seq");
   BOOST_TEST(message(R"({"client_id")") == "malformed at byte 13");
+  using namespace std::string_literals;
+  BOOST_TEST(message("{\"client_id\":\"a\"}\0{\"client_id\":\"b\"}"s) == "malformed at byte 18: a zero byte");
+  BOOST_TEST(message("{\"client_id\":\"a\"}\0"s) == "malformed at byte 18: a zero byte");
   BOOST_TEST(message("{\"client_id\":\"a\",\"n\xc3\xa4me\": x}").find("after n??me") != std::string::npos);
   BOOST_TEST(message(R"({"a":1,"b":1e999})") == "b: expected a number that a double can hold, got 1e999");
 }
