@@ -8,6 +8,7 @@
 #include "hub/ingest/country.hpp"
 #include "hub/ingest/text.hpp"
 #include "netns/base/ip.hpp"
+#include "probe/report/decode_rules.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -24,7 +25,9 @@ std::string text_of(const nlohmann::json& object, std::initializer_list<const ch
     if (found == object.end()) continue;
     if (!found->is_string()) return {};
     const auto text = trimmed(found->get_ref<const std::string&>());
-    return !says_unknown(text) && is_plain_text(text, most) ? std::string(text) : std::string();
+    // What is stored is read by the rules of our own reports, which count bytes.
+    const bool is_good = !says_unknown(text) && text.size() <= decode_rules::longest_text && is_plain_text(text, most);
+    return is_good ? std::string(text) : std::string();
   }
   return {};
 }

@@ -59,6 +59,16 @@ BOOST_AUTO_TEST_CASE(its_time_counts_unless_its_clock_is_plainly_wrong) {
   BOOST_TEST((admitted(with("/timestamp", "2026-11-21T12:00:00+0000")).timestamp == at(0)));
 }
 
+BOOST_AUTO_TEST_CASE(what_was_admitted_can_be_read_again) {
+  for (const std::size_t characters : {85U, 86U, 100U}) {
+    std::string name;
+    for (std::size_t i = 0; i < characters; ++i) name += "\xe2\x82\xac";
+    const auto report = admitted(with("/location/city", name));
+    BOOST_TEST(report.location->city.size() == (characters == 85 ? 255U : 0U));
+    BOOST_TEST((decode_report(encode(report)).value() == report));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_flat_layout_means_the_same) {
   const auto report = admitted({{"client_id", "flat"},
                                 {"ip", "198.51.100.77"},
