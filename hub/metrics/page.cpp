@@ -25,13 +25,14 @@ void add_known(MetricsText& text, std::string_view name, std::string_view help, 
   if (value) add_one(text, name, Type::gauge, help, *value);
 }
 
+constexpr std::array<std::string_view, 3> ruleset_verdicts{"holds", "lets_out", "undecided"};
 constexpr std::array<std::string_view, 5> kill_switch_states{"off", "armed", "changed", "unproven", "failed"};
 
 /// Words come from outside: only those that are known make a time series.
 const KillSwitchReport* known_kill_switch(const ClientState& client) {
   const auto& kill_switch = client.last_report.kill_switch;
-  // What a silent client's was nobody knows now.
-  if (!kill_switch || client.state == State::offline) return nullptr;
+  // What a silent client's was nobody knows now; a group's is that of a member.
+  if (!kill_switch || client.is_group() || client.state == State::offline) return nullptr;
   return std::ranges::find(kill_switch_states, kill_switch->state) == kill_switch_states.end() ? nullptr : &*kill_switch;
 }
 
@@ -47,6 +48,18 @@ void add_kill_switches(MetricsText& text, const HubView& view) {
   for (std::size_t i = 0; i < numbers.size(); ++i) text.sample({{"state", kill_switch_states.at(i)}}, numbers.at(i));
 }
 
+void add_rulesets(MetricsText& text, const HubView& view, std::size_t named) {
+  text.family("vpn_sentinel_client_ruleset", Type::gauge,
+              "What all firewall rules of each client do to packets outside the tunnel: 1 for the verdict.");
+  for (std::size_t i = 0; i < named; ++i) {
+    const auto& client = *view.clients[i];
+    const auto& ruleset = client.last_report.ruleset;
+    if (!ruleset || client.is_group() || client.state == State::offline) continue;
+    if (std::ranges::find(ruleset_verdicts, ruleset->verdict) == ruleset_verdicts.end()) continue;
+    text.sample({{"client", client.client_id}, {"verdict", ruleset->verdict}}, std::uint64_t{1});
+  }
+}
+
 /// The probes' own counters: they begin anew with a meter, as counters may.
 void add_leaks(MetricsText& text, const HubView& view, std::size_t named) {
   const auto add = [&](std::string_view name, std::string_view help, std::uint64_t LeakReport::*number) {
@@ -54,18 +67,26 @@ void add_leaks(MetricsText& text, const HubView& view, std::size_t named) {
     for (std::size_t i = 0; i < named; ++i) {
       const auto& client = *view.clients[i];
       const auto& leak = client.last_report.leak;
-      if (leak && leak->counting) text.sample({{"client", client.client_id}}, (*leak).*number);
+      // A group tells of one member now and of another then, and their own series are there.
+      if (leak && leak->counting && !client.is_group()) text.sample({{"client", client.client_id}}, (*leak).*number);
     }
   };
   add("vpn_sentinel_client_packets_outside", "Packets that left outside the tunnel; a client without this series is not counted.",
       &LeakReport::packets);
   add("vpn_sentinel_client_bytes_outside", "Bytes that left outside the tunnel.", &LeakReport::bytes);
+  add("vpn_sentinel_client_dns_packets_outside", "Of these, packets to ports 53 and 853.", &LeakReport::dns_packets);
   text.family("vpn_sentinel_client_kill_switch", Type::gauge, "The kill switch of each client: 1 for the state it is in.");
   for (std::size_t i = 0; i < named; ++i) {
     const auto& client = *view.clients[i];
     const auto* kill_switch = known_kill_switch(client);
     if (kill_switch != nullptr) text.sample({{"client", client.client_id}, {"state", kill_switch->state}}, std::uint64_t{1});
   }
+  text.family("vpn_sentinel_client_packets_stopped", Type::counter, "Packets that the kill switch of each client held back.");
+  for (std::size_t i = 0; i < named; ++i) {
+    const auto* kill_switch = known_kill_switch(*view.clients[i]);
+    if (kill_switch != nullptr) text.sample({{"client", view.clients[i]->client_id}}, kill_switch->stopped_packets);
+  }
+  add_rulesets(text, view, named);
 }
 
 void add_clients(MetricsText& text, const HubView& view) {

@@ -2,7 +2,8 @@
 // from the network.
 
 import {
-  ago, codeText, containedText, dnsText, duration, exitText, groupName, killSwitchText, leakText, overdue, placeText, stateText, tunnelText,
+  ago, codeText, containedText, dnsText, duration, exitText, groupName, killSwitchText, leakText, overdue, pathText, placeText, rulesetText,
+  stateText, tunnelText,
 } from "./words.js";
 
 const columns = ["State", "Client", "Findings", "For", "Last seen", "Exit", "DNS", "Left outside", "Tunnel", "Version"];
@@ -67,6 +68,8 @@ function fillOutside(cell, client) {
   }
   const kill = killSwitchText(client);
   if (kill) nodes.push(element("span", kill.good ? "kill" : "kill bad", kill.text));
+  const rules = rulesetText(client);
+  if (rules) nodes.push(element("span", rules.good ? "kill" : "kill bad", rules.text));
   cell.replaceChildren(...(nodes.length > 0 ? nodes : [element("span", "quiet", "–")]));
 }
 
@@ -116,10 +119,10 @@ export class Row {
     const where = [placeText(client), client.location?.org].filter(Boolean);
     cells.Exit.append(...where.map((line) => element("span", "quiet", line)));
     fillLines(cells.DNS, dnsText(client));
-    const outside = JSON.stringify([client.leak, client.kill_switch]);
+    const outside = JSON.stringify([client.leak, client.kill_switch, client.ruleset]);
     if (outside !== this.#outside) fillOutside(cells["Left outside"], client);
     this.#outside = outside;
-    fillLines(cells.Tunnel, tunnelText(client));
+    fillLines(cells.Tunnel, [...tunnelText(client), ...pathText(client)]);
     fillLines(cells.Version, client.client_version ? [client.client_version] : []);
   }
 

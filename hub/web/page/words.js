@@ -123,6 +123,30 @@ export function killSwitchText(client) {
   return { text: text + stopped + (kill.why ? `: ${kill.why}` : ""), good: kill.state === "armed" };
 }
 
+const rulesetVerdicts = { holds: "Rules hold", lets_out: "Rules let packets out", undecided: "Rules not understood" };
+
+/** What all firewall rules together do, and who changed them last; null: the probe does not look. */
+export function rulesetText(client) {
+  const rules = client.ruleset;
+  if (!rules) return null;
+  const text = rulesetVerdicts[rules.verdict] ?? `Rules: ${rules.verdict}`;
+  const when = rules.changed_at ? ` at ${String(rules.changed_at).slice(0, 16).replace("T", " ")} UTC` : "";
+  // Where nobody asked for a kill switch, rules that let out are what most machines have.
+  const bad = rules.verdict === "lets_out" && client.kill_switch?.mode === "armed";
+  return { text: text + (rules.changed_by ? `, changed by ${rules.changed_by}${when}` : ""), good: !bad };
+}
+
+const largePackets = { lost_requests: "Large packets are lost on the way out", lost_answers: "Large answers are lost" };
+
+/** Where UDP leaves when that is another address than the exit, and that large packets are lost. */
+export function pathText(client) {
+  const udp = [client.udp_exit?.v4, client.udp_exit?.v6].filter(Boolean);
+  const exits = exitText(client);
+  const others = udp.filter((address) => !exits.includes(address));
+  const lost = largePackets[client.mtu?.large_packets];
+  return [...others.map((address) => `UDP leaves by ${address}`), ...(lost ? [lost] : [])];
+}
+
 /** Why nothing can leave, where that is known. */
 export function containedText(client) {
   return client.state === "contained" && client.kill_switch?.state === "armed" ? "by the kill switch" : null;

@@ -24,6 +24,8 @@ test("whatever a client says is shown as text and becomes no element", () => {
     dns: { verdict: evil, reason: evil }, dns_test: { location: evil, colo: evil },
     tunnel: { name: evil, kind: evil, up: true },
     leak: { counting: true, since: evil, packets: 1, destinations: [{ address: evil, protocol: evil, port: evil, uid: evil, packets: evil, bytes: evil }] },
+    ruleset: { verdict: evil, changed_by: evil, changed_at: evil },
+    udp_exit: { v4: evil, v6: evil }, mtu: { large_packets: evil },
     kill_switch: { mode: evil, state: evil, why: evil, stopped_packets: 1 },
     findings: [{ code: evil, severity: evil, meaning: evil, advice: evil, evidence: { [evil]: evil, list: [evil], deep: { [evil]: evil } } }],
   }));
@@ -140,4 +142,18 @@ test("a kill switch is told by what it does, and contained by it is told as such
   assert.equal(show("secure", { mode: "armed", state: "off" }), "Kill switch is off");
   assert.equal(show("secure", { mode: "off", state: "off" }), "–");
   assert.equal(show("secure", { mode: "armed", state: "of the future" }), "Kill switch: of the future");
+});
+
+test("what the rules do, who changed them and by which way UDP leaves is told", () => {
+  row.show(client("a", now, {
+    exit: { v4: "198.51.100.2" }, udp_exit: { v4: "203.0.113.9" }, mtu: { large_packets: "lost_answers" },
+    kill_switch: { mode: "armed", state: "changed" },
+    ruleset: { verdict: "lets_out", changed_by: "nft (pid 4242)", changed_at: "2026-11-21T10:00:00Z" },
+  }));
+  assert.ok(cell("Left outside").textContent.includes("Rules let packets out, changed by nft (pid 4242) at 2026-11-21 10:00 UTC"));
+  assert.ok(cell("Tunnel").textContent.includes("UDP leaves by 203.0.113.9"));
+  assert.ok(cell("Tunnel").textContent.includes("Large answers are lost"));
+  row.show(client("a", now, { exit: { v4: "198.51.100.2" }, udp_exit: { v4: "198.51.100.2" }, mtu: { large_packets: "ok" }, ruleset: { verdict: "holds" } }));
+  assert.ok(!cell("Tunnel").textContent.includes("UDP"));
+  assert.equal(cell("Left outside").textContent, "Rules hold");
 });
