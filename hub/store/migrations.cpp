@@ -125,6 +125,11 @@ INSERT INTO marks (name, value)
   SELECT 'numbered', max(coalesce((SELECT max(id) FROM reports), 0), coalesce((SELECT max(value) FROM marks), 0));
 DROP INDEX reports_once;
 )sql",
+    // Up to which number reports were removed, and when the last of these had come: who sends one of them again sends a duplicate.
+    R"sql(
+ALTER TABLE boots ADD COLUMN gone_until INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE boots ADD COLUMN gone_received INTEGER NOT NULL DEFAULT 0;
+)sql",
 };
 
 Result<long> pragma_number(Database& database, std::string_view sql) {

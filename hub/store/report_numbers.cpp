@@ -1,6 +1,7 @@
 #include "hub/store/report_numbers.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -13,6 +14,8 @@ constexpr std::size_t most_boots = 50'000;
 /// For each report that is added, while many wait.
 constexpr std::size_t entered_per_added = 2;
 constexpr std::size_t fewest_entered = 64;
+/// So many of one boot are looked through one by one.
+constexpr std::size_t many_of_one_boot = 64;
 /// The place of a boot that is not in the table yet.
 constexpr std::int64_t at_the_end = std::numeric_limits<std::int64_t>::max();
 
@@ -27,7 +30,9 @@ Result<ReportNumbers> ReportNumbers::prepare(Database& database) {
       {&ReportNumbers::write_mark_, "INSERT INTO marks (name, value) VALUES ('numbered', ?1) ON CONFLICT DO UPDATE SET value = ?1"},
       {&ReportNumbers::find_boot_, "SELECT id FROM boots WHERE client = ?1 AND boot_id = ?2"},
       {&ReportNumbers::add_boot_, "INSERT INTO boots (client, boot_id) VALUES (?1, ?2)"},
-      {&ReportNumbers::highest_, "SELECT seq FROM numbers WHERE boot = ?1 ORDER BY seq DESC LIMIT 1"},
+      {&ReportNumbers::highest_,
+       "SELECT max(gone_until, coalesce((SELECT seq FROM numbers WHERE boot = ?1 ORDER BY seq DESC LIMIT 1), 0)) FROM boots WHERE id = ?1"},
+      {&ReportNumbers::is_gone_, "SELECT 1 FROM boots WHERE id = ?1 AND gone_until >= ?2"},
       {&ReportNumbers::is_entered_, "SELECT 1 FROM numbers WHERE boot = ?1 AND seq = ?2"},
       {&ReportNumbers::before_, "SELECT seq, report FROM numbers WHERE boot = ?1 AND seq < ?2 AND report < ?3 ORDER BY seq DESC LIMIT 1"},
       {&ReportNumbers::after_, "SELECT seq, report FROM numbers WHERE boot = ?1 AND seq > ?2 AND report < ?3 ORDER BY seq LIMIT 1"},
@@ -118,12 +123,16 @@ Result<bool> ReportNumbers::is_stored(std::int64_t client, const std::string& bo
   const auto boot = find(client, boot_id);
   if (!boot) return fail(boot.error());
   if (seq > (*boot)->highest) return false;
-  bool stored = false;
-  each_waiting(**boot, [&](const Waiting& report) { stored = stored || report.seq == seq; });
+  const auto& by_seq = (*boot)->by_seq;
+  bool stored = by_seq.contains(seq);
+  if (by_seq.empty()) each_waiting(**boot, [&](const Waiting& report) { stored = stored || report.seq == seq; });
   if (stored) return true;
   const auto number = number_of(**boot);
   if (!number) return fail(number.error());
-  auto done = is_entered_.query([&stored](const Statement&) { stored = true; }, *number, seq);
+  const auto found = [&stored](const Statement&) { stored = true; };
+  auto done = is_entered_.query(found, *number, seq);
+  // What was removed for want of room was stored, and what was not is older than all that is left.
+  if (done && !stored) done = is_gone_.query(found, *number, seq);
   if (!done) return fail(done.error());
   return stored;
 }
@@ -146,6 +155,20 @@ void ReportNumbers::note(std::int64_t id, std::int64_t client, Boot* boot, std::
   if (boot == nullptr) return;
   boot->newest = first_turn_ + waiting_.size() - 1;
   boot->highest = std::max(boot->highest, seq);
+  if (++boot->waiting <= many_of_one_boot) return;
+  if (!boot->by_seq.empty()) {
+    boot->by_seq.emplace(seq, id);
+  } else {
+    each_waiting(*boot, [boot](const Waiting& report) { boot->by_seq.emplace(report.seq, report.id); });
+  }
+}
+
+void ReportNumbers::stop_waiting(const Waiting& report) {
+  if (report.boot == nullptr) return;
+  --report.boot->waiting;
+  report.boot->by_seq.erase(report.seq);
+  // The few that are left would not be added to.
+  if (report.boot->waiting <= many_of_one_boot) report.boot->by_seq.clear();
 }
 
 Result<std::int64_t> ReportNumbers::highest(std::int64_t client, const std::string& boot_id) {
@@ -164,9 +187,19 @@ Result<ReportNumbers::Places> ReportNumbers::around(std::int64_t client, const s
     if (other < seq && (!places.before || other > places.before->seq)) places.before = Place{other, report};
     if (other > seq && (!places.after || other < places.after->seq)) places.after = Place{other, report};
   };
-  each_waiting(**boot, [&](const Waiting& report) {
-    if (report.id < end) look(report.seq, report.id);
-  });
+  const auto& by_seq = (*boot)->by_seq;
+  if (by_seq.empty()) {
+    each_waiting(**boot, [&](const Waiting& report) {
+      if (report.id < end) look(report.seq, report.id);
+    });
+  }
+  for (auto after = by_seq.upper_bound(seq); after != by_seq.end() && !places.after; ++after) {
+    if (after->second < end) look(after->first, after->second);
+  }
+  for (auto next = by_seq.lower_bound(seq); next != by_seq.begin() && !places.before;) {
+    --next;
+    if (next->second < end) look(next->first, next->second);
+  }
   const auto number = number_of(**boot);
   if (!number) return fail(number.error());
   const auto look_at_row = [&](const Statement& row) { look(row.integer(0), row.integer(1)); };
@@ -221,6 +254,7 @@ Result<void> ReportNumbers::advance(std::size_t most) {
 
 Result<void> ReportNumbers::finish_portion() {
   if (auto done = write_mark_.run(waiting_[portion_length_ - 1].id); !done) return done;
+  for (std::size_t i = 0; i < portion_length_; ++i) stop_waiting(waiting_[i]);
   waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(portion_length_));
   first_turn_ += portion_length_;
   portion_.clear();

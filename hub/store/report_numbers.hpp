@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -69,6 +70,9 @@ class ReportNumbers {
     std::optional<std::int64_t> number{};  ///< in the table; 0: not there; nullopt: has to be looked up
     std::int64_t highest = std::numeric_limits<std::int64_t>::min();
     std::uint64_t newest = 0;  ///< the last of it that waits: its turn; 0 or a turn that is over: none
+    std::size_t waiting = 0;   ///< how many of it wait
+    /// Of a boot of which many wait: their ids by number. Else empty: a few are sooner looked through.
+    std::map<std::int64_t, std::int64_t> by_seq{};
   };
   /// Turns count from 1, for ever; waiting_ begins with turn first_turn_.
   struct Waiting {
@@ -86,11 +90,12 @@ class ReportNumbers {
   void line_up();
   [[nodiscard]] bool under_way() const noexcept { return portion_length_ > 0; }
   Result<void> finish_portion();
+  static void stop_waiting(const Waiting& report);
   void note(std::int64_t id, std::int64_t client, Boot* boot, std::int64_t seq);
   template <typename OnWaiting>
   void each_waiting(const Boot& boot, OnWaiting on_waiting) const;
 
-  Statement load_, last_id_, read_mark_, write_mark_, find_boot_, add_boot_, highest_, is_entered_, before_, after_, enter_;
+  Statement load_, last_id_, read_mark_, write_mark_, find_boot_, add_boot_, highest_, is_entered_, before_, after_, enter_, is_gone_;
   bool loaded_ = false;
   std::int64_t next_id_ = 0;
   std::unordered_map<std::string, Boot> boots_;

@@ -41,6 +41,14 @@ constexpr std::string_view remove_numbers_sql =
     "DELETE FROM numbers WHERE (boot, seq) IN "
     "(SELECT boots.id, gone.seq FROM (SELECT client, boot_id, seq FROM reports WHERE id <= ?1 ORDER BY id LIMIT ?2) AS gone "
     "JOIN boots ON boots.client = gone.client AND boots.boot_id = gone.boot_id)";
+/// With the numbers goes the knowledge which reports were stored, but an outbox may bring them again.
+constexpr std::string_view note_numbers_sql =
+    "UPDATE boots SET gone_until = max(gone_until, gone.seq), gone_received = max(gone_received, gone.received) FROM "
+    "(SELECT client, boot_id, max(seq) AS seq, max(received) AS received FROM "
+    "(SELECT client, boot_id, seq, received FROM reports WHERE id <= ?1 ORDER BY id LIMIT ?2) GROUP BY client, boot_id) AS gone "
+    "WHERE boots.client = gone.client AND boots.boot_id = gone.boot_id";
+/// A report waits in an outbox for no longer than a week after it was made, and it was made before it came.
+constexpr std::chrono::hours outboxes_forget{24 * 8};
 /// Boots that are looked at by one slice.
 constexpr std::int64_t most_boots = 1'000;
 constexpr std::string_view remove_samples_sql =
@@ -61,12 +69,15 @@ Result<FileUse> file_use(Database& database) {
 
 Result<SqliteHousekeeping> SqliteHousekeeping::prepare(Database& database) {
   SqliteHousekeeping housekeeping;
-  auto& remove_numbers = housekeeping.reports_.remove_first.emplace();
+  housekeeping.reports_.before_removal.resize(2);
+  auto& note_numbers = housekeeping.reports_.before_removal[0];
+  auto& remove_numbers = housekeeping.reports_.before_removal[1];
   constexpr std::string_view finished = "(delivered IS NOT NULL OR gave_up = 1)";
   constexpr std::string_view closed = "until < 9223372036854775807";
   const std::pair<Statement*, std::string> texts[] = {
       {&housekeeping.reports_.look, look_sql("reports", "received", "1")},
       {&housekeeping.reports_.remove, remove_sql("reports", "1")},
+      {&note_numbers, std::string(note_numbers_sql)},
       {&remove_numbers, std::string(remove_numbers_sql)},
       {&housekeeping.changes_.look, look_sql("changes", "noticed", "1")},
       {&housekeeping.changes_.remove, remove_sql("changes", "1")},
@@ -78,7 +89,10 @@ Result<SqliteHousekeeping> SqliteHousekeeping::prepare(Database& database) {
       {&housekeeping.newest_report_, "SELECT received FROM reports ORDER BY id DESC LIMIT 1"},
       {&housekeeping.look_at_boots_, "SELECT max(id) FROM (SELECT id FROM boots WHERE id > ?1 ORDER BY id LIMIT ?2)"},
       {&housekeeping.remove_boots_,
-       "DELETE FROM boots WHERE id > ?1 AND id <= ?2 AND NOT EXISTS (SELECT 1 FROM numbers WHERE boot = boots.id)"},
+       "DELETE FROM boots WHERE id > ?1 AND id <= ?2 AND gone_received < ?3 AND "
+       "NOT EXISTS (SELECT 1 FROM numbers WHERE boot = boots.id)"},
+      {&housekeeping.remove_any_boots_,
+       "DELETE FROM boots WHERE id IN (SELECT id FROM boots WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE boot = boots.id) LIMIT ?1)"},
       {&housekeeping.samples_, std::string(remove_samples_sql)},
   };
   for (const auto& [statement, sql] : texts) {
@@ -160,14 +174,14 @@ Result<bool> SqliteHousekeeping::remove_old_lines(Line& line, WallTime before, W
 }
 
 Result<std::int64_t> SqliteHousekeeping::remove_lines(Line& line, std::int64_t until) {
-  if (line.remove_first) {
-    if (auto done = line.remove_first->run(until, most_removed); !done) return fail(done.error());
+  for (auto& statement : line.before_removal) {
+    if (auto done = statement.run(until, most_removed); !done) return fail(done.error());
   }
   return line.remove.run_counted(until, most_removed);
 }
 
 /// Round and round: who starts a probe again and again leaves many, and nearly all have reports.
-Result<std::int64_t> SqliteHousekeeping::remove_boots() {
+Result<std::int64_t> SqliteHousekeeping::remove_boots(const Retention& retention) {
   std::int64_t last = 0;
   const auto look = [&] {
     return look_at_boots_.query([&last](const Statement& row) { last = row.integer(0); }, looked_at_boots_, most_boots);
@@ -175,7 +189,8 @@ Result<std::int64_t> SqliteHousekeeping::remove_boots() {
   auto done = look();
   if (done && last == 0) looked_at_boots_ = 0, done = look();
   if (!done) return fail(done.error());
-  return remove_boots_.run_counted(std::exchange(looked_at_boots_, last), last);
+  const auto before = retention.by_age ? number_of(retention.now - outboxes_forget) : std::int64_t{1};
+  return remove_boots_.run_counted(std::exchange(looked_at_boots_, last), last, before);
 }
 
 Result<bool> SqliteHousekeeping::keep_small(Database& database, std::uint64_t most_bytes, std::int64_t rolled_up) {
@@ -210,6 +225,9 @@ Result<std::int64_t> SqliteHousekeeping::remove_oldest(std::int64_t rolled_up) {
   if (nothing()) removed = remove_samples(Resolution::day, any_id);
   if (nothing()) removed = remove_lines(incidents_, any_id);
   if (nothing()) removed = remove_lines(changes_, any_id);
+  if (!nothing()) return removed;
+  removed = remove_any_boots_.run_counted(most_removed);
+  lost_boots_ = lost_boots_ || (removed && *removed > 0);
   return removed;
 }
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hub/store/sqlite.hpp"
@@ -22,8 +22,10 @@ class SqliteHousekeeping {
   /// Removes the oldest rows of the least valuable kind that has any, when more bytes are in use than allowed, and gives some free pages
   /// back to the file system. True: call again.
   [[nodiscard]] Result<bool> keep_small(Database& database, std::uint64_t most_bytes, std::int64_t rolled_up);
-  /// Some of the boots of which no report is left. Returns how many.
-  [[nodiscard]] Result<std::int64_t> remove_boots();
+  /// Some of the boots of which no report is left, and none can come again. Returns how many.
+  [[nodiscard]] Result<std::int64_t> remove_boots(const Retention& retention);
+  /// keep_small() has removed boots since this was asked last.
+  [[nodiscard]] bool take_lost_boots() noexcept { return std::exchange(lost_boots_, false); }
 
  private:
   /// A table whose rows are numbered in the order in which they came. The clock may have been wrong meanwhile, so the number decides what
@@ -31,7 +33,7 @@ class SqliteHousekeeping {
   /// is old that came after a young one: then the clock was in the past for a while, and what it stamped would take true history along.
   struct Line {
     Statement look, remove;
-    std::optional<Statement> remove_first{};  ///< what refers to the rows that `remove` takes
+    std::vector<Statement> before_removal{};  ///< for what refers to the rows that `remove` takes
     std::int64_t looked_until = 0;            ///< rows whose time cannot be true up to here
     std::int64_t old_until = 0;
   };
@@ -47,9 +49,10 @@ class SqliteHousekeeping {
   Line reports_, changes_, alerts_, incidents_;
   Statement samples_;
   Statement any_report_, newest_report_;
-  Statement look_at_boots_, remove_boots_;
+  Statement look_at_boots_, remove_boots_, remove_any_boots_;
   std::int64_t looked_at_boots_ = 0;  ///< up to this one
   bool wants_roll_up_ = false;
+  bool lost_boots_ = false;
   bool auto_vacuum_ = false;
 };
 

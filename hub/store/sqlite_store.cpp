@@ -285,12 +285,12 @@ class SqliteStore final : public Store {
     }
     more = more || *old || *large;
     if (more) return {};
-    return prune();
+    return prune(retention);
   }
 
   /// What nothing refers to any more, when there is nothing else to remove.
-  Result<void> prune() {
-    const auto boots = housekeeping_.remove_boots();
+  Result<void> prune(const Retention& retention) {
+    const auto boots = housekeeping_.remove_boots(retention);
     if (!boots) return fail(boots.error());
     if (*boots > 0) numbers_.boots_removed();
     std::vector<std::int64_t> unused;
@@ -300,6 +300,7 @@ class SqliteStore final : public Store {
     if (!waiting) return fail(waiting.error());
     for (const auto name : unused) {
       if (done && !waiting->contains(name)) done = sql_.remove_name.run(name);
+    if (housekeeping_.take_lost_boots()) numbers_.boots_removed();
     }
     names_.clear();
     return done;
