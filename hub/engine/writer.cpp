@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
 #include <utility>
 
 #include "hub/state/group.hpp"
@@ -12,6 +13,8 @@ namespace {
 constexpr std::chrono::seconds flush_interval{20};
 /// Clients that are saved with one transaction only because their time has come: a millisecond, so that no report waits for thousands.
 constexpr std::size_t most_flushed = 64;
+/// Of one boot_id: machines that were set back, or copied, while their probe ran.
+constexpr std::size_t most_starts = 9;
 /// Clients that one forget() removes: a few milliseconds.
 constexpr std::size_t most_forgotten = 1'000;
 
@@ -34,6 +37,7 @@ Result<std::vector<ClientSnapshot>> Writer::load(WallTime now) {
 Result<Written> Writer::write(const Work& work, WallTime now, bool expire) {
   touched_.clear();
   late_.clear();
+  renamed_.clear();
   leaks_.clear();
   incidents_before_.clear();
   fleet_.begin();
@@ -126,27 +130,47 @@ Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& 
 
 Result<void> Writer::add_reports(const std::vector<WaitingReport>& reports, Written& written) {
   for (const auto& waiting : reports) {
-    const auto stored = store_->add_report(waiting.admitted);
+    const auto stored = store_report(waiting.admitted);
     if (!stored) return fail(stored.error());
-    written.results.push_back(*stored ? SubmitResult::stored : SubmitResult::duplicate);
-    if (!*stored) continue;
-    touched_.insert(waiting.admitted.report.client_id);
-    auto before = fleet_.snapshot(waiting.admitted.report.client_id);
-    auto changes = fleet_.apply(waiting.admitted);
-    const auto& after = *fleet_.find(waiting.admitted.report.client_id);
+    written.results.push_back(*stored != nullptr ? SubmitResult::stored : SubmitResult::duplicate);
+    if (*stored == nullptr) continue;
+    const auto& admitted = **stored;
+    const auto& report = admitted.report;
+    touched_.insert(report.client_id);
+    auto before = fleet_.snapshot(report.client_id);
+    auto changes = fleet_.apply(admitted);
+    const auto& after = *fleet_.find(report.client_id);
     const auto& newest = after.last_report;
-    const auto& report = waiting.admitted.report;
     const bool changed = !changes.empty();
     if (newest.boot_id != report.boot_id || newest.seq != report.seq) {
-      late_.push_back(&waiting.admitted);
+      late_.push_back(&admitted);
     } else {
-      leaks_.note(waiting.admitted, std::move(before), after, written.changes.size(), changed);
+      leaks_.note(admitted, std::move(before), after, written.changes.size(), changed);
     }
     std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
     // At once: what begins and ends within this transaction must not pass unseen.
-    if (changed) judge_groups({waiting.admitted.report.client_id}, waiting.admitted.received, written);
+    if (changed) judge_groups({report.client_id}, admitted.received, written);
   }
   return {};
+}
+
+Result<const Admitted*> Writer::store_report(const Admitted& admitted) {
+  const auto stored = store_->add_report(admitted);
+  if (!stored) return fail(stored.error());
+  if (*stored) return &admitted;
+  const auto* held = &admitted;
+  for (std::size_t start = 2; start <= most_starts; ++start) {
+    const auto another = store_->is_another(*held);
+    if (!another) return fail(another.error());
+    if (!*another) return nullptr;
+    auto& renamed = renamed_.emplace_back(admitted);
+    renamed.report.boot_id = admitted.report.boot_id + "~" + std::to_string(start);
+    const auto stored_so = store_->add_report(renamed);
+    if (!stored_so) return fail(stored_so.error());
+    if (*stored_so) return &renamed;
+    held = &renamed;
+  }
+  return nullptr;
 }
 
 void Writer::judge_groups(std::set<std::string> about, WallTime now, Written& written) {

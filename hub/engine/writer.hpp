@@ -70,15 +70,18 @@ class Writer {
   Result<void> fill(const Work& work, WallTime now, bool expire, Written& written);
   void judge_groups(std::set<std::string> about, WallTime now, Written& written);
   Result<void> add_reports(const std::vector<WaitingReport>& reports, Written& written);
+  /// The report as it was stored; null: it was stored before. A machine that is set back to a snapshot, or copied, sends other reports
+  /// under numbers that were used: they are stored as those of another start, so that none is taken for a duplicate and lost.
+  Result<const Admitted*> store_report(const Admitted& admitted);
   /// Changes and the incidents that they belong to, in the order in which they came. writer_incidents.cpp
   Result<void> add_changes(Written& written);
-  Result<void> add_incident(Change& change, const LeakStep* step);
-  Result<void> grow_incidents(const LeakSteps::Entry& entry);
-  Result<void> see_incidents();
   /// What came while the state stayed is told once for each incident, however often it comes and goes.
   [[nodiscard]] bool is_old_news(Change& change) const;
-  Result<void> save_incident(std::optional<Incident> incident);
+  Result<void> add_incident(Change& change, const LeakStep* step);
   void add_exposure_of_members(const ClientState& group, Incident& incident) const;
+  Result<void> grow_incidents(const LeakSteps::Entry& entry);
+  Result<void> see_incidents();
+  Result<void> save_incident(std::optional<Incident> incident);
   void remember_incident(const std::string& client_id);
   /// Reports that are older than what is known belong to the history.
   Result<void> add_histories(Written& written);
@@ -105,6 +108,7 @@ class Writer {
   std::set<std::string> touched_;                                    ///< by the transaction under way
   std::map<std::string, std::optional<Incident>> incidents_before_;  ///< the transaction under way
   LeakSteps leaks_;                                                  ///< the transaction under way
+  std::deque<Admitted> renamed_;                                     ///< the transaction under way; pointers into it stay
   std::vector<const Admitted*> late_;                                ///< in the transaction under way
   std::vector<std::string> saving_;                                  ///< by the transaction under way
   std::size_t flushed_ = 0;                                          ///< of these, how many are the first of flushing_

@@ -28,6 +28,9 @@ constexpr std::int64_t number_of(std::size_t most) {
   return static_cast<std::int64_t>(std::min<std::size_t>(most, std::numeric_limits<std::int64_t>::max()));
 }
 
+/// The times of a clock that runs far ahead are set right with each try to send a report, and differ by what the tries took.
+constexpr std::chrono::minutes same_report_within{1};
+
 class SqliteStore final : public Store {
  public:
   struct Parts {
@@ -87,6 +90,26 @@ class SqliteStore final : public Store {
     if (done) done = numbers_.added(*id, *name, report.boot_id, seq);
     if (!done) return fail(done.error());
     return true;
+  }
+
+  Result<bool> is_another(const Admitted& admitted) override {
+    const auto& report = admitted.report;
+    const auto name = name_of(report.client_id);
+    if (!name) return fail(name.error());
+    const auto seq = static_cast<std::int64_t>(report.seq);
+    const auto places = numbers_.around(*name, report.boot_id, seq + 1);
+    if (!places) return fail(places.error());
+    if (!places->before || places->before->seq != seq) return false;
+    bool another = false;
+    auto done = sql_.report_at.query(
+        [&](const Statement& row) {
+          const auto stored = stored_report(row);
+          const auto apart = std::chrono::abs(stored.time - report.timestamp.value_or(admitted.received));
+          another = apart > same_report_within || stored.state != believed_state(report);
+        },
+        places->before->report);
+    if (!done) return fail(done.error());
+    return another;
   }
 
   Result<void> add_change(const Change& change) override {
@@ -275,6 +298,7 @@ class SqliteStore final : public Store {
     if (!old) return fail(old.error());
     const auto large = housekeeping_.keep_small(database_, retention.most_bytes, *removable);
     if (!large) return fail(large.error());
+    if (housekeeping_.take_lost_boots()) numbers_.boots_removed();
     if (housekeeping_.wants_roll_up()) {
       // What may be removed has to be rolled up before: the pace of the roll-up is that of the removal.
       if (auto done = roll_up_for_removal(more); !done) return done;
@@ -300,7 +324,6 @@ class SqliteStore final : public Store {
     if (!waiting) return fail(waiting.error());
     for (const auto name : unused) {
       if (done && !waiting->contains(name)) done = sql_.remove_name.run(name);
-    if (housekeeping_.take_lost_boots()) numbers_.boots_removed();
     }
     names_.clear();
     return done;

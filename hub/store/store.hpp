@@ -50,6 +50,9 @@ class Store {
 
   /// False: (client, boot_id, seq) was stored before, nothing was written.
   [[nodiscard]] virtual Result<bool> add_report(const Admitted& admitted) = 0;
+  /// What is stored as this report (client, boot_id, seq) is not this one: it was made at another time, or judged otherwise. False also
+  /// when nothing is stored, or its row was removed.
+  [[nodiscard]] virtual Result<bool> is_another(const Admitted& admitted) = 0;
   [[nodiscard]] virtual Result<void> add_change(const Change& change) = 0;
   /// Sets `incident.id` of one that has none. An empty client_id: the incident is to be removed.
   [[nodiscard]] virtual Result<void> save_incident(Incident& incident) = 0;

@@ -122,6 +122,24 @@ BOOST_AUTO_TEST_CASE(what_the_hub_took_for_danger_and_was_not_is_taken_back_once
   BOOST_TEST((incidents[0].end == at(4)));
 }
 
+BOOST_AUTO_TEST_CASE(a_probe_whose_machine_was_set_back_is_heard_under_numbers_that_were_used) {
+  Bench bench;
+  const auto write = [&](std::uint64_t seq, State state, double when) {
+    Work work;
+    work.reports.push_back({test::report("a", "b", seq, state, at(when)), nullptr});
+    return bench.writer.write(work, at(when), false).value();
+  };
+  BOOST_TEST((write(1, secure, 1).results.at(0) == SubmitResult::stored));
+  BOOST_TEST((write(2, secure, 2).results.at(0) == SubmitResult::stored));
+  BOOST_TEST((write(2, secure, 2).results.at(0) == SubmitResult::duplicate));
+  BOOST_TEST((write(2, secure, 500).results.at(0) == SubmitResult::stored));
+  BOOST_TEST((write(2, secure, 500).results.at(0) == SubmitResult::duplicate));
+  BOOST_TEST((write(2, danger, 500).results.at(0) == SubmitResult::stored));
+  const auto told = write(1, danger, 510);
+  BOOST_TEST((told.results.at(0) == SubmitResult::stored));
+  BOOST_TEST((bench.writer.fleet().find("a")->state == danger));
+}
+
 BOOST_AUTO_TEST_CASE(a_danger_that_a_member_tells_late_is_in_the_history_of_its_group) {
   Bench bench;
   bench.write({in_office(test::report("a", "b", 10, secure, at(10))), in_office(test::report("c", "d", 10, secure, at(10)))}, 10);

@@ -65,6 +65,7 @@ class MemoryStore final : public Store {
   }
   void rollback() noexcept override { draft_ = {}; }
 
+  Result<bool> is_another(const Admitted&) override { return false; }
   Result<bool> add_report(const Admitted& admitted) override {
     const auto& report = admitted.report;
     return report.boot_id.empty() || draft_.reports.emplace(report.client_id, report.boot_id, report.seq).second;
