@@ -62,7 +62,7 @@ std::vector<Change> past_changes(const LateReport& late, const ClientState& clie
   std::vector<Change> changes;
   const auto& after = late.neighbours.after;
   // The next one told of this state when it came: it began earlier, and that is the incident's to say.
-  const bool is_told = after && !late.next_came_with_it && after->state == state;
+  const bool is_told = after && !late.next_came_with_it && after->state == state && late.taken_for != state;
   if (state != before && !is_told) changes.push_back(past_change(admitted, client, before, state, time_of(admitted)));
   // When the known ones on both sides agree, nothing tells yet that it went back; else the next one did when it came.
   if (after && !late.next_came_with_it && after->state != state && after->state == late.taken_for) {
