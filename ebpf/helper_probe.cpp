@@ -23,7 +23,8 @@ bpf_insn instruction(unsigned code, unsigned to, unsigned from, std::int32_t imm
   return made;
 }
 
-bpf_insn set(unsigned reg, std::int32_t value) { return instruction(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, value); }
+/// BPF_K, a constant as the other operand, is 0 and left out.
+bpf_insn set(unsigned reg, std::int32_t value) { return instruction(BPF_ALU64 | BPF_MOV, reg, 0, value); }
 bpf_insn call(std::int32_t helper) { return instruction(BPF_JMP | BPF_CALL, 0, 0, helper); }
 bpf_insn leave() { return instruction(BPF_JMP | BPF_EXIT, 0, 0, 0); }
 
@@ -39,7 +40,7 @@ bool loads(bpf_prog_type type, bpf_attach_type attach, std::span<const bpf_insn>
 
 bool kernel_gives_names() {
   const std::array program{instruction(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_10, 0),
-                           instruction(BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_1, 0, -name_length),
+                           instruction(BPF_ALU64 | BPF_ADD, BPF_REG_1, 0, -name_length),
                            set(BPF_REG_2, name_length),
                            call(BPF_FUNC_get_current_comm),
                            set(BPF_REG_0, 1),

@@ -15,7 +15,7 @@ namespace vpn_sentinel {
 
 /// How the owner of a socket is known.
 enum class OwnerBy : std::uint8_t {
-  made,       ///< it called socket(2); whoever sends may have inherited the descriptor
+  made,       ///< it called socket(2), of ICMP and raw sockets; whoever sends may have inherited the descriptor
   connected,  ///< it called connect(2); likewise
   sent,       ///< it called sendto(2) with an address: the sender for certain, unless `several`
   held,       ///< it has a descriptor of the socket, found later (SocketSurvey); for certain only when not `several`
