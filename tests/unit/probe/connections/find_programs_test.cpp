@@ -1,0 +1,98 @@
+// Who leaks, as the real kernel tells it: eth0 is the uplink, tun0 the tunnel (both veth pairs of the test's own).
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "netns/monitor/monitor.hpp"
+#include "probe/connections/leaking_programs.hpp"
+#include "probe/connections/sources.hpp"
+#include "tests/unit/netns/support/test_namespace.hpp"
+
+using namespace vpn_sentinel;
+using namespace std::chrono_literals;
+
+namespace {
+
+BOOST_TEST_GLOBAL_FIXTURE(NeedsNamespaces);
+
+struct Leaking {
+  TestNamespace space;
+  FlowGround ground;
+
+  Leaking() {
+    space.run(
+        "ip link set lo up && ip link add eth0 type veth peer name eth1 && ip link add tun0 type veth peer name tun1 && "
+        "ip link set eth0 up && ip link set eth1 up && ip link set tun0 up && ip link set tun1 up && "
+        "ip address add 192.0.2.9/24 dev eth0 && ip address add 198.18.0.2/24 dev tun0 && "
+        "ip route add default via 198.18.0.1 dev tun0 && ip route add default via 192.0.2.1 dev eth0 metric 100");
+    FirewallPolicy policy;
+    policy.tunnels = {"tun0"};
+    policy.uplinks = {"eth0"};
+    ground = make_flow_ground(take_snapshot(space.opener()).value(), policy, true);
+  }
+
+  [[nodiscard]] Fd connected(int type, const char* device) const {
+    auto made = space.opener()(AF_INET, type, 0).value();
+    const std::string name = device;
+    if (!name.empty()) {
+      BOOST_REQUIRE_EQUAL(::setsockopt(made.get(), SOL_SOCKET, SO_BINDTODEVICE, name.data(), static_cast<socklen_t>(name.size())), 0);
+    }
+    sockaddr_storage storage{};
+    const auto length = Endpoint::parse("203.0.113.7:443", 0)->to_sockaddr(storage);
+    const int done = ::connect(made.get(), reinterpret_cast<const sockaddr*>(&storage), length);
+    BOOST_REQUIRE(done == 0 || errno == EINPROGRESS);
+    return made;
+  }
+
+  [[nodiscard]] NamedPrograms named(std::uint8_t protocol) const {
+    const std::vector destinations{
+        OutsideDestination{IpAddress::parse("203.0.113.7").value(), protocol, 443, static_cast<std::uint32_t>(::geteuid()), {1, 60}}};
+    return find_leaking_programs(space.opener(), ground, destinations, mono_now() + 5s).value().at(0);
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(find_programs)
+
+BOOST_FIXTURE_TEST_CASE(a_program_that_is_bound_to_the_uplink_is_found_by_tcp_and_udp, Leaking) {
+  for (const auto& [type, protocol] : {std::pair{SOCK_STREAM, IPPROTO_TCP}, std::pair{SOCK_DGRAM, IPPROTO_UDP}}) {
+    const auto socket = connected(type, "eth0");
+    const auto found = named(static_cast<std::uint8_t>(protocol));
+    BOOST_REQUIRE_EQUAL(found.programs.size(), 1U);
+    BOOST_TEST(found.programs[0].pid == ::getpid());
+    BOOST_TEST(!found.programs[0].name.empty());
+  }
+}
+
+BOOST_FIXTURE_TEST_CASE(a_program_that_goes_there_by_the_tunnel_is_not, Leaking) {
+  const auto routed = connected(SOCK_DGRAM, "");
+  const auto bound = connected(SOCK_DGRAM, "tun0");
+  const auto found = named(IPPROTO_UDP);
+  BOOST_TEST(found.programs.empty());
+  BOOST_TEST(found.why_not.starts_with("no connected socket leads there"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_socket_that_is_closed_names_nobody, Leaking) {
+  (void)connected(SOCK_DGRAM, "eth0");
+  BOOST_TEST(named(IPPROTO_UDP).programs.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(the_source_tells_way_and_owner_of_each_socket, Leaking) {
+  const auto outside = connected(SOCK_DGRAM, "eth0");
+  const auto inside = connected(SOCK_STREAM, "");
+  const auto batch = make_socket_source(space.get())->look().value();
+  BOOST_TEST(batch.whole);
+  BOOST_REQUIRE_EQUAL(batch.sightings.size(), 2U);
+  auto look_up = RouteLookup::open(space.opener()).value();
+  const auto ways = find_ways(batch.sightings, ground, look_up);
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    const bool is_tcp = batch.sightings[i].key.protocol == IPPROTO_TCP;
+    BOOST_TEST((ways[i].way == (is_tcp ? FlowWay::tunnel : FlowWay::outside)), ways[i].why);
+    BOOST_TEST(batch.sightings[i].owner.program.value().pid == ::getpid());
+  }
+}
+
+BOOST_AUTO_TEST_SUITE_END()
