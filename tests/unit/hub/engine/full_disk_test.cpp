@@ -53,7 +53,7 @@ int fill_and_recover(const std::string& folder) {
   if (send(seq + 1, State::danger) != SubmitResult::stored || hub.client("a")->state != State::danger) return 12;
   ++seq;
   for (std::uint64_t each = 1; each <= seq; ++each) {
-    if (send(each, State::secure) != SubmitResult::duplicate) return 13;
+    if (send(each, each == seq ? State::danger : State::secure) != SubmitResult::duplicate) return 13;
   }
   return record.troubles().size() >= 2 ? 0 : 14;
 }
