@@ -184,7 +184,7 @@ class Debian(unittest.TestCase):
         for unit in (HUB, PROBE):
             before = self.show(unit, "MainPID")
             stopped = time.monotonic()
-            self.machine("kill", "-s", "STOP", before)
+            self.shell(f"kill -s STOP {before}")
             wait_until(lambda: self.show(unit, "NRestarts") != "0" and self.show(unit, "ActiveState") == "active", 20, f"{unit} runs again", 0.1)
             print(f"\n  {unit}: stopped -> runs again after {time.monotonic() - stopped:.1f} s (WatchdogSec=1)", end="")
             self.assertNotEqual(self.show(unit, "MainPID"), before)
