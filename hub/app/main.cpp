@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "hub/app/database_commands.hpp"
+#include "hub/app/healthcheck_command.hpp"
 #include "hub/app/hub_settings.hpp"
 #include "hub/app/key_commands.hpp"
 #include "hub/app/run.hpp"
@@ -29,6 +30,7 @@ constexpr auto footer =
     "73 the data folder or database cannot be used, 78 wrong setting.\n"
     "Exit codes of backup: 0 copied and checked, 65 the database is damaged, 66 there is none that can be read, 73 the file exists or\n"
     "cannot be written. Of check-database: 0 whole, 1 damaged, 66 it cannot be read.\n"
+    "Of healthcheck: 0 reports can be taken, 1 they cannot, or the hub is not there.\n"
     "Secrets are read from the environment (VPN_SENTINEL_API_KEY, VPN_SENTINEL_API_KEY_FILE) or the file, never from flags.\n"
     "SIGHUP reads the settings, certificate and key again, SIGTERM and SIGINT end the hub after what is under way.";
 
@@ -135,6 +137,8 @@ void add_key_commands(CLI::App& app, CommandLine& line, Command& chosen) {
 int backup(const CommandLine& line) { return backup_command(require_settings(line).text("data_dir"), line.database); }
 int check_database(const CommandLine& line) { return check_database_command(require_settings(line).text("data_dir"), line.database); }
 
+int healthcheck(const CommandLine& line) { return healthcheck_command(require_config(require_settings(line))); }
+
 void add_database_commands(CLI::App& app, CommandLine& line, Command& chosen) {
   auto* const copy = app.add_subcommand("backup", "Copy the database to a file while the hub runs, and check the copy");
   copy->add_option("file", line.database, "File to make; it must not exist")->required();
@@ -161,6 +165,8 @@ int dispatch(int argc, char** argv) {
   app.add_subcommand("run", "Run the hub (also without a command)");
   Command chosen = run;
   app.add_subcommand("check-config", "Check the settings and say what would be served")->callback([&chosen] { chosen = check_config; });
+  app.add_subcommand("healthcheck", "Ask the running hub, on this machine and with the same settings, whether it can take reports")
+      ->callback([&chosen] { chosen = healthcheck; });
   add_database_commands(app, line, chosen);
   add_key_commands(app, line, chosen);
   try {

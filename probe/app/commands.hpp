@@ -39,6 +39,9 @@ struct ConnectionsWish {
 /// What this machine offers, what it is for and how to get what is missing. 0 all is there, 1 something optional is missing, 4 the targets
 /// cannot be watched. Changes nothing and sends nothing.
 [[nodiscard]] int doctor_command(const ProbeConfig& config, bool json);
+/// Asks the daemon of the data folder whether it looks, and prints its answer in one line. 0 it does, 1 it does not, hangs, or is not
+/// there.
+[[nodiscard]] int healthcheck_command(const std::string& data_dir);
 /// The daemon. `reload` reads the settings anew (SIGHUP). 0 after SIGTERM; throws FatalError when it cannot start.
 [[nodiscard]] int run_command(ProbeConfig config, const std::function<Result<ProbeConfig>()>& reload);
 

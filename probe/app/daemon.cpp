@@ -16,10 +16,12 @@
 #include "netns/daemon/log.hpp"
 #include "netns/daemon/notify.hpp"
 #include "probe/app/commands.hpp"
+#include "probe/app/health.hpp"
 #include "probe/app/outbox_files.hpp"
 #include "probe/app/report_builder.hpp"
 #include "probe/app/unit_status.hpp"
 #include "probe/delivery/original_payload.hpp"
+#include "probe/verdict/judge.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -79,6 +81,20 @@ LogLevel level_of(KillSwitchEvent::What what) {
 void tell_of_kill_switch(const TargetWatch& watch, const KillSwitchEvent& event) {
   log(level_of(event.what), to_string(event.what),
       {{"client_id", watch.policy().client_id}, {"detail", event.detail}, {"took_us", event.took.count()}});
+}
+
+TargetHealth health_of(const TargetWatch& watch) {
+  const auto& seen = watch.seen();
+  TargetHealth health;
+  health.client_id = watch.policy().client_id;
+  health.since_look = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - watch.looked_at());
+  health.gone = seen.namespace_gone;
+  if (seen.blind) {
+    health.blind = seen.blind->message;
+  } else if (is_blind(seen)) {
+    health.blind = "the kernel answers no look-up";
+  }
+  return health;
 }
 
 /// Without events the look each second tells of changes.
@@ -249,6 +265,21 @@ void Daemon::look_for_trouble() {
   });
 }
 
+/// Everything goes on without it.
+void Daemon::answer_healthchecks() {
+  auto socket = HealthSocket::open(io_, config_.data_dir, [this] {
+    std::vector<TargetHealth> targets;
+    targets_->for_each([&](const TargetWatch& watch) { targets.push_back(health_of(watch)); });
+    return health_line(targets);
+  });
+  if (socket) {
+    health_ = std::move(*socket);
+  } else {
+    log(LogLevel::warning, "healthcheck_unavailable",
+        {{"reason", socket.error().message}, {"hint", "'vpn-sentinel-probe healthcheck' will say unhealthy; all else goes on"}});
+  }
+}
+
 std::size_t Daemon::kept_reports() const {
   std::size_t reports = 0;
   for (const auto& delivery : deliveries_) reports += delivery->outbox->size();
@@ -280,6 +311,7 @@ int Daemon::run() {
   // Machines that start at the same moment must not stay in step: a hub would hear all of them at once for ever.
   keepalive(config_.interval / 2 + std::chrono::duration_cast<std::chrono::milliseconds>(config_.interval / 2 * random_unit()));
   look_for_trouble();
+  answer_healthchecks();
   watchdog();
   notify_ready(status_line());
   ready_ = true;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "netns/base/fd.hpp"
+#include "probe/app/health_socket.hpp"
 #include "probe/app/own_way.hpp"
 #include "probe/app/probe_settings.hpp"
 #include "probe/app/target_set.hpp"
@@ -41,6 +42,7 @@ class Daemon {
   };
 
   void lock_data_dir();
+  void answer_healthchecks();
   void add_deliveries();
   void add_delivery(const HubAddress& hub, const std::string& outbox_file);
   void tell_of_dropped();
@@ -75,6 +77,7 @@ class Daemon {
   boost::asio::steady_timer trouble_timer_;
   boost::asio::steady_timer watchdog_timer_;
   boost::asio::signal_set signals_;
+  std::unique_ptr<HealthSocket> health_;
   bool ready_ = false;  ///< systemd has been told
   bool stopping_ = false;
 };

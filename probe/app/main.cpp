@@ -33,6 +33,7 @@ constexpr auto footer =
     "its own again; status 0 armed and holding, 1 not armed, 2 changed or not holding; all 4 could not look, or not change.\n"
     "Exit codes of connections: 0 none leaves outside the tunnel, 2 some do, 3 of some it is not known, 4 could not look.\n"
     "Exit codes of doctor: 0 all is there, 1 something optional is missing, 4 the targets cannot be watched.\n"
+    "Exit codes of healthcheck: 0 the daemon looks, 1 it does not, it hangs, or it is not there.\n"
     "All commands: 64 wrong usage, 70 internal error, 73 data folder, 74 output cannot be written, 78 wrong setting.\n"
     "A flag or variable that says which target (netns, tunnel, endpoint, local-network, client-id) stands for all [[target]] tables "
     "of the file.\n"
@@ -142,6 +143,12 @@ int run_daemon(const CommandLine& line) {
   return run_command(std::move(config), [&line] { return load_config(line); });
 }
 
+std::string data_dir_of(const CommandLine& line) {
+  const auto loaded = load(line);
+  if (!loaded) throw FatalError(exit_config, loaded.error().message);
+  return loaded->global.text("data_dir");
+}
+
 int dispatch(int argc, char** argv) {
   CommandLine line;
   CLI::App app{"Tells within milliseconds when a VPN stops protecting you.", "vpn-sentinel-probe"};
@@ -179,6 +186,7 @@ int dispatch(int argc, char** argv) {
   auto* const doctor =
       command("doctor", "Say which rights, kernel features and files are there, what for, and how to get the missing ones");
   doctor->add_flag("--json", line.json, "Print JSON");
+  auto* const healthcheck = command("healthcheck", "Ask the daemon of the data folder whether it looks and does not hang");
   for (auto* const one : {check, watch}) {
     one->add_flag("--json", line.json, "Print JSON");
     one->add_flag("--offline", line.offline, "Kernel facts only: send nothing");
@@ -203,6 +211,7 @@ int dispatch(int argc, char** argv) {
   if (killswitch->parsed()) return when_printed(run_killswitch(line));
   if (connections->parsed()) return when_printed(run_connections(line));
   if (doctor->parsed()) return when_printed(doctor_command(require_config(line), line.json));
+  if (healthcheck->parsed()) return when_printed(healthcheck_command(data_dir_of(line)));
   fmt::print(stderr, "{}", app.help());
   return exit_usage;
 }

@@ -317,6 +317,7 @@ void TargetWatch::look_again_soon() {
 
 void TargetWatch::look(const std::string& cause, MonoTime noticed) {
   if (stopped_) return;
+  looked_at_ = mono_now();
   if (namespace_) {
     seen_ = observe(monitor_->snapshot(), generation(), *look_up_, policy_, learnt_);
     seen_.out_of_step_for = out_of_step_for();

@@ -57,6 +57,8 @@ class TargetWatch {
   [[nodiscard]] const TargetPolicy& policy() const noexcept { return policy_; }
   /// The newest look.
   [[nodiscard]] const Observation& seen() const noexcept { return seen_; }
+  /// When that was, also when it saw nothing; before the first one, when the watch was made.
+  [[nodiscard]] MonoTime looked_at() const noexcept { return looked_at_; }
   /// The judgement as last published; before the first publication the newest one. An improvement that is not yet confirmed is not in it.
   [[nodiscard]] const Verdict& verdict() const noexcept { return gate_.published() ? *gate_.published() : verdict_; }
   /// The judgement of the newest look, which may not be published (yet).
@@ -140,6 +142,7 @@ class TargetWatch {
   std::optional<Error> blind_;
   bool gone_ = false;
   bool stopped_ = false;
+  MonoTime looked_at_ = mono_now();
 
   Learnt learnt_;
   BaselineKeeper baseline_;

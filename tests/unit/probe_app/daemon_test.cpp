@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "probe/app/commands.hpp"
+#include "probe/app/health_socket.hpp"
 #include "tests/unit/probe/delivery/loopback_hub.hpp"
 #include "tests/unit/probe/delivery/make_item.hpp"
 #include "tests/unit/probe_app/own_namespace.hpp"
@@ -167,6 +168,25 @@ BOOST_AUTO_TEST_CASE(a_healthy_state_that_is_pinned_while_the_daemon_runs_counts
   BOOST_TEST(pinned == 0);
   BOOST_TEST_REQUIRE(told.has_value());
   BOOST_TEST_MESSAGE("told after " << (*told - changed) / 1ms << " ms");
+}
+
+BOOST_AUTO_TEST_CASE(healthcheck_is_answered_while_the_daemon_runs_and_not_after_its_end) {
+  const SilentTunnel tunnel;
+  HubThread beside;
+  const TemporaryFolder folder;
+  auto config = config_of(beside.hub, folder);
+  config.targets[0].tunnels = {"tun7"};
+  Result<std::string> told = fail(Error::Kind::failed, "nobody has asked");
+  beside.hub.answer = [&](const Received& request) {
+    if (request.body.at("trigger") != "start") return Answer{};
+    told = ask_health(config.data_dir, 10s);
+    ::kill(::getpid(), SIGTERM);
+    return Answer{};
+  };
+  BOOST_TEST(run_until_signal(config) == 0);
+  beside.end();
+  BOOST_TEST((told ? *told : told.error().message) == "healthy: 1 target(s) watched\n");
+  BOOST_TEST(healthcheck_command(config.data_dir) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(reports_of_a_target_that_is_gone_take_only_a_way_that_the_settings_allow) {
