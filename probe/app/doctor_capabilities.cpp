@@ -62,9 +62,7 @@ std::optional<std::uint64_t> mask_of(std::string_view status, std::string_view k
 
 std::string remedy_for(std::string_view name, bool in_bounding_set) {
   if (in_bounding_set) return fmt::format("AmbientCapabilities={} in the unit, or run as root", name);
-  const auto short_name = name.substr(4);
-  return fmt::format("AmbientCapabilities={0} and CapabilityBoundingSet={0} in the unit, or --cap-add {1} for a container", name,
-                     short_name);
+  return fmt::format("AmbientCapabilities={0} and CapabilityBoundingSet={0} in the unit", name);
 }
 
 }  // namespace

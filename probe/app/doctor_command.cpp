@@ -1,12 +1,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "netns/daemon/settings.hpp"
 #include "netns/namespace/net_namespace.hpp"
 #include "probe/app/commands.hpp"
 #include "probe/app/doctor.hpp"
+#include "probe/app/doctor_places.hpp"
 #include "probe/app/output.hpp"
 #include "probe/app/target_names.hpp"
 
@@ -54,6 +57,7 @@ std::vector<DoctorLine> examine(const ProbeConfig& given) {
   add(file_lines(config));
   for (std::size_t i = 0; i < spaces.size(); ++i) add(target_lines(config.targets[i], spaces[i]));
   add(std::move(unmatched));
+  fit_remedies(lines, place_of(read_environment(), [](const std::string& path) { return std::filesystem::exists(path); }));
   return lines;
 }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 
+#include "probe/app/doctor_places.hpp"
+
 using namespace vpn_sentinel;
 
 namespace {
@@ -158,7 +160,51 @@ BOOST_AUTO_TEST_CASE(the_remedy_depends_on_the_bounding_set) {
   BOOST_TEST(!has(named(capability_lines(status_text(none, all), true), "CAP_NET_ADMIN").remedy, "CapabilityBoundingSet"));
   const auto outside = named(capability_lines(status_text(none, none), true), "CAP_NET_ADMIN");
   BOOST_TEST(has(outside.remedy, "CapabilityBoundingSet=CAP_NET_ADMIN"));
-  BOOST_TEST(has(outside.remedy, "--cap-add NET_ADMIN"));
+}
+
+BOOST_AUTO_TEST_CASE(the_place_is_told_by_what_engines_leave_in_a_container) {
+  const auto nothing = [](const std::string&) { return false; };
+  const auto only = [](std::string there) { return [there](const std::string& path) { return path == there; }; };
+  BOOST_TEST((place_of({}, nothing) == DoctorPlace::host));
+  BOOST_TEST((place_of({{"container", "systemd-nspawn"}}, nothing) == DoctorPlace::host));
+  BOOST_TEST((place_of({{"container", "podman"}}, nothing) == DoctorPlace::container));
+  BOOST_TEST((place_of({}, only("/.dockerenv")) == DoctorPlace::container));
+  BOOST_TEST((place_of({}, only("/run/.containerenv")) == DoctorPlace::container));
+  BOOST_TEST((place_of({{"KUBERNETES_SERVICE_HOST", "192.0.2.1"}}, only("/.dockerenv")) == DoctorPlace::kubernetes));
+}
+
+BOOST_AUTO_TEST_CASE(each_place_gets_the_remedy_that_helps_there) {
+  const auto at = [](DoctorPlace place) {
+    auto lines = capability_lines(status_text(none, none), true);
+    lines.push_back(sample(Status::missing));
+    fit_remedies(lines, place);
+    return named(lines, "CAP_NET_ADMIN").remedy + "\n" + named(lines, "nftables").remedy;
+  };
+  BOOST_TEST(at(DoctorPlace::host) ==
+             "AmbientCapabilities=CAP_NET_ADMIN and CapabilityBoundingSet=CAP_NET_ADMIN in the unit\nmodprobe nf_tables");
+  BOOST_TEST(at(DoctorPlace::container) ==
+             "--cap-add NET_ADMIN, in Compose cap_add: [NET_ADMIN]; with user 0\non the host: modprobe nf_tables");
+  BOOST_TEST(at(DoctorPlace::kubernetes) ==
+             "securityContext: {runAsUser: 0, capabilities: {add: [NET_ADMIN]}}\non the node: modprobe nf_tables");
+}
+
+BOOST_AUTO_TEST_CASE(what_a_container_cannot_do_is_not_asked_of_it) {
+  ProbeConfig config;
+  config.data_dir = "/var/lib/vpn-sentinel";
+  for (const auto place : {DoctorPlace::container, DoctorPlace::kubernetes}) {
+    auto lines = file_lines(config);
+    fit_remedies(lines, place);
+    for (const auto& line : lines) {
+      for (const auto* word : {"AmbientCapabilities", "LimitNOFILE=16384", "StateDirectory", "systemctl", "apt install"})
+        BOOST_TEST(!has(line.remedy, word), line.remedy);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_needs_no_remedy_gets_none) {
+  std::vector<DoctorLine> lines{doctor_line("kernel", {"data folder", "", "", ""}, Status::ok, "")};
+  fit_remedies(lines, DoctorPlace::container);
+  BOOST_TEST(lines.front().remedy.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_status_file_that_tells_nothing_is_no_look) {
