@@ -12,6 +12,7 @@ import os
 import resource
 import shutil
 import subprocess
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -45,6 +46,29 @@ def _is_static(path: str) -> bool:
     # PT_INTERP names the loader of a dynamic program; its text is at the beginning of the file.
     with open(path, "rb") as file:
         return b"/ld-linux" not in file.read(4096)
+
+
+def _possible_here() -> list[str]:
+    """Limits of this process, where raising them needs a right that it does not have."""
+    options = ["--cgroups=disabled"]
+    for word, number, most in (("nofile", resource.RLIMIT_NOFILE, 1024), ("nproc", resource.RLIMIT_NPROC, 1000)):
+        hard = resource.getrlimit(number)[1]
+        value = most if hard == resource.RLIM_INFINITY else min(hard, most)
+        options += ["--ulimit", f"{word}={value}:{value}"]
+    return options
+
+
+def _write_empty_debian(file: Path) -> None:
+    """The folders of a Debian 12 and nothing in them."""
+    with tarfile.open(file, "w") as tree:
+        for name in ("usr", "etc", "var", "var/lib", "var/lib/dpkg", "tmp", "proc", "sys", "dev", "run", "root"):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tree.addfile(entry)
+        for name in ("bin", "sbin", "lib", "lib64"):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = tarfile.SYMTYPE, f"usr/{name}"
+            tree.addfile(entry)
 
 
 class Podman:
@@ -82,25 +106,39 @@ class Podman:
                     return True
         return False
 
-    def _command(self, *words: str) -> list[str]:
+    def command(self, *words: str) -> list[str]:
         folder = self.folder
         options = ["--root", f"{folder}/store", "--runroot", f"{folder}/run", "--tmpdir", f"{folder}/tmp", "--runtime", "crun"]
         options += ["--cgroup-manager", "cgroupfs", "--storage-driver", "vfs", "--events-backend", "none"]
         return ["unshare", "-m", "--propagation", "private", "bash", "-c", _ENTER, "podman", "podman", *options, *words]
 
     def run(self, *words: str) -> str:
-        return run(self._command(*words), timeout=60).strip()
+        return run(self.command(*words), timeout=60).strip()
 
-    def start(self, name: str) -> str:
-        """A container that sleeps in a network namespace of its own; returns its full id."""
+    def start(self, name: str, network: str = "none") -> str:
+        """A container that sleeps, in a network namespace of its own or in another one; returns its full id."""
         self._names.add(name)
-        limits = []
-        for word, number, most in (("nofile", resource.RLIMIT_NOFILE, 1024), ("nproc", resource.RLIMIT_NPROC, 1000)):
-            hard = resource.getrlimit(number)[1]
-            value = most if hard == resource.RLIM_INFINITY else min(hard, most)
-            limits += ["--ulimit", f"{word}={value}:{value}"]
-        options = ["--cgroups=disabled", "--network", "none", *limits]
+        options = [*_possible_here(), "--network", network]
         return self.run("run", "-d", "--name", name, *options, "--rootfs", str(self.folder / "rootfs"), "/bin/sleep", "3600")
+
+    def command_to_run(self, name: str, *words: str) -> list[str]:
+        """`podman run` with options, image and command in `words`; the container goes with this object at the latest. Podman would have
+        systemd repeat the health check."""
+        self._names.add(name)
+        return self.command("run", "--name", name, "--no-healthcheck", *_possible_here(), *words)
+
+    def build(self, containerfile: Path, context: Path, tag: str) -> None:
+        """Without network and registries: the image that it begins with is empty, and borrows this machine's tools while it builds."""
+        base = self.folder / "base.tar"
+        if not base.exists():
+            _write_empty_debian(base)
+            self.run("import", str(base), "localhost/base")
+        # A stage of its own namespaces would need limits that may not be set here. Without --layers nothing is kept of the stages.
+        options = ["--isolation", "chroot", "--layers=false", "--format", "docker", "--build-arg", "BASE=localhost/base", "-t", tag]
+        for folder in ("/usr", "/etc", "/var/lib/dpkg"):
+            options += ["-v", f"{folder}:{folder}:ro"]
+        words = self.command("build", *options, "-f", str(containerfile), str(context))
+        run(["unshare", "-n", *words], timeout=420)
 
     def restart(self, name: str) -> None:
         self.run("restart", "-t", "0", name)
@@ -112,7 +150,7 @@ class Podman:
     def serve(self) -> bool:
         """Podman's API at `self.socket`; False where the service does not run."""
         log = self.folder / "service.log"
-        self._service = spawn(self._command("system", "service", "--time=0", f"unix://{self.socket}"), log, True)
+        self._service = spawn(self.command("system", "service", "--time=0", f"unix://{self.socket}"), log, True)
         try:
             wait_until(self.socket.exists, 15, "the socket of podman's API")
         except LabError:
