@@ -189,6 +189,13 @@ Step unknown(std::string_view name, const Parts& parts, std::uint16_t register_n
   return word ? Step{LoadUnknown{*word, std::string(name)}} : Step{Anything{std::string(name)}};
 }
 
+/// The packets that are asked for leave as they are: what IPsec wraps is another packet afterwards, and asked about as that.
+Step route(const Parts& parts) {
+  const auto word = parts.word(NFTA_RT_DREG);
+  if (word && parts.number(NFTA_RT_KEY) == static_cast<std::uint32_t>(NFT_RT_XFRM)) return LoadConstant{{0}, *word};
+  return unknown("rt", parts, NFTA_RT_DREG);
+}
+
 Step named(std::string_view name, const Parts& parts) {
   if (name == "meta") return meta(parts);
   if (name == "payload") return payload(parts);
@@ -209,7 +216,7 @@ Step named(std::string_view name, const Parts& parts) {
   if (name == "masq") return Translate{false};
   if (name == "redir") return Translate{true};
   if (name == "nat") return Translate{parts.number(NFTA_NAT_TYPE) != static_cast<std::uint32_t>(NFT_NAT_SNAT)};
-  if (name == "rt") return unknown(name, parts, NFTA_RT_DREG);
+  if (name == "rt") return route(parts);
   if (name == "socket") return unknown(name, parts, NFTA_SOCKET_DREG);
   if (name == "numgen") return unknown(name, parts, NFTA_NG_DREG);
   if (name == "hash") return unknown(name, parts, NFTA_HASH_DREG);
