@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -41,22 +44,43 @@ sockaddr_in loopback(std::uint16_t port) {
 }
 
 /// TCP connections with both ends here.
-bool make_connections(unsigned sockets, std::vector<Fd>& kept) {
-  constexpr unsigned per_listener = 20'000;
-  for (unsigned made = 0; made < sockets;) {
-    const auto address = loopback(static_cast<std::uint16_t>(900 + made / per_listener));
-    const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
-    Fd server{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    if (::bind(server.get(), generic, sizeof address) != 0 || ::listen(server.get(), 4096) != 0) return false;
-    for (unsigned i = 0; i < per_listener && made < sockets; i += 2, made += 2) {
-      Fd client{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-      if (::connect(client.get(), generic, sizeof address) != 0) return false;
-      kept.emplace_back(::accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      kept.push_back(std::move(client));
-    }
-    kept.push_back(std::move(server));
+bool make_connections(unsigned sockets, std::uint16_t port, std::vector<Fd>& kept) {
+  const auto address = loopback(port);
+  const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
+  Fd server{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  if (::bind(server.get(), generic, sizeof address) != 0 || ::listen(server.get(), 4096) != 0) return false;
+  for (unsigned made = 0; made < sockets; made += 2) {
+    Fd client{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (::connect(client.get(), generic, sizeof address) != 0) return false;
+    kept.emplace_back(::accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    kept.push_back(std::move(client));
   }
+  kept.push_back(std::move(server));
   return true;
+}
+
+/// The same in as many processes as the limit of open files asks for; they end with this one.
+bool make_connections(unsigned sockets) {
+  constexpr unsigned per_process = 10'000;
+  std::array<int, 2> ready{};
+  if (::pipe(ready.data()) != 0) return false;
+  unsigned processes = 0;
+  for (unsigned left = sockets; left > 0; ++processes) {
+    const auto count = std::min(left, per_process);
+    left -= count;
+    if (::fork() != 0) continue;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    std::vector<Fd> kept;
+    const bool made = make_connections(count, static_cast<std::uint16_t>(900 + processes), kept);
+    if (::write(ready[1], made ? "y" : "n", 1) == 1) ::pause();
+    ::_exit(0);
+  }
+  bool all = true;
+  for (unsigned i = 0; i < processes; ++i) {
+    char answer = 'n';
+    all = ::read(ready[0], &answer, 1) == 1 && answer == 'y' && all;
+  }
+  return all;
 }
 
 /// One tracked connection for each port that a datagram goes to.
@@ -125,9 +149,7 @@ int main(int argc, char** argv) {
     std::puts("SKIPPED: needs root, ip and ss (iproute2)");
     return skipped;
   }
-  std::vector<Fd> kept;
-  if (std::system("sysctl -qw net.ipv4.ip_local_port_range='1024 65000' net.core.somaxconn=4096") != 0 ||
-      !make_connections(sockets, kept)) {
+  if (std::system("sysctl -qw net.ipv4.ip_local_port_range='1024 65000' net.core.somaxconn=4096") != 0 || !make_connections(sockets)) {
     std::puts("SKIPPED: so many sockets cannot be made here (limit of open files?)");
     return skipped;
   }
