@@ -68,15 +68,15 @@ Result<LeakCounters> make_leak_counters(std::span<const nft::Counter> counters, 
                                         std::span<const nft::Element> v6) {
   LeakCounters result;
   const std::array<std::pair<std::string_view, Traffic*>, 10> places{{{leak_names::dns, &result.dns},
-                                                                     {leak_names::v4, &result.v4},
-                                                                     {leak_names::v6, &result.v6},
-                                                                     {leak_names::endpoint_misuse, &result.endpoint_misuse},
-                                                                     {leak_names::other, &result.other},
-                                                                     {leak_names::local, &result.local},
-                                                                     {leak_names::passed_dns, &result.passed_dns},
-                                                                     {leak_names::answers, &result.answers},
-                                                                     {leak_names::upkeep, &result.upkeep},
-                                                                     {leak_names::unlisted, &result.unlisted}}};
+                                                                      {leak_names::v4, &result.v4},
+                                                                      {leak_names::v6, &result.v6},
+                                                                      {leak_names::endpoint_misuse, &result.endpoint_misuse},
+                                                                      {leak_names::other, &result.other},
+                                                                      {leak_names::local, &result.local},
+                                                                      {leak_names::passed_dns, &result.passed_dns},
+                                                                      {leak_names::answers, &result.answers},
+                                                                      {leak_names::upkeep, &result.upkeep},
+                                                                      {leak_names::unlisted, &result.unlisted}}};
   for (const auto& [name, place] : places) {
     const auto has_name = [wanted = name](const nft::Counter& counter) { return counter.name == wanted; };
     const auto counter = std::find_if(counters.begin(), counters.end(), has_name);

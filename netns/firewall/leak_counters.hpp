@@ -36,9 +36,9 @@ struct LeakCounters {
   Traffic other{};
   Traffic local;         ///< to local networks, which is allowed
   Traffic passed_dns{};  ///< ports 53 and 853 of who may pass (users, marks, tables), and to VPN servers of which no port is known
-  Traffic answers{};  ///< of the kernel to what strangers sent: resets, ICMP errors and echo replies of nobody; DHCP renewals
-  Traffic upkeep{};   ///< of the link: neighbour discovery, multicast listeners, DHCP; allowed
-  Traffic unlisted;   ///< of what is outside: those that `destinations` had no room for, and all of `other`
+  Traffic answers{};     ///< of the kernel to what strangers sent: resets, ICMP errors and echo replies of nobody; DHCP renewals
+  Traffic upkeep{};      ///< of the link: neighbour discovery, multicast listeners, DHCP; allowed
+  Traffic unlisted;      ///< of what is outside: those that `destinations` had no room for, and all of `other`
   std::vector<LeakDestination> destinations;  ///< of what is outside, most bytes first
 
   /// All that should have gone by the tunnel: the first five.
@@ -48,8 +48,8 @@ struct LeakCounters {
 
 /// All numbers of LeakCounters.
 inline constexpr std::array<Traffic LeakCounters::*, 10> all_traffic{
-    &LeakCounters::dns,   &LeakCounters::v4,      &LeakCounters::v6,     &LeakCounters::endpoint_misuse, &LeakCounters::other,
-    &LeakCounters::local, &LeakCounters::passed_dns, &LeakCounters::answers, &LeakCounters::upkeep, &LeakCounters::unlisted};
+    &LeakCounters::dns,   &LeakCounters::v4,         &LeakCounters::v6,      &LeakCounters::endpoint_misuse, &LeakCounters::other,
+    &LeakCounters::local, &LeakCounters::passed_dns, &LeakCounters::answers, &LeakCounters::upkeep,          &LeakCounters::unlisted};
 
 /// The key of an element: address, protocol, port, user, four bytes for each of the last three. invalid: the length is another one.
 [[nodiscard]] Result<LeakDestination> decode_destination(const nft::Element& element, Family family);

@@ -4,9 +4,9 @@
 /// change the way or drop it). `netdev` judges everything that a named uplink transmits (hook egress, Linux 5.16), so also what is sent by
 /// AF_PACKET: first whether a frame is what it says (chains "frames" and "ethernet"). Both have the same rules in the chain "outside":
 /// tunnel, loopback, endpoint and what is allowed on purpose may pass (from there to "not_allowed" when users are allowed), where
-/// "let_pass" counts DNS among it. To a VPN server nothing else may go ("at_server"). Neighbour discovery ("neighbours") and DHCP may pass on their link, then DNS is counted. In
-/// "networks" local networks may pass, and IPv4 and IPv6 are counted. What is outside goes on to the chain "seen", which notes destination
-/// and user.
+/// "let_pass" counts DNS among it. To a VPN server nothing else may go ("at_server"). Neighbour discovery ("neighbours") and DHCP may pass
+/// on their link, then DNS is counted. In "networks" local networks may pass, and IPv4 and IPv6 are counted. What is outside goes on to the
+/// chain "seen", which notes destination and user.
 #pragma once
 
 #include <chrono>

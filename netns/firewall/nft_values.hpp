@@ -130,8 +130,8 @@ struct Unknown {
   friend bool operator==(const Unknown&, const Unknown&) = default;
 };
 
-using Expression =
-    std::variant<LoadMeta, LoadPayload, LoadExtension, LoadRoute, LoadConstant, Mask, Compare, CountInto, RingOnce, NoteIn, Decide, GoTo, Unknown>;
+using Expression = std::variant<LoadMeta, LoadPayload, LoadExtension, LoadRoute, LoadConstant, Mask, Compare, CountInto, RingOnce, NoteIn,
+                                Decide, GoTo, Unknown>;
 
 struct Rule {
   std::string chain;

@@ -17,7 +17,7 @@ namespace {
 using namespace nft;
 using namespace chain_names;
 
-constexpr std::uint8_t link_only_hops = 255;      // a packet that was forwarded has fewer (RFC 4861)
+constexpr std::uint8_t link_only_hops = 255;  // a packet that was forwarded has fewer (RFC 4861)
 constexpr std::array<std::uint8_t, 2> with_ports{IPPROTO_UDP, IPPROTO_TCP};
 constexpr std::uint8_t tcp_syn = 0x02;
 constexpr std::uint8_t tcp_reset = 0x04;
@@ -312,8 +312,8 @@ void write_local_and_tunnel_networks(RuleWriter& rules, const FirewallPolicy& po
   }
 }
 
-/// To a server beyond the uplink's subnet (behind a relay) leases are renewed by routed packets: of root or a system's user. They tell their
-/// provider nothing new. Where they are dropped, a client asks by broadcast in the end.
+/// To a server beyond the uplink's subnet (behind a relay) leases are renewed by routed packets: of root or a system's user. They tell
+/// their provider nothing new. Where they are dropped, a client asks by broadcast in the end.
 void write_renewals(RuleWriter& rules, OutsideAction action) {
   constexpr std::uint32_t system_users = 1024;
   rules.start(networks).is(Family::v4).protocol_is(IPPROTO_UDP).field_is(both_ports, {0, 68, 0, 67});

@@ -109,13 +109,13 @@ struct DriftView {
 
 /// What lies around the uplinks and behind the tunnel, for the firewall.
 struct SurroundingsView {
-  std::string tunnel;                      ///< whose the next two are; empty: none was seen up yet
-  std::uint16_t tunnel_type = 0;           ///< ARPHRD_*; 0: not known, or one that any link could have
-  std::vector<IpPrefix> tunnel_networks;   ///< addresses and routes of the tunnel, when it was up last
-  std::vector<IpPrefix> on_link;           ///< subnets of the uplinks
-  std::vector<IpPrefix> neighbours;        ///< what else is spoken to on their links: routes without a gateway, and gateways
+  std::string tunnel;                         ///< whose the next two are; empty: none was seen up yet
+  std::uint16_t tunnel_type = 0;              ///< ARPHRD_*; 0: not known, or one that any link could have
+  std::vector<IpPrefix> tunnel_networks;      ///< addresses and routes of the tunnel, when it was up last
+  std::vector<IpPrefix> on_link;              ///< subnets of the uplinks
+  std::vector<IpPrefix> neighbours;           ///< what else is spoken to on their links: routes without a gateway, and gateways
   std::vector<std::uint16_t> carrying_types;  ///< ETH_P_* by which an uplink was seen to carry another one (PPPoE, MACsec)
-  std::vector<std::string> inner_devices;  ///< among `uplinks`: bridges that lead to no other machine
+  std::vector<std::string> inner_devices;     ///< among `uplinks`: bridges that lead to no other machine
   /// Up, outside the tunnel, and none of `uplinks`: a port of a bridge, a link that lost its address. Programs can write frames to them.
   std::vector<std::string> bare_devices;
   friend bool operator==(const SurroundingsView&, const SurroundingsView&) = default;

@@ -11,7 +11,7 @@ namespace vpn_sentinel {
 namespace {
 
 constexpr std::size_t most_forgiven_destinations = 1024;
-constexpr std::array parts{&LeakCounters::dns,   &LeakCounters::v4,    &LeakCounters::v6,      &LeakCounters::endpoint_misuse,
+constexpr std::array parts{&LeakCounters::dns,   &LeakCounters::v4,    &LeakCounters::v6,         &LeakCounters::endpoint_misuse,
                            &LeakCounters::other, &LeakCounters::local, &LeakCounters::passed_dns, &LeakCounters::unlisted};
 constexpr std::array rest_parts{&LeakCounters::v4, &LeakCounters::v6, &LeakCounters::endpoint_misuse, &LeakCounters::other};
 

@@ -119,7 +119,8 @@ void PacketWatch::forgive(const Observation& seen, const FirewallPolicy& policy)
   std::vector<IpAddress> servers;
   for (const auto& server : seen.endpoints) servers.push_back(server.address);
   auto fresh = policy.endpoints;
-  std::erase_if(fresh, [&](const TunnelEndpoint& server) { return std::ranges::find(in_place_.endpoints, server) != in_place_.endpoints.end(); });
+  std::erase_if(fresh,
+                [&](const TunnelEndpoint& server) { return std::ranges::find(in_place_.endpoints, server) != in_place_.endpoints.end(); });
   // What left until now was counted by the old rules.
   if (!fresh.empty()) refresh();
   (void)tally_.forgive(servers, fresh);

@@ -39,7 +39,8 @@ bool leads_to(const Route& route, std::uint32_t index) {
   return std::ranges::any_of(route.next_hops, [&](const NextHop& hop) { return hop.link_index == index; });
 }
 
-/// Of uplinks: what the kernel asks for as a neighbour although no address of ours has it in its subnet ("default via 2001:db8:ff::1 onlink").
+/// Of uplinks: what the kernel asks for as a neighbour although no address of ours has it in its subnet ("default via 2001:db8:ff::1
+/// onlink").
 void add_neighbours(const Snapshot& snapshot, const std::vector<std::uint32_t>& uplinks, SurroundingsView& view) {
   const auto is_uplink = [&](std::uint32_t index) { return std::ranges::find(uplinks, index) != uplinks.end(); };
   const auto add = [&](const IpPrefix& prefix) {

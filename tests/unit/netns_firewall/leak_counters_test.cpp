@@ -18,8 +18,7 @@ std::vector<nft::Counter> all_counters() {
   std::vector<nft::Counter> counters;
   std::uint64_t number = 1;
   for (const auto name : {leak_names::dns, leak_names::v4, leak_names::v6, leak_names::endpoint_misuse, leak_names::other,
-                          leak_names::local, leak_names::answers, leak_names::upkeep, leak_names::unlisted,
-                          leak_names::passed_dns}) {
+                          leak_names::local, leak_names::answers, leak_names::upkeep, leak_names::unlisted, leak_names::passed_dns}) {
     counters.push_back({std::string(name), {number, number * 100}});
     ++number;
   }

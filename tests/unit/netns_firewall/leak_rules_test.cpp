@@ -242,7 +242,8 @@ BOOST_AUTO_TEST_CASE(what_ipsec_will_wrap_is_judged_as_esp_and_not_before) {
   BOOST_TEST(place_of(ruleset, "loopback") < place_of(ruleset, "judged as ESP"));
   BOOST_TEST(place_of(ruleset, "judged as ESP") < place_of(ruleset, "VPN server 198.51.100.2"));
   const auto at_device = egress_ruleset(OutsideAction::drop, "x", policy(), 0);
-  BOOST_TEST(std::none_of(at_device.rules.begin(), at_device.rules.end(), [](const nft::Rule& rule) { return rule.comment == "judged as ESP"; }));
+  BOOST_TEST(
+      std::none_of(at_device.rules.begin(), at_device.rules.end(), [](const nft::Rule& rule) { return rule.comment == "judged as ESP"; }));
 }
 
 BOOST_AUTO_TEST_CASE(ids_are_short_words) {

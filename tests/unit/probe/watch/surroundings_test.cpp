@@ -76,10 +76,10 @@ BOOST_AUTO_TEST_CASE(an_uplink_by_ppp_is_carried_by_frames_of_its_own_also_while
 }
 
 BOOST_AUTO_TEST_CASE(neighbours_are_gateways_and_routes_without_one_beside_the_subnets_of_uplinks) {
-  snapshot.routes = {test::route("0.0.0.0/0", 2, "192.0.2.2"),     test::route("::/0", 2, "2001:db8:ff::1"),
-                     test::route("2001:db8:ff::1/128", 2),         test::route("198.51.100.128/25", 2),
-                     test::route("192.0.2.128/25", 2),             test::route("0.0.0.0/0", 3),
-                     test::route("203.0.113.0/24", 3, "10.8.0.1"), test::route("::/0", 2, "fe80::1")};
+  snapshot.routes = {
+      test::route("0.0.0.0/0", 2, "192.0.2.2"),     test::route("::/0", 2, "2001:db8:ff::1"), test::route("2001:db8:ff::1/128", 2),
+      test::route("198.51.100.128/25", 2),          test::route("192.0.2.128/25", 2),         test::route("0.0.0.0/0", 3),
+      test::route("203.0.113.0/24", 3, "10.8.0.1"), test::route("::/0", 2, "fe80::1")};
   const auto view = look();
   BOOST_TEST((view.on_link == std::vector{test::prefix("192.0.2.0/24")}));
   BOOST_TEST((view.neighbours == std::vector{test::prefix("2001:db8:ff::1/128"), test::prefix("198.51.100.128/25")}));
