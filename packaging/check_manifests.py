@@ -213,8 +213,10 @@ def ask_schemas(checker: Checker, objects: list[dict]) -> None:
     with tempfile.TemporaryDirectory(prefix=f"vs{os.getpid()}-schema-") as folder:
         for file in (HERE / "kubernetes/schema").iterdir():
             shutil.copy(file, folder)
-        got = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, timeout=240)
-        if got.returncode != 0:
+        argv = ["npm", "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"]
+        try:
+            subprocess.run(argv, cwd=folder, capture_output=True, check=True, timeout=240)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
             return print("npm cannot get the packages here, so Kubernetes' schemas were not asked")
         done = subprocess.run(["node", "check.mjs"], cwd=folder, input=json.dumps(objects), capture_output=True, text=True, timeout=120)
         if done.returncode != 0:

@@ -22,8 +22,8 @@ Endpoint reachable(Endpoint endpoint) {
 
 /// As Hub joins them: the health pages stand behind the API's or the dashboard's TLS where they share a listener.
 bool speaks_tls(const HubConfig& config) {
-  return config.tls.has_value() && (is_one_place(config.health_endpoints, config.api_endpoints) ||
-                                    is_one_place(config.health_endpoints, config.dashboard_endpoints));
+  return config.tls.has_value() &&
+         (is_one_place(config.health_endpoints, config.api_endpoints) || is_one_place(config.health_endpoints, config.dashboard_endpoints));
 }
 
 Result<HttpResponse> get(const std::string& url) {

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <tuple>
 #include <utility>
 
 #include "netns/base/clock.hpp"
@@ -82,8 +83,7 @@ Result<std::unique_ptr<HealthSocket>> HealthSocket::open(boost::asio::io_context
                                                          std::function<std::string()> answer) {
   auto listener = listen_in(folder);
   if (!listener) return fail(listener.error());
-  std::unique_ptr<HealthSocket> made(
-      new HealthSocket(io, listener->release(), fmt::format("{}/{}", folder, file_name), std::move(answer)));
+  std::unique_ptr<HealthSocket> made(new HealthSocket(io, listener->release(), fmt::format("{}/{}", folder, file_name), std::move(answer)));
   made->wait();
   return made;
 }

@@ -31,8 +31,8 @@ from watcher import Watcher
 BUILD = Path()
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
 PATIENCE = 20.0
-# What the container files of packaging/compose and packaging/kubernetes give.
-WITHOUT_RIGHTS = ("--cap-drop", "all", "--read-only", "--security-opt", "no-new-privileges")
+# What the container files of packaging/compose and packaging/kubernetes give. Podman alone adds folders that can be written.
+WITHOUT_RIGHTS = ("--cap-drop", "all", "--read-only", "--read-only-tmpfs=false", "--security-opt", "no-new-privileges")
 
 
 def make_context(folder: Path) -> None:

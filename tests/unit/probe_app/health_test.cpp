@@ -39,7 +39,9 @@ struct Loop {
     io.stop();
     if (thread.joinable()) thread.join();
   }
-  void run() { thread = std::jthread([this] { io.run(); }); }
+  void run() {
+    thread = std::jthread([this] { io.run(); });
+  }
 
   boost::asio::io_context io{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{io.get_executor()};
@@ -62,8 +64,7 @@ BOOST_AUTO_TEST_CASE(who_cannot_look_or_has_stopped_looking_is_not) {
              "unhealthy: office cannot be looked at: setns: not permitted\n");
   BOOST_TEST(line_of({target(31s)}) == "unhealthy: office was not looked at for 31 s\n");
   BOOST_TEST(line_of({target(90s, true, "gone")}) == "unhealthy: office was not looked at for 1 min 30 s\n");
-  BOOST_TEST(line_of({target(31s), target(1s), target(40s)}) ==
-             "unhealthy: office was not looked at for 31 s, and 1 other target(s)\n");
+  BOOST_TEST(line_of({target(31s), target(1s), target(40s)}) == "unhealthy: office was not looked at for 31 s, and 1 other target(s)\n");
 }
 
 BOOST_AUTO_TEST_CASE(names_and_reasons_from_outside_make_neither_a_second_line_nor_a_long_one) {
@@ -114,9 +115,9 @@ BOOST_AUTO_TEST_CASE(a_daemon_that_is_dead_or_was_never_there_is_unhealthy) {
   BOOST_TEST((ask_health(folder.file(""), 1s).error().kind == Error::Kind::not_found));
   {
     // What a killed daemon leaves: the file, without a listener.
-    auto* const left = new Loop(folder.file(""), "healthy: yes\n");
+    auto left = std::make_unique<Loop>(folder.file(""), "healthy: yes\n");
     std::filesystem::create_hard_link(folder.file("probe.health"), folder.file("kept"));
-    delete left;
+    left.reset();
     std::filesystem::rename(folder.file("kept"), folder.file("probe.health"));
   }
   BOOST_TEST((ask_health(folder.file(""), 1s).error().kind == Error::Kind::unreachable));
