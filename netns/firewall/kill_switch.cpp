@@ -121,17 +121,18 @@ Result<std::vector<CanaryReport>> KillSwitch::prove(const std::vector<std::strin
 
 namespace {
 
-/// Whether our counters grew tells whose refusal it was; the sender of a packet socket is told nothing else.
+/// Whether our tables noted it tells whose refusal it was; the sender of a packet socket is told nothing else.
 template <typename Send>
-Result<CanaryOutcome> counted(OutsideTables& tables, const Send& send) {
-  const auto before = tables.count_there();
+Result<CanaryOutcome> counted(OutsideTables& tables, const Endpoint& destination, const Send& send) {
+  const auto before = tables.count_there(destination);
   if (!before) return fail(before.error());
   auto outcome = send();
   if (!outcome || *outcome == CanaryOutcome::no_way_out) return outcome;
-  const auto after = tables.count_there();
-  if (!after) return fail(after.error());
   if (*outcome == CanaryOutcome::left) return outcome;
-  return after->packets > before->packets ? CanaryOutcome::held : CanaryOutcome::refused;
+  const auto after = tables.count_there(destination);
+  if (!after) return fail(after.error());
+  // One that was noted ten minutes ago may have been forgotten in between, and begins anew.
+  return after->packets > 0 && after->packets != before->packets ? CanaryOutcome::held : CanaryOutcome::refused;
 }
 
 }  // namespace
@@ -142,7 +143,7 @@ Result<std::vector<CanaryReport>> KillSwitch::prove(OutsideTables& tables, const
   for (const auto family : {Family::v4, Family::v6}) {
     const auto destination = canary_destination(family, allowed);
     if (!destination) return fail(Error::Kind::invalid, "each address that a canary may be sent to is in a local network");
-    const auto outcome = counted(tables, [&] { return send_canary(opener_, device, *destination); });
+    const auto outcome = counted(tables, *destination, [&] { return send_canary(opener_, device, *destination); });
     if (!outcome) return fail(outcome.error());
     reports.push_back({device, family, *outcome, false});
   }
@@ -150,7 +151,7 @@ Result<std::vector<CanaryReport>> KillSwitch::prove(OutsideTables& tables, const
   if (!at_uplinks) return fail(at_uplinks.error());
   if (!*at_uplinks) return reports;
   const auto destination = *canary_destination(Family::v4, allowed);
-  const auto outcome = counted(tables, [&] { return send_packet_canary(opener_, device, destination); });
+  const auto outcome = counted(tables, destination, [&] { return send_packet_canary(opener_, device, destination); });
   // Without CAP_NET_RAW nobody here can write to a device; a sandbox without AF_PACKET (RestrictAddressFamilies=) says "invalid".
   const bool no_packets = !outcome && (outcome.error().kind == Error::Kind::not_permitted || outcome.error().kind == Error::Kind::invalid);
   if (no_packets) return reports;

@@ -358,17 +358,22 @@ Result<LeakCounters> OutsideTables::read(Detail detail) {
   return tally_.total(action_ == OutsideAction::drop, mono_now());
 }
 
-Result<Traffic> OutsideTables::count_there() {
+Result<Traffic> OutsideTables::count_there(const Endpoint& destination) {
   const auto tables = present();
   if (!tables) return fail(tables.error());
+  const auto family = destination.address.family();
+  const std::string set{family == Family::v4 ? leak_names::seen_v4 : leak_names::seen_v6};
   Traffic sum;
   for (const auto& table : *tables) {
-    const auto counters = nft::read_counters(socket_, table.name, purpose());
-    if (!counters) return fail(counters.error());
-    const auto counted = make_leak_counters(*counters, {}, {});
-    if (!counted) continue;  // somebody else's tables under our name
-    sum.packets += counted->outside().packets;
-    sum.bytes += counted->outside().bytes;
+    const auto elements = nft::read_elements(socket_, table.name, set, purpose());
+    if (!elements && elements.error().kind == Error::Kind::not_found) continue;  // somebody else's tables under our name
+    if (!elements) return fail(elements.error());
+    for (const auto& element : *elements) {
+      const auto noted = decode_destination(element, family);
+      if (!noted || noted->address != destination.address || noted->port != destination.port) continue;
+      sum.packets += noted->traffic.packets;
+      sum.bytes += noted->traffic.bytes;
+    }
   }
   return sum;
 }

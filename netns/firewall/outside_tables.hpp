@@ -55,8 +55,9 @@ class OutsideTables {
   [[nodiscard]] Result<LeakCounters> read_totals();
   /// So that the next packet outside is told again. Nothing happens when none is told.
   [[nodiscard]] Result<void> rearm();
-  /// What the tables that are there now counted as outside, whoever made them; nothing where there are none.
-  [[nodiscard]] Result<Traffic> count_there();
+  /// What the tables that are there now noted as outside to this address and port, whoever made them; nothing where there are none. What
+  /// others send elsewhere meanwhile is not in it.
+  [[nodiscard]] Result<Traffic> count_there(const Endpoint& destination);
   /// Takes away what is there under the tables' names, whoever made it. Nothing there is no error.
   [[nodiscard]] Result<void> remove();
   /// The same with those tables alone that this object made: another one may have put its own in their place.

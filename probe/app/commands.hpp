@@ -22,9 +22,9 @@ enum class BaselineAction : std::uint8_t { show, pin, forget };
 /// cannot be written.
 [[nodiscard]] int baseline_command(TargetPolicy policy, BaselineAction action, bool force = false);
 enum class KillSwitchAction : std::uint8_t { arm, disarm, status };
-/// Without hub and without the daemon. arm: 0 armed and proved, 2 it does not hold. disarm: takes away all kill switches of the target's
-/// namespace and leaves word for daemons, 0 nothing is held back any more, 2 somebody put it there again. status: 0 armed and
-/// holding, 1 not armed, 2 changed or not holding. All: 4 could not look, or not change.
+/// Without hub and without the daemon. arm: 0 armed and no canary left, 2 it does not hold. disarm: takes away all kill switches of the
+/// target's namespace and leaves word for daemons, 0 nothing is held back any more, 2 somebody put it there again. status: 0 armed and no
+/// canary left, 1 not armed, 2 changed or not holding. All: 4 could not look, or not change.
 [[nodiscard]] int killswitch_command(TargetPolicy policy, KillSwitchAction action, bool json);
 /// Disarms in every network namespace that has a name or a process. `folder`: where daemons look for the word; empty: nowhere.
 [[nodiscard]] int killswitch_disarm_all(const std::string& folder, bool json);

@@ -11,6 +11,7 @@
 #include "probe/app/one_look.hpp"
 #include "probe/app/output.hpp"
 #include "probe/app/target_names.hpp"
+#include "probe/watch/kill_switch_proof.hpp"
 #include "probe/watch/kill_switch_record.hpp"
 #include "probe/watch/outside_policy.hpp"
 #include "probe/watch/remembered_servers.hpp"
@@ -150,8 +151,8 @@ struct Standing {
   std::string why;
   std::optional<FirewallPolicy> policy;
   LeakCounters stopped;
-  std::vector<CanaryReport> canaries;
-  std::vector<std::string> others;  ///< ids of kill switches beside the target's own
+  std::optional<KillSwitchProof> proof{};  ///< of an armed one
+  std::vector<std::string> others;         ///< ids of kill switches beside the target's own
 };
 
 std::string_view word_of(CanaryOutcome outcome) {
@@ -169,18 +170,22 @@ std::string_view word_of(CanaryOutcome outcome) {
 }
 
 void prove(const KillSwitch& kill_switch, Standing& standing) {
-  if (standing.policy->uplinks.empty()) return;
-  const auto canaries = kill_switch.prove(standing.policy->uplinks, standing.policy->local_networks);
-  if (!canaries) {
-    standing.why = canaries.error().message;
-    standing.state = "not holding";
-    return;
-  }
-  standing.canaries = *canaries;
-  const auto left = std::ranges::find(standing.canaries, CanaryOutcome::left, &CanaryReport::outcome);
-  if (left == standing.canaries.end()) return;
+  standing.proof = prove_by_canaries(kill_switch, *standing.policy);
+  if (standing.proof->verdict != Proof::broken) return;
   standing.state = "not holding";
-  standing.why = fmt::format("a canary left by {}", left->device);
+  standing.why = standing.proof->why;
+}
+
+std::string_view word_of(Proof proof) {
+  switch (proof) {
+    case Proof::holds:
+      return "holds";
+    case Proof::unproven:
+      return "unproven";
+    case Proof::broken:
+      break;
+  }
+  return "broken";
 }
 
 Result<Standing> look_at(const SocketOpener& opener, const std::string& id, const KillSwitchRecord& record, bool send) {
@@ -220,13 +225,24 @@ json json_of(const std::string& name, const Standing& standing, const std::optio
   if (standing.policy) value["policy"] = to_json(*standing.policy);
   value["stopped"] = {{"packets", standing.stopped.outside().packets}, {"bytes", standing.stopped.outside().bytes}};
   value["canaries"] = json::array();
-  for (const auto& canary : standing.canaries) {
+  if (!standing.proof) return value;
+  value["proof"] = word_of(standing.proof->verdict);
+  if (standing.proof->verdict == Proof::unproven) value["unproven"] = standing.proof->why;
+  for (const auto& canary : standing.proof->canaries) {
     value["canaries"].push_back({{"device", canary.device},
                                  {"ip", canary.family == Family::v4 ? 4 : 6},
                                  {"by_packet_socket", canary.by_packet_socket},
                                  {"outcome", word_of(canary.outcome)}});
   }
   return value;
+}
+
+std::string proof_text(const KillSwitchProof& proof) {
+  std::string text;
+  for (const auto& canary : proof.canaries) text += fmt::format("  canary {}: {}\n", name_of(canary), word_of(canary.outcome));
+  if (proof.verdict == Proof::holds) text += "  proved: a canary was held back, and none left\n";
+  if (proof.verdict == Proof::unproven) text += fmt::format("  not proved: {}\n", proof.why);
+  return text;
 }
 
 std::string text_of(const std::string& name, const std::string& id, const Standing& standing, const std::optional<WallTime>& disarmed) {
@@ -241,10 +257,7 @@ std::string text_of(const std::string& name, const std::string& id, const Standi
     const auto sum = standing.stopped.outside();
     text += fmt::format("  stopped: {} packets, {} bytes (canaries included)\n", sum.packets, sum.bytes);
   }
-  for (const auto& canary : standing.canaries) {
-    const auto* const kind = canary.by_packet_socket ? "AF_PACKET" : canary.family == Family::v4 ? "IPv4" : "IPv6";
-    text += fmt::format("  canary by {} ({}): {}\n", canary.device, kind, word_of(canary.outcome));
-  }
+  if (standing.proof) text += proof_text(*standing.proof);
   for (const auto& other : standing.others) text += fmt::format("  beside it: kill switch {} of another probe\n", other);
   if (standing.state != "off") text += fmt::format("  to get out: vpn-sentinel-probe killswitch disarm, or {}\n", way_out(id));
   return text;

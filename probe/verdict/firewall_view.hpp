@@ -101,7 +101,8 @@ struct KillSwitchView {
   std::vector<std::string> passing_devices;
   std::vector<IpAddress> passing_addresses;  ///< at some or all ports
   std::vector<IpPrefix> passing_networks;
-  /// Nothing but what the policy allows leaves outside the tunnel; shown by reading back and by a canary.
+  /// Nothing but what the policy allows leaves outside the tunnel: the rules were read back, and no canary left. Where none could show it,
+  /// `gaps` says so.
   [[nodiscard]] bool holds() const noexcept { return state == State::armed; }
 };
 

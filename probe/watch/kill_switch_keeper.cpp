@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "netns/firewall/ruleset_bell.hpp"
+#include "probe/watch/kill_switch_proof.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -44,20 +45,6 @@ KillSwitchView::Mode view_of(KillSwitchMode mode) {
 bool is_canary(const LeakDestination& destination, const std::vector<IpPrefix>& allowed) {
   const auto canary = canary_destination(destination.address.family(), allowed);
   return canary && destination.address == canary->address && destination.port == canary->port;
-}
-
-std::string_view name_of(Family family) { return family == Family::v4 ? "IPv4" : "IPv6"; }
-
-/// Empty: none left. What somebody else's rules refused before ours did not leave either, and ours were read back.
-std::string doubt_about(const Result<std::vector<CanaryReport>>& canaries) {
-  if (!canaries) {
-    // By a device that went away since nothing leaves.
-    if (canaries.error().kind == Error::Kind::not_found) return {};
-    return fmt::format("no canary could be sent: {}", canaries.error().message);
-  }
-  const auto left = std::ranges::find(*canaries, CanaryOutcome::left, &CanaryReport::outcome);
-  if (left == canaries->end()) return {};
-  return fmt::format("a canary left by {} ({})", left->device, name_of(left->family));
 }
 
 /// What is known of a tunnel that is away stays: its name is still no other link's, and what lies behind it still nobody else's.
@@ -169,6 +156,7 @@ void KillSwitchKeeper::detach(bool gone) {
   state_ = Standing::off;
   why_.clear();
   changed_.clear();
+  unproved_.clear();
   since_.reset();
   failed_at_.reset();
   stopped_ = {};
@@ -420,18 +408,20 @@ void KillSwitchKeeper::look_only() {
 // Proof
 
 void KillSwitchKeeper::prove() {
+  unproved_ = "no canary is sent offline";
   if (offline_) return;
   proved_at_ = mono_now();
-  for (const auto& uplink : in_place_.uplinks) {
-    const auto doubt = doubt_about(switch_->prove({uplink}, in_place_.local_networks));
-    if (doubt.empty()) continue;
+  auto proof = prove_by_canaries(*switch_, in_place_);
+  unproved_.clear();
+  if (proof.verdict == Proof::broken) {
     const auto before = std::exchange(state_, Standing::unproven);
-    why_ = doubt;
+    why_ = std::move(proof.why);
     if (before != Standing::unproven) tell(What::open, why_, proved_at_);
     return;
   }
   if (state_ == Standing::unproven) why_.clear();
   state_ = Standing::armed;
+  if (proof.verdict == Proof::unproven) unproved_ = std::move(proof.why);
 }
 
 void KillSwitchKeeper::count_stopped() {
@@ -464,6 +454,7 @@ std::optional<KillSwitchView> KillSwitchKeeper::view() const {
   view.stopped = stopped_;
   view.gaps = left_out_;
   if (!not_kept_.empty()) view.gaps.push_back(not_kept_);
+  if (!unproved_.empty()) view.gaps.push_back("that it holds was not shown: " + unproved_);
   if (!egress_gap_.empty()) view.gaps.push_back("what programs send by AF_PACKET: " + egress_gap_);
   view.no_server = in_place_.endpoints.empty() && !in_place_.uplinks.empty();
   view.passing_devices = in_place_.tunnels;

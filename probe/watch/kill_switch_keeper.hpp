@@ -127,7 +127,8 @@ class KillSwitchKeeper {
   KillSwitchView::State state_ = KillSwitchView::State::off;
   std::string why_;
   std::string egress_gap_;
-  std::string changed_;  ///< what somebody did to it; told for a second
+  std::string unproved_;  ///< why canaries did not show that it holds; empty: they did
+  std::string changed_;   ///< what somebody did to it; told for a second
   MonoTime changed_at_{};
   std::optional<WallTime> since_;
   MonoTime proved_at_{};

@@ -5,7 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/test/unit_test.hpp>
+#include <thread>
 
 #include "netns/firewall/ruleset_bell.hpp"
 #include "tests/unit/netns_firewall/largest_policy.hpp"
@@ -165,6 +167,24 @@ BOOST_FIXTURE_TEST_CASE(a_canary_that_somebody_else_refused_proves_nothing, Swit
   client.run("ip link set eth1 down");
   BOOST_TEST((proof_of(good(kill_switch.prove({"eth1"}))) == Proof::unproven));
   BOOST_TEST((proof_of({}) == Proof::unproven));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_others_send_meanwhile_is_no_proof, Switched) {
+  client.run("nft add table inet theirs '{ chain c { type filter hook output priority 0; oifname \"eth0\" drop; }; }'");
+  auto kill_switch = opened();
+  (void)good(kill_switch.arm(policy()));
+  const auto socket = good(client.opener()(AF_INET, SOCK_DGRAM, 0));
+  BOOST_TEST_REQUIRE(::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, "eth1", 4) == 0);
+  sockaddr_storage to{};
+  const auto length = Endpoint{IpAddress::parse("203.0.113.1").value(), 1000}.to_sockaddr(to);
+  std::atomic<bool> ended = false;
+  std::jthread flood([&] {
+    while (!ended) (void)::sendto(socket.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), length);
+  });
+  std::size_t held = 0;
+  for (int i = 0; i < 50; ++i) held += proof_of(good(kill_switch.prove({"eth0"}))) == Proof::unproven ? 0U : 1U;
+  ended = true;
+  BOOST_TEST(held == 0U);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_canary_by_a_packet_socket_tells_whether_an_uplink_is_held, Switched) {

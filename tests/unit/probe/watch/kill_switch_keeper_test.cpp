@@ -1,5 +1,7 @@
 #include "probe/watch/kill_switch_keeper.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
@@ -276,6 +278,22 @@ BOOST_AUTO_TEST_CASE(a_canary_that_leaves_is_told_and_ends_when_it_is_held_again
   follow();
   BOOST_TEST((state() == Standing::armed));
   BOOST_TEST(keeper->view()->why.empty());
+}
+
+BOOST_AUTO_TEST_CASE(armed_without_a_canary_that_showed_it_is_told_as_a_gap) {
+  const auto gaps = [this] { return fmt::format("{}", fmt::join(keeper->view()->gaps, "; ")); };
+  start(KillSwitchMode::armed);
+  follow();
+  BOOST_TEST(gaps().find("was not shown") == std::string::npos, gaps());
+  auto none = uplinks();
+  none.uplinks.clear();
+  follow(none);
+  BOOST_TEST((state() == Standing::armed));
+  BOOST_TEST(gaps().find("was not shown: there is no uplink") != std::string::npos, gaps());
+  client.run("nft add table inet theirs '{ chain c { type filter hook output priority 0; oifname \"eth0\" udp dport 9 drop; }; }'");
+  follow();
+  BOOST_TEST((state() == Standing::armed));
+  BOOST_TEST(gaps().find("was not shown: somebody else refused the canary by eth0 (IPv4)") != std::string::npos, gaps());
 }
 
 BOOST_AUTO_TEST_CASE(who_does_not_tend_it_only_looks) {
