@@ -32,17 +32,58 @@ bool means_no_way_out(int code) {
 
 Endpoint canary_destination(Family family) { return destination_at(family == Family::v4 ? addresses_v4.front() : addresses_v6.front()); }
 
-std::optional<Endpoint> canary_destination(Family family, const std::vector<IpPrefix>& allowed) {
+namespace {
+
+/// The kernel chooses address and port of a socket; such a port is at least this one (ip_local_port_range).
+constexpr std::uint16_t first_chosen_port = 1024;
+
+bool may_be_from(const AllowedPackets& allowed, CanaryKind kind) {
+  if (kind == CanaryKind::socket) return !allowed.source_ports || allowed.source_ports->last >= first_chosen_port;
+  if (allowed.source && !allowed.source->contains(IpAddress{})) return false;
+  const auto& ports = allowed.source_ports;
+  return !ports || (ports->first <= discard_port && discard_port <= ports->last);
+}
+
+bool is_to(const AllowedPackets& allowed, const IpAddress& address) {
+  if (allowed.family && *allowed.family != address.family()) return false;
+  if (allowed.destination && !allowed.destination->contains(address)) return false;
+  const auto& ports = allowed.destination_ports;
+  return !ports || (ports->first <= discard_port && discard_port <= ports->last);
+}
+
+/// A canary has no mark, and the priority of any socket.
+bool may_let_out(const AllowedPackets& allowed, const IpAddress& address, CanaryKind kind, std::uint32_t uid) {
+  const bool has_no_mark = allowed.mark_mask == 0 || (allowed.mark & allowed.mark_mask) == 0;
+  const bool is_of_user = !allowed.uids || (allowed.uids->first <= uid && uid <= allowed.uids->last);
+  const bool is_udp = allowed.protocol == 0 || allowed.protocol == IPPROTO_UDP;
+  return has_no_mark && is_of_user && is_udp && allowed.priority == 0 && is_to(allowed, address) && may_be_from(allowed, kind);
+}
+
+bool may_leave(const FirewallPolicy& policy, const IpAddress& address, CanaryKind kind, std::uint32_t uid) {
+  const auto any = [](const auto& items, const auto& matches) { return std::any_of(items.begin(), items.end(), matches); };
+  return any(policy.local_networks, [&](const IpPrefix& network) { return network.contains(address); }) ||
+         any(policy.endpoints, [&](const TunnelEndpoint& endpoint) { return endpoint.address == address; }) ||
+         any(policy.allowed, [&](const AllowedPackets& allowed) { return may_let_out(allowed, address, kind, uid); });
+}
+
+}  // namespace
+
+std::optional<Endpoint> canary_destination(Family family, const FirewallPolicy& policy, CanaryKind kind, std::uint32_t uid) {
   const auto first_outside = [&](const auto& addresses) -> std::optional<Endpoint> {
     for (const auto address : addresses) {
       const auto destination = destination_at(address);
-      const bool may_leave =
-          std::any_of(allowed.begin(), allowed.end(), [&](const IpPrefix& network) { return network.contains(destination.address); });
-      if (!may_leave) return destination;
+      if (!may_leave(policy, destination.address, kind, uid)) return destination;
     }
     return std::nullopt;
   };
   return family == Family::v4 ? first_outside(addresses_v4) : first_outside(addresses_v6);
+}
+
+bool is_canary_destination(const IpAddress& address, std::uint16_t port) {
+  const auto is_in = [&](const auto& addresses) {
+    return std::any_of(addresses.begin(), addresses.end(), [&](std::string_view text) { return destination_at(text).address == address; });
+  };
+  return port == discard_port && (is_in(addresses_v4) || is_in(addresses_v6));
 }
 
 Result<CanaryOutcome> send_canary(const SocketOpener& opener, const std::string& device, const Endpoint& destination) {

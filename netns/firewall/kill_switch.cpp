@@ -1,6 +1,7 @@
 #include "netns/firewall/kill_switch.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -103,7 +104,7 @@ Result<LeakCounters> KillSwitch::stopped(std::size_t top) {
   return counters;
 }
 
-Result<std::vector<CanaryReport>> KillSwitch::prove(const std::vector<std::string>& devices, const std::vector<IpPrefix>& allowed) const {
+Result<std::vector<CanaryReport>> KillSwitch::prove(const std::vector<std::string>& devices, const FirewallPolicy& policy) const {
   if (devices.empty() || devices.size() > most_uplinks) {
     return fail(Error::Kind::invalid, fmt::format("devices: {} are given, expected 1-{}", devices.size(), most_uplinks));
   }
@@ -112,7 +113,7 @@ Result<std::vector<CanaryReport>> KillSwitch::prove(const std::vector<std::strin
   if (!tables) return fail(tables.error());
   std::vector<CanaryReport> reports;
   for (const auto& device : devices) {
-    const auto more = prove(*tables, device, allowed);
+    const auto more = prove(*tables, device, policy);
     if (!more) return fail(more.error());
     reports.insert(reports.end(), more->begin(), more->end());
   }
@@ -137,21 +138,29 @@ Result<CanaryOutcome> counted(OutsideTables& tables, const Endpoint& destination
 
 }  // namespace
 
-Result<std::vector<CanaryReport>> KillSwitch::prove(OutsideTables& tables, const std::string& device,
-                                                    const std::vector<IpPrefix>& allowed) const {
+Result<CanaryOutcome> KillSwitch::prove(OutsideTables& tables, const std::string& device, Family family,
+                                        const FirewallPolicy& policy) const {
+  const auto destination = canary_destination(family, policy, CanaryKind::socket, ::geteuid());
+  if (!destination) return CanaryOutcome::may_leave;
+  return counted(tables, *destination, [&] { return send_canary(opener_, device, *destination); });
+}
+
+Result<std::vector<CanaryReport>> KillSwitch::prove(OutsideTables& tables, const std::string& device, const FirewallPolicy& policy) const {
   std::vector<CanaryReport> reports;
   for (const auto family : {Family::v4, Family::v6}) {
-    const auto destination = canary_destination(family, allowed);
-    if (!destination) return fail(Error::Kind::invalid, "each address that a canary may be sent to is in a local network");
-    const auto outcome = counted(tables, *destination, [&] { return send_canary(opener_, device, *destination); });
+    const auto outcome = prove(tables, device, family, policy);
     if (!outcome) return fail(outcome.error());
     reports.push_back({device, family, *outcome, false});
   }
   const auto at_uplinks = tables.exists_at_uplinks();
   if (!at_uplinks) return fail(at_uplinks.error());
   if (!*at_uplinks) return reports;
-  const auto destination = *canary_destination(Family::v4, allowed);
-  const auto outcome = counted(tables, destination, [&] { return send_packet_canary(opener_, device, destination); });
+  const auto destination = canary_destination(Family::v4, policy, CanaryKind::packet_socket, ::geteuid());
+  if (!destination) {
+    reports.push_back({device, Family::v4, CanaryOutcome::may_leave, true});
+    return reports;
+  }
+  const auto outcome = counted(tables, *destination, [&] { return send_packet_canary(opener_, device, *destination); });
   // Without CAP_NET_RAW nobody here can write to a device; a sandbox without AF_PACKET (RestrictAddressFamilies=) says "invalid".
   const bool no_packets = !outcome && (outcome.error().kind == Error::Kind::not_permitted || outcome.error().kind == Error::Kind::invalid);
   if (no_packets) return reports;
@@ -165,7 +174,8 @@ Proof proof_of(const std::vector<CanaryReport>& reports) noexcept {
     return std::any_of(reports.begin(), reports.end(), [&](const CanaryReport& report) { return report.outcome == outcome; });
   };
   if (any(CanaryOutcome::left)) return Proof::broken;
-  return any(CanaryOutcome::held) && !any(CanaryOutcome::refused) ? Proof::holds : Proof::unproven;
+  const bool some_unknown = any(CanaryOutcome::refused) || any(CanaryOutcome::may_leave);
+  return any(CanaryOutcome::held) && !some_unknown ? Proof::holds : Proof::unproven;
 }
 
 Result<std::vector<std::string>> kill_switch_ids(const SocketOpener& opener) { return outside_table_ids(opener, OutsideAction::drop); }

@@ -67,7 +67,7 @@ struct CanaryReport {
 
 enum class Proof : std::uint8_t {
   holds,     ///< our rules held back each canary that had a way out, and there was one
-  unproven,  ///< none had a way out, or somebody else's rules came first
+  unproven,  ///< none had a way out, somebody else's rules came first, or one was not sent because it might leave on purpose
   broken,    ///< one left
 };
 [[nodiscard]] Proof proof_of(const std::vector<CanaryReport>& reports) noexcept;
@@ -97,11 +97,9 @@ class KillSwitch {
   /// What was dropped since it was armed, canaries included; only after arm() or adopt().
   [[nodiscard]] Result<LeakCounters> stopped(std::size_t top = 20);
 
-  /// One IPv4 and one IPv6 packet bound to each of the devices (at most most_uplinks), to addresses that `allowed` does not cover, and one
-  /// by AF_PACKET where the uplinks' way out is held too. See proof_of(). Of one that was refused, our own counters must tell that it was
-  /// by us. invalid: `allowed` covers all addresses for documentation.
-  [[nodiscard]] Result<std::vector<CanaryReport>> prove(const std::vector<std::string>& devices,
-                                                        const std::vector<IpPrefix>& allowed = {}) const;
+  /// One IPv4 and one IPv6 packet bound to each of the devices (at most most_uplinks), and one by AF_PACKET where the uplinks' way out is
+  /// held too; none that `policy` might let out. See proof_of(). Of one that was refused, our own tables must tell that it was by us.
+  [[nodiscard]] Result<std::vector<CanaryReport>> prove(const std::vector<std::string>& devices, const FirewallPolicy& policy = {}) const;
 
  private:
   KillSwitch(SocketOpener opener, OutsideTables tables, bool protect)
@@ -109,7 +107,9 @@ class KillSwitch {
 
   [[nodiscard]] bool is_protected() const noexcept;
   [[nodiscard]] Result<std::vector<CanaryReport>> prove(OutsideTables& tables, const std::string& device,
-                                                        const std::vector<IpPrefix>& allowed) const;
+                                                        const FirewallPolicy& policy) const;
+  [[nodiscard]] Result<CanaryOutcome> prove(OutsideTables& tables, const std::string& device, Family family,
+                                            const FirewallPolicy& policy) const;
 
   SocketOpener opener_;
   OutsideTables tables_;

@@ -163,6 +163,8 @@ std::string_view word_of(CanaryOutcome outcome) {
       return "no way out";
     case CanaryOutcome::refused:
       return "refused by other rules";
+    case CanaryOutcome::may_leave:
+      return "not sent, it might leave on purpose";
     case CanaryOutcome::left:
       break;
   }

@@ -42,11 +42,6 @@ KillSwitchView::Mode view_of(KillSwitchMode mode) {
   return KillSwitchView::Mode::off;
 }
 
-bool is_canary(const LeakDestination& destination, const std::vector<IpPrefix>& allowed) {
-  const auto canary = canary_destination(destination.address.family(), allowed);
-  return canary && destination.address == canary->address && destination.port == canary->port;
-}
-
 /// What is known of a tunnel that is away stays: its name is still no other link's, and what lies behind it still nobody else's.
 void keep_tunnel(FirewallPolicy& policy, const FirewallPolicy& before) {
   if (policy.tunnel_networks.empty()) policy.tunnel_networks = before.tunnel_networks;
@@ -430,7 +425,7 @@ void KillSwitchKeeper::count_stopped() {
   const auto sum = counters->outside();
   TrafficView now{sum.packets, sum.bytes};
   for (const auto& destination : counters->destinations) {
-    if (!is_canary(destination, in_place_.local_networks)) continue;
+    if (!is_canary_destination(destination.address, destination.port)) continue;
     now.packets -= std::min(now.packets, destination.traffic.packets);
     now.bytes -= std::min(now.bytes, destination.traffic.bytes);
   }

@@ -12,6 +12,8 @@ namespace {
 std::string why_unproven(const std::vector<CanaryReport>& canaries) {
   const auto refused = std::ranges::find(canaries, CanaryOutcome::refused, &CanaryReport::outcome);
   if (refused != canaries.end()) return fmt::format("somebody else refused the canary {}", name_of(*refused));
+  const auto unsent = std::ranges::find(canaries, CanaryOutcome::may_leave, &CanaryReport::outcome);
+  if (unsent != canaries.end()) return fmt::format("a canary {} might leave on purpose, so it was not sent", name_of(*unsent));
   return canaries.empty() ? "there is no uplink to send a canary by" : "no canary had a way out";
 }
 
@@ -36,7 +38,7 @@ KillSwitchProof judge_canaries(std::vector<CanaryReport> canaries) {
 KillSwitchProof prove_by_canaries(const KillSwitch& kill_switch, const FirewallPolicy& policy) {
   std::vector<CanaryReport> canaries;
   for (const auto& uplink : policy.uplinks) {
-    auto more = kill_switch.prove({uplink}, policy.local_networks);
+    auto more = kill_switch.prove({uplink}, policy);
     if (!more && more.error().kind == Error::Kind::not_found) continue;
     if (!more) return {Proof::broken, fmt::format("no canary could be sent: {}", more.error().message), std::move(canaries)};
     canaries.insert(canaries.end(), more->begin(), more->end());

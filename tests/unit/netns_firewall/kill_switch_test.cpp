@@ -119,10 +119,57 @@ BOOST_FIXTURE_TEST_CASE(a_canary_never_goes_where_one_may_go, Switched) {
   wanted.local_networks.push_back(IpPrefix::parse("203.0.113.0/24").value());
   wanted.local_networks.push_back(IpPrefix::parse("2001:db8::/32").value());
   (void)good(kill_switch.arm(wanted));
-  BOOST_TEST(all_are(good(kill_switch.prove({"eth0"}, wanted.local_networks)), CanaryOutcome::held));
+  BOOST_TEST(all_are(good(kill_switch.prove({"eth0"}, wanted)), CanaryOutcome::held));
   BOOST_TEST(!all_are(good(kill_switch.prove({"eth0"})), CanaryOutcome::held));
-  const std::vector everything{IpPrefix::parse("0.0.0.0/0").value()};
-  BOOST_TEST((kill_switch.prove({"eth0"}, everything).error().kind == Error::Kind::invalid));
+  wanted.local_networks = {IpPrefix::parse("0.0.0.0/0").value(), IpPrefix::parse("::/0").value()};
+  BOOST_TEST(all_are(good(kill_switch.prove({"eth0"}, wanted)), CanaryOutcome::may_leave));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_canary_that_might_leave_on_purpose_is_not_sent, Switched) {
+  auto wanted = with_uplinks();
+  wanted.allowed.emplace_back().uids = AllowedUids{::geteuid(), ::geteuid()};
+  auto kill_switch = opened();
+  (void)good(kill_switch.arm(wanted));
+  const auto reports = good(kill_switch.prove({"eth0", "eth1"}, wanted));
+  BOOST_TEST(all_are(reports, CanaryOutcome::may_leave));
+  BOOST_TEST((proof_of(reports) == Proof::unproven));
+  BOOST_TEST(arrived() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_may_leave_on_purpose_tells_where_no_canary_may_go) {
+  constexpr std::uint32_t uid = 990;
+  const auto goes = [](const AllowedPackets& allowed, CanaryKind kind = CanaryKind::socket) {
+    FirewallPolicy wanted;
+    wanted.allowed = {allowed};
+    return canary_destination(Family::v4, wanted, kind, uid).has_value();
+  };
+  const auto with = [](const auto& change) {
+    AllowedPackets allowed;
+    change(allowed);
+    return allowed;
+  };
+  BOOST_TEST(!goes(with([](auto& it) { it.uids = AllowedUids{0, 990}; })));
+  BOOST_TEST(goes(with([](auto& it) { it.uids = AllowedUids{0, 989}; })));
+  BOOST_TEST(!goes(with([](auto& it) { it.protocol = IPPROTO_UDP; })));
+  BOOST_TEST(goes(with([](auto& it) { it.protocol = IPPROTO_TCP; })));
+  BOOST_TEST(goes(with([](auto& it) { it.family = Family::v6; })));
+  BOOST_TEST(!goes(with([](auto& it) { it.destination_ports = AllowedPorts{1, 100}; })));
+  BOOST_TEST(goes(with([](auto& it) { it.destination_ports = AllowedPorts{10, 100}; })));
+  BOOST_TEST(goes(with([](auto& it) { it.source_ports = AllowedPorts{22, 22}; })));
+  BOOST_TEST(!goes(with([](auto& it) { it.source_ports = AllowedPorts{1, 0xffff}; })));
+  BOOST_TEST(!goes(with([](auto& it) { it.source = IpPrefix::parse("192.0.2.0/24").value(); })));
+  BOOST_TEST(goes(with([](auto& it) { it.source = IpPrefix::parse("192.0.2.0/24").value(); }), CanaryKind::packet_socket));
+  BOOST_TEST(!goes(with([](auto& it) { it.source_ports = AllowedPorts{9, 9}; }), CanaryKind::packet_socket));
+  BOOST_TEST(goes(with([](auto& it) { it.mark = it.mark_mask = 1; })));
+  BOOST_TEST(!goes(with([](auto& it) { it.mark_mask = 1; })));
+  BOOST_TEST(goes(with([](auto& it) { it.destination = IpPrefix::parse("203.0.113.0/24").value(); })));
+  FirewallPolicy servers;
+  servers.endpoints = {{canary_destination(Family::v6).address, 0, 0, 0}};
+  const auto other = canary_destination(Family::v6, servers, CanaryKind::socket, uid);
+  BOOST_TEST_REQUIRE(other.has_value());
+  BOOST_TEST((other->address != canary_destination(Family::v6).address));
+  BOOST_TEST(is_canary_destination(other->address, other->port));
+  BOOST_TEST(!is_canary_destination(other->address, 53));
 }
 
 BOOST_FIXTURE_TEST_CASE(who_is_there_is_told_by_id, Switched) {

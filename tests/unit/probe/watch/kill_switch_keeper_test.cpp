@@ -266,11 +266,10 @@ BOOST_AUTO_TEST_CASE(a_canary_that_leaves_is_told_and_ends_when_it_is_held_again
   auto laxer = uplinks();
   follow(laxer);
   BOOST_TEST((state() == Standing::armed));
-  // What the rules let out and a canary that does not know of it.
-  AllowedPackets everything;
-  everything.protocol = IPPROTO_UDP;
-  everything.destination_ports = AllowedPorts{9, 9};
-  laxer.allowed = {everything};
+  // A mark that lets it out, and that a canary does not know of.
+  client.run("nft add table inet theirs '{ chain c { type filter hook output priority 0; udp dport 9 meta mark set 0x77; }; }'");
+  laxer.allowed.emplace_back().mark = 0x77;
+  laxer.allowed.back().mark_mask = 0xff;
   follow(laxer);
   BOOST_TEST((state() == Standing::unproven));
   BOOST_TEST(keeper->view()->why.find("a canary left by eth0") != std::string::npos, keeper->view()->why);
@@ -294,6 +293,18 @@ BOOST_AUTO_TEST_CASE(armed_without_a_canary_that_showed_it_is_told_as_a_gap) {
   follow();
   BOOST_TEST((state() == Standing::armed));
   BOOST_TEST(gaps().find("was not shown: somebody else refused the canary by eth0 (IPv4)") != std::string::npos, gaps());
+}
+
+BOOST_AUTO_TEST_CASE(a_probe_whose_user_may_bypass_sends_no_canary_and_tells_it) {
+  start(KillSwitchMode::armed);
+  auto laxer = uplinks();
+  laxer.allowed.emplace_back().uids = AllowedUids{::geteuid(), ::geteuid()};
+  follow(laxer);
+  BOOST_TEST((state() == Standing::armed));
+  BOOST_TEST(told(What::open) == 0U);
+  const auto gaps = fmt::format("{}", fmt::join(keeper->view()->gaps, "; "));
+  BOOST_TEST(gaps.find("might leave on purpose") != std::string::npos, gaps);
+  BOOST_TEST(arrived() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(who_does_not_tend_it_only_looks) {
