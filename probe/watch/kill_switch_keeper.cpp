@@ -155,6 +155,7 @@ void KillSwitchKeeper::detach(bool gone) {
   since_.reset();
   failed_at_.reset();
   stopped_ = {};
+  tried_at_.reset();
   if (gone) servers_.forget();
   if (gone) last_.reset();
 }
@@ -237,14 +238,16 @@ void KillSwitchKeeper::prepare() {
   why_.clear();
 }
 
-bool KillSwitchKeeper::decide(TargetSafety safety) {
+bool KillSwitchKeeper::decide(TargetSafety safety, bool packets_leave) {
   if (!tends() || !switch_ || disarmed_ || !has_wanted_ || policy_.mode != KillSwitchMode::on_danger) return false;
   const auto now = mono_now();
   // What it stops would leave.
-  if (safety == TargetSafety::safe && now - stopped_at_ < quiet_before_letting_go) safety = TargetSafety::unknown;
+  const bool is_tried = tried_at_ && now - *tried_at_ < quiet_before_letting_go;
+  if (safety == TargetSafety::safe && is_tried) safety = TargetSafety::unknown;
   const bool wants = wants_armed(policy_.mode, armed_, safety);
   if (wants == armed_ || (failed_at_ && now - *failed_at_ < retry_pause)) return false;
   if (wants) {
+    if (packets_leave) tried_at_ = now;
     put_in_place();
   } else {
     let_go();
@@ -257,6 +260,8 @@ void KillSwitchKeeper::let_go() {
   if (auto done = switch_->disarm(); !done) return fail_with(done.error().message);
   armed_ = false;
   since_.reset();
+  stopped_ = {};
+  tried_at_.reset();
   record_.forget_policy();
   tell(What::let_go, "the target is safe again", began);
   prepare();
@@ -429,7 +434,7 @@ void KillSwitchKeeper::count_stopped() {
     now.packets -= std::min(now.packets, destination.traffic.packets);
     now.bytes -= std::min(now.bytes, destination.traffic.bytes);
   }
-  if (now.packets > stopped_.packets) stopped_at_ = mono_now();
+  if (now.packets > stopped_.packets) tried_at_ = mono_now();
   stopped_ = now;
 }
 

@@ -74,8 +74,9 @@ class KillSwitchKeeper {
   };
   /// What may leave, with each look and before it is judged.
   void follow(const Outside& outside);
-  /// What the judge says without regard to the kill switch. True: it was armed or let go.
-  bool decide(TargetSafety safety);
+  /// What the judge says without regard to the kill switch. `packets_leave`: the danger is, or also is, that packets were counted outside,
+  /// which is a try like one that was stopped: it stays closed for a minute from then on. True: it was armed or let go.
+  bool decide(TargetSafety safety, bool packets_leave = false);
   /// Once a second: the user's word is looked for, and when it is time everything is read back, counted and proved.
   void sweep();
 
@@ -134,8 +135,8 @@ class KillSwitchKeeper {
   MonoTime proved_at_{};
   std::optional<MonoTime> read_at_;  ///< since it was put in place
   std::optional<MonoTime> failed_at_;
-  TrafficView stopped_;    ///< since it was armed
-  MonoTime stopped_at_{};  ///< the last packet that was stopped
+  TrafficView stopped_;               ///< since it was armed
+  std::optional<MonoTime> tried_at_;  ///< when something tried to leave last, or did
   double repairs_left_ = 0;
   MonoTime repairs_counted_{};
 };

@@ -387,7 +387,8 @@ void TargetWatch::judge_look() {
   }
   carry_since(bare.findings, bare_.findings);
   bare_ = std::move(bare);
-  if (namespace_ && kill_switch_.decide(safety_of(bare_, seen_))) seen_.kill_switch = kill_switch_.view();
+  const bool packets_leave = seen_.packets && seen_.packets->leak;
+  if (namespace_ && kill_switch_.decide(safety_of(bare_, seen_), packets_leave)) seen_.kill_switch = kill_switch_.view();
   auto verdict = contain(bare_, seen_);
   if (namespace_) socket_closer_.follow(verdict.state, seen_, monitor_->snapshot(), namespace_->opener(), *look_up_);
   if (auto closed = socket_closer_.finding(seen_.time)) verdict.findings.push_back(std::move(*closed));

@@ -229,6 +229,16 @@ BOOST_AUTO_TEST_CASE(on_danger_it_lets_go_when_nothing_tried_to_leave) {
   BOOST_TEST(!is_open());
 }
 
+BOOST_AUTO_TEST_CASE(on_danger_it_stays_closed_for_a_minute_after_packets_that_were_counted_outside) {
+  start(KillSwitchMode::on_danger);
+  follow();
+  BOOST_TEST(keeper->decide(TargetSafety::danger, true));
+  keeper->sweep();
+  BOOST_TEST(keeper->view()->stopped.packets == 0U);
+  BOOST_TEST(!keeper->decide(TargetSafety::safe));
+  BOOST_TEST(!is_open());
+}
+
 BOOST_AUTO_TEST_CASE(on_danger_it_stays_closed_over_a_restart_in_the_danger) {
   start(KillSwitchMode::on_danger);
   follow();
