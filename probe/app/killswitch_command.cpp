@@ -13,8 +13,7 @@
 #include "probe/app/target_names.hpp"
 #include "probe/watch/kill_switch_proof.hpp"
 #include "probe/watch/kill_switch_record.hpp"
-#include "probe/watch/outside_policy.hpp"
-#include "probe/watch/remembered_servers.hpp"
+#include "probe/watch/wanted_policy.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -281,39 +280,49 @@ int tell(const TargetPolicy& policy, const std::string& id, const Standing& stan
 
 // arm
 
-Result<FirewallPolicy> policy_of(const TargetWatch& watch, const TargetPolicy& target, const KillSwitchRecord& record) {
+/// As a daemon makes it, so that its next look finds nothing to change.
+Result<FirewallPolicy> policy_of(const TargetWatch& watch, const TargetPolicy& target, const KillSwitchRecord& record,
+                                 WantedPolicy& wanted) {
   const auto& seen = watch.seen();
   if (seen.blind) return fail(*seen.blind);
-  RememberedServers servers;
-  if (const auto remembered = record.policy()) servers.restore(*remembered, mono_now());
-  return servers.complete(outside_policy(seen, target), seen.possible_endpoints, watch.tunnel_carries(), mono_now());
+  if (const auto remembered = record.policy()) wanted.restore(*remembered, record.hubs(), mono_now());
+  return wanted.complete(seen_outside(seen, target, watch.tunnel_carries()), !watch.has_separate_uplink(), mono_now());
+}
+
+void warn(std::string_view text) { fmt::print(stderr, "vpn-sentinel-probe: warning: {}\n", text); }
+
+/// What the user has to know of what he armed.
+void warn_of(const FirewallPolicy& wanted, const TargetPolicy& target, std::size_t hubs) {
+  if (wanted.tunnels.front() == no_known_tunnel) {
+    warn("no tunnel is known, so everything is outside; name it in VPN_SENTINEL_TUNNEL");
+  }
+  if (wanted.endpoints.size() <= hubs && !wanted.uplinks.empty()) {
+    warn("no VPN server is known, so the VPN may be unable to connect; name it in VPN_SENTINEL_ENDPOINT");
+  }
+  if (target.kill_switch.mode == KillSwitchMode::off) {
+    warn(
+        "VPN_SENTINEL_KILL_SWITCH is off, so no daemon tends it: it learns no new VPN server, and nobody puts it back when it is taken "
+        "away");
+  }
+  if (target.kill_switch.mode == KillSwitchMode::on_danger) {
+    warn(
+        "VPN_SENTINEL_KILL_SWITCH is on-danger, so a daemon opens it again as soon as the target is safe and nothing has tried to leave "
+        "for a minute");
+  }
 }
 
 int arm(const TargetPolicy& target, const std::string& id, const KillSwitchRecord& record, bool as_json) {
   OneLook look(target);
   const auto& watch = look.run(longest_look);
-  const auto wanted = policy_of(watch, target, record);
+  WantedPolicy making(target.kill_switch.hubs);
+  const auto wanted = policy_of(watch, target, record, making);
   if (!wanted) return could_not(name_of(target), wanted.error());
   auto kill_switch = KillSwitch::open(*watch.opener(), id);
   if (!kill_switch) return could_not(name_of(target), kill_switch.error());
   if (const auto unmarked = record.forget_disarmed(); !unmarked) return could_not(name_of(target), unmarked.error());
   if (const auto armed = kill_switch->arm(*wanted); !armed) return could_not(name_of(target), armed.error());
-  if (const auto kept = record.remember(*wanted); !kept) {
-    fmt::print(stderr, "vpn-sentinel-probe: warning: {}\n", kept.error().message);
-  }
-  if (wanted->tunnels.front() == no_known_tunnel) {
-    fmt::print(stderr, "vpn-sentinel-probe: warning: no tunnel is known, so everything is outside; name it in VPN_SENTINEL_TUNNEL\n");
-  }
-  if (wanted->endpoints.empty() && !wanted->uplinks.empty()) {
-    fmt::print(stderr,
-               "vpn-sentinel-probe: warning: no VPN server is known, so the VPN may be unable to connect; name it in "
-               "VPN_SENTINEL_ENDPOINT\n");
-  }
-  if (target.kill_switch.mode == KillSwitchMode::off) {
-    fmt::print(stderr,
-               "vpn-sentinel-probe: warning: VPN_SENTINEL_KILL_SWITCH is off, so no daemon tends it: it learns no new VPN server, and "
-               "nobody puts it back when it is taken away\n");
-  }
+  if (const auto kept = record.remember(*wanted, making.added_hubs()); !kept) warn(kept.error().message);
+  warn_of(*wanted, target, making.added_hubs().size());
   Standing standing{"armed", {}, *wanted, {}, {}, {}};
   prove(*kill_switch, standing);
   return tell(target, id, standing, record, as_json);

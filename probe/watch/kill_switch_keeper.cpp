@@ -42,16 +42,6 @@ KillSwitchView::Mode view_of(KillSwitchMode mode) {
   return KillSwitchView::Mode::off;
 }
 
-/// What is known of a tunnel that is away stays: its name is still no other link's, and what lies behind it still nobody else's.
-void keep_tunnel(FirewallPolicy& policy, const FirewallPolicy& before) {
-  if (policy.tunnel_networks.empty()) policy.tunnel_networks = before.tunnel_networks;
-  for (const auto& type : before.tunnel_types) {
-    const bool is_named = std::ranges::find(policy.tunnels, type.tunnel) != policy.tunnels.end();
-    const bool is_known = std::ranges::find(policy.tunnel_types, type.tunnel, &TunnelType::tunnel) != policy.tunnel_types.end();
-    if (is_named && !is_known) policy.tunnel_types.push_back(type);
-  }
-}
-
 bool is_there(const SocketOpener& opener, const std::string& device) {
   const auto socket = opener(AF_INET, SOCK_DGRAM, 0);
   if (!socket || device.size() >= IFNAMSIZ) return true;  // not known
@@ -91,6 +81,7 @@ KillSwitchKeeper::KillSwitchKeeper(boost::asio::io_context& io, KillSwitchPolicy
       bell_(io),
       repair_timer_(io),
       record_(policy_.folder, id_),
+      wanted_policy_(policy_.hubs),
       repairs_left_(most_repairs),
       repairs_counted_(mono_now()) {}
 
@@ -103,12 +94,11 @@ void KillSwitchKeeper::tell(KillSwitchEvent::What what, std::string detail, Mono
 // Coming and going
 
 void KillSwitchKeeper::attach(SocketOpener opener, bool own) {
-  detach(false);
+  detach();
   opener_ = std::move(opener);
   own_ = own;
   if (!tends()) return look_only();
-  last_ = record_.policy();
-  if (last_) servers_.restore(*last_, mono_now());
+  if (const auto earlier = record_.policy()) wanted_policy_.restore(*earlier, record_.hubs(), mono_now());
   open();
 }
 
@@ -139,7 +129,7 @@ void KillSwitchKeeper::open() {
   armed_ = there && !(status && status->state == KillSwitchStatus::State::prepared);
 }
 
-void KillSwitchKeeper::detach(bool gone) {
+void KillSwitchKeeper::detach() {
   if (bell_.is_open()) bell_.close();
   repair_timer_.cancel();
   switch_.reset();
@@ -156,8 +146,6 @@ void KillSwitchKeeper::detach(bool gone) {
   failed_at_.reset();
   stopped_ = {};
   tried_at_.reset();
-  if (gone) servers_.forget();
-  if (gone) last_.reset();
 }
 
 void KillSwitchKeeper::stop() {
@@ -165,7 +153,7 @@ void KillSwitchKeeper::stop() {
     const bool done = switch_->disarm().has_value();
     if (done) record_.forget_policy();
   }
-  detach(false);
+  detach();
 }
 
 void KillSwitchKeeper::fail_with(std::string why) {
@@ -178,17 +166,10 @@ void KillSwitchKeeper::fail_with(std::string why) {
 
 // What may leave
 
-void KillSwitchKeeper::follow(const Outside& outside) {
+void KillSwitchKeeper::follow(const SeenOutside& outside) {
   if (!opener_ || !tends()) return;
   const auto now = mono_now();
-  wanted_ = servers_.complete(outside.policy, outside.guessed, outside.carries, now);
-  if (last_) keep_tunnel(wanted_, *last_);
-  if (own_) {
-    for (const auto& hub : policy_.hubs) {
-      const bool there = std::ranges::find(wanted_.endpoints, hub) != wanted_.endpoints.end();
-      if (!there && wanted_.endpoints.size() < most_endpoints) wanted_.endpoints.push_back(hub);
-    }
-  }
+  wanted_ = wanted_policy_.complete(outside, own_, now);
   has_wanted_ = true;
   left_out_ = outside.left_out;
   if (disarmed_ || !switch_ || (failed_at_ && now - *failed_at_ < retry_pause)) return;
@@ -208,14 +189,18 @@ void KillSwitchKeeper::put_in_place() {
   armed_ = true;
   prepared_ = false;
   in_place_ = wanted_;
-  last_ = wanted_;
+  hubs_in_place_ = wanted_policy_.added_hubs().size();
   note_arming(*arming);
   if (first || !since_) since_ = wall_now();
   state_ = Standing::armed;
   why_.clear();
   tell(arming->adopted ? What::adopted : What::armed, fmt::format("tunnels {}", fmt::join(in_place_.tunnels, ", ")), began);
   prove();
-  const auto written = record_.remember(in_place_);
+  remember();
+}
+
+void KillSwitchKeeper::remember() {
+  const auto written = record_.remember(in_place_, wanted_policy_.added_hubs());
   not_kept_ = written ? std::string() : "what the next start has to know: " + written.error().message;
 }
 
@@ -289,7 +274,7 @@ void KillSwitchKeeper::sweep() {
 
 void KillSwitchKeeper::obey_user() {
   if (!switch_) return;
-  const auto mark = record_.disarmed();
+  const auto mark = record_.disarmed(disarmed_);
   if (!mark) {
     // What follow() finds next puts it in place again.
     if (disarmed_.has_value()) armed_ = policy_.mode == KillSwitchMode::armed;
@@ -375,13 +360,14 @@ void KillSwitchKeeper::repair(const std::string& difference) {
   note_arming(*arming);
   tell(What::repaired, difference, noticed);
   prove();
+  remember();
 }
 
 /// The daemon tends it, or nobody does.
 void KillSwitchKeeper::look_only() {
   if (!opener_) return;
   const auto policy = record_.policy();
-  if (policy_.mode != KillSwitchMode::off) disarmed_ = record_.disarmed();
+  if (policy_.mode != KillSwitchMode::off) disarmed_ = record_.disarmed(disarmed_);
   if (!policy) {
     state_ = Standing::off;
     if (policy_.mode == KillSwitchMode::off) return;
@@ -396,6 +382,7 @@ void KillSwitchKeeper::look_only() {
   if (!status) return fail_with(status.error().message);
   using Found = KillSwitchStatus::State;
   in_place_ = *policy;
+  hubs_in_place_ = record_.hubs().size();
   why_ = status->difference;
   egress_gap_ = status->state == Found::armed && !status->holds_uplinks ? status->difference : std::string();
   state_ = status->state == Found::armed ? Standing::armed : status->state == Found::changed ? Standing::changed : Standing::off;
@@ -456,7 +443,7 @@ std::optional<KillSwitchView> KillSwitchKeeper::view() const {
   if (!not_kept_.empty()) view.gaps.push_back(not_kept_);
   if (!unproved_.empty()) view.gaps.push_back("that it holds was not shown: " + unproved_);
   if (!egress_gap_.empty()) view.gaps.push_back("what programs send by AF_PACKET: " + egress_gap_);
-  view.no_server = in_place_.endpoints.empty() && !in_place_.uplinks.empty();
+  view.no_server = in_place_.endpoints.size() <= hubs_in_place_ && !in_place_.uplinks.empty();
   view.passing_devices = in_place_.tunnels;
   view.passing_devices.insert(view.passing_devices.end(), in_place_.inner_devices.begin(), in_place_.inner_devices.end());
   for (const auto& endpoint : in_place_.endpoints) view.passing_addresses.push_back(endpoint.address);

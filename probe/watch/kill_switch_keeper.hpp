@@ -20,7 +20,7 @@
 #include "probe/verdict/firewall_view.hpp"
 #include "probe/watch/kill_switch_record.hpp"
 #include "probe/watch/policy.hpp"
-#include "probe/watch/remembered_servers.hpp"
+#include "probe/watch/wanted_policy.hpp"
 
 namespace vpn_sentinel {
 
@@ -59,21 +59,15 @@ class KillSwitchKeeper {
 
   /// Another namespace, or the same one after it could not be looked at. `own`: the probe lives in it.
   void attach(SocketOpener opener, bool own);
-  /// What is in place stays in place. `gone`: the namespace is.
-  void detach(bool gone);
+  /// What is in place stays in place, and what is remembered stays known: when the namespace comes again its VPN must find its server.
+  void detach();
   /// Nobody tends it any longer: takes away what was only prepared, and what is armed when the policy says so.
   void stop();
 
   /// False: nobody asks what may leave, follow() would do nothing.
   [[nodiscard]] bool tends() const noexcept { return policy_.tend && policy_.mode != KillSwitchMode::off; }
-  struct Outside {
-    FirewallPolicy policy;
-    std::vector<IpAddress> guessed;     ///< of its endpoints
-    std::vector<std::string> left_out;  ///< what it had no room for
-    bool carries = false;               ///< packets go by a tunnel that is up
-  };
   /// What may leave, with each look and before it is judged.
-  void follow(const Outside& outside);
+  void follow(const SeenOutside& outside);
   /// What the judge says without regard to the kill switch. `packets_leave`: the danger is, or also is, that packets were counted outside,
   /// which is a try like one that was stopped: it stays closed for a minute from then on. True: it was armed or let go.
   bool decide(TargetSafety safety, bool packets_leave = false);
@@ -87,6 +81,7 @@ class KillSwitchKeeper {
   void open();
   void wait_for_bell();
   void put_in_place();
+  void remember();
   void note_arming(const Arming& arming);
   void prepare();
   void let_go();
@@ -110,11 +105,11 @@ class KillSwitchKeeper {
   std::uint64_t bell_number_ = 0;
   boost::asio::steady_timer repair_timer_;
   KillSwitchRecord record_;
-  RememberedServers servers_;
-  std::optional<FirewallPolicy> last_;  ///< what was in place last, also of an earlier start
+  WantedPolicy wanted_policy_;
 
   std::optional<SocketOpener> opener_;
   bool own_ = false;
+  std::size_t hubs_in_place_ = 0;  ///< of the endpoints
   std::optional<KillSwitch> switch_;
   FirewallPolicy wanted_;
   bool has_wanted_ = false;

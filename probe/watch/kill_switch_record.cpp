@@ -106,6 +106,15 @@ Result<AllowedPackets> packets_from_json(const json& value) {
   return packets;
 }
 
+json::array_t to_json(const std::vector<TunnelEndpoint>& endpoints) {
+  json::array_t all;
+  for (const auto& endpoint : endpoints) {
+    all.push_back(
+        {{"address", endpoint.address.to_string()}, {"protocol", endpoint.protocol}, {"port", endpoint.port}, {"mark", endpoint.mark}});
+  }
+  return all;
+}
+
 json::array_t texts_of(const std::vector<IpPrefix>& networks) {
   json::array_t texts;
   texts.reserve(networks.size());
@@ -142,17 +151,12 @@ Result<void> read_list(const json& value, const char* member, std::vector<Item>&
 }  // namespace
 
 json to_json(const FirewallPolicy& policy) {
-  json::array_t endpoints;
-  for (const auto& endpoint : policy.endpoints) {
-    endpoints.push_back(
-        {{"address", endpoint.address.to_string()}, {"protocol", endpoint.protocol}, {"port", endpoint.port}, {"mark", endpoint.mark}});
-  }
   json::array_t types;
   for (const auto& [tunnel, type] : policy.tunnel_types) types.push_back({{"tunnel", tunnel}, {"type", type}});
   json::array_t allowed;
   for (const auto& packets : policy.allowed) allowed.push_back(to_json(packets));
   return json{{"tunnels", policy.tunnels},
-              {"endpoints", endpoints},
+              {"endpoints", to_json(policy.endpoints)},
               {"local_networks", texts_of(policy.local_networks)},
               {"uplinks", policy.uplinks},
               {"allowed", allowed},
@@ -191,28 +195,40 @@ KillSwitchRecord::KillSwitchRecord(std::string folder, const std::string& id) {
   mark_file_ = fmt::format("{}/{}.disarmed", folder, id);
 }
 
-std::optional<FirewallPolicy> KillSwitchRecord::policy() const {
-  if (policy_file_.empty()) return std::nullopt;
+json KillSwitchRecord::read() const {
+  if (policy_file_.empty()) return json::value_t::discarded;
   const auto text = read_small_file(policy_file_, most_bytes);
-  if (!text) return std::nullopt;
-  const auto value = json::parse(*text, nullptr, false);
-  auto policy = value.is_discarded() ? Result<FirewallPolicy>(wrong("policy")) : firewall_policy_from_json(value);
+  return text ? json::parse(*text, nullptr, false) : json(json::value_t::discarded);
+}
+
+std::optional<FirewallPolicy> KillSwitchRecord::policy() const {
+  auto policy = firewall_policy_from_json(read());
   if (!policy) return std::nullopt;
   return std::move(*policy);
 }
 
-Result<void> KillSwitchRecord::remember(const FirewallPolicy& policy) const {
+std::vector<TunnelEndpoint> KillSwitchRecord::hubs() const {
+  std::vector<TunnelEndpoint> hubs;
+  const auto value = read();
+  if (!value.is_object() || !read_list(value, "hubs", hubs, endpoint_from_json)) return {};
+  return hubs;
+}
+
+Result<void> KillSwitchRecord::remember(const FirewallPolicy& policy, const std::vector<TunnelEndpoint>& hubs) const {
   if (policy_file_.empty()) return {};
-  return write_small_file(policy_file_, to_json(policy).dump(2) + "\n", false);
+  auto value = to_json(policy);
+  value["hubs"] = to_json(hubs);
+  return write_small_file(policy_file_, value.dump(2) + "\n", false);
 }
 
 void KillSwitchRecord::forget_policy() const {
   if (!policy_file_.empty()) ::unlink(policy_file_.c_str());
 }
 
-std::optional<WallTime> KillSwitchRecord::disarmed() const {
+std::optional<WallTime> KillSwitchRecord::disarmed(const std::optional<WallTime>& before) const {
   struct stat status {};
-  if (mark_file_.empty() || ::stat(mark_file_.c_str(), &status) != 0) return std::nullopt;
+  if (mark_file_.empty()) return std::nullopt;
+  if (::stat(mark_file_.c_str(), &status) != 0) return errno == ENOENT ? std::nullopt : before;
   return WallTime{std::chrono::duration_cast<WallTime::duration>(std::chrono::seconds{status.st_mtim.tv_sec})};
 }
 

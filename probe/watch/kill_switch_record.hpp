@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "netns/base/clock.hpp"
 #include "netns/base/result.hpp"
@@ -23,17 +24,22 @@ class KillSwitchRecord {
 
   /// Of the last arming; empty: it is not known to be armed, or the file cannot be read.
   [[nodiscard]] std::optional<FirewallPolicy> policy() const;
+  /// Those of its endpoints that were no VPN servers, but hubs.
+  [[nodiscard]] std::vector<TunnelEndpoint> hubs() const;
   /// Does not wait for the disk.
-  [[nodiscard]] Result<void> remember(const FirewallPolicy& policy) const;
+  [[nodiscard]] Result<void> remember(const FirewallPolicy& policy, const std::vector<TunnelEndpoint>& hubs = {}) const;
   void forget_policy() const;
 
-  /// Since when the user wants it to stay disarmed, whatever the settings say.
-  [[nodiscard]] std::optional<WallTime> disarmed() const;
+  /// Since when the user wants it to stay disarmed, whatever the settings say. Where that cannot be looked up it is what was known
+  /// `before`.
+  [[nodiscard]] std::optional<WallTime> disarmed(const std::optional<WallTime>& before = std::nullopt) const;
   [[nodiscard]] Result<void> mark_disarmed() const;
   /// not_permitted and others: the mark is still there.
   [[nodiscard]] Result<void> forget_disarmed() const;
 
  private:
+  [[nodiscard]] nlohmann::json read() const;
+
   std::string policy_file_;
   std::string mark_file_;
 };

@@ -19,11 +19,6 @@ void RememberedServers::restore(const FirewallPolicy& policy, MonoTime now) {
   tunnels_ = policy.tunnels;
 }
 
-void RememberedServers::forget() {
-  servers_.clear();
-  tunnels_.clear();
-}
-
 FirewallPolicy RememberedServers::complete(FirewallPolicy seen, const std::vector<IpAddress>& guessed, bool carries, MonoTime now) {
   if (carries) std::erase_if(servers_, [&](const Server& server) { return now - server.seen > kept_beside_a_tunnel; });
   const auto is_guess = [&](const TunnelEndpoint& endpoint) { return std::ranges::find(guessed, endpoint.address) != guessed.end(); };

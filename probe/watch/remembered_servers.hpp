@@ -20,8 +20,6 @@ class RememberedServers {
 
   /// What an earlier start knew: taken as seen just now.
   void restore(const FirewallPolicy& policy, MonoTime now);
-  /// Another namespace has other servers.
-  void forget();
 
   /// The policy with the servers that are remembered, and with tunnels in any case. `carries`: packets go by a tunnel that is up.
   /// `guessed`: endpoints of `seen` at these addresses are guesses, taken only while nothing better is known.

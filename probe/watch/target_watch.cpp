@@ -195,7 +195,7 @@ void TargetWatch::detach(Error reason, bool gone) {
   ruleset_watch_.detach();
   dns_keeper_.detach();
   facts_keeper_.stop();
-  kill_switch_.detach(gone);
+  kill_switch_.detach();
   packet_watch_.detach(gone);
   leak_owners_.detach();
   // Destroying the monitor from inside its own callback must wait until the callback has returned.
@@ -359,10 +359,7 @@ void TargetWatch::look(const std::string& cause, MonoTime noticed) {
 /// What leaves is decided first, and then what may be said of it.
 void TargetWatch::follow_kill_switch() {
   if (kill_switch_.tends()) {
-    auto gaps = left_out(seen_, policy_);
-    const auto unseen = unseen_devices(seen_, policy_);
-    if (!unseen.empty()) gaps.push_back("what programs send by AF_PACKET at " + unseen);
-    kill_switch_.follow({outside_policy(seen_, policy_), seen_.possible_endpoints, std::move(gaps), tunnel_carries_});
+    kill_switch_.follow(seen_outside(seen_, policy_, tunnel_carries_));
   }
   seen_.kill_switch = kill_switch_.view();
   ask_about_stopped();

@@ -358,10 +358,27 @@ BOOST_AUTO_TEST_CASE(the_hub_is_let_out_of_the_probes_own_namespace_only) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_hub_is_no_vpn_server_and_closed_again_when_it_is_not_allowed_any_more) {
+  auto without = uplinks();
+  without.endpoints.clear();
+  for (const bool allowed : {true, false}) {
+    KillSwitchPolicy wanted;
+    wanted.mode = KillSwitchMode::armed;
+    wanted.tend = true;
+    wanted.folder = folder.string();
+    if (allowed) wanted.hubs = {{IpAddress::parse("203.0.113.1").value(), IPPROTO_UDP, 5000, 0}};
+    keeper.emplace(io, wanted, "office", false, [] {});
+    keeper->attach(client.opener(), true);
+    follow(without, false);
+    BOOST_TEST(send({"203.0.113.1", 5000, "eth0"}) == (allowed ? 0 : EPERM));
+    BOOST_TEST(keeper->view()->no_server);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_namespace_that_comes_again_is_closed_with_its_first_look) {
   start(KillSwitchMode::armed);
   follow();
-  keeper->detach(true);
+  keeper->detach();
   BOOST_TEST(!keeper->view().has_value());
   client.run("nft flush ruleset");
   keeper->attach(client.opener(), false);

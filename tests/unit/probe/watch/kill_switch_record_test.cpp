@@ -8,8 +8,8 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 
-#include "probe/watch/remembered_servers.hpp"
 #include "probe/watch/small_file.hpp"
+#include "probe/watch/wanted_policy.hpp"
 #include "tests/unit/netns_firewall/largest_policy.hpp"
 
 using namespace vpn_sentinel;
@@ -103,12 +103,87 @@ BOOST_AUTO_TEST_CASE(the_users_word_lasts_until_it_is_taken_back) {
   BOOST_TEST(!record.disarmed().has_value());
 }
 
+BOOST_AUTO_TEST_CASE(which_endpoints_were_hubs_is_kept_and_an_older_file_has_none) {
+  const auto hub = server("203.0.113.1", 5000);
+  BOOST_TEST_REQUIRE(record.remember(seen({server("198.51.100.2"), hub}), {hub}).has_value());
+  BOOST_TEST((record.policy() == seen({server("198.51.100.2"), hub})));
+  BOOST_TEST((record.hubs() == std::vector{hub}));
+  BOOST_TEST_REQUIRE(write_small_file(file(), to_json(seen({hub})).dump()).has_value());
+  BOOST_TEST(record.hubs().empty());
+  BOOST_TEST((record.policy() == seen({hub})));
+}
+
+BOOST_AUTO_TEST_CASE(a_word_that_cannot_be_looked_for_is_what_it_was_before) {
+  BOOST_TEST_REQUIRE(record.mark_disarmed().has_value());
+  const auto before = record.disarmed();
+  // A loop of links instead of the folder.
+  std::filesystem::remove_all(path / "killswitch");
+  std::filesystem::create_symlink("killswitch", path / "killswitch");
+  BOOST_TEST((record.disarmed(before) == before));
+  BOOST_TEST(!record.disarmed().has_value());
+  std::filesystem::remove(path / "killswitch");
+  BOOST_TEST(!record.disarmed(before).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(without_a_folder_nothing_is_kept) {
   const KillSwitchRecord none("", "office");
   BOOST_TEST(none.remember(seen({})).has_value());
   BOOST_TEST(!none.policy().has_value());
   BOOST_TEST(!none.mark_disarmed().has_value());
   BOOST_TEST(!none.disarmed().has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(wanted_policy)
+
+struct Earlier {
+  Earlier() {
+    policy = seen({server("198.51.100.2")});
+    policy.tunnel_networks = {IpPrefix::parse("192.168.1.0/24").value()};
+    policy.tunnel_types = {{"tun0", 65534}};
+    wanted.restore(policy, {}, begin);
+  }
+  FirewallPolicy policy;
+  WantedPolicy wanted{{}};
+};
+
+BOOST_FIXTURE_TEST_CASE(what_was_known_of_a_tunnel_stays_while_none_has_been_up, Earlier) {
+  const auto now = wanted.complete({seen({})}, false, begin);
+  BOOST_TEST((now.tunnel_types == policy.tunnel_types));
+  BOOST_TEST((now.tunnel_networks == policy.tunnel_networks));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_tunnel_that_has_been_up_tells_all_there_is_to_know_of_it, Earlier) {
+  const auto up = wanted.complete({seen({}), {}, {}, true, true}, false, begin);
+  BOOST_TEST(up.tunnel_types.empty());
+  BOOST_TEST(up.tunnel_networks.empty());
+  BOOST_TEST(wanted.complete({seen({})}, false, begin + 1h).tunnel_types.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_lan_of_another_place_is_none_of_the_tunnels_networks, Earlier) {
+  auto elsewhere = seen({});
+  elsewhere.local_networks = standard_local_networks();
+  elsewhere.on_link = {IpPrefix::parse("192.168.1.0/24").value()};
+  BOOST_TEST(wanted.complete({elsewhere}, false, begin).tunnel_networks.empty());
+  policy.tunnel_networks = {IpPrefix::parse("192.168.0.0/16").value()};
+  wanted.restore(policy, {}, begin);
+  const auto now = wanted.complete({elsewhere}, false, begin);
+  BOOST_TEST((now.tunnel_networks == policy.tunnel_networks));
+  BOOST_TEST(std::ranges::count(now.local_networks, elsewhere.on_link.front()) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_hub_is_added_in_the_probes_own_namespace_and_not_remembered_as_a_server) {
+  const auto hub = server("203.0.113.1", 5000);
+  WantedPolicy own({hub});
+  BOOST_TEST((own.complete({seen({})}, true, begin) == seen({hub})));
+  BOOST_TEST((own.added_hubs() == std::vector{hub}));
+  BOOST_TEST((own.complete({seen({})}, false, begin) == seen({})));
+  BOOST_TEST((own.complete({seen({hub})}, true, begin) == seen({hub})));
+  BOOST_TEST(own.added_hubs().empty());
+  WantedPolicy next({});
+  next.restore(seen({server("198.51.100.2"), hub}), {hub}, begin);
+  BOOST_TEST((next.complete({seen({})}, true, begin) == seen({server("198.51.100.2")})));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -146,8 +221,6 @@ BOOST_AUTO_TEST_CASE(without_a_known_tunnel_everything_is_outside) {
   BOOST_TEST((servers.complete(seen({}, {}), {}, false, begin).tunnels == std::vector<std::string>{no_known_tunnel}));
   servers.restore(seen({server("198.51.100.2")}, {"wg0"}), begin);
   BOOST_TEST((servers.complete(seen({}, {}), {}, false, begin) == seen({server("198.51.100.2")}, {"wg0"})));
-  servers.forget();
-  BOOST_TEST((servers.complete(seen({}, {}), {}, false, begin) == seen({}, {no_known_tunnel})));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_an_uplink_now_is_no_tunnel_whatever_was_remembered) {
