@@ -124,48 +124,57 @@ namespace {
 
 /// Whether our tables noted it tells whose refusal it was; the sender of a packet socket is told nothing else.
 template <typename Send>
-Result<CanaryOutcome> counted(OutsideTables& tables, const Endpoint& destination, const Send& send) {
+Result<CanaryReport> counted(OutsideTables& tables, const Endpoint& destination, CanaryReport report, const Send& send) {
   const auto before = tables.count_there(destination);
   if (!before) return fail(before.error());
-  auto outcome = send();
-  if (!outcome || *outcome == CanaryOutcome::no_way_out) return outcome;
-  if (*outcome == CanaryOutcome::left) return outcome;
+  const auto outcome = send();
+  if (!outcome) return fail(outcome.error());
+  report.outcome = *outcome;
+  if (*outcome == CanaryOutcome::no_way_out || *outcome == CanaryOutcome::left) return report;
   const auto after = tables.count_there(destination);
   if (!after) return fail(after.error());
   // One that was noted ten minutes ago may have been forgotten in between, and begins anew.
-  return after->packets > 0 && after->packets != before->packets ? CanaryOutcome::held : CanaryOutcome::refused;
+  const bool grew = after->packets > before->packets;
+  report.stopped = grew ? Traffic{after->packets - before->packets, after->bytes - before->bytes} : *after;
+  const bool noted = grew || (after->packets > 0 && after->packets != before->packets);
+  report.outcome = noted ? CanaryOutcome::held : CanaryOutcome::refused;
+  if (!noted) report.stopped = {};
+  return report;
 }
 
 }  // namespace
 
-Result<CanaryOutcome> KillSwitch::prove(OutsideTables& tables, const std::string& device, Family family,
-                                        const FirewallPolicy& policy) const {
+Result<CanaryReport> KillSwitch::prove(OutsideTables& tables, const std::string& device, Family family,
+                                       const FirewallPolicy& policy) const {
+  const CanaryReport report{device, family, CanaryOutcome::may_leave, false, {}};
   const auto destination = canary_destination(family, policy, CanaryKind::socket, ::geteuid());
-  if (!destination) return CanaryOutcome::may_leave;
-  return counted(tables, *destination, [&] { return send_canary(opener_, device, *destination); });
+  if (!destination) return report;
+  return counted(tables, *destination, report, [&] { return send_canary(opener_, device, *destination); });
+}
+
+Result<CanaryReport> KillSwitch::prove_at_uplink(OutsideTables& tables, const std::string& device, const FirewallPolicy& policy) const {
+  const CanaryReport report{device, Family::v4, CanaryOutcome::may_leave, true, {}};
+  const auto destination = canary_destination(Family::v4, policy, CanaryKind::packet_socket, ::geteuid());
+  if (!destination) return report;
+  return counted(tables, *destination, report, [&] { return send_packet_canary(opener_, device, *destination); });
 }
 
 Result<std::vector<CanaryReport>> KillSwitch::prove(OutsideTables& tables, const std::string& device, const FirewallPolicy& policy) const {
   std::vector<CanaryReport> reports;
   for (const auto family : {Family::v4, Family::v6}) {
-    const auto outcome = prove(tables, device, family, policy);
-    if (!outcome) return fail(outcome.error());
-    reports.push_back({device, family, *outcome, false});
+    auto report = prove(tables, device, family, policy);
+    if (!report) return fail(report.error());
+    reports.push_back(std::move(*report));
   }
   const auto at_uplinks = tables.exists_at_uplinks();
   if (!at_uplinks) return fail(at_uplinks.error());
   if (!*at_uplinks) return reports;
-  const auto destination = canary_destination(Family::v4, policy, CanaryKind::packet_socket, ::geteuid());
-  if (!destination) {
-    reports.push_back({device, Family::v4, CanaryOutcome::may_leave, true});
-    return reports;
-  }
-  const auto outcome = counted(tables, *destination, [&] { return send_packet_canary(opener_, device, *destination); });
+  auto report = prove_at_uplink(tables, device, policy);
   // Without CAP_NET_RAW nobody here can write to a device; a sandbox without AF_PACKET (RestrictAddressFamilies=) says "invalid".
-  const bool no_packets = !outcome && (outcome.error().kind == Error::Kind::not_permitted || outcome.error().kind == Error::Kind::invalid);
+  const bool no_packets = !report && (report.error().kind == Error::Kind::not_permitted || report.error().kind == Error::Kind::invalid);
   if (no_packets) return reports;
-  if (!outcome) return fail(outcome.error());
-  reports.push_back({device, Family::v4, *outcome, true});
+  if (!report) return fail(report.error());
+  reports.push_back(std::move(*report));
   return reports;
 }
 

@@ -63,6 +63,7 @@ struct CanaryReport {
   Family family = Family::v4;
   CanaryOutcome outcome = CanaryOutcome::left;
   bool by_packet_socket = false;  ///< written to the device itself (AF_PACKET)
+  Traffic stopped{};              ///< of `held`: what our tables counted for it
 };
 
 enum class Proof : std::uint8_t {
@@ -108,8 +109,9 @@ class KillSwitch {
   [[nodiscard]] bool is_protected() const noexcept;
   [[nodiscard]] Result<std::vector<CanaryReport>> prove(OutsideTables& tables, const std::string& device,
                                                         const FirewallPolicy& policy) const;
-  [[nodiscard]] Result<CanaryOutcome> prove(OutsideTables& tables, const std::string& device, Family family,
-                                            const FirewallPolicy& policy) const;
+  [[nodiscard]] Result<CanaryReport> prove(OutsideTables& tables, const std::string& device, Family family,
+                                           const FirewallPolicy& policy) const;
+  [[nodiscard]] Result<CanaryReport> prove_at_uplink(OutsideTables& tables, const std::string& device, const FirewallPolicy& policy) const;
 
   SocketOpener opener_;
   OutsideTables tables_;

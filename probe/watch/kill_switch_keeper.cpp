@@ -144,7 +144,7 @@ void KillSwitchKeeper::detach() {
   unproved_.clear();
   since_.reset();
   failed_at_.reset();
-  stopped_ = {};
+  stopped_.restart();
   tried_at_.reset();
 }
 
@@ -245,7 +245,7 @@ void KillSwitchKeeper::let_go() {
   if (auto done = switch_->disarm(); !done) return fail_with(done.error().message);
   armed_ = false;
   since_.reset();
-  stopped_ = {};
+  stopped_.restart();
   tried_at_.reset();
   record_.forget_policy();
   tell(What::let_go, "the target is safe again", began);
@@ -399,6 +399,7 @@ void KillSwitchKeeper::prove() {
   if (offline_) return;
   proved_at_ = mono_now();
   auto proof = prove_by_canaries(*switch_, in_place_);
+  stopped_.note(proof.canaries);
   unproved_.clear();
   if (proof.verdict == Proof::broken) {
     const auto before = std::exchange(state_, Standing::unproven);
@@ -413,16 +414,7 @@ void KillSwitchKeeper::prove() {
 
 void KillSwitchKeeper::count_stopped() {
   const auto counters = switch_->stopped(all_destinations);
-  if (!counters) return;
-  const auto sum = counters->outside();
-  TrafficView now{sum.packets, sum.bytes};
-  for (const auto& destination : counters->destinations) {
-    if (!is_canary_destination(destination.address, destination.port)) continue;
-    now.packets -= std::min(now.packets, destination.traffic.packets);
-    now.bytes -= std::min(now.bytes, destination.traffic.bytes);
-  }
-  if (now.packets > stopped_.packets) tried_at_ = mono_now();
-  stopped_ = now;
+  if (counters && stopped_.take(*counters)) tried_at_ = mono_now();
 }
 
 std::optional<KillSwitchView> KillSwitchKeeper::view() const {
@@ -438,7 +430,7 @@ std::optional<KillSwitchView> KillSwitchKeeper::view() const {
   }
   if (state_ == Standing::off) return view;
   view.since = since_;
-  view.stopped = stopped_;
+  view.stopped = {stopped_.sum().packets, stopped_.sum().bytes};
   view.gaps = left_out_;
   if (!not_kept_.empty()) view.gaps.push_back(not_kept_);
   if (!unproved_.empty()) view.gaps.push_back("that it holds was not shown: " + unproved_);

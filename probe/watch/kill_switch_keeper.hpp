@@ -20,6 +20,7 @@
 #include "probe/verdict/firewall_view.hpp"
 #include "probe/watch/kill_switch_record.hpp"
 #include "probe/watch/policy.hpp"
+#include "probe/watch/stopped_packets.hpp"
 #include "probe/watch/wanted_policy.hpp"
 
 namespace vpn_sentinel {
@@ -130,7 +131,7 @@ class KillSwitchKeeper {
   MonoTime proved_at_{};
   std::optional<MonoTime> read_at_;  ///< since it was put in place
   std::optional<MonoTime> failed_at_;
-  TrafficView stopped_;               ///< since it was armed
+  StoppedPackets stopped_;            ///< since it was armed
   std::optional<MonoTime> tried_at_;  ///< when something tried to leave last, or did
   double repairs_left_ = 0;
   MonoTime repairs_counted_{};

@@ -6,7 +6,7 @@ using namespace vpn_sentinel;
 
 namespace {
 
-CanaryReport sent(CanaryOutcome outcome, Family family = Family::v4) { return {"eth0", family, outcome, false}; }
+CanaryReport sent(CanaryOutcome outcome, Family family = Family::v4) { return {"eth0", family, outcome, false, {}}; }
 
 }  // namespace
 
@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_CASE(one_that_was_held_proves_it_and_needs_no_words) {
 }
 
 BOOST_AUTO_TEST_CASE(one_that_left_is_told_with_its_device) {
-  const auto proof = judge_canaries({sent(CanaryOutcome::held), {"eth1", Family::v4, CanaryOutcome::left, true}});
+  const auto proof = judge_canaries({sent(CanaryOutcome::held), {"eth1", Family::v4, CanaryOutcome::left, true, {}}});
   BOOST_TEST((proof.verdict == Proof::broken));
   BOOST_TEST(proof.why == "a canary left by eth1 (AF_PACKET)");
 }
