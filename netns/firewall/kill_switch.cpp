@@ -44,16 +44,16 @@ Result<void> KillSwitch::prepare(const FirewallPolicy& policy) { return tables_.
 Result<Arming> KillSwitch::arm(const FirewallPolicy& policy) {
   if (tables_.is_ready_for(policy)) {
     if (auto done = tables_.activate(policy); !done) return fail(done.error());
-    return Arming{false, tables_.egress_gap(), is_protected()};
+    return Arming{false, tables_.egress_gap(), is_protected(), tables_.has_egress()};
   }
   // An owner's tables are made anew: only so does this process become their owner.
   if (!protect_) {
     const auto adopted = tables_.adopt(policy);
     if (!adopted) return fail(adopted.error());
-    if (*adopted) return Arming{true, std::nullopt, false};
+    if (*adopted) return Arming{true, tables_.egress_gap(), false, tables_.has_egress()};
   }
   if (auto done = tables_.install(policy); !done) return fail(done.error());
-  return Arming{false, tables_.egress_gap(), is_protected()};
+  return Arming{false, tables_.egress_gap(), is_protected(), tables_.has_egress()};
 }
 
 bool KillSwitch::is_protected() const noexcept { return (tables_.flags() & nft::flag_owner) != 0; }

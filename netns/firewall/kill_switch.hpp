@@ -56,6 +56,7 @@ struct Arming {
   bool adopted = false;               ///< the tables were there already, of a start before; their counters go on
   std::optional<Error> egress_gap{};  ///< why AF_PACKET on the named uplinks, or some of them, is not held back
   bool is_protected = false;          ///< only this process can change the tables; false also where the kernel cannot do that
+  bool holds_some_uplinks = false;    ///< the second table is there, for all named uplinks or for those that the gap leaves
 };
 
 struct CanaryReport {

@@ -269,7 +269,9 @@ Result<void> OutsideTables::check_owner(const std::vector<nft::Table>& tables) c
 
 Result<bool> OutsideTables::adopt(const FirewallPolicy& policy) {
   if (auto checked = check_policy(policy); !checked) return fail(checked.error());
-  auto wanted = rulesets(policy, !policy.uplinks.empty(), 0);
+  auto judged = policy;  // as install() does
+  if (egress_problem_) judged.uplinks.clear();
+  auto wanted = rulesets(judged, !judged.uplinks.empty(), 0);
   const auto there = present();
   if (!there) return fail(there.error());
   // One too many (of uplinks that are not named any more) would go on dropping unseen.
@@ -282,7 +284,7 @@ Result<bool> OutsideTables::adopt(const FirewallPolicy& policy) {
   prepared_.clear();
   flags_ = 0;
   policy_ = policy;
-  egress_gap_.reset();
+  egress_gap_ = policy.uplinks.empty() ? std::nullopt : egress_problem_;
   return true;
 }
 

@@ -51,7 +51,9 @@ std::vector<Finding> judge_kill_switch(const Observation& seen) {
     case Standing::changed:
       break;
   }
-  if (kill_switch.mode == Mode::off) add("kill_switch_unasked", json::object());
+  if (kill_switch.mode == Mode::off) {
+    add("kill_switch_unasked", kill_switch.why.empty() ? json::object() : json{{"state", kill_switch.why}});
+  }
   if (!kill_switch.holds()) return findings;
   if (kill_switch.no_server && !tunnel_works(seen)) add("kill_switch_no_server", json::object());
   if (!kill_switch.gaps.empty()) add("kill_switch_incomplete", json{{"gaps", kill_switch.gaps}});

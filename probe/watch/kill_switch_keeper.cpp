@@ -27,6 +27,7 @@ constexpr auto repair_pause = 200ms;
 /// What could not be put in place is tried again as often.
 constexpr auto retry_pause = 1s;
 constexpr auto changed_is_news = 1s;
+constexpr auto unprotected = "others can change it: this kernel does not protect tables that stay (Linux 6.9)";
 /// More than the sets of both families ever hold.
 constexpr std::size_t all_destinations = 4096;
 
@@ -144,6 +145,7 @@ void KillSwitchKeeper::detach() {
   unproved_.clear();
   since_.reset();
   failed_at_.reset();
+  looked_at_.reset();
   stopped_.restart();
   tried_at_.reset();
 }
@@ -206,7 +208,8 @@ void KillSwitchKeeper::remember() {
 
 void KillSwitchKeeper::note_arming(const Arming& arming) {
   egress_gap_ = arming.egress_gap ? arming.egress_gap->message : std::string();
-  egress_held_ = !in_place_.uplinks.empty() && !arming.egress_gap;
+  egress_held_ = arming.holds_some_uplinks;
+  is_protected_ = arming.is_protected;
   read_at_.reset();
 }
 
@@ -292,6 +295,7 @@ void KillSwitchKeeper::obey_user() {
   state_ = Standing::off;
   why_ = "the user disarmed it";
   since_.reset();
+  stopped_.restart();
   record_.forget_policy();
   if (was_there) tell(What::disarmed, why_, began);
 }
@@ -363,19 +367,34 @@ void KillSwitchKeeper::repair(const std::string& difference) {
   remember();
 }
 
+/// Without the rules that it was armed with nothing can be said but that it is there.
+void KillSwitchKeeper::look_for_strangers() {
+  const auto now = mono_now();
+  const bool asked = policy_.mode != KillSwitchMode::off;
+  if (!asked && looked_at_ && now - *looked_at_ < proof_period) return;
+  looked_at_ = now;
+  const auto ids = kill_switch_ids(*opener_);
+  if (!ids) {
+    state_ = Standing::off;
+    if (asked) fail_with(ids.error().message);
+    return;
+  }
+  if (std::ranges::find(*ids, id_) == ids->end()) {
+    state_ = Standing::off;
+    return;
+  }
+  constexpr auto unknown = "it is there, and with which rules cannot be read in the data folder";
+  if (asked) return fail_with(unknown);
+  state_ = Standing::changed;
+  why_ = unknown;
+}
+
 /// The daemon tends it, or nobody does.
 void KillSwitchKeeper::look_only() {
   if (!opener_) return;
   const auto policy = record_.policy();
   if (policy_.mode != KillSwitchMode::off) disarmed_ = record_.disarmed(disarmed_);
-  if (!policy) {
-    state_ = Standing::off;
-    if (policy_.mode == KillSwitchMode::off) return;
-    const auto ids = kill_switch_ids(*opener_);
-    if (!ids) return fail_with(ids.error().message);
-    if (std::ranges::find(*ids, id_) == ids->end()) return;
-    return fail_with("it is there, and with which rules cannot be read in the data folder");
-  }
+  if (!policy) return look_for_strangers();
   if (!switch_) open();
   if (!switch_) return;
   const auto status = switch_->status(*policy);
@@ -433,6 +452,7 @@ std::optional<KillSwitchView> KillSwitchKeeper::view() const {
   view.stopped = {stopped_.sum().packets, stopped_.sum().bytes};
   view.gaps = left_out_;
   if (!not_kept_.empty()) view.gaps.push_back(not_kept_);
+  if (policy_.protect && tends() && !is_protected_) view.gaps.emplace_back(unprotected);
   if (!unproved_.empty()) view.gaps.push_back("that it holds was not shown: " + unproved_);
   if (!egress_gap_.empty()) view.gaps.push_back("what programs send by AF_PACKET: " + egress_gap_);
   view.no_server = in_place_.endpoints.size() <= hubs_in_place_ && !in_place_.uplinks.empty();

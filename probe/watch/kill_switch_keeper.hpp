@@ -92,6 +92,7 @@ class KillSwitchKeeper {
   void repair(const std::string& difference);
   [[nodiscard]] bool may_repair(MonoTime now);
   void look_only();
+  void look_for_strangers();
   void prove();
   void count_stopped();
   void fail_with(std::string why);
@@ -118,6 +119,7 @@ class KillSwitchKeeper {
   bool armed_ = false;       ///< to be armed; whether it is so is in state_
   bool prepared_ = false;
   bool egress_held_ = false;
+  bool is_protected_ = false;
   std::vector<std::string> left_out_;
   std::string not_kept_;  ///< why the rules could not be remembered for the next start
   std::optional<WallTime> disarmed_;
@@ -131,8 +133,9 @@ class KillSwitchKeeper {
   MonoTime proved_at_{};
   std::optional<MonoTime> read_at_;  ///< since it was put in place
   std::optional<MonoTime> failed_at_;
-  StoppedPackets stopped_;            ///< since it was armed
-  std::optional<MonoTime> tried_at_;  ///< when something tried to leave last, or did
+  std::optional<MonoTime> looked_at_;  ///< for one that nobody asked for
+  StoppedPackets stopped_;             ///< since it was armed
+  std::optional<MonoTime> tried_at_;   ///< when something tried to leave last, or did
   double repairs_left_ = 0;
   MonoTime repairs_counted_{};
 };

@@ -1,6 +1,7 @@
 #include "netns/firewall/outside_tables.hpp"
 
 #include <sched.h>
+#include <sys/personality.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +73,26 @@ BOOST_FIXTURE_TEST_CASE(an_uplink_that_is_not_there_is_no_difference_and_one_tha
   BOOST_TEST((tables.compare(with_uplinks({"eth0", "eth1"})).error().kind == Error::Kind::failed));
   client.run("ip link delete eth0");
   BOOST_TEST(tables.compare(with_uplinks({"eth0"})).has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(where_a_kernel_cannot_look_at_uplinks_what_is_there_without_them_is_adopted, Tabled) {
+  // Says that it is Linux 2.6, for this thread (personality(2)).
+  BOOST_TEST_REQUIRE(::personality(UNAME26) >= 0);
+  auto first = KillSwitch::open(client.opener(), "test");
+  auto next = KillSwitch::open(client.opener(), "test");
+  (void)::personality(PER_LINUX);
+  BOOST_TEST_REQUIRE((first && next));
+  const auto armed = first->arm(with_uplinks({"eth0"}));
+  BOOST_TEST_REQUIRE(armed.has_value());
+  BOOST_TEST_REQUIRE(armed->egress_gap.has_value());
+  BOOST_TEST(!armed->holds_some_uplinks);
+  BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == EPERM);
+  const auto adopted = next->arm(with_uplinks({"eth0"}));
+  BOOST_TEST_REQUIRE(adopted.has_value());
+  BOOST_TEST(adopted->adopted);
+  BOOST_TEST_REQUIRE(adopted->egress_gap.has_value());
+  BOOST_TEST(adopted->egress_gap->message == armed->egress_gap->message);
+  BOOST_TEST(next->stopped().value().outside().packets == 1U);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_table_at_uplinks_that_nobody_names_any_more_is_told, Tabled) {

@@ -342,6 +342,55 @@ BOOST_AUTO_TEST_CASE(who_only_looks_and_does_not_know_the_rules_says_so) {
   BOOST_TEST(keeper->view()->why.find("data folder") != std::string::npos, keeper->view()->why);
 }
 
+BOOST_AUTO_TEST_CASE(one_that_is_there_with_unknown_rules_is_told_also_when_nobody_asks_for_one) {
+  start(KillSwitchMode::armed);
+  follow();
+  record.forget_policy();
+  for (const bool tend : {false, true}) {
+    start(KillSwitchMode::off, false, tend);
+    keeper->sweep();
+    BOOST_TEST_REQUIRE(keeper->view().has_value());
+    BOOST_TEST((state() == Standing::changed));
+    BOOST_TEST(!keeper->view()->holds());
+    BOOST_TEST(keeper->view()->why.find("data folder") != std::string::npos, keeper->view()->why);
+  }
+  BOOST_TEST(told(What::failed) == 0U);
+  BOOST_TEST(!is_open());
+}
+
+BOOST_AUTO_TEST_CASE(what_repair_changed_is_remembered) {
+  start(KillSwitchMode::armed);
+  follow();
+  client.run("ip link del eth1 && nft flush ruleset");
+  BOOST_TEST_REQUIRE(run_until(io, [&] { return told(What::repaired) > 0; }));
+  BOOST_TEST(record.policy()->uplinks == std::vector<std::string>{"eth0"}, boost::test_tools::per_element());
+  observers.clear();
+}
+
+BOOST_AUTO_TEST_CASE(that_others_can_change_it_although_they_should_not_is_told) {
+  KillSwitchPolicy wanted;
+  wanted.mode = KillSwitchMode::armed;
+  wanted.tend = wanted.protect = wanted.disarm_on_stop = true;
+  keeper.emplace(io, wanted, "office", false, [] {});
+  keeper->attach(client.opener(), false);
+  follow();
+  client.run("nft flush ruleset || true");
+  const bool is_protected = !tables().empty();
+  const auto gaps = fmt::format("{}", fmt::join(keeper->view()->gaps, "; "));
+  BOOST_TEST((gaps.find("others can change it") == std::string::npos) == is_protected, gaps);
+}
+
+BOOST_AUTO_TEST_CASE(an_uplink_that_goes_before_it_is_held_leaves_the_others_held) {
+  auto gone = uplinks();
+  gone.uplinks.emplace_back("absent0");
+  start(KillSwitchMode::armed);
+  follow(gone);
+  if (tables().find("netdev") == std::string::npos) return;
+  client.run("nft delete table netdev vpn-sentinel-office-killswitch");
+  BOOST_TEST_REQUIRE(run_until(io, [&] { return told(What::repaired) > 0; }));
+  BOOST_TEST(tables().find("netdev") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(the_hub_is_let_out_of_the_probes_own_namespace_only) {
   for (const bool own : {false, true}) {
     KillSwitchPolicy wanted;
