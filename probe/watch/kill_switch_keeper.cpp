@@ -80,7 +80,7 @@ KillSwitchKeeper::KillSwitchKeeper(boost::asio::io_context& io, KillSwitchPolicy
       offline_(offline),
       on_news_(std::move(on_news)),
       bell_(io),
-      repair_timer_(io),
+      check_timer_(io),
       record_(policy_.folder, id_),
       wanted_policy_(policy_.hubs),
       repairs_left_(most_repairs),
@@ -132,7 +132,7 @@ void KillSwitchKeeper::open() {
 
 void KillSwitchKeeper::detach() {
   if (bell_.is_open()) bell_.close();
-  repair_timer_.cancel();
+  check_timer_.cancel();
   switch_.reset();
   opener_.reset();
   has_wanted_ = false;
@@ -146,6 +146,8 @@ void KillSwitchKeeper::detach() {
   since_.reset();
   failed_at_.reset();
   looked_at_.reset();
+  disturbed_at_.reset();
+  rests_until_ = {};
   stopped_.restart();
   tried_at_.reset();
 }
@@ -261,9 +263,19 @@ void KillSwitchKeeper::wait_for_bell() {
   // A wait for an earlier bell may have ended well just before that one was closed.
   bell_.async_wait(stream_descriptor::wait_read, [this, number = bell_number_](const boost::system::error_code& error) {
     if (error || !bell_.is_open() || number != bell_number_) return;
-    const bool rang = drain_ruleset_bell(bell_.native_handle());
+    const bool rang = drain_ruleset_bell(bell_.native_handle(), firewall_table_name(OutsideAction::drop, id_));
     wait_for_bell();
-    if (rang) check(true);
+    if (!rang) return;
+    if (mono_now() < rests_until_) return check_at(rests_until_);
+    check(true);
+  });
+}
+
+void KillSwitchKeeper::check_at(MonoTime when) {
+  check_timer_.expires_at(
+      std::chrono::steady_clock::time_point(std::chrono::duration_cast<std::chrono::steady_clock::duration>(when.time_since_epoch())));
+  check_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) check(true);
   });
 }
 
@@ -311,8 +323,19 @@ void KillSwitchKeeper::check(bool heard) {
   if (armed_ && state_ != Standing::off && state_ != Standing::failed) return check_in_place(heard);
   if (!prepared_) return;
   const auto status = switch_->status(in_place_);
-  if (!status) return fail_with(status.error().message);
+  if (!status) return not_read(status.error());
+  disturbed_at_.reset();
   if (status->state != KillSwitchStatus::State::prepared) prepare();
+}
+
+/// Others that change rules without end say nothing about ours, but not for long.
+void KillSwitchKeeper::not_read(const Error& error) {
+  const auto now = mono_now();
+  if (error.kind == Error::Kind::timed_out) {
+    if (!disturbed_at_) disturbed_at_ = now;
+    if (now - *disturbed_at_ < read_period) return check_at(now + repair_pause);
+  }
+  fail_with(fmt::format("it cannot be looked at: {}", error.message));
 }
 
 void KillSwitchKeeper::check_in_place(bool heard) {
@@ -321,17 +344,22 @@ void KillSwitchKeeper::check_in_place(bool heard) {
   if (!heard && !due) return;
   const auto status = switch_->status(in_place_);
   if (!status) {
-    fail_with(fmt::format("it cannot be looked at: {}", status.error().message));
-    if (heard) on_news_();
+    not_read(status.error());
+    if (heard && state_ == Standing::failed) on_news_();
     return;
   }
+  disturbed_at_.reset();
   const bool same = status->state == KillSwitchStatus::State::armed && (status->holds_uplinks || !egress_held_);
   if (!same) {
     repair(status->difference.empty() ? "its tables were taken away" : status->difference);
     if (heard) on_news_();
     return;
   }
-  if (heard) return;
+  if (heard) {
+    const auto after = mono_now();
+    rests_until_ = after + rest_factor * (after - now);
+    return;
+  }
   read_at_ = now;
   count_stopped();
   if (state_ == Standing::unproven || now - proved_at_ >= proof_period) prove();
@@ -353,10 +381,7 @@ void KillSwitchKeeper::repair(const std::string& difference) {
     changed_at_ = noticed;
   }
   if (!may_repair(noticed)) {
-    repair_timer_.expires_after(repair_pause);
-    repair_timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) check(true);
-    });
+    check_at(noticed + repair_pause);
     return;
   }
   const auto arming = switch_->arm(in_place_);
@@ -371,7 +396,7 @@ void KillSwitchKeeper::repair(const std::string& difference) {
 void KillSwitchKeeper::look_for_strangers() {
   const auto now = mono_now();
   const bool asked = policy_.mode != KillSwitchMode::off;
-  if (!asked && looked_at_ && now - *looked_at_ < proof_period) return;
+  if (!asked && state_ == Standing::off && looked_at_ && now - *looked_at_ < proof_period) return;
   looked_at_ = now;
   const auto ids = kill_switch_ids(*opener_);
   if (!ids) {

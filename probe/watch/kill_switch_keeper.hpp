@@ -47,6 +47,8 @@ class KillSwitchKeeper {
   static constexpr std::chrono::seconds proof_period{60};
   static constexpr std::chrono::seconds read_period{5};  ///< where the kernel tells of each change; else each sweep
   static constexpr std::chrono::seconds quiet_before_letting_go{60};
+  /// Of the loop's time at most such a part, however fast others change our tables.
+  static constexpr int rest_factor = 20;
 
   /// `on_news`: it is another one than it was, without having been asked; look again. `offline`: no canary is sent.
   KillSwitchKeeper(boost::asio::io_context& io, KillSwitchPolicy policy, const std::string& client_id, bool offline,
@@ -81,6 +83,8 @@ class KillSwitchKeeper {
  private:
   void open();
   void wait_for_bell();
+  void check_at(MonoTime when);
+  void not_read(const Error& error);
   void put_in_place();
   void remember();
   void note_arming(const Arming& arming);
@@ -105,7 +109,7 @@ class KillSwitchKeeper {
   std::function<void(const KillSwitchEvent&)> on_event_;
   boost::asio::posix::stream_descriptor bell_;
   std::uint64_t bell_number_ = 0;
-  boost::asio::steady_timer repair_timer_;
+  boost::asio::steady_timer check_timer_;
   KillSwitchRecord record_;
   WantedPolicy wanted_policy_;
 
@@ -131,7 +135,9 @@ class KillSwitchKeeper {
   MonoTime changed_at_{};
   std::optional<WallTime> since_;
   MonoTime proved_at_{};
-  std::optional<MonoTime> read_at_;  ///< since it was put in place
+  std::optional<MonoTime> read_at_;       ///< since it was put in place
+  std::optional<MonoTime> disturbed_at_;  ///< since then others changed rules faster than they could be read
+  MonoTime rests_until_{};                ///< what is heard until then is looked at then
   std::optional<MonoTime> failed_at_;
   std::optional<MonoTime> looked_at_;  ///< for one that nobody asked for
   StoppedPackets stopped_;             ///< since it was armed

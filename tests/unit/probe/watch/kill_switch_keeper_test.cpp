@@ -3,8 +3,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
+#include <thread>
 
 #include "tests/unit/netns_firewall/two_uplinks.hpp"
 #include "tests/unit/probe/watch/named_namespace.hpp"
@@ -165,6 +167,26 @@ BOOST_AUTO_TEST_CASE(whoever_flushes_without_end_does_not_keep_it_busy_without_e
   }
   BOOST_TEST(told(What::repaired) < 60U);
   BOOST_TEST_REQUIRE(run_until(io, [&] { return !is_open(); }));
+}
+
+BOOST_AUTO_TEST_CASE(whoever_changes_other_tables_without_end_is_no_failure_of_it) {
+  start(KillSwitchMode::armed);
+  follow();
+  std::atomic<bool> ended = false;
+  std::jthread others([&] {
+    auto tables = OutsideTables::open(client.opener(), OutsideAction::drop, "other", 0);
+    while (!ended && tables && tables->prepare(policy()) && tables->remove()) {
+    }
+  });
+  for (int i = 0; i < 20; ++i) {
+    io.restart();
+    io.run_for(std::chrono::milliseconds{20});
+    keeper->sweep();
+    BOOST_TEST((state() == Standing::armed));
+  }
+  ended = true;
+  BOOST_TEST(told(What::failed) == 0U);
+  BOOST_TEST(told(What::repaired) == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(the_users_word_outranks_the_settings_until_he_takes_it_back) {
