@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <span>
 
+#include "netns/netlink/attribute_cursor.hpp"
 #include "netns/netlink/netlink_socket.hpp"
 
 namespace vpn_sentinel {

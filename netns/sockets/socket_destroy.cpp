@@ -109,6 +109,10 @@ Result<OpenConnection> decode_open_connection(std::span<const std::byte> payload
   connection.uid = message->idiag_uid;
   connection.cookie = message->id.idiag_cookie[0] | static_cast<std::uint64_t>(message->id.idiag_cookie[1]) << 32U;
   if (connection.remote.port == 0) return fail(Error::Kind::not_found, "the socket has no far end");
+  AttributeCursor attributes{payload};
+  while (const auto attribute = attributes.next()) {
+    if (attribute->type == INET_DIAG_MARK) connection.mark = attribute->as<std::uint32_t>();
+  }
   return connection;
 }
 

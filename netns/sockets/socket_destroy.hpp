@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct OpenConnection {
   std::uint32_t link_index = 0;  ///< of the device that it is bound to; 0: none
   std::uint32_t uid = 0;
   std::uint64_t cookie = 0;  ///< the kernel's own name of the socket
+  /// Of the socket (SO_MARK); empty: the kernel did not tell, which takes CAP_NET_ADMIN.
+  std::optional<std::uint32_t> mark{};
   friend bool operator==(const OpenConnection&, const OpenConnection&) = default;
 };
 

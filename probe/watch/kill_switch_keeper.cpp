@@ -24,6 +24,8 @@ using boost::asio::posix::stream_descriptor;
 constexpr double most_repairs = 20;
 constexpr double repairs_per_second = 5;
 constexpr auto repair_pause = 200ms;
+/// Whoever takes it away just after something harmless was heard of it.
+constexpr auto longest_rest = 50ms;
 /// What could not be put in place is tried again as often.
 constexpr auto retry_pause = 1s;
 constexpr auto changed_is_news = 1s;
@@ -272,8 +274,7 @@ void KillSwitchKeeper::wait_for_bell() {
 }
 
 void KillSwitchKeeper::check_at(MonoTime when) {
-  check_timer_.expires_at(
-      std::chrono::steady_clock::time_point(std::chrono::duration_cast<std::chrono::steady_clock::duration>(when.time_since_epoch())));
+  check_timer_.expires_at(when);
   check_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) check(true);
   });
@@ -357,7 +358,7 @@ void KillSwitchKeeper::check_in_place(bool heard) {
   }
   if (heard) {
     const auto after = mono_now();
-    rests_until_ = after + rest_factor * (after - now);
+    rests_until_ = after + std::min<MonoTime::duration>(rest_factor * (after - now), longest_rest);
     return;
   }
   read_at_ = now;

@@ -20,6 +20,23 @@ std::string words(const OpenConnection& connection) {
                      connection.uid);
 }
 
+template <typename Range>
+bool is_in(const std::optional<Range>& range, std::uint32_t number) {
+  return !range || (range->first <= number && number <= range->last);
+}
+
+bool is_in(const std::optional<IpPrefix>& network, const IpAddress& address) { return !network || network->contains(address); }
+
+/// Whatever is asked for and not known of the connection (its mark, and the priority of its socket) is taken to be so.
+bool may_bypass(const OpenConnection& connection, const AllowedPackets& allowed) {
+  const bool is_family = !allowed.family || *allowed.family == connection.remote.address.family();
+  const bool is_protocol = allowed.protocol == 0 || allowed.protocol == connection.protocol;
+  const bool is_marked = !connection.mark || ((*connection.mark ^ allowed.mark) & allowed.mark_mask) == 0;
+  return is_family && is_protocol && is_marked && is_in(allowed.uids, connection.uid) &&
+         is_in(allowed.source_ports, connection.local.port) && is_in(allowed.destination_ports, connection.remote.port) &&
+         is_in(allowed.source, connection.local.address) && is_in(allowed.destination, connection.remote.address);
+}
+
 /// The routes send it out by an uplink, though its own address is the tunnel's.
 bool is_routed_outside(const Result<RouteAnswer>& answer, const std::vector<std::uint32_t>& uplinks) {
   if (!answer || answer->kind != RouteAnswer::Kind::device) return false;
@@ -41,9 +58,7 @@ OutsideConnections outside_connections(const Observation& seen, const Snapshot& 
   }
   outside.spared = allowed.local_networks;
   for (const auto& server : servers) outside.spared.emplace_back(server, 128);
-  for (const auto& packets : allowed.allowed) {
-    if (packets.uids) outside.users.push_back(*packets.uids);
-  }
+  outside.allowed = allowed.allowed;
   return outside;
 }
 
@@ -51,8 +66,7 @@ bool is_spared(const OpenConnection& connection, const OutsideConnections& outsi
   const auto& remote = connection.remote.address;
   if (remote.is_loopback() || remote.is_link_local() || remote.is_unspecified()) return true;
   if (std::ranges::any_of(outside.spared, [&](const IpPrefix& network) { return network.contains(remote); })) return true;
-  const auto& uid = connection.uid;
-  return std::ranges::any_of(outside.users, [&](const AllowedUids& users) { return users.first <= uid && uid <= users.last; });
+  return std::ranges::any_of(outside.allowed, [&](const AllowedPackets& allowed) { return may_bypass(connection, allowed); });
 }
 
 bool runs_outside(const OpenConnection& connection, const OutsideConnections& outside) {

@@ -20,16 +20,16 @@ namespace vpn_sentinel {
 
 /// What of a namespace tells connections outside from others. `servers`: VPN servers that were known before.
 struct OutsideConnections {
-  std::vector<std::uint32_t> uplinks;  ///< indexes
-  std::vector<IpAddress> addresses;    ///< the uplinks' own
-  std::vector<IpPrefix> spared;        ///< VPN servers, local networks
-  std::vector<AllowedUids> users;      ///< may bypass the tunnel on purpose
+  std::vector<std::uint32_t> uplinks;   ///< indexes
+  std::vector<IpAddress> addresses;     ///< the uplinks' own
+  std::vector<IpPrefix> spared;         ///< VPN servers, local networks
+  std::vector<AllowedPackets> allowed;  ///< may bypass the tunnel on purpose
 };
 [[nodiscard]] OutsideConnections outside_connections(const Observation& seen, const Snapshot& snapshot, const TargetPolicy& policy,
                                                      const std::vector<IpAddress>& servers);
 
 /// True when it runs outside by its device or by its own address. Never what goes to a VPN server, which may be the tunnel's own, to a
-/// local network or to this host, nor what a user has who may bypass the tunnel. Pure.
+/// local network or to this host, nor what may bypass the tunnel on purpose, or might for all that is known of it. Pure.
 [[nodiscard]] bool runs_outside(const OpenConnection& connection, const OutsideConnections& outside);
 /// True when it may not be ended whatever its way.
 [[nodiscard]] bool is_spared(const OpenConnection& connection, const OutsideConnections& outside);

@@ -61,11 +61,16 @@ BOOST_AUTO_TEST_CASE(a_connection_that_is_ended_is_told_to_its_program_and_other
   connect_to(second, 4000);
   connect_to(datagrams, 4004);
 
+  constexpr int mark = 0x2a;
+  BOOST_REQUIRE_EQUAL(::setsockopt(first.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark), 0);
+  BOOST_REQUIRE_EQUAL(::setsockopt(datagrams.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark), 0);
+
   auto all = list_open_connections(opener, 100).value();
   BOOST_TEST(std::ranges::none_of(all, [](const OpenConnection& one) { return one.local.port == 4004; }));
   std::erase_if(all, [](const OpenConnection& one) { return one.local.port != 4001 && one.local.port != 4003; });
   BOOST_TEST_REQUIRE(all.size() == 2U);
   BOOST_TEST(all[0].protocol == IPPROTO_TCP);
+  for (const auto& one : all) BOOST_TEST(one.mark.value_or(0) == static_cast<std::uint32_t>(mark));
   BOOST_TEST((all[0].remote == Endpoint{IpAddress::v4({127, 0, 0, 1}), 4000}));
   BOOST_TEST(list_open_connections(opener, 1).value().size() == 1U);
 
