@@ -58,7 +58,8 @@ struct DoctorTopic {
 [[nodiscard]] std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign);
 /// `own` opens sockets in the probe's namespace.
 [[nodiscard]] std::vector<DoctorLine> kernel_lines(const SocketOpener& own);
-[[nodiscard]] std::vector<DoctorLine> nftables_lines(const SocketOpener& own);
+/// `protect`: a target wants its kill switch kept from others.
+[[nodiscard]] std::vector<DoctorLine> nftables_lines(const SocketOpener& own, bool protect = false);
 [[nodiscard]] std::vector<DoctorLine> bpf_lines();
 [[nodiscard]] std::vector<DoctorLine> file_lines(const ProbeConfig& config);
 /// What the target names now. A container is looked for as the daemon does it. Blocks, while an engine hangs for some seconds.

@@ -37,6 +37,12 @@ ProbeConfig with_namespaces_of_patterns(ProbeConfig config, std::vector<DoctorLi
   return config;
 }
 
+bool wants_protection(const ProbeConfig& config) {
+  return std::ranges::any_of(config.targets, [](const TargetPolicy& target) {
+    return target.kill_switch.protect && target.kill_switch.mode != KillSwitchMode::off;
+  });
+}
+
 std::vector<DoctorLine> examine(const ProbeConfig& given) {
   std::vector<DoctorLine> unmatched;
   const auto config = with_namespaces_of_patterns(given, unmatched);
@@ -48,7 +54,7 @@ std::vector<DoctorLine> examine(const ProbeConfig& given) {
   const auto own = NetNamespace::open(NamespaceRef{});
   if (own) {
     add(kernel_lines(own->opener()));
-    add(nftables_lines(own->opener()));
+    add(nftables_lines(own->opener(), wants_protection(config)));
   } else {
     add({doctor_line("kernel", {"own namespace", "asking the kernel", "nothing can be told", "", true}, status_of(own.error()),
                      own.error().message)});

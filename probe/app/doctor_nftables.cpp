@@ -11,7 +11,9 @@
 #include <array>
 #include <cerrno>
 #include <functional>
+#include <utility>
 
+#include "netns/firewall/egress_support.hpp"
 #include "probe/app/doctor.hpp"
 #include "probe/app/doctor_netlink.hpp"
 
@@ -102,6 +104,8 @@ DoctorLine persist_line(const SocketOpener& own, const DoctorTopic& topic) {
 }
 
 DoctorLine egress_line(const SocketOpener& own, const DoctorTopic& topic) {
+  // It has the chain, and it would not be used.
+  if (const auto gap = this_kernels_egress_gap()) return from_error(topic, *gap);
   Batch batch;
   begin_without_end(batch);
   add_table(batch, family_netdev, table_name());
@@ -147,23 +151,36 @@ DoctorLine unless_it_loads(const char* module, const DoctorTopic& topic, const s
 
 }  // namespace
 
-std::vector<DoctorLine> nftables_lines(const SocketOpener& own) {
+namespace {
+
+DoctorLine only_with_protect(DoctorLine line) {
+  line.detail = fmt::format("VPN_SENTINEL_KILL_SWITCH_PROTECT is off (seen: {})", line.detail);
+  line.status = Status::not_needed;
+  return line;
+}
+
+}  // namespace
+
+std::vector<DoctorLine> nftables_lines(const SocketOpener& own, bool protect) {
   const DoctorTopic tables{"nftables",
                            "counting packets that leave outside the tunnel, the kill switch, and telling what the rules of others hold",
                            "leaks are judged by routes only; no kill switch", "modprobe nf_tables, and CAP_NET_ADMIN"};
-  const DoctorTopic egress{"netdev egress", "counting forwarded and raw packets on the uplink, too",
-                           "packets that no local socket of the namespace sends are not counted", "Linux 5.16 or newer, and CAP_NET_ADMIN"};
+  const DoctorTopic egress{"netdev egress", "counting and holding back forwarded and raw packets on the uplink, too",
+                           "packets that no local socket of the namespace sends are not counted, and not held back",
+                           "Linux 6.8, 6.6.20 or 6.1.80 or newer, and CAP_NET_ADMIN"};
   const DoctorTopic bell{"nftables quota", "being told of the first packet outside by the kernel, within a millisecond",
                          "the counters are looked at every VPN_SENTINEL_LEAK_POLL_MS", "modprobe nft_quota, and CAP_NET_ADMIN"};
-  const DoctorTopic persist{"persistent tables", "a kill switch that others cannot flush and that stays when the probe is killed",
-                            "the kill switch is an ordinary table: 'nft flush ruleset' removes it",
-                            "Linux 6.9 or newer, and CAP_NET_ADMIN"};
+  const DoctorTopic persist{
+      "persistent tables",
+      "a kill switch that others cannot flush (VPN_SENTINEL_KILL_SWITCH_PROTECT) and that stays when the probe is killed",
+      "the kill switch is an ordinary table: 'nft flush ruleset' removes it", "Linux 6.9 or newer, and CAP_NET_ADMIN"};
   const DoctorTopic conntrack{"conntrack", "connections and their bytes where eBPF is not to be had", "destinations come from sockets only",
                               "modprobe nf_conntrack_netlink, and CAP_NET_ADMIN"};
+  auto persistent = unless_it_loads("nf_tables", persist, [&] { return persist_line(own, persist); });
   return {unless_it_loads("nf_tables", tables, [&] { return tables_line(own, tables); }),
           unless_it_loads("nf_tables", egress, [&] { return egress_line(own, egress); }),
           unless_it_loads("nf_tables", bell, [&] { return bell_line(own, bell); }),
-          not_used_yet(unless_it_loads("nf_tables", persist, [&] { return persist_line(own, persist); })),
+          protect ? std::move(persistent) : only_with_protect(std::move(persistent)),
           not_used_yet(unless_it_loads("nf_conntrack_netlink", conntrack, [&] { return conntrack_line(own, conntrack); }))};
 }
 

@@ -157,7 +157,7 @@ constexpr std::array finding_rows{
     FindingText{"kill_switch_no_server", warning, "The kill switch knows no VPN server, so the VPN may be unable to connect.",
                 "Name the server's address in VPN_SENTINEL_ENDPOINT (ADDRESS:PORT/udp)."},
     FindingText{"kill_switch_incomplete", information, "The kill switch holds, but for what the evidence names.",
-                "What is sent by AF_PACKET is held back from Linux 5.16 on; of long lists the last entries found no room."},
+                "What is sent by AF_PACKET is held back from Linux 6.8 on (6.6.20, 6.1.80); of long lists the last entries found no room."},
     FindingText{"latency_dropped", warning, "Ordinary packets come back much sooner than those that are bound to the tunnel.",
                 "They may take a way past the tunnel: compare the exit address and the routes; look for rules that redirect port 53."},
     FindingText{"latency_changed", information, "Packets come back much sooner than they used to.",

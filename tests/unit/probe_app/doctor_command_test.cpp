@@ -163,8 +163,9 @@ BOOST_AUTO_TEST_CASE(the_experiments_leave_nftables_as_it_was) {
     BOOST_TEST_MESSAGE("SKIPPED: this kernel has no nf_tables");
     return;
   }
-  const auto lines = nftables_lines(space.opener());
+  const auto lines = nftables_lines(space.opener(), true);
   BOOST_TEST_REQUIRE(lines.size() == 5U);
+  BOOST_TEST((lines[3].name == "persistent tables" && lines[3].status != DoctorLine::Status::not_needed));
   BOOST_TEST((ruleset_number(space.opener()) == before));
   // The control: a real change is seen by this number.
   if (space.try_run("nft add table inet vs-control")) BOOST_TEST((ruleset_number(space.opener()) != before));
