@@ -99,6 +99,9 @@ class KillSwitch {
   /// What was dropped since it was armed, canaries included; only after arm() or adopt().
   [[nodiscard]] Result<LeakCounters> stopped(std::size_t top = 20);
 
+  /// Those of the devices that are there.
+  [[nodiscard]] std::vector<std::string> existing(const std::vector<std::string>& devices) const { return tables_.existing(devices); }
+
   /// One IPv4 and one IPv6 packet bound to each of the devices (at most most_uplinks), and one by AF_PACKET where the uplinks' way out is
   /// held too; none that `policy` might let out. See proof_of(). Of one that was refused, our own tables must tell that it was by us.
   [[nodiscard]] Result<std::vector<CanaryReport>> prove(const std::vector<std::string>& devices, const FirewallPolicy& policy = {}) const;

@@ -67,6 +67,9 @@ class OutsideTables {
   /// True when the second one is.
   [[nodiscard]] Result<bool> exists_at_uplinks();
 
+  /// Those of the devices that are there.
+  [[nodiscard]] std::vector<std::string> existing(const std::vector<std::string>& devices) const;
+
   /// True when activate(policy) has only little to do.
   [[nodiscard]] bool is_ready_for(const FirewallPolicy& policy) const { return !prepared_.empty() && policy_ == policy; }
   [[nodiscard]] const std::string& id() const noexcept { return id_; }
@@ -86,7 +89,6 @@ class OutsideTables {
 
   [[nodiscard]] std::vector<nft::Ruleset> rulesets(const FirewallPolicy& policy, bool egress, std::uint32_t flags) const;
   [[nodiscard]] std::vector<JudgedDevice> devices_of(const FirewallPolicy& policy) const;
-  [[nodiscard]] std::vector<std::string> existing(const std::vector<std::string>& devices) const;
   [[nodiscard]] Result<std::vector<nft::Table>> present();
   [[nodiscard]] Result<void> check_owner(const std::vector<nft::Table>& tables) const;
   enum class Part : std::uint8_t { whole, without_hooks };

@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <utility>
@@ -43,14 +40,6 @@ KillSwitchView::Mode view_of(KillSwitchMode mode) {
       break;
   }
   return KillSwitchView::Mode::off;
-}
-
-bool is_there(const SocketOpener& opener, const std::string& device) {
-  const auto socket = opener(AF_INET, SOCK_DGRAM, 0);
-  if (!socket || device.size() >= IFNAMSIZ) return true;  // not known
-  ifreq request{};
-  std::copy(device.begin(), device.end(), std::begin(request.ifr_name));
-  return ::ioctl(socket->get(), SIOCGIFINDEX, &request) == 0;
 }
 
 }  // namespace
@@ -377,7 +366,9 @@ bool KillSwitchKeeper::may_repair(MonoTime now) {
 void KillSwitchKeeper::repair(const std::string& difference) {
   const auto noticed = mono_now();
   // With an interface its chain goes, and nobody did that to us.
-  if (std::erase_if(in_place_.uplinks, [&](const std::string& uplink) { return !is_there(*opener_, uplink); }) == 0) {
+  const auto named = in_place_.uplinks.size();
+  in_place_.uplinks = switch_->existing(in_place_.uplinks);
+  if (in_place_.uplinks.size() == named) {
     changed_ = difference;
     changed_at_ = noticed;
   }
