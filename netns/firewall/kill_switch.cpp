@@ -60,6 +60,22 @@ bool KillSwitch::is_protected() const noexcept { return (tables_.flags() & nft::
 
 Result<void> KillSwitch::disarm() { return tables_.remove(); }
 
+Result<bool> KillSwitch::judges() {
+  const auto table = tables_.judging();
+  if (!table) return fail(table.error());
+  return table->has_value();
+}
+
+Result<bool> KillSwitch::remove_prepared() {
+  const auto exists = tables_.exists();
+  if (!exists || !*exists) return exists;
+  const auto armed = judges();
+  if (!armed) return fail(armed.error());
+  if (*armed) return false;
+  if (auto done = tables_.remove(); !done) return fail(done.error());
+  return true;
+}
+
 namespace {
 
 Result<KillSwitchStatus> changed_or_error(const Error& error) {
@@ -188,6 +204,10 @@ Proof proof_of(const std::vector<CanaryReport>& reports) noexcept {
 }
 
 Result<std::vector<std::string>> kill_switch_ids(const SocketOpener& opener) { return outside_table_ids(opener, OutsideAction::drop); }
+
+Result<std::size_t> remove_left_meters(const SocketOpener& opener) {
+  return remove_outside_tables(opener, OutsideAction::count, OwnedTables::stay);
+}
 
 Result<std::size_t> disarm_all(const SocketOpener& opener) { return remove_outside_tables(opener, OutsideAction::drop); }
 

@@ -92,6 +92,11 @@ class KillSwitch {
   /// Takes the tables away, whoever made them; to be called in any state. The ruleset is then what it was before arm().
   [[nodiscard]] Result<void> disarm();
 
+  /// True when there are tables that packets come to, whoever made them and whatever is in them; false: prepared at the most.
+  [[nodiscard]] Result<bool> judges();
+  /// disarm() for what was only prepared, by whomever; an armed one stays. True: there was something to take away.
+  [[nodiscard]] Result<bool> remove_prepared();
+
   /// Compares with what arm(policy) would make.
   [[nodiscard]] Result<KillSwitchStatus> status(const FirewallPolicy& policy);
   /// Takes what is there as its own, for stopped(), when it is what arm(policy) would make; changes nothing. False: it is something else.
@@ -124,6 +129,10 @@ class KillSwitch {
 
 /// The ids of all kill switches of the namespace, prepared ones too, sorted.
 [[nodiscard]] Result<std::vector<std::string>> kill_switch_ids(const SocketOpener& opener);
+
+/// Takes away the tables of leak meters that no running program owns: of one that was killed on a kernel that knows no owners (before Linux
+/// 5.12). A daemon that still counts by them makes them anew. Returns how many tables were taken away.
+[[nodiscard]] Result<std::size_t> remove_left_meters(const SocketOpener& opener);
 
 /// For the removal of the package, and for the operator: takes away all kill switches of the namespace, whatever their id. Returns how
 /// many tables were taken away. not_permitted: also when a running probe owns one.

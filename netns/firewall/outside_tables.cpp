@@ -92,7 +92,7 @@ Result<void> OutsideTables::install(const FirewallPolicy& policy) {
   return verify();
 }
 
-Result<void> OutsideTables::prepare(const FirewallPolicy& policy) {
+Result<std::optional<std::string>> OutsideTables::judging() {
   const auto there = present();
   if (!there) return fail(there.error());
   for (const auto& table : *there) {
@@ -100,8 +100,15 @@ Result<void> OutsideTables::prepare(const FirewallPolicy& policy) {
     if (!found) return fail(found.error());
     const bool judges =
         std::any_of(found->chains.begin(), found->chains.end(), [](const nft::Chain& chain) { return chain.hook.has_value(); });
-    if (judges) return fail(Error::Kind::failed, "table " + table.name.to_string() + " judges packets already");
+    if (judges) return std::optional(table.name.to_string());
   }
+  return std::optional<std::string>();
+}
+
+Result<void> OutsideTables::prepare(const FirewallPolicy& policy) {
+  const auto judges = judging();
+  if (!judges) return fail(judges.error());
+  if (*judges) return fail(Error::Kind::failed, "table " + **judges + " judges packets already");
   auto done = install(policy, Part::without_hooks);
   if (!done) return done;
   for (const auto& ruleset : prepared_) {
@@ -443,7 +450,7 @@ Result<std::vector<std::string>> outside_table_ids(const SocketOpener& opener, O
   return std::vector<std::string>(ids.begin(), ids.end());
 }
 
-Result<std::size_t> remove_outside_tables(const SocketOpener& opener, OutsideAction action) {
+Result<std::size_t> remove_outside_tables(const SocketOpener& opener, OutsideAction action, OwnedTables owned) {
   auto socket = nft::open_nft(opener);
   if (!socket) return fail(socket.error());
   std::size_t removed = 0;
@@ -452,7 +459,7 @@ Result<std::size_t> remove_outside_tables(const SocketOpener& opener, OutsideAct
     const auto tables = nft::list_tables(*socket, family, purpose_of(action));
     if (!tables) return fail(tables.error());
     for (const auto& table : *tables) {
-      if (!is_firewall_table(action, table.name.name)) continue;
+      if (!is_firewall_table(action, table.name.name) || (owned == OwnedTables::stay && table.owner != 0)) continue;
       auto batch = next_batch(*socket);
       batch.remove(table.name);
       const auto done = commit_batch(*socket, batch, purpose_of(action));

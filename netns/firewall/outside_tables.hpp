@@ -35,6 +35,8 @@ class OutsideTables {
   [[nodiscard]] Result<void> prepare(const FirewallPolicy& policy);
   /// Adds these chains; as install() when the policy was not prepared, or somebody took the prepared tables away.
   [[nodiscard]] Result<void> activate(const FirewallPolicy& policy);
+  /// The name of a table that is there and judges packets; empty: none does, they are prepared at the most.
+  [[nodiscard]] Result<std::optional<std::string>> judging();
   /// True when what is there is what prepare(policy) makes.
   [[nodiscard]] Result<bool> is_prepared(const FirewallPolicy& policy);
   /// Takes what is there as its own when it is exactly what install() would make; false: it is something else, or nothing. not_permitted:
@@ -126,8 +128,10 @@ class OutsideTables {
 /// The ids of all tables of this action in the namespace, sorted, each once.
 [[nodiscard]] Result<std::vector<std::string>> outside_table_ids(const SocketOpener& opener, OutsideAction action);
 
-/// Takes away all tables of this action in the namespace, whatever their id; those that a running program owns stay (not_permitted, after
-/// the others are gone). Returns how many were taken away.
-[[nodiscard]] Result<std::size_t> remove_outside_tables(const SocketOpener& opener, OutsideAction action);
+enum class OwnedTables : std::uint8_t { refuse, stay };
+/// Takes away all tables of this action in the namespace, whatever their id; those that a running program owns stay (`refuse`:
+/// not_permitted, after the others are gone). Returns how many were taken away.
+[[nodiscard]] Result<std::size_t> remove_outside_tables(const SocketOpener& opener, OutsideAction action,
+                                                        OwnedTables owned = OwnedTables::refuse);
 
 }  // namespace vpn_sentinel

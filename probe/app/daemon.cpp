@@ -22,6 +22,7 @@
 #include "probe/app/unit_status.hpp"
 #include "probe/delivery/original_payload.hpp"
 #include "probe/verdict/judge.hpp"
+#include "probe/watch/kill_switch_record.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -143,6 +144,8 @@ TargetSet::Hooks Daemon::target_hooks() {
         // As at the end of the daemon: nobody watches any more.
         if (!stopping_) send(watch, "stop", true);
         for (const auto& delivery : deliveries_) delivery->sender->forget(watch.policy().client_id);
+        // The user's word stays: a namespace of this name may come again.
+        KillSwitchRecord(watch.policy().kill_switch.folder, make_firewall_id(watch.policy().client_id)).forget_policy();
       },
       [](const std::string& netns, const Error& error) {
         log(LogLevel::error, "target_refused", {{"netns", netns}, {"reason", error.message}, {"hint", refusal_hint(error.kind)}});

@@ -196,14 +196,16 @@ Result<Standing> look_at(const SocketOpener& opener, const std::string& id, cons
   const bool there = std::erase(*ids, id) > 0;
   standing.others = std::move(*ids);
   if (!there) return standing;
+  auto kill_switch = KillSwitch::open(opener, id);
+  if (!kill_switch) return fail(kill_switch.error());
   standing.policy = record.policy();
   if (!standing.policy) {
+    standing.state = "prepared";
+    if (!kill_switch->judges().value_or(true)) return standing;
     standing.state = "unknown";
     standing.why = "it is there, and this data folder does not know with which rules it was armed";
     return standing;
   }
-  auto kill_switch = KillSwitch::open(opener, id);
-  if (!kill_switch) return fail(kill_switch.error());
   const auto status = kill_switch->status(*standing.policy);
   if (!status) return fail(status.error());
   using State = KillSwitchStatus::State;
@@ -373,6 +375,10 @@ int killswitch_disarm_all(const std::string& folder, bool json) {
       continue;
     }
     if (!seen.insert({space->identity().device, space->identity().inode}).second) continue;
+    // Where nobody may count nothing was left either.
+    const auto meters = remove_left_meters(space->opener());
+    if (meters && *meters > 0 && !json)
+      print_out(fmt::format("{}: {} tables of a leak meter were left, and are gone\n", ref.to_string(), *meters));
     const auto ids = kill_switch_ids(space->opener());
     const bool none = ids ? ids->empty() : ids.error().kind == Error::Kind::unavailable;
     if (none) continue;

@@ -89,9 +89,16 @@ void KillSwitchKeeper::attach(SocketOpener opener, bool own) {
   detach();
   opener_ = std::move(opener);
   own_ = own;
+  if (policy_.tend && policy_.mode == KillSwitchMode::off) take_prepared_away();
   if (!tends()) return look_only();
   if (const auto earlier = record_.policy()) wanted_policy_.restore(*earlier, record_.hubs(), mono_now());
   open();
+}
+
+/// Of an earlier start that was killed: nobody will ever arm it.
+void KillSwitchKeeper::take_prepared_away() {
+  auto left = KillSwitch::open(*opener_, id_);
+  if (left) (void)left->remove_prepared();  // what stays drops nothing
 }
 
 void KillSwitchKeeper::open() {
@@ -113,12 +120,8 @@ void KillSwitchKeeper::open() {
     armed_ = !disarmed_;
     return;
   }
-  // Armed by an earlier start, in a danger that may go on.
-  const auto ids = kill_switch_ids(*opener_);
-  const bool there = ids && std::ranges::find(*ids, id_) != ids->end();
-  const auto remembered = record_.policy();
-  const auto status = there && remembered ? switch_->status(*remembered) : Result<KillSwitchStatus>(KillSwitchStatus{});
-  armed_ = there && !(status && status->state == KillSwitchStatus::State::prepared);
+  // Armed by an earlier start, in a danger that may go on; what a killed one had prepared is not.
+  armed_ = switch_->judges().value_or(true);
 }
 
 void KillSwitchKeeper::detach() {
@@ -396,7 +399,9 @@ void KillSwitchKeeper::look_for_strangers() {
     if (asked) fail_with(ids.error().message);
     return;
   }
-  if (std::ranges::find(*ids, id_) == ids->end()) {
+  auto found = KillSwitch::open(*opener_, id_);
+  // One that is only prepared drops nothing.
+  if (std::ranges::find(*ids, id_) == ids->end() || (found && !found->judges().value_or(true))) {
     state_ = Standing::off;
     return;
   }

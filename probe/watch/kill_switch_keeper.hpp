@@ -81,6 +81,7 @@ class KillSwitchKeeper {
   [[nodiscard]] std::optional<KillSwitchView> view() const;
 
  private:
+  void take_prepared_away();
   void open();
   void wait_for_bell();
   void check_at(MonoTime when);

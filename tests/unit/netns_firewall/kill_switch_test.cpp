@@ -9,6 +9,7 @@
 #include <boost/test/unit_test.hpp>
 #include <thread>
 
+#include "netns/firewall/leak_meter.hpp"
 #include "netns/firewall/ruleset_bell.hpp"
 #include "tests/unit/netns_firewall/largest_policy.hpp"
 #include "tests/unit/netns_firewall/two_uplinks.hpp"
@@ -426,6 +427,29 @@ BOOST_FIXTURE_TEST_CASE(a_protected_one_is_its_owners_and_anybodys_after_the_own
   }
   BOOST_TEST(other.disarm().has_value());
   BOOST_TEST(tables().empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(what_was_only_prepared_can_be_taken_away_alone, Switched) {
+  auto kill_switch = opened();
+  BOOST_TEST(!good(kill_switch.remove_prepared()));
+  BOOST_TEST_REQUIRE(kill_switch.prepare(with_uplinks()).has_value());
+  auto other = opened();
+  BOOST_TEST(good(other.remove_prepared()));
+  BOOST_TEST(tables().empty());
+  (void)good(kill_switch.arm(with_uplinks()));
+  BOOST_TEST(!good(other.remove_prepared()));
+  BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == EPERM);
+}
+
+BOOST_FIXTURE_TEST_CASE(meters_that_nobody_owns_are_taken_away_and_others_stay, Switched) {
+  const auto meter = LeakMeter::install(client.opener(), "mine", policy());
+  BOOST_TEST_REQUIRE(meter.has_value());
+  client.run("nft add table inet vpn-sentinel-x-meter && nft add table netdev vpn-sentinel-x-meter && nft add table inet other-meter");
+  BOOST_TEST(good(remove_left_meters(client.opener())) == (meter->is_owned() ? 2U : 3U));
+  const auto left = tables();
+  BOOST_TEST(left.find("vpn-sentinel-x-meter") == std::string::npos, left);
+  BOOST_TEST(left.find("other-meter") != std::string::npos, left);
+  BOOST_TEST((left.find("vpn-sentinel-mine-meter") != std::string::npos) == meter->is_owned(), left);
 }
 
 BOOST_FIXTURE_TEST_CASE(all_can_be_taken_away_at_once_and_nothing_else_is, Switched) {

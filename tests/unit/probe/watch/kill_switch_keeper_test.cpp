@@ -293,6 +293,26 @@ BOOST_AUTO_TEST_CASE(what_was_only_prepared_is_taken_away_at_the_end) {
   BOOST_TEST(tables().empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_a_killed_one_had_prepared_is_taken_away_when_nobody_asks_for_one_any_more) {
+  auto killed = KillSwitch::open(client.opener(), "office").value();
+  BOOST_TEST_REQUIRE(killed.prepare(uplinks()).has_value());
+  start(KillSwitchMode::off, false, false);
+  BOOST_TEST(!tables().empty());
+  start(KillSwitchMode::off);
+  BOOST_TEST(tables().empty());
+}
+
+BOOST_AUTO_TEST_CASE(on_danger_what_a_killed_one_had_prepared_is_no_danger_that_goes_on) {
+  auto killed = KillSwitch::open(client.opener(), "office").value();
+  BOOST_TEST_REQUIRE(killed.prepare(uplinks()).has_value());
+  start(KillSwitchMode::on_danger, false, false);
+  BOOST_TEST((state() == Standing::off));
+  start(KillSwitchMode::on_danger);
+  follow();
+  BOOST_TEST((state() == Standing::off));
+  BOOST_TEST(is_open());
+}
+
 BOOST_AUTO_TEST_CASE(a_canary_that_leaves_is_told_and_ends_when_it_is_held_again) {
   start(KillSwitchMode::armed);
   auto laxer = uplinks();
