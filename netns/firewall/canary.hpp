@@ -16,7 +16,7 @@ enum class CanaryOutcome : std::uint8_t {
   held,        ///< the firewall refused it (EPERM); KillSwitch::prove() says so only of our own
   no_way_out,  ///< there is no route by this device, or it is down: nothing can leave, and the firewall was not asked
   left,        ///< it left: the kill switch does not hold
-  refused,     ///< somebody refused it, and our rules counted nothing: what they would do is not known
+  refused,     ///< somebody refused it, and our tables noted nothing: what they would do is not known. Also when they had no room for it
   may_leave,   ///< it was not sent: it might leave, and on purpose
 };
 

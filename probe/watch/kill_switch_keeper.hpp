@@ -47,8 +47,6 @@ class KillSwitchKeeper {
   static constexpr std::chrono::seconds proof_period{60};
   static constexpr std::chrono::seconds read_period{5};  ///< where the kernel tells of each change; else each sweep
   static constexpr std::chrono::seconds quiet_before_letting_go{60};
-  /// Of the loop's time at most such a part, however fast others change our tables.
-  static constexpr int rest_factor = 20;
 
   /// `on_news`: it is another one than it was, without having been asked; look again. `offline`: no canary is sent.
   KillSwitchKeeper(boost::asio::io_context& io, KillSwitchPolicy policy, const std::string& client_id, bool offline,
@@ -81,6 +79,9 @@ class KillSwitchKeeper {
   [[nodiscard]] std::optional<KillSwitchView> view() const;
 
  private:
+  static constexpr std::chrono::seconds changed_is_news{1};
+  static constexpr double most_repairs = 20;  ///< at once, see may_repair()
+
   void take_prepared_away();
   void open();
   void wait_for_bell();
@@ -98,6 +99,7 @@ class KillSwitchKeeper {
   [[nodiscard]] bool may_repair(MonoTime now);
   void look_only();
   void look_for_strangers();
+  [[nodiscard]] bool proof_is_due(MonoTime now) const;
   void prove();
   void count_stopped();
   void fail_with(std::string why);
@@ -135,7 +137,7 @@ class KillSwitchKeeper {
   std::string changed_;   ///< what somebody did to it; told for a second
   MonoTime changed_at_{};
   std::optional<WallTime> since_;
-  MonoTime proved_at_{};
+  std::optional<MonoTime> proved_at_;
   std::optional<MonoTime> read_at_;       ///< since it was put in place
   std::optional<MonoTime> disturbed_at_;  ///< since then others changed rules faster than they could be read
   MonoTime rests_until_{};                ///< what is heard until then is looked at then
@@ -143,8 +145,8 @@ class KillSwitchKeeper {
   std::optional<MonoTime> looked_at_;  ///< for one that nobody asked for
   StoppedPackets stopped_;             ///< since it was armed
   std::optional<MonoTime> tried_at_;   ///< when something tried to leave last, or did
-  double repairs_left_ = 0;
-  MonoTime repairs_counted_{};
+  double repairs_left_ = most_repairs;
+  MonoTime repairs_counted_ = mono_now();
 };
 
 }  // namespace vpn_sentinel

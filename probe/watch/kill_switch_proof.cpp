@@ -11,7 +11,7 @@ namespace {
 
 std::string why_unproven(const std::vector<CanaryReport>& canaries) {
   const auto refused = std::ranges::find(canaries, CanaryOutcome::refused, &CanaryReport::outcome);
-  if (refused != canaries.end()) return fmt::format("somebody else refused the canary {}", name_of(*refused));
+  if (refused != canaries.end()) return fmt::format("the canary {} was refused, and our tables noted nothing of it", name_of(*refused));
   const auto unsent = std::ranges::find(canaries, CanaryOutcome::may_leave, &CanaryReport::outcome);
   if (unsent != canaries.end()) return fmt::format("a canary {} might leave on purpose, so it was not sent", name_of(*unsent));
   return canaries.empty() ? "there is no uplink to send a canary by" : "no canary had a way out";

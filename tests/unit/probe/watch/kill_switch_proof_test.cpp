@@ -30,7 +30,7 @@ BOOST_AUTO_TEST_CASE(why_nothing_was_shown_is_told) {
   BOOST_TEST(judge_canaries({sent(CanaryOutcome::no_way_out)}).why == "no canary had a way out");
   const auto refused = judge_canaries({sent(CanaryOutcome::held), sent(CanaryOutcome::refused, Family::v6)});
   BOOST_TEST((refused.verdict == Proof::unproven));
-  BOOST_TEST(refused.why == "somebody else refused the canary by eth0 (IPv6)");
+  BOOST_TEST(refused.why == "the canary by eth0 (IPv6) was refused, and our tables noted nothing of it");
   const auto unsent = judge_canaries({sent(CanaryOutcome::held), sent(CanaryOutcome::may_leave, Family::v6)});
   BOOST_TEST((unsent.verdict == Proof::unproven));
   BOOST_TEST(unsent.why == "a canary by eth0 (IPv6) might leave on purpose, so it was not sent");
