@@ -163,6 +163,7 @@ json to_json(const FirewallPolicy& policy) {
               {"tunnel_networks", texts_of(policy.tunnel_networks)},
               {"inner_devices", policy.inner_devices},
               {"on_link", texts_of(policy.on_link)},
+              {"carrying_types", policy.carrying_types},
               {"tunnel_types", types}};
 }
 
@@ -183,6 +184,11 @@ Result<FirewallPolicy> firewall_policy_from_json(const json& value) {
     if (auto read = read_list(value, member, *into, network_from_json); !read) return fail(read.error());
   }
   if (auto read = read_list(value, "tunnel_types", policy.tunnel_types, tunnel_type_from_json); !read) return fail(read.error());
+  const auto type_from_json = [](const json& type) {
+    const bool fits = type.is_number_unsigned() && type.get<std::uint64_t>() <= std::numeric_limits<std::uint16_t>::max();
+    return fits ? Result<std::uint16_t>(type.get<std::uint16_t>()) : Result<std::uint16_t>(wrong("carrying_types"));
+  };
+  if (auto read = read_list(value, "carrying_types", policy.carrying_types, type_from_json); !read) return fail(read.error());
   if (auto read = read_list(value, "endpoints", policy.endpoints, endpoint_from_json); !read) return fail(read.error());
   if (auto read = read_list(value, "allowed", policy.allowed, packets_from_json); !read) return fail(read.error());
   if (auto checked = check_policy(policy); !checked) return fail(checked.error());

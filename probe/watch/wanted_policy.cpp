@@ -48,12 +48,17 @@ void WantedPolicy::restore(const FirewallPolicy& earlier, const std::vector<Tunn
   std::erase_if(servers.endpoints, [&](const TunnelEndpoint& endpoint) { return has(earlier_hubs, endpoint) || has(hubs_, endpoint); });
   servers_.restore(servers, now);
   earlier_ = earlier;
+  carrying_types_ = earlier.carrying_types;
 }
 
 FirewallPolicy WantedPolicy::complete(const SeenOutside& outside, bool own, MonoTime now) {
   auto wanted = servers_.complete(outside.policy, outside.guessed, outside.carries, now);
   if (outside.tunnel_known) earlier_.reset();
   if (earlier_) keep_tunnel(wanted, *earlier_);
+  for (const auto type : carrying_types_) {
+    const bool room = wanted.carrying_types.size() < most_carrying_types;
+    if (room && !has(wanted.carrying_types, type)) wanted.carrying_types.push_back(type);
+  }
   added_hubs_.clear();
   if (!own) return wanted;
   for (const auto& hub : hubs_) {

@@ -2,6 +2,7 @@
 /// "killswitch arm" make it the same way. Pure.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -45,6 +46,8 @@ class WantedPolicy {
   std::vector<TunnelEndpoint> added_hubs_;
   RememberedServers servers_;
   std::optional<FirewallPolicy> earlier_;  ///< until a tunnel is known
+  /// Of the start before, whatever is known now: a line by PPPoE that is down could not come back without its frames.
+  std::vector<std::uint16_t> carrying_types_;
 };
 
 }  // namespace vpn_sentinel

@@ -22,6 +22,7 @@ inline FirewallPolicy largest_policy() {
   }
   for (std::size_t i = 0; i < most_on_link; ++i)
     policy.on_link.push_back(IpPrefix::parse(fmt::format("2001:db8:{:x}::/51", i + 1)).value());
+  for (std::size_t i = 0; i < most_carrying_types; ++i) policy.carrying_types.push_back(static_cast<std::uint16_t>(0x8863 + i));
   for (std::size_t i = 0; i < most_inner_devices; ++i) policy.inner_devices.push_back(fmt::format("an-inner-link{:02}", i));
   for (const auto& tunnel : policy.tunnels) policy.tunnel_types.push_back({tunnel, 65534});
   for (std::size_t i = 0; i < most_allowed; ++i) {

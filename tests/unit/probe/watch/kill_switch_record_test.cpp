@@ -161,6 +161,13 @@ BOOST_FIXTURE_TEST_CASE(a_tunnel_that_has_been_up_tells_all_there_is_to_know_of_
   BOOST_TEST(wanted.complete({seen({})}, false, begin + 1h).tunnel_types.empty());
 }
 
+BOOST_FIXTURE_TEST_CASE(frames_that_carried_an_uplink_pass_while_it_is_away_also_when_a_tunnel_is_known, Earlier) {
+  policy.carrying_types = {0x8863, 0x8864};
+  wanted.restore(policy, {}, begin);
+  const auto now = wanted.complete({seen({}), {}, {}, true, true}, false, begin);
+  BOOST_TEST((now.carrying_types == policy.carrying_types));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_lan_of_another_place_is_none_of_the_tunnels_networks, Earlier) {
   auto elsewhere = seen({});
   elsewhere.local_networks = standard_local_networks();
