@@ -74,7 +74,9 @@ MeterSpan begun(const LeakStep& step) {
 }
 
 /// What the meter had counted before the step is not known.
-bool lacks_past(const LeakStep& step) { return step.before == nullptr || !is_not_less(mark_of(step.seq, *step.now), mark_of(0, *step.before)); }
+bool lacks_past(const LeakStep& step) {
+  return step.before == nullptr || !is_not_less(mark_of(step.seq, *step.now), mark_of(0, *step.before));
+}
 
 /// The numbers fell without a word: what was counted in between is lost.
 bool fell(const MeterSpan& span, const LeakStep& step) {
