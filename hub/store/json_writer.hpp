@@ -1,6 +1,7 @@
 /// JSON text written directly, where a library's tree of values would cost ten times as much: the hub does this for every report.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
 #include <cstddef>
@@ -89,8 +90,9 @@ class ObjectWriter {
     *place = ',';
     place += comma;
     *place++ = '"';
-    std::memcpy(place, name, length);
-    std::memcpy(place + length, "\":", 2);
+    place = std::copy_n(name, length, place);
+    *place++ = '"';
+    *place = ':';
     out_.wrote(comma + length + 3);
     first_ = false;
     return out_;

@@ -308,7 +308,7 @@ Result<SqliteRollUp::Newest*> SqliteRollUp::newest_before(const Row& row, Report
     if (!places) return fail(places.error());
     auto spoken = spoken_at(places->before);
     if (!spoken) return fail(spoken.error());
-    if (*spoken) newest = Newest{row.boot_id, places->before->seq, std::move(**spoken)};
+    if (*spoken) newest = Newest{row.boot_id, places->before->seq, **spoken};
   }
   if (!done) return fail(done.error());
   if (!newest) return nullptr;

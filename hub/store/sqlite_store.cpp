@@ -287,7 +287,7 @@ class SqliteStore final : public Store {
   /// Only what is entered and rolled up may go.
   Result<std::int64_t> removable_until() {
     const auto entered = numbers_.entered_until();
-    if (!entered) return entered;
+    if (!entered) return fail(entered.error());
     return std::min(*entered, roll_up_.mark());
   }
 

@@ -68,7 +68,8 @@ Result<bool> KillSwitch::judges() {
 
 Result<bool> KillSwitch::remove_prepared() {
   const auto exists = tables_.exists();
-  if (!exists || !*exists) return exists;
+  if (!exists) return fail(exists.error());
+  if (!*exists) return false;
   const auto armed = judges();
   if (!armed) return fail(armed.error());
   if (*armed) return false;

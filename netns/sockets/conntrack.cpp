@@ -49,14 +49,14 @@ Result<ConntrackTable> list_tracked_connections(const SocketOpener& opener, std:
   const auto request = netfilter_request(type_of(IPCTNL_MSG_CT_GET), NLM_F_DUMP, 1, AF_UNSPEC, 0);
   const auto code =
       ask_netfilter(socket->fd.get(), request, 1, mono_now() + patience, "listing connections", [&](const NetlinkMessage& message) {
-        auto found = decode_tracked_connection(message.payload);
+        const auto found = decode_tracked_connection(message.payload);
         if (!found) return;
         if (table.connections.size() == most) {
           ++table.left_out;
           return;
         }
         if (!found->counted) ++table.uncounted;
-        table.connections.push_back(std::move(*found));
+        table.connections.push_back(*found);
       });
   if (!code) return fail(code.error());
   if (*code != 0) return fail(conntrack_error(*code));
@@ -93,7 +93,7 @@ Result<ConntrackEvents::Heard> ConntrackEvents::take(std::size_t most) {
     while (const auto message = messages.next()) {
       const bool begins = message->type == type_of(IPCTNL_MSG_CT_NEW);
       if (!begins && message->type != type_of(IPCTNL_MSG_CT_DELETE)) continue;
-      if (auto found = decode_tracked_connection(message->payload)) heard.events.push_back({!begins, std::move(*found)});
+      if (const auto found = decode_tracked_connection(message->payload)) heard.events.push_back({!begins, *found});
     }
   }
   return heard;

@@ -199,9 +199,9 @@ std::vector<FlowDirection> find_ways(const std::vector<Sighting>& seen, const Fl
       ways[i] = std::move(*way);
       continue;
     }
-    auto question = route_question(seen[i], ground.rules_by_ports);
+    const auto question = route_question(seen[i], ground.rules_by_ports);
     const auto [at, is_new] = known.try_emplace(asked_for(question), questions.size());
-    if (is_new) questions.push_back(std::move(question));
+    if (is_new) questions.push_back(question);
     asked.emplace_back(i, at->second);
   }
   const auto answers = look_up.look_up(questions);

@@ -1,6 +1,7 @@
 /// The sources that need no eBPF. What each can see is its sight(); lists are bounded, and what is left out is counted.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
