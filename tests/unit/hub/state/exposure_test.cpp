@@ -243,7 +243,8 @@ BOOST_AUTO_TEST_CASE(a_meter_of_a_clock_that_runs_ahead_is_not_compared_with_tim
   blind.report.leak->counting = false;
   const auto before = known(blind);
   const auto packets = [&](double since) {
-    const auto step = leak_step(&before, with_leak(3, State::danger, 3, counted(20, since)));
+    const auto seen = with_leak(3, State::danger, 3, counted(20, since));
+    const auto step = leak_step(&before, seen);
     Exposure exposure;
     static_cast<void>(add(exposure, step.value()));
     return total_of(exposure).value();
