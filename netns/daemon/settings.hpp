@@ -1,4 +1,4 @@
-/// Settings: one row each, and from the rows come flags, environment variables, the TOML file, --help, the sample file and the README
+/// Settings: one row each, and from the rows come flags, environment variables, the TOML file, --help, the sample file and the guide's
 /// table. Order of precedence: flag, environment, credential of systemd (secrets only), file, default.
 #pragma once
 
@@ -82,7 +82,7 @@ struct LoadedSettings {
 [[nodiscard]] std::map<std::string, std::string> read_environment();
 /// A commented TOML file with every default.
 [[nodiscard]] std::string sample_file(std::span<const SettingRow> rows);
-/// README table in Markdown.
+/// A table in Markdown, for packaging/guides/settings.md.
 [[nodiscard]] std::string markdown_table(std::span<const SettingRow> rows);
 
 }  // namespace vpn_sentinel

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "netns/base/clock.hpp"
+#include "netns/netlink/question.hpp"
 #include "netns/sockets/netfilter_socket.hpp"
 
 namespace vpn_sentinel {
@@ -48,7 +49,7 @@ Result<ConntrackTable> list_tracked_connections(const SocketOpener& opener, std:
   ConntrackTable table;
   const auto request = netfilter_request(type_of(IPCTNL_MSG_CT_GET), NLM_F_DUMP, 1, AF_UNSPEC, 0);
   const auto code =
-      ask_netfilter(socket->fd.get(), request, 1, mono_now() + patience, "listing connections", [&](const NetlinkMessage& message) {
+      ask_netlink(socket->fd.get(), request, 1, mono_now() + patience, "listing connections", [&](const NetlinkMessage& message) {
         const auto found = decode_tracked_connection(message.payload);
         if (!found) return;
         if (table.connections.size() == most) {

@@ -92,6 +92,7 @@ void take_attribute(const Attribute& attribute, TrackedConnection& found) {
       break;
     case CTA_STATUS:
       found.answered = (big_u32(attribute).value_or(0) & IPS_SEEN_REPLY) != 0;
+      found.assured = (big_u32(attribute).value_or(0) & IPS_ASSURED) != 0;
       break;
     case CTA_TIMEOUT:
       if (const auto seconds = big_u32(attribute)) found.expires = std::chrono::seconds{*seconds};

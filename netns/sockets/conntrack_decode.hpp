@@ -32,6 +32,7 @@ struct TrackedConnection {
   std::uint32_t id = 0;                           ///< a name while it lasts; 0: not told
   bool answered = false;                          ///< IPS_SEEN_REPLY
   std::optional<std::chrono::seconds> expires{};  ///< when nothing comes any more
+  bool assured = false;                           ///< IPS_ASSURED: of UDP that both sides went on, on newer kernels for two seconds
   friend bool operator==(const TrackedConnection&, const TrackedConnection&) = default;
 };
 

@@ -1,15 +1,12 @@
-/// What conntrack and nflog share: a NETLINK_NETFILTER socket (linux/netfilter/nfnetlink.h) and questions to it.
+/// What conntrack and nflog share: a NETLINK_NETFILTER socket (linux/netfilter/nfnetlink.h) and the requests to it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
-#include "netns/base/clock.hpp"
 #include "netns/base/ip.hpp"
 #include "netns/base/result.hpp"
 #include "netns/namespace/socket_opener.hpp"
@@ -30,10 +27,5 @@ namespace vpn_sentinel {
 [[nodiscard]] std::vector<std::byte> netfilter_request(std::uint16_t type, std::uint16_t flags, std::uint32_t sequence, std::uint8_t family,
                                                        std::uint16_t resource);
 void put_attribute(std::vector<std::byte>& request, std::uint16_t type, std::span<const std::byte> value);
-
-using TakeMessage = std::function<void(const NetlinkMessage& message)>;
-/// Sends and reads until the kernel acknowledges or ends the dump; every other message goes to `take`. The code of the end: 0, or errno.
-[[nodiscard]] Result<int> ask_netfilter(int fd, std::span<const std::byte> request, std::uint32_t sequence, MonoTime deadline,
-                                        std::string_view what, const TakeMessage& take);
 
 }  // namespace vpn_sentinel

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "netns/base/clock.hpp"
+#include "netns/netlink/question.hpp"
 #include "netns/sockets/netfilter_socket.hpp"
 
 namespace vpn_sentinel {
@@ -31,8 +32,11 @@ void put(std::vector<std::byte>& request, std::uint16_t type, const Value& value
 
 Error nflog_error(int code, std::uint16_t group) {
   switch (code) {
+    // The kernel has one code for both.
     case EPERM:
-      return {Error::Kind::not_permitted, "CAP_NET_ADMIN is needed in the namespace to hear of logged packets"};
+      return {
+          Error::Kind::not_permitted,
+          fmt::format("another program listens to the group {} of logged packets, or CAP_NET_ADMIN is missing in the namespace", group)};
     case EBUSY:
       return {Error::Kind::not_permitted, fmt::format("another program listens to the group {} of logged packets", group)};
     case EINVAL:
@@ -46,7 +50,7 @@ Error nflog_error(int code, std::uint16_t group) {
 Result<void> configure(int fd, std::uint16_t group) {
   const auto ask = [&](std::uint32_t sequence, std::vector<std::byte> request) -> Result<void> {
     const auto code =
-        ask_netfilter(fd, request, sequence, mono_now() + patience, "listening to logged packets", [](const NetlinkMessage&) { return; });
+        ask_netlink(fd, request, sequence, mono_now() + patience, "listening to logged packets", [](const NetlinkMessage&) { return; });
     if (!code) return fail(code.error());
     if (*code != 0) return fail(nflog_error(*code, group));
     return {};

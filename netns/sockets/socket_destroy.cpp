@@ -15,7 +15,7 @@
 
 #include "netns/base/clock.hpp"
 #include "netns/netlink/decode.hpp"
-#include "netns/netlink/netlink_socket.hpp"
+#include "netns/netlink/question.hpp"
 #include "netns/sockets/sock_diag.hpp"
 
 namespace vpn_sentinel {
@@ -53,28 +53,6 @@ std::vector<std::byte> make_request(std::uint16_t type, std::uint16_t flags, std
   header->nlmsg_seq = sequence;
   *static_cast<inet_diag_req_v2*>(mnl_nlmsg_put_extra_header(header, sizeof body)) = body;
   return bytes;
-}
-
-/// Sends a request and gives each answer to `take`; the code of the last one (NLMSG_DONE or NLMSG_ERROR), 0: it was carried out.
-template <typename Take>
-Result<int> exchange(int fd, std::span<const std::byte> request, std::uint32_t sequence, std::string_view what, const Take& take) {
-  if (auto sent = send_netlink(fd, request); !sent) return fail(sent.error());
-  std::array<std::byte, netlink_datagram_size> buffer;
-  int code = 0;
-  const auto read = [&](std::span<const std::byte> datagram) -> Result<bool> {
-    MessageCursor messages{datagram};
-    while (const auto message = messages.next()) {
-      if (message->sequence != sequence) continue;
-      if (message->type == NLMSG_ERROR || message->type == NLMSG_DONE) {
-        code = decode_error_code(message->payload).value_or(EPROTO);
-        return true;
-      }
-      take(message->payload);
-    }
-    return false;
-  };
-  if (auto done = receive_answer(fd, buffer, mono_now() + patience, what, read); !done) return fail(done.error());
-  return code;
 }
 
 inet_diag_req_v2 name_of(const OpenConnection& connection) {
@@ -127,10 +105,11 @@ Result<std::vector<OpenConnection>> list_open_connections(const SocketOpener& op
     body.sdiag_protocol = sort.protocol;
     body.idiag_states = open_states;
     const auto request = make_request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, ++sequence, body);
-    const auto code = exchange(socket->fd.get(), request, sequence, "listing connections", [&](std::span<const std::byte> payload) {
-      auto found = decode_open_connection(payload, sort.protocol);
-      if (found && connections.size() < most) connections.push_back(*found);
-    });
+    const auto code =
+        ask_netlink(socket->fd.get(), request, sequence, mono_now() + patience, "listing connections", [&](const NetlinkMessage& message) {
+          auto found = decode_open_connection(message.payload, sort.protocol);
+          if (found && connections.size() < most) connections.push_back(*found);
+        });
     if (!code) return fail(code.error());
     if (*code == ENOENT) return fail(Error::Kind::unavailable, "this kernel cannot list connections (sock_diag)");
     if (*code != 0) return fail(system_error(*code, "listing connections"));
@@ -145,7 +124,8 @@ Result<Destroyed> destroy_connections(const SocketOpener& opener, std::span<cons
   std::uint32_t sequence = 0;
   for (const auto& connection : connections) {
     const auto request = make_request(SOCK_DESTROY, NLM_F_ACK, ++sequence, name_of(connection));
-    const auto code = exchange(socket->fd.get(), request, sequence, "ending a connection", [](std::span<const std::byte>) { return; });
+    const auto code = ask_netlink(socket->fd.get(), request, sequence, mono_now() + patience, "ending a connection",
+                                  [](const NetlinkMessage&) { return; });
     if (!code) return fail(code.error());
     switch (*code) {
       case 0:

@@ -77,6 +77,37 @@ std::vector<std::byte> far_end_filter(const Endpoint& remote) {
   return bytes;
 }
 
+/// "The near port is this one" for each: when it is, a jump leads to the end, which takes the socket; else the next one is asked, and
+/// behind the last one a jump leads beyond the end. The kernel refuses filters whose jumps do not follow each other so
+/// (inet_diag_bc_audit).
+std::vector<std::byte> near_port_filter(std::span<const std::uint16_t> ports) {
+  constexpr std::size_t asking = sizeof(inet_diag_bc_op) + sizeof(inet_diag_hostcond);
+  constexpr std::size_t part = asking + sizeof(inet_diag_bc_op);
+  const nlattr header{static_cast<std::uint16_t>(sizeof(nlattr) + ports.size() * part), INET_DIAG_REQ_BYTECODE};
+  std::vector<std::byte> bytes;
+  const auto put = [&bytes](const auto& value) {
+    const auto raw = std::as_bytes(std::span(&value, 1));
+    bytes.insert(bytes.end(), raw.begin(), raw.end());
+  };
+  put(header);
+  for (std::size_t i = 0; i < ports.size(); ++i) {
+    const bool is_last = i + 1 == ports.size();
+    const auto to_end = (ports.size() - i) * part - asking;
+    inet_diag_hostcond condition{};
+    condition.family = AF_UNSPEC;
+    condition.port = ports[i];
+    put(inet_diag_bc_op{INET_DIAG_BC_S_COND, asking, static_cast<std::uint16_t>(is_last ? part + sizeof(inet_diag_bc_op) : part)});
+    put(condition);
+    put(inet_diag_bc_op{INET_DIAG_BC_JMP, sizeof(inet_diag_bc_op), static_cast<std::uint16_t>(to_end)});
+  }
+  return bytes;
+}
+
+std::vector<std::byte> filter_of(const SocketWish& wish) {
+  if (wish.remote) return far_end_filter(*wish.remote);
+  return wish.local_ports.empty() ? std::vector<std::byte>{} : near_port_filter(wish.local_ports);
+}
+
 bool is_asked_for(const Sort& sort, const SocketWish& wish) {
   if (sort.protocol == IPPROTO_TCP ? !wish.tcp : !wish.udp) return false;
   // An IPv4 far end may be one of an IPv6 socket; the other way round there is none.
@@ -88,6 +119,7 @@ inet_diag_req_v2 question_of(const Sort& sort, const SocketWish& wish) {
   body.sdiag_family = static_cast<std::uint8_t>(sort.family);
   body.sdiag_protocol = sort.protocol;
   body.idiag_states = sort.protocol == IPPROTO_TCP ? tcp_states : bit(SocketState::established);
+  if (sort.protocol == IPPROTO_TCP && wish.listening) body.idiag_states |= bit(SocketState::listening);
   if (sort.protocol == IPPROTO_UDP && wish.unconnected) body.idiag_states |= bit(SocketState::closed);
   if (sort.protocol == IPPROTO_TCP && wish.counters) body.idiag_ext = 1U << (INET_DIAG_INFO - 1U);
   return body;
@@ -125,10 +157,13 @@ Result<SocketEntry> decode_socket_entry(std::span<const std::byte> payload, std:
 
 Result<SocketTable> list_sockets(const SocketOpener& opener, const SocketWish& wish) {
   SocketTable table;
+  if (wish.local_ports.size() > most_local_ports) {
+    return fail(Error::Kind::invalid, fmt::format("sockets of more than {} ports are asked for at once", most_local_ports));
+  }
   const auto socket = open_diag(opener);
   if (!socket) return fail(socket.error());
   const auto deadline = mono_now() + wish.patience;
-  const auto filter = wish.remote ? far_end_filter(*wish.remote) : std::vector<std::byte>{};
+  const auto filter = filter_of(wish);
   std::uint32_t sequence = 0;
   for (const auto& sort : sorts) {
     if (!is_asked_for(sort, wish)) continue;

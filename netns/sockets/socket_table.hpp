@@ -57,12 +57,17 @@ struct SocketEntry {
 /// tcp_info of an older kernel as far as it goes. Pure.
 [[nodiscard]] Result<SocketEntry> decode_socket_entry(std::span<const std::byte> payload, std::uint8_t protocol);
 
+inline constexpr std::size_t most_local_ports = 64;
+
 struct SocketWish {
   bool tcp = true;
   bool udp = true;
-  bool counters = true;                      ///< INET_DIAG_INFO: half as much time again
-  bool unconnected = false;                  ///< UDP sockets without a far end, too
-  std::optional<Endpoint> remote{};          ///< only with this far end: the kernel leaves the others out
+  bool counters = true;              ///< INET_DIAG_INFO: half as much time again
+  bool unconnected = false;          ///< UDP sockets without a far end, too
+  std::optional<Endpoint> remote{};  ///< only with this far end: the kernel leaves the others out
+  bool listening = false;            ///< TCP sockets that listen, too
+  /// Only with one of these near ports, likewise; empty: any. At most most_local_ports; not together with `remote`, which goes before it.
+  std::vector<std::uint16_t> local_ports{};
   std::size_t most = 200'000;                ///< of each socket about 100 bytes are kept
   std::chrono::milliseconds patience{3000};  ///< for all questions together
 };
@@ -71,9 +76,9 @@ struct SocketTable {
   std::size_t left_out = 0;  ///< beyond SocketWish::most
 };
 
-/// What is connected, being opened or not wholly closed yet; neither listening nor TIME_WAIT (which nobody owns). Not one moment: what
-/// begins or ends meanwhile may be missing or come twice (the same cookie). No capability is needed. Blocks: 1.1-1.6 µs each with
-/// counters. unavailable: the kernel has no sock_diag.
+/// What is connected, being opened or not wholly closed yet; neither listening (unless asked for) nor TIME_WAIT (which nobody owns). Not
+/// one moment: what begins or ends meanwhile may be missing or come twice (the same cookie). No capability is needed. Blocks: 1.1-1.6 µs
+/// each with counters. unavailable: the kernel has no sock_diag.
 [[nodiscard]] Result<SocketTable> list_sockets(const SocketOpener& opener, const SocketWish& wish);
 
 }  // namespace vpn_sentinel

@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/post.hpp>
 #include <cstdint>
-#include <cstring>
 #include <tuple>
 #include <utility>
+
+#include "probe/watch/inotify.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -21,7 +21,6 @@ using boost::asio::posix::stream_descriptor;
 constexpr std::uint32_t folder_events = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_MASK_ADD;
 /// IN_ATTRIB: a file that was renamed over or deleted while it is open has one link less.
 constexpr std::uint32_t file_events = IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF | IN_MASK_ADD;
-constexpr int most_reads_per_turn = 16;
 constexpr std::size_t most_unclaimed = 256;
 
 int add_watch(int inotify, const Fd& file, std::uint32_t mask) {
@@ -82,26 +81,9 @@ FileEvents::Subscription FileEvents::subscribe(const std::vector<Watch>& watches
 void FileEvents::wait() {
   inotify_.async_wait(stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
     if (error) return;
-    read();
+    read_inotify(inotify_.native_handle(), [this](int watch, std::uint32_t mask, const std::string& name) { take(watch, mask, name); });
     wait();
   });
-}
-
-void FileEvents::read() {
-  alignas(inotify_event) std::array<char, 16 * 1024> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
-  for (int turn = 0; turn < most_reads_per_turn; ++turn) {
-    const auto size = ::read(inotify_.native_handle(), buffer.data(), buffer.size());
-    if (size <= 0) return;
-    const auto bytes = static_cast<std::size_t>(size);
-    for (std::size_t at = 0; at + sizeof(inotify_event) <= bytes;) {
-      inotify_event event{};
-      std::memcpy(&event, buffer.data() + at, sizeof event);
-      const auto* const name = buffer.data() + at + sizeof event;
-      at += sizeof event + event.len;
-      if (at > bytes) return;
-      take(event.wd, event.mask, event.len == 0 ? std::string() : std::string(name, ::strnlen(name, event.len)));
-    }
-  }
 }
 
 void FileEvents::take(int number, std::uint32_t mask, const std::string& name) {

@@ -55,7 +55,6 @@ class FileEvents : public boost::asio::execution_context::service {
 
   void shutdown() override;
   void wait();
-  void read();
   void take(int number, std::uint32_t mask, const std::string& name);
   void tell(std::vector<Subscriber>& subscribers, const std::string* name);
 

@@ -1,14 +1,12 @@
 #include "probe/watch/namespace_events.hpp"
 
 #include <sys/inotify.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "netns/base/fd.hpp"
+#include "probe/watch/inotify.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -18,7 +16,6 @@ using boost::asio::posix::stream_descriptor;
 constexpr std::uint32_t interesting = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
 /// A folder that is missing together with its parent is looked for this often.
 constexpr std::chrono::seconds retry_period{1};
-constexpr int most_reads_per_turn = 16;
 
 std::string parent_of(const std::string& path) {
   const auto slash = path.find_last_of('/');
@@ -89,26 +86,9 @@ void NamespaceEvents::on_trouble(std::function<void(const Error&)> handler) {
 void NamespaceEvents::wait() {
   inotify_.async_wait(stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
     if (error) return;
-    read();
+    read_inotify(inotify_.native_handle(), [this](int watch, std::uint32_t mask, const std::string& name) { take(watch, mask, name); });
     wait();
   });
-}
-
-void NamespaceEvents::read() {
-  alignas(inotify_event) std::array<char, 16 * 1024> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
-  for (int turn = 0; turn < most_reads_per_turn; ++turn) {
-    const auto size = ::read(inotify_.native_handle(), buffer.data(), buffer.size());
-    if (size <= 0) return;
-    const auto bytes = static_cast<std::size_t>(size);
-    for (std::size_t at = 0; at + sizeof(inotify_event) <= bytes;) {
-      inotify_event event{};
-      std::memcpy(&event, buffer.data() + at, sizeof event);
-      const auto* const name = buffer.data() + at + sizeof event;
-      at += sizeof event + event.len;
-      if (at > bytes) return;
-      take(event.wd, event.mask, event.len == 0 ? std::string() : std::string(name, ::strnlen(name, event.len)));
-    }
-  }
 }
 
 void NamespaceEvents::take(int descriptor, std::uint32_t mask, const std::string& name) {

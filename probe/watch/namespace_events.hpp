@@ -53,7 +53,6 @@ class NamespaceEvents : public boost::asio::execution_context::service {
   /// True when the folder is watched only since now.
   bool watch(const std::string& path, Folder& folder);
   void wait();
-  void read();
   void take(int descriptor, std::uint32_t mask, const std::string& name);
   void tell(Folder& folder, const std::string& name);
   void retry_later();

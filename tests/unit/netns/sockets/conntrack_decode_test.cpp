@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_SUITE(conntrack_decode)
 
 BOOST_AUTO_TEST_CASE(both_directions_of_a_connection_are_read) {
   const auto found = decode_tracked_connection(ordinary()
-                                                   .add(CTA_STATUS, htonl(IPS_SEEN_REPLY | IPS_CONFIRMED))
+                                                   .add(CTA_STATUS, htonl(IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED))
                                                    .add(CTA_TIMEOUT, htonl(29))
                                                    .add(CTA_MARK, htonl(0x51820))
                                                    .add(CTA_ID, htonl(77))
@@ -70,6 +70,7 @@ BOOST_AUTO_TEST_CASE(both_directions_of_a_connection_are_read) {
   BOOST_TEST(found.original.bytes == 300U);
   BOOST_TEST(found.reply.bytes == 5'000'000'000U);
   BOOST_TEST(found.answered);
+  BOOST_TEST(found.assured);
   BOOST_TEST(found.mark == 0x51820U);
   BOOST_TEST(found.id == 77U);
   BOOST_TEST(found.zone == 3U);
@@ -80,6 +81,7 @@ BOOST_AUTO_TEST_CASE(without_counters_it_is_not_counted) {
   const auto found = decode_tracked_connection(ordinary()).value();
   BOOST_TEST(!found.counted);
   BOOST_TEST(!found.answered);
+  BOOST_TEST(!found.assured);
   const auto half = Payload{}.add(CTA_COUNTERS_PACKETS, value_of(htobe64(1))).bytes();
   BOOST_TEST(!decode_tracked_connection(ordinary().add(CTA_COUNTERS_ORIG | NLA_F_NESTED, half))->counted);
 }

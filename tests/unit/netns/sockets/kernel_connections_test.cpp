@@ -13,6 +13,7 @@
 #include "netns/sockets/nflog.hpp"
 #include "netns/sockets/socket_owners.hpp"
 #include "netns/sockets/socket_table.hpp"
+#include "tests/unit/netns/support/loopback_sockets.hpp"
 #include "tests/unit/netns/support/test_namespace.hpp"
 
 using namespace vpn_sentinel;
@@ -21,28 +22,6 @@ using namespace std::chrono_literals;
 namespace {
 
 BOOST_TEST_GLOBAL_FIXTURE(NeedsNamespaces);
-
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  return address;
-}
-
-Fd open_bound(const SocketOpener& opener, int type, std::uint16_t port) {
-  auto socket = opener(AF_INET, type, 0);
-  BOOST_REQUIRE(socket.has_value());
-  const auto address = loopback(port);
-  BOOST_REQUIRE_EQUAL(::bind(socket->get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  return std::move(*socket);
-}
-
-void connect_to(const Fd& socket, std::uint16_t port) {
-  const auto address = loopback(port);
-  const int done = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  BOOST_REQUIRE(done == 0 || errno == EINPROGRESS);
-}
 
 void send_to(const Fd& socket, std::uint16_t port) {
   const auto address = loopback(port);
@@ -132,6 +111,35 @@ BOOST_AUTO_TEST_CASE(the_kernel_leaves_out_what_has_another_far_end) {
   BOOST_TEST(list_sockets(space.opener(), wish)->sockets.empty());
   wish.remote = Endpoint::parse("[2001:db8::7]:4000", 0).value();
   BOOST_TEST(list_sockets(space.opener(), wish)->sockets.empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_kernel_leaves_out_what_has_other_near_ports) {
+  const TestNamespace space;
+  space.run("ip link set lo up");
+  const Connection connection(space.opener());
+  const auto datagrams = open_bound(space.opener(), SOCK_DGRAM, 4003);
+  const auto count = [&space](std::vector<std::uint16_t> ports) {
+    SocketWish wish;
+    wish.listening = wish.unconnected = true;
+    wish.local_ports = std::move(ports);
+    const auto table = list_sockets(space.opener(), wish);
+    BOOST_REQUIRE_MESSAGE(table, table.error().message);
+    return table->sockets.size();
+  };
+  BOOST_TEST(count({4000}) == 2U);  // the listener and what it accepted
+  BOOST_TEST(count({4001}) == 1U);
+  BOOST_TEST(count({4003}) == 1U);
+  BOOST_TEST(count({4001, 4003}) == 2U);
+  BOOST_TEST(count({4009, 4003, 4000}) == 3U);
+  BOOST_TEST(count({4009}) == 0U);
+  std::vector<std::uint16_t> many(most_local_ports, 4009);
+  BOOST_TEST(count(many) == 0U);
+  many.back() = 4001;
+  BOOST_TEST(count(many) == 1U);
+  BOOST_TEST(count({}) == 4U);
+  SocketWish too_many;
+  too_many.local_ports.assign(most_local_ports + 1, 4000);
+  BOOST_TEST((list_sockets(space.opener(), too_many).error().kind == Error::Kind::invalid));
 }
 
 BOOST_AUTO_TEST_CASE(ipv4_of_an_ipv6_socket_is_found_by_its_ipv4_far_end) {

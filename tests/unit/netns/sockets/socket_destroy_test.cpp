@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "netns/base/fd.hpp"
+#include "tests/unit/netns/support/loopback_sockets.hpp"
 #include "tests/unit/netns/support/test_namespace.hpp"
 
 using namespace vpn_sentinel;
@@ -15,28 +16,6 @@ using namespace vpn_sentinel;
 namespace {
 
 BOOST_TEST_GLOBAL_FIXTURE(NeedsNamespaces);
-
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  return address;
-}
-
-Fd open_bound(const SocketOpener& opener, int type, std::uint16_t port) {
-  auto socket = opener(AF_INET, type, 0);
-  BOOST_REQUIRE(socket.has_value());
-  const auto address = loopback(port);
-  BOOST_REQUIRE_EQUAL(::bind(socket->get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  return std::move(*socket);
-}
-
-void connect_to(const Fd& socket, std::uint16_t port) {
-  const auto address = loopback(port);
-  const int done = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  BOOST_REQUIRE(done == 0 || errno == EINPROGRESS);
-}
 
 int error_of(const Fd& socket) {
   char byte = 0;
