@@ -53,4 +53,9 @@ bool kernel_gives_netns_of_packets() {
   return loads(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS, program);
 }
 
+bool kernel_gives_senders_of_packets() {
+  const std::array program{call(BPF_FUNC_get_current_pid_tgid), set(BPF_REG_0, 1), leave()};
+  return loads(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS, program);
+}
+
 }  // namespace vpn_sentinel

@@ -7,5 +7,7 @@ namespace vpn_sentinel {
 [[nodiscard]] bool kernel_gives_names();
 /// bpf_get_netns_cookie in cgroup_skb/egress.
 [[nodiscard]] bool kernel_gives_netns_of_packets();
+/// bpf_get_current_pid_tgid in programs of packets.
+[[nodiscard]] bool kernel_gives_senders_of_packets();
 
 }  // namespace vpn_sentinel

@@ -3,7 +3,7 @@
  * the verifier does not look at code behind a constant that is false.
  *
  * The owner is noted where the caller is the current task for certain (socket, connect, sendmsg). Egress, which runs after routing and
- * perhaps in a softirq, never asks who is current. */
+ * perhaps in a softirq, never takes who is current for the owner; that it is somebody else only casts doubt. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -25,6 +25,8 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile __u8 with_names = 1;
 /* bpf_get_netns_cookie in cgroup_skb: newer than Linux 6.1. Else only sockets that were noted are judged. */
 const volatile __u8 netns_of_packets = 1;
+/* bpf_get_current_pid_tgid in cgroup_skb: newer than Linux 6.1. */
+const volatile __u8 senders_of_packets = 1;
 /* SO_PRIORITY of the probe's own packets; 0: none. */
 const volatile __u32 own_priority = 0;
 
@@ -59,7 +61,7 @@ struct {
   __type(value, __u8);
 } networks SEC(".maps");
 
-enum { pass = 1, drop = 0, loopback_ifindex = 1 };
+enum { pass = 1, drop = 0, loopback_ifindex = 1, type_raw = 3 };
 
 /* Its own process wrote the owner: what the same process writes again is the same, but for the name after exec and the user. */
 static __always_inline void note_owner(struct vs_flow* flow, __u8 how) {
@@ -114,11 +116,11 @@ int on_sendmsg4(struct bpf_sock_addr* context) { return note_address(context, VS
 SEC("cgroup/sendmsg6")
 int on_sendmsg6(struct bpf_sock_addr* context) { return note_address(context, VS_HOW_SENT); }
 
-/* ICMP and raw sockets never come by the hooks above; TCP and UDP send nothing without them. Socket storage is there for this type from
- * 5.11 on. */
+/* ICMP and raw sockets never come by the hooks above, raw ones of UDP and TCP neither; other TCP and UDP send nothing without them. Socket
+ * storage is there for this type from 5.11 on. */
 SEC("cgroup/sock_create")
 int on_create(struct bpf_sock* sk) {
-  if (sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_UDP) return pass;
+  if (sk->type != type_raw && (sk->protocol == IPPROTO_TCP || sk->protocol == IPPROTO_UDP)) return pass;
   struct vs_flow* flow = FLOW_OF(sk, sk);
   if (flow) note_owner(flow, VS_HOW_MADE);
   return pass;
@@ -133,12 +135,18 @@ int on_release(struct bpf_sock* sk) {
   return pass;
 }
 
+/* Names are never asked of local networks beside the tunnel: a resolver there asks others outside. */
+static __always_inline int asks_for_names(const struct packet* packet) {
+  if (packet->protocol != IPPROTO_UDP && packet->protocol != IPPROTO_TCP) return 0;
+  return packet->ports[1] == bpf_htons(53) || packet->ports[1] == bpf_htons(853);
+}
+
 static __always_inline int is_exempt(struct __sk_buff* skb, __u64 netns, const struct packet* packet) {
   if (own_priority && skb->priority == own_priority) return 1;
   if (is_link_upkeep(packet)) return 1;
   struct vs_network_key network = {.bits = 64 + 128, .netns = {(__u32)netns, netns >> 32}};
   __builtin_memcpy(network.address, packet->destination, 16);
-  if (bpf_map_lookup_elem(&networks, &network)) return 1;
+  if (bpf_map_lookup_elem(&networks, &network) && !asks_for_names(packet)) return 1;
   struct vs_endpoint_key endpoint = {.netns = netns, .port = packet->ports[1], .protocol = packet->protocol};
   __builtin_memcpy(endpoint.address, packet->destination, 16);
   if (bpf_map_lookup_elem(&endpoints, &endpoint)) return 1;
@@ -216,9 +224,17 @@ static __always_inline void count_inside(struct __sk_buff* skb, struct vs_flow* 
   tell_routine(skb, flow, &packet, VS_TUNNEL, reason);
 }
 
+/* Who connected or made a socket may have handed it to another process, whose send(2) comes by no hook. All but TCP leaves while its
+ * sender calls; so where another one is current it is another one that sends. */
+static __always_inline void doubt_owner(struct vs_flow* flow, __u8 protocol) {
+  if (!senders_of_packets || protocol == IPPROTO_TCP || flow->how == VS_HOW_UNKNOWN) return;
+  if (flow->pid != bpf_get_current_pid_tgid() >> 32) flow->flags |= VS_SEVERAL;
+}
+
 static __always_inline int count_beside(struct __sk_buff* skb, struct vs_flow* flow, const struct vs_space* space) {
   struct packet packet;
   read_packet(skb, &packet);
+  doubt_owner(flow, packet.protocol);
   __u8 where = VS_OUTSIDE;
   __u64 number = 0;
   if (is_exempt(skb, flow->netns, &packet)) {

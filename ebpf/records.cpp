@@ -104,18 +104,18 @@ Result<SocketFlow> decode_socket_flow(std::span<const std::byte> bytes) {
   return flow_of(*wire);
 }
 
-Result<SocketHolder> decode_socket_holder(std::span<const std::byte> bytes) {
+Result<DescriptorHolder> decode_socket_holder(std::span<const std::byte> bytes) {
   const auto wire = wire_of<vs_holder>(bytes);
   if (!wire) return fail(wire.error());
   if (wire->family != AF_INET && wire->family != AF_INET6) return unknown("family");
-  return SocketHolder{wire->netns,
-                      wire->socket,
-                      wire->pid,
-                      wire->uid,
-                      wire->cgroup,
-                      wire->family == AF_INET6,
-                      static_cast<std::uint8_t>(wire->protocol),
-                      name_of(wire->comm)};
+  return DescriptorHolder{wire->netns,
+                          wire->socket,
+                          wire->pid,
+                          wire->uid,
+                          wire->cgroup,
+                          wire->family == AF_INET6,
+                          static_cast<std::uint8_t>(wire->protocol),
+                          name_of(wire->comm)};
 }
 
 std::string_view to_string(OwnerBy by) {

@@ -95,7 +95,7 @@ struct FlowRecord {
 };
 
 /// One descriptor of a socket in one process.
-struct SocketHolder {
+struct DescriptorHolder {
   std::uint64_t netns = 0;
   std::uint64_t socket = 0;  ///< cookie; 0: not given by the kernel yet (before Linux 5.12)
   std::uint32_t pid = 0;
@@ -105,13 +105,13 @@ struct SocketHolder {
   std::uint8_t protocol = 0;  ///< IPPROTO_*
   std::string name;
 
-  friend bool operator==(const SocketHolder&, const SocketHolder&) = default;
+  friend bool operator==(const DescriptorHolder&, const DescriptorHolder&) = default;
 };
 
 /// invalid: not of the length, or with a number that is none of flow_wire.h's.
 [[nodiscard]] Result<FlowRecord> decode_flow_record(std::span<const std::byte> bytes);
 [[nodiscard]] Result<SocketFlow> decode_socket_flow(std::span<const std::byte> bytes);
-[[nodiscard]] Result<SocketHolder> decode_socket_holder(std::span<const std::byte> bytes);
+[[nodiscard]] Result<DescriptorHolder> decode_socket_holder(std::span<const std::byte> bytes);
 
 /// "connected", …: stable words for reports.
 [[nodiscard]] std::string_view to_string(OwnerBy by);

@@ -91,8 +91,8 @@ SocketSurvey::SocketSurvey(SocketSurvey&&) noexcept = default;
 SocketSurvey& SocketSurvey::operator=(SocketSurvey&&) noexcept = default;
 SocketSurvey::~SocketSurvey() = default;
 
-Result<SurveyRows<SocketHolder>> SocketSurvey::holders(std::size_t most) const {
-  return rows_of<SocketHolder>(state_->skeleton->links.list_holders, sizeof(vs_holder), most, decode_socket_holder);
+Result<SurveyRows<DescriptorHolder>> SocketSurvey::holders(std::size_t most) const {
+  return rows_of<DescriptorHolder>(state_->skeleton->links.list_holders, sizeof(vs_holder), most, decode_socket_holder);
 }
 
 Result<SurveyRows<SocketFlow>> SocketSurvey::flows(std::size_t most) const {

@@ -33,7 +33,7 @@ class SocketSurvey {
 
   /// Every descriptor of a socket of the watched namespaces, in all processes. Sockets without an owner get one by that (OwnerBy::held),
   /// and are counted from now on whatever the kernel. About 1 µs for each descriptor of the machine: not for an event loop.
-  [[nodiscard]] Result<SurveyRows<SocketHolder>> holders(std::size_t most = most_rows) const;
+  [[nodiscard]] Result<SurveyRows<DescriptorHolder>> holders(std::size_t most = most_rows) const;
   /// The counts as they stand, of every socket of which something is known.
   [[nodiscard]] Result<SurveyRows<SocketFlow>> flows(std::size_t most = most_rows) const;
   /// Of the programs of the survey alone.

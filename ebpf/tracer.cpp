@@ -41,6 +41,7 @@ std::uint32_t ring_size(std::uint32_t wanted) {
 int prepare(leak_bpf& skeleton, const TracerSettings& settings, const TracerAbilities& abilities) {
   skeleton.rodata->with_names = abilities.names ? 1 : 0;
   skeleton.rodata->netns_of_packets = abilities.older_sockets ? 1 : 0;
+  skeleton.rodata->senders_of_packets = abilities.senders ? 1 : 0;
   skeleton.rodata->own_priority = settings.own_priority;
   const std::pair<bpf_map*, std::uint32_t> sizes[] = {
       {skeleton.maps.spaces, settings.most_spaces},
@@ -129,13 +130,16 @@ void silence_libbpf() {
   std::call_once(once, [] { ::libbpf_set_print([](libbpf_print_level, const char*, va_list) { return 0; }); });
 }
 
+Result<void> Tracer::built() { return {}; }
+
 Result<Tracer> Tracer::start(const TracerSettings& settings) {
   silence_libbpf();
   auto tree = open_cgroup_tree(settings.cgroup);
   if (!tree) return fail(tree.error());
   auto state = std::make_unique<State>();
   state->old = settings.as_on_5_10;
-  state->abilities = {kernel_gives_names(), !state->old && kernel_gives_netns_of_packets(), !state->old, tree->whole};
+  state->abilities = {kernel_gives_names(), !state->old && kernel_gives_netns_of_packets(),
+                      !state->old && kernel_gives_senders_of_packets(), !state->old, tree->whole};
   auto skeleton = load(settings, state->abilities);
   if (!skeleton && state->abilities.makers && skeleton.error().kind != Error::Kind::not_permitted) {
     state->abilities.makers = false;

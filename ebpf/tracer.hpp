@@ -47,7 +47,7 @@ struct TracedEndpoint {
 /// What is inside and what may pass beside it, in one network namespace. The loopback is always inside.
 struct WatchedSpace {
   std::set<std::uint32_t> inside;      ///< indexes of the tunnels
-  std::set<IpPrefix> networks;         ///< local networks
+  std::set<IpPrefix> networks;         ///< local networks, but for names: TCP and UDP ports 53 and 853 there are outside
   std::set<TracedEndpoint> endpoints;  ///< VPN servers
   /// Packets outside are dropped (sendto(2) gets EPERM, a connection times out). Not a kill switch: AF_PACKET, forwarded packets and the
   /// kernel's own pass, everything passes when the probe ends, and a socket for which no memory could be had passes too.
@@ -60,7 +60,8 @@ struct WatchedSpace {
 struct TracerAbilities {
   bool names = false;          ///< owners have names (CAP_PERFMON)
   bool older_sockets = false;  ///< sockets that are older than watch() are counted, without an owner; else a SocketSurvey must find them
-  bool makers = false;         ///< owners of ICMP and raw sockets, and FlowEvent::closed (Linux 5.11)
+  bool senders = false;  ///< SocketOwner::several tells also of who only sends by a socket that another process connected (all but TCP)
+  bool makers = false;   ///< owners of ICMP and raw sockets, and FlowEvent::closed (Linux 5.11)
   bool whole_machine = false;  ///< the cgroup tree was seen from its root
 };
 
@@ -76,6 +77,9 @@ struct TracerLosses {
 /// Used on one thread.
 class Tracer {
  public:
+  /// unavailable: this build has no BPF programs, with what was missing for it.
+  [[nodiscard]] static Result<void> built();
+
   /// Milliseconds. The error is one sentence with the remedy (tracer_error.hpp); unavailable also when the probe was built without BPF.
   [[nodiscard]] static Result<Tracer> start(const TracerSettings& settings);
 

@@ -11,10 +11,11 @@ struct Tracer::State {
 };
 struct SocketSurvey::State {};
 
-Result<Tracer> Tracer::start(const TracerSettings&) {
+Result<void> Tracer::built() {
   return fail(Error::Kind::unavailable,
               "BPF is not available: built without " VPN_SENTINEL_BPF_MISSING " (install what is missing and build again)");
 }
+Result<Tracer> Tracer::start(const TracerSettings&) { return fail(built().error()); }
 
 Tracer::Tracer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Tracer::Tracer(Tracer&&) noexcept = default;
@@ -35,7 +36,7 @@ SocketSurvey::SocketSurvey(std::unique_ptr<State> state) : state_(std::move(stat
 SocketSurvey::SocketSurvey(SocketSurvey&&) noexcept = default;
 SocketSurvey& SocketSurvey::operator=(SocketSurvey&&) noexcept = default;
 SocketSurvey::~SocketSurvey() = default;
-Result<SurveyRows<SocketHolder>> SocketSurvey::holders(std::size_t) const { return fail(Tracer::start({}).error()); }
+Result<SurveyRows<DescriptorHolder>> SocketSurvey::holders(std::size_t) const { return fail(Tracer::start({}).error()); }
 Result<SurveyRows<SocketFlow>> SocketSurvey::flows(std::size_t) const { return fail(Tracer::start({}).error()); }
 TracerLosses SocketSurvey::losses() const { return {}; }
 

@@ -48,9 +48,9 @@ MakeSource standard_sources(const NetNamespace& space, const ConnectionsPolicy& 
       case FlowSource::nflog:
         return make_nflog_source(space, policy.nflog_group);
       case FlowSource::ebpf:
-        break;
+        return make_ebpf_source(space);
     }
-    return fail(Error::Kind::unavailable, "not built in");
+    return fail(Error::Kind::unavailable, "there is no such source");
   };
 }
 
@@ -60,13 +60,12 @@ ChosenSources choose_sources(ConnectionsMode mode, const MakeSource& make) {
     case ConnectionsMode::off:
       break;
     case ConnectionsMode::automatic:
-      if (!try_source(chosen, FlowSource::ebpf, make) && try_source(chosen, FlowSource::sock_diag, make)) {
-        (void)try_source(chosen, FlowSource::conntrack, make);
-      }
+    case ConnectionsMode::ebpf: {
+      const bool traced = try_source(chosen, FlowSource::ebpf, make);
+      const bool listed = try_source(chosen, FlowSource::sock_diag, make);
+      if (mode == ConnectionsMode::automatic && !traced && listed) (void)try_source(chosen, FlowSource::conntrack, make);
       break;
-    case ConnectionsMode::ebpf:
-      if (!try_source(chosen, FlowSource::ebpf, make)) (void)try_source(chosen, FlowSource::sock_diag, make);
-      break;
+    }
     case ConnectionsMode::sock_diag:
       (void)try_source(chosen, FlowSource::sock_diag, make);
       break;

@@ -20,6 +20,11 @@ enum class ConnectionsMode : std::uint8_t { automatic, ebpf, sock_diag, conntrac
 [[nodiscard]] std::optional<ConnectionsMode> parse_connections_mode(std::string_view text);
 [[nodiscard]] std::string_view to_string(ConnectionsMode mode);
 
+/// eBPF is to be used where it can be.
+[[nodiscard]] constexpr bool wants_tracer(ConnectionsMode mode) noexcept {
+  return mode == ConnectionsMode::automatic || mode == ConnectionsMode::ebpf;
+}
+
 /// How much of far ends is told (the setting `destinations`).
 enum class DestinationDetail : std::uint8_t { full, prefix, country, none };
 [[nodiscard]] std::optional<DestinationDetail> parse_destination_detail(std::string_view text);
@@ -33,15 +38,16 @@ struct ConnectionsPolicy {
 
 /// Makes the source of one kind, or tells why it cannot be.
 using MakeSource = std::function<Result<std::unique_ptr<ConnectionSource>>(FlowSource kind)>;
-/// Those of this program. eBPF is `unavailable` here: where a tracer is built in, it is made by this function.
+/// Those of this program.
 [[nodiscard]] MakeSource standard_sources(const NetNamespace& space, const ConnectionsPolicy& policy);
 
 struct ChosenSources {
   std::vector<std::unique_ptr<ConnectionSource>> sources;  ///< the one that knows most first
   std::vector<std::string> refused;                        ///< "ebpf: why": of those that were wanted, and tried
 };
-/// automatic: ebpf, and where there is none sock_diag, with conntrack beside it when that may be read. Any other: that one, and sock_diag
-/// in the place of an ebpf that cannot be used, for the users have to be told in any case who leaks.
+/// automatic and ebpf: ebpf, and sock_diag beside it, which knows the sockets that have not sent since. Where there is no ebpf sock_diag
+/// alone, for the users have to be told in any case who leaks; with automatic conntrack beside it when that may be read. Any other: that
+/// one.
 [[nodiscard]] ChosenSources choose_sources(ConnectionsMode mode, const MakeSource& make);
 
 }  // namespace vpn_sentinel

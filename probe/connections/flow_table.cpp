@@ -98,6 +98,7 @@ std::optional<FlowTable::Id> FlowTable::find(const Sighting& seen, FlowSource so
 FlowTable::Id FlowTable::add(const Sighting& seen, WallTime wall, MonoTime now) {
   const auto id = next_++;
   Entry entry;
+  entry.flow.id = id;
   entry.flow.key = seen.key;
   entry.flow.first_seen = wall;
   entry.ends = ends_of(seen.key);
@@ -122,8 +123,16 @@ void FlowTable::merge(Entry& entry, const Sighting& seen, const FlowDirection& d
     flow.direction_seen = flow.direction_seen || is_seen;
   }
   if (seen.bytes && (!flow.bytes || rank_of_numbers(source) <= rank_of_numbers(entry.counted_by))) {
+    const auto before = flow.bytes;
     flow.bytes = seen.bytes;
     entry.counted_by = source;
+    if (!seen.bytes->in_known && before) flow.bytes->in = before->in, flow.bytes->in_known = before->in_known;
+    // What another source has told is not taken back: eBPF tells the end of a burst only with the next packet.
+    if (before && source == FlowSource::ebpf) flow.bytes->out = std::max(flow.bytes->out, before->out);
+  } else if (seen.bytes && seen.bytes->in_known && source == FlowSource::sock_diag && entry.counted_by == FlowSource::ebpf) {
+    flow.bytes->out = std::max(flow.bytes->out, seen.bytes->out);
+    flow.bytes->in = seen.bytes->in;
+    flow.bytes->in_known = true;
   }
   flow.blocked = flow.blocked || seen.blocked;
   flow.ended = flow.ended || (seen.ended && may_end(flow, source));

@@ -20,6 +20,7 @@
 namespace vpn_sentinel {
 
 struct KnownFlow {
+  std::uint64_t id = 0;  ///< in its table, which never gives it again
   FlowKey key;
   std::optional<std::uint32_t> uid{};
   Owner owner{};

@@ -23,8 +23,9 @@ bool leads_to(const SocketEntry& entry, const OutsideDestination& destination) {
          destination.uid == entry.uid;
 }
 
-std::string reason_without_socket(const OutsideDestination& destination) {
+std::string reason_without_socket(const OutsideDestination& destination, bool traced) {
   if (!destination.uid) return "no socket sent it: it was forwarded for another namespace, or the kernel answered somebody";
+  if (traced) return "no socket that eBPF sees sent it: a packet socket (AF_PACKET) did, or what was told of it was lost";
   if (!has_ports(destination)) return "sockets of this protocol tell no destination (sock_diag)";
   if (destination.protocol == IPPROTO_UDP) return "no connected socket leads there: it was closed already, or sends without connect(2)";
   return "its connection was closed already";
@@ -60,32 +61,54 @@ bool is_by_itself(const SocketEntry& entry, const FlowGround& ground) {
   return link != ground.links.end() && std::ranges::find(tunnels, link->second.name) == tunnels.end() && !link->second.is_loopback();
 }
 
-Result<std::vector<SocketEntry>> list_candidates(const SocketOpener& opener, std::span<const OutsideDestination> destinations) {
+bool is_by_udp(const LeakQuestion& question) { return question.destination.protocol == IPPROTO_UDP; }
+
+/// Sockets that lead to one of the destinations, and of UDP those without a far end; all sockets when a tracer's are among the questions.
+Result<std::vector<SocketEntry>> list_candidates(const SocketOpener& opener, std::span<const LeakQuestion> questions) {
   std::vector<Endpoint> ends;
-  for (const auto& destination : destinations) {
+  bool all_wanted = false;
+  for (const auto& [destination, hints, to_confirm] : questions) {
     const Endpoint end{destination.address, destination.port};
     if (has_ports(destination) && std::ranges::find(ends, end) == ends.end()) ends.push_back(end);
+    all_wanted = all_wanted || !to_confirm.empty();
   }
   std::vector<SocketEntry> all;
   const auto list = [&](const SocketWish& wish) -> Result<void> {
     auto table = list_sockets(opener, wish);
     if (!table) return fail(table.error());
-    std::erase_if(table->sockets, [&](const SocketEntry& entry) {
-      return std::ranges::none_of(destinations, [&](const auto& destination) { return leads_to(entry, destination); });
-    });
     all.insert(all.end(), table->sockets.begin(), table->sockets.end());
     return {};
   };
   SocketWish wish;
-  if (ends.size() > most_filtered) {
+  wish.unconnected = true;
+  if (all_wanted || ends.size() > most_filtered) {
     if (auto done = list(wish); !done) return fail(done.error());
     return all;
   }
+  if (std::ranges::any_of(questions, is_by_udp)) {
+    wish.tcp = false;
+    if (auto done = list(wish); !done) return fail(done.error());
+    std::erase_if(all, [](const SocketEntry& entry) { return entry.remote.port != 0; });
+    wish.tcp = true;
+  }
+  wish.unconnected = false;
   for (const auto& end : ends) {
     wish.remote = end;
     if (auto done = list(wish); !done) return fail(done.error());
   }
   return all;
+}
+
+/// A UDP socket without a far end sends wherever it likes, by the device that it is bound to or names with a packet (IP_PKTINFO).
+std::string other_senders(const OutsideDestination& destination, std::span<const SocketEntry> sockets, const FlowGround& ground) {
+  if (destination.protocol != IPPROTO_UDP) return {};
+  const auto may_send = [&](const SocketEntry& entry) {
+    if (entry.protocol != IPPROTO_UDP || entry.remote.port != 0 || entry.uid != destination.uid) return false;
+    const auto link = ground.links.find(entry.link_index);
+    const auto& tunnels = ground.policy.tunnels;
+    return link == ground.links.end() || std::ranges::find(tunnels, link->second.name) == tunnels.end();
+  };
+  return std::ranges::any_of(sockets, may_send) ? "another socket of the user, which sends without connect(2), may have sent it" : "";
 }
 
 std::vector<LeakingSocket> judge_candidates(const std::vector<SocketEntry>& entries, const FlowGround& ground, RouteLookup& look_up) {
@@ -104,12 +127,26 @@ std::vector<LeakingSocket> judge_candidates(const std::vector<SocketEntry>& entr
   return sockets;
 }
 
+/// It sent since the last look, in which it was the only one that can have sent. A UDP socket counts nothing: another one, that lived
+/// between two looks, may have sent instead.
+bool has_sent_more(const LeakingSocket& socket, const LeakCandidate& before) {
+  if (before.cookie == 0 || socket.entry.cookie != before.cookie || socket.entry.protocol != IPPROTO_TCP) return false;
+  return socket.entry.state == SocketState::syn_sent || (socket.entry.counters && socket.entry.counters->sent > before.sent);
+}
+
+std::string not_sure(const Program& program, bool is_tcp) {
+  return fmt::format(
+      "{} (pid {}) may have sent it: {}", program.name, program.pid,
+      is_tcp ? "sock_diag is sure only when more is sent" : "its socket leads there, but tells not what it sent (sock_diag)");
+}
+
 }  // namespace
 
-NamedPrograms name_programs(const OutsideDestination& destination, std::span<const LeakingSocket> sockets, const SocketOwners& owners) {
+NamedPrograms name_programs(const OutsideDestination& destination, std::span<const LeakingSocket> sockets, const SocketOwners& owners,
+                            const LeakHints& hints) {
   NamedPrograms named;
   std::vector<const LeakingSocket*> outside;
-  std::string doubt;
+  std::string doubt = hints.other_senders;
   for (const auto& socket : sockets) {
     if (!leads_to(socket.entry, destination)) continue;
     if (socket.direction.way == FlowWay::outside) outside.push_back(&socket);
@@ -117,40 +154,95 @@ NamedPrograms name_programs(const OutsideDestination& destination, std::span<con
       doubt = "by which way a socket that leads there goes is not known: " + socket.direction.why;
   }
   if (outside.empty()) {
-    named.why_not = doubt.empty() ? reason_without_socket(destination) : doubt;
+    named.why_not = doubt.empty() || doubt == hints.other_senders ? reason_without_socket(destination, hints.traced) : doubt;
     return named;
   }
   std::vector<std::pair<const LeakingSocket*, Owner>> held;
-  bool sure = doubt.empty();
+  bool one_program = doubt.empty();
+  bool sent_more = false;
   for (const auto* socket : outside) {
     held.emplace_back(socket, owner_of(socket->entry.inode, owners));
     const auto& owner = held.back().second;
     if (!owner.program) named.why_not = owner.why_not;
     const bool same = owner.program && held.front().second.program && owner.program->pid == held.front().second.program->pid;
-    sure = sure && same;
+    one_program = one_program && same;
+    sent_more = sent_more || has_sent_more(*socket, hints.before);
   }
   for (const auto& [socket, owner] : held) {
     // A TCP connection that is bound to the outside has sent its first packet there, whoever sent the others. Of all other sockets only
-    // the one that can have sent it is certain.
-    const bool certain = sure || (socket->by_itself && socket->entry.protocol == IPPROTO_TCP);
+    // the one that can have sent it, and has, is certain.
+    const bool certain = (one_program && sent_more && !hints.traced) || (socket->by_itself && socket->entry.protocol == IPPROTO_TCP);
     if (owner.program && certain) add(named.programs, program_of(*owner.program, destination, *socket));
   }
   if (!named.programs.empty()) {
     named.why_not.clear();
+  } else if (one_program && !hints.traced) {
+    const auto& entry = outside.front()->entry;
+    const bool is_tcp = entry.protocol == IPPROTO_TCP;
+    if (is_tcp) named.candidate = {entry.cookie, entry.counters ? entry.counters->sent : 0};
+    named.why_not = not_sure(*held.front().second.program, is_tcp);
   } else if (named.why_not.empty()) {
-    named.why_not = doubt.empty() ? "sockets of several programs lead there" : doubt;
+    named.why_not = !doubt.empty() ? doubt
+                    : hints.traced ? reason_without_socket(destination, true)
+                                   : "sockets of several programs lead there";
   }
   return named;
 }
 
+NamedPrograms confirm_traced(const OutsideDestination& destination, std::span<const TracedLeak> leaks, std::span<const SocketEntry> sockets,
+                             const SocketOwners& owners, const FlowGround& ground, bool same_pids) {
+  NamedPrograms named;
+  for (const auto& leak : leaks) {
+    const auto entry = std::ranges::find(sockets, leak.socket, &SocketEntry::cookie);
+    if (entry == sockets.end()) {
+      const bool is_listed = has_ports(destination) && (!leak.owner || leak.owner->by != OwnerBy::made);
+      named.why_not = is_listed ? "its socket was closed before it could be seen who has it"
+                                : "who has its socket is not seen: raw and ICMP sockets are not listed (sock_diag)";
+      continue;
+    }
+    if (destination.uid != entry->uid || way_of(leak, entry->uid, entry->mark, ground).way != FlowWay::outside) continue;
+    const auto owner = owner_of(entry->inode, owners);
+    if (!owner.program) {
+      named.why_not = owner.why_not;
+    } else if (!leak.owner) {
+      // It may have been handed on since it sent.
+      named.why_not =
+          fmt::format("{} (pid {}) has its socket now; who had it when it sent is not known", owner.program->name, owner.program->pid);
+    } else if (!same_pids) {
+      named.why_not = fmt::format(
+          "{} may have sent it: whether it still has its socket cannot be compared, because the probe has process "
+          "numbers of its own (run it with --pid=host)",
+          leak.owner->name);
+    } else if (static_cast<pid_t>(leak.owner->pid) != owner.program->pid) {
+      named.why_not = "its socket was handed from one process to another";
+    } else {
+      auto program = program_of(*owner.program, destination, {*entry, {}, false});
+      program.bytes = bytes_of(leak);
+      add(named.programs, std::move(program));
+    }
+  }
+  if (!named.programs.empty()) named.why_not.clear();
+  if (named.programs.empty() && named.why_not.empty()) named.why_not = reason_without_socket(destination, true);
+  return named;
+}
+
 Result<std::vector<NamedPrograms>> find_leaking_programs(const SocketOpener& opener, const FlowGround& ground,
-                                                         std::span<const OutsideDestination> destinations, MonoTime deadline) {
-  const auto entries = list_candidates(opener, destinations);
+                                                         std::span<const LeakQuestion> questions, MonoTime deadline) {
+  const auto entries = list_candidates(opener, questions);
   if (!entries) return fail(entries.error());
   auto look_up = RouteLookup::open(opener);
   if (!look_up) return fail(look_up.error());
-  const auto sockets = judge_candidates(*entries, ground, *look_up);
+  std::vector<SocketEntry> leading;
   std::vector<std::uint32_t> inodes;
+  for (const auto& entry : *entries) {
+    const bool leads = std::ranges::any_of(questions, [&](const LeakQuestion& question) { return leads_to(entry, question.destination); });
+    if (leads) leading.push_back(entry);
+    const bool traced = std::ranges::any_of(questions, [&](const LeakQuestion& question) {
+      return std::ranges::find(question.to_confirm, entry.cookie, &TracedLeak::socket) != question.to_confirm.end();
+    });
+    if (traced && entry.inode != 0) inodes.push_back(entry.inode);
+  }
+  const auto sockets = judge_candidates(leading, ground, *look_up);
   for (const auto& socket : sockets) {
     if (socket.direction.way == FlowWay::outside && socket.entry.inode != 0) inodes.push_back(socket.entry.inode);
   }
@@ -158,7 +250,12 @@ Result<std::vector<NamedPrograms>> find_leaking_programs(const SocketOpener& ope
   const auto owners = find_socket_owners(inodes, deadline);
   if (!owners) return fail(owners.error());
   std::vector<NamedPrograms> named;
-  for (const auto& destination : destinations) named.push_back(name_programs(destination, sockets, *owners));
+  for (auto question : questions) {
+    question.hints.other_senders = other_senders(question.destination, *entries, ground);
+    named.push_back(question.to_confirm.empty()
+                        ? name_programs(question.destination, sockets, *owners, question.hints)
+                        : confirm_traced(question.destination, question.to_confirm, *entries, *owners, ground, has_first_pids()));
+  }
   return named;
 }
 

@@ -47,6 +47,7 @@ struct FlowBytes {
   std::uint64_t out = 0;
   std::uint64_t in = 0;
   bool headers = false;  ///< with IP headers, as packets; false: of the stream alone
+  bool in_known = true;  ///< false: what comes in is not counted, and `in` is 0
   friend bool operator==(const FlowBytes&, const FlowBytes&) = default;
 };
 

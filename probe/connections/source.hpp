@@ -1,5 +1,4 @@
-/// The one interface of all that tells of flows. Sources lie side by side: the table joins what they say. A tracer of eBPF is one more of
-/// them: kind ebpf, its descriptor that of the ring, look() what it has drained, with `out_index` the device after routing.
+/// The one interface of all that tells of flows. Sources lie side by side: the table joins what they say.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-/// The sources that need no eBPF. What each can see is its sight(); lists are bounded, and what is left out is counted.
+/// The sources. What each can see is its sight(); lists are bounded, and what is left out is counted.
 #pragma once
 
 #include <chrono>
@@ -29,6 +29,10 @@ struct SocketOwners;
 /// table, which is read again after `reread`. not_permitted: CAP_NET_ADMIN is missing; unavailable: the kernel has none.
 [[nodiscard]] Result<std::unique_ptr<ConnectionSource>> make_conntrack_source(const NetNamespace& space,
                                                                               std::chrono::milliseconds reread = std::chrono::seconds{5});
+
+/// eBPF, by the one tracer of this process: who sends from now on, and the bytes. Sockets that are older are told when they send. The first
+/// one of a process takes some ten milliseconds. Errors as of Tracer::start().
+[[nodiscard]] Result<std::unique_ptr<ConnectionSource>> make_ebpf_source(const NetNamespace& space);
 
 /// nflog: packets that rules with `log group N` tell. not_permitted: CAP_NET_ADMIN is missing, or another program listens.
 [[nodiscard]] Result<std::unique_ptr<ConnectionSource>> make_nflog_source(const NetNamespace& space, std::uint16_t group);

@@ -58,6 +58,9 @@ constexpr std::array finding_rows{
                 "Look at the evidence; run vpn-sentinel-probe doctor for missing rights or kernel features."},
     FindingText{"namespace_gone", warning, "The watched network namespace does not exist any more.",
                 "Start the container or service again; the probe attaches by itself when the namespace is back."},
+    FindingText{"namespace_abandoned", information, "Nothing but loopback is left in the probe's own network namespace.",
+                "If this container shares another one's network, that one was restarted or removed and has a new namespace: restart this "
+                "one, too. Else look what took the interfaces away."},
     FindingText{"exit_is_uplink", danger,
                 "Outside services see the address of your own line (the uplink), or of its network, where they should see the VPN's.",
                 "Stop what must not be exposed and reconnect the VPN; one whose server stands in this very network hides nothing. If this "

@@ -40,6 +40,7 @@ class Judge {
       judge_changes();
       judge_local_networks();
       judge_uplink();
+      if (seen_.abandoned) add("namespace_abandoned", json::object());
       for (auto& finding : judge_ruleset(seen_)) findings_.push_back(std::move(finding));
       // What is asked through the tunnel says something only while there is a tunnel that packets take.
       if (tunnel_works_ && v4_.by_tunnel + v6_.by_tunnel > 0) judge_answers();

@@ -145,6 +145,7 @@ struct Observation {
   std::optional<TunnelView> tunnel;              ///< absent: no such interface
   bool uplink_lost = false;                      ///< there is an uplink interface and none is up with carrier
   std::chrono::milliseconds uplink_lost_for{0};
+  bool abandoned = false;                  ///< the probe's own namespace had an uplink, and nothing but loopback is left in it
   std::vector<std::string> uplinks;        ///< names of the interfaces outside the tunnel
   std::vector<std::string> other_tunnels;  ///< that the settings mean by name or pattern and that are there, without `tunnel`
   SurroundingsView surroundings;

@@ -81,11 +81,9 @@ class PacketJudge {
       return told == findings_.end() ? Severity::information : told->severity;
     };
     const auto& first = *std::ranges::max_element(packets_.programs, {}, weight);
-    json evidence{{"process", first.name},
-                  {"pid", first.pid},
-                  {"uid", first.uid},
-                  {"destination", end_text(first.destination)},
-                  {"bytes", first.bytes.value_or(first.destination.traffic.bytes)}};
+    json evidence{{"process", first.name}, {"pid", first.pid}, {"uid", first.uid}, {"destination", end_text(first.destination)}};
+    // The destination's own number is that of all programs of the user.
+    if (first.bytes) evidence["bytes"] = *first.bytes;
     if (!first.container.empty()) evidence["container"] = first.container.substr(0, 12);
     if (packets_.programs.size() > 1) evidence["programs"] = program_texts();
     if (!packets_.unattributed.empty()) evidence["unattributed"] = unattributed_texts();

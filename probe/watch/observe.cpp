@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <linux/fib_rules.h>
+#include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -54,6 +55,14 @@ void observe_uplinks(const Snapshot& snapshot, const Link* tunnel, Learnt& learn
   }
   if (learnt.uplink_lost_at)
     seen.uplink_lost_for = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - *learnt.uplink_lost_at);
+}
+
+/// A container that is made anew gets another namespace, and who shared the old one stays there: the engine takes its interfaces away.
+bool is_abandoned(const Snapshot& snapshot, const TargetPolicy& policy, const Learnt& learnt, const Observation& seen) {
+  // The kernel puts devices of its own into every namespace, which are down (sit0, ip6tnl0).
+  const auto is_left = [](const Link& link) { return !link.is_loopback() && (link.is_up() || link.type == ARPHRD_ETHER); };
+  return policy.netns.kind == NamespaceRef::Kind::self && learnt.had_uplink && !seen.tunnel &&
+         std::ranges::none_of(snapshot.links, is_left);
 }
 
 /// What one look needs to know about each answer.
@@ -351,6 +360,7 @@ Observation observe(const Snapshot& snapshot, std::uint64_t generation, RouteLoo
   seen.expected_tunnel = learnt.tunnel.name.empty() && !policy.tunnels.empty() ? policy.tunnels.front() : learnt.tunnel.name;
   observe_other_tunnels(snapshot, policy, learnt, seen);
   observe_uplinks(snapshot, tunnel, learnt, seen);
+  seen.abandoned = is_abandoned(snapshot, policy, learnt, seen);
   seen.surroundings = observe_surroundings(snapshot, tunnel, seen, learnt.surroundings);
   learnt.surroundings = seen.surroundings;
   observe_endpoints(policy, learnt, seen);

@@ -17,6 +17,7 @@
 #include "probe/checks/exit_source.hpp"
 #include "probe/checks/udp_check.hpp"
 #include "probe/connections/choose_sources.hpp"
+#include "probe/serving/listen_port.hpp"
 #include "probe/verdict/exit_rule.hpp"
 
 namespace vpn_sentinel {
@@ -126,6 +127,7 @@ struct TargetPolicy {
   AuditPolicy audit;
   MeterPolicy meter;
   ConnectionsPolicy connections;
+  ServingPolicy serving;
 };
 
 }  // namespace vpn_sentinel

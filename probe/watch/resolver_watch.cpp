@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <utility>
 
 #include "netns/sockets/patient_look.hpp"
+#include "probe/watch/helper_thread.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -20,23 +20,8 @@ constexpr std::chrono::seconds usual_pause{60};
 constexpr std::chrono::milliseconds after_event{30};
 constexpr std::chrono::milliseconds patience{500};
 
-/// The helper thread of one loop: what it asks for has threads of its own, which may stay behind.
-class Helper : public boost::asio::execution_context::service {
- public:
-  static inline boost::asio::execution_context::id id;
-  explicit Helper(boost::asio::execution_context& context) : service(context) {}
-  template <typename Work>
-  void run(Work&& work) {
-    boost::asio::post(pool_, std::forward<Work>(work));
-  }
-
- private:
-  void shutdown() override {
-    pool_.stop();
-    pool_.join();
-  }
-  boost::asio::thread_pool pool_{1};
-};
+/// What it asks for has threads of its own, which may stay behind.
+struct ReadsResolverFiles;
 
 std::string whose(const ResolverSource& source) {
   return source.process ? fmt::format("the resolv.conf of process {}", *source.process)
@@ -106,28 +91,29 @@ void ResolverWatch::read() {
   again_ = false;
   follow_mounts();
   auto watcher = boost::asio::use_service<FileEvents>(io_).watcher();
-  boost::asio::use_service<Helper>(io_).run([this, &io = io_, weak = std::weak_ptr(job_), job = *job_, watcher = std::move(watcher)] {
-    if (weak.expired()) return;
-    auto outcome = std::make_shared<Outcome>();
-    // `look` may go on alone when a file system hangs: it owns all that it uses, and nobody looks at its outcome then.
-    auto look = [late = std::make_shared<Outcome>(), job, watcher, outcome]() -> Result<Fd> {
-      const auto before = read_resolver_files(job.source, job.inside);
-      if (before) late->watches = watcher.add(before->points, before->opened);
-      // Read once more: what changed before the watches were there tells no event.
-      late->read = before ? read_resolver_files(job.source, job.inside) : fail(before.error());
-      if (late->read) name_stub(late->read->files, job.inside);
-      *outcome = std::move(*late);
-      return Fd{};
-    };
-    const auto looked = patient_look(whose(job.source), patience, std::move(look));
-    if (!looked) {
-      outcome = std::make_shared<Outcome>();
-      outcome->read = fail(looked.error());
-    }
-    boost::asio::post(io, [this, weak, outcome] {
-      if (is_current(this, weak)) take(outcome);
-    });
-  });
+  boost::asio::use_service<HelperThread<ReadsResolverFiles>>(io_).run(
+      [this, &io = io_, weak = std::weak_ptr(job_), job = *job_, watcher = std::move(watcher)] {
+        if (weak.expired()) return;
+        auto outcome = std::make_shared<Outcome>();
+        // `look` may go on alone when a file system hangs: it owns all that it uses, and nobody looks at its outcome then.
+        auto look = [late = std::make_shared<Outcome>(), job, watcher, outcome]() -> Result<Fd> {
+          const auto before = read_resolver_files(job.source, job.inside);
+          if (before) late->watches = watcher.add(before->points, before->opened);
+          // Read once more: what changed before the watches were there tells no event.
+          late->read = before ? read_resolver_files(job.source, job.inside) : fail(before.error());
+          if (late->read) name_stub(late->read->files, job.inside);
+          *outcome = std::move(*late);
+          return Fd{};
+        };
+        const auto looked = patient_look(whose(job.source), patience, std::move(look));
+        if (!looked) {
+          outcome = std::make_shared<Outcome>();
+          outcome->read = fail(looked.error());
+        }
+        boost::asio::post(io, [this, weak, outcome] {
+          if (is_current(this, weak)) take(outcome);
+        });
+      });
 }
 
 void ResolverWatch::take(const std::shared_ptr<Outcome>& outcome) {

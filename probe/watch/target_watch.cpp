@@ -112,6 +112,7 @@ TargetWatch::TargetWatch(boost::asio::io_context& io, HttpClient& http, DnsClien
                       look("packets counted", mono_now());
                     }),
       leak_owners_(io, policy_, [this] { look("leaking program looked for", mono_now()); }),
+      serving_(io, policy_.serving.follow ? policy_.serving : ServingPolicy{}),
       gate_(policy_.debounce) {
   dns_keeper_.count_by([this]() -> std::optional<DnsKeeper::CountedPackets> {
     packet_watch_.refresh();
@@ -170,6 +171,7 @@ void TargetWatch::attach() {
   kill_switch_.attach(namespace_->opener(), namespace_->is_own());
   packet_watch_.attach(namespace_->opener(), namespace_->identity());
   leak_owners_.attach(namespace_->opener());
+  serving_.attach(*namespace_);
   follow_resolvers();
   ruleset_watch_.attach(*namespace_);
 }
@@ -198,6 +200,7 @@ void TargetWatch::detach(Error reason, bool gone) {
   kill_switch_.detach();
   packet_watch_.detach(gone);
   leak_owners_.detach();
+  serving_.detach();
   // Destroying the monitor from inside its own callback must wait until the callback has returned.
   if (monitor_) boost::asio::post(io_, [old = std::shared_ptr<Monitor>(std::move(monitor_))] {});
   look_up_.reset();
@@ -217,6 +220,11 @@ void TargetWatch::detach(Error reason, bool gone) {
 std::optional<SocketOpener> TargetWatch::opener() const {
   if (!namespace_) return std::nullopt;
   return with_own_priority(namespace_->opener());
+}
+
+std::optional<FlowGround> TargetWatch::flow_ground() const {
+  if (!monitor_ || seen_.blind) return std::nullopt;
+  return make_flow_ground(monitor_->snapshot(), outside_policy(seen_, policy_), has_tunnel_name(seen_, policy_));
 }
 
 std::optional<Link> TargetWatch::tunnel_link() const {
@@ -267,6 +275,7 @@ void TargetWatch::sweep() {
   compare_with_baseline();
   dns_keeper_.refresh(mono_now());
   kill_switch_.sweep();
+  if (monitor_) serving_.refresh(monitor_->snapshot());
   facts_keeper_.refresh(seen_.liveness != LivenessView::alive && may_tell_handshakes(facts_keeper_.facts()), boot_now());
   look("periodic look", mono_now());
 }

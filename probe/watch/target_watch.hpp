@@ -14,6 +14,8 @@
 #include "netns/monitor/monitor.hpp"
 #include "netns/namespace/net_namespace.hpp"
 #include "netns/netlink/route_lookup.hpp"
+#include "probe/connections/flow_way.hpp"
+#include "probe/serving/serving_watch.hpp"
 #include "probe/verdict/judge.hpp"
 #include "probe/watch/baseline_keeper.hpp"
 #include "probe/watch/dns_keeper.hpp"
@@ -72,16 +74,22 @@ class TargetWatch {
   [[nodiscard]] std::optional<SocketOpener> opener() const;
   /// Absent while it is gone. Whoever keeps it keeps a deleted namespace alive.
   [[nodiscard]] const std::optional<NetNamespace>& space() const noexcept { return namespace_; }
+  /// Links, addresses, routes and rules as they are known now; null while it is gone.
+  [[nodiscard]] const Snapshot* snapshot() const noexcept { return monitor_ ? &monitor_->snapshot() : nullptr; }
   /// False in sidecar mode: the probe lives in the watched namespace and has no way round the tunnel.
   [[nodiscard]] bool has_separate_uplink() const noexcept { return namespace_ && !namespace_->is_own(); }
   /// True while packets go by a tunnel that is up.
   [[nodiscard]] bool tunnel_carries() const noexcept { return tunnel_carries_; }
+  /// What decides which way a connection goes, by the newest look; absent while the namespace is gone.
+  [[nodiscard]] std::optional<FlowGround> flow_ground() const;
   /// Fresh statistics of the tunnel's link; absent when there is none.
   [[nodiscard]] std::optional<Link> tunnel_link() const;
   /// Absent while the namespace is gone.
   [[nodiscard]] std::optional<NamespaceIdentity> identity() const;
   /// Of the tunnel's program and its servers; absent until they were asked for.
   [[nodiscard]] const std::optional<TunnelFacts>& tunnel_facts() const noexcept { return facts_keeper_.facts(); }
+  /// Who is connected to the target's own VPN server; asked for by the settings only.
+  [[nodiscard]] const ServingWatch& serving() const noexcept { return serving_; }
   [[nodiscard]] const BaselineKeeper& baseline() const noexcept { return baseline_; }
   /// What would be pinned now; absent while the namespace cannot be looked at.
   [[nodiscard]] std::optional<Baseline> present_state() const;
@@ -155,6 +163,7 @@ class TargetWatch {
   KillSwitchKeeper kill_switch_;
   PacketWatch packet_watch_;
   LeakOwners leak_owners_;
+  ServingWatch serving_;
   std::uint64_t stopped_packets_ = 0;  ///< by the kill switch, at the last look
   MonoTime asked_about_stopped_{};     ///< when the VPN's program was asked because of them
   PublishGate gate_;

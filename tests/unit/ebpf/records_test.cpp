@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(a_holder_has_process_socket_and_kind) {
   wire.family = AF_INET6;
   wire.protocol = IPPROTO_TCP;
   std::memcpy(wire.comm, "firefox", 7);
-  BOOST_TEST((*decode_socket_holder(bytes_of(wire)) == SocketHolder{4000, 99, 815, 1000, 7, true, IPPROTO_TCP, "firefox"}));
+  BOOST_TEST((*decode_socket_holder(bytes_of(wire)) == DescriptorHolder{4000, 99, 815, 1000, 7, true, IPPROTO_TCP, "firefox"}));
   wire.family = AF_UNIX;
   BOOST_TEST(!decode_socket_holder(bytes_of(wire)).has_value());
 }

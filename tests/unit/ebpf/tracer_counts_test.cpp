@@ -138,6 +138,8 @@ BOOST_FIXTURE_TEST_CASE(a_server_a_local_network_and_the_probe_itself_are_exempt
   BOOST_TEST(leaks_of("server", to("203.0.113.1", 1194, "eth0")).empty());
   BOOST_TEST(leaks_of("other-port", to("203.0.113.1", 1195, "eth0")).size() == 1U);
   BOOST_TEST(leaks_of("local", to("198.18.1.9", 4444, "eth1")).empty());
+  BOOST_TEST(leaks_of("local-names", to("198.18.1.9", 53, "eth1")).size() == 1U);
+  BOOST_TEST(leaks_of("local-tls", to("198.18.1.9", 853, "eth1")).size() == 1U);
   BOOST_TEST(leaks_of("not-local", to("198.18.2.9", 4444, "eth1")).size() == 1U);
   watch({{}, {}, {{IpAddress::parse("203.0.113.1").value(), 0, 0}}});
   BOOST_TEST(leaks_of("any-port", to("203.0.113.1", 1195, "eth0")).empty());

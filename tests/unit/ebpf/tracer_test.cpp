@@ -3,6 +3,8 @@
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 
+#include <array>
+
 #include "tests/unit/ebpf/traced.hpp"
 
 using namespace vpn_sentinel;
@@ -50,6 +52,20 @@ BOOST_FIXTURE_TEST_CASE(a_program_that_sends_udp_past_the_tunnel_is_named_with_d
   BOOST_TEST(last.packet->length == 128U);
   BOOST_TEST(last.flow.outside == (PacketCount{8, 8 * 128}));
   BOOST_TEST(arrived_at(beyond, IPPROTO_UDP) == (PacketCount{10, 10 * 128}));
+}
+
+BOOST_FIXTURE_TEST_CASE(who_makes_a_raw_socket_of_udp_is_named_too, Traced) {
+  if (!tracer.abilities().makers) return;
+  const auto found = leaks_of("leak-raw-udp", [] {
+    // Source and destination port, length, and no checksum.
+    const std::array<unsigned char, 12> datagram{0x0f, 0xa0, 0x11, 0x5c, 0, 12, 0, 0, 'l', 'e', 'a', 'k'};
+    const int fd = make_bound(AF_INET, SOCK_RAW, IPPROTO_UDP, "eth0");
+    const Target target(beyond, 0);
+    need(::sendto(fd, datagram.data(), datagram.size(), 0, target.get(), target.length) == ssize_t{datagram.size()});
+  });
+  require_named(*this, found, "leak-raw-udp");
+  BOOST_TEST((found.front().flow.owner->by == OwnerBy::made));
+  BOOST_TEST(found.front().packet->destination.to_string() == "203.0.113.7:4444");
 }
 
 BOOST_FIXTURE_TEST_CASE(the_last_record_of_a_socket_has_all_that_the_far_side_saw, Traced) {
@@ -161,6 +177,21 @@ BOOST_FIXTURE_TEST_CASE(a_socket_that_several_programs_send_by_says_so, Traced) 
       send_to(fd, {beyond, 4444}, 10);
       ::_exit(0);
     }
+    int status = -1;
+    need(::wait(&status) > 0 && status == 0);
+  });
+  BOOST_REQUIRE_EQUAL(found.size(), 2U);
+  BOOST_TEST(!found[0].flow.owner->several);
+  BOOST_TEST(found[1].flow.owner->several);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_connected_socket_by_which_another_program_sends_says_so, Traced) {
+  if (!tracer.abilities().senders) return;
+  const auto found = leaks_of("connects", [] {
+    const int fd = make_bound(AF_INET, SOCK_DGRAM, 0, "eth0");
+    const Target target(beyond, 4444);
+    need(::connect(fd, target.get(), target.length) == 0 && ::send(fd, "x", 1, 0) == 1);
+    if (::fork() == 0) ::_exit(::send(fd, "x", 1, 0) == 1 ? 0 : 1);
     int status = -1;
     need(::wait(&status) > 0 && status == 0);
   });

@@ -47,9 +47,9 @@ struct Leaking {
   }
 
   [[nodiscard]] NamedPrograms named(std::uint8_t protocol) const {
-    const std::vector destinations{
-        OutsideDestination{IpAddress::parse("203.0.113.7").value(), protocol, 443, static_cast<std::uint32_t>(::geteuid()), {1, 60}}};
-    return find_leaking_programs(space.opener(), ground, destinations, mono_now() + 5s).value().at(0);
+    const std::vector questions{
+        LeakQuestion{{IpAddress::parse("203.0.113.7").value(), protocol, 443, static_cast<std::uint32_t>(::geteuid()), {1, 60}}, {}, {}}};
+    return find_leaking_programs(space.opener(), ground, questions, mono_now() + 5s).value().at(0);
   }
 };
 
@@ -57,14 +57,19 @@ struct Leaking {
 
 BOOST_AUTO_TEST_SUITE(find_programs)
 
-BOOST_FIXTURE_TEST_CASE(a_program_that_is_bound_to_the_uplink_is_found_by_tcp_and_udp, Leaking) {
-  for (const auto& [type, protocol] : {std::pair{SOCK_STREAM, IPPROTO_TCP}, std::pair{SOCK_DGRAM, IPPROTO_UDP}}) {
-    const auto socket = connected(type, "eth0");
-    const auto found = named(static_cast<std::uint8_t>(protocol));
-    BOOST_REQUIRE_EQUAL(found.programs.size(), 1U);
-    BOOST_TEST(found.programs[0].pid == ::getpid());
-    BOOST_TEST(!found.programs[0].name.empty());
-  }
+BOOST_FIXTURE_TEST_CASE(a_program_that_is_bound_to_the_uplink_is_found_by_tcp, Leaking) {
+  const auto socket = connected(SOCK_STREAM, "eth0");
+  const auto found = named(IPPROTO_TCP);
+  BOOST_REQUIRE_EQUAL(found.programs.size(), 1U);
+  BOOST_TEST(found.programs[0].pid == ::getpid());
+  BOOST_TEST(!found.programs[0].name.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(by_udp_it_is_told_as_one_that_may_have_sent, Leaking) {
+  const auto socket = connected(SOCK_DGRAM, "eth0");
+  const auto found = named(IPPROTO_UDP);
+  BOOST_TEST(found.programs.empty());
+  BOOST_TEST(found.why_not.find("(pid " + std::to_string(::getpid()) + ") may have sent it") != std::string::npos, found.why_not);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_program_that_goes_there_by_the_tunnel_is_not, Leaking) {
@@ -73,6 +78,18 @@ BOOST_FIXTURE_TEST_CASE(a_program_that_goes_there_by_the_tunnel_is_not, Leaking)
   const auto found = named(IPPROTO_UDP);
   BOOST_TEST(found.programs.empty());
   BOOST_TEST(found.why_not.starts_with("no connected socket leads there"));
+}
+
+BOOST_FIXTURE_TEST_CASE(where_another_socket_may_have_sent_without_connecting_nobody_is, Leaking) {
+  const auto socket = connected(SOCK_DGRAM, "eth0");
+  // Listed as soon as it has a port.
+  const auto other = space.opener()(AF_INET, SOCK_DGRAM, 0).value();
+  sockaddr_storage storage{};
+  const auto length = Endpoint::parse("0.0.0.0:4000", 0)->to_sockaddr(storage);
+  BOOST_REQUIRE_EQUAL(::bind(other.get(), reinterpret_cast<const sockaddr*>(&storage), length), 0);
+  const auto found = named(IPPROTO_UDP);
+  BOOST_TEST(found.programs.empty());
+  BOOST_TEST(found.why_not.starts_with("another socket of the user"));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_socket_that_is_closed_names_nobody, Leaking) {

@@ -177,4 +177,22 @@ BOOST_AUTO_TEST_CASE(a_udp_socket_that_is_connected_anew_is_another_flow) {
   BOOST_TEST(t.table.size() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(the_end_of_a_burst_that_ebpf_has_not_told_yet_is_told_by_the_socket) {
+  Table t;
+  auto traced = sighting(7);
+  traced.bytes = FlowBytes{60, 0, true, false};
+  auto listed = sighting(7);
+  listed.bytes = FlowBytes{100'000, 500, false, true};
+  t.take(FlowSource::ebpf, {traced});
+  t.take(FlowSource::sock_diag, {listed}, true);
+  BOOST_TEST(t.only().bytes->out == 100'000U);
+  BOOST_TEST(t.only().bytes->in == 500U);
+  traced.bytes->out = 1500;
+  t.take(FlowSource::ebpf, {traced});
+  BOOST_TEST(t.only().bytes->out == 100'000U);
+  traced.bytes->out = 104'000;
+  t.take(FlowSource::ebpf, {traced});
+  BOOST_TEST(t.only().bytes->out == 104'000U);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -21,6 +21,7 @@ LeakingSocket socket(std::uint32_t inode, std::uint8_t protocol = IPPROTO_TCP, F
   made.entry.remote = Endpoint::parse("203.0.113.7:443", 0).value();
   made.entry.uid = 1000;
   made.entry.inode = inode;
+  made.entry.cookie = 100 + inode;
   if (protocol == IPPROTO_TCP) made.entry.counters = TcpCounters{10, 20, 30};
   made.direction.way = way;
   made.by_itself = by_itself;
@@ -35,8 +36,8 @@ SocketOwners owners() {
   return made;
 }
 
-NamedPrograms named(const std::vector<LeakingSocket>& sockets, const OutsideDestination& to = destination()) {
-  return name_programs(to, sockets, owners());
+NamedPrograms named(const std::vector<LeakingSocket>& sockets, const OutsideDestination& to = destination(), const LeakHints& hints = {}) {
+  return name_programs(to, sockets, owners(), hints);
 }
 
 }  // namespace
@@ -89,7 +90,56 @@ BOOST_AUTO_TEST_CASE(of_several_programs_that_only_might_have_sent_it_none_is_na
     BOOST_TEST(found.programs.empty());
     BOOST_TEST(found.why_not == "sockets of several programs lead there");
   }
-  BOOST_TEST(named({socket(1, IPPROTO_UDP)}, destination(IPPROTO_UDP)).programs.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_udp_socket_names_nobody_even_when_it_stays_the_only_one_while_more_is_counted) {
+  const auto udp = destination(IPPROTO_UDP);
+  const std::vector sockets{socket(1, IPPROTO_UDP)};
+  const auto first = named(sockets, udp);
+  BOOST_TEST(first.programs.empty());
+  BOOST_TEST(first.candidate.cookie == 0U);
+  BOOST_TEST(first.why_not == "curl (pid 42) may have sent it: its socket leads there, but tells not what it sent (sock_diag)");
+  // One that lived between two looks may have sent.
+  LeakHints hints;
+  hints.before = {101, 0};
+  const auto second = named(sockets, udp, hints);
+  BOOST_TEST(second.programs.empty());
+  BOOST_TEST(second.why_not == first.why_not);
+  hints.other_senders = "another one may have sent it";
+  const auto doubtful = named(sockets, udp, hints);
+  BOOST_TEST(doubtful.programs.empty());
+  BOOST_TEST(doubtful.why_not == hints.other_senders);
+}
+
+BOOST_AUTO_TEST_CASE(a_connection_that_only_the_routes_let_out_must_have_sent_more_itself) {
+  auto moved = socket(1, IPPROTO_TCP, FlowWay::outside, false);
+  const auto first = named({moved});
+  BOOST_TEST(first.programs.empty());
+  BOOST_TEST(first.why_not == "curl (pid 42) may have sent it: sock_diag is sure only when more is sent");
+  LeakHints hints;
+  hints.before = first.candidate;
+  BOOST_TEST(named({moved}, destination(), hints).programs.empty());
+  // It was another one that was the only one.
+  BOOST_TEST(named({socket(2, IPPROTO_TCP, FlowWay::outside, false)}, destination(), hints).programs.empty());
+  ++moved.entry.counters->sent;
+  BOOST_TEST(named({moved}, destination(), hints).programs.size() == 1U);
+  // What is still being opened sends its beginning again.
+  moved = socket(1, IPPROTO_TCP, FlowWay::outside, false);
+  moved.entry.state = SocketState::syn_sent;
+  BOOST_TEST(named({moved}, destination(), hints).programs.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(where_a_tracer_sees_each_socket_none_is_guessed_that_it_did_not_see) {
+  const auto udp = destination(IPPROTO_UDP);
+  LeakHints hints;
+  hints.before = {101, 0};
+  hints.traced = true;
+  const auto found = named({socket(1, IPPROTO_UDP)}, udp, hints);
+  BOOST_TEST(found.programs.empty());
+  BOOST_TEST(found.why_not.starts_with("no socket that eBPF sees sent it"));
+  BOOST_TEST(named({}, udp, hints).why_not == found.why_not);
+  // But one that has sent for certain is.
+  BOOST_TEST(named({socket(1)}, destination(), hints).programs.size() == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_socket_that_several_processes_have_names_none) {

@@ -113,6 +113,13 @@ BOOST_AUTO_TEST_CASE(what_could_not_be_looked_at_is_never_secure_and_never_conta
        },
        "danger: default_route_outside, routes_unverifiable"},
       {"the namespace is gone", [](auto& s) { s.namespace_gone = true; }, "warning: namespace_gone"},
+      {"everything was taken away from a container's namespace",
+       [](auto& s) {
+         no_tunnel(s);
+         s.look_ups = all_v4(nowhere);
+         s.abandoned = true;
+       },
+       "contained: tunnel_missing, namespace_abandoned"},
       {"gone says more than blind",
        [](auto& s) {
          s.namespace_gone = true;

@@ -85,7 +85,8 @@ BOOST_FIXTURE_TEST_CASE(a_program_that_only_asks_for_names_is_as_bad_as_its_pack
   const auto verdict = judge(seen);
   BOOST_TEST((verdict.state == State::warning));
   BOOST_TEST((find(verdict, "process_outside")->severity == Severity::warning));
-  BOOST_TEST(find(verdict, "process_outside")->evidence["bytes"] == 70U);
+  // What is counted there may be another program's too.
+  BOOST_TEST(!find(verdict, "process_outside")->evidence.contains("bytes"));
 }
 
 BOOST_FIXTURE_TEST_CASE(why_nobody_is_named_stands_with_the_packets, Counting) {
