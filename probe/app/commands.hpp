@@ -36,9 +36,16 @@ struct ConnectionsWish {
 /// The connections of the target's namespace: by which way, whose, how much. Sends nothing. 0 none is outside, 2 some are, 3 of some it is
 /// not known while none is seen outside, 4 could not look (also: switched off, or no tunnel is known). With `watch` 0 at the end.
 [[nodiscard]] int connections_command(const TargetPolicy& policy, const ConnectionsWish& wish);
+struct PeersWish {
+  bool watch = false;  ///< go on and print who comes and goes and what is blocked, until SIGINT or SIGTERM
+  bool json = false;   ///< one object, with `watch` one per line
+};
+/// Who is connected to the ports of `listen`. 0 looked at all of them, 3 of some it cannot be told, 4 could not look (also: no port is
+/// named). With `watch` 0 at the end.
+[[nodiscard]] int peers_command(const TargetPolicy& policy, const PeersWish& wish);
 /// What this machine offers, what it is for and how to get what is missing. 0 all is there, 1 something optional is missing, 4 the targets
-/// cannot be watched. Changes nothing and sends nothing.
-[[nodiscard]] int doctor_command(const ProbeConfig& config, bool json);
+/// cannot be watched. Changes nothing, and sends one question to each hub (which stores nothing of it), or nothing without `ask_hub`.
+[[nodiscard]] int doctor_command(const ProbeConfig& config, bool json, bool ask_hub);
 /// Asks the daemon of the data folder whether it looks, and prints its answer in one line. 0 it does, 1 it does not, hangs, or is not
 /// there.
 [[nodiscard]] int healthcheck_command(const std::string& data_dir);

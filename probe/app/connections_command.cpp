@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <functional>
@@ -25,8 +27,10 @@ constexpr int exit_outside = 2;
 constexpr int exit_unknown = 3;
 constexpr int exit_could_not = 4;
 constexpr auto longest_look = 3s;
-/// Between looks with --watch: what lives shorter is seen by sources with events only.
+/// Between looks with --watch at what has no events.
 constexpr auto pause = 500ms;
+/// Events are looked at together.
+constexpr auto soonest = 20ms;
 constexpr std::size_t most_flows = 200'000;
 
 std::string name_of(const TargetPolicy& policy) { return fmt::format("{} ({})", policy.client_id, policy.netns.to_string()); }
@@ -34,18 +38,6 @@ std::string name_of(const TargetPolicy& policy) { return fmt::format("{} ({})", 
 int could_not(const TargetPolicy& policy, const std::string& why) {
   fmt::print(stderr, "vpn-sentinel-probe: {}: {}\n", name_of(policy), why);
   return exit_could_not;
-}
-
-/// Where packets go is all that is needed, and who the VPN's servers are: nothing is sent, counted or read beside that.
-TargetPolicy kernel_facts_only(TargetPolicy policy) {
-  policy.offline = true;
-  policy.meter.on = false;
-  policy.audit.on = false;
-  policy.audit.close_leaking_sockets = false;
-  policy.kill_switch.tend = false;
-  policy.connections.mode = ConnectionsMode::off;
-  policy.path.stun_servers.clear();
-  return policy;
 }
 
 /// Sources and table of one namespace.
@@ -60,8 +52,17 @@ class Flows {
   [[nodiscard]] bool has_sources() const { return !chosen_.sources.empty(); }
   [[nodiscard]] const std::vector<std::string>& refused() const { return chosen_.refused; }
 
-  /// What is known of routes and tunnel is `seen`'s. An Error: no source could look.
-  Result<void> look(const Observation& seen) {
+  /// Of the sources that tell by themselves when there is something to look at.
+  [[nodiscard]] std::vector<int> descriptors() const {
+    std::vector<int> all;
+    for (const auto& source : chosen_.sources) {
+      if (source->descriptor() >= 0) all.push_back(source->descriptor());
+    }
+    return all;
+  }
+
+  /// What is known of routes and tunnel is `seen`'s. An Error: no source could look. `events`: only sources with descriptors.
+  Result<void> look(const Observation& seen, bool events = false) {
     const auto snapshot = take_snapshot(opener_);
     if (!snapshot) return fail(snapshot.error());
     auto look_up = RouteLookup::open(opener_);
@@ -73,6 +74,7 @@ class Flows {
     std::optional<Error> failed;
     bool looked = false;
     for (const auto& source : chosen_.sources) {
+      if (events && source->descriptor() < 0) continue;
       const auto batch = source->look();
       if (!batch) {
         told_.notes.push_back(fmt::format("{} could not look: {}", to_string(source->kind()), batch.error().message));
@@ -178,6 +180,35 @@ class NewFlows {
   std::set<Printed> printed_;
 };
 
+/// Waits for sources to have something to tell.
+class Bell {
+ public:
+  Bell(boost::asio::io_context& io, const std::vector<int>& descriptors, std::function<void()> ring) : ring_(std::move(ring)) {
+    for (const int descriptor : descriptors) {
+      // The source closes its own.
+      Fd copy{::dup(descriptor)};
+      if (!copy) continue;
+      waiting_.push_back(std::make_unique<stream_descriptor>(io, copy.get()));
+      std::ignore = copy.release();
+    }
+  }
+
+  /// Rings once; to be called again after the look.
+  void wait() {
+    for (const auto& one : waiting_) {
+      one->cancel();
+      one->async_wait(stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+        if (!error) ring_();
+      });
+    }
+  }
+
+ private:
+  using stream_descriptor = boost::asio::posix::stream_descriptor;
+  std::function<void()> ring_;
+  std::vector<std::unique_ptr<stream_descriptor>> waiting_;
+};
+
 int follow(const TargetPolicy& policy, const ConnectionsWish& wish, const NetNamespace& space) {
   boost::asio::io_context io(1);
   HttpClient http(io);
@@ -192,12 +223,23 @@ int follow(const TargetPolicy& policy, const ConnectionsWish& wish, const NetNam
   boost::asio::steady_timer timer(io);
   int code = 0;
   bool told = false;
-  std::function<void()> tick = [&] {
+  std::function<void(bool)> tick;
+  const auto tick_after = [&](std::chrono::milliseconds time, bool events) {
+    timer.expires_after(time);
+    timer.async_wait([&tick, events](const boost::system::error_code& error) {
+      if (!error) tick(events);
+    });
+  };
+  auto whole_look = mono_now();
+  Bell bell(io, flows.descriptors(), [&] {
+    if (told && mono_now() + soonest < whole_look) tick_after(soonest, true);
+  });
+  tick = [&](bool events) {
     if (watch.seen().blind && !watch.space()) {
       code = could_not(policy, "the namespace is gone");
       return io.stop();
     }
-    const auto looked = watch.settled() || told ? flows.look(watch.seen()) : Result<void>{};
+    const auto looked = watch.settled() || told ? flows.look(watch.seen(), events) : Result<void>{};
     if (!looked) {
       code = could_not(policy, looked.error().message);
       return io.stop();
@@ -209,12 +251,12 @@ int follow(const TargetPolicy& policy, const ConnectionsWish& wish, const NetNam
     }
     if (told) follower.print_new(flows);
     if (flush_output() != 0) return io.stop();
-    timer.expires_after(told ? std::chrono::milliseconds{pause} : 5ms);
-    timer.async_wait([&](const boost::system::error_code& error) {
-      if (!error) tick();
-    });
+    const auto now = mono_now();
+    if (!events) whole_look = now + pause;
+    if (told) bell.wait();
+    tick_after(told ? std::chrono::ceil<std::chrono::milliseconds>(std::max(whole_look, now) - now) : 5ms, false);
   };
-  tick();
+  tick(false);
   io.run();
   return code;
 }

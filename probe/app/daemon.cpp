@@ -23,6 +23,7 @@
 #include "probe/delivery/original_payload.hpp"
 #include "probe/verdict/judge.hpp"
 #include "probe/watch/kill_switch_record.hpp"
+#include "probe/watch/tracer_keeper.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -84,6 +85,18 @@ void tell_of_kill_switch(const TargetWatch& watch, const KillSwitchEvent& event)
       {{"client_id", watch.policy().client_id}, {"detail", event.detail}, {"took_us", event.took.count()}});
 }
 
+void tell_of_tracer(const TracerKeeper::News& news) {
+  using What = TracerKeeper::News::What;
+  if (news.what != What::refused) {
+    return log(news.what == What::started ? LogLevel::info : LogLevel::warning, to_string(news.what), {{"detail", news.detail}});
+  }
+  log(LogLevel::warning, to_string(news.what),
+      {{"reason", news.detail},
+       {"hint",
+        "programs are named by sock_diag where that is sure: not those of UDP that is sent without connect(2), of ICMP, and of what is "
+        "short-lived; 'vpn-sentinel-probe doctor' tells more"}});
+}
+
 TargetHealth health_of(const TargetWatch& watch) {
   const auto& seen = watch.seen();
   TargetHealth health;
@@ -119,6 +132,8 @@ Daemon::Daemon(ProbeConfig config, std::function<Result<ProbeConfig>()> reload)
       boot_id_(random_hex(16)),
       http_(io_),
       dns_(io_),
+      flows_(io_, http_, dns_,
+             FlowReporter::Options{boot_id_, config_.flow_interval, [this](const std::string& client_id) { return paths(client_id); }}),
       keepalive_timer_(io_),
       trouble_timer_(io_),
       watchdog_timer_(io_),
@@ -126,7 +141,8 @@ Daemon::Daemon(ProbeConfig config, std::function<Result<ProbeConfig>()> reload)
   signals_.add(SIGUSR1);
   lock_data_dir();
   add_deliveries();
-  for (auto& target : config_.targets) target.kill_switch.tend = true;
+  for (auto& target : config_.targets) target.kill_switch.tend = target.serving.follow = true;
+  boost::asio::use_service<TracerKeeper>(io_).on_news(tell_of_tracer);
   targets_ = std::make_unique<TargetSet>(io_, http_, dns_, config_.targets, target_hooks());
 }
 
@@ -138,11 +154,13 @@ TargetSet::Hooks Daemon::target_hooks() {
             {{"client_id", watch.policy().client_id},
              {"netns", watch.policy().netns.to_string()},
              {"hub", fmt::format("{}", fmt::join(config_.hub.urls, ","))}});
+        flows_.add(watch);
       },
       [this](const TargetWatch& watch) {
         log(LogLevel::info, "target_forgotten", {{"client_id", watch.policy().client_id}, {"netns", watch.policy().netns.to_string()}});
         // As at the end of the daemon: nobody watches any more.
         if (!stopping_) send(watch, "stop", true);
+        flows_.forget(watch.policy().client_id);
         for (const auto& delivery : deliveries_) delivery->sender->forget(watch.policy().client_id);
         // The user's word stays: a namespace of this name may come again.
         KillSwitchRecord(watch.policy().kill_switch.folder, make_firewall_id(watch.policy().client_id)).forget_policy();
@@ -189,6 +207,7 @@ void Daemon::add_deliveries() {
     auto hub = config_.hub;
     hub.urls = hubs[i];
     add_delivery(hub, files[i]);
+    flows_.add_hub(hub);
   }
 }
 
@@ -324,6 +343,7 @@ int Daemon::run() {
 }
 
 void Daemon::on_update(const TargetWatch& watch, const TargetWatch::Update& update) {
+  flows_.follow(watch.policy().client_id);
   if (update.trigger == "held") {
     return log(LogLevel::debug, "verdict_held",
                {{"client_id", watch.policy().client_id},
@@ -423,6 +443,7 @@ void Daemon::reload_settings() {
 void Daemon::stop() {
   stopping_ = true;
   notify_stopping();
+  flows_.stop();
   targets_->for_each([this](const TargetWatch& watch) { send(watch, "stop", true); });
   draining_ = deliveries_.size();
   for (const auto& delivery : deliveries_) {

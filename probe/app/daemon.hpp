@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "netns/base/fd.hpp"
+#include "probe/app/flow_reporter.hpp"
 #include "probe/app/health_socket.hpp"
 #include "probe/app/own_way.hpp"
 #include "probe/app/probe_settings.hpp"
@@ -71,6 +72,7 @@ class Daemon {
   DnsClient dns_;
   std::vector<std::unique_ptr<Delivery>> deliveries_;
   std::size_t draining_ = 0;
+  FlowReporter flows_;
   std::unique_ptr<TargetSet> targets_;
   OwnWay own_way_;
   boost::asio::steady_timer keepalive_timer_;

@@ -1,6 +1,7 @@
 /// `doctor`: what this machine offers the probe, what each thing is for, what is lost without it and how to get it. Everything is tried,
-/// not guessed from a version, and nothing is changed and nothing sent: rules for nftables go into a batch that is never committed, a
-/// question that could make the kernel load a module is not asked, and a BPF program is loaded and dropped without being attached.
+/// not guessed from a version, and nothing is changed: rules for nftables go into a batch that is never committed, a question that could
+/// make the kernel load a module is not asked, and a BPF program is loaded and dropped without being attached. Nothing is sent but one
+/// question to each hub, which stores nothing of it (doctor_hub.hpp).
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -23,7 +24,7 @@ struct DoctorLine {
     not_needed,      ///< absent or unused, and nothing of what is configured, or of this version, needs it
     could_not_look,  ///< never the same as ok
   };
-  std::string group;  ///< "capabilities", "kernel", "files", "limits", or a target's client id
+  std::string group;  ///< "capabilities", "kernel", "files", "limits", "hub", or a target's client id
   std::string name;
   Status status = Status::could_not_look;
   std::string detail;  ///< what was seen
@@ -55,12 +56,22 @@ struct DoctorTopic {
 [[nodiscard]] nlohmann::json doctor_json(const std::vector<DoctorLine>& lines);
 
 /// From the text of /proc/self/status (proc(5): CapEff, CapBnd). `foreign`: some target is another namespace than the probe's. Pure.
-[[nodiscard]] std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign);
+/// `traced`: for some target eBPF is wanted.
+[[nodiscard]] std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign, bool traced = true);
 /// `own` opens sockets in the probe's namespace.
 [[nodiscard]] std::vector<DoctorLine> kernel_lines(const SocketOpener& own);
-/// `protect`: a target wants its kill switch kept from others.
-[[nodiscard]] std::vector<DoctorLine> nftables_lines(const SocketOpener& own, bool protect = false);
-[[nodiscard]] std::vector<DoctorLine> bpf_lines();
+/// What the targets want of what can be done without.
+struct DoctorWishes {
+  bool protect = false;   ///< a kill switch that is kept from others
+  bool traced = true;     ///< eBPF
+  bool conntrack = true;  ///< or where there is no eBPF
+  bool nflog = false;
+};
+[[nodiscard]] DoctorWishes wishes_of(const std::vector<TargetPolicy>& targets);
+[[nodiscard]] std::vector<DoctorLine> nftables_lines(const SocketOpener& own, const DoctorWishes& wishes = {});
+[[nodiscard]] std::vector<DoctorLine> bpf_lines(const DoctorWishes& wishes = {});
+/// Not needed by what is configured, which `setting` decides; what was seen is told nonetheless.
+[[nodiscard]] DoctorLine only_when(bool wanted, std::string_view setting, DoctorLine line);
 [[nodiscard]] std::vector<DoctorLine> file_lines(const ProbeConfig& config);
 /// What the target names now. A container is looked for as the daemon does it. Blocks, while an engine hangs for some seconds.
 [[nodiscard]] Result<NetNamespace> open_target(const TargetPolicy& target);

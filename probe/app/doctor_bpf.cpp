@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "ebpf/tracer.hpp"
 #include "probe/app/doctor.hpp"
 
 namespace vpn_sentinel {
@@ -32,9 +33,13 @@ Result<void> load_program() {
   return {};
 }
 
+constexpr std::string_view lost_without =
+    "sock_diag names programs: not those of UDP that is sent without connect(2), of ICMP, and of what is short-lived";
+
 DoctorLine program_line() {
-  const DoctorTopic topic{"BPF", "naming the program that leaks, with destination and bytes", "leaks are not told by program",
+  const DoctorTopic topic{"BPF", "naming the program that leaks, with destination and bytes", lost_without,
                           "CAP_BPF and CAP_NET_ADMIN, and a seccomp profile that allows bpf (SystemCallFilter=bpf in a unit)"};
+  if (const auto built = Tracer::built(); !built) return doctor_line(group, topic, Status::missing, built.error().message);
   const auto loaded = load_program();
   if (loaded) return doctor_line(group, topic, Status::ok, "a cgroup program was accepted");
   // Refused is an answer here: whoever may not load programs has none.
@@ -42,10 +47,10 @@ DoctorLine program_line() {
 }
 
 DoctorLine btf_line() {
-  const DoctorTopic topic{"BTF", "nothing that is configured: the leak programs use plain headers", "", ""};
+  const DoctorTopic topic{"BTF", "the programs of sockets that are older than the probe, by eBPF",
+                          "they are asked of sock_diag, which is sure of fewer", "a kernel with CONFIG_DEBUG_INFO_BTF"};
   const bool there = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
-  return doctor_line(group, topic, there ? Status::ok : Status::not_needed,
-                     there ? "/sys/kernel/btf/vmlinux" : "no /sys/kernel/btf/vmlinux");
+  return doctor_line(group, topic, there ? Status::ok : Status::missing, there ? "/sys/kernel/btf/vmlinux" : "no /sys/kernel/btf/vmlinux");
 }
 
 /// Field 5 of the first line whose type is cgroup2: proc(5), /proc/PID/mountinfo.
@@ -61,7 +66,7 @@ std::optional<std::string> cgroup_mount() {
 }
 
 DoctorLine cgroup_line() {
-  const DoctorTopic topic{"cgroup2", "where the BPF programs are attached", "leaks are not told by program",
+  const DoctorTopic topic{"cgroup2", "where the BPF programs are attached", lost_without,
                           "mount -t cgroup2 none /sys/fs/cgroup, or -v /sys/fs/cgroup:/sys/fs/cgroup:ro for a container"};
   const auto path = cgroup_mount();
   if (!path) return doctor_line(group, topic, Status::missing, "not mounted");
@@ -72,6 +77,10 @@ DoctorLine cgroup_line() {
 
 }  // namespace
 
-std::vector<DoctorLine> bpf_lines() { return {not_used_yet(program_line()), not_used_yet(cgroup_line()), not_used_yet(btf_line())}; }
+std::vector<DoctorLine> bpf_lines(const DoctorWishes& wishes) {
+  constexpr std::string_view setting = "VPN_SENTINEL_CONNECTIONS wants no eBPF";
+  return {only_when(wishes.traced, setting, program_line()), only_when(wishes.traced, setting, cgroup_line()),
+          only_when(wishes.traced, setting, btf_line())};
+}
 
 }  // namespace vpn_sentinel

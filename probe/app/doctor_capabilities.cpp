@@ -18,6 +18,7 @@ struct Capability {
   DoctorTopic topic;
   bool for_foreign_only = false;  ///< a probe that lives in the watched namespace does not need it
   bool unused = false;            ///< by this version
+  bool for_tracer_only = false;
 };
 
 constexpr std::array<Capability, 9> capabilities{{
@@ -44,8 +45,18 @@ constexpr std::array<Capability, 9> capabilities{{
       "WireGuard",
       ""}},
     {CAP_NET_RAW, {"CAP_NET_RAW", "", "", ""}, false, true},
-    {CAP_BPF, {"CAP_BPF", "", "", ""}, false, true},
-    {CAP_PERFMON, {"CAP_PERFMON", "", "", ""}, false, true},
+    {CAP_BPF,
+     {"CAP_BPF", "naming the program that leaks by eBPF, whatever it sends and however short it lives",
+      "sock_diag names programs: not those of UDP that is sent without connect(2), of ICMP, and of what is short-lived", ""},
+     false,
+     false,
+     true},
+    {CAP_PERFMON,
+     {"CAP_PERFMON", "the names of programs in eBPF, and who has sockets that are older than the probe",
+      "eBPF tells processes by number only", ""},
+     false,
+     false,
+     true},
     {CAP_NET_BROADCAST, {"CAP_NET_BROADCAST", "", "", ""}, false, true},
 }};
 
@@ -67,12 +78,12 @@ std::string remedy_for(std::string_view name, bool in_bounding_set) {
 
 }  // namespace
 
-std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign) {
+std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign, bool traced) {
   const auto effective = mask_of(status, "CapEff");
   const auto bounding = mask_of(status, "CapBnd");
   std::vector<DoctorLine> lines;
   for (const auto& capability : capabilities) {
-    const bool needed = foreign || !capability.for_foreign_only;
+    const bool needed = (foreign || !capability.for_foreign_only) && (traced || !capability.for_tracer_only);
     auto line = doctor_line("capabilities", capability.topic, Status::could_not_look, "/proc/self/status does not tell");
     line.required = line.required && needed;
     if (effective && bounding) {

@@ -9,6 +9,7 @@
 #include "netns/namespace/net_namespace.hpp"
 #include "probe/app/commands.hpp"
 #include "probe/app/doctor.hpp"
+#include "probe/app/doctor_hub.hpp"
 #include "probe/app/doctor_places.hpp"
 #include "probe/app/output.hpp"
 #include "probe/app/target_names.hpp"
@@ -37,40 +38,38 @@ ProbeConfig with_namespaces_of_patterns(ProbeConfig config, std::vector<DoctorLi
   return config;
 }
 
-bool wants_protection(const ProbeConfig& config) {
-  return std::ranges::any_of(config.targets, [](const TargetPolicy& target) {
-    return target.kill_switch.protect && target.kill_switch.mode != KillSwitchMode::off;
-  });
-}
-
-std::vector<DoctorLine> examine(const ProbeConfig& given) {
+std::vector<DoctorLine> examine(const ProbeConfig& given, bool ask_hub) {
+  const auto place = place_of(read_environment(), [](const std::string& path) { return std::filesystem::exists(path); });
   std::vector<DoctorLine> unmatched;
   const auto config = with_namespaces_of_patterns(given, unmatched);
   std::vector<Result<NetNamespace>> spaces;
   std::ranges::transform(config.targets, std::back_inserter(spaces), open_target);
   // The namespaces of a pattern are foreign ones whenever they come.
-  auto lines = capability_lines(own_status(), !unmatched.empty() || std::ranges::any_of(spaces, is_foreign));
+  // What is wanted of a pattern's namespaces is wanted also while there are none.
+  const auto wishes = wishes_of(given.targets);
+  auto lines = capability_lines(own_status(), !unmatched.empty() || std::ranges::any_of(spaces, is_foreign), wishes.traced);
   const auto add = [&](std::vector<DoctorLine> more) { std::ranges::move(more, std::back_inserter(lines)); };
   const auto own = NetNamespace::open(NamespaceRef{});
   if (own) {
     add(kernel_lines(own->opener()));
-    add(nftables_lines(own->opener(), wants_protection(config)));
+    add(nftables_lines(own->opener(), wishes));
   } else {
     add({doctor_line("kernel", {"own namespace", "asking the kernel", "nothing can be told", "", true}, status_of(own.error()),
                      own.error().message)});
   }
-  add(bpf_lines());
+  add(bpf_lines(wishes));
   add(file_lines(config));
+  if (ask_hub) add(hub_lines(config, spaces, place));
   for (std::size_t i = 0; i < spaces.size(); ++i) add(target_lines(config.targets[i], spaces[i]));
   add(std::move(unmatched));
-  fit_remedies(lines, place_of(read_environment(), [](const std::string& path) { return std::filesystem::exists(path); }));
+  fit_remedies(lines, place);
   return lines;
 }
 
 }  // namespace
 
-int doctor_command(const ProbeConfig& config, bool json) {
-  const auto lines = examine(config);
+int doctor_command(const ProbeConfig& config, bool json, bool ask_hub) {
+  const auto lines = examine(config, ask_hub);
   if (json) {
     print_out(fmt::format("{}\n", doctor_json(lines).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)));
   } else {

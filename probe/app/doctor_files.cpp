@@ -85,6 +85,10 @@ DoctorLine engine_line(const std::vector<TargetPolicy>& targets) {
                           "containers have to be named by their id, or by pid: or path:",
                           "systemctl enable --now podman.socket, or membership in the socket's group or CAP_DAC_OVERRIDE; for a container "
                           "the socket mounted into it; another place in VPN_SENTINEL_CONTAINER_SOCKETS"};
+  const bool needed = std::ranges::any_of(targets, [](const TargetPolicy& target) {
+    return target.netns.kind == NamespaceRef::Kind::container && !is_container_id(target.netns.value);
+  });
+  if (!needed) return doctor_line(group, topic, Status::not_needed, "no target is a container's name");
   std::string answering;
   std::string silent;
   for (const auto& socket : engine_sockets(targets)) {
@@ -93,10 +97,7 @@ DoctorLine engine_line(const std::vector<TargetPolicy>& targets) {
     text += (text.empty() ? "" : ", ") + (tried ? socket : tried.error().message);
   }
   if (!answering.empty()) return doctor_line(group, topic, Status::ok, answering);
-  const bool needed = std::ranges::any_of(targets, [](const TargetPolicy& target) {
-    return target.netns.kind == NamespaceRef::Kind::container && !is_container_id(target.netns.value);
-  });
-  return doctor_line(group, topic, needed ? Status::missing : Status::not_needed, silent.empty() ? "no socket is configured" : silent);
+  return doctor_line(group, topic, Status::missing, silent.empty() ? "no socket is configured" : silent);
 }
 
 DoctorLine limit_line(std::size_t targets) {

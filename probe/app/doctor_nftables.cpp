@@ -6,8 +6,10 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netfilter/nfnetlink_log.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <functional>
@@ -141,6 +143,14 @@ DoctorLine conntrack_line(const SocketOpener& own, const DoctorTopic& topic) {
   return from_answer(topic, ask(own, batch, {1}), "connection tracking answers");
 }
 
+/// Without an attribute it asks for nothing (net/netfilter/nfnetlink_log.c), and no group is taken from anybody.
+DoctorLine nflog_line(const SocketOpener& own, const DoctorTopic& topic) {
+  constexpr std::uint16_t unlikely_group = 0xffff;
+  Batch batch;
+  batch.add(static_cast<std::uint16_t>(NFNL_SUBSYS_ULOG << 8U | NFULNL_MSG_CONFIG), NLM_F_ACK, AF_UNSPEC, unlikely_group);
+  return from_answer(topic, ask(own, batch, {1}), "rules that log can be listened to");
+}
+
 DoctorLine unless_it_loads(const char* module, const DoctorTopic& topic, const std::function<DoctorLine()>& look) {
   if (may_ask(module)) return look();
   const bool ready = can_be_loaded(module);
@@ -151,17 +161,21 @@ DoctorLine unless_it_loads(const char* module, const DoctorTopic& topic, const s
 
 }  // namespace
 
-namespace {
-
-DoctorLine only_with_protect(DoctorLine line) {
-  line.detail = fmt::format("VPN_SENTINEL_KILL_SWITCH_PROTECT is off (seen: {})", line.detail);
-  line.status = Status::not_needed;
-  return line;
+DoctorWishes wishes_of(const std::vector<TargetPolicy>& targets) {
+  const auto any = [&targets](const auto& wants) { return std::ranges::any_of(targets, wants); };
+  const auto any_mode = [&any](ConnectionsMode mode) {
+    return any([mode](const TargetPolicy& target) { return target.connections.mode == mode; });
+  };
+  DoctorWishes wishes;
+  wishes.protect =
+      any([](const TargetPolicy& target) { return target.kill_switch.protect && target.kill_switch.mode != KillSwitchMode::off; });
+  wishes.traced = any([](const TargetPolicy& target) { return wants_tracer(target.connections.mode); });
+  wishes.conntrack = any_mode(ConnectionsMode::automatic) || any_mode(ConnectionsMode::conntrack);
+  wishes.nflog = any_mode(ConnectionsMode::nflog);
+  return wishes;
 }
 
-}  // namespace
-
-std::vector<DoctorLine> nftables_lines(const SocketOpener& own, bool protect) {
+std::vector<DoctorLine> nftables_lines(const SocketOpener& own, const DoctorWishes& wishes) {
   const DoctorTopic tables{"nftables",
                            "counting packets that leave outside the tunnel, the kill switch, and telling what the rules of others hold",
                            "leaks are judged by routes only; no kill switch", "modprobe nf_tables, and CAP_NET_ADMIN"};
@@ -174,14 +188,22 @@ std::vector<DoctorLine> nftables_lines(const SocketOpener& own, bool protect) {
       "persistent tables",
       "a kill switch that others cannot flush (VPN_SENTINEL_KILL_SWITCH_PROTECT) and that stays when the probe is killed",
       "the kill switch is an ordinary table: 'nft flush ruleset' removes it", "Linux 6.9 or newer, and CAP_NET_ADMIN"};
-  const DoctorTopic conntrack{"conntrack", "connections and their bytes where eBPF is not to be had", "destinations come from sockets only",
+  const DoctorTopic conntrack{"conntrack",
+                              "the command 'connections' where eBPF is not to be had: short-lived connections, and bytes of UDP",
+                              "connections that are shorter than a look, UDP that is sent without connect(2) and its bytes are not listed",
                               "modprobe nf_conntrack_netlink, and CAP_NET_ADMIN"};
-  auto persistent = unless_it_loads("nf_tables", persist, [&] { return persist_line(own, persist); });
+  const DoctorTopic nflog{"nflog", "the command 'connections' with VPN_SENTINEL_CONNECTIONS=nflog: packets that rules log",
+                          "nothing is listed: another source is needed", "modprobe nfnetlink_log, and CAP_NET_ADMIN"};
+  constexpr std::string_view no_conntrack = "VPN_SENTINEL_CONNECTIONS wants no conntrack";
+  constexpr std::string_view no_nflog = "VPN_SENTINEL_CONNECTIONS is not nflog";
   return {unless_it_loads("nf_tables", tables, [&] { return tables_line(own, tables); }),
           unless_it_loads("nf_tables", egress, [&] { return egress_line(own, egress); }),
           unless_it_loads("nf_tables", bell, [&] { return bell_line(own, bell); }),
-          protect ? std::move(persistent) : only_with_protect(std::move(persistent)),
-          not_used_yet(unless_it_loads("nf_conntrack_netlink", conntrack, [&] { return conntrack_line(own, conntrack); }))};
+          only_when(wishes.protect, "VPN_SENTINEL_KILL_SWITCH_PROTECT is off",
+                    unless_it_loads("nf_tables", persist, [&] { return persist_line(own, persist); })),
+          only_when(wishes.conntrack, no_conntrack,
+                    unless_it_loads("nf_conntrack_netlink", conntrack, [&] { return conntrack_line(own, conntrack); })),
+          only_when(wishes.nflog, no_nflog, unless_it_loads("nfnetlink_log", nflog, [&] { return nflog_line(own, nflog); }))};
 }
 
 }  // namespace vpn_sentinel

@@ -32,8 +32,11 @@ constexpr std::array remedies{
                 "--cap-add NET_ADMIN (kernel), or --pid container:NAME with SYS_PTRACE, DAC_READ_SEARCH and DAC_OVERRIDE (programs)",
                 "capabilities: {add: [NET_ADMIN]} (kernel), or shareProcessNamespace: true with SYS_PTRACE, DAC_READ_SEARCH and "
                 "DAC_OVERRIDE (programs)"},
-    PlaceRemedy{"BPF", "--cap-add BPF --cap-add PERFMON --cap-add NET_ADMIN, and --security-opt seccomp=FILE that allows bpf",
-                "capabilities: {add: [BPF, PERFMON, NET_ADMIN]}, and a seccompProfile that allows bpf"},
+    PlaceRemedy{
+        "BPF",
+        "--cap-add BPF --cap-add PERFMON --cap-add NET_ADMIN, and --security-opt seccomp=FILE that allows bpf (Docker's own profile does "
+        "with CAP_BPF)",
+        "capabilities: {add: [BPF, PERFMON, NET_ADMIN]}, and a seccompProfile that allows bpf"},
     PlaceRemedy{"cgroup2", "-v /sys/fs/cgroup:/sys/fs/cgroup:ro", "a hostPath volume at /sys/fs/cgroup"},
 };
 

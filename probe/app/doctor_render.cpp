@@ -70,6 +70,13 @@ DoctorLine doctor_line(std::string_view group, const DoctorTopic& topic, DoctorL
                     std::string(topic.lost), std::string(topic.remedy), topic.required};
 }
 
+DoctorLine only_when(bool wanted, std::string_view setting, DoctorLine line) {
+  if (wanted) return line;
+  line.detail = fmt::format("{} (seen: {})", setting, line.detail);
+  line.status = DoctorLine::Status::not_needed;
+  return line;
+}
+
 DoctorLine not_used_yet(DoctorLine line) {
   line.detail = fmt::format("not used by this version (seen: {})", line.detail);
   line.status = DoctorLine::Status::not_needed;

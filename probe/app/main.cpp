@@ -11,6 +11,8 @@
 #include "netns/daemon/capabilities.hpp"
 #include "netns/daemon/command_line.hpp"
 #include "probe/app/commands.hpp"
+#include "probe/app/enroll_command.hpp"
+#include "probe/app/findings_table.hpp"
 #include "probe/app/output.hpp"
 #include "probe/app/probe_settings.hpp"
 #include "probe/app/target_names.hpp"
@@ -33,6 +35,8 @@ constexpr auto footer =
     "more, 2 another probe armed "
     "its own again; status 0 armed, 1 not armed, 2 changed or not holding; all 4 could not look, or not change.\n"
     "Exit codes of connections: 0 none leaves outside the tunnel, 2 some do, 3 of some it is not known, 4 could not look.\n"
+    "Exit codes of peers: 0 all ports were looked at, 3 of some it cannot be told who is connected, 4 could not look.\n"
+    "Exit codes of enroll: 0 the key is in the file, 1 the hub cannot be reached or refuses, 73 the file cannot be written.\n"
     "Exit codes of doctor: 0 all is there, 1 something optional is missing, 4 the targets cannot be watched.\n"
     "Exit codes of healthcheck: 0 the daemon looks, 1 it does not, it hangs, or it is not there.\n"
     "All commands: 64 wrong usage, 70 internal error, 73 data folder, 74 output cannot be written, 78 wrong setting.\n"
@@ -50,6 +54,8 @@ struct CommandLine {
   bool force = false;
   bool all = false;
   ConnectionsWish connections;
+  PeersWish peers;
+  EnrollWish enroll;
 };
 
 Result<LoadedSettings> load(const CommandLine& line) {
@@ -117,6 +123,13 @@ int run_connections(const CommandLine& line) {
   return run_each(line, [&line](const TargetPolicy& target) { return connections_command(target, line.connections); });
 }
 
+int run_peers(const CommandLine& line) {
+  if (line.peers.watch && expand_patterns(require_targets(line)).size() != 1) {
+    throw FatalError(exit_usage, "--watch goes with one target: name it by --netns");
+  }
+  return run_each(line, [&line](const TargetPolicy& target) { return peers_command(target, line.peers); });
+}
+
 /// Whoever wants to get out must not be kept in by a wrong setting.
 int run_killswitch(const CommandLine& line) {
   if (!line.all) {
@@ -129,12 +142,17 @@ int run_killswitch(const CommandLine& line) {
   return killswitch_disarm_all(loaded ? loaded->global.text("data_dir") + "/killswitch" : std::string(), line.json);
 }
 
-/// What the daemon never needs is given up before its first thread, also where it is root; CAP_SYS_ADMIN is for other namespaces only.
+/// What the daemon never needs is given up before its first thread, also where it is root; CAP_SYS_ADMIN is for other namespaces only,
+/// CAP_BPF and CAP_PERFMON are for naming programs.
 void give_up_rights(const ProbeConfig& config) {
   const bool foreign =
       std::ranges::any_of(config.targets, [](const TargetPolicy& target) { return target.netns.kind != NamespaceRef::Kind::self; });
+  const bool traced = std::ranges::any_of(config.targets, [](const TargetPolicy& target) { return wants_tracer(target.connections.mode); });
   const unsigned entering = foreign ? CAP_SYS_ADMIN : CAP_NET_ADMIN;
-  const auto kept = keep_capabilities({CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, entering});
+  const unsigned tracing = traced ? CAP_BPF : CAP_NET_ADMIN;
+  const unsigned naming = traced ? CAP_PERFMON : CAP_NET_ADMIN;
+  const auto kept =
+      keep_capabilities({CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, entering, tracing, naming});
   if (!kept) fmt::print(stderr, "vpn-sentinel-probe: warning: rights that are not needed are kept: {}\n", kept.error().message);
 }
 
@@ -142,6 +160,14 @@ int run_daemon(const CommandLine& line) {
   auto config = require_config(line);
   give_up_rights(config);
   return run_command(std::move(config), [&line] { return load_config(line); });
+}
+
+int run_enroll(const CommandLine& line) {
+  const auto environment = read_environment();
+  const auto named = environment.find("VPN_SENTINEL_CONFIG");
+  auto wish = line.enroll;
+  wish.file = !line.config_given && named != environment.end() && !named->second.empty() ? named->second : line.config_file;
+  return enroll_command(wish);
 }
 
 std::string data_dir_of(const CommandLine& line) {
@@ -158,8 +184,10 @@ int dispatch(int argc, char** argv) {
   app.require_subcommand(0, 1);
   bool sample = false;
   bool table = false;
+  bool findings = false;
   app.add_flag("--print-sample-config", sample, "Print a commented configuration file with every default");
   app.add_flag("--print-settings-table", table, "Print the settings as a Markdown table");
+  app.add_flag("--print-findings-table", findings, "Print every finding with its meaning and what to do, as a Markdown table");
 
   const auto command = [&](const char* name, const char* help) {
     auto* const added = app.add_subcommand(name, help);
@@ -184,10 +212,23 @@ int dispatch(int argc, char** argv) {
   connections->add_flag("--watch", line.connections.watch, "Go on and print what is new until interrupted");
   connections->add_flag("--outside", line.connections.outside, "Only what leaves outside the tunnel");
   connections->add_flag("--json", line.connections.json, "Print JSON");
+  auto* const peers = command("peers", "List who is connected to a VPN server here (--listen): from where, since when, how many bytes");
+  peers->add_flag("--watch", line.peers.watch, "Go on and print who comes and goes, and blocked tries, until interrupted");
+  peers->add_flag("--json", line.peers.json, "Print JSON");
   auto* const doctor =
       command("doctor", "Say which rights, kernel features and files are there, what for, and how to get the missing ones");
   doctor->add_flag("--json", line.json, "Print JSON");
+  doctor->add_flag("--offline", line.offline, "Do not ask the hub: send nothing");
   auto* const healthcheck = command("healthcheck", "Ask the daemon of the data folder whether it looks and does not hang");
+  auto* const enroll =
+      app.add_subcommand("enroll", "Fetch this probe's key from a hub with a code of its dashboard, and write it into the file");
+  enroll->add_option("URL", line.enroll.url, "Address of the hub's API, such as https://hub.example:5000")->required();
+  enroll->add_option("CODE", line.enroll.code, "The code; it works once")->required();
+  enroll->add_option_function<std::string>(
+      "--config", [&line](const std::string& file) { line.config_file = file, line.config_given = true; },
+      fmt::format("Configuration file in TOML (VPN_SENTINEL_CONFIG, default {})", default_config_file));
+  enroll->add_option("--api-path", line.enroll.api_path, "Path of the hub's API, when it is another one");
+  enroll->add_option("--ca-file", line.enroll.ca_file, "CA bundle (PEM) that signs the hub's certificate; default: the system's");
   for (auto* const one : {check, watch}) {
     one->add_flag("--json", line.json, "Print JSON");
     one->add_flag("--offline", line.offline, "Kernel facts only: send nothing");
@@ -198,8 +239,8 @@ int dispatch(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : exit_usage;
   }
-  if (sample || table) {
-    print_out(sample ? sample_file(probe_setting_rows()) : markdown_table(probe_setting_rows()));
+  if (sample || table || findings) {
+    print_out(sample ? sample_file(probe_setting_rows()) : table ? markdown_table(probe_setting_rows()) : findings_table());
     return when_printed(0);
   }
   if (run->parsed()) return run_daemon(line);
@@ -211,7 +252,9 @@ int dispatch(int argc, char** argv) {
         run_each(line, [&line](const TargetPolicy& target) { return baseline_command(target, action_of(line.action), line.force); }));
   if (killswitch->parsed()) return when_printed(run_killswitch(line));
   if (connections->parsed()) return when_printed(run_connections(line));
-  if (doctor->parsed()) return when_printed(doctor_command(require_config(line), line.json));
+  if (peers->parsed()) return when_printed(run_peers(line));
+  if (doctor->parsed()) return when_printed(doctor_command(require_config(line), line.json, !line.offline));
+  if (enroll->parsed()) return run_enroll(line);
   if (healthcheck->parsed()) return when_printed(healthcheck_command(data_dir_of(line)));
   fmt::print(stderr, "{}", app.help());
   return exit_usage;

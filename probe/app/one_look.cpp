@@ -6,8 +6,32 @@ namespace vpn_sentinel {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+/// A tracer tells what is sent while it is there, which one look is not.
+TargetPolicy without_tracer(TargetPolicy policy) {
+  if (wants_tracer(policy.connections.mode)) policy.connections.mode = ConnectionsMode::sock_diag;
+  return policy;
+}
+
+}  // namespace
+
+TargetPolicy kernel_facts_only(TargetPolicy policy) {
+  policy.offline = true;
+  policy.meter.on = false;
+  policy.audit.on = false;
+  policy.audit.close_leaking_sockets = false;
+  policy.kill_switch.tend = false;
+  policy.connections.mode = ConnectionsMode::off;
+  policy.path.stun_servers.clear();
+  return policy;
+}
+
 OneLook::OneLook(const TargetPolicy& policy)
-    : http_(io_), dns_(io_), watch_(io_, http_, dns_, for_this_process(policy), [](const auto&, const auto&) {}), timer_(io_) {}
+    : http_(io_),
+      dns_(io_),
+      watch_(io_, http_, dns_, without_tracer(for_this_process(policy)), [](const auto&, const auto&) {}),
+      timer_(io_) {}
 
 const TargetWatch& OneLook::run(std::chrono::milliseconds at_most) {
   deadline_ = mono_now() + at_most;

@@ -9,6 +9,9 @@
 
 namespace vpn_sentinel {
 
+/// For commands that only want to know where packets go, and who the VPN's servers are: nothing is sent, counted or read beside that.
+[[nodiscard]] TargetPolicy kernel_facts_only(TargetPolicy policy);
+
 class OneLook {
  public:
   explicit OneLook(const TargetPolicy& policy);

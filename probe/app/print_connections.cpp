@@ -31,15 +31,6 @@ std::string protocol_word(std::uint8_t protocol) {
   }
 }
 
-std::string amount(std::uint64_t bytes) {
-  if (bytes < 1000) return fmt::format("{}", bytes);
-  auto left = static_cast<double>(bytes) / 1000;
-  static constexpr std::array units{"k", "M", "G", "T"};
-  std::size_t unit = 0;
-  for (; left >= 999.5 && unit + 1 < units.size(); ++unit) left /= 1000;
-  return left < 9.95 ? fmt::format("{:.1f}{}", left, units.at(unit)) : fmt::format("{:.0f}{}", left, units.at(unit));
-}
-
 /// ANSI, as the lights are.
 std::string_view colour_of(FlowWay way) {
   switch (way) {
@@ -63,6 +54,15 @@ IpPrefix prefix_of(const IpAddress& address) { return {address, address.is_v4() 
 std::string shown_end(const Endpoint& end) { return end.port == 0 ? end.address.to_string() : end.to_string(); }
 
 }  // namespace
+
+std::string shown_amount(std::uint64_t bytes) {
+  if (bytes < 1000) return fmt::format("{}", bytes);
+  auto left = static_cast<double>(bytes) / 1000;
+  static constexpr std::array units{"k", "M", "G", "T"};
+  std::size_t unit = 0;
+  for (; left >= 999.5 && unit + 1 < units.size(); ++unit) left /= 1000;
+  return left < 9.95 ? fmt::format("{:.1f}{}", left, units.at(unit)) : fmt::format("{:.0f}{}", left, units.at(unit));
+}
 
 std::string shown_destination(const Endpoint& remote, const AddressFacts& facts, DestinationDetail detail) {
   switch (detail) {
@@ -105,11 +105,12 @@ std::string print_connections_heading(const ConnectionsTold& told, const Style& 
 
 std::string print_connection(const KnownFlow& flow, DestinationDetail detail, const Style& style) {
   const auto way = fmt::format("{:<8}", to_string(flow.direction.way));
-  const auto bytes = [&flow](std::uint64_t FlowBytes::*part) { return flow.bytes ? amount((*flow.bytes).*part) : std::string("-"); };
+  const auto out = flow.bytes ? shown_amount(flow.bytes->out) : std::string("-");
+  const auto in = flow.bytes && flow.bytes->in_known ? shown_amount(flow.bytes->in) : std::string("-");
   auto text = paint(way, colour_of(flow.direction.way), style);
   text += fmt::format(" {:<5} {:<24} {:<24} {:<10} {:>6} {:>6} {}", protocol_word(flow.key.protocol), shown_end(flow.key.local),
                       shown_destination(flow.key.remote, flow.facts, detail), flow.direction.device.empty() ? "-" : flow.direction.device,
-                      bytes(&FlowBytes::out), bytes(&FlowBytes::in), shown_owner(flow));
+                      out, in, shown_owner(flow));
   if (flow.blocked) text += "  logged by a firewall rule";
   if (flow.facts.asn && detail != DestinationDetail::none) text += fmt::format("  AS{}", *flow.facts.asn);
   if (!flow.direction.why.empty()) text += "  (" + flow.direction.why + ")";
@@ -143,7 +144,10 @@ json connection_json(const KnownFlow& flow, DestinationDetail detail) {
   if (!flow.direction.device.empty()) value["device"] = flow.direction.device;
   if (!flow.direction.why.empty()) value["way_unknown"] = flow.direction.why;
   if (flow.uid) value["uid"] = *flow.uid;
-  if (flow.bytes) value["bytes"] = {{"out", flow.bytes->out}, {"in", flow.bytes->in}, {"headers", flow.bytes->headers}};
+  if (flow.bytes) {
+    value["bytes"] = {{"out", flow.bytes->out}, {"headers", flow.bytes->headers}};
+    if (flow.bytes->in_known) value["bytes"]["in"] = flow.bytes->in;
+  }
   const auto program = [](const Program& one) {
     json object{{"pid", one.pid}, {"name", one.name}, {"uid", one.uid}};
     if (!one.container.empty()) object["container"] = one.container;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct ConnectionsTold {
   FlowLosses losses;
 };
 
+/// Bytes in three digits: "999", "1.5k", "20M".
+[[nodiscard]] std::string shown_amount(std::uint64_t bytes);
 /// The far end as far as the user lets it be told: "203.0.113.7:443", "203.0.113.0/24", "RO", "-".
 [[nodiscard]] std::string shown_destination(const Endpoint& remote, const AddressFacts& facts, DestinationDetail detail);
 /// "curl (4242) uid 1000 container 0123456789ab", "one of: sh (1), curl (2): why", "uid 1000: why".

@@ -14,6 +14,7 @@
 #include "probe/app/kill_switch_settings.hpp"
 #include "probe/app/meter_settings.hpp"
 #include "probe/app/path_settings.hpp"
+#include "probe/app/serving_settings.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -21,6 +22,8 @@ namespace {
 using Type = SettingRow::Type;
 
 constexpr std::size_t most_hubs = 8;
+/// More often would cost more than it tells.
+constexpr std::chrono::milliseconds shortest_flow_interval{1'000};
 
 constexpr std::array rows{
     SettingRow{"netns", "VPN_SENTINEL_NETNS", Type::text, "self",
@@ -169,9 +172,20 @@ constexpr std::array rows{
                "conntrack, nflog or off",
                0, 0, true},
     SettingRow{"destinations", "VPN_SENTINEL_DESTINATIONS", Type::text, "full",
-               "How much the command 'connections' tells of far ends: full, prefix (/24, /48), country or none", 0, 0, true},
+               "How much of far ends the commands 'connections' and 'peers' tell, and the hub is told of connections and of a server's "
+               "clients: full, prefix (/24, /48), country or none; what leaves outside the tunnel is told in full",
+               0, 0, true},
+    SettingRow{"connections_interval", "VPN_SENTINEL_CONNECTIONS_INTERVAL", Type::seconds, "10s",
+               "Time between two batches of connections to the hub, which stores and shows them; 0: they are told to no hub", 0, 3600},
     SettingRow{"nflog_group", "VPN_SENTINEL_NFLOG_GROUP", Type::integer, "0",
                "Group to which your firewall rules log packets (nft: log group N), for nflog in VPN_SENTINEL_CONNECTIONS", 0, 65535, true},
+    SettingRow{"listen", "VPN_SENTINEL_LISTEN", Type::list, "",
+               "Ports of VPN servers in this namespace whose clients are told: udp/51820 or tcp/1194; empty: none are looked for", 0, 0,
+               true},
+    SettingRow{"listen_nflog_group", "VPN_SENTINEL_LISTEN_NFLOG_GROUP", Type::text, "",
+               "Group to which your firewall rules log packets that they refuse at those ports, counted as blocked tries; no other program "
+               "can listen to it then; empty: none",
+               0, 0, true},
     SettingRow{"resolvers", "VPN_SENTINEL_RESOLVERS", Type::list, "1.1.1.1:53,9.9.9.9:53",
                "DNS servers for the names that the probe itself looks up inside the namespace", 0, 0, true},
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for the address services; empty: the system's", 0, 0,
@@ -450,6 +464,9 @@ Result<TargetPolicy> make_target_policy(const Settings& settings) {
   const auto connections = make_connections_policy(settings);
   if (!connections) return fail(connections.error());
   target.connections = *connections;
+  auto serving = make_serving_policy(settings);
+  if (!serving) return fail(serving.error());
+  target.serving = std::move(*serving);
   return target;
 }
 
@@ -475,6 +492,8 @@ Result<ProbeConfig> make_probe_config(const LoadedSettings& loaded) {
   config.interval = loaded.global.duration("interval");
   // Two intervals: one lost keepalive is no outage. The next one may first try a dead tunnel for its whole time.
   config.lease = std::chrono::ceil<std::chrono::seconds>(config.interval * 2 + config.hub.tunnel_timeout);
+  config.flow_interval = loaded.global.duration("connections_interval");
+  if (config.flow_interval > std::chrono::milliseconds{0}) config.flow_interval = std::max(config.flow_interval, shortest_flow_interval);
   config.data_dir = loaded.global.text("data_dir");
   const auto level = parse_log_level(loaded.global.text("log_level"));
   if (!level) return wrong(loaded.global, "log_level", loaded.global.text("log_level"), "debug, info, warning or error");

@@ -23,6 +23,8 @@ struct ProbeConfig {
   std::string hub_path;                  ///< "auto", "tunnel" or "uplink"
   std::chrono::milliseconds interval{};  ///< between keepalives
   std::chrono::seconds lease{};          ///< told to the hub with each report
+  /// Between batches of connections; 0: they are told to nobody.
+  std::chrono::milliseconds flow_interval{};
   std::string data_dir;
   LogLevel log_level = LogLevel::info;
   std::vector<Settings> settings;  ///< as read: those of all, then of each [[target]]

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "probe/app/report_firewall.hpp"
+#include "probe/app/report_peers.hpp"
 #include "probe/report/bounds.hpp"
 
 namespace vpn_sentinel {
@@ -75,6 +76,12 @@ void add_firewall(const Observation& seen, Report& report) {
   if (seen.large_packets) report.mtu = mtu_report(*seen.large_packets);
 }
 
+void add_peers(const TargetWatch& watch, Report& report) {
+  if (!watch.serving().is_asked_for()) return;
+  const auto view = watch.serving().state().view(most_listed_peers, 0, false);
+  report.peers = peers_report(view, watch.policy().connections.destinations, watch.policy().exit.database.get());
+}
+
 }  // namespace
 
 Report build_report(const TargetWatch& watch, std::string trigger) {
@@ -90,6 +97,7 @@ Report build_report(const TargetWatch& watch, std::string trigger) {
   add_exit(watch.seen(), report);
   add_dns(watch.seen(), report);
   add_firewall(watch.seen(), report);
+  add_peers(watch, report);
   report.latency_ms = watch.latency_ms();
   bound_report(report);
   return report;

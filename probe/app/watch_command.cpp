@@ -13,6 +13,7 @@
 #include "probe/app/output.hpp"
 #include "probe/app/print_change.hpp"
 #include "probe/app/target_set.hpp"
+#include "probe/watch/tracer_keeper.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -75,6 +76,10 @@ int watch_command(const std::vector<TargetPolicy>& policies, bool json) {
   const auto refuse = [](const std::string& netns, const Error& error) {
     fmt::print(stderr, "vpn-sentinel-probe: {} is not watched: {}\n", netns, error.message);
   };
+  boost::asio::use_service<TracerKeeper>(io).on_news([](const TracerKeeper::News& news) {
+    if (news.what != TracerKeeper::News::What::started)
+      fmt::print(stderr, "vpn-sentinel-probe: {}: {}\n", to_string(news.what), news.detail);
+  });
   std::vector<TargetPolicy> own_policies;
   own_policies.reserve(policies.size());
   for (const auto& policy : policies) own_policies.push_back(for_this_process(policy));

@@ -41,23 +41,42 @@ HubChannel::HubChannel(boost::asio::io_context& io, HttpClient& http, DnsClient&
       hub_(std::move(hub)),
       url_(url_of(url, hub_, "keepalive")),
       batch_url_(url_of(url, hub_, "events")),
+      flows_url_(url_of(url, hub_, "connections")),
       parsed_url_(HttpUrl::parse(url_)),
       name_(parsed_url_ ? parsed_url_->origin : "VPN_SENTINEL_URL") {}
 
-HttpRequest HubChannel::request_of(const std::vector<Report>& reports) const {
-  const bool is_batch = reports.size() > 1;
+HttpRequest HubChannel::request_to(const std::string& url) const {
   HttpRequest request;
   request.method = "POST";
-  request.url = is_batch ? batch_url_ : url_;
-  if (is_batch) request.most_bytes = longest_batch_answer;
+  request.url = url;
   request.headers = {{"Content-Type", "application/json"}};
   if (!hub_.api_key.empty()) request.headers.emplace_back("X-API-Key", hub_.api_key);
-  request.body = is_batch ? batch_of(reports) : hub_.schema == 1 ? original_payload(reports.front(), wall_now()) : text_of(reports.front());
   request.ca_file = hub_.ca_file;
   request.verify = hub_.verify;
   request.certificate_file = hub_.certificate_file;
   request.key_file = hub_.key_file;
   return request;
+}
+
+HttpRequest HubChannel::request_of(const std::vector<Report>& reports) const {
+  const bool is_batch = reports.size() > 1;
+  auto request = request_to(is_batch ? batch_url_ : url_);
+  if (is_batch) request.most_bytes = longest_batch_answer;
+  request.body = is_batch ? batch_of(reports) : hub_.schema == 1 ? original_payload(reports.front(), wall_now()) : text_of(reports.front());
+  return request;
+}
+
+void HubChannel::post_flows(std::string packed, DeliveryPath path, const DeliveryPaths& ways, Handler handler) {
+  auto request = request_to(flows_url_);
+  request.headers.emplace_back("Content-Encoding", "gzip");
+  request.body = std::move(packed);
+  if (path == DeliveryPath::tunnel) return post_in_tunnel(std::move(request), ways, std::move(handler));
+  request.timeout = hub_.timeout;
+  request.open_socket = *ways.uplink;
+  request.fresh_connection = false;
+  // Apart from reports: none of them ever waits behind flows.
+  request.channel = "hub flows";
+  http_.send(std::move(request), std::move(handler));
 }
 
 void HubChannel::post(std::vector<Report> reports, DeliveryPath path, const DeliveryPaths& ways, bool is_last, Handler handler) {

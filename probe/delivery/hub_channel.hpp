@@ -26,6 +26,9 @@ class HubChannel : public std::enable_shared_from_this<HubChannel> {
   /// is no other path to be tried after it. The handler is called once, never from inside post(); not at all when the channel is gone.
   void post(std::vector<Report> reports, DeliveryPath path, const DeliveryPaths& ways, bool is_last, Handler handler);
 
+  /// A flow batch as JSON, packed by gzip; as post() otherwise.
+  void post_flows(std::string packed, DeliveryPath path, const DeliveryPaths& ways, Handler handler);
+
   /// Whether batches are worth trying.
   [[nodiscard]] bool takes_batches(MonoTime now) const noexcept { return hub_.schema > 1 && now >= batches_again_; }
   /// The hub was asked with a batch and knows nothing of it. It may be replaced by a newer one some day.
@@ -35,6 +38,7 @@ class HubChannel : public std::enable_shared_from_this<HubChannel> {
 
  private:
   [[nodiscard]] HttpRequest request_of(const std::vector<Report>& reports) const;
+  [[nodiscard]] HttpRequest request_to(const std::string& url) const;
   void post_in_tunnel(HttpRequest request, const DeliveryPaths& ways, Handler handler);
 
   boost::asio::io_context& io_;
@@ -43,6 +47,7 @@ class HubChannel : public std::enable_shared_from_this<HubChannel> {
   HubAddress hub_;
   std::string url_;
   std::string batch_url_;
+  std::string flows_url_;
   Result<HttpUrl> parsed_url_;
   std::string name_;
   MonoTime batches_again_ = MonoTime::min();

@@ -75,6 +75,14 @@ void bound_firewall(Report& report) {
   if (report.ruleset) bound_words(report.ruleset->changed_by);
 }
 
+void bound_peers(PeersReport& peers) {
+  if (peers.ports.size() > most_listen_entries) peers.ports.resize(most_listen_entries);
+  for (auto& port : peers.ports) bound_words(port.why);
+  if (peers.list.size() <= most_listed_peers) return;
+  peers.not_listed += static_cast<std::uint32_t>(peers.list.size() - most_listed_peers);
+  peers.list.resize(most_listed_peers);
+}
+
 }  // namespace
 
 json bound_evidence(json evidence, std::size_t most) {
@@ -98,6 +106,7 @@ void bound_words(std::string& text) {
 void bound_report(Report& report) {
   bound_findings(report.findings);
   bound_firewall(report);
+  if (report.peers) bound_peers(*report.peers);
   if (report.dns) {
     if (report.dns->egress.size() > most_dns_entries) report.dns->egress.resize(most_dns_entries);
     if (report.dns->resolvers.size() > most_dns_entries) report.dns->resolvers.resize(most_dns_entries);

@@ -15,6 +15,8 @@ inline constexpr std::size_t most_findings = 100;
 /// Addresses in `egress`, and resolvers.
 inline constexpr std::size_t most_dns_entries = 64;
 inline constexpr std::size_t most_leak_destinations = 20;
+inline constexpr std::size_t most_listen_entries = 16;
+inline constexpr std::size_t most_listed_peers = 20;
 
 /// Bytes of a text that others worded.
 inline constexpr std::size_t most_words = 200;
@@ -27,7 +29,7 @@ void bound_words(std::string& text);
 [[nodiscard]] nlohmann::json bound_evidence(nlohmann::json evidence, std::size_t most = most_evidence);
 
 /// Shortens whatever of `report` the hub would refuse: evidence (of all findings together no more than half of what a request may have),
-/// findings (the least severe go), addresses of DNS, destinations outside, texts that others chose.
+/// findings (the least severe go), addresses of DNS, destinations outside, clients of a server, texts that others chose.
 void bound_report(Report& report);
 
 }  // namespace vpn_sentinel

@@ -278,6 +278,47 @@ UdpExitReport read_udp_exit(const Value& value) {
 }
 
 template <typename Value>
+ListenPortReport read_listen_port(const Value& value) {
+  if (!value.is_object()) reject<Value>("peers.ports", "objects with port and told_by", value);
+  const Fields<Value> fields(value, "peers.ports.");
+  return {fields.text("port"), fields.text("told_by"), fields.template number<std::uint32_t>("connected"),
+          fields.template number<std::uint32_t>("unanswered"), fields.others_words("why")};
+}
+
+template <typename Value>
+PeerReport read_peer(const Value& value) {
+  if (!value.is_object()) reject<Value>("peers.list", "objects with port, from, since and bytes", value);
+  const Fields<Value> fields(value, "peers.list.");
+  return {fields.text("port"),
+          fields.text("from"),
+          fields.text("key"),
+          fields.time("since"),
+          fields.flag("since_before"),
+          fields.template number<std::uint64_t>("rx_bytes"),
+          fields.template number<std::uint64_t>("tx_bytes")};
+}
+
+template <typename Value>
+PeersReport read_peers(const Value& value) {
+  const Fields<Value> fields(value, "peers.");
+  PeersReport peers;
+  peers.connected = fields.template number<std::uint32_t>("connected");
+  if (const auto ports = fields.find("ports")) {
+    if (!ports->is_array() || ports->size() > most_listen_entries) fields.refuse("ports", "a short list of ports");
+    ports->each([&](const Value& port) { peers.ports.push_back(read_listen_port(port)); });
+  }
+  if (const auto list = fields.find("list")) {
+    if (!list->is_array() || list->size() > most_listed_peers) fields.refuse("list", "a short list of clients");
+    list->each([&](const Value& peer) { peers.list.push_back(read_peer(peer)); });
+  }
+  peers.not_listed = fields.template number<std::uint32_t>("not_listed").value_or(0);
+  peers.blocked_since = fields.time("blocked_since");
+  peers.blocked_packets = read_count(fields, "blocked_packets");
+  peers.blocked_lost = read_count(fields, "blocked_lost");
+  return peers;
+}
+
+template <typename Value>
 void read_firewall(const Fields<Value>& fields, Report& report) {
   if (const auto leak = fields.object("leak")) report.leak = read_leak(*leak);
   if (const auto kill_switch = fields.object("kill_switch")) report.kill_switch = read_kill_switch(*kill_switch);
@@ -319,6 +360,7 @@ void read_report(const Fields<Value>& fields, Report& report) {
   read_judgement(fields, report);
   read_network(fields, report);
   read_firewall(fields, report);
+  if (const auto peers = fields.object("peers")) report.peers = read_peers(*peers);
   if (const auto latency = fields.find("latency_ms")) {
     const auto number = latency->number();
     if (!number || *number < 0) fields.refuse("latency_ms", "a number of milliseconds");

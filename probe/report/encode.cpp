@@ -94,6 +94,35 @@ json encode_udp_exit(const UdpExitReport& udp_exit) {
   return object;
 }
 
+json encode_listen_port(const ListenPortReport& port) {
+  json object{{"port", port.port}, {"told_by", port.told_by}};
+  put(object, "connected", port.connected);
+  put(object, "unanswered", port.unanswered);
+  put(object, "why", port.why);
+  return object;
+}
+
+json encode_peer(const PeerReport& peer) {
+  json object{{"port", peer.port}, {"since_before", peer.since_before}};
+  put(object, "from", peer.from);
+  put(object, "key", peer.key);
+  if (peer.since) object["since"] = to_rfc3339(*peer.since);
+  put(object, "rx_bytes", peer.rx_bytes);
+  put(object, "tx_bytes", peer.tx_bytes);
+  return object;
+}
+
+json encode_peers(const PeersReport& peers) {
+  json object{{"ports", json::array()}, {"list", json::array()}, {"not_listed", peers.not_listed}};
+  put(object, "connected", peers.connected);
+  for (const auto& port : peers.ports) object["ports"].push_back(encode_listen_port(port));
+  for (const auto& peer : peers.list) object["list"].push_back(encode_peer(peer));
+  if (peers.blocked_since) object["blocked_since"] = to_rfc3339(*peers.blocked_since);
+  object["blocked_packets"] = peers.blocked_packets;
+  object["blocked_lost"] = peers.blocked_lost;
+  return object;
+}
+
 void encode_network(const Report& report, json& object) {
   if (report.tunnel) object["tunnel"] = encode_tunnel(*report.tunnel);
   if (report.exit) object["exit"] = encode_exit(*report.exit);
@@ -102,6 +131,7 @@ void encode_network(const Report& report, json& object) {
   if (report.kill_switch) object["kill_switch"] = encode_kill_switch(*report.kill_switch);
   if (report.ruleset) object["ruleset"] = encode_ruleset(*report.ruleset);
   if (report.udp_exit) object["udp_exit"] = encode_udp_exit(*report.udp_exit);
+  if (report.peers) object["peers"] = encode_peers(*report.peers);
   if (report.mtu) object["mtu"] = json{{"large_packets", report.mtu->large_packets}};
 }
 

@@ -111,6 +111,40 @@ struct MtuReport {
   friend bool operator==(const MtuReport&, const MtuReport&) = default;
 };
 
+/// A port of a VPN server in the target's namespace.
+struct ListenPortReport {
+  std::string port;                         ///< "udp/51820"
+  std::string told_by;                      ///< "wireguard", "sock_diag", "conntrack"
+  std::optional<std::uint32_t> connected;   ///< absent: nobody tells
+  std::optional<std::uint32_t> unanswered;  ///< UDP far ends now that were not answered, or not for long; absent: nobody tells
+  std::string why;                          ///< nobody tells: why; else what is not seen, or nothing
+  friend bool operator==(const ListenPortReport&, const ListenPortReport&) = default;
+};
+
+/// A client that is connected to such a port.
+struct PeerReport {
+  std::string port;
+  std::string from;  ///< "198.51.100.7:40000", or as little as the user wants told: "198.51.100.0/24", "RO"; empty: nothing
+  std::string key;   ///< its public key of WireGuard, where `from` is told in full
+  std::optional<WallTime> since;
+  bool since_before = false;              ///< it was there when the probe began to look
+  std::optional<std::uint64_t> rx_bytes;  ///< of the server; absent: nobody counts
+  std::optional<std::uint64_t> tx_bytes;
+  friend bool operator==(const PeerReport&, const PeerReport&) = default;
+};
+
+/// The clients of VPN servers in the target's namespace.
+struct PeersReport {
+  std::optional<std::uint32_t> connected;  ///< to all ports; absent: of one of them nobody tells
+  std::vector<ListenPortReport> ports;     ///< at most 16
+  std::vector<PeerReport> list;            ///< those with most bytes, at most 20
+  std::uint32_t not_listed = 0;            ///< connected, and not in `list`
+  std::optional<WallTime> blocked_since;   ///< packets that firewall rules logged are counted since then; absent: nobody counts
+  std::uint64_t blocked_packets = 0;
+  std::uint64_t blocked_lost = 0;  ///< logged and not told, because there were too many
+  friend bool operator==(const PeersReport&, const PeersReport&) = default;
+};
+
 struct Report {
   int schema = 2;                     ///< 1: the Python original's payload
   std::string client_id;              ///< 1-100 of [A-Za-z0-9._-]
@@ -137,6 +171,7 @@ struct Report {
   std::optional<RulesetReport> ruleset;         ///< absent: not looked at
   std::optional<UdpExitReport> udp_exit;
   std::optional<MtuReport> mtu;
+  std::optional<PeersReport> peers;  ///< absent: not asked for
   std::optional<double> latency_ms;
   friend bool operator==(const Report&, const Report&) = default;
 };

@@ -44,7 +44,7 @@ Run doctor(const ProbeConfig& config, bool with_capabilities) {
     ::close(ends[1]);
     // Another user than root has no capability left after this.
     if (!with_capabilities && (::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(99);
-    const int code = doctor_command(config, true);
+    const int code = doctor_command(config, true, true);
     std::fflush(stdout);
     ::_exit(code);
   }
@@ -114,8 +114,10 @@ BOOST_FIXTURE_TEST_CASE(with_and_without_capabilities_the_right_lines_differ, Na
   BOOST_TEST(without.status("entering") == "could_not_look");
   BOOST_TEST(with.status("tunnel") == "missing");
   BOOST_TEST(without.status("tunnel") == "no such line");  // nobody looked
-  // Nothing of this version makes use of them.
-  for (const auto* name : {"conntrack", "persistent tables", "BPF", "cgroup2", "resolv.conf"}) {
+  BOOST_TEST(without.status("BPF") == "missing");
+  for (const auto* name : {"BPF", "cgroup2", "conntrack"}) BOOST_TEST(with.status(name) != "not_needed", name);
+  // Nothing that is configured makes use of them.
+  for (const auto* name : {"persistent tables", "nflog", "resolv.conf"}) {
     BOOST_TEST(with.status(name) == "not_needed", name);
     BOOST_TEST(without.status(name) == "not_needed", name);
   }
@@ -163,8 +165,8 @@ BOOST_AUTO_TEST_CASE(the_experiments_leave_nftables_as_it_was) {
     BOOST_TEST_MESSAGE("SKIPPED: this kernel has no nf_tables");
     return;
   }
-  const auto lines = nftables_lines(space.opener(), true);
-  BOOST_TEST_REQUIRE(lines.size() == 5U);
+  const auto lines = nftables_lines(space.opener(), {.protect = true});
+  BOOST_TEST_REQUIRE(lines.size() == 6U);
   BOOST_TEST((lines[3].name == "persistent tables" && lines[3].status != DoctorLine::Status::not_needed));
   BOOST_TEST((ruleset_number(space.opener()) == before));
   // The control: a real change is seen by this number.

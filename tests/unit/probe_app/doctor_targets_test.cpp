@@ -29,7 +29,7 @@ nlohmann::json doctor(const ProbeConfig& config, const rlimit* files = nullptr) 
     ::dup2(ends[1], STDOUT_FILENO);
     ::close(ends[0]);
     if (files != nullptr) ::setrlimit(RLIMIT_NOFILE, files);
-    const int code = doctor_command(config, true);
+    const int code = doctor_command(config, true, true);
     std::fflush(stdout);
     ::_exit(code);
   }

@@ -104,9 +104,7 @@ BOOST_AUTO_TEST_CASE(an_error_of_rights_or_time_is_no_proof_that_something_is_mi
 }
 
 /// Those of which no part of this version makes use.
-bool is_unused(const DoctorLine& line) {
-  return line.name == "CAP_NET_RAW" || line.name == "CAP_BPF" || line.name == "CAP_PERFMON" || line.name == "CAP_NET_BROADCAST";
-}
+bool is_unused(const DoctorLine& line) { return line.name == "CAP_NET_RAW" || line.name == "CAP_NET_BROADCAST"; }
 
 BOOST_AUTO_TEST_CASE(with_all_capabilities_nothing_is_missing) {
   for (const auto& line : capability_lines(status_text(all, all), true)) {
@@ -126,6 +124,25 @@ BOOST_AUTO_TEST_CASE(what_this_version_does_not_use_is_neither_promised_nor_a_fa
   auto line = not_used_yet(sample(Status::missing, true));
   BOOST_TEST(doctor_exit_code({line}) == 0);
   BOOST_TEST(printed(line).find("counting leaks") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(rights_for_ebpf_are_needed_where_it_is_wanted_and_only_there) {
+  for (const auto* name : {"CAP_BPF", "CAP_PERFMON"}) {
+    BOOST_TEST((named(capability_lines(status_text(none, all), true, true), name).status == Status::missing), name);
+    BOOST_TEST((named(capability_lines(status_text(none, all), true, false), name).status == Status::not_needed), name);
+  }
+  std::vector<TargetPolicy> targets(2);
+  targets[0].connections.mode = ConnectionsMode::sock_diag;
+  targets[1].connections.mode = ConnectionsMode::nflog;
+  BOOST_TEST(!wishes_of(targets).traced);
+  BOOST_TEST(!wishes_of(targets).conntrack);
+  BOOST_TEST(wishes_of(targets).nflog);
+  targets[0].connections.mode = ConnectionsMode::automatic;
+  BOOST_TEST(wishes_of(targets).traced);
+  BOOST_TEST(wishes_of(targets).conntrack);
+  const auto line = only_when(false, "the setting is off", sample(Status::missing));
+  BOOST_TEST((line.status == Status::not_needed));
+  BOOST_TEST(line.detail == "the setting is off (seen: what was seen)");
 }
 
 BOOST_AUTO_TEST_CASE(without_any_only_entering_a_foreign_namespace_is_impossible) {

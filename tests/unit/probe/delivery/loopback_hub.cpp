@@ -8,6 +8,9 @@
 #include <sstream>
 #include <utility>
 
+#include "probe/report/flow_batch.hpp"
+#include "probe/report/gzip.hpp"
+
 namespace vpn_sentinel::test {
 
 namespace asio = boost::asio;
@@ -61,7 +64,9 @@ class LoopbackHub::Connection : public std::enable_shared_from_this<Connection> 
   }
 
   void got_body(Received request, std::size_t length) {
-    request.body = nlohmann::json::parse(bytes_.substr(0, length), nullptr, false);
+    auto text = bytes_.substr(0, length);
+    if (request.headers["content-encoding"] == "gzip") text = gunzipped(text, most_flow_batch_bytes).value_or("");
+    request.body = nlohmann::json::parse(text, nullptr, false);
     bytes_.erase(0, length);
     const auto answer = hub_->answer_to(request);
     held = !answer.has_value();

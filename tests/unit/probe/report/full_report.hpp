@@ -34,6 +34,15 @@ inline Report full_report() {
   report.ruleset = RulesetReport{"lets_out", "nft (pid 4242)", time};
   report.udp_exit = UdpExitReport{"198.51.100.2", "2001:db8::2"};
   report.mtu = MtuReport{"lost_requests"};
+  report.peers =
+      PeersReport{{},
+                  {{"udp/51820", "wireguard", 1, 4, {}}, {"udp/1194", "conntrack", {}, {}, "the kernel tracks no connection here"}},
+                  {{"udp/51820", "203.0.113.7:40000", "c2VydmVyIGtleSBvZiB0aGlydHktdHdvIGJ5dGVzIQ==", time, true, 7, 9},
+                   {"tcp/1194", "RO", {}, time, false, {}, {}}},
+                  3,
+                  time,
+                  12,
+                  1};
   report.latency_ms = 23.1;
   return report;
 }

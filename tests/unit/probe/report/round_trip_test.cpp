@@ -68,6 +68,9 @@ BOOST_AUTO_TEST_CASE(a_report_without_any_single_field_comes_back_equal) {
       [](Report& r) { *r.udp_exit = UdpExitReport{}; },
       [](Report& r) { r.mtu.reset(); },
       [](Report& r) { *r.mtu = MtuReport{}; },
+      [](Report& r) { r.peers.reset(); },
+      [](Report& r) { *r.peers = PeersReport{}; },
+      [](Report& r) { r.peers->list.clear(), r.peers->ports.clear(), r.peers->connected = 0; },
       [](Report& r) { r.latency_ms.reset(); },
   };
   for (std::size_t i = 0; i < removals.size(); ++i) {
