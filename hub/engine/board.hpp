@@ -1,23 +1,23 @@
 /// The current states for readers on any thread.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "hub/state/snapshot_map.hpp"
 #include "hub/state/view.hpp"
 
 namespace vpn_sentinel {
 
 class Board {
  public:
-  using Snapshot = std::shared_ptr<const ClientState>;
+  using Snapshot = SnapshotMap::Snapshot;
 
   void show(const std::vector<Snapshot>& clients) {
     const std::lock_guard lock(mutex_);
-    for (const auto& client : clients) clients_[client->client_id] = client;
+    for (const auto& client : clients) clients_.set(client);
   }
 
   void remove(const std::vector<std::string>& client_ids) {
@@ -29,8 +29,8 @@ class Board {
   [[nodiscard]] std::vector<Snapshot> all(WallTime now, bool groups) const {
     const std::lock_guard lock(mutex_);
     std::vector<Snapshot> clients;
-    if (!groups) clients.reserve(clients_.size());
-    for (const auto& [client_id, client] : clients_) {
+    if (!groups) clients.reserve(clients_.sorted().size());
+    for (const auto& [client_id, client] : clients_.sorted()) {
       if (client->is_group() == groups) clients.push_back(seen_at(client, now));
     }
     return clients;
@@ -39,13 +39,12 @@ class Board {
   /// Null: unknown.
   [[nodiscard]] Snapshot find(const std::string& client_id, WallTime now) const {
     const std::lock_guard lock(mutex_);
-    const auto found = clients_.find(client_id);
-    return found == clients_.end() ? nullptr : seen_at(found->second, now);
+    return seen_at(clients_.find(client_id), now);
   }
 
  private:
   mutable std::mutex mutex_;
-  std::map<std::string, Snapshot> clients_;
+  SnapshotMap clients_;
 };
 
 }  // namespace vpn_sentinel

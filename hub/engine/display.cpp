@@ -45,7 +45,7 @@ Display::Turned Display::turn(const Fleet& fleet, WallTime now) {
 std::vector<ClientSnapshot> Display::refuse(const Fleet& fleet, const std::vector<WaitingReport>& reports, WallTime now) {
   std::map<std::string, ClientSnapshot> views;
   for (const auto& waiting : reports) {
-    auto reported = fleet.preview(waiting.admitted);
+    auto reported = fleet.preview(*waiting.admitted);
     if (!reported || reported->state == State::offline || is_overdue(*reported, now)) continue;
     const auto client_id = reported->client_id;
     const auto refused = refused_.find(client_id);
@@ -84,9 +84,10 @@ ClientSnapshot Display::refuse_group(const Fleet& fleet, const ClientState& memb
 }
 
 void Display::stored(const std::vector<WaitingReport>& reports) {
+  if (refused_.empty()) return;
   for (const auto& waiting : reports) {
-    refused_.erase(waiting.admitted.report.client_id);
-    forget_group_of(waiting.admitted.report.group);
+    refused_.erase(waiting.admitted->report.client_id);
+    forget_group_of(waiting.admitted->report.group);
   }
 }
 

@@ -98,13 +98,17 @@ class EngineThread final : public Engine {
     return {};
   }
 
-  bool submit(Admitted admitted, std::function<void(SubmitResult)> done) override {
-    return queue_.push(WaitingReport{std::move(admitted), std::move(done)});
+  bool submit(Admitted&& admitted, std::function<void(SubmitResult)> done) override {
+    return queue_.push(WaitingReport(std::move(admitted), std::move(done)));
   }
   void add_alert(StoredAlert alert) override { queue_.push(std::move(alert)); }
   void alert_delivered(std::int64_t id) override { queue_.push(AlertResult{id, true, {}, false}); }
   void alert_failed(std::int64_t id, std::string reason, bool give_up) override {
     queue_.push(AlertResult{id, false, std::move(reason), give_up});
+  }
+
+  bool forget(std::string client_id, std::function<void(const Result<bool>&)> done) override {
+    return queue_.push(ForgetOrder{std::move(client_id), std::move(done)});
   }
 
   std::vector<std::shared_ptr<const ClientState>> clients() const override { return board_.all(options_.now(), false); }
@@ -129,7 +133,9 @@ class EngineThread final : public Engine {
       last_turn = work.empty() && queue_.closed();
       const auto now = options_.now();
       follow_clock(now);
+      const auto orders = std::exchange(work.orders, {});
       write(std::move(work), now);
+      carry_out(orders, now);
       turn_display(now);
       roll_up();
       maintain(now);
@@ -166,7 +172,7 @@ class EngineThread final : public Engine {
   /// The leases have moved with the clock; a report that was stamped before would make one that ends at once, or hours later.
   void follow_clock(std::vector<WaitingReport>& reports, WallTime now) const {
     if (!stepped_at_ || uptime_ - *stepped_at_ > stamped_before) return;
-    for (auto& waiting : reports) waiting.admitted.received = std::clamp(waiting.admitted.received, now - stamped_before, now);
+    for (auto& waiting : reports) waiting.admitted->received = std::clamp(waiting.admitted->received, now - stamped_before, now);
   }
 
   void write(Work work, WallTime now) {
@@ -278,7 +284,7 @@ class EngineThread final : public Engine {
     }
     more_to_remove_ = more && *more;
     if (!healthy_) return;  // That much is known already.
-    if (const auto forgotten = more ? forget(now) : Result<void>{}; !forgotten) more = fail(forgotten.error());
+    if (const auto forgotten = more ? forget_old(now) : Result<void>{}; !forgotten) more = fail(forgotten.error());
     if (!more && maintenance_works_) tell(fmt::format("housekeeping of the store fails, the file may grow: {}", more.error().message));
     if (more && !maintenance_works_) tell("housekeeping of the store works again");
     maintenance_works_ = more.has_value();
@@ -306,13 +312,26 @@ class EngineThread final : public Engine {
     next_roll_up_ = mono_now() + (more_to_roll_up_ ? std::min(9 * (mono_now() - begun), pause) : pause);
   }
 
-  Result<void> forget(WallTime now) {
+  Result<void> forget_old(WallTime now) {
     if (!trusts_clock()) return {};
     const auto client_ids = writer_.forget(now - options_.keep_reports, now);
     if (!client_ids) return fail(client_ids.error());
-    display_.forget(*client_ids);
-    remove(*client_ids);
+    forgotten(*client_ids);
     return {};
+  }
+
+  /// After the reports that came before.
+  void carry_out(const std::vector<ForgetOrder>& orders, WallTime now) {
+    for (const auto& order : orders) {
+      const auto client_ids = writer_.forget({order.client_id}, now);
+      if (client_ids) forgotten(*client_ids);
+      if (order.done) order.done(client_ids ? Result<bool>(!client_ids->empty()) : Result<bool>(fail(client_ids.error())));
+    }
+  }
+
+  void forgotten(const std::vector<std::string>& client_ids) {
+    display_.forget(client_ids);
+    remove(client_ids);
   }
 
   EngineHooks hooks_;

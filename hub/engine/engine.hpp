@@ -51,11 +51,15 @@ class Engine {
   virtual ~Engine() = default;  ///< drains what is queued, then stops
 
   /// False: the queue is full (answer 503). `done` is called on the engine's thread after the commit.
-  [[nodiscard]] virtual bool submit(Admitted admitted, std::function<void(SubmitResult)> done) = 0;
+  [[nodiscard]] virtual bool submit(Admitted&& admitted, std::function<void(SubmitResult)> done) = 0;
   /// A message that belongs to no client (the hub started); stored, then handed to on_alerts.
   virtual void add_alert(StoredAlert alert) = 0;
   virtual void alert_delivered(std::int64_t id) = 0;
   virtual void alert_failed(std::int64_t id, std::string reason, bool give_up) = 0;
+
+  /// Somebody wants the client forgotten, whatever its state; its history stays as long as other history. Whoever reports again is new.
+  /// `done` is called on the engine's thread after the commit: false, it was not known. False: too many are waiting.
+  [[nodiscard]] virtual bool forget(std::string client_id, std::function<void(const Result<bool>&)> done) = 0;
 
   /// The current states, sorted by client_id; from any thread. Whoever is overdue looks offline, even while the engine hangs.
   [[nodiscard]] virtual std::vector<std::shared_ptr<const ClientState>> clients() const = 0;

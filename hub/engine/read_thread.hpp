@@ -11,19 +11,20 @@
 
 namespace vpn_sentinel {
 
-class ReadThread {
+template <typename Reader>
+class BasicReadThread {
  public:
-  using Job = std::function<void(StoreReader&)>;
+  using Job = std::function<void(Reader&)>;
   static constexpr std::size_t most_waiting = 1'000;
 
-  explicit ReadThread(std::unique_ptr<StoreReader> reader) : reader_(std::move(reader)), thread_([this] { run(); }) {}
+  explicit BasicReadThread(std::unique_ptr<Reader> reader) : reader_(std::move(reader)), thread_([this] { run(); }) {}
   /// Answers what waits, then ends.
-  ~ReadThread() {
+  ~BasicReadThread() {
     jobs_.close();
     thread_.join();
   }
-  ReadThread(const ReadThread&) = delete;
-  ReadThread& operator=(const ReadThread&) = delete;
+  BasicReadThread(const BasicReadThread&) = delete;
+  BasicReadThread& operator=(const BasicReadThread&) = delete;
 
   /// From any thread. False: too many questions wait.
   [[nodiscard]] bool ask(Job job) { return jobs_.try_push(std::move(job)); }
@@ -43,9 +44,11 @@ class ReadThread {
     }
   }
 
-  std::unique_ptr<StoreReader> reader_;
+  std::unique_ptr<Reader> reader_;
   BoundedQueue<Job> jobs_{most_waiting};
   std::thread thread_;
 };
+
+using ReadThread = BasicReadThread<StoreReader>;
 
 }  // namespace vpn_sentinel

@@ -8,6 +8,8 @@ namespace {
 constexpr std::size_t most_alerts = 1'000;
 /// Ten times what can be under way. A lost result costs a second delivery after the next start, nothing worse.
 constexpr std::size_t most_results = 10'000;
+/// People give them, one at a time.
+constexpr std::size_t most_orders = 100;
 /// Of a list that is used again.
 constexpr std::size_t most_spare = 1'000;
 
@@ -27,6 +29,7 @@ bool WorkQueue::push(std::vector<T> Work::*list, T&& item, std::size_t most) {
 bool WorkQueue::push(WaitingReport&& report) { return push(&Work::reports, std::move(report), most_reports_); }
 bool WorkQueue::push(StoredAlert&& alert) { return push(&Work::alerts, std::move(alert), most_alerts); }
 bool WorkQueue::push(AlertResult&& result) { return push(&Work::results, std::move(result), most_results); }
+bool WorkQueue::push(ForgetOrder&& order) { return push(&Work::orders, std::move(order), most_orders); }
 
 Work WorkQueue::take(std::chrono::microseconds pause) {
   std::unique_lock lock(mutex_);

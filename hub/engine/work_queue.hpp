@@ -5,8 +5,10 @@
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hub/engine/engine.hpp"
@@ -14,7 +16,12 @@
 namespace vpn_sentinel {
 
 struct WaitingReport {
-  Admitted admitted;
+  WaitingReport(Admitted&& report, std::function<void(SubmitResult)> when_known)
+      : admitted(std::make_unique<Admitted>(std::move(report))), done(std::move(when_known)) {}
+  WaitingReport(const Admitted& report, std::function<void(SubmitResult)> when_known)
+      : WaitingReport(Admitted(report), std::move(when_known)) {}
+
+  std::unique_ptr<Admitted> admitted;  ///< never null; it has some forty members, each of which costs when it moves
   std::function<void(SubmitResult)> done;
 };
 
@@ -25,12 +32,18 @@ struct AlertResult {
   bool give_up = false;
 };
 
+struct ForgetOrder {
+  std::string client_id;
+  std::function<void(const Result<bool>&)> done;
+};
+
 struct Work {
   std::vector<WaitingReport> reports;
   std::vector<StoredAlert> alerts;
   std::vector<AlertResult> results;
+  std::vector<ForgetOrder> orders;
 
-  [[nodiscard]] bool empty() const { return reports.empty() && alerts.empty() && results.empty(); }
+  [[nodiscard]] bool empty() const { return reports.empty() && alerts.empty() && results.empty() && orders.empty(); }
 };
 
 class WorkQueue {
@@ -41,6 +54,7 @@ class WorkQueue {
   bool push(WaitingReport&& report);
   bool push(StoredAlert&& alert);
   bool push(AlertResult&& result);
+  bool push(ForgetOrder&& order);
 
   /// Everything that waits; waits itself for at most `pause` when there is nothing.
   Work take(std::chrono::microseconds pause);

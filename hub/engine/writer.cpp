@@ -74,7 +74,11 @@ std::optional<Result<void>> Writer::try_write() {
 }
 
 Result<std::vector<std::string>> Writer::forget(WallTime before, WallTime now) {
-  auto client_ids = fleet_.offline_since(before, most_forgotten);
+  return forget(fleet_.offline_since(before, most_forgotten), now);
+}
+
+Result<std::vector<std::string>> Writer::forget(std::vector<std::string> client_ids, WallTime now) {
+  std::erase_if(client_ids, [this](const std::string& client_id) { return fleet_.find(client_id) == nullptr; });
   if (client_ids.empty()) return client_ids;
   incidents_before_.clear();
   auto done = store_->begin();
@@ -130,7 +134,7 @@ Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& 
 
 Result<void> Writer::add_reports(const std::vector<WaitingReport>& reports, Written& written) {
   for (const auto& waiting : reports) {
-    const auto stored = store_report(waiting.admitted);
+    const auto stored = store_report(*waiting.admitted);
     if (!stored) return fail(stored.error());
     written.results.push_back(*stored != nullptr ? SubmitResult::stored : SubmitResult::duplicate);
     if (*stored == nullptr) continue;
@@ -149,7 +153,9 @@ Result<void> Writer::add_reports(const std::vector<WaitingReport>& reports, Writ
     }
     std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
     // At once: what begins and ends within this transaction must not pass unseen.
-    if (changed) judge_groups({report.client_id}, admitted.received, written);
+    if (!changed) continue;
+    std::set<std::string> about{report.client_id};
+    judge_groups(about, admitted.received, written);
   }
   return {};
 }
@@ -173,9 +179,9 @@ Result<const Admitted*> Writer::store_report(const Admitted& admitted) {
   return nullptr;
 }
 
-void Writer::judge_groups(std::set<std::string> about, WallTime now, Written& written) {
+void Writer::judge_groups(std::set<std::string>& about, WallTime now, Written& written) {
   auto changes = groups_.judge(fleet_, about, now);
-  touched_.merge(about);
+  if (&about != &touched_) touched_.merge(about);
   std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
 }
 

@@ -54,6 +54,8 @@ class Writer {
 
   /// Removes clients that have been offline since before `before`, some at a time. Returns them.
   [[nodiscard]] Result<std::vector<std::string>> forget(WallTime before, WallTime now);
+  /// Removes these, whatever their states. Returns those that were known.
+  [[nodiscard]] Result<std::vector<std::string>> forget(std::vector<std::string> client_ids, WallTime now);
 
   /// See Fleet.
   void grant_grace(WallTime now) { fleet_.grant_grace(now); }
@@ -68,7 +70,8 @@ class Writer {
 
  private:
   Result<void> fill(const Work& work, WallTime now, bool expire, Written& written);
-  void judge_groups(std::set<std::string> about, WallTime now, Written& written);
+  /// The groups of the clients in `about`, which may be touched_. What is touched with them joins it.
+  void judge_groups(std::set<std::string>& about, WallTime now, Written& written);
   Result<void> add_reports(const std::vector<WaitingReport>& reports, Written& written);
   /// The report as it was stored; null: it was stored before. A machine that is set back to a snapshot, or copied, sends other reports
   /// under numbers that were used: they are stored as those of another start, so that none is taken for a duplicate and lost.

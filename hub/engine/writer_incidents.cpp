@@ -78,9 +78,10 @@ Result<void> Writer::grow_incidents(const LeakSteps::Entry& entry) {
 
 Result<void> Writer::see_incidents() {
   for (const auto& client_id : touched_) {
-    if (incidents_.find(client_id) == nullptr && fleet_.find(client_id)->state == State::secure) continue;
+    const auto& client = *fleet_.find(client_id);
+    if (client.state == State::secure && incidents_.find(client_id) == nullptr) continue;
     remember_incident(client_id);
-    if (auto done = save_incident(incidents_.see(*fleet_.find(client_id))); !done) return done;
+    if (auto done = save_incident(incidents_.see(client)); !done) return done;
   }
   return {};
 }

@@ -169,6 +169,20 @@ Checked check_firewall(Report& report) {
   return report.mtu ? check_texts({{"mtu.large_packets", report.mtu->large_packets, 32}}) : Checked{};
 }
 
+Checked check_peers(Report& report) {
+  if (!report.peers) return {};
+  for (auto& port : report.peers->ports) {
+    replace_control_characters(port.why);
+    auto checked = check_texts({{"peers.ports.port", port.port, 16}, {"peers.ports.told_by", port.told_by, 32}});
+    if (!checked) return checked;
+  }
+  for (const auto& peer : report.peers->list) {
+    auto checked = check_texts({{"peers.list.port", peer.port, 16}, {"peers.list.from", peer.from, 64}, {"peers.list.key", peer.key, 64}});
+    if (!checked) return checked;
+  }
+  return {};
+}
+
 Checked check_udp_exit(Report& report) {
   if (!report.udp_exit) return {};
   if (auto checked = normalise_address("udp_exit.v4", report.udp_exit->v4); !checked) return checked;
@@ -219,6 +233,7 @@ Checked read_ours(const decode_rules::Fields<Value>& fields, Report& report) {
   if (checked) checked = check_dns(report);
   if (checked) checked = check_firewall(report);
   if (checked) checked = check_udp_exit(report);
+  if (checked) checked = check_peers(report);
   if (checked) checked = check_tunnel(report);
   if (checked) checked = check_findings(report);
   if (checked) checked = settle_state(report);
@@ -242,6 +257,11 @@ void clamp_times(Report& report, WallTime now) {
   if (report.tunnel && report.tunnel->since) clamp(*report.tunnel->since, now);
   if (report.kill_switch && report.kill_switch->since) clamp(*report.kill_switch->since, now);
   if (report.ruleset && report.ruleset->changed_at) clamp(*report.ruleset->changed_at, now);
+  if (report.peers) {
+    for (auto& peer : report.peers->list) {
+      if (peer.since) clamp(*peer.since, now);
+    }
+  }
   // leak.since stays as it is: it tells one meter from the next.
 }
 

@@ -1,8 +1,10 @@
 #include "hub/ingest/country.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "hub/ingest/country_names.hpp"
+#include "hub/ingest/country_places.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -33,6 +35,14 @@ std::optional<std::string> country_code(std::string_view text) {
   if (found == nullptr) found = find_name(other_country_names, text);
   if (found == nullptr) return std::nullopt;
   return std::string(found->code);
+}
+
+std::optional<Coordinates> country_place(std::string_view code) {
+  const auto found = std::ranges::lower_bound(country_places, code, {}, &CountryPlace::code);
+  if (found == country_places.end() || found->code != code) return std::nullopt;
+  // Of the tenths that the table has, not of what a float makes of them.
+  const auto tenths = [](float degrees) { return std::round(static_cast<double>(degrees) * 10) / 10; };
+  return Coordinates{tenths(found->latitude), tenths(found->longitude)};
 }
 
 }  // namespace vpn_sentinel

@@ -47,12 +47,12 @@ class Joiner {
 
 void LiveFeed::restore(const std::vector<std::shared_ptr<const ClientState>>& clients) {
   const std::lock_guard lock(mutex_);
-  for (const auto& client : clients) clients_.emplace(client->client_id, client);
+  for (const auto& client : clients) clients_.add(client);
 }
 
 void LiveFeed::committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched) {
   const std::lock_guard lock(mutex_);
-  for (const auto& client : touched) clients_[client->client_id] = client;
+  for (const auto& client : touched) clients_.set(client);
   if (broker_.subscribers() == 0) return gathered_.clear();
   for (const auto& client : touched) gathered_.insert(client->client_id);
   for (const auto& change : changes) {
@@ -62,7 +62,7 @@ void LiveFeed::committed(const std::vector<Change>& changes, const std::vector<s
   }
   for (const auto& change : changes) {
     const auto latest = clients_.find(change.client_id);
-    if (latest != clients_.end() && *latest->second == change.client) gathered_.erase(change.client_id);
+    if (latest != nullptr && *latest == change.client) gathered_.erase(change.client_id);
   }
 }
 
@@ -80,7 +80,7 @@ std::size_t LiveFeed::flush(WallTime now) {
   const auto gathered = std::exchange(gathered_, {});
   if (broker_.subscribers() == 0) return gathered.size();
   for (const auto& id : gathered) {
-    const auto client = texts_.of(clients_.at(id));
+    const auto client = texts_.of(clients_.find(id));
     broker_.publish(
         std::make_shared<const std::string>(R"({"client":)" + *client + R"(,"server_time":")" + to_rfc3339(now) + R"(","type":"client"})"));
   }
@@ -95,11 +95,11 @@ void LiveFeed::heartbeat(WallTime now) {
 std::unique_ptr<Broker::Subscription> LiveFeed::join(Broker::Sink sink, WallTime now) {
   const auto joiner = std::make_shared<Joiner>(std::move(sink));
   std::unique_ptr<Broker::Subscription> subscription;
-  Clients clients;
+  SnapshotMap::Sorted clients;
   {
     const std::lock_guard lock(mutex_);
     subscription = broker_.subscribe([joiner](Text message) { joiner->on_message(std::move(message)); });
-    clients = clients_;
+    clients = clients_.sorted();
   }
   texts_.trim(clients.size());
   std::string text = R"({"clients":[)";

@@ -2,7 +2,6 @@
 /// reported again, gathered for a moment. Nothing between snapshot and stream is lost, and no client ever goes back in time.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -12,6 +11,7 @@
 #include "hub/live/broker.hpp"
 #include "hub/state/client_state.hpp"
 #include "hub/state/client_texts.hpp"
+#include "hub/state/snapshot_map.hpp"
 #include "netns/base/clock.hpp"
 
 namespace vpn_sentinel {
@@ -40,11 +40,9 @@ class LiveFeed {
   [[nodiscard]] std::unique_ptr<Broker::Subscription> join(Broker::Sink sink, WallTime now);
 
  private:
-  using Clients = std::map<std::string, std::shared_ptr<const ClientState>>;
-
   Broker& broker_;
   std::mutex mutex_;  // held while publishing, so that the order of messages is the order of states
-  Clients clients_;
+  SnapshotMap clients_;
   ClientTexts texts_;
   std::set<std::string> gathered_;  // whose latest state is still to be told; empty while nobody listens
 };

@@ -10,7 +10,7 @@ namespace {
 /// The dashboard's page asks here, whatever the API's own path is.
 constexpr std::string_view usual_prefix = "/api/v1";
 
-constexpr std::array<std::pair<std::string_view, RouteClass>, 8> api_paths{{
+constexpr std::array<std::pair<std::string_view, RouteClass>, 9> api_paths{{
     {"/keepalive", RouteClass::keepalive},
     {"/events", RouteClass::events},
     {"/status", RouteClass::status},
@@ -18,12 +18,13 @@ constexpr std::array<std::pair<std::string_view, RouteClass>, 8> api_paths{{
     {"/incidents", RouteClass::incidents},
     {"/groups", RouteClass::groups},
     {"/live", RouteClass::live},
+    {"/connections", RouteClass::connections},
     {"/openapi.json", RouteClass::openapi},
 }};
 
-constexpr std::array<std::string_view, route_classes> words{"keepalive", "events",  "status",    "clients", "history",
-                                                            "samples",   "reports", "incidents", "groups",  "live",
-                                                            "openapi",   "health",  "metrics",   "page",    "other"};
+constexpr std::array<std::string_view, route_classes> words{"keepalive", "events",    "status", "clients", "history",     "samples",
+                                                            "reports",   "incidents", "groups", "live",    "connections", "openapi",
+                                                            "health",    "metrics",   "page",   "other"};
 
 RouteClass client_class(std::string_view rest) {
   if (rest.ends_with("/history")) return RouteClass::history;
@@ -35,15 +36,14 @@ RouteClass client_class(std::string_view rest) {
 RouteClass api_class(std::string_view rest) {
   const auto* const found = std::ranges::find(api_paths, rest, &std::pair<std::string_view, RouteClass>::first);
   if (found != api_paths.end()) return found->second;
+  if (rest.starts_with("/connections/")) return RouteClass::connections;
   constexpr std::string_view one_client = "/clients/";
   return rest.starts_with(one_client) ? client_class(rest.substr(one_client.size())) : RouteClass::other;
 }
 
 bool is_page(std::string_view path) {
-  constexpr std::array<std::string_view, 4> pages{"/", "/dashboard", "/dashboard/", "/hub.json"};
-  if (std::ranges::find(pages, path) != pages.end()) return true;
-  const bool file = path.ends_with(".js") || path.ends_with(".css") || path.ends_with(".svg");
-  return file && path.rfind('/') == 0;
+  constexpr std::array<std::string_view, 6> pages{"/", "/dashboard", "/dashboard/", "/hub.json", "/favicon.svg", "/licences.txt"};
+  return path.starts_with("/assets/") || std::ranges::find(pages, path) != pages.end();
 }
 
 }  // namespace

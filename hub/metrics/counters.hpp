@@ -57,13 +57,14 @@ enum class RouteClass : std::uint8_t {
   incidents,
   groups,
   live,
+  connections,
   openapi,
   health,
   metrics,
   page,
   other
 };
-inline constexpr std::size_t route_classes = 15;
+inline constexpr std::size_t route_classes = 16;
 
 class RequestCounters {
  public:
@@ -83,6 +84,14 @@ class RequestCounters {
   std::array<std::array<Counter, last_status - first_status + 1>, route_classes> numbers_;
 };
 
+/// Batches of flows by what became of them, and the rows of those that were taken.
+struct FlowCounters {
+  Counter taken;
+  Counter duplicate;
+  Counter not_taken;
+  Counter rows;
+};
+
 struct HubCounters {
   Counter stored;
   Counter duplicate;
@@ -92,6 +101,7 @@ struct HubCounters {
   Counter waiting;                 ///< handed to the engine and not answered yet
   DurationHistogram acknowledged;  ///< from the end of admission until the report was durable (stored or duplicate)
   RequestCounters requests;
+  FlowCounters flows;
 };
 
 }  // namespace vpn_sentinel

@@ -117,6 +117,16 @@ void add_reports(MetricsText& text, const HubCounters& counters) {
   add_one(text, "vpn_sentinel_reports_waiting", Type::gauge, "Reports that wait to become durable.", counters.waiting.get());
 }
 
+void add_flows(MetricsText& text, const HubView& view, const FlowCounters& flows) {
+  text.family("vpn_sentinel_flow_batches", Type::counter, "Batches of flows by what became of them.");
+  text.sample({{"result", "taken"}}, flows.taken.get());
+  text.sample({{"result", "duplicate"}}, flows.duplicate.get());
+  text.sample({{"result", "not_taken"}}, flows.not_taken.get());
+  add_one(text, "vpn_sentinel_flow_rows", Type::counter, "Rows of the batches that were taken.", flows.rows.get());
+  add_one(text, "vpn_sentinel_flow_store_works", Type::gauge, "1 while flows can be written.", view.flow_store_works ? 1 : 0);
+  add_one(text, "vpn_sentinel_flow_store_bytes", Type::gauge, "Size of the database of flows with its log.", view.flow_store_bytes);
+}
+
 void add_acknowledgement(MetricsText& text, const DurationHistogram& histogram) {
   text.family("vpn_sentinel_acknowledgement_seconds", Type::histogram, "Time until an accepted report was durable.");
   std::uint64_t count = 0;
@@ -169,6 +179,7 @@ std::string metrics_text(MetricsText text, const HubView& view, const HubCounter
   add_acknowledgement(text, counters.acknowledged);
   add_one(text, "vpn_sentinel_store_works", Type::gauge, "1 while reports can be stored.", view.store_works ? 1 : 0);
   add_one(text, "vpn_sentinel_store_bytes", Type::gauge, "Size of the database with its log.", view.store_bytes);
+  add_flows(text, view, counters.flows);
   add_alerts(text, view);
   add_one(text, "vpn_sentinel_live_listeners", Type::gauge, "Pages and programs that listen to changes.", view.live_listeners);
   add_requests(text, counters.requests);

@@ -22,6 +22,8 @@ struct HubView {
   bool name_clients = false;  ///< a series for each client, with its name; at most most_named_clients
   bool store_works = true;    ///< writes succeed, and the disk answers
   std::uint64_t store_bytes = 0;
+  bool flow_store_works = true;  ///< flows can be written
+  std::uint64_t flow_store_bytes = 0;
   std::size_t alerts_waiting = 0;
   std::uint64_t alerts_delivered = 0;
   std::uint64_t alerts_failed = 0;    ///< attempts

@@ -92,7 +92,7 @@ Result<void> make_durable(const std::string& path, int flags) {
 Result<void> copy_to_part(const std::string& source, const std::string& part, const BackupProgress& progress, BackupFailure::Kind& kind) {
   auto from = Database::open(source);
   if (!from) return fail(from.error());
-  if (auto done = check_owner(*from, source); !done) {
+  if (auto done = check_owner(*from, report_schema(), source); !done) {
     if (is_damage(sqlite3_errcode(from->handle()))) kind = BackupFailure::Kind::damaged;
     return done;
   }
@@ -147,7 +147,7 @@ Result<DatabaseReport> check_database(const std::string& file) {
   if (auto there = check_exists(file); !there) return fail(there.error());
   auto database = Database::open(file);
   if (!database) return fail(database.error());
-  if (auto done = check_owner(*database, file); !done) return fail(done.error());
+  if (auto done = check_owner(*database, report_schema(), file); !done) return fail(done.error());
   auto ignored_kind = BackupFailure::Kind::not_made;
   if (auto done = check_whole(*database, file, ignored_kind); !done) return fail(done.error());
   DatabaseReport report;
@@ -162,6 +162,19 @@ Result<DatabaseReport> check_database(const std::string& file) {
   std::error_code ignored;
   report.bytes = std::filesystem::file_size(file, ignored);
   return report;
+}
+
+Result<bool> knows_client(const std::string& file, const std::string& client_id) {
+  if (auto there = check_exists(file); !there) return fail(there.error());
+  auto database = Database::open(file);
+  if (!database) return fail(database.error());
+  if (auto done = check_owner(*database, report_schema(), file); !done) return fail(done.error());
+  auto find = database->prepare("SELECT 1 FROM clients JOIN names ON names.id = clients.client WHERE names.client_id = ?1");
+  if (!find) return fail(find.error());
+  bool known = false;
+  auto done = find->query([&known](const Statement&) { known = true; }, client_id);
+  if (!done) return fail(done.error());
+  return known;
 }
 
 }  // namespace vpn_sentinel

@@ -40,4 +40,7 @@ struct DatabaseReport {
 /// integrity_check and foreign_key_check over all of it, beside a hub that may run. The Error says what is wrong with it.
 [[nodiscard]] Result<DatabaseReport> check_database(const std::string& file);
 
+/// Whether the database has the client at this moment, beside a hub that may run.
+[[nodiscard]] Result<bool> knows_client(const std::string& file, const std::string& client_id);
+
 }  // namespace vpn_sentinel

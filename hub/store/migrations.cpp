@@ -8,12 +8,13 @@
 namespace vpn_sentinel {
 namespace {
 
-/// "VPNS": tells our files from other SQLite databases.
-constexpr long application_id = 0x56504e53;
+/// "VPNS" and "VPNF": tell our files from other SQLite databases, and from each other.
+constexpr long reports_application_id = 0x56504e53;
+constexpr long flows_application_id = 0x56504e46;
 
 // Times are microseconds since 1970 UTC. Names of clients are kept once. An index on reports costs half of the writing speed and more
 // (measured): each report dirties a page of it.
-constexpr std::array steps{
+constexpr std::array report_steps{
     R"sql(
 CREATE TABLE names (
   id INTEGER PRIMARY KEY,
@@ -132,6 +133,79 @@ ALTER TABLE boots ADD COLUMN gone_received INTEGER NOT NULL DEFAULT 0;
 )sql",
 };
 
+// Kinds of flows are kept once; what came to them lies in the order of time, as `samples` above. A kind is found by a hash of its texts:
+// an index over the texts would be as large as the table. Its number is never used again: a sample must not become another kind's.
+constexpr std::array flow_steps{
+    R"sql(
+CREATE TABLE flow_clients (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  client_id TEXT NOT NULL UNIQUE
+);
+CREATE TABLE flow_boots (
+  client INTEGER NOT NULL REFERENCES flow_clients(id),
+  boot_id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  received INTEGER NOT NULL,
+  PRIMARY KEY (client, boot_id)
+) WITHOUT ROWID;
+CREATE TABLE flow_kinds (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  key INTEGER NOT NULL,
+  client INTEGER NOT NULL REFERENCES flow_clients(id),
+  incoming INTEGER NOT NULL,
+  listener TEXT NOT NULL,
+  program TEXT NOT NULL,
+  uid INTEGER NOT NULL,
+  container TEXT NOT NULL,
+  protocol TEXT NOT NULL,
+  destination TEXT NOT NULL,
+  port INTEGER NOT NULL,
+  country TEXT NOT NULL,
+  asn INTEGER NOT NULL,
+  organisation TEXT NOT NULL,
+  interface TEXT NOT NULL,
+  way TEXT NOT NULL,
+  folded INTEGER NOT NULL
+);
+CREATE INDEX flow_kinds_by_key ON flow_kinds (key);
+CREATE TABLE flow_samples (
+  resolution INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  kind INTEGER NOT NULL REFERENCES flow_kinds(id),
+  entries INTEGER NOT NULL,
+  counted INTEGER NOT NULL,
+  bytes_out INTEGER NOT NULL,
+  bytes_in INTEGER NOT NULL,
+  packets_counted INTEGER NOT NULL,
+  packets_out INTEGER NOT NULL,
+  packets_in INTEGER NOT NULL,
+  opened INTEGER NOT NULL,
+  closed INTEGER NOT NULL,
+  folded INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  PRIMARY KEY (resolution, start, kind)
+) WITHOUT ROWID;
+CREATE INDEX flow_days_of_kind ON flow_samples (kind) WHERE resolution = 2;
+CREATE TABLE flow_gaps (
+  resolution INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  client INTEGER NOT NULL REFERENCES flow_clients(id),
+  folded INTEGER NOT NULL,
+  lost INTEGER NOT NULL,
+  batches INTEGER NOT NULL,
+  PRIMARY KEY (resolution, start, client)
+) WITHOUT ROWID;
+)sql",
+    // Until when samples were removed, by resolution: what is older is not all there.
+    R"sql(
+CREATE TABLE flow_kept (
+  resolution INTEGER PRIMARY KEY,
+  since INTEGER NOT NULL
+);
+)sql",
+};
+
 Result<long> pragma_number(Database& database, std::string_view sql) {
   const auto text = database.value(sql);
   if (!text) return fail(text.error());
@@ -140,9 +214,9 @@ Result<long> pragma_number(Database& database, std::string_view sql) {
   return number;
 }
 
-Result<void> apply_step(Database& database, std::size_t number) {
-  const auto sql = fmt::format("BEGIN IMMEDIATE; {}; PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;", steps.at(number),
-                               application_id, number + 1);
+Result<void> apply_step(Database& database, const Schema& schema, std::size_t number) {
+  const auto sql = fmt::format("BEGIN IMMEDIATE; {}; PRAGMA application_id = {}; PRAGMA user_version = {}; COMMIT;", schema.steps[number],
+                               schema.application_id, number + 1);
   auto done = database.execute(sql);
   // The first error is the one to tell; a failing ROLLBACK means that there was nothing left to take back.
   if (!done && database.in_transaction()) static_cast<void>(database.execute("ROLLBACK"));
@@ -151,28 +225,38 @@ Result<void> apply_step(Database& database, std::size_t number) {
 
 }  // namespace
 
-Result<void> check_owner(Database& database, const std::string& file) {
+const Schema& report_schema() {
+  static constexpr Schema schema{reports_application_id, report_steps};
+  return schema;
+}
+
+const Schema& flow_schema() {
+  static constexpr Schema schema{flows_application_id, flow_steps};
+  return schema;
+}
+
+Result<void> check_owner(Database& database, const Schema& schema, const std::string& file) {
   const auto version = pragma_number(database, "PRAGMA user_version");
   if (!version) return fail(version.error());
   const auto owner = pragma_number(database, "PRAGMA application_id");
   if (!owner) return fail(owner.error());
   const auto tables = pragma_number(database, "SELECT count(*) FROM sqlite_schema");
   if (!tables) return fail(tables.error());
-  if (*tables > 0 && *owner != application_id) {
+  if (*tables > 0 && *owner != schema.application_id) {
     return fail(Error::Kind::invalid, fmt::format("{}: the file is another program's database; name another file", file));
   }
-  if (*version < 0 || static_cast<std::size_t>(*version) > steps.size()) {
+  if (*version < 0 || static_cast<std::size_t>(*version) > schema.steps.size()) {
     return fail(Error::Kind::invalid, fmt::format("{}: the database has version {}, this program knows up to {}; install the newer one",
-                                                  file, *version, steps.size()));
+                                                  file, *version, schema.steps.size()));
   }
   return {};
 }
 
-Result<void> migrate(Database& database) {
+Result<void> migrate(Database& database, const Schema& schema) {
   const auto version = pragma_number(database, "PRAGMA user_version");
   if (!version) return fail(version.error());
-  for (auto number = static_cast<std::size_t>(*version); number < steps.size(); ++number) {
-    if (auto done = apply_step(database, number); !done) return done;
+  for (auto number = static_cast<std::size_t>(*version); number < schema.steps.size(); ++number) {
+    if (auto done = apply_step(database, schema, number); !done) return done;
   }
   return {};
 }

@@ -128,6 +128,36 @@ static void append(JsonText& out, const MtuReport& mtu) {
   object.put("large_packets", large_packets);
 }
 
+static void append(JsonText& out, const PeersReport& peers) {
+  const auto& [connected, ports, list, not_listed, blocked_since, blocked_packets, blocked_lost] = peers;
+  ObjectWriter object(out);
+  object.put("connected", connected);
+  append_list(object.key("ports"), ports, [&out](const ListenPortReport& entry) {
+    const auto& [port, told_by, connected_to_it, unanswered, why] = entry;
+    ObjectWriter item(out);
+    item.put("port", port);
+    item.put("told_by", told_by);
+    item.put("connected", connected_to_it);
+    item.put("unanswered", unanswered);
+    item.put_unless_empty("why", why);
+  });
+  append_list(object.key("list"), list, [&out](const PeerReport& peer) {
+    const auto& [port, from, key, since, since_before, rx_bytes, tx_bytes] = peer;
+    ObjectWriter item(out);
+    item.put("port", port);
+    item.put_unless_empty("from", from);
+    item.put_unless_empty("key", key);
+    item.put("since", since);
+    item.put("since_before", since_before);
+    item.put("rx_bytes", rx_bytes);
+    item.put("tx_bytes", tx_bytes);
+  });
+  object.put("not_listed", not_listed);
+  object.put("blocked_since", blocked_since);
+  object.put("blocked_packets", blocked_packets);
+  object.put("blocked_lost", blocked_lost);
+}
+
 static void append_dns_test(JsonText& out, const std::string& location, const std::string& colo) {
   ObjectWriter object(out);
   object.put("location", location);
@@ -136,7 +166,7 @@ static void append_dns_test(JsonText& out, const std::string& location, const st
 
 void append(JsonText& out, const Report& report) {
   const auto& [schema, client_id, boot_id, seq, timestamp, sent_at, group, client_version, dropped, lease_s, path, trigger, public_ip,
-               location, dns_location, dns_colo, state, findings, tunnel, exit, dns, leak, kill_switch, ruleset, udp_exit, mtu,
+               location, dns_location, dns_colo, state, findings, tunnel, exit, dns, leak, kill_switch, ruleset, udp_exit, mtu, peers,
                latency_ms] = report;
   ObjectWriter object(out);
   object.put("schema", schema);
@@ -167,6 +197,7 @@ void append(JsonText& out, const Report& report) {
   object.put("ruleset", ruleset);
   object.put("udp_exit", udp_exit);
   object.put("mtu", mtu);
+  object.put("peers", peers);
   object.put("latency_ms", latency_ms);
 }
 

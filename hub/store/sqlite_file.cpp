@@ -54,7 +54,7 @@ Result<void> check_integrity(Database& database, const std::string& file) {
 
 }  // namespace
 
-Result<DatabaseFile> open_database_file(const std::string& file) {
+Result<DatabaseFile> open_database_file(const std::string& file, const Schema& schema) {
   if (auto there = check_directory(file); !there) return fail(there.error());
   auto claimed = claim(file);
   if (!claimed) return fail(claimed.error());
@@ -62,10 +62,10 @@ Result<DatabaseFile> open_database_file(const std::string& file) {
   if (!database) return fail(database.error());
   // Only a new file takes its page size and gives free pages back; an existing one is looked at before anything in it changes.
   if (auto done = database->execute("PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL"); !done) return fail(done.error());
-  if (auto done = check_owner(*database, file); !done) return fail(done.error());
+  if (auto done = check_owner(*database, schema, file); !done) return fail(done.error());
   if (auto done = database->execute(settings); !done) return fail(done.error());
   if (auto done = check_integrity(*database, file); !done) return fail(done.error());
-  if (auto done = migrate(*database); !done) return fail(done.error());
+  if (auto done = migrate(*database, schema); !done) return fail(done.error());
   return DatabaseFile{std::move(*claimed), std::move(*database)};
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "hub/store/migrations.hpp"
 #include "hub/store/sqlite.hpp"
 #include "netns/base/fd.hpp"
 
@@ -15,6 +16,6 @@ struct DatabaseFile {
 
 /// Makes the file when it is missing (mode 0600). Errors: no such directory, another hub uses it, another program's, a newer hub's,
 /// damaged.
-[[nodiscard]] Result<DatabaseFile> open_database_file(const std::string& file);
+[[nodiscard]] Result<DatabaseFile> open_database_file(const std::string& file, const Schema& schema);
 
 }  // namespace vpn_sentinel

@@ -11,6 +11,7 @@
 #include "hub/store/roll_up.hpp"
 #include "hub/store/sqlite.hpp"
 #include "hub/store/sqlite_roll_up.hpp"
+#include "hub/store/sqlite_time_limit.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -22,9 +23,6 @@ WallTime time_of(std::int64_t number) { return WallTime{std::chrono::microsecond
 
 std::int64_t rows_of(std::size_t most) { return static_cast<std::int64_t>(std::clamp<std::size_t>(most, 1, largest_page)); }
 std::int64_t below(std::int64_t cursor) { return cursor > 0 ? cursor : std::numeric_limits<std::int64_t>::max(); }
-
-/// How often SQLite asks whether the time is up, in steps of its machine: some hundred microseconds.
-constexpr int steps_between_looks = 20'000;
 
 constexpr std::string_view history_sql =
     "SELECT id, json FROM changes WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND id < ?2 AND at >= ?3 AND at < ?4 "
@@ -52,29 +50,6 @@ constexpr std::string_view report_ids_sql =
     "UNION SELECT id FROM reports INDEXED BY reports_without_boot "
     "WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND boot_id = '' AND id < ?2 ORDER BY 1 DESC";
 constexpr std::string_view report_sql = "SELECT time, received, source, json FROM reports WHERE id = ?1 AND time >= ?2 AND time < ?3";
-
-/// Ends a question that takes too long.
-class TimeLimit {
- public:
-  explicit TimeLimit(sqlite3* handle) : handle_(handle), until_(mono_now() + StoreReader::time_limit) {
-    sqlite3_progress_handler(handle_, steps_between_looks, is_over, this);
-  }
-  ~TimeLimit() { sqlite3_progress_handler(handle_, 0, nullptr, nullptr); }
-  TimeLimit(const TimeLimit&) = delete;
-  TimeLimit& operator=(const TimeLimit&) = delete;
-
-  [[nodiscard]] bool over() const { return mono_now() > until_; }
-
- private:
-  static int is_over(void* limit) { return static_cast<const TimeLimit*>(limit)->over() ? 1 : 0; }
-
-  sqlite3* handle_;
-  MonoTime until_;
-};
-
-tl::unexpected<Error> too_slow() {
-  return fail(Error::Kind::timed_out, "the question takes too long; ask about a shorter time or one client");
-}
 
 class SqliteReader final : public StoreReader {
  public:
@@ -123,7 +98,7 @@ class SqliteReader final : public StoreReader {
     auto start = start_of(std::max(query.range.from, WallTime{}), query.resolution);
     if (query.cursor) start = time_of(*query.cursor) + length_of(query.resolution);
     while (!filter.full()) {
-      if (limit.over()) return too_slow();
+      if (limit.over()) return fail(TimeLimit::exceeded());
       std::optional<WallTime> found;
       auto done = sql_.next_sample.query([&found](const Statement& row) { found = time_of(row.integer(0)); }, resolution, number_of(start),
                                          number_of(query.range.to));
@@ -148,7 +123,7 @@ class SqliteReader final : public StoreReader {
     PageFilter filter(page, query.most);
     for (const auto id : ids) {
       if (filter.full()) break;
-      if (limit.over()) return too_slow();
+      if (limit.over()) return fail(TimeLimit::exceeded());
       done = sql_.report.query([&](const Statement& row) { filter.add(id, [&row] { return report_of(row); }); }, id,
                                number_of(query.range.from), number_of(query.range.to));
       if (!done) return fail(done.error());

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -43,6 +44,11 @@ class SqliteRollUp {
   void forget();
 
  private:
+  // Marks. Everything up to the first is written; of what lies between it and the second, the clients up to the third.
+  static constexpr std::string_view done_name = "rolled_up";
+  static constexpr std::string_view until_name = "rolling_up";
+  static constexpr std::string_view client_name = "rolling_up_client";
+
   struct Row;
   /// The newest report of a client's boot that was added: what nearly every report comes after.
   struct Newest {

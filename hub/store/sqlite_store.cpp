@@ -369,7 +369,7 @@ class SqliteStore final : public Store {
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& file) {
-  auto opened = open_database_file(file);
+  auto opened = open_database_file(file, report_schema());
   if (!opened) return fail(opened.error());
   auto& [claimed, database] = *opened;
   auto statements = StoreStatements::prepare(database);

@@ -21,6 +21,7 @@
 #include "netns/sockets/conntrack.hpp"
 #include "netns/sockets/socket_owners.hpp"
 #include "netns/sockets/socket_table.hpp"
+#include "tests/bench/open_here.hpp"
 
 using namespace vpn_sentinel;
 using namespace std::chrono_literals;
@@ -28,12 +29,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int skipped = 77;
-
-const SocketOpener open_here = [](int domain, int type, int protocol) -> Result<Fd> {
-  Fd socket{::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)};
-  if (!socket) return fail(system_error(errno, "socket"));
-  return socket;
-};
 
 sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};

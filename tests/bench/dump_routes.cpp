@@ -16,6 +16,7 @@
 
 #include "netns/monitor/follower.hpp"
 #include "netns/monitor/monitor.hpp"
+#include "tests/bench/open_here.hpp"
 
 using namespace vpn_sentinel;
 using namespace std::chrono_literals;
@@ -23,12 +24,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int skipped = 77;
-
-const SocketOpener open_here = [](int domain, int type, int protocol) -> Result<Fd> {
-  Fd socket{::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)};
-  if (!socket) return fail(system_error(errno, "socket"));
-  return socket;
-};
 
 /// `count` routes to a /32 each by a next hop of the benchmark's own veth pair.
 bool make_routes(unsigned count) {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "netns/base/clock.hpp"
+#include "tests/bench/open_here.hpp"
 
 using namespace vpn_sentinel;
 using namespace std::chrono_literals;
@@ -28,12 +29,6 @@ namespace {
 
 constexpr int skipped = 77;
 constexpr auto device = "eth0";
-
-const SocketOpener open_here = [](int domain, int type, int protocol) -> Result<Fd> {
-  Fd socket{::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)};
-  if (!socket) return fail(system_error(errno, "socket"));
-  return socket;
-};
 
 bool make_uplink() {
   return std::system(

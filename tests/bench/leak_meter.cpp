@@ -2,10 +2,7 @@
 /// force beside `nft -f` with the same rules, all in one run and in a network namespace of its own.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,9 +11,6 @@
 #include <boost/asio/io_context.hpp>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <ctime>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,12 +21,10 @@
 #include "netns/namespace/net_namespace.hpp"
 #include "probe/watch/outside_policy.hpp"
 #include "probe/watch/packet_watch.hpp"
+#include "tests/bench/common.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-constexpr int exit_skipped = 77;
-constexpr int exit_failed = 70;
 
 /// Nearest rank.
 double percentile(std::vector<double> values, double part) {
@@ -42,36 +34,7 @@ double percentile(std::vector<double> values, double part) {
   return values[std::max<std::size_t>(rank, 1) - 1];
 }
 
-/// Of this thread, so that what else runs on the machine does not count, in microseconds.
-double cpu_time() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
-}
-
 double microseconds_since(MonoTime begin) { return std::chrono::duration<double, std::micro>(mono_now() - begin).count(); }
-
-void run_command(const std::string& command) {
-  if (std::system(command.c_str()) != 0) throw FatalError(exit_failed, command);
-}
-
-Fd make_tun() {
-  Fd fd{::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK)};
-  ifreq request{};
-  std::memcpy(request.ifr_name, "tun0", 5);
-  request.ifr_flags = IFF_TUN | IFF_NO_PI;
-  if (!fd || ::ioctl(fd.get(), TUNSETIFF, &request) != 0) throw FatalError(exit_skipped, "/dev/net/tun cannot be used");
-  return fd;
-}
-
-template <typename Value>
-Value good(Result<Value> result) {
-  if (!result) throw FatalError(exit_failed, result.error().message);
-  return std::move(*result);
-}
-void good(const Result<void>& result) {
-  if (!result) throw FatalError(exit_failed, result.error().message);
-}
 
 class Bench {
  public:

@@ -2,12 +2,10 @@
 /// beside `ss -tanp`, all in one run and in a network namespace of its own.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -18,8 +16,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <ctime>
 #include <deque>
 #include <limits>
 #include <optional>
@@ -32,42 +28,12 @@
 #include "netns/base/clock.hpp"
 #include "netns/base/fatal_error.hpp"
 #include "netns/namespace/net_namespace.hpp"
+#include "tests/bench/common.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-constexpr int exit_skipped = 77;
-constexpr int exit_failed = 70;
 constexpr double never = std::numeric_limits<double>::max();
-
-template <typename Value>
-Value good(Result<Value> result) {
-  if (!result) throw FatalError(exit_failed, result.error().message);
-  return std::move(*result);
-}
-void good(const Result<void>& result) {
-  if (!result) throw FatalError(exit_failed, result.error().message);
-}
-
-/// Of this thread, so that what else runs on the machine does not count, in microseconds.
-double cpu_time() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
-}
-
-void run_command(const std::string& command) {
-  if (std::system(command.c_str()) != 0) throw FatalError(exit_failed, command);
-}
-
-Fd make_tun() {
-  Fd fd{::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK)};
-  ifreq request{};
-  std::memcpy(request.ifr_name, "tun0", 5);
-  request.ifr_flags = IFF_TUN | IFF_NO_PI;
-  if (!fd || ::ioctl(fd.get(), TUNSETIFF, &request) != 0) throw FatalError(exit_skipped, "/dev/net/tun cannot be used");
-  return fd;
-}
 
 /// The best of all rounds with and without, in turns: what else the machine does only ever adds.
 struct Pair {

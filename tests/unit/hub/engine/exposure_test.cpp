@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(what_a_member_saw_before_the_others_agreed_is_part_of_the_g
   const auto write = [&](const std::string& client_id, const Admitted& admitted) {
     Work work;
     work.reports.push_back({in_office(admitted), nullptr});
-    work.reports.back().admitted.report.client_id = client_id;
+    work.reports.back().admitted->report.client_id = client_id;
     BOOST_REQUIRE(writer.write(work, admitted.received, false).has_value());
   };
   write("a", leaking(1, secure, 0));

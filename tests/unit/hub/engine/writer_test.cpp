@@ -202,6 +202,16 @@ BOOST_AUTO_TEST_CASE(a_client_that_was_offline_for_too_long_is_forgotten_everywh
   BOOST_TEST((again.value().changes.at(0).kind == Change::Kind::connected));
 }
 
+BOOST_AUTO_TEST_CASE(a_client_that_somebody_wants_forgotten_is_gone_with_its_open_incident_and_new_when_it_comes_again) {
+  Bench bench;
+  BOOST_REQUIRE(bench.write({report("a", "b", 1, State::danger, at(0)), report("c", "d", 1, State::secure, at(0))}).has_value());
+  BOOST_TEST((bench.writer.forget({"a", "unknown"}, at(5)).value() == std::vector<std::string>{"a"}));
+  BOOST_TEST(bench.shelf->content.clients.size() == 1U);
+  BOOST_TEST(bench.writer.forget({"a"}, at(6)).value().empty());
+  const auto again = bench.write({report("a", "b", 2, State::danger, at(7))}, at(7));
+  BOOST_TEST((again.value().changes.at(0).kind == Change::Kind::connected));
+}
+
 BOOST_AUTO_TEST_CASE(trying_the_store_changes_nothing_in_it) {
   Bench bench;
   BOOST_TEST(!bench.writer.try_write().has_value());

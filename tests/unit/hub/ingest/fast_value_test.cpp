@@ -27,7 +27,10 @@ const std::string full = R"({"client_id":"office-vpn","boot_id":"6f1c","seq":184
                          R"("destinations":[{"address":"203.0.113.53","protocol":"udp","port":53,"uid":0,"packets":3,"bytes":300}]},)"
                          R"("kill_switch":{"mode":"armed","state":"failed","why":"x","since":"2026-11-21T10:00:00Z","stopped_packets":1},)"
                          R"("ruleset":{"verdict":"holds","changed_by":"nft","changed_at":"2026-11-21T10:00:00Z"},)"
-                         R"("udp_exit":{"v4":"198.51.100.2"},"mtu":{"large_packets":"ok"},"latency_ms":23.125,"schema":2})";
+                         R"("udp_exit":{"v4":"198.51.100.2"},"mtu":{"large_packets":"ok"},)"
+                         R"("peers":{"connected":1,"ports":[{"port":"udp/51820","told_by":"wireguard","connected":1,"why":"x"}],)"
+                         R"("list":[{"port":"udp/51820","from":"203.0.113.7:40000","since":"2026-11-21T10:00:00Z","rx_bytes":7}],)"
+                         R"("not_listed":0,"blocked_packets":3},"latency_ms":23.125,"schema":2})";
 
 /// The same body for the other reader: it has an escape that the fast one does not take, in a member that nobody reads.
 std::string for_the_library(const std::string& body) {

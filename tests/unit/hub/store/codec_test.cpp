@@ -32,6 +32,13 @@ ClientState full_client() {
   report.ruleset = RulesetReport{"lets_out", "nft (pid 4242)", at(-1)};
   report.udp_exit = UdpExitReport{"198.51.100.2", std::nullopt};
   report.mtu = MtuReport{"ok"};
+  report.peers = PeersReport{2,
+                             {{"udp/51820", "wireguard", 2, 4, "tries are not seen"}, {"tcp/1194", "sock_diag", {}, {}, {}}},
+                             {{"udp/51820", "203.0.113.7:40000", "key", at(-9), true, 7, 9}, {"tcp/1194", {}, {}, at(-8), false, {}, {}}},
+                             1,
+                             at(-7),
+                             12,
+                             1};
   report.latency_ms = 23.5;
   fleet.apply(admitted);
   return *fleet.find("a");
@@ -77,6 +84,7 @@ BOOST_AUTO_TEST_CASE(a_reports_text_has_the_content_of_its_wire_form) {
   odd.ruleset = RulesetReport{};
   odd.udp_exit = UdpExitReport{};
   odd.mtu = MtuReport{};
+  odd.peers = PeersReport{};
   odd.latency_ms = 23.0;
   for (const auto& report : {full, odd, Report{}, test::original("a", State::warning, at(0)).report}) {
     const auto text = report_text(report);
