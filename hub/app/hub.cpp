@@ -8,9 +8,13 @@
 #include <utility>
 
 #include "hub/alert/message.hpp"
+#include "hub/app/first_admin.hpp"
+#include "hub/app/forget_request.hpp"
+#include "hub/app/key_commands.hpp"
 #include "hub/app/open_files.hpp"
 #include "hub/http/api.hpp"
 #include "hub/http/auth.hpp"
+#include "hub/http/connections.hpp"
 #include "hub/http/events.hpp"
 #include "hub/http/query.hpp"
 #include "hub/metrics/counted_engine.hpp"
@@ -65,13 +69,25 @@ std::shared_ptr<Access> make_access(const HubConfig& config) {
   return std::make_shared<Access>(std::move(rules), std::move(options));
 }
 
-std::vector<Gate> api_gates(const std::shared_ptr<Access>& access) {
-  return {find_address(access), allow_addresses(access), limit_rate(access), require_key(access), refuse_other_sites()};
+std::vector<Gate> api_gates(const std::shared_ptr<Access>& access, const std::shared_ptr<const AccountDoor>& door) {
+  return {find_address(access), allow_addresses(access), limit_rate(access), require_key_or_account(door), refuse_other_sites()};
 }
 
-std::vector<Gate> dashboard_gates(const std::string& password, const std::shared_ptr<Access>& access) {
-  return {find_address(access), password.empty() ? require_loopback_host() : require_password(password, access), refuse_other_sites()};
+std::vector<Gate> dashboard_gates(const std::shared_ptr<Access>& access, const std::shared_ptr<const AccountDoor>& door) {
+  return {find_address(access), require_log_in(door, dashboard_api_path), refuse_other_sites()};
 }
+
+/// The routes of accounts ask for rights themselves.
+std::vector<Gate> account_gates(const std::shared_ptr<Access>& access) {
+  return {find_address(access), limit_rate(access), refuse_other_sites()};
+}
+
+std::vector<Gate> api_account_gates(const std::shared_ptr<Access>& access) {
+  return {find_address(access), allow_addresses(access), limit_rate(access), refuse_other_sites()};
+}
+
+/// Of the database's largest size what flows may have; they are worth less than reports.
+std::uint64_t flow_share(const HubConfig& config) { return config.most_database_bytes / 4; }
 
 /// The first of `sites` and all that stand at the same place.
 std::vector<Hub::Site> take_joined(std::vector<Hub::Site>& sites) {
@@ -95,8 +111,14 @@ Hub::Hub(const HubConfig& config)
   load_tls(config);
   start_engine(config);
   server_ = Server::make(config.io_threads);
+  start_accounts(config);
   listen(config);
   server_->run();
+  // Its file is read once as a whole, which may take long: no report waits for it.
+  FlowEngineOptions flows;
+  flows.retention.most_bytes = flow_share(config);
+  flows.on_trouble = [](const std::string& problem) { log(LogLevel::error, "flows", {{"message", problem}}); };
+  flow_opener_ = std::jthread([this, flows = std::move(flows)] { open_flows(flows); });
   sends_alerts_ = config.telegram.has_value();
   if (!sends_alerts_) return;
   engine_->add_alert({0, "telegram", telegram_start_text(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size()), wall_now(), 0});
@@ -105,7 +127,10 @@ Hub::Hub(const HubConfig& config)
 
 Hub::~Hub() {
   if (server_) server_->stop();  // the engine still runs: reports under way are stored and answered
+  accounts_.reset();
   alerts_.stop();
+  if (flow_opener_.joinable()) flow_opener_.join();
+  flow_engine_.reset();
   engine_.reset();
 }
 
@@ -122,7 +147,7 @@ void Hub::start_engine(const HubConfig& config) {
   hooks.on_store_trouble = [](const std::string& problem) { log(LogLevel::error, "store", {{"message", problem}}); };
   EngineOptions options;
   options.keep_reports = config.keep_reports;
-  options.most_bytes = config.most_database_bytes;
+  options.most_bytes = config.most_database_bytes - flow_share(config);
   FleetPolicy policy;
   policy.default_lease = config.client_timeout;
   policy.groups = config.groups;
@@ -134,6 +159,59 @@ void Hub::start_engine(const HubConfig& config) {
   feed_.restore(engine_->clients());
   feed_.restore(engine_->groups());
   log(LogLevel::info, "store_loaded", {{"file", data_dir_.file("hub.db")}, {"clients", engine_->clients().size()}});
+}
+
+/// Reports come first: a hub whose flows cannot be opened does all else, and says so.
+void Hub::open_flows(FlowEngineOptions options) {
+  auto store = open_sqlite_flow_store(data_dir_.file("flows.db"));
+  auto engine = store ? FlowEngine::start(std::move(*store), std::move(options)) : fail(store.error());
+  if (!engine) {
+    flows_.fail();
+    return log(LogLevel::error, "flows",
+               {{"message", engine.error().message}, {"next", "connections are not taken; reports and alerts go on without them"}});
+  }
+  flow_engine_ = std::move(*engine);
+  counted_flow_engine_ = count_flows(*flow_engine_, counters_.flows);
+  flows_.open(*counted_flow_engine_);
+}
+
+/// After the server is made, which has to be told of changes, and before it runs.
+void Hub::start_accounts(const HubConfig& config) {
+  const auto cannot = [](const Error& error) {
+    return FatalError(exit_cannot_create, fmt::format("the accounts cannot be used: {}", error.message));
+  };
+  if (auto prepared = prepare_accounts(config); !prepared) throw cannot(prepared.error());
+  Accounts::Options options;
+  options.limits = config.session_limits;
+  options.on_changed = [this] { server_->review_live(); };
+  options.on_trouble = [](const Error& error) { log(LogLevel::error, "accounts", {{"message", error.message}}); };
+  auto accounts = Accounts::start(account_file_path(config.data_dir), std::move(options));
+  if (!accounts) throw cannot(accounts.error());
+  accounts_ = std::move(*accounts);
+  const bool loopback = std::ranges::all_of(config.dashboard_endpoints, [](const Endpoint& each) { return each.address.is_loopback(); });
+  door_ =
+      std::make_shared<const AccountDoor>(AccountDoor{*accounts_, access_, tls_ != nullptr, loopback && config.dashboard_password.empty(),
+                                                      config.dashboard_password, config.forward_auth_header, config.forward_auth_proxies});
+}
+
+/// A key that the API made is good, and one that it revoked is not, when it answers.
+KeyAdmin Hub::key_admin() {
+  const auto in_force = [this](Result<std::string> key) -> Result<std::string> {
+    if (!key) return key;
+    if (auto read = read_keys_again(); !read) return fail(read.error());
+    return key;
+  };
+  const auto wish = [](const KeyGrant& grant) { return NewKey{grant.name, grant.clients, grant.may_read}; };
+  const auto data_dir = config_.data_dir;
+  KeyAdmin admin;
+  admin.list = [data_dir] { return read_keys(key_file_path(data_dir)); };
+  admin.add = [=](const KeyGrant& grant) { return in_force(add_key(data_dir, wish(grant), wall_now())); };
+  admin.rotate = [=](const std::string& name) { return in_force(rotate_key(data_dir, name, wall_now())); };
+  admin.put = [=](const KeyGrant& grant) { return in_force(put_key(data_dir, wish(grant), wall_now())); };
+  admin.revoke = [this, data_dir](const std::string& name) {
+    return revoke_key(data_dir, name).and_then([this] { return read_keys_again(); });
+  };
+  return admin;
 }
 
 void Hub::load_tls(const HubConfig& config) {
@@ -168,22 +246,32 @@ void Hub::listen(const HubConfig& config) {
   const auto api = std::make_shared<Router>();
   add_report_routes(*api, config.api_prefix, *counted_engine_);
   add_read_routes(*api, config.api_prefix, *engine_);
-  auto service = live_service(api_gates(access_), api, config.api_prefix, feed_);
+  add_flow_report_route(*api, config.api_prefix, flows_);
+  add_flow_read_routes(*api, config.api_prefix, *engine_, flows_);
+  auto service = live_service(api_gates(access_, door_), api, config.api_prefix, feed_);
   service.large_path = events_path(config.api_prefix);
-  sites.push_back({"api", config.api_prefix, config.api_endpoints, std::move(service)});
+  const auto keys = key_admin();
+  sites.push_back({"api",
+                   config.api_prefix,
+                   config.api_endpoints,
+                   {account_service(door_, keys, config.api_prefix, api_account_gates(access_)), std::move(service)}});
 
   const auto dashboard = std::make_shared<Router>();
   add_read_routes(*dashboard, dashboard_api_path, *engine_);
+  add_flow_read_routes(*dashboard, dashboard_api_path, *engine_, flows_);
   const std::uint16_t api_port = config.api_endpoints.empty() ? 0 : config.api_endpoints.front().port;
   add_page_routes(*dashboard, {VPN_SENTINEL_VERSION, api_port, tls_ != nullptr, config.api_prefix});
-  service = live_service(dashboard_gates(config.dashboard_password, access_), dashboard, dashboard_api_path, feed_);
-  sites.push_back({"dashboard", "/dashboard", config.dashboard_endpoints, std::move(service)});
+  service = live_service(dashboard_gates(access_, door_), dashboard, dashboard_api_path, feed_);
+  sites.push_back({"dashboard",
+                   "/dashboard",
+                   config.dashboard_endpoints,
+                   {account_service(door_, keys, dashboard_api_path, account_gates(access_)), std::move(service)}});
 
   const auto health_pages = std::make_shared<Router>();
   add_health_routes(*health_pages, [this] { return health(); });
   add_metrics_route(
       *health_pages, [this] { return view(); }, counters_);
-  sites.push_back({"health", "/health", config.health_endpoints, {health_pages, {}}});
+  sites.push_back({"health", "/health", config.health_endpoints, {{health_pages, {}}}});
 
   const auto open_files = raise_open_files(sites.size());
   const auto connections = connections_within(open_files, sites.size());
@@ -203,7 +291,7 @@ void Hub::open(std::vector<Site> sites, const HubConfig& config, std::size_t max
   if (endpoints.empty()) return log(LogLevel::info, "not_listening", {{"what", sites.front().what}});
   std::vector<Service> services;
   // The API comes last: on a joined listener its refusals and its 404 are those of paths that are not the page's.
-  std::for_each(sites.rbegin(), sites.rend(), [&](Site& site) { services.push_back(std::move(site.service)); });
+  std::for_each(sites.rbegin(), sites.rend(), [&](Site& site) { std::ranges::move(site.services, std::back_inserter(services)); });
   ListenOptions options;
   options.endpoints = endpoints;
   options.max_body = max_report_bytes;
@@ -246,11 +334,15 @@ HubView Hub::view() const {
   view.clients = engine_->clients();
   view.name_clients = metrics_clients_;
   view.store_works = store_health(*engine_).status == HealthComponent::Status::ok;
-  for (const auto* const file : {"hub.db", "hub.db-wal"}) {
+  const auto bytes_of = [this](const char* file) -> std::uint64_t {
     std::error_code error;
     const auto size = std::filesystem::file_size(data_dir_.file(file), error);
-    if (!error) view.store_bytes += size;
-  }
+    return error ? 0 : size;
+  };
+  view.store_bytes = bytes_of("hub.db") + bytes_of("hub.db-wal");
+  const auto* flows = flows_.engine();
+  view.flow_store_works = flows != nullptr && flows->healthy();
+  view.flow_store_bytes = bytes_of("flows.db") + bytes_of("flows.db-wal");
   const auto alerts = alerts_.standing();
   view.alerts_waiting = alerts.waiting;
   view.alerts_delivered = alerts.delivered;
@@ -268,6 +360,7 @@ void Hub::on_committed(const std::vector<Change>& changes, const std::vector<std
 }
 
 void Hub::apply_access(const HubConfig& config) {
+  const std::lock_guard lock(rules_mutex_);
   config_.api_key = config.api_key;
   config_.client_keys = config.client_keys;
   config_.allowed = config.allowed;
@@ -281,15 +374,38 @@ void Hub::replace_access() {
   server_->review_live();
 }
 
-/// A file that is wrong changes nothing: the keys stay as they were until it is put right.
-void Hub::read_keys_again() {
+/// A file that is wrong changes nothing: the keys stay as they were until it is put right. Any thread.
+Result<void> Hub::read_keys_again() {
+  const std::lock_guard lock(rules_mutex_);
   auto keys = read_keys(key_file_.path());
   if (!keys) {
-    return log(LogLevel::error, "keys_not_read", {{"message", keys.error().message}, {"next", "the keys stay as they were"}});
+    log(LogLevel::error, "keys_not_read", {{"message", keys.error().message}, {"next", "the keys stay as they were"}});
+    return fail(keys.error());
   }
   config_.client_keys = std::move(*keys);
   replace_access();
   log(LogLevel::info, "keys_read", {{"file", key_file_.path()}, {"client_keys", config_.client_keys.size()}});
+  return {};
+}
+
+/// The file stays until it is done, so that a crash loses no wish.
+void Hub::heed_forget_request() {
+  if (forgetting_ || !engine_->healthy()) return;
+  const auto& folder = config_.data_dir;
+  const auto client_id = read_forget_request(folder);
+  if (!client_id) {
+    remove_forget_request(folder);
+    return log(LogLevel::error, "forget_request_refused", {{"message", client_id.error().message}});
+  }
+  if (client_id->empty()) return;
+  forgetting_ = true;
+  const bool queued = engine_->forget(*client_id, [this, folder, id = *client_id](const Result<bool>& known) {
+    if (known) remove_forget_request(folder);
+    if (!known) log(LogLevel::error, "client_not_forgotten", {{"client", id}, {"message", known.error().message}});
+    if (known) log(LogLevel::info, "client_forgotten", {{"client", id}, {"known", *known}});
+    forgetting_ = false;
+  });
+  if (!queued) forgetting_ = false;
 }
 
 /// Not by way of the store, which is what fails.
@@ -302,7 +418,13 @@ void Hub::tell_store_trouble() {
 bool Hub::turn() {
   check_tls();
   tell_store_trouble();
-  if (key_file_.changed()) read_keys_again();
+  if (key_file_.changed()) static_cast<void>(read_keys_again());
+  heed_forget_request();
+  accounts_->turn();
+  if (!setup_token_gone_ && accounts_->has_users()) {
+    setup_token_gone_ = true;
+    forget_setup_token(config_.data_dir);
+  }
   if (broker_->subscribers() == 0) return false;
   feed_.flush(wall_now());
   if (mono_now() >= next_heartbeat_) {

@@ -1,8 +1,11 @@
 /// The hub: wires store, engine, live feed, alerts and listeners together, in an order in which each finds what it needs.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "hub/app/alert_relay.hpp"
@@ -11,6 +14,8 @@
 #include "hub/app/key_file.hpp"
 #include "hub/app/store_watch.hpp"
 #include "hub/engine/engine.hpp"
+#include "hub/engine/flow_door.hpp"
+#include "hub/http/account_routes.hpp"
 #include "hub/http/health.hpp"
 #include "hub/http/joined.hpp"
 #include "hub/http/server.hpp"
@@ -47,13 +52,17 @@ class Hub {
     std::string what;
     std::string path;
     std::vector<Endpoint> endpoints;
-    Service service;
+    std::vector<Service> services;
   };
 
  private:
-  void read_keys_again();
+  Result<void> read_keys_again();
+  void heed_forget_request();
   void replace_access();
+  void start_accounts(const HubConfig& config);
+  [[nodiscard]] KeyAdmin key_admin();
   void start_engine(const HubConfig& config);
+  void open_flows(FlowEngineOptions options);
   void load_tls(const HubConfig& config);
   void check_tls();
   void tell_tls(const Result<bool>& reloaded);
@@ -68,22 +77,31 @@ class Hub {
   HubConfig config_;  ///< its part that apply_access() takes over is the one in force
   KeyFileWatch key_file_;
   std::shared_ptr<Access> access_;
+  std::mutex rules_mutex_;  ///< keys are made by the API, too: guards that part of config_ and what comes of it
   std::unique_ptr<Broker> broker_ = Broker::make();
   LiveFeed feed_{*broker_};
   AlertRelay alerts_;
   StoreWatch store_watch_;
   bool sends_alerts_ = false;
+  std::atomic<bool> forgetting_{false};  ///< a wish is under way
   HubCounters counters_;
   std::unique_ptr<Engine> engine_;
-  std::unique_ptr<Engine> counted_engine_;  ///< the same, for what brings reports
-  std::shared_ptr<TlsCredentials> tls_;     ///< null: plain HTTP
+  std::unique_ptr<Engine> counted_engine_;   ///< the same, for what brings reports
+  std::unique_ptr<FlowEngine> flow_engine_;  ///< of the thread that opens it, until that has ended
+  std::unique_ptr<FlowEngine> counted_flow_engine_;
+  FlowDoor flows_;
+  std::shared_ptr<TlsCredentials> tls_;  ///< null: plain HTTP
   std::unique_ptr<Server> server_;
+  std::unique_ptr<Accounts> accounts_;
+  std::shared_ptr<const AccountDoor> door_;
+  bool setup_token_gone_ = false;
   MonoTime next_heartbeat_{};
   MonoTime next_tls_check_{};
   const MonoTime started_ = mono_now();
   std::string api_prefix_;
   bool metrics_clients_ = false;
   std::string summary_;
+  std::jthread flow_opener_;  ///< last: nothing that it uses goes before it has ended
 };
 
 }  // namespace vpn_sentinel

@@ -8,6 +8,8 @@
 #include <array>
 #include <thread>
 
+#include "hub/accounts/account_file.hpp"
+#include "hub/accounts/password.hpp"
 #include "hub/app/key_file.hpp"
 #include "hub/http/api.hpp"
 #include "hub/http/client_address.hpp"
@@ -35,10 +37,22 @@ constexpr std::array rows{
     SettingRow{"dashboard_enabled", "VPN_SENTINEL_SERVER_WEB_DASHBOARD_ENABLED", Type::boolean, "true", "Serve the dashboard"},
     SettingRow{"dashboard_port", "VPN_SENTINEL_SERVER_DASHBOARD_PORT", Type::integer, "8080",
                "Port of the dashboard, may be the API's; 0 switches it off", 0, 65535},
-    SettingRow{"dashboard_bind", "VPN_SENTINEL_DASHBOARD_BIND", Type::list, "",
-               "Addresses of the dashboard; empty: all with a password, loopback without"},
+    SettingRow{
+        "dashboard_bind", "VPN_SENTINEL_DASHBOARD_BIND", Type::list, "",
+        "Addresses of the dashboard; empty: all with users or a password, loopback without; elsewhere than on loopback it always asks "
+        "for a log-in"},
     SettingRow{"dashboard_password", "VPN_SENTINEL_DASHBOARD_PASSWORD", Type::secret, "",
-               "Password of the dashboard, with any user name; without it the dashboard listens on loopback only"},
+               "Password of the dashboard, with any user name, as long as nobody has an account"},
+    SettingRow{"admin_user", "VPN_SENTINEL_ADMIN_USER", Type::text, "",
+               "Name of the first admin, who is made when there are no users yet; empty: whoever has the one-time token of the log"},
+    SettingRow{"admin_password", "VPN_SENTINEL_ADMIN_PASSWORD", Type::secret, "", "Password of the first admin, 10 bytes or more"},
+    SettingRow{"session_idle_minutes", "VPN_SENTINEL_SESSION_IDLE_MINUTES", Type::integer, "720",
+               "Minutes without a request or an open page after which a log-in ends", 1, 525'600},
+    SettingRow{"session_days", "VPN_SENTINEL_SESSION_DAYS", Type::integer, "30", "Days after which a log-in ends in any case", 1, 3650},
+    SettingRow{"forward_auth_header", "VPN_SENTINEL_FORWARD_AUTH_HEADER", Type::text, "",
+               "Header in which a proxy that has checked the user names him, such as Remote-User; he must be a user of the hub"},
+    SettingRow{"forward_auth_proxies", "VPN_SENTINEL_FORWARD_AUTH_PROXIES", Type::list, "",
+               "Addresses and networks (CIDR) of the proxies that may send that header; from others it is ignored"},
     SettingRow{"health_port", "VPN_SENTINEL_SERVER_HEALTH_PORT", Type::integer, "8081",
                "Port of the health pages, may be another's; 0 switches them off", 0, 65535},
     SettingRow{"health_bind", "VPN_SENTINEL_HEALTH_BIND", Type::list, "",
@@ -60,7 +74,8 @@ constexpr std::array rows{
     SettingRow{"data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel", "Folder of the database"},
     SettingRow{"retention_days", "VPN_SENTINEL_RETENTION_DAYS", Type::integer, "30", "Days after which reports are removed", 1, 3650},
     SettingRow{"database_size_mb", "VPN_SENTINEL_DATABASE_SIZE_MB", Type::integer, "2048",
-               "Largest size of the database in MiB: the oldest reports go first, then minutes, hours; 0: no limit", 0, 16'777'216},
+               "Largest size of the database in MiB: the oldest reports go first, then minutes, hours; a quarter is for flows; 0: no limit",
+               0, 16'777'216},
     SettingRow{"io_threads", "VPN_SENTINEL_IO_THREADS", Type::integer, "0", "Threads that serve HTTP; 0: one per core, at most 4", 0, 64},
     SettingRow{"metrics_clients", "VPN_SENTINEL_METRICS_CLIENTS", Type::boolean, "false",
                "Name each client with its state in /metrics, for everybody who reaches the health pages"},
@@ -120,6 +135,10 @@ Result<std::vector<Endpoint>> read_endpoints(const Settings& settings, const Lis
   return endpoints;
 }
 
+bool asks_for_log_in(const HubConfig& config) {
+  return config.has_users || !config.admin_user.empty() || !config.dashboard_password.empty();
+}
+
 Result<void> read_listeners(const Settings& settings, bool has_ipv6, HubConfig& config) {
   const bool has_key = !config.api_key.empty() || !config.client_keys.empty();
   auto api = read_endpoints(settings, {"api_port", "bind", has_key, "api_key"}, has_ipv6);
@@ -128,8 +147,7 @@ Result<void> read_listeners(const Settings& settings, bool has_ipv6, HubConfig& 
   auto health = read_endpoints(settings, {"health_port", "health_bind", has_key, ""}, has_ipv6);
   if (!health) return fail(health.error());
   config.health_endpoints = std::move(*health);
-  auto dashboard =
-      read_endpoints(settings, {"dashboard_port", "dashboard_bind", !config.dashboard_password.empty(), "dashboard_password"}, has_ipv6);
+  auto dashboard = read_endpoints(settings, {"dashboard_port", "dashboard_bind", asks_for_log_in(config), ""}, has_ipv6);
   if (!dashboard) return fail(dashboard.error());
   if (settings.boolean("dashboard_enabled")) config.dashboard_endpoints = std::move(*dashboard);
   return {};
@@ -184,6 +202,43 @@ Result<void> read_client_keys(const Settings& settings, HubConfig& config) {
   if (!keys) return fail(keys.error());
   config.client_keys = std::move(*keys);
   return {};
+}
+
+Result<void> read_forward_auth(const Settings& settings, HubConfig& config) {
+  config.forward_auth_header = settings.text("forward_auth_header");
+  if (auto read = read_prefixes(settings, "forward_auth_proxies", config.forward_auth_proxies); !read) return read;
+  const bool token = std::ranges::all_of(config.forward_auth_header, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+  if (!token) return wrong(settings, "forward_auth_header", config.forward_auth_header, "the name of a header, such as Remote-User");
+  if (config.forward_auth_header.empty() == config.forward_auth_proxies.empty()) return {};
+  const bool header = !config.forward_auth_header.empty();
+  return fail(Error::Kind::invalid, fmt::format("{} is set but {} is not: nobody could log in so; set both or neither",
+                                                name_of(header ? "forward_auth_header" : "forward_auth_proxies"),
+                                                name_of(header ? "forward_auth_proxies" : "forward_auth_header")));
+}
+
+/// After read_client_keys(), which reads the data folder.
+Result<void> read_accounts(const Settings& settings, HubConfig& config) {
+  config.admin_user = settings.text("admin_user");
+  config.admin_password = settings.text("admin_password");
+  config.session_limits.idle = std::chrono::minutes{settings.integer("session_idle_minutes")};
+  config.session_limits.absolute = std::chrono::hours{24 * settings.integer("session_days")};
+  if (!config.admin_user.empty() && !is_valid_user_name(config.admin_user)) {
+    return wrong(settings, "admin_user", config.admin_user, "1-64 characters out of A-Z a-z 0-9 . _ @ -");
+  }
+  if (config.admin_user.empty() != config.admin_password.empty()) {
+    return fail(Error::Kind::invalid,
+                fmt::format("{} and {} go together: set both or neither", name_of("admin_user"), name_of("admin_password")));
+  }
+  if (!config.admin_user.empty() && !is_valid_password(config.admin_password)) {
+    return fail(Error::Kind::invalid,
+                fmt::format("{} (from {}): expected {}", name_of("admin_password"), settings.origin("admin_password"), password_rule));
+  }
+  const auto users = has_accounts(config.data_dir);
+  if (!users) return fail(users.error());
+  config.has_users = *users;
+  return read_forward_auth(settings, config);
 }
 
 Result<void> read_telegram(const Settings& settings, HubConfig& config) {
@@ -307,6 +362,7 @@ Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6) {
   auto result = read_tls(settings, config)
                     .and_then([&] { return read_api_path(settings, config); })
                     .and_then([&] { return read_client_keys(settings, config); })
+                    .and_then([&] { return read_accounts(settings, config); })
                     .and_then([&] { return read_listeners(settings, has_ipv6, config); })
                     .and_then([&] { return check_ports(config, settings); })
                     .and_then([&] { return read_access(settings, config); })

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "hub/accounts/directory.hpp"
 #include "hub/alert/telegram.hpp"
 #include "hub/http/access.hpp"
 #include "hub/http/tls_credentials.hpp"
@@ -28,7 +29,13 @@ struct HubConfig {
   std::vector<Endpoint> dashboard_endpoints;
   std::vector<Endpoint> health_endpoints;
   std::string dashboard_password;  ///< empty: no login, and then only loopback addresses
-  std::vector<IpPrefix> allowed;   ///< clients of the API; empty: everybody
+  bool has_users = false;          ///< somebody has an account: then the dashboard asks for a log-in, wherever it listens
+  std::string admin_user;          ///< the first admin, made when there are no users; empty: by a one-time token
+  std::string admin_password;
+  SessionLimits session_limits;
+  std::string forward_auth_header;  ///< empty: no proxy names users
+  std::vector<IpPrefix> forward_auth_proxies;
+  std::vector<IpPrefix> allowed;  ///< clients of the API; empty: everybody
   std::vector<IpPrefix> trusted_proxies;
   unsigned rate_limit = 0;      ///< requests per minute; 0: no limit
   std::optional<TlsFiles> tls;  ///< of API and dashboard; nothing: plain HTTP

@@ -70,6 +70,31 @@ Result<std::string> add_key(const std::string& data_dir, const NewKey& key, Wall
   return text;
 }
 
+Result<std::string> rotate_key(const std::string& data_dir, const std::string& name, WallTime now) {
+  auto text = generate_key();
+  auto rotated = change_keys(data_dir, [&](std::vector<ClientKey>& keys) -> Result<void> {
+    const auto key = std::ranges::find_if(keys, [&](const ClientKey& each) { return each.grant.name == name; });
+    if (key == keys.end()) return fail(Error::Kind::not_found, fmt::format("NAME = '{}': there is no key of that name", name));
+    key->hash = hash_key(text);
+    key->created = now;
+    return {};
+  });
+  if (!rotated) return fail(rotated.error());
+  return text;
+}
+
+Result<std::string> put_key(const std::string& data_dir, const NewKey& key, WallTime now) {
+  if (auto checked = check(key); !checked) return fail(checked.error());
+  auto text = generate_key();
+  auto put = change_keys(data_dir, [&](std::vector<ClientKey>& keys) -> Result<void> {
+    std::erase_if(keys, [&](const ClientKey& other) { return other.grant.name == key.name; });
+    keys.push_back({{key.name, key.clients, key.may_read}, hash_key(text), now});
+    return {};
+  });
+  if (!put) return fail(put.error());
+  return text;
+}
+
 Result<void> revoke_key(const std::string& data_dir, const std::string& name) {
   return change_keys(data_dir, [&](std::vector<ClientKey>& keys) -> Result<void> {
     if (std::erase_if(keys, [&](const ClientKey& key) { return key.grant.name == name; }) > 0) return {};

@@ -8,11 +8,13 @@
 #include <functional>
 #include <type_traits>
 
+#include "hub/app/client_commands.hpp"
 #include "hub/app/database_commands.hpp"
 #include "hub/app/healthcheck_command.hpp"
 #include "hub/app/hub_settings.hpp"
 #include "hub/app/key_commands.hpp"
 #include "hub/app/run.hpp"
+#include "hub/app/user_commands.hpp"
 #include "netns/base/fatal_error.hpp"
 #include "netns/daemon/command_line.hpp"
 
@@ -30,6 +32,7 @@ constexpr auto footer =
     "73 the data folder or database cannot be used, 78 wrong setting.\n"
     "Exit codes of backup: 0 copied and checked, 65 the database is damaged, 66 there is none that can be read, 73 the file exists or\n"
     "cannot be written. Of check-database: 0 whole, 1 damaged, 66 it cannot be read.\n"
+    "Of client forget: 0 done, 1 it is not known, 64 no id, 66 no database, 69 no hub has done it yet, 73 its folder cannot be written.\n"
     "Of healthcheck: 0 reports can be taken, 1 they cannot, or the hub is not there.\n"
     "Secrets are read from the environment (VPN_SENTINEL_API_KEY, VPN_SENTINEL_API_KEY_FILE) or the file, never from flags.\n"
     "SIGHUP reads the settings, certificate and key again, SIGTERM and SIGINT end the hub after what is under way.";
@@ -39,6 +42,8 @@ struct CommandLine {
   std::string config_file;
   std::string database;  ///< of check-database, or the target of backup
   NewKey key;            ///< of the commands `key …`
+  std::string client;    ///< of `client forget`
+  UserWish user;         ///< of the commands `user …`
 };
 
 Result<LoadedSettings> load(const CommandLine& line) {
@@ -134,8 +139,68 @@ void add_key_commands(CLI::App& app, CommandLine& line, Command& chosen) {
   revoke->add_option("NAME", line.key.name, "Name of the key")->required();
 }
 
+std::string data_dir_of(const CommandLine& line) { return require_settings(line).text("data_dir"); }
+
+int add_user_command(const CommandLine& line) {
+  const auto password = require(ask_password());
+  require(add_user(data_dir_of(line), line.user, password));
+  fmt::print("'{}' may log in as {}.\n", line.user.name, line.user.role);
+  return 0;
+}
+
+int user_password_command(const CommandLine& line) {
+  const auto password = require(ask_password());
+  require(set_user_password(data_dir_of(line), line.user, password));
+  fmt::print("The password of '{}' is changed; all log-ins have ended.\n", line.user.name);
+  return 0;
+}
+
+int user_role_command(const CommandLine& line) {
+  require(set_user_role(data_dir_of(line), line.user));
+  fmt::print("'{}' is {} from now on.\n", line.user.name, line.user.role);
+  return 0;
+}
+
+int remove_user_command(const CommandLine& line) {
+  require(remove_user(data_dir_of(line), line.user));
+  fmt::print("'{}' is removed.\n", line.user.name);
+  return 0;
+}
+
+int list_users_command(const CommandLine& line) {
+  fmt::print("{}", require(list_users(data_dir_of(line))));
+  return 0;
+}
+
+void add_user_commands(CLI::App& app, CommandLine& line, Command& chosen) {
+  auto* const users = app.add_subcommand("user", "Accounts of people")->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help, int (*command)(const CommandLine&)) {
+    auto* const added = users->add_subcommand(name, help)->callback([&chosen, command] { chosen = command; });
+    added->add_option("NAME", line.user.name, "Name of the user")->required();
+    return added;
+  };
+  const auto* const role_help = "viewer, operator (also keys and enrolments) or admin (also users and the audit log)";
+  add("add", "Make a user; asks for the password, or reads it from standard input", add_user_command)
+      ->add_option("ROLE", line.user.role, role_help)
+      ->required();
+  users->add_subcommand("list", "List the users")->callback([&chosen] { chosen = list_users_command; });
+  add("password", "Change a password and end all log-ins of the user", user_password_command)
+      ->add_flag("--remove-totp", line.user.remove_totp, "Also forget the authenticator and its recovery codes");
+  add("role", "Change what a user may do", user_role_command)->add_option("ROLE", line.user.role, role_help)->required();
+  add("remove", "Remove a user with the tokens", remove_user_command);
+}
+
 int backup(const CommandLine& line) { return backup_command(require_settings(line).text("data_dir"), line.database); }
 int check_database(const CommandLine& line) { return check_database_command(require_settings(line).text("data_dir"), line.database); }
+
+int forget_client(const CommandLine& line) { return forget_client_command(require_settings(line).text("data_dir"), line.client); }
+
+void add_client_commands(CLI::App& app, CommandLine& line, Command& chosen) {
+  auto* const clients = app.add_subcommand("client", "Clients that the hub knows")->require_subcommand(1);
+  auto* const forget = clients->add_subcommand("forget", "Have the running hub forget a client that is gone for good; its history stays");
+  forget->callback([&chosen] { chosen = forget_client; });
+  forget->add_option("ID", line.client, "Client id, or group:NAME")->required();
+}
 
 int healthcheck(const CommandLine& line) { return healthcheck_command(require_config(require_settings(line))); }
 
@@ -168,7 +233,9 @@ int dispatch(int argc, char** argv) {
   app.add_subcommand("healthcheck", "Ask the running hub, on this machine and with the same settings, whether it can take reports")
       ->callback([&chosen] { chosen = healthcheck; });
   add_database_commands(app, line, chosen);
+  add_client_commands(app, line, chosen);
   add_key_commands(app, line, chosen);
+  add_user_commands(app, line, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

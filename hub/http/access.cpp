@@ -49,12 +49,12 @@ void Access::replace(AccessRules rules) {
   rules_.swap(fresh);
 }
 
-std::optional<nanoseconds> Access::charge(const BucketKey& who, std::size_t body_bytes) {
+std::optional<nanoseconds> Access::charge(const BucketKey& who, std::size_t body_bytes, bool gives_way) {
   const unsigned rate = rate_limit_;
   if (rate == 0) return std::nullopt;
   const TokenBuckets::Pace pace{nanoseconds{std::chrono::minutes{1}} / rate, rate};
   const auto cost = 1 + static_cast<unsigned>((body_bytes == 0 ? 0 : body_bytes - 1) / bytes_per_token);
-  return requests_.take(who, pace, cost, cost > 1 ? rate / 4 : 0, options_.now());
+  return requests_.take(who, pace, cost, cost > 1 || gives_way ? rate / 4 : 0, options_.now());
 }
 
 }  // namespace vpn_sentinel

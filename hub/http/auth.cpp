@@ -125,11 +125,15 @@ std::optional<Response> pass_brake(Access& access, LoginBrake& logins, std::stri
   return refusal();
 }
 
+/// What is worth less than a report.
+bool tells_flows(const Request& request) { return request.method == "POST" && request.path.ends_with("/connections"); }
+
 Response key_wrong() { return error_response(403, "Authentication failed", "Invalid API key"); }
 
 std::optional<Response> check_grant(Access& access, const Request& request, const KeyGrant& grant) {
   if (grant.is_shared()) return std::nullopt;  // its holders are limited by their addresses
-  if (const auto wait = access.charge(bucket_of(std::string_view(grant.name)), request.body.size())) return too_many_requests(*wait);
+  if (const auto wait = access.charge(bucket_of(std::string_view(grant.name)), request.body.size(), tells_flows(request)))
+    return too_many_requests(*wait);
   if (request.method == "GET" && !grant.may_read) {
     return error_response(403, "Authentication failed", "this key may report but not read; keys made with --read may");
   }
@@ -199,7 +203,7 @@ Gate allow_addresses(std::shared_ptr<const Access> access) {
 
 Gate limit_rate(std::shared_ptr<Access> access) {
   return [access = std::move(access)](Request& request) -> std::optional<Response> {
-    const auto wait = access->charge(bucket_of(address_of(request)), request.body.size());
+    const auto wait = access->charge(bucket_of(address_of(request)), request.body.size(), tells_flows(request));
     if (!wait) return std::nullopt;
     return too_many_requests(*wait);
   };

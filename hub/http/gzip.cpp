@@ -1,21 +1,12 @@
 #include "hub/http/gzip.hpp"
 
-#define ZLIB_CONST  // its input is const then
-#include <zlib.h>
-
 #include <algorithm>
-#include <memory>
-#include <new>
 #include <optional>
 
 #include "hub/http/target.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-/// The largest window, and a gzip header instead of zlib's own (zlib.h, deflateInit2).
-constexpr int gzip_window = 15 + 16;
-constexpr int usual_memory = 8;
 
 std::string_view trimmed(std::string_view text) {
   const auto start = std::min(text.find_first_not_of(" \t"), text.size());
@@ -42,20 +33,6 @@ bool is_refused(std::string_view parameters) {
 }
 
 }  // namespace
-
-std::string gzipped(std::string_view text) {
-  z_stream stream{};
-  if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, gzip_window, usual_memory, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc();
-  const std::unique_ptr<z_stream, decltype(&deflateEnd)> end(&stream, deflateEnd);
-  std::string packed(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<const Bytef*>(text.data());
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  deflate(&stream, Z_FINISH);  // cannot fail: the buffer is as large as deflateBound() asks
-  packed.resize(stream.total_out);
-  return packed;
-}
 
 bool accepts_gzip(std::string_view accept_encoding) {
   std::optional<bool> any;

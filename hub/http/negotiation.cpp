@@ -49,11 +49,13 @@ std::string tag_of(std::string_view text) {
   return fmt::format("\"{}\"", hex.data());
 }
 
-Content::Content(std::string type, std::string text, std::string tag)
-    : type_(std::move(type)), text_(std::move(text)), tag_(tag.empty() ? tag_of(text_) : std::move(tag)) {}
+Content::Content(std::string type, std::string text, std::string tag, std::string packed)
+    : type_(std::move(type)), text_(std::move(text)), tag_(tag.empty() ? tag_of(text_) : std::move(tag)), packed_(std::move(packed)) {}
 
 const std::string& Content::packed() const {
-  std::call_once(once_, [this] { packed_ = gzipped(text_); });
+  std::call_once(once_, [this] {
+    if (packed_.empty()) packed_ = gzipped(text_);
+  });
   return packed_;
 }
 

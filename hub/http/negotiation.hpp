@@ -10,11 +10,12 @@
 
 namespace vpn_sentinel {
 
-/// What is answered, with its tag. Packed at most once, when the first asks for it.
+/// What is answered, with its tag. Packed at most once, when the first asks for it, if it was not packed before.
 class Content {
  public:
-  /// `tag`: the ETag with its quotes, of the content as it is unpacked; empty: made of the text.
-  Content(std::string type, std::string text, std::string tag = {});
+  /// `tag`: the ETag with its quotes, of the content as it is unpacked; empty: made of the text. `packed`: the text by gzip; empty: it will
+  /// be.
+  Content(std::string type, std::string text, std::string tag = {}, std::string packed = {});
 
   [[nodiscard]] const std::string& type() const noexcept { return type_; }
   [[nodiscard]] const std::string& text() const noexcept { return text_; }

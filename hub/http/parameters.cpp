@@ -113,6 +113,21 @@ std::optional<std::string> Parameters::client_id(std::string_view name) {
   return *text;
 }
 
+std::optional<std::string> Parameters::group(std::string_view name) {
+  const auto* text = find(name);
+  if (text == nullptr) return std::nullopt;
+  if (!is_valid_group(*text)) refuse(name, *text, "the name of a group, 1-64 characters out of A-Z a-z 0-9 . _ -");
+  return *text;
+}
+
+std::optional<std::int64_t> Parameters::number(std::string_view name, std::int64_t least, std::int64_t most) {
+  const auto* text = find(name);
+  if (text == nullptr) return std::nullopt;
+  const auto number = number_in(*text, least, most);
+  if (!number) refuse(name, *text, fmt::format("a number from {} to {}", least, most));
+  return number;
+}
+
 bool Parameters::flag(std::string_view name) { return choice<bool>(name, {{"true", true}, {"false", false}}).value_or(false); }
 
 }  // namespace vpn_sentinel

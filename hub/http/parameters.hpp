@@ -27,6 +27,10 @@ class Parameters {
   [[nodiscard]] std::optional<std::int64_t> cursor();
   /// A client id; nullopt: absent.
   [[nodiscard]] std::optional<std::string> client_id(std::string_view name);
+  /// The name of a group, without "group:"; nullopt: absent.
+  [[nodiscard]] std::optional<std::string> group(std::string_view name);
+  /// A whole number within both limits; nullopt: absent.
+  [[nodiscard]] std::optional<std::int64_t> number(std::string_view name, std::int64_t least, std::int64_t most);
   /// `true` or `false`; absent: false.
   [[nodiscard]] bool flag(std::string_view name);
 

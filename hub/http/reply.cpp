@@ -12,10 +12,11 @@
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::array<std::pair<int, std::string_view>, 25> reasons{{
+constexpr std::array<std::pair<int, std::string_view>, 26> reasons{{
     {100, "Continue"},
     {101, "Switching Protocols"},
     {200, "OK"},
+    {201, "Created"},
     {204, "No Content"},
     {302, "Found"},
     {304, "Not Modified"},

@@ -18,12 +18,15 @@
 
 namespace vpn_sentinel {
 
+struct Identity;
+
 /// Who asks, as the gates found out; empty before they ran.
 struct Caller {
-  std::optional<IpAddress> address;     ///< behind configured proxies the client's own; IPv4-mapped ones as IPv4
-  std::optional<IpAddress> proxy;       ///< the trusted one that told `address`; none when that is the peer's own
-  std::shared_ptr<const KeyGrant> key;  ///< what the key that was sent may do; null: no key was asked for
-  KeyHash key_hash{};                   ///< of that key
+  std::optional<IpAddress> address;                    ///< behind configured proxies the client's own; IPv4-mapped ones as IPv4
+  std::optional<IpAddress> proxy;                      ///< the trusted one that told `address`; none when that is the peer's own
+  std::shared_ptr<const KeyGrant> key;                 ///< what the key that was sent may do; null: no key was asked for
+  KeyHash key_hash{};                                  ///< of that key
+  std::shared_ptr<const Identity> identity = nullptr;  ///< of an account (hub/accounts/directory.hpp); null: it was not asked for
 };
 
 struct Request {

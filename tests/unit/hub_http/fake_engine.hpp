@@ -54,7 +54,7 @@ class FakeEngine final : public Engine {
 
   void add(ClientState client) { known[client.client_id] = std::make_shared<const ClientState>(client); }
 
-  bool submit(Admitted admitted, std::function<void(SubmitResult)> done) override {
+  bool submit(Admitted&& admitted, std::function<void(SubmitResult)> done) override {
     if (full) return false;
     submitted.emplace_back(std::move(admitted), std::move(done));
     return true;
@@ -62,6 +62,10 @@ class FakeEngine final : public Engine {
   void add_alert(StoredAlert /*alert*/) override {}
   void alert_delivered(std::int64_t /*id*/) override {}
   void alert_failed(std::int64_t /*id*/, std::string /*reason*/, bool /*give_up*/) override {}
+  bool forget(std::string client_id, std::function<void(const Result<bool>&)> done) override {
+    done(known.erase(client_id) > 0);
+    return true;
+  }
   std::vector<std::shared_ptr<const ClientState>> clients() const override {
     std::vector<std::shared_ptr<const ClientState>> all;
     for (const auto& [id, client] : known) {

@@ -53,6 +53,13 @@ BOOST_AUTO_TEST_CASE(a_key_opens_the_api_and_a_password_the_dashboard) {
   BOOST_TEST(endpoints(password.api_endpoints) == "127.0.0.1:5000 [::1]:5000");
 }
 
+BOOST_AUTO_TEST_CASE(an_admin_of_the_settings_opens_the_dashboard_and_whoever_binds_it_by_hand_has_to_log_in) {
+  const auto admin = config_of({{"VPN_SENTINEL_ADMIN_USER", "anna"}, {"VPN_SENTINEL_ADMIN_PASSWORD", "a long password"}}).value();
+  BOOST_TEST(endpoints(admin.dashboard_endpoints) == "0.0.0.0:8080 [::]:8080");
+  const auto bound = config_of({{"VPN_SENTINEL_DASHBOARD_BIND", "192.0.2.1"}}).value();
+  BOOST_TEST(endpoints(bound.dashboard_endpoints) == "192.0.2.1:8080");
+}
+
 BOOST_AUTO_TEST_CASE(a_machine_without_ipv6_gets_ipv4_by_default_but_what_was_asked_for_stays) {
   BOOST_TEST(endpoints(config_of({}, false).value().api_endpoints) == "127.0.0.1:5000");
   BOOST_TEST(endpoints(config_of({{"VPN_SENTINEL_SERVER_BIND", "::1"}}, false).value().api_endpoints) == "[::1]:5000");
@@ -132,8 +139,13 @@ BOOST_AUTO_TEST_CASE(what_is_unsafe_or_nonsense_is_refused_by_name_and_value) {
       {{{"VPN_SENTINEL_SERVER_BIND", "0.0.0.0"}}, {"VPN_SENTINEL_SERVER_BIND", "0.0.0.0", "VPN_SENTINEL_API_KEY"}},
       {{{"VPN_SENTINEL_SERVER_BIND", "::"}}, {"VPN_SENTINEL_API_KEY"}},
       {{{"VPN_SENTINEL_SERVER_BIND", "hub.example"}}, {"hub.example"}},
-      {{{"VPN_SENTINEL_DASHBOARD_BIND", "192.0.2.1"}}, {"VPN_SENTINEL_DASHBOARD_PASSWORD"}},
-      {{{"VPN_SENTINEL_API_KEY", "k"}, {"VPN_SENTINEL_DASHBOARD_BIND", "192.0.2.1"}}, {"VPN_SENTINEL_DASHBOARD_PASSWORD"}},
+      {{{"VPN_SENTINEL_ADMIN_USER", "anna"}}, {"VPN_SENTINEL_ADMIN_USER", "VPN_SENTINEL_ADMIN_PASSWORD"}},
+      {{{"VPN_SENTINEL_ADMIN_PASSWORD", "a long password"}}, {"VPN_SENTINEL_ADMIN_USER", "VPN_SENTINEL_ADMIN_PASSWORD"}},
+      {{{"VPN_SENTINEL_ADMIN_USER", "a b"}, {"VPN_SENTINEL_ADMIN_PASSWORD", "a long password"}}, {"VPN_SENTINEL_ADMIN_USER", "a b"}},
+      {{{"VPN_SENTINEL_ADMIN_USER", "anna"}, {"VPN_SENTINEL_ADMIN_PASSWORD", "short"}}, {"VPN_SENTINEL_ADMIN_PASSWORD", "10-1024"}},
+      {{{"VPN_SENTINEL_FORWARD_AUTH_HEADER", "Remote-User"}}, {"VPN_SENTINEL_FORWARD_AUTH_PROXIES is not"}},
+      {{{"VPN_SENTINEL_FORWARD_AUTH_PROXIES", "192.0.2.1"}}, {"VPN_SENTINEL_FORWARD_AUTH_HEADER is not"}},
+      {{{"VPN_SENTINEL_FORWARD_AUTH_HEADER", "Remote User"}, {"VPN_SENTINEL_FORWARD_AUTH_PROXIES", "192.0.2.1"}}, {"Remote User"}},
       {{{"VPN_SENTINEL_SERVER_API_PORT", "65536"}}, {"VPN_SENTINEL_SERVER_API_PORT", "65536"}},
       {{{"VPN_SENTINEL_API_KEY", "k"}, {"VPN_SENTINEL_SERVER_HEALTH_PORT", "8080"}},
        {"VPN_SENTINEL_SERVER_HEALTH_PORT", "VPN_SENTINEL_SERVER_DASHBOARD_PORT"}},

@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(a_password_guards_page_data_and_live_channel) {
   RawClient client(endpoint_of(hub, "dashboard"));
   const std::string upgrade =
       "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-  for (const auto* page : {"/dashboard", "/app.js", "/api/v1/clients", "/hub.json"}) {
+  for (const auto* page : {"/dashboard", "/favicon.svg", "/api/v1/clients", "/hub.json"}) {
     client.send(get(page));
     BOOST_TEST(status_of(client.read_reply()) == 401);
   }

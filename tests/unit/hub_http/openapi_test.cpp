@@ -7,10 +7,13 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <set>
+#include <thread>
 
 #include "fake_engine.hpp"
 #include "hub/app/hub.hpp"
+#include "hub/http/account_routes.hpp"
 #include "hub/http/api.hpp"
+#include "hub/http/connections.hpp"
 #include "hub/http/query.hpp"
 #include "hub/store/roll_up.hpp"
 #include "json_schema.hpp"
@@ -20,6 +23,9 @@ namespace vpn_sentinel {
 namespace {
 
 using nlohmann::json;
+
+/// Those of accounts need a log-in first: account_hub_test.cpp holds them against the document.
+bool is_plain_get(const json& item) { return item.contains("get") && !item["get"].contains("tags"); }
 
 struct RunningHub {
   std::string folder;
@@ -33,6 +39,14 @@ struct RunningHub {
     std::string name = (std::filesystem::temp_directory_path() / "openapi_test.XXXXXX").string();
     BOOST_REQUIRE(mkdtemp(name.data()) != nullptr);
     folder = name;
+    start();
+  }
+  void start() {
+    hub = std::make_unique<Hub>(config());
+    // The file of flows is opened beside the rest.
+    while (body_of(ask("/metrics", "")).find("\nvpn_sentinel_flow_store_works 1\n") == std::string::npos) std::this_thread::yield();
+  }
+  [[nodiscard]] HubConfig config() const {
     HubConfig config;
     config.api_prefix = "/api/v1";
     config.api_endpoints = config.health_endpoints = {Endpoint{IpAddress::v4({127, 0, 0, 1}), 0}};
@@ -40,7 +54,7 @@ struct RunningHub {
     config.client_timeout = std::chrono::minutes{30};
     config.keep_reports = std::chrono::hours{24};
     config.metrics_clients = true;
-    hub = std::make_unique<Hub>(config);
+    return config;
   }
   ~RunningHub() {
     hub.reset();
@@ -109,9 +123,29 @@ const std::string full_report =
     R"("destinations":[{"address":"203.0.113.53","protocol":"udp","port":53,"uid":0,"packets":3,"bytes":300}]},)"
     R"("kill_switch":{"mode":"armed","state":"armed","since":"2026-11-21T10:00:00Z","stopped_packets":1},)"
     R"("ruleset":{"verdict":"holds","changed_by":"nft, pid 7","changed_at":"2026-11-21T10:00:00Z"},)"
-    R"("udp_exit":{"v4":"198.51.100.2"},"mtu":{"large_packets":"ok"},"latency_ms":12.5)";
+    R"("udp_exit":{"v4":"198.51.100.2"},"mtu":{"large_packets":"ok"},)"
+    R"("peers":{"connected":1,"ports":[{"port":"udp/51820","told_by":"wireguard","connected":1,"unanswered":2,"why":"x"}],)"
+    R"("list":[{"port":"udp/51820","from":"203.0.113.7:40000","key":"a","since":"2026-11-21T10:00:00Z","since_before":true,)"
+    R"("rx_bytes":7,"tx_bytes":8}],"not_listed":1,"blocked_since":"2026-11-21T10:00:00Z","blocked_packets":3,"blocked_lost":0},)"
+    R"("latency_ms":12.5)";
 const std::string danger_finding =
     R"(,"findings":[{"code":"default_route_outside","severity":"danger","since":"2026-11-21T10:00:00Z","evidence":{"table":254}}])";
+
+/// One flow by the tunnel, one outside.
+std::string flow_batch(int seq) {
+  const auto now = to_rfc3339(wall_now());
+  const auto times = R"("first":")" + now + R"(","last":")" + now + R"(",)";
+  return R"({"client_id":"office","boot_id":"b1","seq":)" + std::to_string(seq) + R"(,"timestamp":")" + now +
+         R"(","interval_s":10,"destinations":"full","sources":["sock_diag"],"countries":true,"exit_country":"RO",)"
+         R"("why":"somebody hid","gaps":{"folded":0,"lost":3,"batches":1},"flows":[)"
+         R"({"direction":"out","program":"curl","uid":1000,"container":"0123456789ab","protocol":"tcp","destination":"198.51.100.7",)"
+         R"("port":443,"country":"NL","asn":64500,"organisation":"Example","interface":"wg0","way":"tunnel","bytes_out":900,)"
+         R"("bytes_in":5000,"packets_out":9,"packets_in":10,)" +
+         times + R"("opened":2,"closed":1,"open":1},)" +
+         R"({"direction":"out","program":"qbittorrent","protocol":"udp","destination":"203.0.113.9","port":6881,"country":"US",)"
+         R"("interface":"eth0","way":"outside","bytes_out":700,"bytes_in":0,)" +
+         times + R"("opened":1,"open":1}]})";
+}
 
 BOOST_FIXTURE_TEST_SUITE(openapi, RunningHub)
 
@@ -125,8 +159,13 @@ BOOST_AUTO_TEST_CASE(every_documented_get_is_answered_as_documented) {
                 R"({"reports":[)" + report(5, "danger", danger_finding + R"(,"group":"vpn")") + "," + report(5, "danger") + ",{}]}"),
         "/events", "post");
   check(post_to("/events", "{}"), "/events", "post");
+  const auto batch = flow_batch(1);
+  for (const auto& problem : checker.check(json::parse(batch), document["components"]["schemas"]["FlowBatch"])) BOOST_ERROR(problem);
+  check(post_to("/connections", batch), "/connections", "post");
+  check(post_to("/connections", batch), "/connections", "post");
+  check(post_to("/connections", "{}"), "/connections", "post");
   for (const auto& [path, item] : document["paths"].items()) {
-    if (item.contains("get")) check(ask(path, ""), path);
+    if (is_plain_get(item)) check(ask(path, ""), path);
   }
   const auto length = [this](const std::string& path, const std::string& list) { return json::parse(body_of(ask(path, "")))[list].size(); };
   BOOST_TEST(length("/clients", "clients") == 1U);
@@ -135,6 +174,56 @@ BOOST_AUTO_TEST_CASE(every_documented_get_is_answered_as_documented) {
   // The second one of the client, and that of its group.
   BOOST_TEST(length("/incidents", "incidents") == 3U);
   BOOST_TEST(length("/groups", "groups") == 1U);
+  BOOST_TEST(length("/connections/active", "flows") == 2U);
+  BOOST_TEST(length("/connections/active", "clients") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(flows_that_were_taken_are_in_every_answer_about_connections_once_they_are_written) {
+  check(post(report(1, "secure", full_report)), "/keepalive", "post");
+  check(post_to("/connections", flow_batch(1)), "/connections", "post");
+  hub.reset();  // writes what waits
+  start();
+  const auto history = ask("/connections/history", "?outside=true&client=office");
+  check(history, "/connections/history");
+  const auto flows = json::parse(body_of(history))["flows"];
+  BOOST_TEST_REQUIRE(flows.size() == 1U);
+  BOOST_TEST(flows[0]["program"] == "qbittorrent");
+  BOOST_TEST(flows[0]["destination"] == "203.0.113.9");
+  BOOST_TEST(flows[0]["way"] == "outside");
+  BOOST_TEST(flows[0]["bytes_out"] == 700);
+  const auto stats = ask("/connections/stats", "?hours=1");
+  check(stats, "/connections/stats");
+  const auto numbers = json::parse(body_of(stats));
+  BOOST_TEST(numbers["totals"]["outside"]["bytes_out"] == 700);
+  BOOST_TEST(!numbers.contains("kept_since"));
+  // Whole minutes are added up.
+  BOOST_TEST(parse_rfc3339(numbers["from"].get<std::string>())->time_since_epoch() % std::chrono::minutes{1} ==
+             std::chrono::microseconds{0});
+  BOOST_TEST(numbers["totals"]["tunnel"]["bytes_in"] == 5000);
+  BOOST_TEST(numbers["top_processes"][0]["program"] == "curl");
+  BOOST_TEST(numbers["top_countries"][0]["country"] == "NL");
+  BOOST_TEST(numbers["gaps"]["lost"] == 3);
+  const auto map = ask("/connections/map", "");
+  check(map, "/connections/map");
+  const auto arcs = json::parse(body_of(map))["arcs"];
+  BOOST_TEST_REQUIRE(arcs.size() == 2U);
+  BOOST_TEST(arcs[0]["outside"] == true);
+  BOOST_TEST(arcs[0]["to"]["country"] == "US");
+  BOOST_TEST(arcs[1]["from"]["country"] == "RO");
+  // The same batch again, after a restart.
+  check(post_to("/connections", flow_batch(1)), "/connections", "post");
+  BOOST_TEST(json::parse(body_of(post_to("/connections", flow_batch(1))))["result"] == "duplicate");
+}
+
+BOOST_AUTO_TEST_CASE(a_hub_whose_file_of_flows_cannot_be_opened_takes_reports_and_says_what_is_wrong) {
+  hub.reset();
+  std::filesystem::remove(folder + "/data/flows.db");
+  std::filesystem::create_directory(folder + "/data/flows.db");
+  hub = std::make_unique<Hub>(config());
+  BOOST_TEST(status_of(post(report(1, "secure", full_report))) == 200);
+  while (body_of(ask("/connections/active", "")).find("cannot be opened") == std::string::npos) std::this_thread::yield();
+  check(post_to("/connections", flow_batch(1)), "/connections", "post");
+  BOOST_TEST(status_of(post_to("/connections", flow_batch(1))) == 503);
 }
 
 BOOST_AUTO_TEST_CASE(what_a_hub_did_is_in_its_metrics) {
@@ -142,11 +231,16 @@ BOOST_AUTO_TEST_CASE(what_a_hub_did_is_in_its_metrics) {
   static_cast<void>(post(report(1, "danger", danger_finding)));
   static_cast<void>(post("{}"));
   static_cast<void>(ask("/clients/{id}", ""));
+  static_cast<void>(post_to("/connections", flow_batch(1)));
+  static_cast<void>(post_to("/connections", flow_batch(1)));
   const auto text = body_of(ask("/metrics", ""));
   for (const auto* line : {R"(vpn_sentinel_reports_total{result="stored"} 1)", R"(vpn_sentinel_reports_total{result="duplicate"} 1)",
                            R"(vpn_sentinel_reports_total{result="rejected"} 1)", R"(vpn_sentinel_reports_waiting 0)",
                            R"(vpn_sentinel_acknowledgement_seconds_count 2)", R"(vpn_sentinel_clients{state="danger"} 1)",
                            R"(vpn_sentinel_client_state{client="office",state="danger"} 1)", R"(vpn_sentinel_store_works 1)",
+                           R"(vpn_sentinel_flow_batches_total{result="taken"} 1)", R"(vpn_sentinel_flow_rows_total 2)",
+                           R"(vpn_sentinel_flow_batches_total{result="duplicate"} 1)", R"(vpn_sentinel_flow_store_works 1)",
+                           R"(vpn_sentinel_http_requests_total{route="connections",status="200"} 2)",
                            R"(vpn_sentinel_http_requests_total{route="keepalive",status="200"} 2)",
                            R"(vpn_sentinel_http_requests_total{route="keepalive",status="400"} 1)",
                            R"(vpn_sentinel_http_requests_total{route="clients",status="200"} 1)"}) {
@@ -167,7 +261,7 @@ BOOST_AUTO_TEST_CASE(head_answers_as_get_without_a_body) {
 BOOST_AUTO_TEST_CASE(what_is_documented_as_304_400_and_404_is_answered_so) {
   check(post(report(1, "danger", danger_finding)), "/keepalive", "post");
   for (const auto& [path, item] : document["paths"].items()) {
-    if (!item.contains("get")) continue;
+    if (!is_plain_get(item)) continue;
     const auto& responses = item["get"]["responses"];
     if (responses.contains("304")) {
       const auto again = ask(path, "", "If-None-Match: *\r\n");
@@ -181,7 +275,8 @@ BOOST_AUTO_TEST_CASE(what_is_documented_as_304_400_and_404_is_answered_so) {
     }
     if (!responses.contains("404")) continue;
     client = "nobody";
-    const auto unknown = ask(path, path == "/incidents" ? "?client=nobody" : "");
+    const bool by_parameter = path == "/incidents" || path.starts_with("/connections/");
+    const auto unknown = ask(path, by_parameter ? "?client=nobody" : "");
     client = "office";
     BOOST_TEST_CONTEXT(path) { BOOST_TEST(status_of(unknown) == 404); }
     check(unknown, path);
@@ -189,7 +284,7 @@ BOOST_AUTO_TEST_CASE(what_is_documented_as_304_400_and_404_is_answered_so) {
 }
 
 BOOST_AUTO_TEST_CASE(every_documented_parameter_is_taken_and_no_other) {
-  check(post(report(1, "danger", danger_finding)), "/keepalive", "post");
+  check(post(report(1, "danger", danger_finding + R"(,"group":"vpn")")), "/keepalive", "post");
   const std::map<std::string, std::string> values{{"limit", "1"},
                                                   {"after", "a"},
                                                   {"state", "danger"},
@@ -199,9 +294,12 @@ BOOST_AUTO_TEST_CASE(every_documented_parameter_is_taken_and_no_other) {
                                                   {"kind", "connected"},
                                                   {"resolution", "day"},
                                                   {"client", "office"},
-                                                  {"open", "true"}};
+                                                  {"open", "true"},
+                                                  {"group", "vpn"},
+                                                  {"outside", "true"},
+                                                  {"hours", "8760"}};
   for (const auto& [path, item] : document["paths"].items()) {
-    if (!item.contains("get") || !item["get"].contains("parameters")) continue;
+    if (!is_plain_get(item) || !item["get"].contains("parameters")) continue;
     for (const auto& each : item["get"]["parameters"]) {
       const auto name = checker.resolve(each)["name"].get<std::string>();
       if (name == "id") continue;
@@ -219,6 +317,9 @@ BOOST_AUTO_TEST_CASE(every_route_is_documented) {
   const auto api = std::make_shared<Router>();
   add_report_routes(*api, "", engine);
   add_read_routes(*api, "", engine);
+  const FlowDoor flows;
+  add_flow_report_route(*api, "", flows);
+  add_flow_read_routes(*api, "", engine, flows);
   static_cast<void>(live_service({}, api, "", feed));
   Router health;
   add_health_routes(health, [] { return std::vector<HealthComponent>(); });
@@ -227,6 +328,7 @@ BOOST_AUTO_TEST_CASE(every_route_is_documented) {
       health, [] { return HubView(); }, counters);
   auto routes = api->list();
   for (const auto& route : health.list()) routes.push_back(route);
+  for (const auto& route : list_account_routes("")) routes.emplace_back(route.method, route.pattern);
   std::set<std::pair<std::string, std::string>> documented;
   for (const auto& [path, item] : document["paths"].items()) {
     for (const auto* method : {"get", "post", "put", "delete"}) {

@@ -1,0 +1,274 @@
+#include <boost/test/unit_test.hpp>
+
+#include "account_fixture.hpp"
+#include "hub/accounts/secrets.hpp"
+#include "hub/accounts/totp.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using nlohmann::json;
+
+json credentials_of(const std::string& user, const std::string& password = usual_password) {
+  return {{"user", user}, {"password", password}};
+}
+
+std::string code_at(const std::string& secret, std::int64_t steps_later) {
+  return hotp(secret, static_cast<std::uint64_t>(totp_step(wall_now()) + steps_later));
+}
+
+BOOST_FIXTURE_TEST_SUITE(account_login, AccountApiFixture)
+
+BOOST_AUTO_TEST_CASE(a_log_in_gives_a_cookie_that_scripts_and_other_sites_cannot_use) {
+  open();
+  const auto answer = post("/login", credentials_of("anna"));
+  BOOST_TEST(answer.status == 200);
+  BOOST_TEST(answer.cookie.starts_with("vs_session="));
+  for (const auto* part : {"; Path=/;", "; HttpOnly", "; SameSite=Strict", "; Max-Age=2592000;"})
+    BOOST_TEST(answer.cookie.find(part) != std::string::npos);
+  BOOST_TEST(answer.cookie.find("Secure") == std::string::npos);
+  BOOST_TEST(answer.body["state"] == "in");
+  BOOST_TEST(answer.body["user"]["name"] == "anna");
+  BOOST_TEST(answer.body["user"]["role"] == "admin");
+  const auto secret = answer.cookie.substr(11, answer.cookie.find(';') - 11);
+  BOOST_TEST(secret.size() == 43U);
+  BOOST_TEST(answer.body.dump().find(secret) == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(with_https_the_cookie_is_secure_and_of_this_host) {
+  open([](AccountDoor& made) { made.tls = true; });
+  const auto answer = post("/login", credentials_of("anna"));
+  BOOST_TEST(answer.cookie.starts_with("__Host-vs_session="));
+  BOOST_TEST(answer.cookie.ends_with("; Secure"));
+  const auto value = answer.cookie.substr(18, answer.cookie.find(';') - 18);
+  BOOST_TEST(get("/session", {{"Cookie", "__Host-vs_session=" + value}}).body["state"] == "in");
+  BOOST_TEST(get("/session", {{"Cookie", "vs_session=" + value}}).body["state"] == "login");  // anybody on the network could set that one
+}
+
+BOOST_AUTO_TEST_CASE(behind_a_proxy_with_https_the_cookie_is_secure_and_others_cannot_say_so) {
+  open();
+  const std::map<std::string, std::string> https{{"X-Forwarded-Proto", "https"}};
+  BOOST_TEST(post("/login", credentials_of("anna"), https).cookie.starts_with("vs_session="));
+  AccessRules rules;
+  rules.trusted_proxies = {IpPrefix::parse("127.0.0.1").value()};
+  access->replace(rules);
+  const auto answer = post("/login", credentials_of("anna"), https);
+  BOOST_TEST(answer.cookie.starts_with("__Host-vs_session="));
+  BOOST_TEST(answer.cookie.ends_with("; Secure"));
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_password_and_an_unknown_user_are_told_alike) {
+  open();
+  const auto wrong = post("/login", credentials_of("anna", "another password"));
+  const auto unknown = post("/login", credentials_of("nobody"));
+  BOOST_TEST(wrong.status == 401);
+  BOOST_TEST(unknown.status == 401);
+  BOOST_TEST(wrong.body == unknown.body);
+  BOOST_TEST(wrong.cookie.empty());
+}
+
+BOOST_AUTO_TEST_CASE(guessing_is_slowed_down_also_for_who_guesses_right_in_the_end) {
+  open();
+  for (int i = 0; i < 10; ++i) BOOST_TEST(post("/login", credentials_of("anna", "another password")).status == 401);
+  const auto answer = post("/login", credentials_of("anna"));
+  BOOST_TEST(answer.status == 429);
+  BOOST_TEST(!answer.seconds.empty());
+  BOOST_TEST(ask({"POST", "/login", "", credentials_of("anna").dump(), "192.0.2.9", {}}).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(a_body_that_is_wrong_is_refused_by_its_field) {
+  open();
+  const std::vector<std::pair<std::string, std::string>> table{
+      {R"({"user":"anna"})", "password: "},
+      {R"({"user":7,"password":"x"})", "user: "},
+      {R"({"user":"anna","password":"x","more":1})", "more: "},
+      {R"({"user":"anna","user":"bert","password":"x"})", "user: expected one such field"},
+      {R"([])", "body: "},
+      {R"({)", "body: "},
+      {R"({"user":"","password":"x"})", "user: "},
+      {"{\"user\":\"a\\u0000b\",\"password\":\"x\"}", "user: "}};
+  for (const auto& [body, word] : table) {
+    const auto answer = ask({"POST", "/login", "", body, "127.0.0.1", {}});
+    BOOST_TEST_CONTEXT(body) {
+      BOOST_TEST(answer.status == 400);
+      BOOST_TEST(answer.body["message"].get<std::string>().starts_with(word));
+    }
+  }
+  BOOST_TEST(post("/login", credentials_of("anna"), {{"Content-Type", "application/x-www-form-urlencoded"}}).status == 415);
+  BOOST_TEST(post("/login", credentials_of("anna", std::string(20'000, 'x'))).status == 413);
+}
+
+BOOST_AUTO_TEST_CASE(a_page_of_another_site_cannot_log_anybody_in) {
+  open();
+  BOOST_TEST(post("/login", credentials_of("anna"), {{"Origin", "https://evil.example"}, {"Host", "hub.example"}}).status == 403);
+}
+
+BOOST_AUTO_TEST_CASE(a_log_out_ends_the_session_on_the_hub_too) {
+  open();
+  const auto anna = logged_in("anna");
+  BOOST_TEST(get("/users", anna).status == 200);
+  const auto answer = ask({"POST", "/logout", "", "", "127.0.0.1", anna});
+  BOOST_TEST(answer.status == 200);
+  BOOST_TEST(answer.cookie.find("Max-Age=0") != std::string::npos);
+  BOOST_TEST(get("/users", anna).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(what_changes_something_needs_the_csrf_token_of_this_session) {
+  open();
+  auto anna = logged_in("anna");
+  const auto other = logged_in("anna");
+  const json key{{"name", "k"}, {"clients", {"office"}}};
+  auto without = anna;
+  without.erase("X-CSRF-Token");
+  BOOST_TEST(post("/keys", key, without).status == 403);
+  for (const auto& token : {std::string("x"), std::string(), other.at("X-CSRF-Token")}) {
+    anna["X-CSRF-Token"] = token;
+    BOOST_TEST(post("/keys", key, anna).status == 403);
+  }
+  BOOST_TEST(keys.empty());
+  BOOST_TEST(post("/keys", key, other).status == 201);
+}
+
+BOOST_AUTO_TEST_CASE(each_state_before_a_log_in_has_its_word) {
+  start([](AccountDoor& made) { made.open = true; });
+  BOOST_TEST(get("/session").body["state"] == "open");
+  BOOST_TEST(get("/session").body["setup_possible"] == true);
+  accounts.reset();
+  start();
+  BOOST_TEST(get("/session").body["state"] == "setup");
+  accounts.reset();
+  start([](AccountDoor& made) { made.password = "p"; });
+  BOOST_TEST(get("/session").body["state"] == "basic");
+  accounts.reset();
+  open();
+  BOOST_TEST(get("/session").body["state"] == "login");
+  BOOST_TEST(get("/session").body["setup_possible"] == false);
+}
+
+BOOST_AUTO_TEST_CASE(the_first_admin_is_made_once_by_whoever_has_the_token) {
+  BOOST_REQUIRE(AccountFile::open(account_file_path(folder)).value().set_fact(setup_token_fact, hash_secret("the-token")).has_value());
+  start();
+  const auto with = [](const std::string& token) { return json{{"token", token}, {"user", "anna"}, {"password", usual_password}}; };
+  BOOST_TEST(post("/setup", with("wrong")).status == 403);
+  const auto made = post("/setup", with("the-token"));
+  BOOST_TEST(made.status == 201);
+  BOOST_TEST(made.body["state"] == "in");
+  BOOST_TEST(made.body["user"]["role"] == "admin");
+  BOOST_TEST(!made.cookie.empty());
+  BOOST_TEST(post("/setup", with("the-token")).status == 409);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_token_in_the_file_nobody_becomes_the_first_admin) {
+  start();
+  BOOST_TEST(post("/setup", {{"token", ""}, {"user", "anna"}, {"password", usual_password}}).status == 400);
+  BOOST_TEST(post("/setup", {{"token", "x"}, {"user", "anna"}, {"password", usual_password}}).status == 403);
+}
+
+BOOST_AUTO_TEST_CASE(a_second_factor_is_asked_for_after_the_password_only) {
+  open();
+  const auto anna = logged_in("anna");
+  BOOST_TEST(post("/session/totp", {{"password", "wrong password"}}, anna).status == 403);
+  const auto begun = post("/session/totp", {{"password", usual_password}}, anna);
+  BOOST_REQUIRE(begun.status == 200);
+  BOOST_TEST(begun.body["uri"].get<std::string>().starts_with("otpauth://totp/"));
+  BOOST_TEST(post("/session/totp/confirm", {{"code", "x"}}, anna).status == 403);
+  // The secret itself is in no answer but the base32 text; the file has it as soon as it is confirmed, which needs a code first.
+  static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  std::string secret;
+  unsigned bits = 0;
+  unsigned waiting = 0;
+  for (const char c : begun.body["secret"].get<std::string>()) {
+    waiting = (waiting << 5U | static_cast<unsigned>(letters.find(c))) & 0xfffU;
+    bits += 5;
+    if (bits >= 8) secret += static_cast<char>(waiting >> (bits -= 8) & 0xffU);
+  }
+  const auto confirmed = post("/session/totp/confirm", {{"code", code_at(secret, 0)}}, anna);
+  BOOST_REQUIRE(confirmed.status == 200);
+  BOOST_TEST(confirmed.body["recovery_codes"].size() == 10U);
+
+  auto attempt = credentials_of("anna", "wrong password");
+  BOOST_TEST(!post("/login", attempt).body.contains("code_required"));
+  attempt["password"] = usual_password;
+  const auto asked = post("/login", attempt);
+  BOOST_TEST(asked.status == 401);
+  BOOST_TEST(asked.body["code_required"] == true);
+  attempt["code"] = code_at(secret, 0);  // confirmed with it
+  BOOST_TEST(post("/login", attempt).status == 401);
+  attempt["code"] = code_at(secret, 1);
+  const auto in = post("/login", attempt);
+  BOOST_TEST(in.status == 200);
+  BOOST_TEST(in.body["user"]["totp"] == true);
+  BOOST_TEST(post("/login", attempt).status == 401);
+  attempt["code"] = confirmed.body["recovery_codes"][0];
+  BOOST_TEST(post("/login", attempt).status == 200);
+  BOOST_TEST(post("/session/totp/remove", {{"password", usual_password}}, anna).status == 200);
+  attempt.erase("code");
+  BOOST_TEST(post("/login", attempt).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(a_new_password_needs_the_old_one_and_ends_the_other_log_ins) {
+  open();
+  const auto here = logged_in("victor");
+  const auto elsewhere = logged_in("victor");
+  BOOST_TEST(post("/session/password", {{"old", "wrong password"}, {"new", "a new password"}}, here).status == 403);
+  BOOST_TEST(post("/session/password", {{"old", usual_password}, {"new", "short"}}, here).status == 400);
+  BOOST_TEST(post("/session/password", {{"old", usual_password}, {"new", "a new password"}}, here).status == 200);
+  BOOST_TEST(get("/session", here).body["state"] == "in");
+  BOOST_TEST(get("/session", elsewhere).body["state"] == "login");
+  BOOST_TEST(post("/login", credentials_of("victor")).status == 401);
+  BOOST_TEST(post("/login", credentials_of("victor", "a new password")).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(an_api_user_gets_tokens_that_follow_each_other) {
+  open();
+  const auto first = post("/jwt", credentials_of("anna"));
+  BOOST_REQUIRE(first.status == 200);
+  BOOST_TEST(first.cookie.empty());
+  BOOST_TEST(first.body["expires_in"] == 600);
+  const auto bearer = [](const Answer& answer) {
+    return std::map<std::string, std::string>{{"Authorization", "Bearer " + answer.body["access_token"].get<std::string>()}};
+  };
+  BOOST_TEST(get("/users", bearer(first)).status == 200);
+  BOOST_TEST(post("/keys", {{"name", "k"}, {"clients", {"office"}}}, bearer(first)).status ==
+             201);  // no CSRF: no browser sends it by itself
+  const auto second = post("/jwt/refresh", {{"refresh_token", first.body["refresh_token"]}});
+  BOOST_REQUIRE(second.status == 200);
+  BOOST_TEST(get("/users", bearer(second)).status == 200);
+  BOOST_TEST(post("/jwt/refresh", {{"refresh_token", first.body["refresh_token"]}}).status == 401);
+  BOOST_TEST(post("/jwt/refresh", {{"refresh_token", second.body["refresh_token"]}}).status == 401);
+  BOOST_TEST(get("/users", bearer(second)).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(a_revoked_refresh_token_takes_its_access_tokens_with_it) {
+  open();
+  const auto tokens = post("/jwt", credentials_of("anna"));
+  const std::map<std::string, std::string> bearer{{"Authorization", "Bearer " + tokens.body["access_token"].get<std::string>()}};
+  BOOST_TEST(post("/jwt/revoke", {{"refresh_token", tokens.body["refresh_token"]}}).status == 200);
+  BOOST_TEST(get("/users", bearer).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(only_a_trusted_proxy_names_users) {
+  open([](AccountDoor& made) {
+    made.forward_auth_header = "Remote-User";
+    made.forward_auth_proxies = {IpPrefix::parse("192.0.2.1").value()};
+  });
+  const auto from = [this](const std::string& peer, const std::string& user) {
+    return ask({"GET", "/session", "", "", peer, {{"Remote-User", user}}}).body;
+  };
+  BOOST_TEST(from("127.0.0.1", "anna")["state"] == "login");
+  BOOST_TEST(from("192.0.2.2", "anna")["state"] == "login");
+  BOOST_TEST(from("192.0.2.1", "nobody")["state"] == "login");
+  const auto in = from("192.0.2.1", "anna");
+  BOOST_TEST(in["state"] == "in");
+  BOOST_TEST(in["user"]["by"] == "forward_auth");
+  const FakeRequest key{"POST", "/keys", "", R"({"name":"k","clients":["office"]})", "192.0.2.1", {{"Remote-User", "anna"}}};
+  BOOST_TEST(ask(key).status == 403);
+  auto with_token = key;
+  with_token.headers["X-CSRF-Token"] = in["csrf"];
+  BOOST_TEST(ask(with_token).status == 201);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace vpn_sentinel

@@ -1,0 +1,188 @@
+#include <boost/test/unit_test.hpp>
+#include <set>
+
+#include "account_fixture.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using nlohmann::json;
+using Headers = std::map<std::string, std::string>;
+
+BOOST_FIXTURE_TEST_SUITE(account_rights, AccountApiFixture)
+
+/// Whether somebody came past the question of rights: what the route itself says about a missing body does not matter here.
+bool passed(const Answer& answer) { return answer.status != 401 && answer.status != 403; }
+
+std::string path_of(const AccountRoute& route) {
+  auto path = route.pattern.substr(std::string("/api/v1").size());
+  if (const auto open = path.find('{'); open != std::string::npos) path.replace(open, path.find('}') - open + 1, "777");
+  return path;
+}
+
+BOOST_AUTO_TEST_CASE(every_route_is_open_to_its_roles_and_to_no_other) {
+  open();
+  const std::vector<std::pair<std::optional<Role>, std::string>> people{
+      {std::nullopt, ""}, {Role::viewer, "victor"}, {Role::operator_, "oscar"}, {Role::admin, "anna"}};
+  for (const auto& route : list_account_routes("/api/v1")) {
+    if (!route.least) continue;
+    for (const auto& [role, name] : people) {
+      const auto headers = name.empty() ? Headers{} : logged_in(name);
+      // Without what they need, so that nothing is changed: a route that is closed says so before it looks at the body.
+      const auto answer =
+          ask({route.method, path_of(route), "", route.method == "GET" ? "" : R"({"no":"such field"})", "127.0.0.1", headers});
+      BOOST_TEST_CONTEXT(route.method << " " << route.pattern << " by " << name << ": " << answer.status << answer.body) {
+        BOOST_TEST(passed(answer) == (role && *role >= *route.least));
+        if (!role) BOOST_TEST(answer.status == 401);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_roles_of_the_routes_are_these) {
+  std::map<std::string, std::set<std::string>> by_role;
+  for (const auto& route : list_account_routes("")) {
+    by_role[route.least ? std::string(to_string(*route.least)) : "anybody"].insert(route.method + " " + route.pattern);
+  }
+  const std::set<std::string> anybody{"GET /session", "POST /setup",       "POST /login",     "POST /enrol",
+                                      "POST /jwt",    "POST /jwt/refresh", "POST /jwt/revoke"};
+  const std::set<std::string> viewers{
+      "POST /logout", "POST /session/password", "POST /session/totp", "POST /session/totp/confirm", "POST /session/totp/remove",
+      "GET /tokens",  "POST /tokens",           "DELETE /tokens/{id}"};
+  const std::set<std::string> admins{"GET /users", "POST /users", "PUT /users/{name}", "DELETE /users/{name}", "GET /audit"};
+  BOOST_TEST((by_role["anybody"] == anybody));
+  BOOST_TEST((by_role["viewer"] == viewers));
+  BOOST_TEST((by_role["admin"] == admins));
+}
+
+BOOST_AUTO_TEST_CASE(a_token_may_do_what_its_scopes_say_within_the_role_of_its_user) {
+  open();
+  const auto make = [this](const std::string& user, const json& scopes) {
+    const auto answer = post("/tokens", {{"name", "t"}, {"scopes", scopes}}, logged_in(user));
+    BOOST_REQUIRE(answer.status == 201);
+    return Headers{{"Authorization", "Bearer " + answer.body["token"].get<std::string>()}};
+  };
+  BOOST_TEST(get("/users", make("anna", {"read"})).status == 200);
+  BOOST_TEST(get("/users", make("anna", {"manage"})).status == 403);
+  BOOST_TEST(get("/users", make("victor", {"read", "manage"})).status == 403);
+  const json key{{"name", "k"}, {"clients", {"office"}}};
+  BOOST_TEST(post("/keys", key, make("anna", {"read", "report"})).status == 403);
+  BOOST_TEST(post("/keys", key, make("victor", {"manage"})).status == 403);
+  BOOST_TEST(post("/keys", key, make("oscar", {"manage"})).status == 201);
+  // No token makes another one, or changes the secrets of its user.
+  BOOST_TEST(post("/tokens", {{"name", "t"}, {"scopes", {"read"}}}, make("anna", {"read", "manage"})).status == 403);
+  BOOST_TEST(post("/session/password", {{"old", usual_password}, {"new", "another one"}}, make("anna", {"manage"})).status == 403);
+  BOOST_TEST(post("/tokens", {{"name", "t"}, {"scopes", {"report"}}}, logged_in("victor")).status == 403);
+  BOOST_TEST(get("/users", {{"Authorization", "Bearer vst_wrong"}}).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_token_is_not_passed_over_for_a_right_cookie) {
+  open();
+  auto anna = logged_in("anna");
+  anna["Authorization"] = "Bearer vst_wrong";
+  BOOST_TEST(get("/users", anna).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(tokens_are_seen_and_removed_by_their_owner_and_by_admins) {
+  open();
+  const auto made = post("/tokens", {{"name", "t"}, {"scopes", {"read"}}, {"expires_days", 1}}, logged_in("oscar"));
+  BOOST_REQUIRE(made.status == 201);
+  BOOST_TEST(get("/tokens", logged_in("victor")).body["tokens"].empty());
+  BOOST_TEST(get("/tokens", logged_in("oscar")).body["tokens"].size() == 1U);
+  const auto listed = get("/tokens", logged_in("anna")).body["tokens"];
+  BOOST_REQUIRE(listed.size() == 1U);
+  BOOST_TEST(listed[0]["user"] == "oscar");
+  BOOST_TEST(!listed[0].contains("token"));
+  const auto path = "/tokens/" + made.body["id"].dump();
+  BOOST_TEST(ask({"DELETE", path, "", "", "127.0.0.1", logged_in("victor")}).status == 404);
+  BOOST_TEST(ask({"DELETE", path, "", "", "127.0.0.1", logged_in("oscar")}).status == 200);
+  BOOST_TEST(get("/users", {{"Authorization", "Bearer " + made.body["token"].get<std::string>()}}).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(users_are_made_changed_and_removed_by_an_admin) {
+  open();
+  const auto anna = logged_in("anna");
+  BOOST_TEST(post("/users", {{"name", "bert"}, {"role", "viewer"}, {"password", usual_password}}, anna).status == 201);
+  BOOST_TEST(post("/users", {{"name", "bert"}, {"role", "viewer"}, {"password", usual_password}}, anna).status == 409);
+  BOOST_TEST(post("/users", {{"name", "b b"}, {"role", "viewer"}, {"password", usual_password}}, anna).status == 400);
+  BOOST_TEST(post("/users", {{"name", "c"}, {"role", "root"}, {"password", usual_password}}, anna).status == 400);
+  BOOST_TEST(post("/users", {{"name", "c"}, {"role", "viewer"}, {"password", "short"}}, anna).status == 400);
+  const auto bert = logged_in("bert");
+  const auto changed = ask({"PUT", "/users/bert", "", R"({"role":"operator"})", "127.0.0.1", anna});
+  BOOST_TEST(changed.status == 200);
+  BOOST_TEST(changed.body["role"] == "operator");
+  BOOST_TEST(get("/keys", bert).status == 200);  // at once, with the log-in of before
+  BOOST_TEST(ask({"PUT", "/users/nobody", "", R"({"role":"operator"})", "127.0.0.1", anna}).status == 404);
+  BOOST_TEST(ask({"PUT", "/users/bert", "", R"({"password":"another password"})", "127.0.0.1", anna}).status == 200);
+  BOOST_TEST(get("/keys", bert).status == 401);
+  BOOST_TEST(ask({"DELETE", "/users/bert", "", "", "127.0.0.1", anna}).status == 200);
+  BOOST_TEST(ask({"DELETE", "/users/anna", "", "", "127.0.0.1", anna}).status == 409);
+  BOOST_TEST(get("/users", anna).body["users"].size() == 3U);
+  BOOST_TEST(get("/users", anna).body.dump().find("argon2") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(keys_are_shown_once_rotated_and_revoked) {
+  open();
+  const auto oscar = logged_in("oscar");
+  const auto made = post("/keys", {{"name", "office"}, {"clients", {"office", "lab-*"}}, {"read", true}}, oscar);
+  BOOST_TEST(made.status == 201);
+  BOOST_TEST(made.body["key"] == "vs_new");
+  BOOST_TEST(post("/keys", {{"name", "office"}, {"clients", {"office"}}}, oscar).status == 409);
+  BOOST_TEST(post("/keys", {{"name", "x"}, {"clients", json::array()}}, oscar).status == 400);
+  BOOST_TEST(post("/keys", {{"name", "x"}, {"clients", {"a b"}}}, oscar).status == 400);
+  const auto listed = get("/keys", oscar).body["keys"];
+  BOOST_REQUIRE(listed.size() == 1U);
+  BOOST_TEST(!listed[0].contains("key"));
+  BOOST_TEST(post("/keys/office/rotate", json::object(), oscar).body["key"] == "vs_rotated");
+  BOOST_TEST(post("/keys/nobody/rotate", json::object(), oscar).status == 404);
+  BOOST_TEST(ask({"DELETE", "/keys/office", "", "", "127.0.0.1", oscar}).status == 200);
+  BOOST_TEST(keys.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_probe_enrols_once_with_the_code_and_gets_a_key_for_itself_alone) {
+  open();
+  const auto oscar = logged_in("oscar");
+  const auto made = post("/enrolments", {{"client_id", "office"}, {"group", "berlin"}, {"valid_minutes", 5}}, oscar);
+  BOOST_REQUIRE(made.status == 201);
+  BOOST_TEST(get("/enrolments", oscar).body["enrolments"].size() == 1U);
+  BOOST_TEST(get("/enrolments", oscar).body.dump().find(made.body["code"].get<std::string>()) == std::string::npos);
+  BOOST_TEST(post("/enrol", {{"code", "AAAA-AAAA-AAAA-AAAA-AAAA"}}).status == 403);
+  auto typed = made.body["code"].get<std::string>();
+  for (auto& c : typed) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const auto enrolled = post("/enrol", {{"code", typed}});
+  BOOST_TEST(enrolled.status == 200);
+  BOOST_TEST(enrolled.body["client_id"] == "office");
+  BOOST_TEST(enrolled.body["group"] == "berlin");
+  BOOST_TEST(enrolled.body["key"] == "vs_enrolled");
+  BOOST_REQUIRE(keys.size() == 1U);
+  BOOST_TEST((keys[0].grant == KeyGrant{"office", {"office", "berlin"}, false}));
+  BOOST_TEST(post("/enrol", {{"code", typed}}).status == 403);
+  BOOST_TEST(get("/enrolments", oscar).body["enrolments"].empty());
+  BOOST_TEST(post("/enrolments", {{"client_id", "a b"}}, oscar).status == 400);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_done_stands_in_the_audit_log_without_secrets) {
+  open();
+  const auto anna = logged_in("anna");
+  BOOST_TEST(post("/keys", {{"name", "office"}, {"clients", {"office"}}}, anna).status == 201);
+  BOOST_TEST(post("/login", {{"user", "victor"}, {"password", "wrong password"}}).status == 401);
+  const auto log = get("/audit", anna).body["audit"];
+  std::set<std::string> actions;
+  for (const auto& row : log)
+    actions.insert(row["action"].get<std::string>() + " " + row["who"].get<std::string>() + " " + row["target"].get<std::string>());
+  BOOST_TEST(actions.contains("key_added anna office"));
+  BOOST_TEST(actions.contains("logged_in anna anna"));
+  BOOST_TEST(actions.contains("log_in_failed - victor"));
+  BOOST_TEST(log.dump().find("password") == std::string::npos);
+  BOOST_TEST(log.dump().find("vs_new") == std::string::npos);
+  FakeRequest page{"GET", "/audit", "limit=1", "", "127.0.0.1", anna};
+  const auto first = ask(page).body;
+  BOOST_TEST(first["audit"].size() == 1U);
+  page.query = "limit=1&cursor=" + first["next"].get<std::string>();
+  BOOST_TEST(ask(page).body["audit"][0]["id"] < first["audit"][0]["id"]);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace vpn_sentinel
