@@ -1,4 +1,5 @@
-/// The dashboard's files, embedded into the binary by packaging/cmake/Embed.cmake.
+/// The dashboard's files, made by build.mjs and embedded into the binary by packaging/cmake/Embed.cmake. NAME.gz is NAME packed; names of
+/// scripts and styles change with their content.
 #pragma once
 
 #include <span>

@@ -16,7 +16,7 @@ struct HubAbout {
   std::string api_path;
 };
 
-/// GET / (to /dashboard), /dashboard, /hub.json, and the page's files.
+/// GET / (to /dashboard), /dashboard, /hub.json, and the page's files. Scripts and styles lie below /assets/ and may be kept for good.
 void add_page_routes(Router& router, const HubAbout& about);
 
 }  // namespace vpn_sentinel

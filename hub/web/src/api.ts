@@ -1,0 +1,189 @@
+// Questions to the hub. An answer that is none is an error with the hub's own words, never an empty list.
+
+import type { ActiveFlows, FlowMap, FlowStats } from "./model/flows";
+import { secondsToWait, sessionOf, type Session } from "./model/session";
+import type { About, Change, Incident, Sample, StoredReport } from "./model/types";
+
+const root = "/api/v1";
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    /** Seconds after which it may be asked again; null: not told. */
+    readonly wait: number | null = null,
+    /** The log-in lacks the code of the authenticator. */
+    readonly codeRequired = false,
+  ) {
+    super(message);
+  }
+}
+
+/** What calls need of the log-in, and whom they tell that it has ended or is another one. */
+export const access = { csrf: null as string | null, changed: (): void => {} };
+
+// An answer that does not come must not keep the page from asking again.
+const longestAnswer = 10_000;
+
+interface Told {
+  message?: string;
+  error?: string;
+  code_required?: boolean;
+}
+
+async function answerOf<T>(answer: Response): Promise<T> {
+  const body: unknown = await answer.json().catch(() => null);
+  if (answer.ok && body !== null) return body as T;
+  const told = body as Told | null;
+  const message = told?.message ?? told?.error ?? `The hub answered ${answer.status}`;
+  throw new ApiError(answer.status, message, secondsToWait(answer.headers.get("Retry-After")), told?.code_required === true);
+}
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const answer = await fetch(path, { signal, headers: { Accept: "application/json" } });
+  if (answer.status === 401) access.changed();
+  return answerOf<T>(answer);
+}
+
+function post(method: string, path: string, body: object | undefined, headers: Record<string, string>): Promise<Response> {
+  return fetch(root + path, {
+    method,
+    headers: { Accept: "application/json", ...headers, ...(body ? { "Content-Type": "application/json" } : {}) },
+    body: body && JSON.stringify(body),
+  });
+}
+
+/** A changing call of who is logged in. Refused: the log-in may have ended, or be another one by another tab. */
+export async function send<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: object): Promise<T> {
+  const answer = await post(method, path, body, { "X-CSRF-Token": access.csrf ?? "" });
+  if (answer.status === 401 || answer.status === 403) access.changed();
+  return answerOf<T>(answer);
+}
+
+export const askSession = async (): Promise<Session> =>
+  sessionOf(
+    await answerOf(await fetch(`${root}/session`, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(longestAnswer) })),
+  );
+
+/** `code`: of the authenticator, or a recovery code; only who has one is asked for it. */
+export const logIn = async (user: string, password: string, code?: string): Promise<Session> =>
+  sessionOf(await answerOf(await post("POST", "/login", { user, password, code: code || undefined }, {})));
+
+/** The first admin, with the token that the hub told in its log. */
+export const setUp = async (token: string, user: string, password: string): Promise<Session> =>
+  sessionOf(await answerOf(await post("POST", "/setup", { token, user, password }, {})));
+
+export const changePassword = (old: string, fresh: string): Promise<unknown> => send("POST", "/session/password", { old, new: fresh });
+
+export interface TotpSecret {
+  secret: string;
+  uri: string;
+}
+
+export const beginTotp = (password: string): Promise<TotpSecret> => send("POST", "/session/totp", { password });
+export const removeTotp = (password: string): Promise<unknown> => send("POST", "/session/totp/remove", { password });
+export const confirmTotp = async (code: string): Promise<string[]> =>
+  (await send<{ recovery_codes: string[] }>("POST", "/session/totp/confirm", { code })).recovery_codes;
+
+export interface Key {
+  name: string;
+  clients: string[];
+  read: boolean;
+  created: string;
+}
+
+export const askKeys = async (signal?: AbortSignal): Promise<Key[]> => (await get<{ keys: Key[] }>(`${root}/keys`, signal)).keys;
+/** These two answer with the key itself, which the hub tells once. */
+export const addKey = async (name: string, clients: string[], read: boolean): Promise<string> =>
+  (await send<{ key: string }>("POST", "/keys", { name, clients, read })).key;
+export const rotateKey = async (name: string): Promise<string> =>
+  (await send<{ key: string }>("POST", `/keys/${encodeURIComponent(name)}/rotate`, {})).key;
+export const revokeKey = (name: string): Promise<unknown> => send("DELETE", `/keys/${encodeURIComponent(name)}`);
+
+export interface Enrolment {
+  id: number;
+  client_id: string;
+  group: string;
+  created_by: string;
+  created: string;
+  expires: string;
+}
+
+export const askEnrolments = async (signal?: AbortSignal): Promise<Enrolment[]> =>
+  (await get<{ enrolments: Enrolment[] }>(`${root}/enrolments`, signal)).enrolments;
+/** With the code, which the hub tells once. */
+export const addEnrolment = (clientId: string, group: string): Promise<Enrolment & { code: string }> =>
+  send("POST", "/enrolments", { client_id: clientId, group: group || undefined });
+export const removeEnrolment = (id: number): Promise<unknown> => send("DELETE", `/enrolments/${id}`);
+
+export const logOut = (): Promise<unknown> => send("POST", "/logout", {});
+
+type Asked = Record<string, string | number | boolean | undefined>;
+
+function address(path: string, asked: Asked): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(asked)) if (value !== undefined && value !== "") query.set(name, String(value));
+  const text = query.toString();
+  return text ? `${root}${path}?${text}` : root + path;
+}
+
+export interface Listed<T> {
+  items: T[];
+  /** More follow than were asked for. */
+  more: boolean;
+  next?: string;
+}
+
+/** Page after page, until `most` or the end. */
+async function all<T>(path: string, field: string, asked: Asked, most: number, signal?: AbortSignal): Promise<Listed<T>> {
+  const items: T[] = [];
+  let cursor = asked.cursor as string | undefined;
+  do {
+    const limit = Math.min(1000, most - items.length);
+    const page: Record<string, unknown> = await get(address(path, { ...asked, limit, cursor }), signal);
+    items.push(...(page[field] as T[]));
+    cursor = page.next as string | undefined;
+  } while (cursor && items.length < most);
+  return { items, more: cursor !== undefined, next: cursor };
+}
+
+// A group's id has a ':', which the hub takes as it stands.
+const client = (id: string, what: string): string => `/clients/${encodeURIComponent(id).replaceAll("%3A", ":")}/${what}`;
+
+export const askAbout = (): Promise<About> => get<About>("/hub.json");
+
+export const askHistory = (id: string, from: string | undefined, signal?: AbortSignal): Promise<Listed<Change>> =>
+  all<Change>(client(id, "history"), "changes", { from }, 2000, signal);
+
+export const askSamples = (id: string, resolution: string, from: string, signal?: AbortSignal): Promise<Listed<Sample>> =>
+  all<Sample>(client(id, "samples"), "samples", { resolution, from }, 3000, signal);
+
+export const askReports = (id: string, from: string | undefined, most: number, signal?: AbortSignal): Promise<Listed<StoredReport>> =>
+  all<StoredReport>(client(id, "reports"), "reports", { from }, most, signal);
+
+export interface IncidentFilter {
+  client?: string;
+  open?: boolean;
+  from?: string;
+}
+
+export const askIncidents = (filter: IncidentFilter, most: number, cursor?: string, signal?: AbortSignal): Promise<Listed<Incident>> =>
+  all<Incident>("/incidents", "incidents", { ...filter, open: filter.open || undefined, cursor }, most, signal);
+
+export interface FlowFilter {
+  client?: string;
+  outside?: boolean;
+  hours: number;
+}
+
+const flows = <T>(what: string, asked: Asked, signal?: AbortSignal): Promise<T> => get<T>(address(`/connections/${what}`, asked), signal);
+const asked = ({ client, outside }: FlowFilter): Asked => ({ client, outside: outside || undefined });
+
+export const askActive = (filter: FlowFilter, limit: number, signal?: AbortSignal): Promise<ActiveFlows> =>
+  flows("active", { ...asked(filter), limit }, signal);
+
+export const askFlowStats = (filter: FlowFilter, signal?: AbortSignal): Promise<FlowStats> =>
+  flows("stats", { ...asked(filter), hours: filter.hours }, signal);
+
+export const askFlowMap = (filter: FlowFilter, signal?: AbortSignal): Promise<FlowMap> =>
+  flows("map", { ...asked(filter), hours: filter.hours }, signal);

@@ -1,0 +1,120 @@
+// The map: borders from the binary, no tiles, nothing asked of anybody. Loaded only by who opens the page. Labels are made as text nodes:
+// Leaflet would take a string for HTML.
+
+import { circleMarker, geoJSON, layerGroup, map, polyline, type LayerGroup, type Map as LeafletMap } from "leaflet";
+import type { FeatureCollection } from "geojson";
+import { feature } from "topojson-client";
+import places from "world:places";
+import shapes from "world:shapes";
+
+import { bow, unwrapped, type DrawnArc } from "../model/flows";
+import { byteText } from "../model/times";
+import { countryName } from "../model/words";
+
+export interface ExitPoint {
+  country: string;
+  clients: string[];
+  state: string;
+}
+
+function label(...lines: string[]): HTMLElement {
+  const node = document.createElement("div");
+  for (const line of lines) {
+    const part = document.createElement("div");
+    part.textContent = line;
+    node.append(part);
+  }
+  return node;
+}
+
+function names(clients: string[]): string {
+  return clients.length > 5 ? `${clients.slice(0, 5).join(", ")} and ${clients.length - 5} more` : clients.join(", ");
+}
+
+/** Borders of which none runs around the world: what crosses the 180th meridian goes on beyond it. */
+function lands(): FeatureCollection {
+  const countries = feature(shapes, shapes.objects.countries) as FeatureCollection;
+  for (const { geometry } of countries.features) {
+    if (geometry.type === "Polygon") geometry.coordinates = geometry.coordinates.map(unwrapped);
+    if (geometry.type === "MultiPolygon") geometry.coordinates = geometry.coordinates.map((polygon) => polygon.map(unwrapped));
+  }
+  return countries;
+}
+
+export class WorldMap {
+  readonly #map: LeafletMap;
+  readonly #arcs: LayerGroup;
+  readonly #exits: LayerGroup;
+
+  constructor(node: HTMLElement) {
+    this.#map = map(node, {
+      attributionControl: false,
+      minZoom: 1,
+      maxZoom: 6,
+      zoomSnap: 0.25,
+      maxBounds: [
+        [-75, -220],
+        [86, 220],
+      ],
+      center: [30, 10],
+      zoom: 1.5,
+      zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
+    });
+    geoJSON(lands(), { interactive: false, filter: (country) => country.id !== "010", style: { className: "land", weight: 0.6 } }).addTo(
+      this.#map,
+    );
+    this.#arcs = layerGroup().addTo(this.#map);
+    this.#exits = layerGroup().addTo(this.#map);
+    this.fit();
+  }
+
+  /** The whole inhabited world, whatever the size of the page. */
+  fit(): void {
+    this.#map.invalidateSize();
+    this.#map.fitBounds(
+      [
+        [-50, -130],
+        [68, 165],
+      ],
+      { animate: false },
+    );
+  }
+
+  show(arcs: DrawnArc[]): void {
+    this.#arcs.clearLayers();
+    const most = Math.max(1, ...arcs.map((arc) => arc.bytes));
+    for (const arc of arcs) {
+      const way = arc.outside ? "outside" : "tunnel";
+      const text = (): HTMLElement =>
+        label(
+          `${arc.from ? countryName(arc.from.country) : "Not known"} → ${countryName(arc.to.country)}`,
+          `${arc.outside ? "Outside the tunnel" : "By the tunnel"}: ${byteText(arc.bytes)}`,
+          names(arc.clients),
+        );
+      const weight = 1.5 + 3.5 * Math.sqrt(arc.bytes / most);
+      if (arc.from && arc.from.country !== arc.to.country) {
+        polyline(bow(arc.from, arc.to), { className: `arc ${way}`, weight, fill: false })
+          .bindTooltip(text, { sticky: true })
+          .addTo(this.#arcs);
+      }
+      circleMarker([arc.to.latitude, arc.to.longitude], { className: `end ${way}`, radius: 4 + weight / 2, weight: 1 })
+        .bindTooltip(text)
+        .addTo(this.#arcs);
+    }
+  }
+
+  showExits(exits: ExitPoint[]): void {
+    this.#exits.clearLayers();
+    for (const exit of exits) {
+      const place = Object.hasOwn(places, exit.country) ? places[exit.country] : undefined;
+      if (!place) continue;
+      circleMarker(place, { className: `exit state-${exit.state}`, radius: 7, weight: 2.5 })
+        .bindTooltip(() => label(`Exits in ${countryName(exit.country)}`, names(exit.clients)))
+        .addTo(this.#exits);
+    }
+  }
+
+  remove(): void {
+    this.#map.remove();
+  }
+}

@@ -1,0 +1,95 @@
+// The live channel: a WebSocket that is opened again whenever it breaks, and that counts as broken when it is silent.
+
+import type { Message } from "./types";
+
+const firstPause = 500;
+const mostPause = 15000;
+// The hub sends a heartbeat every 5 s. A connection that died without a word (cable, suspended laptop) shows in its silence only.
+const mostSilence = 12000;
+
+export interface LiveHandlers {
+  message(message: Message): void;
+  live(): void;
+  lost(): void;
+}
+
+export class Live {
+  #pause = firstPause;
+  #socket: WebSocket | null = null;
+  #heard = false;
+  #lastHeard = 0;
+  #retry: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(
+    readonly url: string,
+    readonly on: LiveHandlers,
+  ) {
+    addEventListener("online", () => this.#reconnectNow());
+    document.addEventListener("visibilitychange", () => document.hidden || this.check());
+  }
+
+  /** Opens it, anew if it is open. */
+  open(): void {
+    this.close();
+    this.#pause = firstPause;
+    this.#connect();
+  }
+
+  /** Until open(). What the connection still says is not heard, and its end is not told. */
+  close(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket) this.#leave(socket);
+  }
+
+  /** Call once per second. */
+  check(): void {
+    if (this.#socket && this.#heard && Date.now() - this.#lastHeard > mostSilence) this.#lose(this.#socket);
+  }
+
+  #connect(): void {
+    this.#retry = null;
+    const socket = new WebSocket(this.url);
+    this.#heard = false;
+    this.#socket = socket;
+    socket.onmessage = (event) => this.#hear(socket, event.data);
+    socket.onclose = () => this.#lose(socket);
+  }
+
+  #hear(socket: WebSocket, text: string): void {
+    if (socket !== this.#socket) return;
+    const message = JSON.parse(text) as Message;
+    this.#lastHeard = Date.now();
+    this.on.message(message);
+    // Live only from the snapshot on: before it, the page shows what it knew before the break.
+    if (this.#heard || message.type !== "snapshot") return;
+    this.#heard = true;
+    this.#pause = firstPause;
+    this.on.live();
+  }
+
+  #lose(socket: WebSocket): void {
+    if (socket !== this.#socket) return;
+    this.#socket = null;
+    this.#leave(socket);
+    // Half of the pause is chance, so that the pages of many viewers do not all come back in the same moment.
+    this.#retry = setTimeout(() => this.#connect(), this.#pause * (0.5 + Math.random() / 2));
+    this.#pause = Math.min(this.#pause * 2, mostPause);
+    // Last: who hears it may close the channel for good.
+    this.on.lost();
+  }
+
+  #leave(socket: WebSocket): void {
+    socket.onmessage = null;
+    socket.close();
+  }
+
+  #reconnectNow(): void {
+    if (this.#retry === null) return;
+    clearTimeout(this.#retry);
+    this.#pause = firstPause;
+    this.#connect();
+  }
+}

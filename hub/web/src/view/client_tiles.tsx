@@ -1,0 +1,59 @@
+import type { Shown } from "../model/filter";
+import { containedText } from "../model/words";
+import { Dns, Exit, NameCell, TunnelCell, Why } from "./client_cells";
+import { memo } from "./memo";
+import { Ago, For, Light } from "./parts";
+
+interface TileProps extends Shown {
+  live: boolean;
+}
+
+const Tile = memo(({ client, state, live }: TileProps) => {
+  const current = live && state !== "offline" && state !== "overdue";
+  return (
+    <li class="tile" data-state={current ? state : "past"}>
+      <div class="tile-head">
+        <Light state={state} current={live} how={current ? containedText(client) : null} />
+        <span class="quiet small">
+          for <For since={client.since} />
+        </span>
+      </div>
+      <h3>
+        <NameCell client={client} current={current} />
+      </h3>
+      {state !== "secure" && (
+        <p>
+          <Why client={client} />
+        </p>
+      )}
+      <dl>
+        <dt>Exit</dt>
+        <dd>
+          <Exit client={client} />
+        </dd>
+        <dt>DNS</dt>
+        <dd>
+          <Dns client={client} current={current} />
+        </dd>
+        <dt>Tunnel</dt>
+        <dd>
+          <TunnelCell client={client} />
+        </dd>
+      </dl>
+      <p class="quiet small">
+        Last seen <Ago at={client.last_seen} />
+        {client.client_version && ` · ${client.client_version}`}
+      </p>
+    </li>
+  );
+});
+
+export function Tiles({ shown, live }: { shown: Shown[]; live: boolean }) {
+  return (
+    <ul id="clients" class="tiles">
+      {shown.map(({ client, state }) => (
+        <Tile key={client.client_id} client={client} state={state} live={live} />
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,138 @@
+// A form whose answer comes from the hub: busy, what is wrong with which field, and how long to wait.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+
+import { ApiError } from "../api";
+import { FieldFault, fieldOf } from "../model/session";
+
+export type Fields = Record<string, string>;
+
+interface Trouble {
+  text: string;
+  /** The name of the field that it is about. */
+  field: string | null;
+  /** When it may be tried again, by the viewer's clock. */
+  until: number;
+}
+
+function troubleOf(error: unknown, fields: string[]): Trouble {
+  if (error instanceof FieldFault) return { text: error.message, field: error.field, until: 0 };
+  if (error instanceof ApiError)
+    return { text: error.message, field: fieldOf(error.message, fields), until: error.wait === null ? 0 : Date.now() + error.wait * 1000 };
+  return { text: "The hub does not answer", field: null, until: 0 };
+}
+
+/** Seconds that are left until `until`. */
+function useSecondsLeft(until: number): number {
+  const left = (): number => Math.max(0, Math.ceil((until - Date.now()) / 1000));
+  const [seconds, setSeconds] = useState(0);
+  useEffect(() => {
+    setSeconds(left());
+    if (left() === 0) return undefined;
+    const timer = setInterval(() => {
+      setSeconds(left());
+      if (left() === 0) clearInterval(timer);
+    }, 1000);
+    return () => clearInterval(timer);
+  }, [until]);
+  return until === 0 ? 0 : seconds;
+}
+
+interface FormProps {
+  name: string;
+  button: string;
+  /** What is thrown is shown. */
+  send: (fields: Fields, form: HTMLFormElement) => Promise<void>;
+  children: ComponentChildren;
+}
+
+/** Fields keep their values in the document, where password managers put them. */
+export function Form({ name, button, send, children }: FormProps) {
+  const form = useRef<HTMLFormElement>(null);
+  const [trouble, setTrouble] = useState<Trouble | null>(null);
+  const [busy, setBusy] = useState(false);
+  const wait = useSecondsLeft(trouble?.until ?? 0);
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    if (busy || wait > 0 || !form.current) return;
+    const fields = Object.fromEntries([...new FormData(form.current)].map(([field, value]) => [field, String(value)]));
+    setBusy(true);
+    setTrouble(null);
+    try {
+      await send(fields, form.current);
+    } catch (error) {
+      setTrouble(troubleOf(error, Object.keys(fields)));
+    }
+    setBusy(false);
+  };
+  useEffect(() => {
+    const wrong = trouble?.field ? form.current?.elements.namedItem(trouble.field) : null;
+    for (const field of form.current?.elements ?? []) {
+      if (!(field instanceof HTMLInputElement)) continue;
+      if (field === wrong) {
+        field.setAttribute("aria-invalid", "true");
+        field.setAttribute("aria-errormessage", `${name}-trouble`);
+        field.focus();
+        field.select();
+      } else {
+        field.removeAttribute("aria-invalid");
+        field.removeAttribute("aria-errormessage");
+      }
+    }
+  }, [trouble]);
+  return (
+    <form ref={form} class="form" id={name} onSubmit={submit} noValidate aria-busy={busy}>
+      {children}
+      {trouble && (
+        <p id={`${name}-trouble`} class="failure" role="alert">
+          {trouble.text}
+        </p>
+      )}
+      <button type="submit" class="main-button" aria-disabled={busy || wait > 0}>
+        {wait > 0 ? `${button} (in ${wait} s)` : button}
+      </button>
+    </form>
+  );
+}
+
+interface FieldProps {
+  name: string;
+  label: string;
+  secret?: boolean;
+  /** What password managers and browsers may put here. */
+  autocomplete?: string;
+  maxLength?: number;
+  value?: string;
+  hint?: string;
+  /** The first one of a form that has just been opened. */
+  focus?: boolean;
+}
+
+export function Field({ label, hint, secret = false, focus = false, ...input }: FieldProps) {
+  const node = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (focus) node.current?.focus();
+  }, []);
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        ref={node}
+        id={id}
+        type={(secret ? "password" : "text") as "text"}
+        maxLength={4096}
+        autocapitalize="none"
+        spellcheck={false}
+        aria-describedby={hint && `${id}-hint`}
+        {...input}
+      />
+      {hint && (
+        <span id={`${id}-hint`} class="quiet small">
+          {hint}
+        </span>
+      )}
+    </div>
+  );
+}

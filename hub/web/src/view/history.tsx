@@ -1,0 +1,144 @@
+// What a client was, when: a bar of states, its changes in words, its exit addresses.
+
+import { useState } from "preact/hooks";
+
+import { askHistory } from "../api";
+import { exits, shares, stretches, type Stretch } from "../model/timeline";
+import { briefTime, duration } from "../model/times";
+import type { Change, Client } from "../model/types";
+import { changeText, leakedText, stateText } from "../model/words";
+import { store } from "../store";
+import { useAnswer } from "./ask";
+import { Failure, Light, Panel, Time } from "./parts";
+
+const spans: [string, number][] = [
+  ["1 hour", 1],
+  ["1 day", 24],
+  ["1 week", 168],
+  ["1 month", 744],
+  ["1 year", 8784],
+];
+const shownChanges = 50;
+
+/** What the page cannot vouch for ends where it was heard last, and goes on as unknown. */
+function bar(changes: Change[], client: Client, from: number, to: number, complete: boolean): Stretch[] {
+  const vouched =
+    store.isCurrent(client) || client.state === "offline" ? to : Math.max(from, Math.min(to, Date.parse(client.lease_deadline)));
+  const parts = stretches(changes, from, vouched, complete);
+  if (vouched < to) parts.push({ state: "unknown", from: vouched, to });
+  // With no change in the span the state has been what it is since before.
+  const since = Date.parse(client.since);
+  return parts.map((part) =>
+    part.state === "unknown" && part.to === vouched && part.from >= since ? { ...part, state: client.state } : part,
+  );
+}
+
+function Bar({ parts, from, to }: { parts: Stretch[]; from: number; to: number }) {
+  const part = shares(parts);
+  const words = Object.entries(part).map(
+    ([state, share]) =>
+      `${state === "unknown" ? "not known" : stateText(state).word.toLowerCase()} ${(share * 100).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)} %`,
+  );
+  return (
+    <figure class="timeline">
+      <div class="bar" role="img" aria-label={`States: ${words.join(", ")}`}>
+        {parts.map((each) => (
+          <span
+            key={each.from}
+            data-state={each.state}
+            style={{ flexGrow: String(Math.max(each.to - each.from, (to - from) / 400)) }}
+            title={`${each.state === "unknown" ? "Not known" : stateText(each.state).word}, ${briefTime(each.from)} – ${briefTime(each.to)} (${duration(each.to - each.from)})`}
+          />
+        ))}
+      </div>
+      <div class="bar-ends quiet small" aria-hidden="true">
+        <span>{briefTime(from)}</span>
+        <span>{briefTime(to)}</span>
+      </div>
+      <figcaption class="small">{words.join(" · ")}</figcaption>
+    </figure>
+  );
+}
+
+function ChangeList({ changes, more }: { changes: Change[]; more: boolean }) {
+  const [all, setAll] = useState(false);
+  const listed = all ? changes : changes.slice(0, shownChanges);
+  if (changes.length === 0) return <p class="quiet">No change in this time.</p>;
+  return (
+    <>
+      <ol class="changes">
+        {listed.map((change) => (
+          <li key={`${change.at} ${change.kind} ${change.noticed}`}>
+            <Time at={change.at} />
+            <Light state={change.to} current={true} />
+            <span>
+              {changeText(change)}
+              {change.leaked && change.leaked.packets === 0 ? ` (${leakedText(change.leaked).toLowerCase()} left outside)` : ""}
+            </span>
+          </li>
+        ))}
+      </ol>
+      {!all && changes.length > shownChanges && (
+        <button type="button" onClick={() => setAll(true)}>
+          Show all {changes.length}
+        </button>
+      )}
+      {more && <p class="quiet">Older changes of this time are not listed.</p>}
+    </>
+  );
+}
+
+export function History({ client }: { client: Client }) {
+  const [hours, setHours] = useState(24);
+  const key = `${client.client_id} ${hours} ${client.state} ${client.since} ${client.public_ip ?? ""}`;
+  const answer = useAnswer(
+    key,
+    async (signal) => {
+      const to = store.hubTime();
+      const from = Math.max(to - hours * 3_600_000, Date.parse(client.first_seen) || 0);
+      return { ...(await askHistory(client.client_id, new Date(from).toISOString(), signal)), from, to };
+    },
+    60_000,
+  );
+  const listed = answer.value;
+  const addresses = listed ? exits(listed.items) : [];
+  return (
+    <Panel
+      title="Timeline"
+      tools={
+        <label class="small">
+          Time{" "}
+          <select value={String(hours)} onChange={(event) => setHours(Number((event.currentTarget as HTMLSelectElement).value))}>
+            {spans.map(([name, span]) => (
+              <option key={span} value={String(span)}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      }
+    >
+      {answer.error && <Failure what="The history" error={answer.error} again={answer.again} />}
+      {answer.loading && <p class="quiet">Asking…</p>}
+      {listed && (
+        <>
+          <Bar parts={bar(listed.items, client, listed.from, listed.to, !listed.more)} from={listed.from} to={listed.to} />
+          <h3>Changes</h3>
+          <ChangeList changes={listed.items} more={listed.more} />
+          {addresses.length > 0 && (
+            <>
+              <h3>Exit addresses</h3>
+              <ul class="addresses">
+                {addresses.map((exit) => (
+                  <li key={exit.from}>
+                    <span class="address">{exit.address}</span> <span class="quiet">from {briefTime(exit.from)}</span>
+                  </li>
+                ))}
+              </ul>
+            </>
+          )}
+        </>
+      )}
+    </Panel>
+  );
+}

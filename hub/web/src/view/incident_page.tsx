@@ -1,0 +1,157 @@
+// One incident: how long, how much, where to, and what was found.
+
+import { askHistory, askIncidents } from "../api";
+import { clientAddress, incidentsAddress } from "../model/place";
+import { byteText, counted } from "../model/times";
+import type { Incident } from "../model/types";
+import { byGravity, changeText, leakedText } from "../model/words";
+import { useStore } from "../store";
+import { useAnswer } from "./ask";
+import { exposedText } from "./incident_table";
+import { Failure, FindingText, For, Light, Name, Panel, Time } from "./parts";
+import { duration } from "../model/times";
+
+// Older ones are found by the client's list; no more of them are looked through.
+const mostLooked = 5000;
+
+function Destinations({ incident }: { incident: Incident }) {
+  const { leaked } = incident;
+  return (
+    <Panel title="What left outside the tunnel">
+      <p>{leakedText(leaked)}.</p>
+      {leaked && leaked.destinations.length > 0 && (
+        <div class="scroll" role="region" aria-label="Destinations, a table" tabIndex={0}>
+          <table>
+            <thead>
+              <tr>
+                {["Destination", "Protocol", "Port", "User", "Packets", "Bytes"].map((name) => (
+                  <th key={name} scope="col">
+                    {name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {leaked.destinations.map((each, place) => (
+                <tr key={place}>
+                  <th scope="row" class="address">
+                    {each.address}
+                  </th>
+                  <td>{each.protocol.toUpperCase()}</td>
+                  <td>{each.port ?? "–"}</td>
+                  <td>{each.uid === undefined ? "not known" : `uid ${each.uid}`}</td>
+                  <td>{each.packets.toLocaleString("en-GB")}</td>
+                  <td>{byteText(each.bytes)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+/** Its course: the changes of the client within it. */
+function Course({ incident }: { incident: Incident }) {
+  const answer = useAnswer(`${incident.id} ${incident.end}`, (signal) => askHistory(incident.client_id, incident.start, signal));
+  const end = incident.end === null ? Infinity : Date.parse(incident.end);
+  const changes = (answer.value?.items ?? []).filter((change) => Date.parse(change.at) <= end).reverse();
+  return (
+    <Panel title="Course">
+      {answer.error && <Failure what="The course" error={answer.error} again={answer.again} />}
+      <ol class="changes">
+        {changes.map((change) => (
+          <li key={`${change.at} ${change.kind} ${change.noticed}`}>
+            <Time at={change.at} />
+            <Light state={change.to} current={true} />
+            <span>{changeText(change)}</span>
+          </li>
+        ))}
+      </ol>
+      {answer.value?.more && <p class="quiet">Not all changes are listed.</p>}
+    </Panel>
+  );
+}
+
+function Detail({ incident }: { incident: Incident }) {
+  const { live } = useStore();
+  return (
+    <>
+      <div class="client-head">
+        <h1>Incident {incident.id}</h1>
+        <Light state={incident.worst} current={true} />
+        <span class="quiet">at worst</span>
+      </div>
+      <Panel title="In short">
+        <dl class="facts">
+          <dt>Client</dt>
+          <dd>
+            <Name id={incident.client_id} />
+          </dd>
+          <dt>Began</dt>
+          <dd>
+            <Time at={incident.start} />
+          </dd>
+          <dt>Ended</dt>
+          <dd>{incident.end === null ? live ? "It goes on." : "It went on when the hub was heard last." : <Time at={incident.end} />}</dd>
+          <dt>Lasted</dt>
+          <dd>
+            {incident.end === null ? <For since={incident.start} /> : duration(Date.parse(incident.end) - Date.parse(incident.start))}
+          </dd>
+          <dt>Exposed</dt>
+          <dd>{exposedText(incident)}</dd>
+          <dt>Left outside</dt>
+          <dd>{leakedText(incident.leaked)}</dd>
+        </dl>
+        <p>
+          <a href={clientAddress(incident.client_id)}>How the client stands now</a>
+        </p>
+      </Panel>
+      <Panel title={`${counted(incident.findings.length, "finding")}`}>
+        {byGravity(incident.findings).map((finding) => (
+          <FindingText key={`${finding.code} ${finding.since}`} finding={finding} current={true} over={incident.end !== null} />
+        ))}
+      </Panel>
+      <Destinations incident={incident} />
+      <Course incident={incident} />
+    </>
+  );
+}
+
+export function IncidentPage({ id, client }: { id: number; client: string }) {
+  const answer = useAnswer(
+    `${client} ${id}`,
+    async (signal) => {
+      let cursor: string | undefined;
+      for (let looked = 0; looked < mostLooked; looked += 500) {
+        const page = await askIncidents({ client }, 500, cursor, signal);
+        const found = page.items.find((incident) => incident.id === id);
+        if (found || !page.next) return found ?? null;
+        cursor = page.next;
+      }
+      return null;
+    },
+    15_000,
+  );
+  return (
+    <>
+      <p class="back">
+        <a href={incidentsAddress()}>← All incidents</a>
+      </p>
+      {answer.error && <Failure what="The incident" error={answer.error} again={answer.again} />}
+      {answer.loading && <p class="quiet">Asking…</p>}
+      {answer.value ? (
+        <Detail incident={answer.value} />
+      ) : (
+        !answer.loading &&
+        !answer.error && (
+          <>
+            <h1>Incident {id}</h1>
+            <p class="nothing">It is not known, or not kept any more.</p>
+          </>
+        )
+      )}
+    </>
+  );
+}

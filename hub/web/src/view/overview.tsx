@@ -1,0 +1,239 @@
+// The first page: is anything wrong, and with whom.
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+
+import { groupsOf, select, sortKeys, wholeView, type Shown, type SortKey, type View } from "../model/filter";
+import { changeText, states, stateText } from "../model/words";
+import { useStore } from "../store";
+import { remember, remembered } from "../theme";
+import { Tiles } from "./client_tiles";
+import { ClientTable } from "./client_table";
+import { Empty } from "./empty";
+import { useGradual } from "./gradual";
+import { Ago, Light, Name, Panel } from "./parts";
+import { Verdict } from "./verdict";
+
+const layoutKey = "vpn-sentinel-layout";
+// A table of nine columns needs this much; below it everybody has tiles.
+const wideEnough = "(min-width: 900px)";
+
+interface CardsProps {
+  totals: Record<string, number>;
+  chosen: string[];
+  toggle: (state: string | null) => void;
+}
+
+/** Each card is also the filter for its state. */
+function Cards({ totals, chosen, toggle }: CardsProps) {
+  const whole = Object.values(totals).reduce((sum, count) => sum + count, 0);
+  const order = ["secure", "warning", "contained", "danger", "offline", ...Object.keys(totals).filter((state) => !(state in states))];
+  return (
+    <ul id="totals" class="cards" aria-label="Clients by state; each is a filter">
+      <li>
+        <button type="button" class="card" data-state="all" aria-pressed={chosen.length === 0} onClick={() => toggle(null)}>
+          <span class="count">{whole}</span>
+          <span class="name">Total</span>
+        </button>
+      </li>
+      {order.map((state) => (
+        <li key={state}>
+          <button
+            type="button"
+            class="card"
+            data-state={totals[state] ? state : "nobody"}
+            aria-pressed={chosen.includes(state)}
+            onClick={() => toggle(state)}
+          >
+            <span class="count">{totals[state]}</span>
+            <span class="name">
+              <span aria-hidden="true">{stateText(state).sign}</span> {stateText(state).word}
+            </span>
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface ToolsProps {
+  view: View;
+  groups: string[];
+  layout: string;
+  change: (part: Partial<View>) => void;
+  setLayout: (layout: string) => void;
+}
+
+function Tools({ view, groups, layout, change, setLayout }: ToolsProps) {
+  const search = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const typing = event.target instanceof HTMLElement && /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+      if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      search.current?.focus();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
+  const value = (event: Event): string => (event.currentTarget as HTMLInputElement | HTMLSelectElement).value;
+  return (
+    <div class="tools" role="search">
+      <label class="grow">
+        <span class="hidden">Search clients</span>
+        <input
+          ref={search}
+          type="search"
+          placeholder="Search name, address, country, finding…  ( / )"
+          value={view.text}
+          maxLength={200}
+          onInput={(event) => change({ text: value(event) })}
+        />
+      </label>
+      {groups.length > 0 && (
+        <label>
+          <span class="hidden">Group</span>
+          <select value={view.group} onChange={(event) => change({ group: value(event) })}>
+            <option value="">All groups</option>
+            {groups.map((group) => (
+              <option key={group} value={group}>
+                {group}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <label>
+        <span class="hidden">Order</span>
+        <select value={view.sort} onChange={(event) => change({ sort: value(event) as SortKey })}>
+          {Object.entries(sortKeys).map(([key, name]) => (
+            <option key={key} value={key}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <div class="switch wide-only" role="group" aria-label="Layout">
+        {["table", "tiles"].map((each) => (
+          <button key={each} type="button" aria-pressed={layout === each} onClick={() => setLayout(each)}>
+            {each === "table" ? "Table" : "Tiles"}
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function useWide(): boolean {
+  const [wide, setWide] = useState(() => matchMedia(wideEnough).matches);
+  useEffect(() => {
+    const query = matchMedia(wideEnough);
+    const follow = (): void => setWide(query.matches);
+    query.addEventListener("change", follow);
+    return () => query.removeEventListener("change", follow);
+  }, []);
+  return wide;
+}
+
+function Changes() {
+  const { fleet, live } = useStore();
+  return (
+    <Panel title="Latest changes">
+      {fleet.changes.length === 0 && <p class="quiet">Nothing has changed since this page was opened.</p>}
+      <div role="log" aria-live="polite" aria-label="Latest changes">
+        <ol id="changes" class="changes">
+          {fleet.changes.map((change) => (
+            <li key={`${change.client_id} ${change.at} ${change.kind} ${change.noticed}`}>
+              <Ago at={change.at} />
+              <Light state={change.to} current={live} />
+              <span>
+                <strong>
+                  <Name id={change.client_id} />
+                </strong>{" "}
+                {changeText(change)}
+              </span>
+            </li>
+          ))}
+        </ol>
+      </div>
+    </Panel>
+  );
+}
+
+function Legend() {
+  return (
+    <details class="legend">
+      <summary>What the lights mean</summary>
+      <dl>
+        {Object.entries(states).map(([state, text]) => [
+          <dt key={state}>
+            <Light state={state} current={true} />
+          </dt>,
+          <dd key={`${state} `}>{text.meaning}</dd>,
+        ])}
+      </dl>
+    </details>
+  );
+}
+
+// Kept while somebody looks at a client and comes back.
+let lastView: View = wholeView;
+
+export function Overview() {
+  const store = useStore();
+  const [view, setView] = useState<View>(lastView);
+  const [layout, setLayout] = useState(() => remembered(layoutKey) ?? "table");
+  const wide = useWide();
+  const change = (part: Partial<View>): void => setView((before) => (lastView = { ...before, ...part }));
+  const toggle = (state: string | null): void =>
+    change({
+      states: state === null ? [] : view.states.includes(state) ? view.states.filter((each) => each !== state) : [...view.states, state],
+    });
+  const choose = (chosen: string): void => {
+    remember(layoutKey, chosen);
+    setLayout(chosen);
+  };
+  const clients = [...store.fleet.clients.values()];
+  const all: Shown[] = clients.map((client) => store.shown(client));
+  const groups = useMemo(() => groupsOf(clients), [clients.length]);
+  const chosen = select(all, view);
+  const [drawn, rest] = useGradual(chosen.length);
+  const seen = chosen.slice(0, drawn);
+  if (clients.length === 0)
+    return (
+      <>
+        <h1 class="hidden">Overview</h1>
+        {store.lastHeard !== null ? <Empty /> : <p class="starting">Not live: connecting…</p>}
+      </>
+    );
+  return (
+    <>
+      <h1 class="hidden">Overview</h1>
+      <Verdict all={all} />
+      <Cards totals={store.fleet.totals(Date.now())} chosen={view.states} toggle={toggle} />
+      <section id="fleet" aria-labelledby="fleet-title">
+        <h2 id="fleet-title" class="hidden">
+          Clients
+        </h2>
+        <Tools view={view} groups={groups} layout={layout} change={change} setLayout={choose} />
+        <p class="quiet small" role="status">
+          {chosen.length === all.length ? "" : `${chosen.length} of ${all.length} shown`}
+        </p>
+        {chosen.length === 0 ? (
+          <p class="nothing">
+            No client matches.{" "}
+            <button type="button" onClick={() => change({ ...wholeView, sort: view.sort })}>
+              Show all
+            </button>
+          </p>
+        ) : wide && layout === "table" ? (
+          <ClientTable shown={seen} live={store.live} />
+        ) : (
+          <Tiles shown={seen} live={store.live} />
+        )}
+        {rest}
+      </section>
+      <Changes />
+      <Legend />
+    </>
+  );
+}

@@ -1,0 +1,232 @@
+import assert from "node:assert/strict";
+import { readFile, readdir } from "node:fs/promises";
+import path from "node:path";
+import { after, before, test } from "node:test";
+
+import { axeFindings, hubBinary, isLive, openBrowser, openPage, rowOf } from "./browser.mjs";
+import { finding, healthy, manyClients } from "./clients.mjs";
+import { Hub } from "./hub.mjs";
+
+let hub;
+let browser;
+
+before(async () => {
+  [hub, browser] = await Promise.all([Hub.start(hubBinary), openBrowser()]);
+  for (const [id, report] of manyClients()) await hub.report(id, report);
+});
+
+after(async () => {
+  await browser?.close();
+  await hub?.stop();
+});
+
+const pages = [
+  "#/",
+  "#/clients/office-vpn",
+  "#/clients/warsaw-branch",
+  "#/clients/group%3Abuilders",
+  "#/incidents",
+  "#/connections",
+  "#/wall",
+];
+
+/** Open, live, and everything that it asked for has been answered. */
+async function settled(page) {
+  await page.waitForLoadState("networkidle");
+  await page.getByText("Asking…").first().waitFor({ state: "detached" });
+}
+
+test("a change is on the screen a moment after the hub has taken it", async () => {
+  const { page, close } = await openPage(browser, hub.page);
+  await isLive(page);
+  await hub.report("family-tv", healthy(4));
+  const row = rowOf(page, "family-tv");
+  assert.equal(await row.getAttribute("data-state"), "secure");
+  await page.evaluate(() => {
+    const rows = [...document.querySelectorAll("#clients > *")];
+    const row = rows.find((each) => each.textContent.includes("family-tv"));
+    globalThis.changed = new Promise((done) =>
+      new MutationObserver(() => {
+        if (row.dataset.state === "danger") done(Date.now());
+      }).observe(row, { attributes: true }),
+    );
+  });
+  await hub.report("family-tv", healthy(4, { state: "danger", findings: [finding("ipv6_outside", "danger", { device: "eth0" })] }));
+  const acknowledged = Date.now();
+  const shown = await page.evaluate(() => globalThis.changed);
+  console.log(`on the screen ${shown - acknowledged} ms after the acknowledgement`);
+  await row.getByText("IPv6 traffic leaves outside the tunnel.").waitFor();
+  assert.match(await page.locator("#changes li").first().textContent(), /family-tv.*Secure → Danger/);
+  assert.match(await page.title(), /danger/);
+  await hub.report("family-tv", healthy(4));
+  await page.locator("#clients [data-state=secure]", { hasText: "family-tv" }).waitFor();
+  await close();
+});
+
+test("the page of a client says why, for each kind of leak, with what to do and what it rests on", async () => {
+  const { page, close } = await openPage(browser, `${hub.page}#/clients/leaky`);
+  await isLive(page);
+  const kinds = [
+    ["default_route_outside", "danger", "Routes"],
+    ["ipv6_outside", "danger", "Routes"],
+    ["route_injected", "danger", "Routes"],
+    ["rule_changed", "danger", "Routes"],
+    ["exit_is_uplink", "danger", "Exit IPv4"],
+    ["dns_resolver_outside", "warning", "DNS"],
+    ["dns_packets_outside", "warning", "Counters"],
+    ["packets_outside", "danger", "Counters"],
+    ["process_outside", "danger", "Programs"],
+    ["udp_exit_outside", "warning", "UDP and packet sizes"],
+    ["kill_switch_not_holding", "danger", "Kill switch"],
+    ["tunnel_stalled", "warning", "Liveness"],
+    ["tunnel_down", "contained", "Tunnel"],
+  ];
+  for (const [code, severity, layer] of kinds) {
+    await hub.report("leaky", healthy(0, { state: severity, findings: [finding(code, severity, { proof: `evidence of ${code}` })] }));
+    const told = (await hub.ask("/clients/leaky")).findings[0];
+    const card = page.locator(".layer", { has: page.getByRole("heading", { name: layer, exact: true }) });
+    await card.locator("code", { hasText: code }).waitFor();
+    assert.notEqual(await card.getAttribute("data-status"), "good", code);
+    for (const sentence of [told.meaning, told.advice]) await page.locator("#why").getByText(sentence).waitFor();
+    await card.locator("summary").click();
+    await card.getByText(`evidence of ${code}`).waitFor();
+  }
+  await hub.report("leaky", healthy(0));
+  await close();
+});
+
+test("what could not be looked at is told as such, and never in green", async () => {
+  const { page, close } = await openPage(browser, `${hub.page}#/clients/warsaw-branch`);
+  await isLive(page);
+  for (const layer of ["DNS", "Counters"]) {
+    const card = page.locator(".layer", { has: page.getByRole("heading", { name: layer, exact: true }) });
+    assert.equal(await card.getAttribute("data-status"), "unknown");
+    await card.getByText("Could not look").waitFor();
+  }
+  await page.goto(`${hub.page}#/clients/attic-pi`);
+  await page.getByText("Offline", { exact: true }).first().waitFor();
+  assert.equal(await page.locator(".layer[data-status=good]").count(), 0);
+  await close();
+});
+
+test("cards, search, group and order choose who is shown", async () => {
+  const { page, close } = await openPage(browser, hub.page);
+  await isLive(page);
+  const shown = () => page.locator("#clients > *").count();
+  const all = await shown();
+  await page.getByRole("button", { name: "Contained" }).click();
+  assert.equal(await shown(), 1);
+  await page.getByText(`1 of ${all} shown`).waitFor();
+  await page.getByRole("button", { name: "Total" }).click();
+  await page.getByPlaceholder(/^Search/).fill("stockholm seedbox");
+  assert.equal(await shown(), 1);
+  await page.getByPlaceholder(/^Search/).fill("nobody at all");
+  await page.getByRole("button", { name: "Show all" }).click();
+  assert.equal(await shown(), all);
+  await page.getByRole("combobox", { name: "Group" }).selectOption("builders");
+  assert.equal(await shown(), 3);
+  await page.getByRole("combobox", { name: "Group" }).selectOption("");
+  await page.getByLabel("Order").selectOption("name");
+  assert.match(await page.locator("#clients > *").first().textContent(), /attic-pi/);
+  await page.getByRole("button", { name: "Tiles" }).click();
+  assert.equal(await page.locator(".tile").count(), all);
+  await close();
+});
+
+test("no page is wider than a small phone, and axe-core finds nothing in either theme", async () => {
+  const wrong = [];
+  for (const colorScheme of ["light", "dark"]) {
+    for (const width of [360, 1280]) {
+      const { page, close } = await openPage(browser, hub.page, { width, height: 780, colorScheme, expected: /404/ });
+      for (const hash of pages) {
+        await page.goto(hub.page + hash);
+        await page.locator("main[data-live=yes], #connection[data-live=yes]").waitFor();
+        await settled(page);
+        const needed = await page.evaluate(() => document.documentElement.scrollWidth);
+        if (needed > width) wrong.push(`${hash} at ${width} px needs ${needed} px`);
+        wrong.push(...(await axeFindings(page)).map((each) => `${hash} ${width} px ${colorScheme}: ${each}`));
+      }
+      await close();
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test("axe-core would find what is wrong", async () => {
+  const { page, close } = await openPage(browser, hub.page);
+  await isLive(page);
+  await page.evaluate(() => document.body.append(document.createElement("button")));
+  assert.match((await axeFindings(page)).join(), /button-name/);
+  await close();
+});
+
+test("the theme can be chosen, and is remembered", async () => {
+  const { page, close } = await openPage(browser, hub.page);
+  await isLive(page);
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await ground();
+  await page.getByLabel("Colours").selectOption("dark");
+  assert.notEqual(await ground(), light);
+  await page.reload();
+  await isLive(page);
+  assert.notEqual(await ground(), light);
+  await close();
+});
+
+test("everything can be reached by the keyboard", async () => {
+  const { page, close } = await openPage(browser, hub.page);
+  await isLive(page);
+  const focused = () => page.evaluate(() => document.activeElement.textContent);
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "To the content");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await page.keyboard.press("/");
+  await page.keyboard.type("office-vpn");
+  await page.locator("#clients > *").nth(1).waitFor({ state: "detached" });
+  for (let i = 0; i < 10 && (await focused()) !== "office-vpn"; ++i) await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "office-vpn" }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await page.getByRole("button", { name: "1 week" }).focus();
+  await page.keyboard.press("Space");
+  assert.equal(await page.getByRole("button", { name: "1 week" }).getAttribute("aria-pressed"), "true");
+  await close();
+});
+
+test("incidents are listed, opened and exported", async () => {
+  const { page, close } = await openPage(browser, `${hub.page}#/incidents`);
+  await page.getByLabel("Client").selectOption("office-vpn");
+  await page
+    .getByRole("link", { name: /^Details/ })
+    .first()
+    .click();
+  await page.getByRole("heading", { name: /^Incident \d+/ }).waitFor();
+  await page.getByRole("rowheader", { name: "203.0.113.80" }).waitFor();
+  await page.goto(`${hub.page}#/incidents`);
+  await page
+    .getByRole("link", { name: /^Details/ })
+    .first()
+    .waitFor();
+  for (const [button, check] of [
+    ["Export CSV", (text) => assert.match(text, /^id,client,start/)],
+    ["Export JSON", (text) => assert.ok(JSON.parse(text).length > 3)],
+  ]) {
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: button }).click()]);
+    check(await readFile(await download.path(), "utf8"));
+  }
+  await close();
+});
+
+test("scripts and styles are no larger than promised", async () => {
+  const folder = path.join(process.env.BUILD, "hub/web/dist");
+  let whole = 0;
+  let first = 0;
+  for (const name of (await readdir(folder)).filter((each) => /\.(js|css)\.gz$/.test(each))) {
+    const { length } = await readFile(path.join(folder, name));
+    whole += length;
+    if (!name.startsWith("world_map")) first += length;
+  }
+  console.log(`scripts and styles, packed: ${(first / 1000).toFixed(1)} kB at first, ${(whole / 1000).toFixed(1)} kB with the map`);
+  assert.ok(first <= 75_000 && whole <= 150_000);
+});

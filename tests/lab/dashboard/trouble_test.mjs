@@ -1,0 +1,226 @@
+// What the page does when the hub hangs or goes away, when fields are hostile, when clients are many, and with connections.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { axeFindings, hubBinary, isLive, openBrowser, openPage, rowOf } from "./browser.mjs";
+import { finding, healthy } from "./clients.mjs";
+import { flowAnswers } from "./flows.mjs";
+import { Hub } from "./hub.mjs";
+
+let hub;
+let browser;
+
+before(async () => {
+  [hub, browser] = await Promise.all([Hub.start(hubBinary), openBrowser()]);
+  await hub.report("office", healthy(0));
+});
+
+after(async () => {
+  await browser?.close();
+  await hub?.stop();
+});
+
+const broken = /404|ERR_CONNECTION|ERR_EMPTY_RESPONSE|WebSocket connection/;
+
+/** But for the legend, which is closed, and what was: the history says when. */
+async function nothingIsGreen(page) {
+  const green = await page.evaluate(
+    () =>
+      [
+        ...document.querySelectorAll(".light[data-state=secure], .layer[data-status=good], .verdict[data-state=secure], [data-how=good]"),
+      ].filter((node) => !node.closest(".legend, ol.changes, .incidents")).length,
+  );
+  assert.equal(green, 0);
+}
+
+for (const hash of ["#/", "#/clients/office", "#/wall", "#/connections"]) {
+  test(`a hub that goes away takes the green with it, and one that is back brings it (${hash})`, async () => {
+    const { page, close } = await openPage(browser, hub.page + hash, { expected: broken });
+    if (hash === "#/connections")
+      await page.route("**/api/v1/connections/**", (route) => route.fulfill({ json: flowAnswers(route.request().url()) }));
+    if (hash === "#/connections") await page.getByRole("combobox", { name: "Time" }).selectOption("1");
+    const green = page.locator(".light[data-state=secure], [data-how=good]").first();
+    await green.waitFor();
+    await hub.end();
+    try {
+      await page
+        .getByText(/^Not live/)
+        .first()
+        .waitFor();
+      if (hash !== "#/connections") await page.getByText("was Secure").first().waitFor();
+      await nothingIsGreen(page);
+      assert.match(await page.title(), /not live/);
+    } finally {
+      await hub.launch();
+    }
+    await green.waitFor();
+    assert.equal(await page.getByText("was Secure").count(), 0);
+    await close();
+  });
+}
+
+test("a hub that hangs without a word is noticed", async () => {
+  const { page, close } = await openPage(browser, hub.page, { expected: broken });
+  await isLive(page);
+  hub.process.kill("SIGSTOP");
+  try {
+    await page.locator("#connection[data-live=no]").waitFor({ timeout: 25_000 });
+    await nothingIsGreen(page);
+  } finally {
+    hub.process.kill("SIGCONT");
+  }
+  await isLive(page);
+  await close();
+});
+
+test("a client whose next report is late is not green, before the hub says so", async () => {
+  await hub.report("brief", healthy(0, { lease_s: 2 }));
+  const { page, close } = await openPage(browser, `${hub.page}#/clients/brief`);
+  await page.locator(".light").first().waitFor();
+  await page.locator(".client-head .light:is([data-state=offline], [data-state=overdue])").waitFor({ timeout: 15_000 });
+  await nothingIsGreen(page);
+  await close();
+});
+
+test("a script that is stored in every field stays text", async () => {
+  const script = '<img src=x onerror="globalThis.ran=1"><script>globalThis.ran=1</script>';
+  const words = (value) =>
+    typeof value === "string"
+      ? script
+      : Array.isArray(value)
+        ? value.map(words)
+        : value && typeof value === "object"
+          ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, words(each)]))
+          : value;
+  const evil = finding("default_route_outside", "danger", { [script]: script, list: [script], deep: { [script]: [{ a: script }] } });
+  // Field by field: what the hub refuses to take cannot be stored.
+  const base = healthy(0, { state: "danger", findings: [evil] });
+  const taken = [];
+  for (const field of [
+    "location",
+    "dns_test",
+    "tunnel",
+    "dns",
+    "kill_switch",
+    "ruleset",
+    "leak",
+    "mtu",
+    "exit",
+    "client_version",
+    "trigger",
+  ]) {
+    const value =
+      field === "leak"
+        ? { counting: false, why: script }
+        : field === "tunnel"
+          ? { ...base.tunnel, name: script, kind: script }
+          : words(base[field] ?? "x");
+    try {
+      await hub.report("evil", { ...base, [field]: value });
+      base[field] = value;
+      taken.push(field);
+    } catch (refused) {
+      assert.match(refused.message, /400/);
+    }
+  }
+  console.log(`the hub took scripts in ${taken.join(", ")} and in evidence`);
+  assert.ok(taken.length > 0);
+  await hub
+    .report("evil", { ...base, findings: [evil, { ...evil, code: script }] })
+    .catch((refused) => assert.match(refused.message, /400/));
+  const { page, close } = await openPage(browser, hub.page);
+  for (const hash of ["#/", "#/clients/evil", "#/incidents?client=evil", "#/wall", "#/connections"]) {
+    await page.goto(hub.page + hash);
+    await page.reload();
+    await page.locator("main[data-live=yes], #connection[data-live=yes]").waitFor();
+    await page.route("**/api/v1/connections/**", (route) => route.fulfill({ json: words(flowAnswers(route.request().url())) }));
+    for (const summary of await page.locator("summary").all()) await summary.click();
+    assert.equal(await page.evaluate(() => globalThis.ran), undefined, hash);
+    assert.equal(await page.locator("img[src=x]").count(), 0, hash);
+  }
+  await page.goto(`${hub.page}#/clients/evil`);
+  await page.getByText("<script>").first().waitFor({ state: "attached" });
+  await close();
+});
+
+test("connections that go outside are red on the map and first in the list, and gaps are told", async () => {
+  const { page, close } = await openPage(browser, hub.page);
+  await page.route("**/api/v1/connections/**", (route) => route.fulfill({ json: flowAnswers(route.request().url()) }));
+  await page.goto(`${hub.page}#/connections`);
+  await page.locator(".map .arc.outside").first().waitFor();
+  const colour = (selector) =>
+    page
+      .locator(selector)
+      .first()
+      .evaluate((node) => getComputedStyle(node).stroke);
+  assert.notEqual(await colour(".map .arc.outside"), await colour(".map .arc.tunnel"));
+  const rows = page.locator("tbody tr[data-way]");
+  assert.equal(await rows.first().getAttribute("data-way"), "outside");
+  await rows.first().getByText("not counted").first().waitFor();
+  await page.locator(".notice-quiet summary").click();
+  await page.getByText("no CAP_NET_ADMIN").waitFor();
+  await page.locator(".chart canvas").waitFor();
+  assert.deepEqual(await axeFindings(page), []);
+  await page.setViewportSize({ width: 360, height: 780 });
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  await close();
+});
+
+test("where no probe tells of connections stands the command that changes that", async () => {
+  const { page, close } = await openPage(browser, hub.page, { expected: /404/ });
+  await page.route("**/api/v1/connections/**", (route) => route.fulfill({ json: flowAnswers(route.request().url(), true) }));
+  await page.goto(`${hub.page}#/connections`);
+  await page.getByText(`vpn-sentinel-probe run --url http://127.0.0.1:${hub.apiPort}`).waitFor();
+  await close();
+});
+
+test("a hub without clients shows the command that adds one", async () => {
+  const empty = await Hub.start(hubBinary);
+  try {
+    const { page, close } = await openPage(browser, empty.page);
+    await page.getByText(`vpn-sentinel-probe run --url http://127.0.0.1:${empty.apiPort} --netns name:vpn --client-id my-vpn`).waitFor();
+    assert.deepEqual(await axeFindings(page), []);
+    await empty.report("first", healthy(0));
+    await rowOf(page, "first").waitFor();
+    await close();
+  } finally {
+    await empty.stop();
+  }
+});
+
+test("a thousand clients are drawn at once and scroll", async () => {
+  const many = await Hub.start(hubBinary);
+  try {
+    for (let i = 0; i < 1000; i += 50)
+      await Promise.all(Array.from({ length: 50 }, (_, n) => many.report(`client-${String(i + n).padStart(4, "0")}`, healthy(n))));
+    const { page, close } = await openPage(browser, many.page);
+    await page.locator("#clients > *").nth(30).waitFor();
+    const drawn = await page.evaluate(() => performance.now());
+    const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime);
+    assert.equal(await page.locator("#totals .count").first().textContent(), "1000");
+    const frames = await page.evaluate(
+      () =>
+        new Promise((done) => {
+          const times = [];
+          const step = (now) => {
+            times.push(now);
+            scrollBy(0, 120);
+            if (times.length < 90) requestAnimationFrame(step);
+            else done((times.length - 1) / ((times.at(-1) - times[0]) / 1000));
+          };
+          requestAnimationFrame(step);
+        }),
+    );
+    for (let i = 0; i < 60 && (await page.locator("#clients > *").count()) < 1000; ++i) {
+      await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+      await page.waitForTimeout(50);
+    }
+    assert.equal(await page.locator("#clients > *").count(), 1000);
+    console.log(
+      `1,000 clients: first paint after ${Math.round(paint)} ms, clients seen after ${Math.round(drawn)} ms, scrolled at ${frames.toFixed(0)} frames per second`,
+    );
+    await close();
+  } finally {
+    await many.stop();
+  }
+});

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { cell, incidentsCsv } from "../../../hub/web/src/model/export";
+import { hasNumbers, latencies, outside, traffic } from "../../../hub/web/src/model/series";
+import { shares, stretches } from "../../../hub/web/src/model/timeline";
+
+const at = (minute) => new Date(Date.parse("2026-11-21T10:00:00Z") + minute * 60_000).toISOString();
+const time = (minute) => Date.parse(at(minute));
+const change = (minute, from, to, more = {}) => ({
+  at: at(minute),
+  noticed: at(minute),
+  kind: "state_changed",
+  from,
+  to,
+  previous_lasted_ms: 0,
+  findings: [],
+  ...more,
+});
+
+test("stretches follow each other without gaps, and begin with what the oldest change tells of before", () => {
+  const parts = stretches([change(20, "danger", "secure"), change(10, "secure", "danger")], time(0), time(30), true);
+  assert.deepEqual(
+    parts.map((part) => [part.state, (part.to - part.from) / 60_000]),
+    [
+      ["secure", 10],
+      ["danger", 10],
+      ["secure", 10],
+    ],
+  );
+});
+
+test("where changes may be missing, the time before the oldest known is not known", () => {
+  assert.equal(stretches([change(10, "secure", "danger")], time(0), time(30), false)[0].state, "unknown");
+  assert.deepEqual(
+    stretches([], time(0), time(30), true).map((part) => part.state),
+    ["unknown"],
+  );
+});
+
+test("changes of one moment and those that keep the state make no stretch of their own", () => {
+  const parts = stretches(
+    [change(10, "secure", "danger"), change(10, "danger", "warning"), change(15, "warning", "warning")],
+    time(0),
+    time(20),
+    true,
+  );
+  assert.deepEqual(
+    parts.map((part) => part.state),
+    ["secure", "warning"],
+  );
+});
+
+test("shares of the time add up to one", () => {
+  const part = shares(stretches([change(15, "secure", "danger")], time(0), time(20), true));
+  assert.deepEqual(part, { secure: 0.75, danger: 0.25 });
+});
+
+const sample = (minute, more = {}) => ({
+  start: at(minute),
+  length_s: 60,
+  reports: 1,
+  latency_ms: { min: 1, mean: 2, max: 3 },
+  packets_outside: 0,
+  ...more,
+});
+
+test("a stretch without reports is a gap in the line", () => {
+  const [times, , mean] = latencies([sample(0), sample(1), sample(2), sample(10)]);
+  assert.deepEqual(
+    times.map((each) => (each - time(0) / 1000) / 60),
+    [0, 1, 2, 3, 10],
+  );
+  assert.deepEqual(mean, [2, 2, 2, null, 2]);
+});
+
+test("who reports every two minutes has no gaps, also where the minutes between are told", () => {
+  const between = (minute) => sample(minute, { reports: 0, latency_ms: null, packets_outside: null });
+  assert.equal(latencies([sample(0), sample(2), sample(4), sample(6)])[0].length, 4);
+  assert.deepEqual(latencies([sample(0), between(1), sample(2), between(3), sample(4)])[2], [2, 2, 2]);
+});
+
+test("nobody counted is no zero", () => {
+  assert.deepEqual(outside([sample(0, { packets_outside: null }), sample(1)])[1], [null, 0]);
+  assert.equal(hasNumbers(outside([sample(0, { packets_outside: null })])), false);
+});
+
+test("traffic is what was added between two reports, and nothing where the counter began anew", () => {
+  const report = (minute, bytes, since = "x") => ({ time: at(minute), tunnel: { name: "wg0", since, rx_bytes: bytes, tx_bytes: 0 } });
+  const [, received] = traffic([report(2, 600), report(0, 0), report(1, 600), report(3, 10), report(4, 610), report(5, 1210, "y")]);
+  assert.deepEqual(received, [10, 0, null, 10, null]);
+});
+
+const incident = (more = {}) => ({
+  id: 7,
+  client_id: "office",
+  start: at(0),
+  end: null,
+  open: true,
+  worst: "danger",
+  state: "danger",
+  exposed_s: 12.5,
+  leaked: null,
+  findings: [],
+  ...more,
+});
+
+test("a cell with a comma, a quote or a line break is quoted, and one that would be a formula is text", () => {
+  assert.equal(cell('a,"b"'), '"a,""b"""');
+  assert.equal(cell("a\nb"), '"a\nb"');
+  for (const bad of ["=1+1", "+1", "-1", "@x", "\tx"]) assert.equal(cell(bad), `'${bad}`);
+  assert.equal(cell(-1), "-1");
+});
+
+test("an amount that nobody knows is an empty cell", () => {
+  const [heads, row] = incidentsCsv([incident()])
+    .split("\r\n")
+    .map((line) => line.split(","));
+  assert.equal(row[heads.indexOf("packets_outside")], "");
+  assert.equal(row[heads.indexOf("exposed_seconds")], "12.5");
+  assert.equal(heads.length, row.length);
+});
