@@ -176,8 +176,8 @@ class Checker:
 
 def check_guide(checker: Checker, programs: Programs, file: Path) -> None:
     """What stands in its code blocks must be there: commands, their flags, files and folders."""
-    blocks = re.findall(r"^```\n(.*?)^```", file.read_text(), re.M | re.S)
-    for line in "".join(blocks).replace("\\\n", " ").splitlines():
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", file.read_text(), re.M | re.S)
+    for line in "".join(text for language, text in blocks if language in ("", "sh")).replace("\\\n", " ").splitlines():
         words = line.partition(" #")[0].split()
         for path in (word for word in words if word.startswith("packaging/")):
             checker.expect((HERE.parent / path).exists(), f"{file.name}: {path} is not there")

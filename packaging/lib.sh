@@ -56,10 +56,13 @@ packages_of() { # LIST…: names without comments
   for list in "$@"; do sed -e 's/#.*//' -e '/^ *$/d' "$top/packaging/packages-$list.txt"; done
 }
 
+# Also there is what another package provides: a newer nodejs brings npm, and refuses to stand beside Debian's.
 missing_packages() { # LIST…
-  local name
+  local name provided
+  provided=$(dpkg-query -W -f '${db:Status-Status} ${Provides}\n' | sed -n 's/^installed //p' | tr ',' '\n' | sed 's/(.*//; s/ //g')
   for name in $(packages_of "$@"); do
-    dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed || printf '%s\n' "$name"
+    dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed && continue
+    grep -qxF "$name" <<<"$provided" || printf '%s\n' "$name"
   done
 }
 

@@ -122,7 +122,9 @@ class Package:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "debian").mkdir()
             (Path(folder) / "debian/control").write_text(f"Source: vpn-sentinel\n\nPackage: {self.name}\nArchitecture: any\n")
-            found = run("dpkg-shlibdeps", "-O", f"-e{self.tree / 'usr/bin' / self.name}", cwd=folder)
+            # Whose libraries are looked for: a program of another machine has others.
+            environment = {**os.environ, "DEB_HOST_ARCH": self.given.architecture}
+            found = run("dpkg-shlibdeps", "-O", f"-e{self.tree / 'usr/bin' / self.name}", cwd=folder, env=environment)
         return f"{found.strip().removeprefix('shlibs:Depends=')}, {DEPENDS}"
 
     def control(self) -> None:

@@ -38,7 +38,7 @@ FACTS = {
                     ("SIGTERM, SIGINT", "ends after what is under way")],
         "files": [("/etc/vpn-sentinel/hub.toml", "settings, see \\fBvpn-sentinel-hub.toml\\fR(5)"),
                   ("/etc/vpn-sentinel/hub.credentials/",
-                   "one secret in each file, read by systemd for the unit: api_key, dashboard_password, telegram_bot_token"),
+                   "one secret in each file, read by systemd for the unit: api_key, admin_password, dashboard_password, telegram_bot_token"),
                   ("/var/lib/vpn-sentinel/hub/", "the database, and the keys of single clients")],
         "see": ["vpn-sentinel-probe(8)", "vpn-sentinel-hub.toml(5)", "systemd.exec(5)"],
     },

@@ -30,6 +30,12 @@ function(vpn_sentinel_library name)
   endif()
 endfunction()
 
+# Under an emulator a test takes ten to fifty times as long.
+set(test_timeout 120)
+if(CMAKE_CROSSCOMPILING)
+  set(test_timeout 1800)
+endif()
+
 # vpn_sentinel_unit_test(NAME SOURCES a_test.cpp… LINK libs… [LABELS l…])
 #   One Boost.Test executable and one CTest entry; exit code 77 means SKIPPED (the reason is in the output).
 #   The label "pure" marks tests without sockets, files and threads: what .ci/run repeats under sanitizers.
@@ -44,7 +50,7 @@ function(vpn_sentinel_unit_test name)
     add_dependencies(pure_tests ${name})
   endif()
   add_test(NAME ${name} COMMAND ${name} --random --color_output=no)
-  set_tests_properties(${name} PROPERTIES LABELS "unit;${ARG_LABELS}" SKIP_RETURN_CODE 77 TIMEOUT 120)
+  set_tests_properties(${name} PROPERTIES LABELS "unit;${ARG_LABELS}" SKIP_RETURN_CODE 77 TIMEOUT ${test_timeout})
 endfunction()
 
 # vpn_sentinel_fuzz_target(NAME SOURCE x_fuzz.cpp CORPUS dir LINK libs…)
@@ -60,6 +66,6 @@ function(vpn_sentinel_fuzz_target name)
     target_sources(${name} PRIVATE "${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cpp")
     add_dependencies(pure_tests ${name})
     add_test(NAME ${name} COMMAND ${name} "${ARG_CORPUS}")
-    set_tests_properties(${name} PROPERTIES LABELS "fuzz" TIMEOUT 120)
+    set_tests_properties(${name} PROPERTIES LABELS "fuzz" TIMEOUT ${test_timeout})
   endif()
 endfunction()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 import unittest
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import suite
 from lab import Lab
+from network import WEB
 from stack import API, KEY, Live, Stack, wait_for
 
 BUILD = Path()
@@ -70,6 +72,50 @@ class EndToEnd(unittest.TestCase):
         self.lab.heal()
         self.live.wait("secure")
         self.stack.wait_telegram("office", after=mended)
+
+    def leak_once(self) -> tuple[subprocess.Popen, int]:
+        """A hidden program sends a datagram past the tunnel; the program, and when (ns)."""
+        program = self.lab.folder / "hidden-leaker"
+        program.symlink_to(sys.executable)
+        text = "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(socket.SOL_SOCKET, 25, b'eth0'); "
+        text += f"s.sendto(b'leak', ({WEB['v4']!r}, 4444)); print(time.monotonic_ns(), flush=True); time.sleep(30)"
+        leaker = self.lab.popen("vpn", [str(program), "-c", text], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(leaker.stdout.close)
+        self.addCleanup(leaker.wait, 5)
+        self.addCleanup(leaker.kill)
+        return leaker, int(leaker.stdout.readline())
+
+    def probe_log(self, text: str) -> str:
+        """The first line of the probe's newest log with `text`."""
+        log = max(self.lab.folder.glob("probe-*.log"), key=lambda path: int(path.stem.split("-")[1]))
+        return wait_for(text, lambda: next((line for line in log.read_text().splitlines() if text in line), None))
+
+    def test_a_hidden_program_that_bypasses_the_tunnel_is_named_on_telegram_within_a_second(self) -> None:
+        self.probe_log("program_tracer_started")
+        time.sleep(2.5)  # the target joins at its next look, once a second
+        leaker, sent = self.leak_once()
+        message = self.stack.wait_telegram("hidden-leaker", after=sent)
+        text = message["params"]["text"]
+        self.assertIn(f"pid={leaker.pid}", text)
+        self.assertIn(WEB["v4"], text)
+        took = (message["mono_ns"] - sent) / 1e6
+        print(f"\n  sent -> named on Telegram {took:.1f} ms")
+        self.assertLess(took, 1000)
+
+    def test_with_bpf_forbidden_the_probe_says_what_it_can_no_longer_see(self) -> None:
+        self.stack.probe.terminate()
+        self.stack.probe.wait(10)
+        self.stack.start_probe([sys.executable, str(Path(__file__).parent / "without_bpf.py")])
+        refused = self.probe_log("program_tracer_refused")
+        self.assertIn("a seccomp filter forbids bpf(2): allow it", refused)
+        self.assertIn("UDP that is sent without connect(2)", refused)
+        wait_for("the client is secure", lambda: self.stack.state() == "secure")
+        _, sent = self.leak_once()
+        self.stack.wait_telegram("office", after=sent)
+        finding = next(one for one in self.stack.client()["findings"] if one["code"] == "packets_outside")
+        told = finding["evidence"]["unattributed"][0]
+        self.assertIn("without connect(2)", told)
+        self.assertIn("eBPF, which sees more, is not used: the BPF programs cannot be loaded", told)
 
     def test_nothing_is_lost_while_the_hub_is_away_and_times_are_the_original_ones(self) -> None:
         self.stack.kill_hub()

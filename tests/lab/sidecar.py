@@ -163,6 +163,29 @@ class Sidecar(unittest.TestCase):
         allowed = {line["name"]: line for line in json.loads(self.once("doctor", "--json", rights=["NET_ADMIN"]).stdout)["lines"]}
         self.assertEqual((allowed["CAP_NET_ADMIN"]["status"], allowed["nftables"]["status"]), ("ok", "ok"))
 
+    def test_one_that_stayed_in_the_old_namespace_of_its_vpn_says_so(self) -> None:
+        vpn, engine = f"{self.vpn}-own", f"vs{os.getpid()}-engine"
+        self.podman.start(vpn)
+        self.addCleanup(self.podman.remove, vpn)
+        pid = self.podman.run("inspect", "--format", "{{.State.Pid}}", vpn)
+        # The ends outside are the engine's, which takes them away with the container.
+        run(["ip", "netns", "add", engine])
+        self.addCleanup(subprocess.run, ["ip", "netns", "delete", engine], stderr=subprocess.DEVNULL)
+        for name, address in (("eth0", "198.51.100.2/24"), ("tun0", "10.8.0.2/24")):
+            run(["ip", "-n", engine, "link", "add", name, "type", "veth", "peer", "name", name, "netns", pid])
+            run(["ip", "-n", engine, "link", "set", name, "up"])
+            run(["nsenter", "-t", pid, "-n", "sh", "-ec", f"ip address add {address} dev {name}; ip link set {name} up"])
+        run(["nsenter", "-t", pid, "-n", "ip", "route", "add", "default", "dev", "tun0"])
+        options = [*WITHOUT_RIGHTS, "--rm", "--network", f"container:{vpn}", "-v", f"{self.data}:/var/lib/vpn-sentinel"]
+        words = ["watch", "--json", "--offline", "--tunnel", "tun0", "--debounce", "false"]
+        watcher = SidecarWatcher(self.podman.command_to_run(self.name, *options, "localhost/vpn-sentinel-probe", *words))
+        self.addCleanup(watcher.close)
+        self.assertIsNotNone(watcher.wait_until(lambda line: line.state in ("secure", "warning"), PATIENCE), watcher.last)
+        self.podman.restart(vpn)
+        run(["ip", "netns", "delete", engine])
+        line = watcher.wait("contained", ("tunnel_missing", "namespace_abandoned"), PATIENCE)
+        self.assertIsNotNone(line, watcher.last)
+
     def test_with_net_admin_it_counts_what_leaves_but_not_its_own_packets(self) -> None:
         watcher = self.watch(rights=["NET_ADMIN"])
         self.assertIsNotNone(watcher.wait_until(lambda line: line.state in ("secure", "warning"), PATIENCE), watcher.last)

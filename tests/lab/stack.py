@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -109,7 +109,8 @@ class Stack:
         self.hub = self.lab.popen("hub", [str(self.build / "vpn-sentinel-hub"), "run"], "hub", log, env=environment)
         wait_for("the hub is ready", self.healthy, 15)
 
-    def start_probe(self, **more: str) -> None:
+    def start_probe(self, before: Sequence[str] = (), **more: str) -> None:
+        """`before`: a command that runs the probe."""
         self.starts += 1
         environment = {
             "VPN_SENTINEL_URL": API,
@@ -128,7 +129,7 @@ class Stack:
             **more,
         }
         log = self.lab.folder / f"probe-{self.starts}.log"
-        self.probe = self.lab.popen("host", [str(self.build / "vpn-sentinel-probe"), "run"], "probe", log, env=environment)
+        self.probe = self.lab.popen("host", [*before, str(self.build / "vpn-sentinel-probe"), "run"], "probe", log, env=environment)
 
     def kill_hub(self) -> None:
         self.hub.kill()
