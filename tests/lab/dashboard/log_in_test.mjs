@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { axeFindings, hubBinary, isLive, openBrowser, openPage, rowOf } from "./browser.mjs";
+import { axeFindings, fitsIn, hubBinary, isLive, openBrowser, openPage, rowOf } from "./browser.mjs";
 import { healthy } from "./clients.mjs";
 import { Hub } from "./hub.mjs";
 
@@ -109,7 +109,7 @@ test("the log-in is wide enough for a small phone, and axe-core finds nothing in
     await page.getByRole("button", { name: "Log in" }).click();
     await alert(page).waitFor();
     assert.deepEqual(await axeFindings(page), []);
-    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360);
+    await fitsIn(page, 360);
     await logIn(page);
     await isLive(page);
     for (const hash of ["#/", "#/keys", "#/account"]) {
@@ -117,7 +117,7 @@ test("the log-in is wide enough for a small phone, and axe-core finds nothing in
       await page.locator("h1").waitFor({ state: "attached" });
       await page.waitForLoadState("networkidle");
       assert.deepEqual(await axeFindings(page), [], hash);
-      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360, hash);
+      await fitsIn(page, 360);
     }
     await close();
   }
