@@ -1,10 +1,10 @@
-/// The words of alerts about what left outside the tunnel and what was held back. HTML for Telegram; everything from outside is escaped.
-/// Pure.
+/// The words of alerts about what left outside the tunnel and what was held back. Pure.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "hub/alert/notice.hpp"
 #include "hub/state/client_state.hpp"
 
 namespace vpn_sentinel {
@@ -16,7 +16,7 @@ namespace vpn_sentinel {
 [[nodiscard]] bool held_by_kill_switch(const Report& report, State state);
 
 /// What has left during the incident: how much, then a line for each of the largest destinations with who sent it. Empty: nothing to say.
-[[nodiscard]] std::vector<std::string> leak_lines(const Change& change);
+[[nodiscard]] std::vector<Notice::Line> leak_lines(const Change& change);
 /// "holds, 12 packets stopped", "FAILED: …"; empty: there is none, or it is off.
 [[nodiscard]] std::string kill_switch_text(const Report& report);
 

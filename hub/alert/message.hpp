@@ -1,21 +1,15 @@
-/// The words of alerts: a pure function of a change. HTML as Telegram's parse_mode knows it; everything from outside is escaped.
+/// Notices as Telegram's HTML (parse_mode): everything from outside is escaped. Pure.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
-#include "hub/state/client_state.hpp"
+#include "hub/alert/notice.hpp"
 
 namespace vpn_sentinel {
 
-/// Who, what, since when, what left and where to, address, location, provider, DNS, why and what to do; recovery with its duration and what
-/// it cost. Nullopt: nothing to say.
-[[nodiscard]] std::optional<std::string> telegram_text(const Change& change);
-[[nodiscard]] std::string telegram_start_text(std::string_view version, WallTime now, std::size_t known_clients);
-/// The hub's own trouble, told from memory: the store cannot keep it. `problem` is the store's error.
-[[nodiscard]] std::string telegram_store_fails_text(std::string_view problem, WallTime since);
-[[nodiscard]] std::string telegram_store_works_text(std::chrono::milliseconds lasted, WallTime now);
+/// At most 3,800 bytes, tags included: lines that do not fit are left out as a whole. Telegram's limit is 4096 UTF-16 units without tags.
+[[nodiscard]] std::string telegram_html(const Notice& notice);
 [[nodiscard]] std::string escape_html(std::string_view text);
 
 }  // namespace vpn_sentinel

@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "hub/alert/message.hpp"
 #include "hub/alert/telegram_reply.hpp"
 #include "netns/base/backoff.hpp"
 #include "netns/base/random.hpp"
@@ -59,7 +60,9 @@ class Sender final : public TelegramSender {
     if (waiting_.empty()) take_back_doubtful();
     busy_ = !waiting_.empty();
     if (!busy_) return;
-    const auto& text = waiting_.front().text;
+    // A row of an older hub holds the HTML itself.
+    const auto notice = parse_notice(waiting_.front().text);
+    const auto text = notice ? telegram_html(*notice) : waiting_.front().text;
     HttpRequest request;
     request.method = "POST";
     request.url = fmt::format("{}/bot{}/sendMessage", options_.api_url, options_.bot_token);

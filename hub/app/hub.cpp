@@ -7,7 +7,7 @@
 #include <iterator>
 #include <utility>
 
-#include "hub/alert/message.hpp"
+#include "hub/alert/notice.hpp"
 #include "hub/app/first_admin.hpp"
 #include "hub/app/forget_request.hpp"
 #include "hub/app/key_commands.hpp"
@@ -52,9 +52,9 @@ void log_change(const Change& change) {
 }
 
 std::vector<StoredAlert> compose(const Change& change) {
-  const auto text = telegram_text(change);
-  if (!text) return {};
-  return {StoredAlert{0, "telegram", *text, change.noticed, 0}};
+  const auto notice = notice_of(change);
+  if (!notice) return {};
+  return {StoredAlert{0, "telegram", to_text(*notice), change.noticed, 0}};
 }
 
 std::shared_ptr<Access> make_access(const HubConfig& config) {
@@ -121,7 +121,8 @@ Hub::Hub(const HubConfig& config)
   flow_opener_ = std::jthread([this, flows = std::move(flows)] { open_flows(flows); });
   sends_alerts_ = config.telegram.has_value();
   if (!sends_alerts_) return;
-  engine_->add_alert({0, "telegram", telegram_start_text(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size()), wall_now(), 0});
+  const auto started = start_notice(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size());
+  engine_->add_alert({0, "telegram", to_text(started), started.noticed, 0});
   alerts_.start(*config.telegram, *engine_);
 }
 
@@ -411,8 +412,8 @@ void Hub::heed_forget_request() {
 /// Not by way of the store, which is what fails.
 void Hub::tell_store_trouble() {
   const auto trouble = hangs() ? std::string("the disk does not answer") : engine_->store_trouble();
-  const auto text = store_watch_.look(engine_->healthy() && !hangs(), trouble, wall_now(), mono_now());
-  if (text && sends_alerts_) alerts_.take({StoredAlert{AlertRelay::unstored, "telegram", *text, wall_now(), 0}});
+  const auto notice = store_watch_.look(engine_->healthy() && !hangs(), trouble, wall_now(), mono_now());
+  if (notice && sends_alerts_) alerts_.take({StoredAlert{AlertRelay::unstored, "telegram", to_text(*notice), wall_now(), 0}});
 }
 
 bool Hub::turn() {

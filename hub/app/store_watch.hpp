@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "hub/alert/notice.hpp"
 #include "netns/base/clock.hpp"
 
 namespace vpn_sentinel {
@@ -14,8 +15,8 @@ class StoreWatch {
   /// A full disk lets a small write through now and then: it is told once, and its end after it has worked for a while.
   static constexpr std::chrono::seconds settled_after{10};
 
-  /// A message for the alert channel, or nothing. `trouble` is the store's error while it is not healthy.
-  [[nodiscard]] std::optional<std::string> look(bool healthy, const std::string& trouble, WallTime now, MonoTime mono);
+  /// A message for the alert channels, or nothing. `trouble` is the store's error while it is not healthy.
+  [[nodiscard]] std::optional<Notice> look(bool healthy, const std::string& trouble, WallTime now, MonoTime mono);
 
  private:
   std::optional<MonoTime> failing_since_;

@@ -11,7 +11,7 @@ namespace {
 
 struct Times {
   StoreWatch watch;
-  std::optional<std::string> look(bool healthy, std::chrono::seconds after) {
+  std::optional<Notice> look(bool healthy, std::chrono::seconds after) {
     return watch.look(healthy, healthy ? "" : "/data/hub.db: the disk is full", WallTime{after}, MonoTime{} + after);
   }
 };
@@ -22,13 +22,13 @@ BOOST_FIXTURE_TEST_CASE(trouble_is_told_at_once_with_its_reason_and_its_end_when
   BOOST_TEST(!look(true, 0s));
   const auto fails = look(false, 1s);
   BOOST_REQUIRE(fails.has_value());
-  BOOST_TEST((fails->find("the disk is full") != std::string::npos));
+  BOOST_TEST((fails->text.find("the disk is full") != std::string::npos));
   BOOST_TEST(!look(false, 2s));
   BOOST_TEST(!look(true, 61s));
   BOOST_TEST(!look(true, 70s));
   const auto works = look(true, 71s);
   BOOST_REQUIRE(works.has_value());
-  BOOST_TEST((works->find("1 min") != std::string::npos));
+  BOOST_TEST((works->text.find("1 min") != std::string::npos));
   BOOST_TEST(!look(true, 100s));
 }
 

@@ -18,7 +18,10 @@ using test::with_address;
 
 namespace {
 
-std::string text_of(const Change& change) { return telegram_text(change).value_or(""); }
+std::string text_of(const Change& change) {
+  const auto notice = notice_of(change);
+  return notice ? telegram_html(*notice) : "";
+}
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -211,11 +214,11 @@ BOOST_AUTO_TEST_CASE(a_probe_that_stopped_before_it_was_heard_is_not_announced) 
   Change change;
   change.kind = Change::Kind::connected;
   change.to = State::offline;
-  BOOST_TEST(!telegram_text(change).has_value());
+  BOOST_TEST(!notice_of(change).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(the_start_text_says_version_time_and_what_is_known) {
-  const auto text = telegram_start_text("1.0.0", at(0), 3);
+  const auto text = telegram_html(start_notice("1.0.0", at(0), 3));
   BOOST_TEST(has(text, "1.0.0"));
   BOOST_TEST(has(text, "Known clients: 3"));
   BOOST_TEST(has(text, "2026-11-21 10:00:00 UTC"));
