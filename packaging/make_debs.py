@@ -33,6 +33,8 @@ MORE = {
     "probe": "Recommends: ca-certificates, iproute2\nSuggests: vpn-sentinel-hub\n",
     "hub": "Recommends: ca-certificates\nSuggests: vpn-sentinel-probe\n",
 }
+# For whoever runs a hub beside other services (packaging/guides/operators.md).
+EXAMPLES = {"hub": ["grafana", "prometheus", "proxies"]}
 # Why each tag is no mistake stands in the package, too.
 OVERRIDES = {
     "probe": """# deb-systemd-invoke knows neither try-restart, which leaves alone what does not run, nor patterns of instances.
@@ -85,6 +87,7 @@ class Package:
         self.fill_documents()
         if OVERRIDES[self.kind]:
             self.put(f"usr/share/lintian/overrides/{self.name}", OVERRIDES[self.kind])
+        self.fill_examples()
         if self.kind == "probe":
             for unit in ORDERED_BEFORE:
                 self.put(f"lib/systemd/system/{unit}.d/50-vpn-sentinel.conf", (TOP / "systemd/drop-ins/before-probe.conf").read_text())
@@ -114,6 +117,11 @@ class Package:
         body = "\n".join(f" {line}" if line else " ." for line in (TOP / "LICENSE").read_text().splitlines()[4:])
         text = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: VPN Sentinel\n\nFiles: *\n"
         self.put(f"usr/share/doc/{self.name}/copyright", f"{text}Copyright: 2026 The VPN Sentinel authors\nLicense: Expat\n{body}\n")
+
+    def fill_examples(self) -> None:
+        for folder in EXAMPLES.get(self.kind, []):
+            for file in sorted(path for path in (TOP / "packaging" / folder).rglob("*") if path.is_file()):
+                self.put(f"usr/share/doc/{self.name}/examples/{file.relative_to(TOP / 'packaging')}", file.read_text())
 
     def files(self) -> list[Path]:
         return sorted(file for file in self.tree.rglob("*") if file.is_file() and "DEBIAN" not in file.parts)
