@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from process import Identity, LabError, end, run, spawn, wait_until
@@ -127,18 +128,26 @@ class Podman:
         self._names.add(name)
         return self.command("run", "--name", name, "--no-healthcheck", *_possible_here(), *words)
 
-    def build(self, containerfile: Path, context: Path, tag: str) -> None:
-        """Without network and registries: the image that it begins with is empty, and borrows this machine's tools while it builds."""
+    def build(self, containerfile: Path, context: Path, tag: str, arguments: Sequence[str] = (), caches: Sequence[Path] = ()) -> None:
+        """Without registries of images: the one that it begins with is empty, and borrows this machine's tools while it builds. Without
+        `caches` there is no network either; with them what they hold is used, and what is missing may be fetched."""
         base = self.folder / "base.tar"
         if not base.exists():
             _write_empty_debian(base)
             self.run("import", str(base), "localhost/base")
         # A stage of its own namespaces would need limits that may not be set here. Without --layers nothing is kept of the stages.
         options = ["--isolation", "chroot", "--layers=false", "--format", "docker", "--build-arg", "BASE=localhost/base", "-t", tag]
+        options += [word for argument in arguments for word in ("--build-arg", argument)]
         for folder in ("/usr", "/etc", "/var/lib/dpkg"):
             options += ["-v", f"{folder}:{folder}:ro"]
+        for cache in caches:
+            cache.mkdir(parents=True, exist_ok=True)
+            options += ["-v", f"{cache}:/root/{cache.relative_to(Path.home())}"]
         words = self.command("build", *options, "-f", str(containerfile), str(context))
-        run(["unshare", "-n", *words], timeout=420)
+        if caches:
+            run(words, timeout=7200)
+        else:
+            run(["unshare", "-n", *words], timeout=420)
 
     def restart(self, name: str) -> None:
         self.run("restart", "-t", "0", name)

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The container images, really built and run: a hub without rights, and a probe beside a VPN whose namespace it shares.
 
-    sidecar.py --build FOLDER [TEST…]
+    sidecar.py --build FOLDER [--from-source PRESET] [TEST…]
 
+The images are made of the programs in FOLDER, or as the guides say: from what a clone has (--from-source release), which takes a whole build.
 The VPN is the lab's, with a real tunnel; a container stands in its namespace as gluetun does in its own, and the probe's shares that one's.
 """
 
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import unittest
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +31,9 @@ from process import LabError, run, spawn, wait_until
 from watcher import Watcher
 
 BUILD = Path()
-PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
+FROM_SOURCE: str | None = None  # the preset
+TOP = Path(__file__).resolve().parents[2]
+PACKAGING = TOP / "packaging"
 PATIENCE = 20.0
 # What the container files of packaging/compose and packaging/kubernetes give. Podman alone adds folders that can be written.
 WITHOUT_RIGHTS = ("--cap-drop", "all", "--read-only", "--read-only-tmpfs=false", "--security-opt", "no-new-privileges")
@@ -44,6 +48,14 @@ def make_context(folder: Path) -> None:
         shutil.copy(file, folder / "packaging")
     for program in ("hub", "probe"):
         run(["strip", "-o", str(folder / f"prebuilt/vpn-sentinel-{program}"), str(BUILD / f"vpn-sentinel-{program}")])
+
+
+def make_clone(folder: Path) -> None:
+    """A build context with the files of the newest commit."""
+    archive = folder.parent / "clone.tar"
+    run(["git", "-c", f"safe.directory={TOP}", "-C", str(TOP), "archive", "-o", str(archive), "HEAD"], timeout=60)
+    folder.mkdir()
+    run(["tar", "-xf", str(archive), "-C", str(folder)], timeout=60)
 
 
 class SidecarWatcher(Watcher):
@@ -70,12 +82,15 @@ class Sidecar(unittest.TestCase):
         cls.lab.start("gluetun")
         cls.podman = cls.enterClassContext(Podman())
         context = cls.podman.folder / "context"
-        make_context(context)
+        make_clone(context) if FROM_SOURCE else make_context(context)
+        arguments = [f"PRESET={FROM_SOURCE}"] if FROM_SOURCE else []
+        caches = [Path.home() / ".cache/ccache", Path.home() / ".npm"] if FROM_SOURCE else []
         for program in ("hub", "probe"):
             tag = f"localhost/vpn-sentinel-{program}"
-            cls.podman.build(context / f"packaging/containers/Containerfile.{program}", context, tag)
+            began = time.monotonic()
+            cls.podman.build(context / f"packaging/containers/Containerfile.{program}", context, tag, arguments, caches)
             size = int(cls.podman.run("image", "inspect", "--format", "{{.Size}}", tag))
-            print(f"image of the {program}: {size / 1e6:.1f} MB", file=sys.stderr)
+            print(f"image of the {program}: {size / 1e6:.1f} MB, built in {time.monotonic() - began:.0f} s", file=sys.stderr)
         cls.vpn = f"vs{os.getpid()}-vpn"
         cls.podman.start(cls.vpn, f"ns:/run/netns/{cls.lab.netns('vpn')}")
 
@@ -217,9 +232,11 @@ class Sidecar(unittest.TestCase):
 
 
 def main() -> int:
-    given = suite.arguments(suite.parser_of(__doc__))
-    global BUILD
-    BUILD = given.build
+    parser = suite.parser_of(__doc__)
+    parser.add_argument("--from-source", metavar="PRESET")
+    given = suite.arguments(parser)
+    global BUILD, FROM_SOURCE
+    BUILD, FROM_SOURCE = given.build, given.from_source
     reason = podman_tools.missing()
     if reason is None and not Path("/var/lib/dpkg/status").exists():
         reason = "the images are made of a Debian's libraries, and this is none"
