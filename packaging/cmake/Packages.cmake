@@ -31,3 +31,10 @@ add_custom_target(packages
           --version "${PROJECT_VERSION}" --output "${CMAKE_BINARY_DIR}/packages" --strip "${CMAKE_STRIP}" ${package_options}
           --runner ${CMAKE_CROSSCOMPILING_EMULATOR}
   DEPENDS manuals USES_TERMINAL VERBATIM)
+
+# sizes: what is installed and how soon it knows, in numbers, as root; they count for the release preset.
+add_custom_target(sizes
+  COMMAND "${Python3_EXECUTABLE}" "${CMAKE_SOURCE_DIR}/tests/lab/sizes.py" --build "${CMAKE_BINARY_DIR}"
+  COMMAND "${Python3_EXECUTABLE}" "${CMAKE_SOURCE_DIR}/tests/lab/start_time.py" --build "${CMAKE_BINARY_DIR}"
+  USES_TERMINAL VERBATIM)
+add_dependencies(sizes packages)

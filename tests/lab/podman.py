@@ -142,7 +142,7 @@ class Podman:
             options += ["-v", f"{folder}:{folder}:ro"]
         for cache in caches:
             cache.mkdir(parents=True, exist_ok=True)
-            options += ["-v", f"{cache}:/root/{cache.relative_to(Path.home())}"]
+            options += ["-v", f"{cache}:/{cache.relative_to(Path.home())}"]  # HOME is / there
         words = self.command("build", *options, "-f", str(containerfile), str(context))
         if caches:
             run(words, timeout=7200)

@@ -39,7 +39,7 @@ PATIENCE = 20.0
 WITHOUT_RIGHTS = ("--cap-drop", "all", "--read-only", "--read-only-tmpfs=false", "--security-opt", "no-new-privileges")
 
 
-def make_context(folder: Path) -> None:
+def make_context(folder: Path, build: Path) -> None:
     """A build context as a checkout is one, but with the programs built already."""
     (folder / "packaging").mkdir(parents=True)
     (folder / "prebuilt").mkdir()
@@ -47,7 +47,7 @@ def make_context(folder: Path) -> None:
     for file in (PACKAGING / "lib.sh", *PACKAGING.glob("packages-*.txt")):
         shutil.copy(file, folder / "packaging")
     for program in ("hub", "probe"):
-        run(["strip", "-o", str(folder / f"prebuilt/vpn-sentinel-{program}"), str(BUILD / f"vpn-sentinel-{program}")])
+        run(["strip", "-o", str(folder / f"prebuilt/vpn-sentinel-{program}"), str(build / f"vpn-sentinel-{program}")])
 
 
 def make_clone(folder: Path) -> None:
@@ -82,7 +82,7 @@ class Sidecar(unittest.TestCase):
         cls.lab.start("gluetun")
         cls.podman = cls.enterClassContext(Podman())
         context = cls.podman.folder / "context"
-        make_clone(context) if FROM_SOURCE else make_context(context)
+        make_clone(context) if FROM_SOURCE else make_context(context, BUILD)
         arguments = [f"PRESET={FROM_SOURCE}"] if FROM_SOURCE else []
         caches = [Path.home() / ".cache/ccache", Path.home() / ".npm"] if FROM_SOURCE else []
         for program in ("hub", "probe"):
