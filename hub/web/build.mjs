@@ -20,7 +20,7 @@ const world = {
     bundler.onResolve({ filter: /^world:/ }, (wanted) => ({ path: wanted.path, namespace: "world" }));
     bundler.onLoad({ filter: /.*/, namespace: "world" }, async (wanted) => {
       if (wanted.path === "world:places") return { contents: JSON.stringify(placesOfCountries(require)), loader: "json" };
-      return { contents: JSON.stringify(bordersAlone(require("world-atlas/countries-110m.json"))), loader: "json" };
+      return { contents: JSON.stringify(bordersAlone(require)), loader: "json" };
     });
   },
 };

@@ -35,8 +35,24 @@ export function placesOfCountries(require) {
   return places;
 }
 
+// Steps of a tenth of a degree around the world: the borders are no finer than that, and each further digit is for nobody to see.
+const gridSteps = 3600;
+
+/** What topojson-client can put on another grid: a topology in degrees, without a grid. */
+function inDegrees({ type, transform, arcs, objects }) {
+  const { scale, translate } = transform;
+  const place = ([x, y]) => [x * scale[0] + translate[0], y * scale[1] + translate[1]];
+  const summed = (arc) => {
+    let [east, north] = [0, 0];
+    return arc.map(([x, y]) => place([(east += x), (north += y)]));
+  };
+  return { type, objects, arcs: arcs.map(summed) };
+}
+
 /** The borders of the countries, without their names and numbers and without the outline of all of them together. */
-export function bordersAlone({ type, transform, arcs, objects }) {
+export function bordersAlone(require) {
+  const { quantize } = require("topojson-client");
+  const { type, transform, arcs, objects } = quantize(inDegrees(require("world-atlas/countries-110m.json")), gridSteps);
   const geometries = objects.countries.geometries.map((country) => ({ type: country.type, arcs: country.arcs }));
   return { type, transform, arcs, objects: { countries: { type: objects.countries.type, geometries } } };
 }

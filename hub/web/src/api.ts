@@ -4,7 +4,7 @@ import type { ActiveFlows, FlowMap, FlowStats } from "./model/flows";
 import { secondsToWait, sessionOf, type Session } from "./model/session";
 import type { About, Change, Incident, Sample, StoredReport } from "./model/types";
 
-const root = "/api/v1";
+export const root = "/api/v1";
 
 export class ApiError extends Error {
   constructor(
@@ -85,21 +85,6 @@ export const removeTotp = (password: string): Promise<unknown> => send("POST", "
 export const confirmTotp = async (code: string): Promise<string[]> =>
   (await send<{ recovery_codes: string[] }>("POST", "/session/totp/confirm", { code })).recovery_codes;
 
-export interface Key {
-  name: string;
-  clients: string[];
-  read: boolean;
-  created: string;
-}
-
-export const askKeys = async (signal?: AbortSignal): Promise<Key[]> => (await get<{ keys: Key[] }>(`${root}/keys`, signal)).keys;
-/** These two answer with the key itself, which the hub tells once. */
-export const addKey = async (name: string, clients: string[], read: boolean): Promise<string> =>
-  (await send<{ key: string }>("POST", "/keys", { name, clients, read })).key;
-export const rotateKey = async (name: string): Promise<string> =>
-  (await send<{ key: string }>("POST", `/keys/${encodeURIComponent(name)}/rotate`, {})).key;
-export const revokeKey = (name: string): Promise<unknown> => send("DELETE", `/keys/${encodeURIComponent(name)}`);
-
 export interface Enrolment {
   id: number;
   client_id: string;
@@ -109,18 +94,14 @@ export interface Enrolment {
   expires: string;
 }
 
-export const askEnrolments = async (signal?: AbortSignal): Promise<Enrolment[]> =>
-  (await get<{ enrolments: Enrolment[] }>(`${root}/enrolments`, signal)).enrolments;
 /** With the code, which the hub tells once. */
 export const addEnrolment = (clientId: string, group: string): Promise<Enrolment & { code: string }> =>
   send("POST", "/enrolments", { client_id: clientId, group: group || undefined });
-export const removeEnrolment = (id: number): Promise<unknown> => send("DELETE", `/enrolments/${id}`);
-
 export const logOut = (): Promise<unknown> => send("POST", "/logout", {});
 
-type Asked = Record<string, string | number | boolean | undefined>;
+export type Asked = Record<string, string | number | boolean | undefined>;
 
-function address(path: string, asked: Asked): string {
+export function address(path: string, asked: Asked): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(asked)) if (value !== undefined && value !== "") query.set(name, String(value));
   const text = query.toString();
@@ -135,7 +116,7 @@ export interface Listed<T> {
 }
 
 /** Page after page, until `most` or the end. */
-async function all<T>(path: string, field: string, asked: Asked, most: number, signal?: AbortSignal): Promise<Listed<T>> {
+export async function all<T>(path: string, field: string, asked: Asked, most: number, signal?: AbortSignal): Promise<Listed<T>> {
   const items: T[] = [];
   let cursor = asked.cursor as string | undefined;
   do {

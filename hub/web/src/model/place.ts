@@ -1,12 +1,16 @@
 // Which page is shown: what follows '#' in the address, so that each page can be bookmarked and no server needs to know it. Pure.
 
+/** What the settings are made of, in the order of their menu. */
+export const parts = ["keys", "users", "tokens", "audit"] as const;
+export type Part = (typeof parts)[number];
+
 export type Place =
   | { page: "overview" }
   | { page: "client"; id: string }
   | { page: "incidents"; client?: string; open?: boolean }
   | { page: "incident"; id: number; client: string }
   | { page: "connections" }
-  | { page: "keys" }
+  | { page: "settings"; part: Part }
   | { page: "account" }
   | { page: "wall" };
 
@@ -28,12 +32,15 @@ export function placeOf(hash: string): Place {
     return { page: "incident", client: first, id: Number(second) };
   if (page === "incidents")
     return { page: "incidents", client: asked.get("client") ?? undefined, open: asked.get("open") === "true" || undefined };
-  if (page === "connections" || page === "keys" || page === "account" || page === "wall") return { page };
+  if (page === "settings") return { page, part: parts.find((each) => each === first) ?? parts[0] };
+  // Where the keys stood before there was more to set.
+  if (page === "keys") return { page: "settings", part: "keys" };
+  if (page === "connections" || page === "account" || page === "wall") return { page };
   return { page: "overview" };
 }
 
 export const overviewAddress = "#/";
-export const keysAddress = "#/keys";
+export const settingsAddress = (part?: Part): string => `#/settings${part ? `/${part}` : ""}`;
 export const accountAddress = "#/account";
 export const clientAddress = (id: string): string => `#/clients/${encodeURIComponent(id)}`;
 export const incidentAddress = (client: string, id: number): string => `#/incidents/${encodeURIComponent(client)}/${id}`;

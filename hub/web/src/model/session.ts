@@ -21,7 +21,7 @@ export interface Session {
 }
 
 const sessionStates = ["open", "basic", "setup", "login", "in"];
-const roles: Role[] = ["viewer", "operator", "admin"];
+export const roles: Role[] = ["viewer", "operator", "admin"];
 
 /** An answer that is none is refused: who does not know must not show anything. */
 export function sessionOf(answer: unknown): Session {

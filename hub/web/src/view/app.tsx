@@ -3,8 +3,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { logOut } from "../api";
-import { accountAddress, keysAddress, overviewAddress, placeOf, type Place } from "../model/place";
-import { isAtLeast, mayRead, viewerOf, type Session } from "../model/session";
+import { accountAddress, overviewAddress, placeOf, settingsAddress, type Place } from "../model/place";
+import { mayRead, viewerOf, type Session } from "../model/session";
 import { duration, viewersZone } from "../model/times";
 import { stateText } from "../model/words";
 import { useStore, store } from "../store";
@@ -15,7 +15,7 @@ import { ConnectionsPage } from "./connections_page";
 import { Door } from "./door";
 import { IncidentPage } from "./incident_page";
 import { IncidentsPage } from "./incidents_page";
-import { KeysPage } from "./keys_page";
+import { Lazy } from "./lazy";
 import { Overview } from "./overview";
 import { Wall } from "./wall";
 
@@ -24,10 +24,11 @@ const pages: [string, string, Place["page"][]][] = [
   ["#/incidents", "Incidents", ["incidents", "incident"]],
   ["#/connections", "Connections", ["connections"]],
   ["#/wall", "Wall", ["wall"]],
+  [settingsAddress(), "Settings", ["settings"]],
 ];
 
-// For who may see it.
-const keysEntry: (typeof pages)[number] = [keysAddress, "Keys", ["keys"]];
+// Loaded only by who opens them.
+const askSettings = () => import("./settings").then((module) => module.Settings);
 
 function usePlace(): Place {
   const [place, setPlace] = useState(() => placeOf(location.hash));
@@ -118,8 +119,8 @@ function Page({ place }: { place: Place }) {
       return <IncidentPage key={place.id} id={place.id} client={place.client} />;
     case "connections":
       return <ConnectionsPage />;
-    case "keys":
-      return <KeysPage />;
+    case "settings":
+      return <Lazy what="The settings" load={askSettings} props={{ part: place.part }} />;
     case "account":
       return <AccountPage />;
     default:
@@ -167,7 +168,7 @@ function Frame({ session }: { session: Session }) {
           <span>VPN Sentinel</span>
         </a>
         <nav aria-label="Pages">
-          {[...pages, ...(isAtLeast(session, "operator") ? [keysEntry] : [])].map(([address, name, shown]) => (
+          {pages.map(([address, name, shown]) => (
             <a key={address} href={address} aria-current={shown.includes(place.page) ? "page" : undefined}>
               {name}
             </a>

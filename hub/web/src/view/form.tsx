@@ -136,3 +136,26 @@ export function Field({ label, hint, secret = false, focus = false, ...input }: 
     </div>
   );
 }
+
+interface ChoiceProps {
+  name: string;
+  label: string;
+  /** What is sent, and what is read; the first one is chosen. */
+  options: [string, string][];
+}
+
+export function Choice({ name, label, options }: ChoiceProps) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <select id={id} name={name}>
+        {options.map(([value, text]) => (
+          <option key={value} value={value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}

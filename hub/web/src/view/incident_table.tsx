@@ -25,7 +25,7 @@ export function IncidentTable({ incidents, withClient }: { incidents: Incident[]
   const heads = ["Worst", ...(withClient ? ["Client"] : []), "Began", "Lasted", "Exposed", "Left outside", "What", ""];
   return (
     <div class="scroll" role="region" aria-label="Incidents, a table" tabIndex={0}>
-      <table class="incidents" role="table">
+      <table class="incidents cardlike" role="table">
         <thead role="rowgroup">
           <tr role="row">
             {heads.map((name) => (

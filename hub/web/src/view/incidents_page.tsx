@@ -9,6 +9,7 @@ import type { Incident } from "../model/types";
 import { store, useStore } from "../store";
 import { useAnswer } from "./ask";
 import { IncidentTable } from "./incident_table";
+import { useOlder } from "./older";
 import { Failure, Panel } from "./parts";
 
 const page = 50;
@@ -53,27 +54,12 @@ function Export({ client, open, from }: { client?: string; open?: boolean; from?
   );
 }
 
-/** More pages, added to the first one until that is asked for anew. */
 function More({ first, client, open, from }: { first: Listed<Incident>; client?: string; open?: boolean; from?: string }) {
-  const [later, setLater] = useState<Listed<Incident>>({ items: [], more: first.more, next: first.next });
-  const [error, setError] = useState<Error | null>(null);
-  const ask = (): void => {
-    setError(null);
-    askIncidents({ client, open, from }, page, later.next)
-      .then((next) => setLater((before) => ({ ...next, items: [...before.items, ...next.items] })))
-      .catch(setError);
-  };
+  const [incidents, rest] = useOlder(first, "Older incidents", (cursor) => askIncidents({ client, open, from }, page, cursor));
   return (
     <>
-      <IncidentTable incidents={[...first.items, ...later.items]} withClient={!client} />
-      {error && <Failure what="Older incidents" error={error} again={ask} />}
-      {later.more && !error && (
-        <p>
-          <button type="button" onClick={ask}>
-            Older incidents
-          </button>
-        </p>
-      )}
+      <IncidentTable incidents={incidents} withClient={!client} />
+      {rest}
     </>
   );
 }

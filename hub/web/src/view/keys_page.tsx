@@ -2,41 +2,15 @@
 
 import { useState } from "preact/hooks";
 
-import { addKey, askEnrolments, askKeys, removeEnrolment, revokeKey, rotateKey, type Enrolment, type Key } from "../api";
-import { FieldFault, isAtLeast } from "../model/session";
-import { useStore } from "../store";
+import type { Enrolment } from "../api";
+import { FieldFault } from "../model/session";
+import { addKey, askEnrolments, askKeys, removeEnrolment, revokeKey, rotateKey, type Key } from "../settings_api";
+import { Act, Fault, useFault } from "./act";
 import { useAnswer } from "./ask";
 import { Field, Form, type Fields } from "./form";
 import { NewProbe } from "./new_probe";
 import { Once } from "./once";
 import { Failure, Panel, Time } from "./parts";
-
-interface ActProps {
-  label: string;
-  /** What follows, for who has pressed by mistake. */
-  sure: string;
-  act: () => Promise<void>;
-  failed: (error: Error) => void;
-}
-
-function Act({ label, sure, act, failed }: ActProps) {
-  return (
-    <button type="button" onClick={() => confirm(sure) && act().catch(failed)}>
-      {label}
-    </button>
-  );
-}
-
-function useFault(): [Error | null, (error: Error | null) => void] {
-  return useState<Error | null>(null);
-}
-
-const Fault = ({ error }: { error: Error | null }) =>
-  error && (
-    <p class="failure" role="alert">
-      Not done: {error.message}
-    </p>
-  );
 
 function Enrolments() {
   const open = useAnswer<Enrolment[]>("enrolments", askEnrolments);
@@ -53,16 +27,19 @@ function Enrolments() {
       <Fault error={fault} />
       {open.error && <Failure what="The codes" error={open.error} again={open.again} />}
       {open.value?.length === 0 && <p class="quiet">None.</p>}
-      <ul class="members">
+      <ul class="entries">
         {(open.value ?? []).map((each) => (
           <li key={each.id}>
-            <strong>{each.client_id}</strong>
-            {each.group && <span>group {each.group}</span>}
-            <span class="quiet">
-              by {each.created_by}, until <Time at={each.expires} />
-            </span>
+            <div class="entry-head">
+              <strong>{each.client_id}</strong>
+              {each.group && <span>group {each.group}</span>}
+              <span class="quiet">
+                by {each.created_by}, until <Time at={each.expires} />
+              </span>
+            </div>
             <Act
-              label={`Withdraw ${each.client_id}`}
+              label="Withdraw"
+              of={each.client_id}
               sure={`Withdraw the code of ${each.client_id}?`}
               act={() => remove(each.id)}
               failed={setFault}
@@ -117,23 +94,28 @@ function Keys() {
       {told && <Once title={`The key ${told.name}.`} text={told.key} />}
       {keys.error && <Failure what="The keys" error={keys.error} again={keys.again} />}
       {keys.value?.length === 0 && <p class="quiet">None.</p>}
-      <ul class="members">
+      <ul class="entries">
         {(keys.value ?? []).map(({ name, clients, read, created }) => (
           <li key={name}>
-            <strong>{name}</strong>
-            <code>{clients.join(" ")}</code>
-            {read && <span class="badge">reads</span>}
-            <span class="quiet">
-              since <Time at={created} />
-            </span>
+            <div class="entry-head">
+              <strong>{name}</strong>
+              <code>{clients.join(" ")}</code>
+              {read && <span class="badge">reads</span>}
+              <span class="quiet">
+                since <Time at={created} />
+              </span>
+            </div>
+            <div class="acts">
             <Act
-              label={`Rotate ${name}`}
+              label="Rotate"
+              of={name}
               sure={`Make a new key ${name}? The one of now is refused at once.`}
               act={async () => show({ name, key: await rotateKey(name) })}
               failed={setFault}
             />
             <Act
-              label={`Revoke ${name}`}
+              label="Revoke"
+              of={name}
               sure={`Revoke the key ${name}? Its probes are refused at once.`}
               act={async () => {
                 await revokeKey(name);
@@ -141,6 +123,7 @@ function Keys() {
               }}
               failed={setFault}
             />
+            </div>
           </li>
         ))}
       </ul>
@@ -150,19 +133,9 @@ function Keys() {
   );
 }
 
-export function KeysPage() {
-  const { session } = useStore();
-  return (
-    <>
-      <h1>Keys</h1>
-      {isAtLeast(session, "operator") ? (
-        <>
-          <Enrolments />
-          <Keys />
-        </>
-      ) : (
-        <p>Keys are for operators and admins.</p>
-      )}
-    </>
-  );
-}
+export const KeysPage = () => (
+  <>
+    <Enrolments />
+    <Keys />
+  </>
+);

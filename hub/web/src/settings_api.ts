@@ -1,0 +1,68 @@
+// Questions and changes of the settings pages, which are loaded only by who opens them.
+
+import { all, get, root, send, type Enrolment, type Listed } from "./api";
+import type { Role } from "./model/session";
+
+const named = (what: string, name: string | number): string => `/${what}/${encodeURIComponent(name)}`;
+
+export interface Key {
+  name: string;
+  clients: string[];
+  read: boolean;
+  created: string;
+}
+
+export const askKeys = async (signal?: AbortSignal): Promise<Key[]> => (await get<{ keys: Key[] }>(`${root}/keys`, signal)).keys;
+/** These two answer with the key itself, which the hub tells once. */
+export const addKey = async (name: string, clients: string[], read: boolean): Promise<string> =>
+  (await send<{ key: string }>("POST", "/keys", { name, clients, read })).key;
+export const rotateKey = async (name: string): Promise<string> =>
+  (await send<{ key: string }>("POST", `${named("keys", name)}/rotate`, {})).key;
+export const revokeKey = (name: string): Promise<unknown> => send("DELETE", named("keys", name));
+
+export const askEnrolments = async (signal?: AbortSignal): Promise<Enrolment[]> =>
+  (await get<{ enrolments: Enrolment[] }>(`${root}/enrolments`, signal)).enrolments;
+export const removeEnrolment = (id: number): Promise<unknown> => send("DELETE", `/enrolments/${id}`);
+
+export interface Account {
+  name: string;
+  role: Role;
+  totp: boolean;
+  created: string;
+}
+
+export const askUsers = async (signal?: AbortSignal): Promise<Account[]> =>
+  (await get<{ users: Account[] }>(`${root}/users`, signal)).users;
+export const addUser = (name: string, role: Role, password: string): Promise<unknown> => send("POST", "/users", { name, role, password });
+/** What is not given stays. */
+export const changeUser = (name: string, change: { role?: Role; password?: string; remove_totp?: boolean }): Promise<unknown> =>
+  send("PUT", named("users", name), change);
+export const removeUser = (name: string): Promise<unknown> => send("DELETE", named("users", name));
+
+export interface Token {
+  id: number;
+  name: string;
+  user: string;
+  scopes: string[];
+  created: string;
+  expires: string | null;
+}
+
+export const askTokens = async (signal?: AbortSignal): Promise<Token[]> =>
+  (await get<{ tokens: Token[] }>(`${root}/tokens`, signal)).tokens;
+/** With the token itself, which the hub tells once. `days`: absent, it does not end by itself. */
+export const addToken = (name: string, scopes: string[], days?: number): Promise<Token & { token: string }> =>
+  send("POST", "/tokens", { name, scopes, expires_days: days });
+export const removeToken = (id: number): Promise<unknown> => send("DELETE", named("tokens", id));
+
+export interface AuditRow {
+  id: number;
+  at: string;
+  who: string;
+  address: string;
+  action: string;
+  target: string;
+}
+
+export const askAudit = (most: number, cursor?: string, signal?: AbortSignal): Promise<Listed<AuditRow>> =>
+  all<AuditRow>("/audit", "audit", { cursor }, most, signal);
