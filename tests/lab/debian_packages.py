@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -308,6 +309,9 @@ def main() -> int:
         print(f"SKIPPED: {reason}")
         return 77
     started = time.monotonic()
+    # A commit that comes between two packings would be another date.
+    newest = run(["git", "-c", f"safe.directory={PACKAGING.parent}", "-C", str(PACKAGING), "log", "-1", "--format=%ct"])
+    os.environ.setdefault("SOURCE_DATE_EPOCH", newest.strip())
     Debian.old, Debian.new = make_debs("0.0.9"), make_debs("0.1.0")
     try:
         tree = debian_tree.make(BUILD / "debian-tree", debian_tree.needed_packages(Debian.new))
