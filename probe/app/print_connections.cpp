@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <netinet/in.h>
 
 #include <array>
 #include <map>
 
 #include "netns/base/text.hpp"
+#include "probe/connections/protocol_word.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -16,20 +16,6 @@ using nlohmann::json;
 
 constexpr std::size_t short_id = 12;
 constexpr std::size_t most_candidates = 4;
-
-std::string protocol_word(std::uint8_t protocol) {
-  switch (protocol) {
-    case IPPROTO_TCP:
-      return "tcp";
-    case IPPROTO_UDP:
-      return "udp";
-    case IPPROTO_ICMP:
-    case IPPROTO_ICMPV6:
-      return "icmp";
-    default:
-      return fmt::format("{}", protocol);
-  }
-}
 
 /// ANSI, as the lights are.
 std::string_view colour_of(FlowWay way) {

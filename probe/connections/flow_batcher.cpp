@@ -1,12 +1,10 @@
 #include "probe/connections/flow_batcher.hpp"
 
-#include <fmt/format.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <tuple>
 #include <utility>
 
+#include "probe/connections/protocol_word.hpp"
 #include "probe/report/bounds.hpp"
 
 namespace vpn_sentinel {
@@ -14,20 +12,6 @@ namespace {
 
 /// Of folded rows, whatever is neither TCP, UDP nor ICMP (IANA: reserved).
 constexpr auto any_protocol = "255";
-
-std::string protocol_word(std::uint8_t protocol) {
-  switch (protocol) {
-    case IPPROTO_TCP:
-      return "tcp";
-    case IPPROTO_UDP:
-      return "udp";
-    case IPPROTO_ICMP:
-    case IPPROTO_ICMPV6:
-      return "icmp";
-    default:
-      return fmt::format("{}", protocol);
-  }
-}
 
 void add_far_end(const KnownFlow& flow, DestinationDetail detail, FlowRow& row) {
   if (detail == DestinationDetail::none) return;

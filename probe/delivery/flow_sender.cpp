@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <utility>
 #include <vector>
 
 #include "netns/base/backoff.hpp"
+#include "netns/base/helper_thread.hpp"
 #include "netns/base/random.hpp"
 #include "probe/delivery/flow_queue.hpp"
 #include "probe/delivery/hub_answer.hpp"
@@ -22,23 +22,8 @@ using std::chrono::milliseconds;
 /// A hub that knows nothing of connections may be replaced by a newer one some day.
 constexpr milliseconds until_hub_is_newer = std::chrono::hours{1};
 
-/// One for all senders of a loop: encoding a thousand rows takes milliseconds.
-class Packer : public boost::asio::execution_context::service {
- public:
-  static inline boost::asio::execution_context::id id;
-  explicit Packer(boost::asio::execution_context& context) : service(context) {}
-  template <typename Work>
-  void run(Work&& work) {
-    boost::asio::post(pool_, std::forward<Work>(work));
-  }
-
- private:
-  void shutdown() override {
-    pool_.stop();
-    pool_.join();
-  }
-  boost::asio::thread_pool pool_{1};
-};
+/// Encoding a thousand rows takes milliseconds.
+struct PacksFlows;
 
 /// Shared, so that handlers of the loop that come after the sender's end find it gone.
 class Core : public std::enable_shared_from_this<Core> {
@@ -69,7 +54,7 @@ class Core : public std::enable_shared_from_this<Core> {
 
   void pack(const Shared& batch) {
     batch->sent_at = wall_now();
-    boost::asio::use_service<Packer>(io_).run([&io = io_, weak = weak_from_this(), batch] {
+    boost::asio::use_service<HelperThread<PacksFlows>>(io_).run([&io = io_, weak = weak_from_this(), batch] {
       auto packed = packed_batch(*batch);
       boost::asio::post(io, [weak, batch, packed = std::move(packed)]() mutable {
         if (const auto self = weak.lock()) self->send(batch, std::move(packed));

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <utility>
+
+#include "netns/base/helper_thread.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -27,25 +28,7 @@ std::chrono::nanoseconds thread_time() {
   return std::chrono::seconds{time.tv_sec} + std::chrono::nanoseconds{time.tv_nsec};
 }
 
-/// One for all targets of a loop.
-class Helper : public boost::asio::execution_context::service {
- public:
-  static inline boost::asio::execution_context::id id;
-  explicit Helper(boost::asio::execution_context& context) : service(context) {}
-  /// `work` is called with the programs, which belong to the helper thread.
-  template <typename Work>
-  void run(Work&& work) {
-    boost::asio::post(pool_, [this, work = std::forward<Work>(work)] { work(programs_); });
-  }
-
- private:
-  void shutdown() override {
-    pool_.stop();
-    pool_.join();
-  }
-  TunnelPrograms programs_;
-  boost::asio::thread_pool pool_{1};
-};
+struct LooksAtPorts;
 
 }  // namespace
 
@@ -81,7 +64,7 @@ void ServingWatch::refresh(const Snapshot& snapshot, std::chrono::milliseconds p
   if (looking_ || now < next_look_) return;
   looking_ = true;
   // The looker goes with the question: who detaches lets go of it, and the answer finds nobody.
-  boost::asio::use_service<Helper>(io_).run(
+  boost::asio::use_service<HelperThread<LooksAtPorts, TunnelPrograms>>(io_).run(
       [this, &io = io_, weak = std::weak_ptr(looker_), ground = serving_ground(snapshot), pause](TunnelPrograms& programs) {
         auto looker = weak.lock();
         if (!looker) return;

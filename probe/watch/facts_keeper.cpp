@@ -1,8 +1,9 @@
 #include "probe/watch/facts_keeper.hpp"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <utility>
+
+#include "netns/base/helper_thread.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -14,25 +15,8 @@ constexpr std::chrono::seconds pause_in_doubt{5};
 /// Tunnels that are asked about again at about the same time share one look through /proc; about a new one it begins after the question.
 constexpr std::chrono::seconds shared{4};
 
-/// The helper thread of one loop: one for all targets, so that 1,000 of them never look through /proc at the same time.
-class Helper : public boost::asio::execution_context::service {
- public:
-  static inline boost::asio::execution_context::id id;
-  explicit Helper(boost::asio::execution_context& context) : service(context) {}
-  /// `work` is called with the programs, which belong to the helper thread.
-  template <typename Work>
-  void run(Work&& work) {
-    boost::asio::post(pool_, [this, work = std::forward<Work>(work)] { work(programs_); });
-  }
-
- private:
-  void shutdown() override {
-    pool_.stop();
-    pool_.join();
-  }
-  TunnelPrograms programs_;
-  boost::asio::thread_pool pool_{1};
-};
+/// One thread for all targets, so that 1,000 of them never look through /proc at the same time.
+struct ReadsTunnelFacts;
 
 }  // namespace
 
@@ -73,16 +57,17 @@ void FactsKeeper::ask_again() {
 void FactsKeeper::read(MonoTime not_before) {
   reading_ = true;
   // Whoever stops or starts anew lets go of the tunnel, and the answer finds nobody.
-  boost::asio::use_service<Helper>(io_).run([this, &io = io_, weak = std::weak_ptr(tunnel_), not_before](TunnelPrograms& programs) {
-    auto tunnel = weak.lock();
-    if (!tunnel) return;
-    auto facts = read_tunnel_facts(tunnel->space.opener(), tunnel->space.identity(), tunnel->name, tunnel->kind, programs, not_before);
-    // Before the answer is told: on the loop it must be the keeper's own hold that shows whether anybody still wants it.
-    tunnel.reset();
-    boost::asio::post(io, [this, weak, facts = std::move(facts)]() mutable {
-      if (weak.lock() != nullptr) take(std::move(facts));
-    });
-  });
+  boost::asio::use_service<HelperThread<ReadsTunnelFacts, TunnelPrograms>>(io_).run(
+      [this, &io = io_, weak = std::weak_ptr(tunnel_), not_before](TunnelPrograms& programs) {
+        auto tunnel = weak.lock();
+        if (!tunnel) return;
+        auto facts = read_tunnel_facts(tunnel->space.opener(), tunnel->space.identity(), tunnel->name, tunnel->kind, programs, not_before);
+        // Before the answer is told: on the loop it must be the keeper's own hold that shows whether anybody still wants it.
+        tunnel.reset();
+        boost::asio::post(io, [this, weak, facts = std::move(facts)]() mutable {
+          if (weak.lock() != nullptr) take(std::move(facts));
+        });
+      });
 }
 
 void FactsKeeper::take(TunnelFacts facts) {

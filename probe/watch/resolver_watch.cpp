@@ -7,8 +7,8 @@
 #include <chrono>
 #include <utility>
 
+#include "netns/base/helper_thread.hpp"
 #include "netns/sockets/patient_look.hpp"
-#include "probe/watch/helper_thread.hpp"
 
 namespace vpn_sentinel {
 namespace {

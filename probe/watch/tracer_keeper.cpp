@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "netns/base/clock.hpp"
-#include "probe/watch/helper_thread.hpp"
+#include "netns/base/helper_thread.hpp"
 
 namespace vpn_sentinel {
 namespace {
