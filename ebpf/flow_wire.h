@@ -41,6 +41,14 @@ enum vs_reason {
 enum vs_flags {
   VS_SEVERAL = 1, /* more than one process connected, sent by, or holds this socket */
   VS_SHUT = 2,    /* the last descriptor was closed */
+  VS_UNSEEN = 4,  /* of VS_HOW_SENT: it had a far end at a call, or sent before one, so that send(2) may have sent by it, unseen */
+  VS_THREAD = 8,  /* comm is that of a thread, and not of the first one of its process */
+};
+
+/// The value of an interface: what leads by it.
+enum vs_device {
+  VS_DEVICE_INSIDE = 1, /* a tunnel */
+  VS_DEVICE_INNER = 2,  /* to no other machine */
 };
 
 enum { VS_COMM = 16 };
@@ -81,8 +89,10 @@ struct vs_record {
   __u8 family;   /* 4 or 6: of this packet; 0: no packet belongs to this record and the fields above are 0 */
   __u8 where;    /* of this packet */
   __u8 reason;
+  __u32 mark; /* of this packet */
+  __u32 uid;  /* of its socket, in the user namespace of its network namespace */
 };
-VS_SAME(sizeof(struct vs_record) == 176);
+VS_SAME(sizeof(struct vs_record) == 184);
 VS_SAME(__builtin_offsetof(struct vs_record, reason) == 175);
 
 /// One descriptor of a socket.
@@ -129,5 +139,33 @@ struct vs_network_key {
   __u8 address[16];
 };
 VS_SAME(sizeof(struct vs_network_key) == 28);
+
+/// Packets that may pass beside the tunnel: those that have all of it.
+struct vs_allowed {
+  __u64 source[2]; /* as the bytes of an address lie; compared under the mask */
+  __u64 source_mask[2];
+  __u64 destination[2];
+  __u64 destination_mask[2];
+  __u32 mark; /* compared under mark_mask */
+  __u32 mark_mask;
+  __u32 uids[2];         /* first and last, of the socket */
+  __u16 source_ports[2]; /* first and last, in host order */
+  __u16 destination_ports[2];
+  __u8 by_ports; /* 1: only UDP and TCP */
+  __u8 protocol; /* 0: any */
+  __u8 family;   /* 4 or 6; 0: any */
+  __u8 padding[5];
+};
+VS_SAME(sizeof(struct vs_allowed) == 96);
+
+enum { VS_MOST_ALLOWED = 32 };
+
+/// All of a namespace.
+struct vs_allowed_list {
+  __u32 count;
+  __u32 padding;
+  struct vs_allowed items[VS_MOST_ALLOWED];
+};
+VS_SAME(sizeof(struct vs_allowed_list) == 8 + VS_MOST_ALLOWED * 96);
 
 #undef VS_SAME

@@ -48,6 +48,19 @@ bool kernel_gives_names() {
   return loads(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, program);
 }
 
+bool kernel_gives_task_memory() {
+  const std::array program{call(BPF_FUNC_get_current_task),
+                           instruction(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_0, 0),
+                           instruction(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_10, 0),
+                           instruction(BPF_ALU64 | BPF_ADD, BPF_REG_1, 0, -name_length),
+                           set(BPF_REG_2, name_length),
+                           call(BPF_FUNC_probe_read_kernel),
+                           set(BPF_REG_0, 1),
+                           leave()};
+  return loads(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, program) &&
+         loads(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_CREATE, program);
+}
+
 bool kernel_gives_netns_of_packets() {
   const std::array program{call(BPF_FUNC_get_netns_cookie), set(BPF_REG_0, 1), leave()};
   return loads(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS, program);

@@ -19,10 +19,11 @@
 #include "flow_maps.bpf.h"
 #include "packet.bpf.h"
 
+#include "allowed.bpf.h"
+#include "owner.bpf.h"
+
 char LICENSE[] SEC("license") = "GPL";
 
-/* bpf_get_current_comm: needs CAP_PERFMON. */
-const volatile __u8 with_names = 1;
 /* bpf_get_netns_cookie in cgroup_skb: newer than Linux 6.1. Else only sockets that were noted are judged. */
 const volatile __u8 netns_of_packets = 1;
 /* bpf_get_current_pid_tgid in cgroup_skb: newer than Linux 6.1. */
@@ -38,7 +39,7 @@ __u32 generation = 1;
 __u64 asking = 0;
 __u64 answered = 0;
 
-/* What is inside: tunnels. The loopback is skipped altogether. */
+/* What is inside, and what leads to no other machine (vs_device). The loopback is skipped altogether. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 4096);
@@ -61,18 +62,16 @@ struct {
   __type(value, __u8);
 } networks SEC(".maps");
 
-enum { pass = 1, drop = 0, loopback_ifindex = 1, type_raw = 3 };
+/* Empty for a namespace without any. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 1024);
+  __type(key, __u64);
+  __type(value, struct vs_allowed_list);
+} allowed SEC(".maps");
 
-/* Its own process wrote the owner: what the same process writes again is the same, but for the name after exec and the user. */
-static __always_inline void note_owner(struct vs_flow* flow, __u8 how) {
-  __u32 pid = bpf_get_current_pid_tgid() >> 32;
-  if (flow->pid != pid && (flow->how == VS_HOW_CONNECTED || flow->how == VS_HOW_SENT)) flow->flags |= VS_SEVERAL;
-  flow->pid = pid;
-  flow->uid = (__u32)bpf_get_current_uid_gid();
-  flow->cgroup = bpf_get_current_cgroup_id();
-  if (with_names) bpf_get_current_comm(flow->comm, sizeof(flow->comm));
-  flow->how = how;
-}
+enum { pass = 1, drop = 0, loopback_ifindex = 1, type_raw = 3, tcp_established = 1 };
 
 /* Of a watched namespace; 0 for those of others. `context` is what the helpers of the program's type want. */
 #define FLOW_OF(context, sk)                                                    \
@@ -97,7 +96,13 @@ static __always_inline int note_address(struct bpf_sock_addr* context, __u8 how)
   struct bpf_sock* sk = context->sk;
   if (!sk) return pass;
   struct vs_flow* flow = FLOW_OF(context, sk);
-  if (flow) note_owner(flow, how);
+  if (!flow) return pass;
+  if (how == VS_HOW_SENT) {
+    /* Where there is, or was, a far end, send(2) needs no address, and no hook sees who calls it. */
+    int sent_before = flow->how != VS_HOW_SENT && has_sent(flow);
+    if (sk->state == tcp_established || sent_before) flow->flags |= VS_UNSEEN;
+  }
+  note_owner(flow, how);
   return pass;
 }
 
@@ -152,7 +157,9 @@ static __always_inline int is_exempt(struct __sk_buff* skb, __u64 netns, const s
   if (bpf_map_lookup_elem(&endpoints, &endpoint)) return 1;
   endpoint.port = 0;
   endpoint.protocol = 0;
-  return bpf_map_lookup_elem(&endpoints, &endpoint) != 0;
+  if (bpf_map_lookup_elem(&endpoints, &endpoint)) return 1;
+  const struct vs_allowed_list* list = bpf_map_lookup_elem(&allowed, &netns);
+  return list ? may_pass(skb, packet, list) : 0;
 }
 
 static __always_inline void fill(struct vs_record* record, struct __sk_buff* skb, const struct vs_flow* flow, const struct packet* packet,
@@ -168,6 +175,8 @@ static __always_inline void fill(struct vs_record* record, struct __sk_buff* skb
   record->family = packet->family;
   record->where = where;
   record->reason = reason;
+  record->mark = skb->mark;
+  record->uid = bpf_get_socket_uid(skb);
 }
 
 static __always_inline void tell_urgent(struct __sk_buff* skb, struct vs_flow* flow, const struct packet* packet, __u8 where, __u8 reason) {
@@ -209,9 +218,11 @@ static __always_inline __u64 add(struct vs_count* count, __u32 bytes) {
   return number;
 }
 
-static __always_inline int leaves_inside(struct __sk_buff* skb, __u64 netns) {
+/* vs_device; 0: any other. */
+static __always_inline __u8 device_of(struct __sk_buff* skb, __u64 netns) {
   struct vs_interface_key key = {.netns = netns, .ifindex = skb->ifindex};
-  return bpf_map_lookup_elem(&interfaces, &key) != 0;
+  __u8* kind = bpf_map_lookup_elem(&interfaces, &key);
+  return kind ? *kind : 0;
 }
 
 static __always_inline void count_inside(struct __sk_buff* skb, struct vs_flow* flow) {
@@ -231,13 +242,13 @@ static __always_inline void doubt_owner(struct vs_flow* flow, __u8 protocol) {
   if (flow->pid != bpf_get_current_pid_tgid() >> 32) flow->flags |= VS_SEVERAL;
 }
 
-static __always_inline int count_beside(struct __sk_buff* skb, struct vs_flow* flow, const struct vs_space* space) {
+static __always_inline int count_beside(struct __sk_buff* skb, struct vs_flow* flow, const struct vs_space* space, __u8 device) {
   struct packet packet;
   read_packet(skb, &packet);
   doubt_owner(flow, packet.protocol);
   __u8 where = VS_OUTSIDE;
   __u64 number = 0;
-  if (is_exempt(skb, flow->netns, &packet)) {
+  if (device == VS_DEVICE_INNER || is_exempt(skb, flow->netns, &packet)) {
     where = VS_EXEMPT;
     add(&flow->count[VS_EXEMPT], skb->len);
     BRANCH_END(exempt);
@@ -279,10 +290,11 @@ int on_egress(struct __sk_buff* skb) {
   __u64 netns = flow->netns;
   struct vs_space* space = bpf_map_lookup_elem(&spaces, &netns);
   if (!space) return pass;
-  if (leaves_inside(skb, netns)) {
+  __u8 device = device_of(skb, netns);
+  if (device == VS_DEVICE_INSIDE) {
     flow->inside = inside;
     count_inside(skb, flow);
     return pass;
   }
-  return count_beside(skb, flow, space);
+  return count_beside(skb, flow, space, device);
 }

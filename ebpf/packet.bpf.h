@@ -6,7 +6,7 @@ enum { hop_by_hop = 0, routing_header = 43, fragment_header = 44, destination_op
 
 /* What the headers say: everything that a record has beside the flow. */
 struct packet {
-  __u8 source[16];
+  __u8 source[16] __attribute__((aligned(8)));
   __u8 destination[16];
   __u16 ports[2];
   __u8 protocol;

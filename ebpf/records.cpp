@@ -50,7 +50,9 @@ Result<SocketFlow> flow_of(const vs_flow& wire) {
   flow.stopped = count_of(wire.count[VS_STOPPED]);
   flow.closed = (wire.flags & VS_SHUT) != 0;
   if (wire.how != VS_HOW_UNKNOWN) {
-    flow.owner = SocketOwner{wire.pid, wire.uid, name_of(wire.comm), wire.cgroup, owner_by(wire.how), (wire.flags & VS_SEVERAL) != 0};
+    const auto has = [&wire](unsigned flag) { return (wire.flags & flag) != 0; };
+    flow.owner = SocketOwner{wire.pid,           wire.uid,        name_of(wire.comm), wire.cgroup,
+                             owner_by(wire.how), has(VS_SEVERAL), has(VS_UNSEEN),     has(VS_THREAD)};
   }
   return flow;
 }
@@ -76,7 +78,9 @@ Result<FlowPacket> packet_of(const vs_record& wire) {
                     wire.protocol,
                     wire.ifindex,
                     wire.length,
-                    way_of(wire.where)};
+                    way_of(wire.where),
+                    wire.mark,
+                    wire.uid};
 }
 
 }  // namespace

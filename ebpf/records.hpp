@@ -17,20 +17,22 @@ namespace vpn_sentinel {
 enum class OwnerBy : std::uint8_t {
   made,       ///< it called socket(2), of ICMP and raw sockets; whoever sends may have inherited the descriptor
   connected,  ///< it called connect(2); likewise
-  sent,       ///< it called sendto(2) with an address: the sender for certain, unless `several`
+  sent,       ///< it called sendto(2) with an address: the sender for certain, unless `several` or `unseen`
   held,       ///< it has a descriptor of the socket, found later (SocketSurvey); for certain only when not `several`
 };
 
 struct SocketOwner {
   std::uint32_t pid = 0;  ///< of the process, in the first pid namespace
   std::uint32_t uid = 0;  ///< in the first user namespace
-  /// Of the thread at the call (of the process with OwnerBy::held), at most 15 bytes, without control characters; empty: CAP_PERFMON is
-  /// missing.
+  /// Of the process unless `of_thread`, at most 15 bytes, without control characters; empty: CAP_PERFMON is missing.
   std::string name;
   std::uint64_t cgroup = 0;  ///< the inode of its folder below the cgroup2 mount; 0: not known
   OwnerBy by = OwnerBy::made;
   /// More than one process connected, sent by or holds this socket: the one named is the last that called, or one of those that hold it.
   bool several = false;
+  /// Of OwnerBy::sent: send(2) without an address may have sent by this socket too, and who calls that is not seen.
+  bool unseen = false;
+  bool of_thread = false;  ///< `name` is that of a thread at the call, and not of the first one of its process
 
   friend bool operator==(const SocketOwner&, const SocketOwner&) = default;
 };
@@ -38,7 +40,7 @@ struct SocketOwner {
 /// Where packets went.
 enum class PacketWay : std::uint8_t {
   tunnel,   ///< by an interface of WatchedSpace::inside
-  exempt,   ///< by another one, but allowed: network, endpoint, the probe's own, neighbour discovery
+  exempt,   ///< by another one, but allowed: WatchedSpace, the probe's own, neighbour discovery
   outside,  ///< by another one
   stopped,  ///< would have been outside, and was dropped
 };
@@ -73,6 +75,8 @@ struct FlowPacket {
   std::uint32_t interface = 0;  ///< index in the namespace, after routing
   std::uint32_t length = 0;     ///< bytes from the IP header on
   PacketWay way = PacketWay::tunnel;
+  std::uint32_t mark = 0;
+  std::uint32_t uid = 0;  ///< of its socket, in the user namespace of its network namespace
 
   friend bool operator==(const FlowPacket&, const FlowPacket&) = default;
 };

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <vector>
 
 #include "ebpf/tracer.hpp"
 #include "netns/base/result.hpp"
@@ -16,6 +17,7 @@ class SpaceMaps {
     int interfaces = -1;
     int networks = -1;
     int endpoints = -1;
+    int allowed = -1;
   };
   explicit SpaceMaps(const Descriptors& maps) : maps_(maps) {}
 
@@ -24,6 +26,7 @@ class SpaceMaps {
   void remove(std::uint64_t netns);
 
  private:
+  [[nodiscard]] int put_allowed(std::uint64_t netns, const std::vector<TracedAllowance>& allowed) const;
   [[nodiscard]] int add(std::uint64_t netns, const WatchedSpace& space) const;
   void take_away(std::uint64_t netns, const WatchedSpace& old, const WatchedSpace& kept) const;
 

@@ -17,6 +17,7 @@
 
 #include "ebpf/cgroup_mount.hpp"
 #include "ebpf/helper_probe.hpp"
+#include "ebpf/process_names.hpp"
 #include "ebpf/tracer_error.hpp"
 #include "ebpf/tracer_state.hpp"
 
@@ -38,8 +39,11 @@ std::uint32_t ring_size(std::uint32_t wanted) {
 }
 
 /// Before loading: sizes, and what this kernel can do.
-int prepare(leak_bpf& skeleton, const TracerSettings& settings, const TracerAbilities& abilities) {
+int prepare(leak_bpf& skeleton, const TracerSettings& settings, const TracerAbilities& abilities,
+            const std::optional<TaskOffsets>& offsets) {
   skeleton.rodata->with_names = abilities.names ? 1 : 0;
+  skeleton.rodata->leader_offset = offsets ? offsets->group_leader : 0;
+  skeleton.rodata->comm_offset = offsets ? offsets->comm : 0;
   skeleton.rodata->netns_of_packets = abilities.older_sockets ? 1 : 0;
   skeleton.rodata->senders_of_packets = abilities.senders ? 1 : 0;
   skeleton.rodata->own_priority = settings.own_priority;
@@ -48,6 +52,7 @@ int prepare(leak_bpf& skeleton, const TracerSettings& settings, const TracerAbil
       {skeleton.maps.interfaces, settings.most_interfaces},
       {skeleton.maps.endpoints, settings.most_endpoints},
       {skeleton.maps.networks, settings.most_networks},
+      {skeleton.maps.allowed, settings.most_spaces},
       {skeleton.maps.urgent, ring_size(settings.urgent_ring_bytes)},
       {skeleton.maps.routine, ring_size(settings.routine_ring_bytes)},
   };
@@ -60,10 +65,10 @@ int prepare(leak_bpf& skeleton, const TracerSettings& settings, const TracerAbil
   return 0;
 }
 
-Result<Skeleton> load(const TracerSettings& settings, const TracerAbilities& abilities) {
+Result<Skeleton> load(const TracerSettings& settings, const TracerAbilities& abilities, const std::optional<TaskOffsets>& offsets) {
   Skeleton skeleton{leak_bpf::open()};
   if (!skeleton) return failed(TracerStage::load, errno);
-  if (const int error = prepare(*skeleton, settings, abilities); error != 0) return failed(TracerStage::load, error);
+  if (const int error = prepare(*skeleton, settings, abilities, offsets); error != 0) return failed(TracerStage::load, error);
   if (const int error = leak_bpf::load(skeleton.get()); error != 0) return failed(TracerStage::load, -error);
   return skeleton;
 }
@@ -138,12 +143,17 @@ Result<Tracer> Tracer::start(const TracerSettings& settings) {
   if (!tree) return fail(tree.error());
   auto state = std::make_unique<State>();
   state->old = settings.as_on_5_10;
-  state->abilities = {kernel_gives_names(), !state->old && kernel_gives_netns_of_packets(),
-                      !state->old && kernel_gives_senders_of_packets(), !state->old, tree->whole};
-  auto skeleton = load(settings, state->abilities);
+  state->abilities.names = kernel_gives_names();
+  const auto offsets = state->old ? std::nullopt : find_task_offsets();
+  state->abilities.process_names = offsets.has_value();
+  state->abilities.older_sockets = !state->old && kernel_gives_netns_of_packets();
+  state->abilities.senders = !state->old && kernel_gives_senders_of_packets();
+  state->abilities.makers = !state->old;
+  state->abilities.whole_machine = tree->whole;
+  auto skeleton = load(settings, state->abilities, offsets);
   if (!skeleton && state->abilities.makers && skeleton.error().kind != Error::Kind::not_permitted) {
     state->abilities.makers = false;
-    skeleton = load(settings, state->abilities);
+    skeleton = load(settings, state->abilities, offsets);
   }
   if (!skeleton) return fail(skeleton.error());
   state->skeleton = std::move(*skeleton);
@@ -154,7 +164,8 @@ Result<Tracer> Tracer::start(const TracerSettings& settings) {
     if (const int error = add_ring(*ring, map, state->ready.get()); error != 0) return failed(TracerStage::read, error);
   }
   state->spaces = std::make_unique<SpaceMaps>(SpaceMaps::Descriptors{::bpf_map__fd(maps.spaces), ::bpf_map__fd(maps.interfaces),
-                                                                     ::bpf_map__fd(maps.networks), ::bpf_map__fd(maps.endpoints)});
+                                                                     ::bpf_map__fd(maps.networks), ::bpf_map__fd(maps.endpoints),
+                                                                     ::bpf_map__fd(maps.allowed)});
   if (const int error = attach(*state->skeleton, tree->folder.get()); error != 0) return failed(TracerStage::attach, error);
   return Tracer{std::move(state)};
 }

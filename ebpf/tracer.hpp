@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ebpf/records.hpp"
@@ -28,7 +30,7 @@ struct TracerSettings {
   std::uint32_t most_interfaces = 4096;            ///< of all of them together
   std::uint32_t most_endpoints = 4096;             ///< likewise
   std::uint32_t most_networks = 4096;              ///< likewise
-  std::uint32_t urgent_ring_bytes = 256 * 1024;    ///< for leaks; raised to a power of two of at least a page; 176 bytes a record
+  std::uint32_t urgent_ring_bytes = 256 * 1024;    ///< for leaks; raised to a power of two of at least a page; 184 bytes a record
   std::uint32_t routine_ring_bytes = 1024 * 1024;  ///< for everything else; likewise
   std::uint32_t own_priority = 0;                  ///< SO_PRIORITY of the probe's own packets, which are exempt; 0: none
   bool as_on_5_10 = false;                         ///< nothing newer than that kernel is used: for tests
@@ -44,11 +46,29 @@ struct TracedEndpoint {
                           const TracedEndpoint&) = default;  // NOLINT(modernize-use-nullptr): taken for a 0 by clang-tidy 14
 };
 
+/// Packets that may pass beside the tunnel: those that have everything that is named here.
+struct TracedAllowance {
+  std::optional<Family> family{};  ///< empty: both
+  std::uint8_t protocol = 0;       ///< IPPROTO_*; 0: any, and with ports UDP and TCP
+  std::uint32_t mark = 0;          ///< compared under `mark_mask`
+  std::uint32_t mark_mask = 0;
+  std::optional<std::pair<std::uint32_t, std::uint32_t>> uids{};  ///< first and last, as FlowPacket::uid
+  std::optional<std::pair<std::uint16_t, std::uint16_t>> source_ports{};
+  std::optional<std::pair<std::uint16_t, std::uint16_t>> destination_ports{};
+  std::optional<IpPrefix> source{};
+  std::optional<IpPrefix> destination{};
+  friend bool operator==(const TracedAllowance&, const TracedAllowance&) = default;
+};
+
 /// What is inside and what may pass beside it, in one network namespace. The loopback is always inside.
 struct WatchedSpace {
-  std::set<std::uint32_t> inside;      ///< indexes of the tunnels
-  std::set<IpPrefix> networks;         ///< local networks, but for names: TCP and UDP ports 53 and 853 there are outside
-  std::set<TracedEndpoint> endpoints;  ///< VPN servers
+  static constexpr std::size_t most_allowed = 32;
+
+  std::set<std::uint32_t> inside;          ///< indexes of the tunnels
+  std::set<IpPrefix> networks;             ///< local networks, but for names: TCP and UDP ports 53 and 853 there are outside
+  std::set<TracedEndpoint> endpoints;      ///< VPN servers
+  std::set<std::uint32_t> inner{};         ///< indexes of devices that lead to no other machine: everything may leave by them
+  std::vector<TracedAllowance> allowed{};  ///< wherever they go; of more than most_allowed the first ones count
   /// Packets outside are dropped (sendto(2) gets EPERM, a connection times out). Not a kill switch: AF_PACKET, forwarded packets and the
   /// kernel's own pass, everything passes when the probe ends, and a socket for which no memory could be had passes too.
   bool drop = false;
@@ -59,6 +79,7 @@ struct WatchedSpace {
 /// What this kernel and these rights give. Each false is to be told.
 struct TracerAbilities {
   bool names = false;          ///< owners have names (CAP_PERFMON)
+  bool process_names = false;  ///< these are always of the process (the kernel's BTF is there); else SocketOwner::of_thread tells
   bool older_sockets = false;  ///< sockets that are older than watch() are counted, without an owner; else a SocketSurvey must find them
   bool senders = false;  ///< SocketOwner::several tells also of who only sends by a socket that another process connected (all but TCP)
   bool makers = false;   ///< owners of ICMP and raw sockets, and FlowEvent::closed (Linux 5.11)

@@ -10,7 +10,7 @@ namespace {
 class EbpfSource : public ConnectionSource {
  public:
   EbpfSource(std::unique_ptr<ProgramTracer::Space> space, std::string no_holders)
-      : space_(std::move(space)), flows_(space_->tracer().abilities().senders, container_of_owner), no_holders_(std::move(no_holders)) {}
+      : space_(std::move(space)), flows_(space_->tracer().abilities().senders, facts_of_owner), no_holders_(std::move(no_holders)) {}
 
   [[nodiscard]] FlowSource kind() const noexcept override { return FlowSource::ebpf; }
   [[nodiscard]] int descriptor() const noexcept override { return space_->tracer().descriptor(); }

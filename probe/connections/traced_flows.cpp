@@ -34,20 +34,19 @@ Owner TracedFlows::owner_of(Known& known, const FlowRecord& record) const {
     owner.why_not = "its socket is older than the tracer";
     return owner;
   }
-  if (known.asked_pid != told->pid) {
-    known.asked_pid = told->pid;
-    known.container = container_of_(*told);
+  if (known.asked != told) {
+    known.asked = told;
+    known.facts = facts_of_(*told);
   }
-  Program program{static_cast<pid_t>(told->pid), told->name, told->uid, known.container};
-  // Who made or connected it is not always who sends; see certainty in traced_leaks.cpp.
-  const bool handed = told->by == OwnerBy::made || told->by == OwnerBy::connected || told->by == OwnerBy::held;
+  Program program{static_cast<pid_t>(told->pid), known.facts.name, told->uid, known.facts.container};
+  // See certainty in traced_leaks.cpp: who made or connected a socket, or has it, is not always who sends by it.
   const auto protocol = known.ends.empty() ? std::uint8_t{0} : known.ends.front().key.protocol;
-  const bool checked = senders_ && protocol != IPPROTO_TCP;
+  const bool checked = (senders_ && protocol != IPPROTO_TCP) || every_call_is_seen(*told);
   const bool by_tcp = protocol == IPPROTO_TCP && told->by == OwnerBy::connected;
   if (told->several) {
     owner.candidates.push_back(std::move(program));
     owner.why_not = "several processes send by its socket";
-  } else if (handed && !checked && !by_tcp) {
+  } else if (!checked && !by_tcp) {
     // No candidate: another source may be sure.
     owner.why_not = fmt::format("{} (pid {}) had its socket first; who sends by it is not known for certain", program.name, program.pid);
   } else {
@@ -73,12 +72,13 @@ std::vector<Sighting> TracedFlows::take(const FlowRecord& record) {
       if (end == of_socket.ends.end()) end = of_socket.ends.insert(end, Sighting{});
       end->key = key;
       end->out_index = packet.interface;
+      end->mark = packet.mark;
+      end->uid = packet.uid;
     }
   }
   const auto owner = owner_of(of_socket, record);
   for (auto& end : of_socket.ends) {
     end.owner = owner;
-    if (record.flow.owner) end.uid = record.flow.owner->uid;
     end.ended = has_ended(record);
     end.bytes.reset();
     // Of several far ends nobody counts apart.

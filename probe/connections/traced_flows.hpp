@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "ebpf/records.hpp"
@@ -19,8 +21,8 @@ class TracedFlows {
   static constexpr std::size_t most_ends = 64;
 
   /// `most`: sockets; of more the ones that came first are forgotten, which their next packet tells anew. `senders` as of name_traced().
-  TracedFlows(bool senders, ContainerOf container_of, std::size_t most = 50'000)
-      : senders_(senders), container_of_(std::move(container_of)), most_(most) {}
+  TracedFlows(bool senders, OwnerFactsOf facts_of, std::size_t most = 50'000)
+      : senders_(senders), facts_of_(std::move(facts_of)), most_(most) {}
 
   /// What the record tells, of each far end of its socket.
   [[nodiscard]] std::vector<Sighting> take(const FlowRecord& record);
@@ -29,15 +31,15 @@ class TracedFlows {
  private:
   struct Known {
     std::vector<Sighting> ends;
-    std::uint32_t asked_pid = 0;  ///< whose container was asked for
-    std::string container;
+    std::optional<SocketOwner> asked{};  ///< whose facts were asked for
+    OwnerFacts facts;
   };
 
   [[nodiscard]] Owner owner_of(Known& known, const FlowRecord& record) const;
   [[nodiscard]] Known& known(std::uint64_t socket);
 
   bool senders_;
-  ContainerOf container_of_;
+  OwnerFactsOf facts_of_;
   std::size_t most_;
   std::size_t lost_ = 0;
   std::map<std::uint64_t, Known> sockets_;  ///< by cookie

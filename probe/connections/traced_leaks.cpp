@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "ebpf/cgroup_mount.hpp"
 #include "netns/namespace/container_process.hpp"
@@ -27,19 +29,20 @@ Certainty certainty_of(const TracedLeak& leak, bool senders) {
     // Who connected has sent the first packet; the later ones may be another's, to whom the socket was handed.
     return leak.owner->by == OwnerBy::connected && leak.from_the_first ? Certainty::sure : Certainty::ask;
   }
-  if (senders) return Certainty::sure;
+  if (senders || every_call_is_seen(*leak.owner)) return Certainty::sure;
   // Else send(2) by another process that has the socket is not seen: who called sendto(2) has sent the only packet for certain, no more.
   const bool is_only_one = leak.outside.packets == 1 && leak.from_the_first;
   return leak.owner->by == OwnerBy::sent && is_only_one ? Certainty::sure : Certainty::ask;
 }
 
-OutsideProgram program_of(const TracedLeak& leak, const OutsideDestination& destination, const ContainerOf& container_of) {
+OutsideProgram program_of(const TracedLeak& leak, const OutsideDestination& destination, const OwnerFactsOf& facts_of) {
   OutsideProgram named;
   const auto& owner = *leak.owner;
-  named.name = owner.name;
+  auto facts = facts_of(owner);
+  named.name = std::move(facts.name);
   named.pid = static_cast<int>(owner.pid);
   named.uid = owner.uid;
-  named.container = container_of(owner);
+  named.container = std::move(facts.container);
   named.destination = destination;
   named.bytes = bytes_of(leak);
   return named;
@@ -61,6 +64,48 @@ bool has_one_end(const FlowPacket& packet, const std::optional<SocketOwner>& own
   return packet.protocol == IPPROTO_TCP || (owner && owner->by == OwnerBy::connected);
 }
 
+template <typename Range>
+auto as_pair(const std::optional<Range>& range) {
+  using Number = decltype(range->first);
+  return range ? std::optional(std::pair<Number, Number>{range->first, range->last}) : std::nullopt;
+}
+
+TracedAllowance allowance_of(const AllowedPackets& packets) {
+  return {packets.family,
+          packets.protocol,
+          packets.mark,
+          packets.mark_mask,
+          as_pair(packets.uids),
+          as_pair(packets.source_ports),
+          as_pair(packets.destination_ports),
+          packets.source,
+          packets.destination};
+}
+
+/// A server that is known by its packets' mark as well.
+TracedAllowance allowance_of(const TunnelEndpoint& server) {
+  TracedAllowance allowance;
+  allowance.protocol = server.protocol;
+  allowance.mark = server.mark;
+  allowance.mark_mask = ~0U;
+  if (server.port != 0) allowance.destination_ports = std::pair(server.port, server.port);
+  allowance.destination = IpPrefix(server.address, server.address.is_v4() ? 32 : 128);
+  return allowance;
+}
+
+/// The probe's own packets are known by their priority already.
+std::vector<TracedAllowance> allowances(const FirewallPolicy& policy) {
+  std::vector<TracedAllowance> all;
+  for (const auto& packets : policy.allowed) {
+    if (packets.priority == 0) all.push_back(allowance_of(packets));
+  }
+  for (const auto& server : policy.endpoints) {
+    if (server.mark != 0) all.push_back(allowance_of(server));
+  }
+  if (all.size() > WatchedSpace::most_allowed) all.resize(WatchedSpace::most_allowed);
+  return all;
+}
+
 /// A longer or equal network of the tunnel inside it would take some of it away.
 bool is_local_as_a_whole(const IpPrefix& network, const FirewallPolicy& policy) {
   return std::ranges::none_of(policy.tunnel_networks, [&network](const IpPrefix& tunnel) {
@@ -77,6 +122,8 @@ void refresh(TracedLeak& leak, const SocketFlow& flow, MonoTime now) {
 
 }  // namespace
 
+bool every_call_is_seen(const SocketOwner& owner) { return owner.by == OwnerBy::sent && !owner.unseen; }
+
 bool goes_to(const FlowPacket& packet, const OutsideDestination& destination) {
   return packet.protocol == destination.protocol && packet.destination == Endpoint{destination.address, destination.port};
 }
@@ -90,7 +137,7 @@ auto TracedLeaks::of_socket(std::uint64_t socket) {
 
 void TracedLeaks::take(const FlowRecord& record, MonoTime now, bool allowed) {
   const auto& [netns, socket, owner, tunnel, exempt, outside, stopped, closed] = record.flow;
-  // Without a name of its own a socket cannot be told from others. What is exempt is the VPN's, the probe's own or the kernel's.
+  // Without a name of its own a socket cannot be told from others. What is exempt may leave.
   if (socket == 0) return;
   const bool beside = record.packet && record.packet->way == PacketWay::outside;
   if (beside && !allowed) {
@@ -143,6 +190,9 @@ WatchedSpace watched_space(const FlowGround& ground) {
     nowhere.out_index = index;
     const auto way = way_by_device(nowhere, ground);
     if (way && way->way == FlowWay::tunnel) space.inside.insert(index);
+    const auto& inner = ground.policy.inner_devices;
+    const bool by_name = std::ranges::find(inner, link.name) != inner.end();
+    if (by_name && way && way->way == FlowWay::local) space.inner.insert(index);
   }
   for (const auto& network : ground.policy.local_networks) {
     if (space.networks.size() < most_networks && is_local_as_a_whole(network, ground.policy)) space.networks.insert(network);
@@ -155,6 +205,7 @@ WatchedSpace watched_space(const FlowGround& ground) {
     }
     if (!both) space.endpoints.insert({server.address, server.protocol, server.port});
   }
+  space.allowed = allowances(ground.policy);
   return space;
 }
 
@@ -173,8 +224,7 @@ bool is_allowed(const FlowRecord& record, const FlowGround& ground) {
   TracedLeak leak;
   leak.socket = record.flow.socket;
   leak.packet = *record.packet;
-  const auto uid = record.flow.owner ? std::optional(record.flow.owner->uid) : std::nullopt;
-  const auto way = way_of(leak, uid, std::nullopt, ground).way;
+  const auto way = way_of(leak, leak.packet.uid, leak.packet.mark, ground).way;
   return way != FlowWay::outside && way != FlowWay::unknown;
 }
 
@@ -185,29 +235,28 @@ std::optional<std::uint64_t> bytes_of(const TracedLeak& leak) {
 }
 
 TracedAnswer name_traced(const OutsideDestination& destination, std::span<const TracedLeak* const> leaks, const FlowGround& ground,
-                         bool senders, const ContainerOf& container_of) {
+                         bool senders, const OwnerFactsOf& facts_of) {
   TracedAnswer answer;
   if (!destination.uid) return answer;
   // Asked for once for each process: files of /proc are read, and a program may have thousands of sockets.
-  std::map<std::pair<std::uint32_t, std::uint64_t>, std::string> containers;
-  const ContainerOf container_once = [&](const SocketOwner& owner) {
-    const auto [at, is_new] = containers.try_emplace({owner.pid, owner.cgroup});
-    if (is_new) at->second = container_of(owner);
+  std::map<std::tuple<std::uint32_t, std::uint64_t, std::string>, OwnerFacts> known;
+  const OwnerFactsOf facts_once = [&](const SocketOwner& owner) {
+    const auto [at, is_new] = known.try_emplace({owner.pid, owner.cgroup, owner.name});
+    if (is_new) at->second = facts_of(owner);
     return at->second;
   };
   for (const auto* leak : leaks) {
     const auto certainty = certainty_of(*leak, senders);
-    const auto uid = leak->owner ? std::optional(leak->owner->uid) : std::nullopt;
-    const auto way = way_of(*leak, uid, std::nullopt, ground).way;
-    // Whose the socket is, and its mark, decides whether it may: both are told by sock_diag.
-    const bool is_users = uid == destination.uid;
+    const auto way = way_of(*leak, leak->packet.uid, leak->packet.mark, ground).way;
+    // The firewall goes by who opened the socket, which may be another one than it belongs to now: sock_diag tells both.
+    const bool is_users = leak->packet.uid == destination.uid;
     if (way != FlowWay::outside && way != FlowWay::unknown && is_users) continue;
     if (certainty == Certainty::nobody) {
       answer.why_not = "several processes send by its socket";
     } else if (certainty == Certainty::ask || !is_users || way != FlowWay::outside) {
       answer.to_confirm.push_back(*leak);
     } else {
-      add(answer.programs, program_of(*leak, destination, container_once));
+      add(answer.programs, program_of(*leak, destination, facts_once));
     }
   }
   return answer;
@@ -226,19 +275,24 @@ bool has_first_pids() {
 }
 
 /// Another process may have got the number meanwhile, but hardly in the same cgroup.
-std::string container_of_owner(const SocketOwner& owner) {
+OwnerFacts facts_of_owner(const SocketOwner& owner) {
   static const auto tree = open_cgroup_tree({});
+  OwnerFacts facts{owner.name, {}};
   const auto process = open_process(static_cast<pid_t>(owner.pid));
-  if (!tree || !process || owner.cgroup == 0) return {};
+  if (!tree || !process || owner.cgroup == 0) return facts;
   const auto text = read_small(process.get(), "cgroup");
   constexpr std::string_view unified = "0::/";
   const auto at = text.starts_with(unified) ? 0 : text.find(std::string("\n").append(unified));
-  if (at == std::string::npos) return {};
+  if (at == std::string::npos) return facts;
   const auto begin = text.find(unified, at) + unified.size();
   const auto path = text.substr(begin, text.find('\n', begin) - begin);
   struct stat folder {};
   const bool same = ::fstatat(tree->folder.get(), path.empty() ? "." : path.c_str(), &folder, 0) == 0 && folder.st_ino == owner.cgroup;
-  return same ? container_of_cgroup(text, {}) : std::string();
+  if (!same) return facts;
+  facts.container = container_of_cgroup(text, {});
+  if (!owner.of_thread) return facts;
+  if (auto name = comm_of(process.get()); !name.empty()) facts.name = std::move(name);
+  return facts;
 }
 
 }  // namespace vpn_sentinel

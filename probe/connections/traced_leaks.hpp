@@ -32,6 +32,8 @@ struct TracedLeak {
   MonoTime left{};                   ///< when something was last known to have gone there
 };
 
+/// Where the kernel does not tell who sends a packet: it called sendto(2) with an address for each that left, or somebody was seen to.
+[[nodiscard]] bool every_call_is_seen(const SocketOwner& owner);
 /// Its protocol and far end are the destination's; not whose it is.
 [[nodiscard]] bool goes_to(const FlowPacket& packet, const OutsideDestination& destination);
 
@@ -61,22 +63,26 @@ class TracedLeaks {
   std::map<Key, TracedLeak> leaks_;  ///< by socket, protocol and far end
 };
 
-/// What the BPF programs have to know of a namespace: tunnels, servers without a mark, and some local networks, so that what goes there
-/// does not fill the ring of leaks. Of networks only those, 64 at most, that flow_way.hpp calls local as a whole; it decides the rest from
-/// the records, so that all sources mean the same.
+/// What the BPF programs have to know of a namespace: tunnels, and what may leave beside them, so that it does not fill the ring of leaks:
+/// devices that lead nowhere else, servers, what is allowed (WatchedSpace::most_allowed of it) and some local networks. Of networks only
+/// those, 64 at most, that flow_way.hpp calls local as a whole; it decides the rest from the records, so that all sources mean the same.
 [[nodiscard]] WatchedSpace watched_space(const FlowGround& ground);
 
-/// The container of a process, by its number and its cgroup's; empty: none, or not known any more.
-using ContainerOf = std::function<std::string(const SocketOwner& owner)>;
+/// What /proc knows of a process besides.
+struct OwnerFacts {
+  std::string name;       ///< of the process; where that is not known any more, of the thread that called
+  std::string container;  ///< empty: none, or not known any more
+};
+using OwnerFactsOf = std::function<OwnerFacts(const SocketOwner& owner)>;
 
 struct TracedAnswer {
   std::vector<OutsideProgram> programs;  ///< sent there for certain
   std::vector<TracedLeak> to_confirm;    ///< sent there for certain; by whom is certain only when its holder is the one that was told
   std::string why_not;                   ///< of leaks that are nobody's for certain
 };
-/// Pure but for `container_of`. `senders`: TracerAbilities::senders.
+/// Pure but for `facts_of`. `senders`: TracerAbilities::senders.
 [[nodiscard]] TracedAnswer name_traced(const OutsideDestination& destination, std::span<const TracedLeak* const> leaks,
-                                       const FlowGround& ground, bool senders, const ContainerOf& container_of);
+                                       const FlowGround& ground, bool senders, const OwnerFactsOf& facts_of);
 
 /// The way of a packet that was seen.
 [[nodiscard]] FlowDirection way_of(const TracedLeak& leak, std::optional<std::uint32_t> uid, std::optional<std::uint32_t> mark,
@@ -91,7 +97,7 @@ struct TracedAnswer {
 /// The numbers of processes that BPF tells are those of /proc here: this process is in the first pid namespace.
 [[nodiscard]] bool has_first_pids();
 
-/// By /proc/PID/cgroup, when that is still the cgroup which the programs saw.
-[[nodiscard]] std::string container_of_owner(const SocketOwner& owner);
+/// By files of /proc/PID, when it is still in the cgroup which the programs saw.
+[[nodiscard]] OwnerFacts facts_of_owner(const SocketOwner& owner);
 
 }  // namespace vpn_sentinel

@@ -5,7 +5,7 @@
 #include <tuple>
 #include <utility>
 
-#include "probe/watch/helper_thread.hpp"
+#include "netns/base/helper_thread.hpp"
 #include "probe/watch/outside_policy.hpp"
 
 namespace vpn_sentinel {
@@ -161,7 +161,7 @@ std::vector<const TracedLeak*> LeakOwners::traced_to(const OutsideDestination& d
 
 TracedAnswer LeakOwners::by_tracer(const OutsideDestination& destination) const {
   if (!space_ || !ground_) return {};
-  return name_traced(destination, traced_to(destination), *ground_, space_->tracer().abilities().senders, container_of_owner);
+  return name_traced(destination, traced_to(destination), *ground_, space_->tracer().abilities().senders, facts_of_owner);
 }
 
 std::vector<LeakQuestion> LeakOwners::to_ask(const OutsideTraffic& leak, MonoTime now) {
@@ -260,7 +260,8 @@ void LeakOwners::fill(PacketsView& packets) {
     auto programs = answer->traced;
     for (const auto& program : answer->named.programs) {
       const bool is_there = std::ranges::any_of(programs, [&](const OutsideProgram& one) {
-        // The tracer tells the name of a thread, so that only the number compares; where both are of one namespace.
+        // Of a process that has ended the tracer may know a thread's name alone, so that only the number compares; where both are of one
+        // namespace.
         return same_pids ? one.pid == program.pid : is_same_program(one, program);
       });
       if (!is_there) programs.push_back(program);

@@ -47,6 +47,8 @@ vs_record leak() {
   wire.family = 4;
   wire.where = VS_OUTSIDE;
   wire.reason = VS_PACKET_OUTSIDE;
+  wire.mark = 0xca6c;
+  wire.uid = 1001;
   return wire;
 }
 
@@ -62,7 +64,9 @@ BOOST_AUTO_TEST_CASE(a_record_of_a_leak_has_owner_counts_and_packet) {
                                IPPROTO_UDP,
                                3,
                                128,
-                               PacketWay::outside};
+                               PacketWay::outside,
+                               0xca6c,
+                               1001};
   BOOST_TEST((*record == expected));
 }
 
@@ -94,6 +98,16 @@ BOOST_AUTO_TEST_CASE(a_socket_of_several_programs_says_so) {
   auto wire = leak();
   wire.flow.flags = VS_SEVERAL;
   BOOST_TEST(decode_flow_record(bytes_of(wire))->flow.owner->several);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_seen_of_senders_and_whose_name_it_is_is_said) {
+  auto wire = leak();
+  BOOST_TEST(!decode_flow_record(bytes_of(wire))->flow.owner->unseen);
+  wire.flow.flags = VS_UNSEEN | VS_THREAD;
+  const auto owner = decode_flow_record(bytes_of(wire))->flow.owner.value();
+  BOOST_TEST(owner.unseen);
+  BOOST_TEST(owner.of_thread);
+  BOOST_TEST(!owner.several);
 }
 
 BOOST_AUTO_TEST_CASE(a_name_that_fills_its_place_needs_no_end_and_controls_no_terminal) {

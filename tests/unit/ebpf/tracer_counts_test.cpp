@@ -1,5 +1,7 @@
 #include <netinet/tcp.h>
 
+#include <string_view>
+
 #include "tests/unit/ebpf/traced.hpp"
 
 using namespace vpn_sentinel;
@@ -195,6 +197,82 @@ BOOST_AUTO_TEST_CASE(the_probes_own_packets_are_known_by_their_priority) {
     send_to(fd, {beyond, 4444}, 10);
   });
   BOOST_TEST(found.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(what_leaves_by_an_inner_device_is_no_leak, Traced) {
+  WatchedSpace space;
+  space.inner = {index_of("eth0")};
+  watch(space);
+  const auto send = [] { send_to(make_bound(AF_INET, SOCK_DGRAM, 0, "eth0"), {beyond, 53}, 10, 3); };
+  Program program("inner", [&] { enter(client.name()), send(); });
+  program.wait();
+  const auto all = records();
+  BOOST_REQUIRE(!all.empty());
+  BOOST_TEST((all.front().event == FlowEvent::first_since_tick));
+  BOOST_TEST((all.front().packet->way == PacketWay::exempt));
+  BOOST_TEST(all.back().flow.outside.packets == 0U);
+  BOOST_TEST(arrived_at(beyond, IPPROTO_UDP).packets == 3U);
+  // Both ways round: what was inner may become the tunnel, and what was inside an uplink.
+  space.inner.clear();
+  watch(space);
+  BOOST_TEST(leaks_of("outer", send).size() == 2U);
+}
+
+/// 10 bytes of UDP with mark and user, to `port`.
+void send_marked(const char* to, std::uint16_t port, std::uint32_t mark, unsigned uid) {
+  const int fd = make_bound(std::string_view(to).find(':') == std::string_view::npos ? AF_INET : AF_INET6, SOCK_DGRAM, 0, "eth0");
+  need(::setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0);
+  need(::fchown(fd, uid, static_cast<gid_t>(-1)) == 0);
+  send_to(fd, {to, port}, 10);
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_allowed_by_user_mark_ports_or_network_is_no_leak_and_its_neighbours_are, Traced) {
+  struct Try {
+    TracedAllowance allowed;
+    std::function<void()> passes;
+    std::function<void()> leaks;
+  };
+  const auto allowance = [](const std::function<void(TracedAllowance&)>& set) {
+    TracedAllowance made;
+    set(made);
+    return made;
+  };
+  constexpr const char* beyond_v6 = "2001:db8:ffff::7";
+  const Try tries[] = {
+      {allowance([](TracedAllowance& to) { to.uids = std::pair(1000U, 1001U); }), [] { send_marked(beyond, 443, 0, 1001); },
+       [] { send_marked(beyond, 443, 0, 1002); }},
+      {allowance([](TracedAllowance& to) { to.mark = 0x10, to.mark_mask = 0xf0; }), [] { send_marked(beyond, 443, 0x1f, 0); },
+       [] { send_marked(beyond, 443, 0x2f, 0); }},
+      {allowance([](TracedAllowance& to) { to.destination_ports = std::pair<std::uint16_t, std::uint16_t>(400, 500); }),
+       [] { send_marked(beyond, 500, 0, 0); }, [] { send_marked(beyond, 501, 0, 0); }},
+      {allowance([](TracedAllowance& to) { to.destination = IpPrefix::parse("203.0.113.0/29").value(); }),
+       [] { send_marked(beyond, 443, 0, 0); }, [] { send_marked("203.0.113.8", 443, 0, 0); }},
+      {allowance([](TracedAllowance& to) { to.destination = IpPrefix::parse("2001:db8:ffff::/125").value(); }),
+       [] { send_marked(beyond_v6, 443, 0, 0); }, [] { send_marked("2001:db8:ffff::8", 443, 0, 0); }},
+      {allowance([](TracedAllowance& to) { to.source = IpPrefix::parse("192.0.2.1/32").value(); }), [] { send_marked(beyond, 443, 0, 0); },
+       [] { send_marked(beyond_v6, 443, 0, 0); }},
+      {allowance([](TracedAllowance& to) { to.family = Family::v6, to.protocol = IPPROTO_UDP; }), [] { send_marked(beyond_v6, 443, 0, 0); },
+       [] { send_marked(beyond, 443, 0, 0); }},
+      {allowance([](TracedAllowance& to) { to.protocol = IPPROTO_TCP; }), [] {}, [] { send_marked(beyond, 443, 0, 0); }},
+  };
+  for (const auto& [allowed, passes, leaks] : tries) {
+    WatchedSpace space;
+    // The last of a full list counts as the first.
+    TracedAllowance nothing;
+    nothing.protocol = IPPROTO_SCTP;
+    space.allowed.assign(WatchedSpace::most_allowed - 1, nothing);
+    space.allowed.push_back(allowed);
+    watch(space);
+    BOOST_TEST(leaks_of("may", passes).empty());
+    const auto found = leaks_of("may-not", leaks);
+    BOOST_REQUIRE_EQUAL(found.size(), 1U);
+    BOOST_TEST(found[0].flow.exempt.packets == 0U);
+  }
+  watch({});
+  const auto found = leaks_of("told", [] { send_marked(beyond, 443, 0x1f, 1001); });
+  BOOST_REQUIRE_EQUAL(found.size(), 1U);
+  BOOST_TEST(found[0].packet->mark == 0x1fU);
+  BOOST_TEST(found[0].packet->uid == 1001U);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_target_that_drops_lets_nothing_out_and_says_who_tried, Traced) {

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <thread>
 
 #include "ebpf/tracer_error.hpp"
 #include "tests/unit/ebpf/traced.hpp"
@@ -144,6 +145,54 @@ TracerSettings old_kernel() {
   TracerSettings settings;
   settings.as_on_5_10 = true;
   return settings;
+}
+
+BOOST_AUTO_TEST_CASE(an_old_kernel_tells_whether_who_called_sendto_may_have_sent_it_all) {
+  Traced traced(old_kernel());
+  const auto alone = traced.leaks_of("alone", [] {
+    const int fd = make_bound(AF_INET, SOCK_DGRAM, 0, "eth0");
+    send_to(fd, {"203.0.113.7", 4444}, 10, 2);
+  });
+  BOOST_REQUIRE_EQUAL(alone.size(), 2U);
+  BOOST_TEST((alone[1].flow.owner->by == OwnerBy::sent));
+  BOOST_TEST(!alone[1].flow.owner->unseen);
+  for (const int family : {AF_INET, AF_INET6}) {
+    const char* to = family == AF_INET ? "203.0.113.7" : "2001:db8:ffff::7";
+    const auto shared = traced.leaks_of("shared", [family, to] {
+      const int fd = make_bound(family, SOCK_DGRAM, 0, "eth0");
+      const Target target(to, 4444);
+      need(::connect(fd, target.get(), target.length) == 0);
+      send_to(fd, {to, 4444}, 10);
+      if (::fork() == 0) ::_exit(::send(fd, "x", 1, 0) == 1 ? 0 : 1);
+      int status = -1;
+      need(::wait(&status) > 0 && status == 0);
+    });
+    BOOST_REQUIRE_EQUAL(shared.size(), 2U);
+    BOOST_TEST(shared[1].flow.owner->name == "shared");
+    BOOST_TEST(!shared[1].flow.owner->several);
+    BOOST_TEST(shared[1].flow.owner->unseen);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_leak_has_the_name_of_the_process_whichever_of_its_threads_sends) {
+  const auto by_thread = [] {
+    std::thread thread([] {
+      ::prctl(PR_SET_NAME, "a-thread");
+      send_to(make_bound(AF_INET, SOCK_DGRAM, 0, "eth0"), {"203.0.113.7", 4444}, 10);
+    });
+    thread.join();
+  };
+  Traced traced;
+  const auto named = traced.leaks_of("whole-program", by_thread);
+  BOOST_REQUIRE_EQUAL(named.size(), 1U);
+  const bool knows = traced.tracer.abilities().process_names;
+  BOOST_TEST(named[0].flow.owner->name == (knows ? "whole-program" : "a-thread"));
+  BOOST_TEST(named[0].flow.owner->of_thread == !knows);
+  Traced old(old_kernel());
+  const auto half_named = old.leaks_of("whole-program", by_thread);
+  BOOST_REQUIRE_EQUAL(half_named.size(), 1U);
+  BOOST_TEST(half_named[0].flow.owner->name == "a-thread");
+  BOOST_TEST(half_named[0].flow.owner->of_thread);
 }
 
 BOOST_AUTO_TEST_CASE(what_an_old_kernel_has_is_enough_to_name_a_leak) {

@@ -49,6 +49,7 @@ FlowRecord record(std::uint64_t socket, std::optional<SocketOwner> by = owner(),
   packet.interface = uplink;
   packet.length = 60;
   packet.way = PacketWay::outside;
+  packet.uid = 1000;
   made.packet = packet;
   return made;
 }
@@ -57,7 +58,7 @@ OutsideDestination destination(std::uint8_t protocol = IPPROTO_UDP, std::optiona
   return {IpAddress::parse("203.0.113.7").value(), protocol, 443, uid, {1, 60}};
 }
 
-std::string no_container(const SocketOwner&) { return {}; }
+OwnerFacts no_container(const SocketOwner& owner) { return {owner.name, {}}; }
 
 struct Traced {
   TracedLeaks leaks;
@@ -117,17 +118,25 @@ BOOST_AUTO_TEST_CASE(who_connected_is_sure_where_the_kernel_tells_of_other_sende
   BOOST_TEST(named({record(8, std::nullopt)}).to_confirm.size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(where_the_kernel_does_not_tell_of_senders_who_called_sendto_is_sure_of_the_only_packet) {
+BOOST_AUTO_TEST_CASE(where_the_kernel_does_not_tell_of_senders_who_called_sendto_is_sure_while_others_cannot_send_unseen) {
   BOOST_TEST(named({record(7)}, destination(), false).programs.size() == 1U);
   auto second = record(8);
   second.flow.outside = {2, 120};
+  leaks.clear();
+  BOOST_TEST(named({second}, destination(), false).programs.size() == 1U);
+  second.flow.owner->unseen = true;
   leaks.clear();
   BOOST_TEST(named({second}).programs.size() == 1U);
   const auto answer = named({second}, destination(), false);
   BOOST_TEST(answer.programs.empty());
   BOOST_TEST(answer.to_confirm.size() == 1U);
-  // Its own may have gone by the tunnel.
+  // Of the only packet he is sure; but his own may have gone by the tunnel.
+  auto first = record(10);
+  first.flow.owner->unseen = true;
+  leaks.clear();
+  BOOST_TEST(named({first}, destination(), false).programs.size() == 1U);
   auto moved = record(9);
+  moved.flow.owner->unseen = true;
   moved.flow.tunnel = {1, 60};
   leaks.clear();
   BOOST_TEST(named({moved}, destination(), false).to_confirm.size() == 1U);
@@ -208,6 +217,44 @@ BOOST_AUTO_TEST_CASE(what_the_tracer_must_know_are_tunnels_and_servers_that_need
   BOOST_TEST(space.endpoints.size() == 3U);
   BOOST_TEST(space.endpoints.contains({IpAddress::parse("198.51.100.3").value(), IPPROTO_TCP, 1194}));
   BOOST_TEST(!space.drop);
+}
+
+BOOST_AUTO_TEST_CASE(the_tracer_is_told_what_may_leave_by_its_device_its_user_or_its_mark) {
+  auto with = ground();
+  Link docker0;
+  docker0.index = 4;
+  docker0.name = "docker0";
+  with.links.emplace(docker0.index, docker0);
+  with.policy.inner_devices = {"docker0"};
+  AllowedPackets by_uid;
+  by_uid.uids = AllowedUids{1000, 1001};
+  AllowedPackets own;
+  own.priority = 7;
+  with.policy.allowed = {by_uid, own};
+  const auto space = watched_space(with);
+  BOOST_TEST((space.inner == std::set<std::uint32_t>{4}));
+  // The server with a mark is the other one.
+  BOOST_TEST_REQUIRE(space.allowed.size() == 2U);
+  BOOST_TEST((space.allowed[0].uids == std::pair<std::uint32_t, std::uint32_t>{1000, 1001}));
+  BOOST_TEST(space.allowed[1].mark == 0xca6cU);
+  BOOST_TEST(space.allowed[1].destination->to_string() == "198.51.100.4/32");
+  with.policy.allowed.assign(40, by_uid);
+  BOOST_TEST(watched_space(with).allowed.size() == WatchedSpace::most_allowed);
+}
+
+BOOST_AUTO_TEST_CASE(the_mark_and_user_of_the_packet_decide_whether_it_may_leave) {
+  auto to_server = record(7, owner(), "198.51.100.4:51820");
+  BOOST_TEST(!is_allowed(to_server, ground()));
+  to_server.packet->mark = 0xca6c;
+  BOOST_TEST(is_allowed(to_server, ground()));
+  auto with = ground();
+  AllowedPackets by_uid;
+  by_uid.uids = AllowedUids{1000, 1000};
+  with.policy.allowed = {by_uid};
+  auto of_user = record(7, std::nullopt);
+  BOOST_TEST(is_allowed(of_user, with));
+  of_user.packet->uid = 1001;
+  BOOST_TEST(!is_allowed(of_user, with));
 }
 
 BOOST_AUTO_TEST_CASE(a_local_network_that_the_tunnel_has_a_part_of_is_judged_from_the_records) {
@@ -298,9 +345,9 @@ BOOST_AUTO_TEST_CASE(a_process_that_got_the_number_of_another_one_is_another_pro
 BOOST_AUTO_TEST_CASE(the_container_of_a_process_is_looked_for_once_whatever_the_number_of_its_sockets) {
   for (std::uint64_t socket = 1; socket <= 100; ++socket) leaks.take(record(socket), now);
   unsigned asked = 0;
-  const auto container = [&asked](const SocketOwner&) {
+  const auto container = [&asked](const SocketOwner& owner) {
     ++asked;
-    return std::string(64, 'a');
+    return OwnerFacts{owner.name, std::string(64, 'a')};
   };
   const auto answer = name_traced(destination(), leaks.to(destination()), ground(), true, container);
   BOOST_TEST(answer.programs.at(0).container == std::string(64, 'a'));
@@ -330,9 +377,14 @@ BOOST_AUTO_TEST_CASE(sightings_have_owner_device_and_the_bytes_that_went_out) {
 
 BOOST_AUTO_TEST_CASE(an_owner_that_is_not_sure_is_left_to_another_source) {
   TracedFlows flows(false, no_container);
-  const auto seen = flows.take(record(7, owner(OwnerBy::connected)));
-  BOOST_TEST(!seen.at(0).owner.program.has_value());
-  BOOST_TEST(seen.at(0).owner.candidates.empty());
+  auto unseen = owner(OwnerBy::sent);
+  unseen.unseen = true;
+  for (const auto& by : {owner(OwnerBy::connected), owner(OwnerBy::held), owner(OwnerBy::made), unseen}) {
+    const auto seen = flows.take(record(7, by));
+    BOOST_TEST(!seen.at(0).owner.program.has_value());
+    BOOST_TEST(seen.at(0).owner.candidates.empty());
+  }
+  BOOST_TEST(flows.take(record(8, owner(OwnerBy::sent))).at(0).owner.program.value().pid == 42);
   BOOST_TEST(flows.take(record(0)).empty());
   BOOST_TEST(flows.lost() == 1U);
 }
