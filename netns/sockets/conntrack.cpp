@@ -43,7 +43,8 @@ std::pair<int, bool> read_accounting() {
 
 }  // namespace
 
-Result<ConntrackTable> list_tracked_connections(const SocketOpener& opener, std::size_t most, std::chrono::milliseconds patience) {
+Result<ConntrackTable> list_tracked_connections(const SocketOpener& opener, std::size_t most, std::chrono::milliseconds patience,
+                                                const std::function<bool(const TrackedConnection&)>& wanted) {
   const auto socket = open_netfilter(opener, 0);
   if (!socket) return fail(socket.error());
   ConntrackTable table;
@@ -52,6 +53,8 @@ Result<ConntrackTable> list_tracked_connections(const SocketOpener& opener, std:
       ask_netlink(socket->fd.get(), request, 1, mono_now() + patience, "listing connections", [&](const NetlinkMessage& message) {
         const auto found = decode_tracked_connection(message.payload);
         if (!found) return;
+        table.empty = false;
+        if (wanted && !wanted(*found)) return;
         if (table.connections.size() == most) {
           ++table.left_out;
           return;

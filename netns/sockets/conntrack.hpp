@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "netns/base/result.hpp"
@@ -17,13 +18,15 @@ namespace vpn_sentinel {
 
 struct ConntrackTable {
   std::vector<TrackedConnection> connections;
-  std::size_t left_out = 0;   ///< beyond `most`
+  std::size_t left_out = 0;   ///< wanted ones beyond `most`
+  bool empty = true;          ///< the kernel told none at all, wanted or not
   std::size_t uncounted = 0;  ///< of `connections`: without packets and bytes, because accounting was off when they began
 };
-/// All families. CAP_NET_ADMIN in the namespace (not_permitted); unavailable: the kernel has no conntrack, or not nf_conntrack_netlink.
-/// Blocks: 1.2-1.8 µs each, `patience` at most.
+/// All families; `wanted` empty: all of them, else those that it is true of, so that others take no room. CAP_NET_ADMIN in the namespace
+/// (not_permitted); unavailable: the kernel has no conntrack, or not nf_conntrack_netlink. Blocks: 1.2-1.8 µs each, `patience` at most.
 [[nodiscard]] Result<ConntrackTable> list_tracked_connections(const SocketOpener& opener, std::size_t most,
-                                                              std::chrono::milliseconds patience = std::chrono::seconds{3});
+                                                              std::chrono::milliseconds patience = std::chrono::seconds{3},
+                                                              const std::function<bool(const TrackedConnection&)>& wanted = {});
 
 /// net.netfilter.nf_conntrack_acct: without it connections have no packets and bytes. unavailable: the kernel has no conntrack.
 [[nodiscard]] Result<bool> conntrack_counts(const NetNamespace& space);

@@ -28,6 +28,7 @@ std::string print_port(const PortView& port, const Style& style) {
 std::string print_ports(const std::string& target, const ServingView& view, const Style& style) {
   auto text = target + "\n";
   for (const auto& port : view.ports) text += print_port(port, style);
+  if (view.no_room > 0) text += fmt::format("there are too many clients: {} were not kept, or forgotten too soon\n", view.no_room);
   return text;
 }
 
@@ -52,6 +53,7 @@ std::string print_blocked(const ServingView& view, const PeersTold& told) {
   auto text = fmt::format("{} packets for these ports were logged by firewall rules since {}\n", view.blocked_packets,
                           to_rfc3339(*view.blocked_since));
   if (view.blocked_lost > 0) text += fmt::format("{} more were logged, too many to be told; perhaps for these ports\n", view.blocked_lost);
+  if (view.blocked_no_room > 0) text += fmt::format("{} of them came from addresses that there was no room for\n", view.blocked_no_room);
   for (const auto& from : view.blocked_from) {
     text += fmt::format("  {:<10} {:<24} {} packets, last {}\n", from.port.to_string(),
                         or_dash(shown_client({from.address, 0}, told.detail, told.database)), from.packets, to_rfc3339(from.last));
@@ -80,7 +82,8 @@ json blocked_json(const BlockedFrom& from, const PeersTold& told) {
 }
 
 json peers_json(const std::string& target, const ServingView& view, const PeersTold& told) {
-  json value{{"target", target}, {"ports", json::array()}, {"peers", json::array()}, {"not_listed", view.not_listed}};
+  json value{
+      {"target", target}, {"ports", json::array()}, {"peers", json::array()}, {"not_listed", view.not_listed}, {"no_room", view.no_room}};
   for (const auto& port : view.ports) {
     json object{{"port", port.port.to_string()}, {"told_by", to_string(port.source)}};
     if (port.connected) object["connected"] = *port.connected;
@@ -95,7 +98,10 @@ json peers_json(const std::string& target, const ServingView& view, const PeersT
     blocked["why"] = view.blocked_why;
     return value;
   }
-  blocked = {{"since", to_rfc3339(*view.blocked_since)}, {"packets", view.blocked_packets}, {"lost", view.blocked_lost}};
+  blocked = {{"since", to_rfc3339(*view.blocked_since)},
+             {"packets", view.blocked_packets},
+             {"lost", view.blocked_lost},
+             {"no_room", view.blocked_no_room}};
   blocked["from"] = json::array();
   for (const auto& from : view.blocked_from) blocked["from"].push_back(blocked_json(from, told));
   return value;

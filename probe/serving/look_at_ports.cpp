@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t most_tunnels = 16;
 constexpr std::size_t most_tracked = 200'000;
+constexpr std::chrono::seconds longest_list{3};
 
 void add_note(std::string& notes, std::string_view note) { notes += notes.empty() ? std::string(note) : fmt::format("; {}", note); }
 
@@ -111,8 +112,10 @@ std::vector<PortLook> PortLooker::look(const ServingGround& ground, TunnelProgra
   std::optional<Result<ConntrackTable>> tracked;
   WireGuardDevices wireguard;
   if (any_udp) {
-    tracked = list_tracked_connections(opener, most_tracked);
-    tracks_ = tracks_ || (*tracked && !(*tracked)->connections.empty());
+    // Others take no room: those of a busy router would leave none to the clients.
+    tracked = list_tracked_connections(opener, most_tracked, longest_list,
+                                       [this](const TrackedConnection& connection) { return is_of_port(connection, ports_); });
+    tracks_ = tracks_ || (*tracked && !(*tracked)->empty);
     wireguard = wireguard_of(space_, ground, programs, not_before);
   }
   const auto now = wall_now();

@@ -47,7 +47,7 @@ bool PeerTable::make_room() {
   return false;
 }
 
-void PeerTable::take_peer(const PortLook& look, const PeerSighting& seen, WallTime wall, bool first) {
+void PeerTable::take_peer(const PortLook& look, const PeerSighting& seen, WallTime wall, MonoTime now, bool first) {
   auto name = name_of(look, seen);
   auto at = peers_.find(name);
   // What ended and came again is another stay.
@@ -64,6 +64,7 @@ void PeerTable::take_peer(const PortLook& look, const PeerSighting& seen, WallTi
   }
   auto& entry = at->second;
   entry.look = looks_;
+  entry.seen = now;
   entry.peer.source = look.source;
   entry.peer.far = seen.far;
   if (seen.bytes) entry.peer.bytes = since(*seen.bytes, entry.base);
@@ -88,7 +89,7 @@ void PeerTable::take(const PortLook& look, WallTime wall, MonoTime now) {
   // Another source has other names for the same clients.
   const bool first = told == told_by_.end() || told->second != look.source;
   for (const auto& seen : look.peers) {
-    if (seen.connected) take_peer(look, seen, wall, first);
+    if (seen.connected) take_peer(look, seen, wall, now, first);
   }
   remember_silent(look);
   if (look.left_out > 0) {
@@ -100,7 +101,10 @@ void PeerTable::take(const PortLook& look, WallTime wall, MonoTime now) {
 }
 
 void PeerTable::age(MonoTime now) {
-  std::erase_if(peers_, [&](const auto& item) { return item.second.peer.ended && now - item.second.ended > bounds_.keep_ended; });
+  std::erase_if(peers_, [&](const auto& item) {
+    const auto& entry = item.second;
+    return entry.peer.ended ? now - entry.ended > bounds_.keep_ended : now - entry.seen > bounds_.keep_unseen;
+  });
 }
 
 std::vector<const KnownPeer*> PeerTable::peers() const {

@@ -29,6 +29,8 @@ struct KnownPeer {
 struct PeerBounds {
   std::size_t most = 10'000;             ///< connected and ended ones together, about 250 bytes each
   std::chrono::seconds keep_ended{300};  ///< so that what was short can still be told
+  /// Of whom no look tells any more while looks fail or leave some out: he is forgotten, because nobody knows whether he has ended.
+  std::chrono::seconds keep_unseen{300};
 };
 
 class PeerTable {
@@ -38,7 +40,7 @@ class PeerTable {
   /// All clients of one port. Whoever is not among them any more has ended; a look that could not look, or left some out, ends nobody.
   /// The next one after it does not know when new ones came.
   void take(const PortLook& look, WallTime wall, MonoTime now);
-  /// Forgets who has ended long ago.
+  /// Forgets who has ended long ago, and of whom nothing is known for long.
   void age(MonoTime now);
 
   /// Who is connected first, those with most bytes first; pointers are valid until the next call of a function that is not const.
@@ -60,11 +62,12 @@ class PeerTable {
     KnownPeer peer;
     PeerBytes base{};  ///< of WireGuard's counters when the client came
     std::uint64_t look = 0;
+    MonoTime seen{};
     MonoTime ended{};
   };
 
   [[nodiscard]] static Name name_of(const PortLook& look, const PeerSighting& seen);
-  void take_peer(const PortLook& look, const PeerSighting& seen, WallTime wall, bool first);
+  void take_peer(const PortLook& look, const PeerSighting& seen, WallTime wall, MonoTime now, bool first);
   void remember_silent(const PortLook& look);
   [[nodiscard]] std::optional<PeerBytes> forget_silent(const Name& name);
   [[nodiscard]] bool make_room();

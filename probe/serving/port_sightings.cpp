@@ -99,10 +99,21 @@ PortLook tcp_clients(ListenPort port, const SocketTable& table) {
   return look;
 }
 
+bool is_of_port(const TrackedConnection& connection, std::span<const ListenPort> ports) {
+  return std::ranges::any_of(ports, [&connection](ListenPort port) {
+    const auto& original = connection.original;
+    return connection.protocol == port.protocol &&
+           (original.destination.port == port.port || connection.reply.source.port == port.port || original.source.port == port.port);
+  });
+}
+
 PortLook udp_clients(ListenPort port, const ConntrackTable& table, std::span<const IpAddress> own, bool tracks) {
   PortLook look{port, PeerSource::conntrack};
-  if (table.connections.empty() && !tracks) {
-    look.cannot_look = "the kernel tracks no connection here: no rule of the namespace uses their state (nft \"ct state\", NAT)";
+  if (table.connections.empty() && table.empty && !tracks) {
+    look.cannot_look =
+        "the kernel tracks no connection here: no rule of the namespace uses their state (nft \"ct state\", NAT); any rule that does makes "
+        "it, "
+        "such as 'ct state new counter' in a chain of the hook input";
     return look;
   }
   look.unanswered = 0;

@@ -28,6 +28,9 @@ inline constexpr std::chrono::seconds handshake_lasts{180};
 /// others, and it cannot be told who is connected.
 [[nodiscard]] PortLook tcp_clients(ListenPort port, const SocketTable& table);
 
+/// It has to do with one of the ports, whoever is behind it.
+[[nodiscard]] bool is_of_port(const TrackedConnection& connection, std::span<const ListenPort> ports);
+
 /// What of UDP a namespace itself is the server of: packets to one of `own` addresses (sorted) and that port, also where they are handed on
 /// to another one, and what the server began from that port. cannot_look: the kernel tracks nothing here; `tracks` when it is known
 /// otherwise that it does, so that an empty table means that nobody is connected.

@@ -66,10 +66,12 @@ ServingView ServingState::view(std::size_t most_peers, std::size_t most_tries, b
     if (!peer->ended) ++listed;
   }
   view.not_listed = connected - std::min(connected, listed);
+  view.no_room = table_.no_room();
   view.blocked_since = blocked_since_;
   view.blocked_why = blocked_why_;
   if (!blocked_since_) return view;
   view.blocked_packets = blocked_.packets();
+  view.blocked_no_room = blocked_.no_room();
   view.blocked_lost = blocked_.lost();
   view.blocked_from = blocked_.from(most_tries);
   return view;

@@ -27,9 +27,11 @@ struct ServingView {
   std::vector<PortView> ports{};            ///< in the order of the settings
   std::vector<KnownPeer> peers{};           ///< connected ones first, those with most bytes first
   std::size_t not_listed = 0;               ///< connected, and not among them
+  std::size_t no_room = 0;                  ///< peers that were forgotten, or not kept at all, because there were too many, each time
   std::optional<WallTime> blocked_since{};  ///< logged packets are counted since then; absent: they are not, see `blocked_why`
   std::string blocked_why{};
   std::uint64_t blocked_packets = 0;
+  std::uint64_t blocked_no_room = 0;        ///< of these, of addresses that there was no room for
   std::uint64_t blocked_lost = 0;           ///< logged and not told, because there were too many: perhaps of other ports
   std::vector<BlockedFrom> blocked_from{};  ///< those with most packets first
 };

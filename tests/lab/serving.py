@@ -24,12 +24,15 @@ import suite
 import tunnels
 from certificates import make_peer, make_wireguard_key
 from lab import Lab
-from network import DIRECT, SERVER
+from network import DIRECT, EXIT, SERVER
 from process import wait_until
 
 BUILD = Path()
 WIREGUARD, OPENVPN_UDP, OPENVPN_TCP = 51820, 1194, 1195
 WIREGUARD_CLIENTS, UDP_CLIENTS, TCP_CLIENTS = 30, 10, 10
+# The last ones of WireGuard's call by IPv6.
+V6_CLIENTS = 3
+NETWORKS = {"203.0.113.0/24", "2001:db8:10::/48"}
 GROUP = 7
 PORTS = f"udp/{WIREGUARD},udp/{OPENVPN_UDP},tcp/{OPENVPN_TCP}"
 
@@ -74,7 +77,8 @@ class Serving(unittest.TestCase):
         netns.ip(cls.server, ["link set mtu 1380 up dev wg0"])
         for i in range(WIREGUARD_CLIENTS):
             tunnels._wireguard_daemon(cls.net, "vpn", f"wg-client{i}", f"c{i}")
-            arguments = ["private-key", str(folder / f"client{i}.wgkey"), "peer", server_key, "endpoint", f"{SERVER}:{WIREGUARD}"]
+            server = f"[{EXIT['v6']}]" if i >= WIREGUARD_CLIENTS - V6_CLIENTS else SERVER
+            arguments = ["private-key", str(folder / f"client{i}.wgkey"), "peer", server_key, "endpoint", f"{server}:{WIREGUARD}"]
             arguments += ["persistent-keepalive", "5", "allowed-ips", "198.19.0.1/32"]
             netns.ip(cls.lab.netns("vpn"), [f"link set mtu 1380 up dev c{i}"])
             tunnels.wg(cls.net, "vpn", cls.lab.process(f"wg-client{i}"), ["set", f"c{i}", *arguments])
@@ -167,10 +171,11 @@ class Serving(unittest.TestCase):
         wireguard = self.of_port(told, f"udp/{WIREGUARD}")
         self.assertEqual({peer["key"]: peer["from"] for peer in wireguard}, self.wireguard_truth())
         self.assertNotIn(self.absent, {peer["key"] for peer in wireguard})
+        self.assertEqual(sum(peer["from"].startswith("[") for peer in wireguard), V6_CLIENTS)
         for number, name in enumerate((f"udp/{OPENVPN_UDP}", f"tcp/{OPENVPN_TCP}")):
             self.assertEqual({peer["from"] for peer in self.of_port(told, name)}, self.openvpn_truth(number), name)
         for peer in told["peers"]:
-            self.assertTrue(peer["from"].startswith(DIRECT["v4"] + ":"), peer)
+            self.assertTrue(peer["from"].startswith((f"{DIRECT['v4']}:", f"[{DIRECT['v6']}]:")), peer)
             self.assertGreater(peer["bytes"]["in"], 0, peer)
             self.assertGreater(peer["bytes"]["out"], 0, peer)
 
@@ -195,7 +200,7 @@ class Serving(unittest.TestCase):
 
     def test_c_less_is_told_where_the_user_wants_it(self) -> None:
         _, told = self.peers("--destinations", "prefix")
-        self.assertEqual({peer["from"] for peer in told["peers"]}, {"203.0.113.0/24"})
+        self.assertEqual({peer["from"] for peer in told["peers"]}, NETWORKS)
         self.assertFalse([peer for peer in told["peers"] if "key" in peer])
         _, told = self.peers("--destinations", "none")
         self.assertFalse([peer for peer in told["peers"] if "from" in peer])
@@ -320,7 +325,7 @@ class Serving(unittest.TestCase):
             daemon.wait(5)
         peers = next(one["peers"] for one in reports if one.get("peers", {}).get("connected") == told)
         self.assertEqual((len(peers["list"]), peers["not_listed"]), (20, told - 20))
-        self.assertEqual({peer["from"] for peer in peers["list"]}, {"203.0.113.0/24"})
+        self.assertLessEqual({peer["from"] for peer in peers["list"]}, NETWORKS)
         # Before the first look nobody is said to be connected, nor that nobody is.
         self.assertNotIn("connected", reports[0]["peers"])
 

@@ -230,6 +230,14 @@ BOOST_AUTO_TEST_CASE(tracked_connections_are_listed_and_told_with_bytes_where_th
   BOOST_TEST(found->counted);
   BOOST_TEST(found->original.bytes == 33U);  // 5 of data, 8 of UDP, 20 of IP
   BOOST_TEST(list_tracked_connections(space.opener(), 1)->left_out == 1U);
+  const auto only = [](std::uint16_t port) { return [port](const TrackedConnection& one) { return one.original.source.port == port; }; };
+  const auto wanted = list_tracked_connections(space.opener(), 1, std::chrono::seconds{3}, only(4011)).value();
+  BOOST_TEST(wanted.left_out == 0U);
+  BOOST_REQUIRE(wanted.connections.size() == 1U);
+  BOOST_TEST(wanted.connections[0].original.source.port == 4011);
+  const auto none = list_tracked_connections(space.opener(), 1, std::chrono::seconds{3}, only(4012)).value();
+  BOOST_TEST(none.connections.empty());
+  BOOST_TEST(!none.empty);
   BOOST_REQUIRE(readable(events.fd()));
   const auto heard = events.take().value();
   BOOST_REQUIRE(heard.events.size() == 2U);

@@ -105,6 +105,21 @@ BOOST_AUTO_TEST_CASE(a_look_that_left_some_out_ends_nobody) {
   BOOST_TEST(!t.only().ended);
 }
 
+BOOST_AUTO_TEST_CASE(of_whom_nothing_is_known_for_long_is_forgotten_and_not_told_as_ended) {
+  Table t({10'000, 300s, 60s});
+  t.take({from("203.0.113.7:40000"), from("203.0.113.8:40000")});
+  for (int i = 0; i < 6; ++i) t.take({from("203.0.113.8:40000")}, PeerSource::conntrack, 1);
+  t.table.age(t.now);
+  BOOST_TEST(t.table.size() == 2U);
+  t.take({from("203.0.113.8:40000")}, PeerSource::conntrack, 1);
+  t.table.age(t.now);
+  BOOST_TEST(t.only().far.to_string() == "203.0.113.8:40000");
+  BOOST_TEST(!t.only().ended);
+  for (int i = 0; i < 7; ++i) t.cannot_look();
+  t.table.age(t.now);
+  BOOST_TEST(t.table.size() == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(ports_do_not_end_each_others_clients) {
   Table t;
   t.take({from("203.0.113.7:40000")});

@@ -111,6 +111,19 @@ BOOST_AUTO_TEST_CASE(udp_clients_are_those_who_call_an_own_address) {
   BOOST_TEST(look.peers[1].far.to_string() == "[2001:db8::7]:40000");
 }
 
+BOOST_AUTO_TEST_CASE(only_connections_of_the_ports_are_kept_and_others_show_that_the_kernel_tracks) {
+  const std::vector<ListenPort> ports{wireguard_port, openvpn_port};
+  BOOST_TEST(is_of_port(tracked("203.0.113.7:40000", "198.51.100.2:51820"), ports));
+  BOOST_TEST(is_of_port(tracked("198.51.100.2:51820", "203.0.113.7:40000"), ports));
+  BOOST_TEST(is_of_port(tracked("203.0.113.7:40000", "192.0.2.1:443", "198.51.100.2:51820"), ports));
+  BOOST_TEST(!is_of_port(tracked("203.0.113.7:40000", "198.51.100.2:53"), ports));
+  // The port of the other protocol.
+  BOOST_TEST(!is_of_port(tracked("203.0.113.7:40000", "198.51.100.2:1194"), ports));
+  ConntrackTable table;
+  table.empty = false;
+  BOOST_TEST(udp_clients(wireguard_port, table, own, false).cannot_look.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_server_elsewhere_that_is_called_from_here_is_no_client) {
   // This host is itself a client of somebody's port 51820, and hands on what others send there.
   BOOST_TEST(udp({tracked("198.51.100.2:40000", "203.0.113.9:51820"), tracked("192.0.2.50:40000", "203.0.113.9:51820")}).peers.empty());
