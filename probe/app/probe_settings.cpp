@@ -172,8 +172,8 @@ constexpr std::array rows{
                "conntrack, nflog or off",
                0, 0, true},
     SettingRow{"destinations", "VPN_SENTINEL_DESTINATIONS", Type::text, "full",
-               "How much of far ends the commands 'connections' and 'peers' tell, and the hub is told of connections and of a server's "
-               "clients: full, prefix (/24, /48), country or none; what leaves outside the tunnel is told in full",
+               "How much of far ends the commands 'connections' and 'peers' tell, and the hub is told of connections, of a server's "
+               "clients and of what leaves outside the tunnel: full, prefix (/24, /48), country or none",
                0, 0, true},
     SettingRow{"connections_interval", "VPN_SENTINEL_CONNECTIONS_INTERVAL", Type::seconds, "10s",
                "Time between two batches of connections to the hub, which stores and shows them; 0: they are told to no hub", 0, 3600},

@@ -68,8 +68,10 @@ void add_tunnel(const TargetWatch& watch, Report& report) {
   report.tunnel = std::move(tunnel);
 }
 
-void add_firewall(const Observation& seen, Report& report) {
-  if (seen.packets) report.leak = leak_report(*seen.packets);
+void add_firewall(const TargetWatch& watch, Report& report) {
+  const auto& seen = watch.seen();
+  const auto& policy = watch.policy();
+  if (seen.packets) report.leak = leak_report(*seen.packets, policy.connections.destinations, policy.exit.database.get());
   if (seen.kill_switch) report.kill_switch = kill_switch_report(*seen.kill_switch);
   if (seen.ruleset) report.ruleset = ruleset_report(*seen.ruleset);
   if (seen.udp) report.udp_exit = udp_exit_report(*seen.udp);
@@ -92,11 +94,11 @@ Report build_report(const TargetWatch& watch, std::string trigger) {
   report.timestamp = watch.seen().time;
   report.trigger = std::move(trigger);
   report.state = watch.verdict().state;
-  report.findings = watch.verdict().findings;
+  report.findings = with_ends_cut(watch.verdict().findings, watch.seen(), end_detail(watch.policy().connections.destinations));
   add_tunnel(watch, report);
   add_exit(watch.seen(), report);
   add_dns(watch.seen(), report);
-  add_firewall(watch.seen(), report);
+  add_firewall(watch, report);
   add_peers(watch, report);
   report.latency_ms = watch.latency_ms();
   bound_report(report);

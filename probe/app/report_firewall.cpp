@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
+#include <utility>
+
+#include "probe/app/report_peers.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -23,14 +27,31 @@ std::string protocol_word(std::uint8_t protocol) {
   }
 }
 
-LeakDestinationReport destination_report(const OutsideDestination& seen) {
-  const bool has_port = seen.protocol == IPPROTO_UDP || seen.protocol == IPPROTO_TCP;
-  return {seen.address.to_string(),
+std::string shown_address(const IpAddress& address, DestinationDetail detail, const GeoDatabase* database) {
+  if (detail == DestinationDetail::full) return address.to_string();
+  return shown_client({address, 0}, detail, database);
+}
+
+LeakDestinationReport destination_report(const OutsideDestination& seen, DestinationDetail detail, const GeoDatabase* database) {
+  const bool has_port = (seen.protocol == IPPROTO_UDP || seen.protocol == IPPROTO_TCP) && detail != DestinationDetail::none;
+  return {shown_address(seen.address, detail, database),
           protocol_word(seen.protocol),
           has_port ? std::optional(seen.port) : std::nullopt,
           seen.uid,
           seen.traffic.packets,
           seen.traffic.bytes};
+}
+
+void add(std::vector<LeakDestinationReport>& destinations, LeakDestinationReport more) {
+  const auto same = std::ranges::find_if(destinations, [&more](const LeakDestinationReport& one) {
+    return std::tie(one.address, one.protocol, one.port, one.uid) == std::tie(more.address, more.protocol, more.port, more.uid);
+  });
+  if (same == destinations.end()) {
+    destinations.push_back(std::move(more));
+  } else {
+    same->packets += more.packets;
+    same->bytes += more.bytes;
+  }
 }
 
 std::string word_of(KillSwitchView::Mode mode) {
@@ -89,7 +110,7 @@ std::string word_of(LargePacketsView::Lost lost) {
 
 }  // namespace
 
-LeakReport leak_report(const PacketsView& packets) {
+LeakReport leak_report(const PacketsView& packets, DestinationDetail detail, const GeoDatabase* database) {
   LeakReport leak;
   leak.counting = packets.counting;
   leak.why = packets.why_not;
@@ -102,10 +123,24 @@ LeakReport leak_report(const PacketsView& packets) {
   leak.v6_packets = total.v6.packets;
   leak.endpoint_packets = total.endpoint_misuse.packets;
   leak.local_packets = packets.local.packets;
-  for (const auto& destination : total.destinations) leak.destinations.push_back(destination_report(destination));
+  for (const auto& destination : total.destinations) add(leak.destinations, destination_report(destination, detail, database));
   // A report has room for few: those that most went to.
   std::ranges::stable_sort(leak.destinations, std::greater<>(), &LeakDestinationReport::bytes);
   return leak;
+}
+
+EndDetail end_detail(DestinationDetail detail) {
+  switch (detail) {
+    case DestinationDetail::full:
+      return EndDetail::full;
+    case DestinationDetail::prefix:
+      return EndDetail::network;
+    case DestinationDetail::country:
+      return EndDetail::port;
+    case DestinationDetail::none:
+      break;
+  }
+  return EndDetail::protocol;
 }
 
 KillSwitchReport kill_switch_report(const KillSwitchView& kill_switch) {

@@ -3,13 +3,21 @@
 
 #include <optional>
 
+#include "netns/geo/geo_database.hpp"
+#include "probe/connections/choose_sources.hpp"
 #include "probe/report/report.hpp"
 #include "probe/verdict/firewall_view.hpp"
+#include "probe/verdict/packet_findings.hpp"
 #include "probe/verdict/path_view.hpp"
 
 namespace vpn_sentinel {
 
-[[nodiscard]] LeakReport leak_report(const PacketsView& packets);
+/// Destinations with as much as `detail` tells, those that look alike then added up: with a country where `database` has one, and with none
+/// without an address.
+[[nodiscard]] LeakReport leak_report(const PacketsView& packets, DestinationDetail detail = DestinationDetail::full,
+                                     const GeoDatabase* database = nullptr);
+/// What findings tell where `detail` is asked for.
+[[nodiscard]] EndDetail end_detail(DestinationDetail detail);
 [[nodiscard]] KillSwitchReport kill_switch_report(const KillSwitchView& kill_switch);
 [[nodiscard]] RulesetReport ruleset_report(const RulesetView& ruleset);
 /// Nullopt: no server told an address.

@@ -16,12 +16,16 @@ constexpr std::size_t most_destinations = 10;
 
 bool is_dns(const OutsideDestination& destination) { return vpn_sentinel::is_dns(destination.protocol, destination.port); }
 
-std::string protocol_text(const OutsideDestination& destination) {
+constexpr unsigned told_prefix_v4 = 24;
+constexpr unsigned told_prefix_v6 = 48;
+
+std::string protocol_text(const OutsideDestination& destination, bool with_port) {
+  const auto port = with_port ? fmt::format(" port {}", destination.port) : std::string();
   switch (destination.protocol) {
     case IPPROTO_UDP:
-      return fmt::format("UDP port {}", destination.port);
+      return "UDP" + port;
     case IPPROTO_TCP:
-      return fmt::format("TCP port {}", destination.port);
+      return "TCP" + port;
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6:
       return "ICMP";
@@ -30,15 +34,33 @@ std::string protocol_text(const OutsideDestination& destination) {
   }
 }
 
-std::string end_text(const OutsideDestination& destination) { return destination.address.to_string() + " " + protocol_text(destination); }
+std::string end_text(const OutsideDestination& destination, EndDetail ends) {
+  auto text = protocol_text(destination, ends != EndDetail::protocol);
+  const auto& address = destination.address;
+  if (ends == EndDetail::full) return address.to_string() + " " + text;
+  if (ends == EndDetail::network) return IpPrefix(address, address.is_v4() ? told_prefix_v4 : told_prefix_v6).to_string() + " " + text;
+  return text;
+}
 
 std::string count_text(const TrafficView& traffic) {
   return fmt::format("{} {}, {} bytes", traffic.packets, traffic.packets == 1 ? "packet" : "packets", traffic.bytes);
 }
 
+std::string text_of(const OutsideDestination& destination, EndDetail ends) {
+  auto text = end_text(destination, ends);
+  if (destination.uid) text += fmt::format(", uid {}", *destination.uid);
+  return text + ": " + count_text(destination.traffic);
+}
+
+std::string text_of(const OutsideProgram& program, EndDetail ends) {
+  auto text = fmt::format("{} (pid {}, uid {}", program.name, program.pid, program.uid);
+  if (!program.container.empty()) text += ", container " + program.container.substr(0, 12);
+  return text + ") to " + end_text(program.destination, ends);
+}
+
 class PacketJudge {
  public:
-  PacketJudge(const Observation& seen, const PacketsView& packets) : seen_(seen), packets_(packets) {}
+  PacketJudge(const Observation& seen, const PacketsView& packets, EndDetail ends) : seen_(seen), packets_(packets), ends_(ends) {}
 
   std::vector<Finding> run() {
     if (packets_.leak) {
@@ -81,7 +103,7 @@ class PacketJudge {
       return told == findings_.end() ? Severity::information : told->severity;
     };
     const auto& first = *std::ranges::max_element(packets_.programs, {}, weight);
-    json evidence{{"process", first.name}, {"pid", first.pid}, {"uid", first.uid}, {"destination", end_text(first.destination)}};
+    json evidence{{"process", first.name}, {"pid", first.pid}, {"uid", first.uid}, {"destination", end_text(first.destination, ends_)}};
     // The destination's own number is that of all programs of the user.
     if (first.bytes) evidence["bytes"] = *first.bytes;
     if (!first.container.empty()) evidence["container"] = first.container.substr(0, 12);
@@ -94,7 +116,7 @@ class PacketJudge {
   [[nodiscard]] json::array_t program_texts() const {
     json::array_t texts;
     for (const auto& program : packets_.programs) {
-      if (texts.size() < most_destinations) texts.emplace_back(program_text(program));
+      if (texts.size() < most_destinations) texts.emplace_back(text_of(program, ends_));
     }
     return texts;
   }
@@ -102,7 +124,7 @@ class PacketJudge {
   [[nodiscard]] json::array_t unattributed_texts() const {
     json::array_t texts;
     for (const auto& traffic : packets_.unattributed) {
-      if (texts.size() < most_destinations) texts.emplace_back(end_text(traffic.destination) + ": " + traffic.why);
+      if (texts.size() < most_destinations) texts.emplace_back(end_text(traffic.destination, ends_) + ": " + traffic.why);
     }
     return texts;
   }
@@ -112,7 +134,7 @@ class PacketJudge {
     if (packets_.leak_since) evidence["noticed"] = to_rfc3339(*packets_.leak_since);
     json::array_t destinations;
     for (const auto& destination : leak.destinations) {
-      if (is_dns(destination) == dns && destinations.size() < most_destinations) destinations.emplace_back(destination_text(destination));
+      if (is_dns(destination) == dns && destinations.size() < most_destinations) destinations.emplace_back(text_of(destination, ends_));
     }
     if (!destinations.empty()) evidence["destinations"] = std::move(destinations);
     // Said where nobody is named; else it stands beside the names.
@@ -137,26 +159,33 @@ class PacketJudge {
 
   const Observation& seen_;
   const PacketsView& packets_;
+  EndDetail ends_;
   std::vector<Finding> findings_;
 };
 
 }  // namespace
 
-std::string program_text(const OutsideProgram& program) {
-  auto text = fmt::format("{} (pid {}, uid {}", program.name, program.pid, program.uid);
-  if (!program.container.empty()) text += ", container " + program.container.substr(0, 12);
-  return text + ") to " + end_text(program.destination);
-}
+std::string program_text(const OutsideProgram& program) { return text_of(program, EndDetail::full); }
+std::string destination_text(const OutsideDestination& destination) { return text_of(destination, EndDetail::full); }
 
-std::string destination_text(const OutsideDestination& destination) {
-  auto text = end_text(destination);
-  if (destination.uid) text += fmt::format(", uid {}", *destination.uid);
-  return text + ": " + count_text(destination.traffic);
-}
-
-std::vector<Finding> judge_packets(const Observation& seen) {
+std::vector<Finding> judge_packets(const Observation& seen, EndDetail ends) {
   if (!seen.packets) return {};
-  return PacketJudge(seen, *seen.packets).run();
+  return PacketJudge(seen, *seen.packets, ends).run();
+}
+
+std::vector<Finding> with_ends_cut(std::vector<Finding> findings, const Observation& seen, EndDetail ends) {
+  if (ends == EndDetail::full) return findings;
+  const auto cut = judge_packets(seen, ends);
+  for (auto& finding : findings) {
+    if (finding.code != "process_outside" && finding.code != "packets_outside" && finding.code != "dns_packets_outside") continue;
+    const auto same = std::ranges::find(cut, finding.code, &Finding::code);
+    for (const auto* key : {"destination", "destinations", "programs", "unattributed"}) {
+      if (!finding.evidence.contains(key)) continue;
+      finding.evidence.erase(key);
+      if (same != cut.end() && same->evidence.contains(key)) finding.evidence[key] = same->evidence[key];
+    }
+  }
+  return findings;
 }
 
 }  // namespace vpn_sentinel

@@ -44,6 +44,21 @@ BOOST_AUTO_TEST_CASE(what_left_is_told_with_where_to_and_who_sent_it) {
   BOOST_TEST((leak.destinations == expected));
 }
 
+BOOST_AUTO_TEST_CASE(of_where_it_went_no_more_is_told_than_is_wanted) {
+  PacketsView packets;
+  packets.total.destinations = {{ip("203.0.113.53"), IPPROTO_UDP, 53, 1000, {3, 300}},
+                                {ip("203.0.113.54"), IPPROTO_UDP, 53, 1000, {2, 200}},
+                                {ip("2001:db8:1:2::9"), IPPROTO_TCP, 443, {}, {1, 100}}};
+  const auto told = [&packets](DestinationDetail detail) { return leak_report(packets, detail).destinations; };
+  const std::vector<LeakDestinationReport> networks{{"203.0.113.0/24", "udp", 53, 1000, 5, 500},
+                                                    {"2001:db8:1::/48", "tcp", 443, {}, 1, 100}};
+  BOOST_TEST((told(DestinationDetail::prefix) == networks));
+  const std::vector<LeakDestinationReport> countries{{"?", "udp", 53, 1000, 5, 500}, {"?", "tcp", 443, {}, 1, 100}};
+  BOOST_TEST((told(DestinationDetail::country) == countries));
+  const std::vector<LeakDestinationReport> nothing{{"", "udp", {}, 1000, 5, 500}, {"", "tcp", {}, {}, 1, 100}};
+  BOOST_TEST((told(DestinationDetail::none) == nothing));
+}
+
 BOOST_AUTO_TEST_CASE(where_nothing_is_counted_the_reason_stands) {
   PacketsView packets;
   packets.why_not = "CAP_NET_ADMIN is needed in the namespace to count packets";

@@ -44,6 +44,37 @@ BOOST_FIXTURE_TEST_CASE(quiet_counters_find_nothing, Counting) {
   BOOST_TEST(judge_packets(seen).empty());
 }
 
+BOOST_FIXTURE_TEST_CASE(evidence_for_others_tells_no_more_of_far_ends_than_is_wanted, Counting) {
+  leak().v4 = {3, 300};
+  leak().destinations = {{ip("203.0.113.7"), IPPROTO_TCP, 443, 1000, {3, 300}}};
+  OutsideProgram curl;
+  curl.name = "curl";
+  curl.destination = leak().destinations[0];
+  seen.packets->programs = {curl, curl};
+  seen.packets->unattributed = {{leak().destinations[0], "nobody knows"}};
+  const auto findings = judge_packets(seen);
+  const auto shown = [&](EndDetail ends) {
+    std::string text;
+    for (const auto& finding : with_ends_cut(findings, seen, ends)) text += finding.evidence.dump();
+    return text;
+  };
+  const auto count = [](const std::string& text, std::string_view part) {
+    unsigned times = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++times;
+    return times;
+  };
+  const auto all = count(shown(EndDetail::full), "203.0.113.7 TCP port 443");
+  BOOST_TEST(all == 5U);
+  BOOST_TEST(count(shown(EndDetail::network), "203.0.113.0/24 TCP port 443") == all);
+  BOOST_TEST(count(shown(EndDetail::network), "203.0.113.7") == 0U);
+  BOOST_TEST(count(shown(EndDetail::port), "TCP port 443") == all);
+  BOOST_TEST(count(shown(EndDetail::port), "203.0.113") == 0U);
+  BOOST_TEST(count(shown(EndDetail::protocol), "443") == 0U);
+  // Of findings that stay while nothing can be looked at nothing is shown.
+  const auto old = with_ends_cut(findings, Observation{}, EndDetail::network);
+  for (const auto& finding : old) BOOST_TEST(count(finding.evidence.dump(), "203.0") == 0U);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_packet_outside_is_danger_while_all_routes_are_fine, Counting) {
   leak().v4 = {3, 300};
   leak().destinations = {{ip("203.0.113.7"), IPPROTO_TCP, 443, 1000, {3, 300}}};
