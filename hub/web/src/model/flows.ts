@@ -68,6 +68,7 @@ export interface ActiveFlows {
 export interface FlowStats {
   from: string;
   to: string;
+  kept_since?: string;
   resolution: string;
   active: { total: number; outside: number; unknown: number };
   totals: TrafficByWay;

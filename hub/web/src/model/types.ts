@@ -1,5 +1,7 @@
 // What the API tells (hub/http/openapi.json). All of it comes from the network: a word that is not listed here is possible everywhere.
 
+import type { Peers } from "./peers";
+
 export type State = "secure" | "warning" | "contained" | "danger" | "offline";
 export type Severity = "information" | "warning" | "contained" | "danger";
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -69,6 +71,7 @@ export interface Told {
   ruleset?: { verdict?: string; changed_by?: string; changed_at?: string };
   udp_exit?: { v4?: string | null; v6?: string | null };
   mtu?: { large_packets?: string };
+  peers?: Peers;
   latency_ms?: number;
   group?: string;
 }

@@ -15,6 +15,7 @@ import { Exit } from "./client_cells";
 import { History } from "./history";
 import { IncidentTable } from "./incident_table";
 import { Ago, Failure, FindingText, For, Light, Name, Panel, Time } from "./parts";
+import { ServedClients } from "./served_clients";
 
 const layerSigns: Record<string, string> = { good: "✓", danger: "✕", contained: "■", warning: "!", unknown: "?", note: "i", none: "–" };
 
@@ -185,6 +186,7 @@ export function ClientPage({ id }: { id: string }) {
           </ul>
         </Panel>
       )}
+      {client.peers && <ServedClients peers={client.peers} current={current} />}
       <History client={client} />
       {!isGroup && <Charts client={client} />}
       <Incidents client={client} />

@@ -24,6 +24,7 @@ import { Chart, rate } from "./charts";
 import { Flag } from "./flag";
 import { MapView } from "./map";
 import { Ago, Failure, Name, Panel } from "./parts";
+import { KeptSince } from "./served_clients";
 
 const spans: [string, number][] = [
   ["1 hour", 1],
@@ -265,6 +266,7 @@ export function ConnectionsPage() {
       {stats.value && !nobody && (
         <>
           <Panel title="Bytes over time">
+            <KeptSince from={stats.value.from} since={stats.value.kept_since} />
             {hasNumbers(ratesOverTime(stats.value)) ? (
               <Chart
                 title="Per second"
