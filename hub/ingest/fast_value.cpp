@@ -1,39 +1,62 @@
 #include "hub/ingest/fast_value.hpp"
 
+#include <algorithm>
+#include <array>
+#include <boost/container/static_vector.hpp>
 #include <string>
+#include <utility>
 
 #include "hub/ingest/parse.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-/// Finding a key twice compares each with each.
-constexpr std::size_t most_members = 64;
+constexpr auto most_members = FastValue::most_members;
 
-bool contains_before(const FastValue& object, std::string_view key, std::size_t place) {
-  bool found = false;
-  std::size_t i = 0;
-  object.each_member([&](std::string_view other, const FastValue&) { found = found || (i++ < place && other == key); });
-  return found;
+/// The keys of one object so far.
+class Keys {
+ public:
+  /// False: it is there already, or there are too many.
+  bool add(std::string_view key) {
+    const auto tag = FastValue::tag_of(key);
+    const auto hash = FastValue::hash_of(tag);
+    auto& word = seen_[hash >> 30U];
+    const auto bit = std::uint64_t{1} << (hash >> 24U & 63U);
+    // Only keys that share a bit are compared.
+    if (keys_.size() == most_members || ((word & bit) != 0 && contains({tag, key}))) return false;
+    word |= bit;
+    keys_.emplace_back(tag, key);
+    return true;
+  }
+
+ private:
+  using Tagged = std::pair<std::uint32_t, std::string_view>;
+
+  [[nodiscard]] bool contains(const Tagged& key) const { return std::find(keys_.begin(), keys_.end(), key) != keys_.end(); }
+
+  std::array<std::uint64_t, 4> seen_{};
+  boost::container::static_vector<Tagged, most_members> keys_;  // its places are not cleared: each object of each report has one
+};
+
+bool is_plain(simdjson::dom::element value);
+
+bool is_plain_object(simdjson::dom::object members) {
+  Keys keys;
+  for (const auto member : members) {
+    if (!keys.add(member.key) || !is_plain(member.value)) return false;
+  }
+  return true;
 }
 
 /// No repeated key anywhere, few members and few levels. The parser has bounded the levels already.
-bool is_plain(const FastValue& value) {
-  bool plain = true;
-  if (value.is_array()) {
-    value.each([&plain](const FastValue& item) { plain = plain && is_plain(item); });
-  } else if (value.is_object()) {
-    std::uint64_t seen = 0;  // by a hash: only keys that share one are compared
-    std::size_t members = 0;
-    value.each_member([&](std::string_view key, const FastValue& item) {
-      const auto bit = std::uint64_t{1} << (FastValue::tag_of(key) * 0x9e3779b1U >> 26U);
-      plain = plain && members < most_members && ((seen & bit) == 0 || !contains_before(value, key, members));
-      seen |= bit;
-      ++members;
-      if (item.is_array() || item.is_object()) plain = plain && is_plain(item);
-    });
+bool is_plain(simdjson::dom::element value) {
+  if (value.is_object()) return is_plain_object(value.get_object().value_unsafe());
+  if (!value.is_array()) return true;
+  const simdjson::dom::array items = value.get_array().value_unsafe();
+  for (const auto item : items) {
+    if (!is_plain(item)) return false;
   }
-  return plain;
+  return true;
 }
 
 /// One for each thread; it keeps its memory, a few times the longest report at most.
@@ -85,7 +108,7 @@ std::optional<FastValue> parse_plain_object(std::string_view body) {
   if (body.empty()) return std::nullopt;  // has no address that simdjson may copy from
   if (parser().parse(body.data(), body.size(), true).get(element) != simdjson::SUCCESS) return std::nullopt;
   const FastValue value(element);
-  if (!value.is_object() || element.get_object().value_unsafe().size() == 0 || !is_plain(value)) return std::nullopt;
+  if (!value.is_object() || element.get_object().value_unsafe().size() == 0 || !is_plain(element)) return std::nullopt;
   return value;
 }
 

@@ -37,6 +37,10 @@ class JsonText {
     wrote(1);
     return *this;
   }
+  /// Begins anew, with the memory that it has.
+  void clear() { size_ = 0; }
+  /// Until something is added.
+  [[nodiscard]] std::string_view view() const { return std::string_view(text_).substr(0, size_); }
   [[nodiscard]] std::string take() && {
     text_.resize(size_);
     return std::move(text_);

@@ -8,6 +8,7 @@
 #include "hub/store/checkpointer.hpp"
 #include "hub/store/codec.hpp"
 #include "hub/store/exposure_codec.hpp"
+#include "hub/store/json_writer.hpp"
 #include "hub/store/report_numbers.hpp"
 #include "hub/store/report_text.hpp"
 #include "hub/store/sqlite.hpp"
@@ -84,8 +85,10 @@ class SqliteStore final : public Store {
     const auto id = numbers_.next_id();
     if (!id) return fail(id.error());
     const auto time = report.timestamp.value_or(admitted.received);
+    text_.clear();
+    append(text_, report);
     auto done = sql_.add_report.run(*id, *name, report.boot_id, seq, number_of(time), number_of(admitted.received),
-                                    to_string(believed_state(report)), report.path, admitted.source_address, report_text(report));
+                                    to_string(believed_state(report)), report.path, admitted.source_address, text_.view());
     if (done) done = roll_up_.added(*id, *name, admitted, numbers_);
     if (done) done = numbers_.added(*id, *name, report.boot_id, seq);
     if (!done) return fail(done.error());
@@ -362,6 +365,7 @@ class SqliteStore final : public Store {
   SqliteHousekeeping housekeeping_;
   SqliteLog log_;
   std::unordered_map<std::string, std::int64_t> names_;
+  JsonText text_;  ///< of the report that is being added; its memory is used again
   bool more_to_remove_ = false;
   bool round_is_on_ = false;  ///< of roll_up_slice()
 };

@@ -28,6 +28,19 @@ BOOST_AUTO_TEST_CASE(every_key_is_found_and_nothing_that_resembles_one) {
   BOOST_TEST(Keyring("", {}).empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_hash_is_what_sha256sum_prints_one_after_the_other) {
+  const auto hex_of = [](std::string_view key) {
+    const auto line = format_keys({key_of("a", key)});
+    const auto begin = line.find("\"hash\":\"") + 8;
+    return line.substr(begin, line.find('"', begin) - begin);
+  };
+  for (int i = 0; i < 2; ++i) {
+    BOOST_TEST(hex_of("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    BOOST_TEST(hex_of("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    BOOST_TEST(hex_of(std::string(1'000, 'x')).size() == 64U);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_shared_key_that_is_also_a_clients_is_the_shared_one) {
   const Keyring ring("vs_1", {key_of("a", "vs_0"), key_of("b", "vs_1"), key_of("c", "vs_2")});
   BOOST_TEST(ring.find("vs_1")->is_shared());
