@@ -86,6 +86,16 @@ std::vector<Gate> api_account_gates(const std::shared_ptr<Access>& access) {
   return {find_address(access), allow_addresses(access), limit_rate(access), refuse_other_sites()};
 }
 
+TelegramBotOptions bot_options(const HubConfig& config) {
+  TelegramBotOptions options;
+  options.api_url = config.telegram->api_url;
+  options.bot_token = config.telegram->bot_token;
+  options.ca_file = config.telegram->ca_file;
+  for (const auto& chat : config.telegram_command_chats) options.chats.push_back({chat, false});
+  if (options.chats.empty()) options.chats.push_back({config.telegram->chat_id, false});
+  return options;
+}
+
 /// Of the database's largest size what flows may have; they are worth less than reports.
 std::uint64_t flow_share(const HubConfig& config) { return config.most_database_bytes / 4; }
 
@@ -124,11 +134,14 @@ Hub::Hub(const HubConfig& config)
   const auto started = start_notice(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size());
   engine_->add_alert({0, "telegram", to_text(started), started.noticed, 0});
   alerts_.start(*config.telegram, *engine_);
+  if (config.telegram_commands)
+    bots_.start({bot_options(config)}, *engine_, config.data_dir, [this] { return alerts_.standing().waiting; });
 }
 
 Hub::~Hub() {
   if (server_) server_->stop();  // the engine still runs: reports under way are stored and answered
   accounts_.reset();
+  bots_.stop();
   alerts_.stop();
   if (flow_opener_.joinable()) flow_opener_.join();
   flow_engine_.reset();
@@ -325,6 +338,7 @@ std::vector<HealthComponent> Hub::health() const {
       {"alerts", alerts.failing ? Status::degraded : Status::ok,
        alerts.on ? fmt::format("telegram {}, {} waiting", alerts.failing ? "does not take messages" : "on", alerts.waiting) : "off"},
   };
+  std::ranges::move(bots_.health(), std::back_inserter(components));
   if (tls_) components.push_back(certificate_health(tls_->expires() - wall_now()));
   return components;
 }

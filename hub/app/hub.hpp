@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hub/app/alert_relay.hpp"
+#include "hub/app/bot_host.hpp"
 #include "hub/app/data_dir.hpp"
 #include "hub/app/hub_settings.hpp"
 #include "hub/app/key_file.hpp"
@@ -81,6 +82,7 @@ class Hub {
   std::unique_ptr<Broker> broker_ = Broker::make();
   LiveFeed feed_{*broker_};
   AlertRelay alerts_;
+  BotHost bots_;
   StoreWatch store_watch_;
   bool sends_alerts_ = false;
   std::atomic<bool> forgetting_{false};  ///< a wish is under way

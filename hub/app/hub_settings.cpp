@@ -69,6 +69,12 @@ constexpr std::array rows{
     SettingRow{"telegram_chat_id", "TELEGRAM_CHAT_ID", Type::text, "", "Telegram chat that gets the alerts"},
     SettingRow{"telegram_enabled", "VPN_SENTINEL_TELEGRAM_ENABLED", Type::text, "auto",
                "true, false or auto (when token and chat are given)"},
+    SettingRow{
+        "telegram_commands", "VPN_SENTINEL_TELEGRAM_COMMANDS", Type::text, "auto",
+        "Whether the bot answers commands (/status, /client, /mute …) and its alerts have buttons: true, false or auto (when alerts go to "
+        "Telegram); of several hubs with one bot only one can"},
+    SettingRow{"telegram_command_chats", "VPN_SENTINEL_TELEGRAM_COMMAND_CHATS", Type::list, "",
+               "Telegram chats (ids, or @name of public ones) that may ask, mute and acknowledge; empty: the chats that get the alerts"},
     SettingRow{"telegram_api_url", "VPN_SENTINEL_TELEGRAM_API_URL", Type::text, "https://api.telegram.org", "Address of the Bot API"},
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for outgoing HTTPS; empty: the system's"},
     SettingRow{"data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel", "Folder of the database"},
@@ -241,10 +247,42 @@ Result<void> read_accounts(const Settings& settings, HubConfig& config) {
   return read_forward_auth(settings, config);
 }
 
-Result<void> read_telegram(const Settings& settings, HubConfig& config) {
-  auto wanted = settings.text("telegram_enabled");
+/// "auto", "true" or "false".
+Result<std::string> read_choice(const Settings& settings, std::string_view key) {
+  auto wanted = settings.text(key);
   std::ranges::transform(wanted, wanted.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  if (wanted != "auto" && wanted != "true" && wanted != "false") return wrong(settings, "telegram_enabled", wanted, "true, false or auto");
+  if (wanted != "auto" && wanted != "true" && wanted != "false") return wrong(settings, key, wanted, "true, false or auto");
+  return wanted;
+}
+
+bool is_chat(std::string_view text) {
+  const bool named = text.starts_with('@');
+  const auto rest = text.substr(named || text.starts_with('-') ? 1 : 0);
+  return !rest.empty() && rest.size() <= 32 && std::ranges::all_of(rest, [&](char c) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    return (c >= '0' && c <= '9') || (named && letter);
+  });
+}
+
+/// After read_telegram().
+Result<void> read_telegram_commands(const Settings& settings, HubConfig& config) {
+  const auto wanted = read_choice(settings, "telegram_commands");
+  if (!wanted) return fail(wanted.error());
+  if (*wanted == "true" && !config.telegram) {
+    return wrong(settings, "telegram_commands", *wanted, "alerts by Telegram to be on as well (TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID)");
+  }
+  config.telegram_commands = *wanted != "false" && config.telegram.has_value();
+  config.telegram_command_chats = settings.list("telegram_command_chats");
+  for (const auto& chat : config.telegram_command_chats) {
+    if (!is_chat(chat)) return wrong(settings, "telegram_command_chats", chat, "the number of a chat, such as -1001234567890, or @name");
+  }
+  return {};
+}
+
+Result<void> read_telegram(const Settings& settings, HubConfig& config) {
+  const auto choice = read_choice(settings, "telegram_enabled");
+  if (!choice) return fail(choice.error());
+  const auto& wanted = *choice;
   const auto& token = settings.text("telegram_bot_token");
   const auto& chat = settings.text("telegram_chat_id");
   const bool complete = !token.empty() && !chat.empty();
@@ -367,6 +405,7 @@ Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6) {
                     .and_then([&] { return check_ports(config, settings); })
                     .and_then([&] { return read_access(settings, config); })
                     .and_then([&] { return read_telegram(settings, config); })
+                    .and_then([&] { return read_telegram_commands(settings, config); })
                     .and_then([&] { return read_rest(settings, config); });
   if (!result) return fail(result.error());
   return config;

@@ -44,6 +44,8 @@ struct HubConfig {
   GroupRules groups;
   std::vector<IpPrefix> public_addresses;  ///< the hub's own, as the Internet sees them
   std::optional<TelegramOptions> telegram;
+  bool telegram_commands = false;                   ///< the bot answers
+  std::vector<std::string> telegram_command_chats;  ///< those that it answers; empty: the chats of alerts
   std::string data_dir;
   std::chrono::hours keep_reports{};
   std::uint64_t most_database_bytes = 0;  ///< 0: no limit

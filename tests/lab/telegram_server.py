@@ -6,9 +6,10 @@
 Every request is one line of JSON in the log: `mono_ns` (CLOCK_MONOTONIC at arrival), `method`, `params`, `status`.
 The control port answers:
 
-    POST /mode      {"mode": "ok"|"429"|"500"|"hang"|"refuse", "retry_after": 3, "count": 2}
-                    the mode of the next `count` requests (0: until the next change); "refuse" closes the port
-    POST /updates   {"message": {...}}   hands one update to getUpdates
+    POST /mode      {"mode": "ok"|"429"|"500"|"409"|"hang"|"refuse", "retry_after": 3, "count": 2, "method": "sendMessage"}
+                    the mode of the next `count` requests (0: until the next change), of one method or of all;
+                    "hang": taken, and never answered; "refuse" closes the port
+    POST /updates   {"message": {...}}   hands one update to getUpdates; its number is given here
     GET /messages   what was logged so far, as a list       POST /reset   forgets it, and returns to mode ok
 """
 
@@ -28,7 +29,7 @@ import http_server
 LONGEST_POLL = 50
 LONGEST_TEXT = 4096
 HANG_SECONDS = 60
-MODES = ("ok", "429", "500", "hang", "refuse")
+MODES = ("ok", "429", "500", "409", "hang", "refuse")
 
 
 class Bot:
@@ -37,23 +38,25 @@ class Bot:
     def __init__(self, token: str, log: Path | None) -> None:
         self.token = token
         self.changed = threading.Condition()
-        self.mode, self.retry_after, self.left = "ok", 1, 0
+        self.mode, self.retry_after, self.left, self.method = "ok", 1, 0, ""
         self.requests: list[dict] = []
         self.updates: list[dict] = []
         self._log = log
         self._next_message = 1
         self._next_update = 1
 
-    def set_mode(self, mode: str, retry_after: int = 1, count: int = 0) -> None:
+    def set_mode(self, mode: str, retry_after: int = 1, count: int = 0, method: str = "") -> None:
         if mode not in MODES:
             raise ValueError(f"no mode {mode!r}")
         with self.changed:
-            self.mode, self.retry_after, self.left = mode, retry_after, count
+            self.mode, self.retry_after, self.left, self.method = mode, retry_after, count, method.lower()
             self.changed.notify_all()
 
-    def take_mode(self) -> tuple[str, int]:
+    def take_mode(self, method: str) -> tuple[str, int]:
         """The mode for one request, counted down."""
         with self.changed:
+            if self.method not in ("", method.lower()):
+                return "ok", 1
             taken = self.mode, self.retry_after
             if self.mode != "ok" and self.left:
                 self.left -= 1
@@ -134,7 +137,28 @@ def get_updates(bot: Bot, params: dict) -> tuple[int, dict]:
     return 200, {"ok": True, "result": bot.poll(offset, min(max(limit, 1), 100), seconds)}
 
 
-METHODS = {"sendmessage": send_message, "getme": get_me, "getupdates": get_updates}
+def edit_message(bot: Bot, params: dict) -> tuple[int, dict]:
+    chat, number = params.get("chat_id"), params.get("message_id")
+    if not chat or not isinstance(number, int):
+        return failure(400, "Bad Request: message identifier is not specified")
+    if len(params.get("text", "")) > LONGEST_TEXT:
+        return failure(400, "Bad Request: message is too long")
+    return 200, {"ok": True, "result": {"message_id": number, "date": int(time.time()), "chat": {"id": chat}}}
+
+
+def accept(bot: Bot, params: dict) -> tuple[int, dict]:
+    return 200, {"ok": True, "result": True}
+
+
+METHODS = {
+    "sendmessage": send_message,
+    "editmessagetext": edit_message,
+    "editmessagereplymarkup": edit_message,
+    "answercallbackquery": accept,
+    "setmycommands": accept,
+    "getme": get_me,
+    "getupdates": get_updates,
+}
 
 
 class ApiHandler(http_server.Handler):
@@ -148,7 +172,7 @@ class ApiHandler(http_server.Handler):
         target, _, query = self.path.partition("?")
         _, who, method = (target.split("/", 2) + ["", ""])[:3]
         params = self._parameters(query, raw)
-        mode, retry_after = self.bot.take_mode()
+        mode, retry_after = self.bot.take_mode(method)
         if mode == "refuse":
             self.close_connection = True
             return
@@ -169,6 +193,9 @@ class ApiHandler(http_server.Handler):
         if mode == "429":
             text = f"Too Many Requests: retry after {retry_after}"
             return failure(429, text, parameters={"retry_after": retry_after})
+        if mode == "409":
+            text = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+            return failure(409, text)
         if mode == "500":
             return failure(500, "Internal Server Error")
         if not who.startswith("bot"):
@@ -211,7 +238,8 @@ class ControlHandler(http_server.Handler):
         try:
             given = json.loads(raw or b"{}")
             if self.path == "/mode":
-                self.bot.set_mode(given["mode"], int(given.get("retry_after", 1)), int(given.get("count", 0)))
+                count, method = int(given.get("count", 0)), str(given.get("method", ""))
+                self.bot.set_mode(given["mode"], int(given.get("retry_after", 1)), count, method)
                 self.reply(200, {"mode": given["mode"]})
             elif self.path == "/updates":
                 self.reply(200, {"update_id": self.bot.add_update(dict(given))})

@@ -129,6 +129,16 @@ BOOST_AUTO_TEST_CASE(telegram_needs_both_halves) {
   BOOST_TEST(!config_of({{"TELEGRAM_BOT_TOKEN", "t"}, {"VPN_SENTINEL_TELEGRAM_ENABLED", "false"}}).value().telegram);
 }
 
+BOOST_AUTO_TEST_CASE(the_bot_answers_where_alerts_go_unless_somebody_says_otherwise) {
+  BOOST_TEST(config_of({{"TELEGRAM_BOT_TOKEN", "t"}, {"TELEGRAM_CHAT_ID", "42"}}).value().telegram_commands);
+  BOOST_TEST(!config_of({}).value().telegram_commands);
+  BOOST_TEST(!config_of({{"TELEGRAM_BOT_TOKEN", "t"}, {"TELEGRAM_CHAT_ID", "42"}, {"VPN_SENTINEL_TELEGRAM_COMMANDS", "False"}})
+                  .value()
+                  .telegram_commands);
+  const auto chats = config_of({{"VPN_SENTINEL_TELEGRAM_COMMAND_CHATS", "-1001, 42, @office_alerts"}}).value().telegram_command_chats;
+  BOOST_TEST((chats == std::vector<std::string>{"-1001", "42", "@office_alerts"}));
+}
+
 struct Refused {
   Environment environment;
   std::vector<std::string> words;  ///< the message must hold all of them
@@ -136,6 +146,9 @@ struct Refused {
 
 BOOST_AUTO_TEST_CASE(what_is_unsafe_or_nonsense_is_refused_by_name_and_value) {
   const std::vector<Refused> table{
+      {{{"VPN_SENTINEL_TELEGRAM_COMMANDS", "yes"}}, {"VPN_SENTINEL_TELEGRAM_COMMANDS", "yes", "true, false or auto"}},
+      {{{"VPN_SENTINEL_TELEGRAM_COMMANDS", "true"}}, {"VPN_SENTINEL_TELEGRAM_COMMANDS", "TELEGRAM_BOT_TOKEN"}},
+      {{{"VPN_SENTINEL_TELEGRAM_COMMAND_CHATS", "42, office"}}, {"VPN_SENTINEL_TELEGRAM_COMMAND_CHATS", "office", "@name"}},
       {{{"VPN_SENTINEL_SERVER_BIND", "0.0.0.0"}}, {"VPN_SENTINEL_SERVER_BIND", "0.0.0.0", "VPN_SENTINEL_API_KEY"}},
       {{{"VPN_SENTINEL_SERVER_BIND", "::"}}, {"VPN_SENTINEL_API_KEY"}},
       {{{"VPN_SENTINEL_SERVER_BIND", "hub.example"}}, {"hub.example"}},

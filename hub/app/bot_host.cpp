@@ -1,0 +1,130 @@
+#include "hub/app/bot_host.hpp"
+
+#include <fmt/format.h>
+
+#include <future>
+#include <utility>
+
+#include "hub/app/bot_place_file.hpp"
+#include "netns/base/clock.hpp"
+#include "netns/daemon/log.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::chrono::seconds patience{5};
+constexpr std::size_t most_open = 500;
+constexpr std::size_t most_latest = 10;
+
+tl::unexpected<Error> busy() { return fail(Error::Kind::unavailable, "it is busy; try again"); }
+
+/// The answer may come when nobody waits any more, so whoever answers holds it too.
+template <typename Answer>
+class Waiting {
+ public:
+  [[nodiscard]] std::function<void(Result<Answer>)> teller() const {
+    return [promise = promise_](Result<Answer> answer) { promise->set_value(std::move(answer)); };
+  }
+  [[nodiscard]] Result<Answer> result(bool queued) const {
+    auto answer = promise_->get_future();
+    if (!queued || answer.wait_for(patience) != std::future_status::ready) return busy();
+    return answer.get();
+  }
+
+ private:
+  std::shared_ptr<std::promise<Result<Answer>>> promise_ = std::make_shared<std::promise<Result<Answer>>>();
+};
+
+/// `question`: Result<json>(StoreReader&).
+template <typename Question>
+Result<json> ask(Engine& engine, Question question) {
+  const Waiting<json> waiting;
+  return waiting.result(engine.query([tell = waiting.teller(), question](StoreReader& reader) { tell(question(reader)); }));
+}
+
+Result<json> list_incidents(Engine& engine, const std::string& client_id, bool open_only) {
+  IncidentQuery query;
+  if (!client_id.empty()) query.client_id = client_id;
+  query.open_only = open_only;
+  query.most = open_only ? most_open : most_latest;
+  return ask(engine, [query](StoreReader& reader) -> Result<json> {
+    auto page = reader.incidents(query);
+    if (!page) return fail(page.error());
+    return std::move(page->items);
+  });
+}
+
+std::vector<BotActions::Snapshot> everybody(const Engine& engine) {
+  auto list = engine.clients();
+  const auto groups = engine.groups();
+  list.insert(list.end(), groups.begin(), groups.end());
+  return list;
+}
+
+BotHub hub_of(const Engine& engine, MonoTime started, const std::function<std::size_t()>& waiting) {
+  const auto lasted = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - started);
+  return {VPN_SENTINEL_VERSION, lasted, hangs(engine) ? "the disk does not answer" : engine.store_trouble(), waiting()};
+}
+
+}  // namespace
+
+BotActions bot_actions(Engine& engine, std::function<std::size_t()> waiting) {
+  BotActions actions;
+  actions.hub = [&engine, started = mono_now(), waiting = std::move(waiting)] { return hub_of(engine, started, waiting); };
+  actions.clients = [&engine] { return everybody(engine); };
+  actions.incidents = [&engine](const std::string& client_id, bool open_only) { return list_incidents(engine, client_id, open_only); };
+  const auto missing = fail(Error::Kind::unavailable, "this hub keeps no mutes and acknowledgements");
+  actions.mutes = [] { return std::vector<BotMute>(); };
+  actions.incident = [missing](std::int64_t) -> Result<json> { return missing; };
+  actions.acknowledge = [missing](std::int64_t, const std::string&, WallTime) -> Result<void> { return missing; };
+  actions.mute = [missing](const BotMute&, WallTime) -> Result<void> { return missing; };
+  actions.unmute = [missing](const std::string&, const std::string&) -> Result<bool> { return missing; };
+  return actions;
+}
+
+void BotHost::start(std::vector<TelegramBotOptions> bots, Engine& engine, const std::string& data_dir,
+                    std::function<std::size_t()> waiting) {
+  const auto actions = bot_actions(engine, std::move(waiting));
+  for (auto& options : bots) {
+    const auto path = bot_place_path(data_dir, options.bot_token);
+    TelegramBot::Hooks hooks;
+    hooks.actions = actions;
+    hooks.load = [path] { return read_bot_place(path); };
+    hooks.save = [path](const BotPlace& place) { return write_bot_place(path, place); };
+    hooks.note = [](std::string_view event, const std::string& message, bool bad) {
+      log(bad ? LogLevel::warning : LogLevel::info, event, {{"channel", "telegram"}, {"message", message}});
+    };
+    auto bot = TelegramBot::start(std::move(options), std::move(hooks));
+    const std::lock_guard lock(mutex_);
+    bots_.push_back(std::move(bot));
+  }
+}
+
+void BotHost::stop() {
+  std::vector<std::unique_ptr<TelegramBot>> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    ended = std::move(bots_);
+    bots_.clear();
+  }
+}
+
+std::vector<HealthComponent> BotHost::health() const {
+  const std::lock_guard lock(mutex_);
+  if (bots_.empty()) return {};
+  std::uint64_t answered = 0;
+  HealthComponent component{"commands", HealthComponent::Status::ok, {}};
+  for (const auto& bot : bots_) {
+    const auto standing = bot->standing();
+    answered += standing.answered;
+    if (standing.trouble.empty() && !standing.conflict) continue;
+    component.status = HealthComponent::Status::degraded;
+    component.details = standing.conflict ? "another program asks Telegram with the same token" : "Telegram cannot be asked for commands";
+  }
+  if (component.status == HealthComponent::Status::ok) component.details = fmt::format("telegram on, {} answered", answered);
+  return {std::move(component)};
+}
+
+}  // namespace vpn_sentinel
