@@ -65,4 +65,4 @@ export async function axeFindings(page) {
 export const isLive = (page) => page.locator("#connection[data-live=yes]").waitFor();
 export const rowOf = (page, id) => page.locator("#clients > *", { has: page.getByRole("link", { name: id, exact: true }) });
 /** Charts and maps follow the window in the frame after: so long may a page be wider than it. */
-export const fitsIn = (page, width) => page.waitForFunction((limit) => document.documentElement.scrollWidth <= limit, width, { timeout: 5000 });
+export const fitsIn = (page, width) => page.waitForFunction((limit) => document.documentElement.scrollWidth <= limit, width);

@@ -70,7 +70,7 @@ export class Hub {
         ...this.more,
       },
     });
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + 60_000;
     while (!(await accepts(this.dashboardPort))) {
       if (this.process.exitCode !== null || Date.now() > deadline) throw new Error("the hub does not come up");
       await pause(20);

@@ -29,7 +29,6 @@ after(async () => {
 
 async function open(hash = "", more = {}) {
   const opened = await openPage(browser, hub.page + hash, { expected: refused, ...more });
-  opened.page.context().setDefaultTimeout(10_000);
   return opened;
 }
 const field = (page, label) => page.getByLabel(label, { exact: true });
