@@ -19,7 +19,7 @@ class Keys {
   /// False: it is there already, or there are too many.
   bool add(std::string_view key) {
     const auto tag = FastValue::tag_of(key);
-    const auto hash = FastValue::hash_of(tag);
+    const auto hash = tag * 0x9e3779b1U;
     auto& word = seen_[hash >> 30U];
     const auto bit = std::uint64_t{1} << (hash >> 24U & 63U);
     // Only keys that share a bit are compared.

@@ -4,13 +4,13 @@
 
 #include <simdjson.h>
 
-#include <array>
 #include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace vpn_sentinel {
 
@@ -48,40 +48,30 @@ class FastValue {
     for (const auto item : items) on_item(FastValue(item));
   }
 
-  /// The library searches an object from its beginning for each key, stepping over the values; here a key is found by its hash.
+  /// The library searches an object from its beginning for each key, stepping over the values; here they lie side by side. A table by
+  /// hash was measured and costs more than it saves: making it is most of the work.
   class Object {
    public:
     explicit Object(const FastValue& value) {
       const simdjson::dom::object fields = value.element_.get_object().value_unsafe();
       for (const auto field : fields) {
-        const auto tag = tag_of(field.key);
-        auto& newest = newest_[slot_of(tag)];
-        members_.push_back({field.key, field.value, tag, newest});
-        newest = static_cast<std::uint32_t>(members_.size());
+        tags_.push_back(tag_of(field.key));
+        members_.emplace_back(field.key, field.value);
       }
     }
     [[nodiscard]] std::optional<FastValue> find(std::string_view key) const {
       const auto tag = tag_of(key);
-      for (std::size_t i = newest_[slot_of(tag)]; i != 0; i = members_[i - 1].before) {
-        const auto& member = members_[i - 1];
-        if (member.tag == tag && member.key == key) return FastValue(member.value);
+      for (std::size_t i = 0; i < tags_.size(); ++i) {
+        if (tags_[i] == tag && members_[i].first == key) return FastValue(members_[i].second);
       }
       return std::nullopt;
     }
+    [[nodiscard]] const auto& members() const { return members_; }
 
    private:
-    struct Member {
-      std::string_view key;
-      Element value;
-      std::uint32_t tag;
-      std::uint32_t before;  ///< as in newest_: the one before it in its slot
-    };
     static constexpr std::size_t usual = 32;
-    static constexpr unsigned slot_bits = 6;
-    [[nodiscard]] static std::size_t slot_of(std::uint32_t tag) { return hash_of(tag) >> (32 - slot_bits); }
-
-    std::array<std::uint32_t, 1U << slot_bits> newest_{};  ///< by slot: the number of a member, counted from 1; 0: none
-    boost::container::small_vector<Member, usual> members_;
+    boost::container::small_vector<std::uint32_t, usual> tags_;
+    boost::container::small_vector<std::pair<std::string_view, Element>, usual> members_;
   };
 
   /// Of an object that parse_plain_object() has read, at any depth.
@@ -93,7 +83,6 @@ class FastValue {
     return static_cast<std::uint32_t>(key.size()) << 16U | static_cast<std::uint32_t>(static_cast<unsigned char>(key.front())) << 8U |
            static_cast<unsigned char>(key.back());
   }
-  [[nodiscard]] static constexpr std::uint32_t hash_of(std::uint32_t tag) { return tag * 0x9e3779b1U; }
 
   /// Calls `on_member(key, FastValue)` for each.
   template <typename OnMember>
