@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <iterator>
+#include <ratio>
+#include <span>
 #include <utility>
 
 #include "hub/alert/notice.hpp"
@@ -99,6 +102,25 @@ TelegramBotOptions bot_options(const HubConfig& config) {
 /// Of the database's largest size what flows may have; they are worth less than reports.
 std::uint64_t flow_share(const HubConfig& config) { return config.most_database_bytes / 4; }
 
+template <typename Unit, typename Time>
+std::uint64_t counted_in(Time time) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<Unit>(time).count());
+}
+
+/// Only what stays as it is while the hub runs.
+std::vector<HubFacts::Limit> limits_of(const HubConfig& config) {
+  using Days = std::chrono::duration<std::int64_t, std::ratio<86'400>>;
+  return {
+      {"VPN_SENTINEL_RETENTION_DAYS", "Reports are kept for", counted_in<Days>(config.keep_reports), "days"},
+      {"VPN_SENTINEL_DATABASE_SIZE_MB", "Largest size of the database", config.most_database_bytes / 1024 / 1024, "MiB"},
+      {"VPN_SENTINEL_CLIENT_TIMEOUT_MINUTES", "A client without a lease of its own is offline after",
+       counted_in<std::chrono::minutes>(config.client_timeout), "minutes"},
+      {"VPN_SENTINEL_SESSION_IDLE_MINUTES", "A log-in that nobody uses ends after",
+       counted_in<std::chrono::minutes>(config.session_limits.idle), "minutes"},
+      {"VPN_SENTINEL_SESSION_DAYS", "Every log-in ends after", counted_in<Days>(config.session_limits.absolute), "days"},
+  };
+}
+
 /// The first of `sites` and all that stand at the same place.
 std::vector<Hub::Site> take_joined(std::vector<Hub::Site>& sites) {
   const auto place = sites.front().endpoints;
@@ -112,12 +134,15 @@ std::vector<Hub::Site> take_joined(std::vector<Hub::Site>& sites) {
 }  // namespace
 
 Hub::Hub(const HubConfig& config)
-    : data_dir_(config.data_dir),
+    : log_watch_(
+          [this](LogLevel level, std::string_view event, std::span<const LogField> fields) { log_.add(wall_now(), level, event, fields); }),
+      data_dir_(config.data_dir),
       config_(config),
       key_file_(key_file_path(config.data_dir)),
       access_(make_access(config)),
       api_prefix_(config.api_prefix),
       metrics_clients_(config.metrics_clients) {
+  hide_secrets();
   load_tls(config);
   start_engine(config);
   server_ = Server::make(config.io_threads);
@@ -203,9 +228,9 @@ void Hub::start_accounts(const HubConfig& config) {
   if (!accounts) throw cannot(accounts.error());
   accounts_ = std::move(*accounts);
   const bool loopback = std::ranges::all_of(config.dashboard_endpoints, [](const Endpoint& each) { return each.address.is_loopback(); });
-  door_ =
-      std::make_shared<const AccountDoor>(AccountDoor{*accounts_, access_, tls_ != nullptr, loopback && config.dashboard_password.empty(),
-                                                      config.dashboard_password, config.forward_auth_header, config.forward_auth_proxies});
+  door_ = std::make_shared<const AccountDoor>(AccountDoor{*accounts_, access_, tls_ != nullptr,
+                                                          loopback && config.dashboard_password.empty(), config.dashboard_password,
+                                                          config.forward_auth_header, config.forward_auth_proxies, &log_});
 }
 
 /// A key that the API made is good, and one that it revoked is not, when it answers.
@@ -260,6 +285,8 @@ void Hub::listen(const HubConfig& config) {
   const auto api = std::make_shared<Router>();
   add_report_routes(*api, config.api_prefix, *counted_engine_);
   add_read_routes(*api, config.api_prefix, *engine_);
+  const auto facts_now = [this] { return facts(); };
+  add_hub_route(*api, config.api_prefix, facts_now);
   add_flow_report_route(*api, config.api_prefix, flows_);
   add_flow_read_routes(*api, config.api_prefix, *engine_, flows_);
   auto service = live_service(api_gates(access_, door_), api, config.api_prefix, feed_);
@@ -272,6 +299,7 @@ void Hub::listen(const HubConfig& config) {
 
   const auto dashboard = std::make_shared<Router>();
   add_read_routes(*dashboard, dashboard_api_path, *engine_);
+  add_hub_route(*dashboard, dashboard_api_path, facts_now);
   add_flow_read_routes(*dashboard, dashboard_api_path, *engine_, flows_);
   const std::uint16_t api_port = config.api_endpoints.empty() ? 0 : config.api_endpoints.front().port;
   add_page_routes(*dashboard, {VPN_SENTINEL_VERSION, api_port, tls_ != nullptr, config.api_prefix});
@@ -319,7 +347,8 @@ void Hub::open(std::vector<Site> sites, const HubConfig& config, std::size_t max
   if (!bound) throw FatalError(exit_unavailable, fmt::format("{}: {}", sites.front().what, bound.error().message));
   for (const auto& site : sites) {
     for (const auto& endpoint : *bound) {
-      log(LogLevel::info, "listening", {{"what", site.what}, {"url", fmt::format("{}://{}{}", scheme, endpoint.to_string(), site.path)}});
+      listeners_.push_back({site.what, fmt::format("{}://{}{}", scheme, endpoint.to_string(), site.path)});
+      log(LogLevel::info, "listening", {{"what", site.what}, {"url", listeners_.back().url}});
     }
     summary_ += fmt::format("{}{} {}://{}{}", summary_.empty() ? "" : ", ", site.what, scheme, bound->front().to_string(), site.path);
   }
@@ -369,6 +398,22 @@ HubView Hub::view() const {
   return view;
 }
 
+HubFacts Hub::facts() const {
+  const auto now = view();
+  HubFacts facts;
+  facts.version = now.version;
+  facts.started = log_.started();
+  facts.uptime = std::chrono::duration_cast<std::chrono::seconds>(mono_now() - started_);
+  facts.listeners = listeners_;
+  facts.store_works = now.store_works;
+  facts.store_bytes = now.store_bytes;
+  facts.flow_bytes = now.flow_store_bytes;
+  facts.clients = now.clients.size();
+  facts.live_pages = now.live_listeners;
+  facts.limits = limits_of(config_);
+  return facts;
+}
+
 void Hub::on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched) {
   feed_.committed(changes, touched);
   for (const auto& change : changes) log_change(change);
@@ -381,7 +426,15 @@ void Hub::apply_access(const HubConfig& config) {
   config_.allowed = config.allowed;
   config_.trusted_proxies = config.trusted_proxies;
   config_.rate_limit = config.rate_limit;
+  hide_secrets();
   replace_access();
+}
+
+/// What the settings hold must not be read in the log that operators see.
+void Hub::hide_secrets() {
+  std::vector<std::string> secrets{config_.api_key, config_.dashboard_password, config_.admin_password};
+  if (config_.telegram) secrets.push_back(config_.telegram->bot_token);
+  log_.hide(SecretMask(std::move(secrets)));
 }
 
 void Hub::replace_access() {

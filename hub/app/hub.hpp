@@ -18,10 +18,12 @@
 #include "hub/engine/flow_door.hpp"
 #include "hub/http/account_routes.hpp"
 #include "hub/http/health.hpp"
+#include "hub/http/hub_route.hpp"
 #include "hub/http/joined.hpp"
 #include "hub/http/server.hpp"
 #include "hub/live/broker.hpp"
 #include "hub/live/feed.hpp"
+#include "hub/log/log_ring.hpp"
 #include "hub/metrics/counters.hpp"
 #include "hub/metrics/page.hpp"
 
@@ -60,6 +62,7 @@ class Hub {
   Result<void> read_keys_again();
   void heed_forget_request();
   void replace_access();
+  void hide_secrets();
   void start_accounts(const HubConfig& config);
   [[nodiscard]] KeyAdmin key_admin();
   void start_engine(const HubConfig& config);
@@ -71,9 +74,12 @@ class Hub {
   void open(std::vector<Site> sites, const HubConfig& config, std::size_t max_connections);
   [[nodiscard]] std::vector<HealthComponent> health() const;
   [[nodiscard]] HubView view() const;
+  [[nodiscard]] HubFacts facts() const;
   void tell_store_trouble();
   void on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
 
+  LogRing log_;
+  LogWatch log_watch_;
   DataDir data_dir_;
   HubConfig config_;  ///< its part that apply_access() takes over is the one in force
   KeyFileWatch key_file_;
@@ -103,6 +109,7 @@ class Hub {
   std::string api_prefix_;
   bool metrics_clients_ = false;
   std::string summary_;
+  std::vector<HubFacts::Listener> listeners_;
   std::jthread flow_opener_;  ///< last: nothing that it uses goes before it has ended
 };
 

@@ -1,5 +1,5 @@
-/// What the routes of accounts do, in four parts: account_routes.cpp (table and rights), account_login.cpp, account_users.cpp,
-/// account_keys.cpp. For nobody else.
+/// What the routes of accounts do, in five parts: account_routes.cpp (table and rights), account_login.cpp, account_users.cpp,
+/// account_keys.cpp, account_log.cpp. For nobody else.
 #pragma once
 
 #include <functional>
@@ -99,6 +99,9 @@ class AccountApi : public std::enable_shared_from_this<AccountApi> {
   void add_enrolment(AccountCall& call);
   void remove_enrolment(AccountCall& call);
   void enrol(AccountCall& call);
+
+  // account_log.cpp
+  void list_log(AccountCall& call);
 
   [[nodiscard]] Accounts& accounts() const { return door_->accounts; }
   [[nodiscard]] WallTime now() const { return door_->accounts.options().now(); }

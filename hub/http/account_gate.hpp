@@ -9,6 +9,7 @@
 
 #include "hub/accounts/accounts.hpp"
 #include "hub/http/auth.hpp"
+#include "hub/log/log_ring.hpp"
 
 namespace vpn_sentinel {
 
@@ -21,6 +22,7 @@ struct AccountDoor {
   std::string password = {};  ///< of the dashboard, by HTTP Basic, as long as nobody has an account
   std::string forward_auth_header = {};             ///< names the user; empty: none does
   std::vector<IpPrefix> forward_auth_proxies = {};  ///< from whom alone it counts
+  const LogRing* log = nullptr;                     ///< the hub's own; null: there is none to show
 };
 
 /// Does the caller's browser speak HTTPS, to us or to a trusted proxy (X-Forwarded-Proto)?

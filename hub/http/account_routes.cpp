@@ -75,6 +75,7 @@ std::vector<AccountApi::Row> AccountApi::rows() {
       {"DELETE", "/enrolments/{id}", Role::operator_, false, &Api::remove_enrolment},
       {"POST", "/enrol", anybody, false, &Api::enrol},
       {"GET", "/audit", Role::admin, false, &Api::list_audit},
+      {"GET", "/logs", Role::operator_, false, &Api::list_log},
       {"POST", "/jwt", anybody, false, &Api::log_in_for_jwt},
       {"POST", "/jwt/refresh", anybody, false, &Api::refresh_jwt},
       {"POST", "/jwt/revoke", anybody, false, &Api::revoke_jwt},

@@ -128,6 +128,15 @@ std::optional<std::int64_t> Parameters::number(std::string_view name, std::int64
   return number;
 }
 
+std::optional<std::string> Parameters::text(std::string_view name, std::size_t most) {
+  const auto* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  const bool clean = std::ranges::none_of(*value, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  if (clean && value->size() <= most) return *value;
+  refuse(name, *value, fmt::format("a text of at most {} bytes without control characters", most));
+  return std::nullopt;
+}
+
 bool Parameters::flag(std::string_view name) { return choice<bool>(name, {{"true", true}, {"false", false}}).value_or(false); }
 
 }  // namespace vpn_sentinel

@@ -31,6 +31,8 @@ class Parameters {
   [[nodiscard]] std::optional<std::string> group(std::string_view name);
   /// A whole number within both limits; nullopt: absent.
   [[nodiscard]] std::optional<std::int64_t> number(std::string_view name, std::int64_t least, std::int64_t most);
+  /// Any text without control characters, of at most `most` bytes; nullopt: absent.
+  [[nodiscard]] std::optional<std::string> text(std::string_view name, std::size_t most);
   /// `true` or `false`; absent: false.
   [[nodiscard]] bool flag(std::string_view name);
 

@@ -4,8 +4,29 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <mutex>
+#include <shared_mutex>
+#include <vector>
+
 namespace vpn_sentinel {
 namespace {
+
+/// Those who watch, and the lock under which they are called.
+struct Watchers {
+  std::shared_mutex mutex;
+  std::vector<const LogObserver*> all;
+};
+
+Watchers& watchers() {
+  static Watchers them;
+  return them;
+}
+
+void tell_watchers(LogLevel level, std::string_view event, std::span<const LogField> fields) {
+  auto& them = watchers();
+  const std::shared_lock lock(them.mutex);
+  for (const auto* observer : them.all) (*observer)(level, event, fields);
+}
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
@@ -58,9 +79,22 @@ void init_log(LogLevel level) {
 
 void set_log_level(LogLevel level) { spdlog::set_level(to_spdlog(level)); }
 
+LogWatch::LogWatch(LogObserver observer) : observer_(std::move(observer)) {
+  auto& them = watchers();
+  const std::unique_lock lock(them.mutex);
+  them.all.push_back(&observer_);
+}
+
+LogWatch::~LogWatch() {
+  auto& them = watchers();
+  const std::unique_lock lock(them.mutex);
+  std::erase(them.all, &observer_);
+}
+
 void log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
   const auto spdlog_level = to_spdlog(level);
   if (!spdlog::should_log(spdlog_level)) return;
+  tell_watchers(level, event, {fields.begin(), fields.size()});
   std::string line = fmt::format("event={}", event);
   for (const auto& field : fields) {
     line += fmt::format(" {}=", field.key);

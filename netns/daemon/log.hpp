@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +29,21 @@ struct LogField {
   std::string value;
   template <typename T>
   LogField(std::string_view name, const T& item) : key(name), value(fmt::format("{}", item)) {}
+};
+
+/// Sees each line that is written, before it is written, on the thread that writes it. It must not log.
+using LogObserver = std::function<void(LogLevel level, std::string_view event, std::span<const LogField> fields)>;
+
+/// Calls the observer as long as it lives; afterwards nobody is inside it.
+class LogWatch {
+ public:
+  explicit LogWatch(LogObserver observer);
+  ~LogWatch();
+  LogWatch(const LogWatch&) = delete;
+  LogWatch& operator=(const LogWatch&) = delete;
+
+ private:
+  const LogObserver observer_;
 };
 
 /// `event` is a stable word such as tunnel_changed; a field named hint tells the user what to do.

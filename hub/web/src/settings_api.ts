@@ -1,6 +1,6 @@
 // Questions and changes of the settings pages, which are loaded only by who opens them.
 
-import { all, get, root, send, type Enrolment, type Listed } from "./api";
+import { address, all, get, root, send, type Enrolment, type Listed } from "./api";
 import type { Role } from "./model/session";
 
 const named = (what: string, name: string | number): string => `/${what}/${encodeURIComponent(name)}`;
@@ -66,3 +66,37 @@ export interface AuditRow {
 
 export const askAudit = (most: number, cursor?: string, signal?: AbortSignal): Promise<Listed<AuditRow>> =>
   all<AuditRow>("/audit", "audit", { cursor }, most, signal);
+
+export interface LogLine {
+  id: number;
+  at: string;
+  level: string;
+  event: string;
+  fields: { name: string; value: string }[];
+}
+
+export interface LogPage {
+  /** Another one: the hub was started anew, and ids begin anew. */
+  started: string;
+  lines: LogLine[];
+  /** Lines since the start that are not kept any more. */
+  lost: number;
+  next?: string;
+}
+
+export const askLog = (level: string, text: string, cursor?: string, signal?: AbortSignal): Promise<LogPage> =>
+  get<LogPage>(address("/logs", { level, text, limit: 200, cursor }), signal);
+
+export interface HubFacts {
+  version: string;
+  started: string;
+  uptime_s: number;
+  listeners: { what: string; url: string }[];
+  store: { works: boolean; bytes: number; connection_bytes: number };
+  clients: number;
+  live_pages: number;
+  /** 0: no limit. */
+  limits: { setting: string; meaning: string; value: number; unit: string }[];
+}
+
+export const askHub = (signal?: AbortSignal): Promise<HubFacts> => get<HubFacts>(`${root}/hub`, signal);

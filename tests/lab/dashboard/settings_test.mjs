@@ -109,7 +109,30 @@ test("the audit log tells who did it, newest first", async () => {
   await close();
 });
 
-const pages = ["keys", "users", "tokens", "audit"].map((part) => `#/settings/${part}`);
+test("the log follows what the hub does, by level and text, and hides the key", async () => {
+  const { page, close } = await open("#/settings/log");
+  await logIn(page);
+  const lines = page.locator(".log li");
+  await lines.filter({ hasText: "Store loaded" }).waitFor();
+  await hub.report("log-reader", healthy(0));
+  await lines.filter({ hasText: "log-reader" }).waitFor();
+  await page.getByPlaceholder(/^Search event/).fill("LOG-READER");
+  await lines.filter({ hasText: "Store loaded" }).waitFor({ state: "detached" });
+  assert.equal(await lines.count(), 1);
+  await choice(page, "Level").selectOption("error");
+  await page.getByText("No line matches.").waitFor();
+  await close();
+});
+
+test("the hub tells where it listens and what its settings fix", async () => {
+  const { page, close } = await open("#/settings");
+  await logIn(page);
+  await page.getByText(`http://127.0.0.1:${hub.apiPort}/api/v1`).waitFor();
+  await page.getByRole("row", { name: /Reports are kept for 30 days/ }).waitFor();
+  await close();
+});
+
+const pages = ["hub", "keys", "users", "tokens", "log", "audit"].map((part) => `#/settings/${part}`);
 
 test("no page of the settings is wider than a small phone, and axe-core finds nothing in either theme", async () => {
   const wrong = [];

@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(every_answer_of_accounts_is_as_documented) {
   BOOST_TEST(told(ask("GET", "/session"))["state"] == "login");
   BOOST_TEST(status_of(ask("POST", "/login", R"({"user":"anna","password":"wrong one"})")) == 401);
   log_in("anna");
-  for (const auto* pattern : {"/session", "/users", "/tokens", "/keys", "/enrolments", "/audit"})
+  for (const auto* pattern : {"/session", "/users", "/tokens", "/keys", "/enrolments", "/audit", "/logs"})
     BOOST_TEST(status_of(ask("GET", pattern)) == 200);
   BOOST_TEST(status_of(ask("POST", "/users", R"({"name":"bert","role":"viewer","password":"a long password"})")) == 201);
   BOOST_TEST(status_of(ask("POST", "/users", R"({"name":"bert"})")) == 400);
@@ -132,6 +132,25 @@ BOOST_AUTO_TEST_CASE(every_answer_of_accounts_is_as_documented) {
   BOOST_TEST(status_of(ask("POST", "/setup", json{{"token", "x"}, {"user", "x"}, {"password", password}}.dump())) == 409);
   BOOST_TEST(status_of(ask("POST", "/logout")) == 200);
   BOOST_TEST(status_of(ask("POST", "/logout")) == 401);
+}
+
+BOOST_AUTO_TEST_CASE(the_log_is_for_operators_and_holds_no_secret) {
+  init_log(LogLevel::info);
+  auto config = with_admin();
+  config.api_key = "a-key-of-the-settings";
+  start(config);
+  log(LogLevel::warning, "strange", {{"message", "refused a-key-of-the-settings"}, {"token", "open sesame"}});
+  log_in("anna");
+  BOOST_TEST(status_of(ask("POST", "/users", R"({"name":"bert","role":"viewer","password":"a long password"})")) == 201);
+  const auto page = told(ask("GET", "/logs", "", ""));
+  BOOST_TEST_REQUIRE(!page["lines"].empty());
+  const auto text = page.dump();
+  for (const auto* secret : {"a-key-of-the-settings", "open sesame"}) BOOST_TEST(text.find(secret) == std::string::npos);
+  BOOST_TEST(text.find("store_loaded") != std::string::npos);
+  BOOST_TEST(text.find("strange") != std::string::npos);
+  log_in("bert");
+  BOOST_TEST(status_of(ask("GET", "/logs")) == 403);
+  init_log(LogLevel::error);
 }
 
 BOOST_AUTO_TEST_CASE(a_live_page_ends_with_its_session) {

@@ -14,6 +14,7 @@
 #include "hub/http/account_routes.hpp"
 #include "hub/http/api.hpp"
 #include "hub/http/connections.hpp"
+#include "hub/http/hub_route.hpp"
 #include "hub/http/query.hpp"
 #include "hub/store/roll_up.hpp"
 #include "json_schema.hpp"
@@ -317,6 +318,7 @@ BOOST_AUTO_TEST_CASE(every_route_is_documented) {
   const auto api = std::make_shared<Router>();
   add_report_routes(*api, "", engine);
   add_read_routes(*api, "", engine);
+  add_hub_route(*api, "", [] { return HubFacts(); });
   const FlowDoor flows;
   add_flow_report_route(*api, "", flows);
   add_flow_read_routes(*api, "", engine, flows);

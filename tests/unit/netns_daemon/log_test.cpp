@@ -20,4 +20,19 @@ BOOST_AUTO_TEST_CASE(another_word_is_told_with_the_good_ones) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(who_watches_sees_the_lines_that_are_written_until_he_goes) {
+  init_log(LogLevel::warning);
+  std::vector<std::string> seen;
+  const auto note = [&](LogLevel /*level*/, std::string_view event, std::span<const LogField> fields) {
+    seen.push_back(std::string(event) + " " + fields.front().value);
+  };
+  {
+    const LogWatch watch(note);
+    log(LogLevel::warning, "first", {{"number", 1}});
+    log(LogLevel::info, "not_written", {{"number", 2}});
+  }
+  log(LogLevel::warning, "nobody_looks", {{"number", 3}});
+  BOOST_TEST(seen == std::vector<std::string>{"first 1"}, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -6,7 +6,9 @@ import { settingsAddress, type Part } from "../model/place";
 import { isAtLeast, type Role, type Session } from "../model/session";
 import { useStore } from "../store";
 import { AuditPage } from "./audit_page";
+import { HubPage } from "./hub_page";
 import { KeysPage } from "./keys_page";
+import { LogPage } from "./log_page";
 import { TokensPage } from "./tokens_page";
 import { UsersPage } from "./users_page";
 
@@ -18,9 +20,11 @@ interface Entry {
 }
 
 const entries: Record<Part, Entry> = {
+  hub: { name: "Hub", least: null, page: () => <HubPage /> },
   keys: { name: "Keys", least: "operator", page: () => <KeysPage /> },
   users: { name: "Users", least: "admin", page: () => <UsersPage /> },
   tokens: { name: "API tokens", least: "viewer", page: () => <TokensPage /> },
+  log: { name: "Log", least: "operator", page: () => <LogPage /> },
   audit: { name: "Audit log", least: "admin", page: () => <AuditPage /> },
 };
 

@@ -1,0 +1,98 @@
+// The hub itself: since when it runs, where it listens, how much it holds, and what its settings fix.
+
+import { byteText } from "../model/times";
+import { askHub, type HubFacts } from "../settings_api";
+import { useStore } from "../store";
+import { useAnswer } from "./ask";
+import { Failure, For, Panel, Time } from "./parts";
+
+function Facts({ facts }: { facts: HubFacts }) {
+  const { live } = useStore();
+  return (
+    <Panel title="This hub" id="hub">
+      <dl class="facts">
+        <dt>Version</dt>
+        <dd>{facts.version}</dd>
+        <dt>Runs since</dt>
+        <dd>
+          <Time at={facts.started} />
+          {live && (
+            <span class="quiet">
+              {" "}
+              (<For since={facts.started} />)
+            </span>
+          )}
+        </dd>
+        <dt>Listens at</dt>
+        <dd>
+          {facts.listeners.map(({ what, url }) => (
+            <span key={`${what} ${url}`} class="place">
+              {what} <code>{url}</code>
+            </span>
+          ))}
+        </dd>
+        <dt>Database</dt>
+        <dd>
+          {facts.store.works ? "" : "Reports cannot be stored now. "}
+          {byteText(facts.store.bytes)}, connections {byteText(facts.store.connection_bytes)}
+        </dd>
+        <dt>Clients and groups</dt>
+        <dd>{facts.clients}</dd>
+        <dt>Open pages</dt>
+        <dd>{facts.live_pages}</dd>
+      </dl>
+    </Panel>
+  );
+}
+
+function Limits({ facts }: { facts: HubFacts }) {
+  return (
+    <Panel title="What the settings fix" id="limits">
+      <p class="quiet">These stand in the hub's settings file or its environment, and take effect when it is started again.</p>
+      <div class="scroll" role="region" aria-label="Settings, a table" tabIndex={0}>
+        <table class="cardlike" role="table">
+          <thead role="rowgroup">
+            <tr role="row">
+              {["What", "Value", "Setting"].map((name) => (
+                <th key={name} scope="col" role="columnheader">
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody role="rowgroup">
+            {facts.limits.map(({ setting, meaning, value, unit }) => (
+              <tr key={setting} role="row">
+                <th scope="row" role="rowheader" data-label="What">
+                  {meaning}
+                </th>
+                <td role="cell" data-label="Value">
+                  {value === 0 ? "no limit" : `${value.toLocaleString("en-GB")} ${unit}`}
+                </td>
+                <td role="cell" data-label="Setting">
+                  <code>{setting}</code>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
+  );
+}
+
+export function HubPage() {
+  const answer = useAnswer("hub", askHub, 15_000);
+  return (
+    <>
+      {answer.error && <Failure what="The hub's details" error={answer.error} again={answer.again} />}
+      {answer.loading && <p class="quiet">Asking…</p>}
+      {answer.value && (
+        <>
+          <Facts facts={answer.value} />
+          <Limits facts={answer.value} />
+        </>
+      )}
+    </>
+  );
+}
