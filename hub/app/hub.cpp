@@ -17,6 +17,7 @@
 #include "hub/app/open_files.hpp"
 #include "hub/http/api.hpp"
 #include "hub/http/auth.hpp"
+#include "hub/http/care_routes.hpp"
 #include "hub/http/connections.hpp"
 #include "hub/http/events.hpp"
 #include "hub/http/query.hpp"
@@ -295,7 +296,9 @@ void Hub::listen(const HubConfig& config) {
   sites.push_back({"api",
                    config.api_prefix,
                    config.api_endpoints,
-                   {account_service(door_, keys, config.api_prefix, api_account_gates(access_)), std::move(service)}});
+                   {account_service(door_, keys, config.api_prefix, api_account_gates(access_)),
+                    care_service(door_, *engine_, config.api_prefix, api_account_gates(access_), require_key_or_account(door_)),
+                    std::move(service)}});
 
   const auto dashboard = std::make_shared<Router>();
   add_read_routes(*dashboard, dashboard_api_path, *engine_);
@@ -307,7 +310,9 @@ void Hub::listen(const HubConfig& config) {
   sites.push_back({"dashboard",
                    "/dashboard",
                    config.dashboard_endpoints,
-                   {account_service(door_, keys, dashboard_api_path, account_gates(access_)), std::move(service)}});
+                   {account_service(door_, keys, dashboard_api_path, account_gates(access_)),
+                    care_service(door_, *engine_, dashboard_api_path, account_gates(access_), require_log_in(door_, dashboard_api_path)),
+                    std::move(service)}});
 
   const auto health_pages = std::make_shared<Router>();
   add_health_routes(*health_pages, [this] { return health(); });

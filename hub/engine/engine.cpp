@@ -111,6 +111,8 @@ class EngineThread final : public Engine {
     return queue_.push(ForgetOrder{std::move(client_id), std::move(done)});
   }
 
+  bool care(CareOrder order, CareDone done) override { return queue_.push(WaitingCare{std::move(order), std::move(done)}); }
+
   std::vector<std::shared_ptr<const ClientState>> clients() const override { return board_.all(options_.now(), false); }
   std::vector<std::shared_ptr<const ClientState>> groups() const override { return board_.all(options_.now(), true); }
   std::shared_ptr<const ClientState> client(const std::string& client_id) const override { return board_.find(client_id, options_.now()); }
@@ -134,8 +136,10 @@ class EngineThread final : public Engine {
       const auto now = options_.now();
       follow_clock(now);
       const auto orders = std::exchange(work.orders, {});
+      const auto care = std::exchange(work.care, {});
       write(std::move(work), now);
       carry_out(orders, now);
+      carry_out(care, now);
       turn_display(now);
       roll_up();
       maintain(now);
@@ -326,6 +330,13 @@ class EngineThread final : public Engine {
       const auto client_ids = writer_.forget({order.client_id}, now);
       if (client_ids) forgotten(*client_ids);
       if (order.done) order.done(client_ids ? Result<bool>(!client_ids->empty()) : Result<bool>(fail(client_ids.error())));
+    }
+  }
+
+  void carry_out(const std::vector<WaitingCare>& care, WallTime now) {
+    for (const auto& each : care) {
+      const auto answer = writer_.care(each.order, now);
+      if (each.done) each.done(answer);
     }
   }
 

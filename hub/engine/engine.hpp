@@ -13,6 +13,7 @@
 #include "hub/engine/submit_result.hpp"
 #include "hub/engine/uptime.hpp"
 #include "hub/ingest/admission.hpp"
+#include "hub/state/care.hpp"
 #include "hub/state/client_state.hpp"
 #include "hub/state/fleet.hpp"
 #include "hub/store/store.hpp"
@@ -60,6 +61,11 @@ class Engine {
   /// Somebody wants the client forgotten, whatever its state; its history stays as long as other history. Whoever reports again is new.
   /// `done` is called on the engine's thread after the commit: false, it was not known. False: too many are waiting.
   [[nodiscard]] virtual bool forget(std::string client_id, std::function<void(const Result<bool>&)> done) = 0;
+
+  /// Somebody acknowledges, comments, mutes or announces maintenance. `done` is called on the engine's thread after the commit with what
+  /// there is to answer, or an Error: not_found, invalid (too many), else the store's. False: too many are waiting.
+  using CareDone = std::function<void(const Result<nlohmann::json>&)>;
+  [[nodiscard]] virtual bool care(CareOrder order, CareDone done) = 0;
 
   /// The current states, sorted by client_id; from any thread. Whoever is overdue looks offline, even while the engine hangs.
   [[nodiscard]] virtual std::vector<std::shared_ptr<const ClientState>> clients() const = 0;

@@ -30,6 +30,7 @@ bool WorkQueue::push(WaitingReport&& report) { return push(&Work::reports, std::
 bool WorkQueue::push(StoredAlert&& alert) { return push(&Work::alerts, std::move(alert), most_alerts); }
 bool WorkQueue::push(AlertResult&& result) { return push(&Work::results, std::move(result), most_results); }
 bool WorkQueue::push(ForgetOrder&& order) { return push(&Work::orders, std::move(order), most_orders); }
+bool WorkQueue::push(WaitingCare&& care) { return push(&Work::care, std::move(care), most_orders); }
 
 Work WorkQueue::take(std::chrono::microseconds pause) {
   std::unique_lock lock(mutex_);

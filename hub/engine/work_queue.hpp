@@ -37,13 +37,19 @@ struct ForgetOrder {
   std::function<void(const Result<bool>&)> done;
 };
 
+struct WaitingCare {
+  CareOrder order;
+  Engine::CareDone done;
+};
+
 struct Work {
   std::vector<WaitingReport> reports;
   std::vector<StoredAlert> alerts;
   std::vector<AlertResult> results;
   std::vector<ForgetOrder> orders;
+  std::vector<WaitingCare> care;
 
-  [[nodiscard]] bool empty() const { return reports.empty() && alerts.empty() && results.empty() && orders.empty(); }
+  [[nodiscard]] bool empty() const { return reports.empty() && alerts.empty() && results.empty() && orders.empty() && care.empty(); }
 };
 
 class WorkQueue {
@@ -55,6 +61,7 @@ class WorkQueue {
   bool push(StoredAlert&& alert);
   bool push(AlertResult&& result);
   bool push(ForgetOrder&& order);
+  bool push(WaitingCare&& care);
 
   /// Everything that waits; waits itself for at most `pause` when there is nothing.
   Work take(std::chrono::microseconds pause);

@@ -28,6 +28,7 @@ Result<std::vector<ClientSnapshot>> Writer::load(WallTime now) {
   if (!clients) return fail(clients.error());
   auto incidents = store_->load_open_incidents();
   if (!incidents) return fail(incidents.error());
+  if (auto done = load_care(); !done) return fail(done.error());
   incidents_.restore(std::move(*incidents));
   fleet_.restore(std::move(*clients), now);
   groups_.rebuild(fleet_);
@@ -249,8 +250,12 @@ Result<void> Writer::add_group_history(const std::string& group, const PastStret
 
 Result<void> Writer::fill_in_incidents(std::vector<Incident> touching, const PastStretch& stretch) {
   remember_incident(stretch.client_id);
+  std::int64_t whole = 0;
   for (auto& incident : fill_in(std::move(touching), stretch)) {
+    // One that became part of another has no name any more, and comes after that.
+    if (auto done = incident.client_id.empty() ? store_->move_comments(incident.id, whole) : Result<void>{}; !done) return done;
     if (auto done = store_->save_incident(incident); !done) return done;
+    if (whole == 0) whole = incident.id;
     if (!incident.end && !incident.client_id.empty()) incidents_.set(incident.client_id, incident);
   }
   return {};

@@ -57,6 +57,10 @@ class Writer {
   /// Removes these, whatever their states. Returns those that were known.
   [[nodiscard]] Result<std::vector<std::string>> forget(std::vector<std::string> client_ids, WallTime now);
 
+  /// What somebody does about clients and incidents, in a transaction of its own: the answer for him. Errors: not_found, invalid, else the
+  /// store's. writer_care.cpp
+  [[nodiscard]] Result<nlohmann::json> care(const CareOrder& order, WallTime now);
+
   /// See Fleet.
   void grant_grace(WallTime now) { fleet_.grant_grace(now); }
   /// Every client's new snapshot.
@@ -93,6 +97,15 @@ class Writer {
   Result<void> fill_in_incidents(std::vector<Incident> touching, const PastStretch& stretch);
   Result<void> add_change(const Change& change, Written& written);
   Result<void> add_alert(StoredAlert alert, Written& written);
+  Result<void> load_care();
+  Result<void> drop_past_care(WallTime now);
+  Result<Incident> find_incident(std::int64_t id);
+  Result<nlohmann::json> carry_out(const AcknowledgeOrder& order, WallTime now);
+  Result<nlohmann::json> carry_out(const CommentOrder& order, WallTime now);
+  Result<nlohmann::json> carry_out(const MuteOrder& order, WallTime now);
+  Result<nlohmann::json> carry_out(const UnmuteOrder& order, WallTime now);
+  Result<nlohmann::json> carry_out(const MaintenanceOrder& order, WallTime now);
+  Result<nlohmann::json> carry_out(const EndMaintenanceOrder& order, WallTime now);
   Result<void> add_result(const AlertResult& result, WallTime now);
   Result<void> save_touched(WallTime now);
   [[nodiscard]] bool must_save(const ClientState& client) const;
@@ -107,6 +120,7 @@ class Writer {
   FleetPolicy policy_;
   Groups groups_;
   IncidentBook incidents_;
+  Care care_;
   ComposeAlerts compose_;
   std::set<std::string> touched_;                                    ///< by the transaction under way
   std::map<std::string, std::optional<Incident>> incidents_before_;  ///< the transaction under way

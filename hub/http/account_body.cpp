@@ -81,6 +81,16 @@ std::string AccountBody::text(const char* name, std::size_t least, std::size_t m
   return optional_text(name, least, most).value_or("");
 }
 
+std::string AccountBody::lines(const char* name, std::size_t least, std::size_t most) {
+  const auto* const value = find(name);
+  const auto* const text = value != nullptr ? value->get_ptr<const std::string*>() : nullptr;
+  auto plain = text != nullptr ? *text : std::string();
+  std::ranges::replace_if(plain, [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  if (text != nullptr && text->size() >= least && text->size() <= most && is_clean(plain)) return *text;
+  refuse(name, fmt::format("a text of {} to {} bytes without control characters but line breaks and tabs", least, most));
+  return {};
+}
+
 bool AccountBody::flag(const char* name) {
   const auto* const value = find(name);
   if (value != nullptr && !value->is_boolean()) refuse(name, "true or false");

@@ -24,6 +24,8 @@ class AccountBody {
 
   /// Of `least` to `most` bytes, without control characters; it must be there.
   [[nodiscard]] std::string text(const char* name, std::size_t least, std::size_t most);
+  /// As text(), also with line breaks and tabs.
+  [[nodiscard]] std::string lines(const char* name, std::size_t least, std::size_t most);
   /// Absent: nullopt.
   [[nodiscard]] std::optional<std::string> optional_text(const char* name, std::size_t least, std::size_t most);
   /// Absent: false.

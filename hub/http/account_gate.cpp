@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "hub/accounts/jwt.hpp"
+#include "hub/accounts/secrets.hpp"
 #include "hub/accounts/token_prefix.hpp"
 #include "hub/http/client_address.hpp"
 #include "hub/http/reply.hpp"
@@ -106,6 +107,29 @@ std::optional<Identity> identify(const AccountDoor& door, const Request& request
   }
   const auto secret = session_secret(door, request);
   return secret.empty() ? std::nullopt : door.accounts.by_session(secret);
+}
+
+std::optional<Response> refuse_role(const Identity& identity, Role least, bool reads) {
+  if (identity.may_act_as(least) && (reads ? identity.scopes.read : identity.scopes.manage)) return std::nullopt;
+  return error_response(403, "Access denied",
+                        fmt::format("This needs the role {}, and of a token the scope {}", to_string(least), reads ? "read" : "manage"));
+}
+
+std::optional<Response> refuse_foreign_page(const Identity& identity, const Request& request) {
+  if (identity.csrf.empty() || is_same_secret(identity.csrf, request.header("X-CSRF-Token"))) return std::nullopt;
+  return error_response(403, "CSRF token missing or wrong", "X-CSRF-Token: expected the csrf of GET /session");
+}
+
+Gate require_role_to_change(std::shared_ptr<const AccountDoor> door, Role least, Gate to_read) {
+  return [door = std::move(door), least, to_read = std::move(to_read)](Request& request) -> std::optional<Response> {
+    if (request.method == "GET" || request.method == "OPTIONS") return to_read(request);
+    auto identity = identify(*door, request);
+    if (!identity) return log_in_required();
+    if (auto refused = refuse_role(*identity, least, false)) return refused;
+    if (auto refused = refuse_foreign_page(*identity, request)) return refused;
+    request.caller.identity = std::make_shared<const Identity>(std::move(*identity));
+    return std::nullopt;
+  };
 }
 
 Response log_in_required() { return error_response(401, "Log-in required", "Log in, or send an API token"); }

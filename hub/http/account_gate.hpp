@@ -48,6 +48,15 @@ struct AccountDoor {
 /// hold no data. Before that the dashboard's password, or a loopback name as host.
 [[nodiscard]] Gate require_log_in(std::shared_ptr<const AccountDoor> door, std::string data_path);
 
+/// Who reads passes `to_read`; who changes something needs an account of that role, of a token the scope `manage`, and the CSRF token
+/// where the browser sends the credential by itself. Notes who it is. For routes that answer once, not for WebSockets.
+[[nodiscard]] Gate require_role_to_change(std::shared_ptr<const AccountDoor> door, Role least, Gate to_read);
+
+/// 403 without the role, or of a token the scope: `read` or `manage`.
+[[nodiscard]] std::optional<Response> refuse_role(const Identity& identity, Role least, bool reads);
+/// 403 without the CSRF token where one is needed.
+[[nodiscard]] std::optional<Response> refuse_foreign_page(const Identity& identity, const Request& request);
+
 [[nodiscard]] Response log_in_required();
 
 }  // namespace vpn_sentinel

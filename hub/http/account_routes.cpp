@@ -5,7 +5,6 @@
 #include <charconv>
 #include <utility>
 
-#include "hub/accounts/secrets.hpp"
 #include "hub/http/account_api.hpp"
 #include "hub/http/reply.hpp"
 
@@ -85,21 +84,11 @@ std::vector<AccountApi::Row> AccountApi::rows() {
 std::optional<Response> AccountApi::refuse(const Row& row, const AccountCall& call) const {
   if (!row.least) return std::nullopt;
   if (!call.identity) return log_in_required();
-  const auto& identity = *call.identity;
-  const bool reads = row.method == "GET";
-  const bool in_scope = reads ? identity.scopes.read : identity.scopes.manage;
-  if (!identity.may_act_as(*row.least) || !in_scope) {
-    return error_response(
-        403, "Access denied",
-        fmt::format("This needs the role {}, and of a token the scope {}", to_string(*row.least), reads ? "read" : "manage"));
-  }
-  if (row.by_person && identity.by == Identity::By::token) {
+  if (auto refused = refuse_role(*call.identity, *row.least, row.method == "GET")) return refused;
+  if (row.by_person && call.identity->by == Identity::By::token) {
     return error_response(403, "Access denied", "API tokens may not do this; log in");
   }
-  if (!reads && !identity.csrf.empty() && !is_same_secret(identity.csrf, call.request.header("X-CSRF-Token"))) {
-    return error_response(403, "CSRF token missing or wrong", "X-CSRF-Token: expected the csrf of GET /session");
-  }
-  return std::nullopt;
+  return row.method == "GET" ? std::nullopt : refuse_foreign_page(*call.identity, call.request);
 }
 
 void AccountApi::handle(const Row& row, const Request& request, std::string_view parameter, Respond respond) {

@@ -3,15 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "hub/http/negotiation.hpp"
 #include "hub/http/openapi.hpp"
 #include "hub/http/parameters.hpp"
 #include "hub/http/reply.hpp"
 #include "hub/http/status_text.hpp"
+#include "hub/state/care.hpp"
 #include "hub/state/client_texts.hpp"
 
 namespace vpn_sentinel {
@@ -143,6 +146,38 @@ void answer_incidents(Engine& engine, const Request& request, const Respond& res
   ask_store(engine, "incidents", unless_unknown, [query](StoreReader& reader) { return reader.incidents(query); });
 }
 
+/// What an incident says of its mute: the one of its client or of the client's group.
+void add_mute(const Engine& engine, const std::vector<Kept>& mutes, WallTime now, nlohmann::json& incident) {
+  Care care;
+  for (const auto& row : mutes) {
+    if (auto mute = parse_mute(row.json)) care.mutes.insert_or_assign(row.name, std::move(*mute));
+  }
+  const auto client_id = incident.value("client_id", "");
+  const auto client = engine.client(client_id);
+  const auto* mute = care.mute_of(client_id, client ? client->last_report.group : "", now);
+  incident["muted"] = mute != nullptr;
+  incident["muted_until"] = mute != nullptr && mute->until ? nlohmann::json(to_rfc3339(*mute->until)) : nlohmann::json(nullptr);
+}
+
+void answer_incident(Engine& engine, std::string_view text, const Respond& respond) {
+  std::int64_t id = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), id);
+  const bool is_number = parsed.ec == std::errc{} && parsed.ptr == text.data() + text.size();
+  const auto unknown = error_response(404, "Not found", fmt::format("There is no incident '{}'", text));
+  if (!is_number) return respond(unknown);
+  const bool asked = engine.query([id, unknown, respond, &engine](StoreReader& reader) {
+    const auto now = wall_now();
+    auto incident = reader.incident(id, now);
+    if (!incident) return respond(unreadable(incident.error()));
+    if (incident->is_null()) return respond(unknown);
+    const auto mutes = reader.kept(KeptKind::mute);
+    if (!mutes) return respond(unreadable(mutes.error()));
+    add_mute(engine, *mutes, now, *incident);
+    respond(json_response(200, *incident));
+  });
+  if (!asked) respond(unavailable_response("Too many questions are waiting", "1"));
+}
+
 using Answer = void (*)(Engine&, const Request&, const std::string& id, const Respond&);
 
 /// A question about one client that must be known.
@@ -179,6 +214,9 @@ void add_read_routes(Router& router, const std::string& prefix, Engine& engine) 
   add_client_route(router, prefix + "/clients/{id}/reports", engine, answer_reports);
   router.add("GET", prefix + "/incidents", [&engine](const Request& request, std::string_view, Respond respond) {
     answer_incidents(engine, request, negotiated(request, std::move(respond)));
+  });
+  router.add("GET", prefix + "/incidents/{id}", [&engine](const Request& request, std::string_view id, Respond respond) {
+    answer_incident(engine, id, negotiated(request, std::move(respond)));
   });
   add_openapi_route(router, prefix);
 }

@@ -36,6 +36,7 @@ class CountedEngine final : public Engine {
   bool forget(std::string client_id, std::function<void(const Result<bool>&)> done) override {
     return engine_.forget(std::move(client_id), std::move(done));
   }
+  bool care(CareOrder order, CareDone done) override { return engine_.care(std::move(order), std::move(done)); }
   std::vector<std::shared_ptr<const ClientState>> clients() const override { return engine_.clients(); }
   std::vector<std::shared_ptr<const ClientState>> groups() const override { return engine_.groups(); }
   std::shared_ptr<const ClientState> client(const std::string& client_id) const override { return engine_.client(client_id); }

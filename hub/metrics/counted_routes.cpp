@@ -37,6 +37,7 @@ RouteClass api_class(std::string_view rest) {
   const auto* const found = std::ranges::find(api_paths, rest, &std::pair<std::string_view, RouteClass>::first);
   if (found != api_paths.end()) return found->second;
   if (rest.starts_with("/connections/")) return RouteClass::connections;
+  if (rest.starts_with("/incidents/")) return RouteClass::incidents;
   constexpr std::string_view one_client = "/clients/";
   return rest.starts_with(one_client) ? client_class(rest.substr(one_client.size())) : RouteClass::other;
 }

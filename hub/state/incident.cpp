@@ -92,6 +92,7 @@ Incident joined(Incident left, Incident right) {
   add_findings(left, right.findings);
   right.findings = std::move(left.findings);
   join(right.exposure, left.exposure);
+  if (!right.acknowledged) right.acknowledged = std::move(left.acknowledged);
   if (left.id != 0 && (right.id == 0 || left.id < right.id)) right.id = left.id;
   return right;
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "hub/state/care.hpp"
 #include "hub/state/client_state.hpp"
 
 namespace vpn_sentinel {
@@ -23,6 +24,7 @@ struct Incident {
   std::chrono::microseconds exposed{0};  ///< time in danger before `since`
   std::vector<Finding> findings;         ///< each code once: since its first time, worst severity, latest evidence; at most 100
   Exposure exposure = {};                ///< what left outside the tunnel meanwhile
+  std::optional<Acknowledgement> acknowledged = {};
   friend bool operator==(const Incident&, const Incident&) = default;
 };
 

@@ -88,6 +88,7 @@ Incident decode_incident(const json& object) {
   for (const auto& finding : object.at("findings")) incident.findings.push_back(decode_finding(finding));
   if (const auto exposure = object.find("exposure"); exposure != object.end()) incident.exposure = decode_exposure(*exposure);
   incident.exposure.gaps = object.value("exposure_gaps", false);
+  if (const auto found = object.find("acknowledged"); found != object.end()) incident.acknowledged = parse_acknowledgement(*found);
   return incident;
 }
 
@@ -103,7 +104,8 @@ std::string encode_incident_text(const Incident& incident) {
                   {"exposed", incident.exposed.count()},
                   {"findings", encode_findings(incident.findings)},
                   {"exposure", encode_exposure(incident.exposure)},
-                  {"exposure_gaps", incident.exposure.gaps}});
+                  {"exposure_gaps", incident.exposure.gaps},
+                  {"acknowledged", to_json(incident.acknowledged)}});
 }
 
 Result<Incident> decode_incident_text(std::string_view text) {
@@ -114,7 +116,7 @@ Result<Incident> decode_incident_text(std::string_view text) {
   }
 }
 
-json incident_json(const Incident& incident, WallTime now) {
+json incident_json(const Incident& incident, WallTime now, std::int64_t comments) {
   auto findings = json::array();
   for (const auto& finding : incident.findings) findings.push_back(to_json(finding));
   const auto exposed = exposed_until(incident, now);
@@ -128,7 +130,9 @@ json incident_json(const Incident& incident, WallTime now) {
           {"state", to_string(incident.state)},
           {"exposed_s", static_cast<double>(exposed.count()) / 1e6},
           {"leaked", leaked ? to_json(*leaked) : json(nullptr)},
-          {"findings", std::move(findings)}};
+          {"findings", std::move(findings)},
+          {"acknowledged", to_json(incident.acknowledged)},
+          {"comment_count", comments}};
 }
 
 std::string encode_client_text(const ClientState& client) {

@@ -18,7 +18,7 @@ namespace vpn_sentinel {
 [[nodiscard]] std::string encode_incident_text(const Incident& incident);
 [[nodiscard]] Result<Incident> decode_incident_text(std::string_view text);
 /// What StoreReader::incidents() returns per incident.
-[[nodiscard]] nlohmann::json incident_json(const Incident& incident, WallTime now);
+[[nodiscard]] nlohmann::json incident_json(const Incident& incident, WallTime now, std::int64_t comments);
 /// With meaning and advice of its findings.
 [[nodiscard]] nlohmann::json decode_change_text(std::string_view text);
 

@@ -131,6 +131,25 @@ DROP INDEX reports_once;
 ALTER TABLE boots ADD COLUMN gone_until INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE boots ADD COLUMN gone_received INTEGER NOT NULL DEFAULT 0;
 )sql",
+    // What people said about incidents goes with these; not when one is written again, for which SQLite runs no trigger. What is kept by
+    // name: see KeptKind.
+    R"sql(
+CREATE TABLE comments (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  incident INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  author TEXT NOT NULL,
+  text TEXT NOT NULL
+);
+CREATE INDEX comments_of_incident ON comments (incident, id);
+CREATE TRIGGER incident_removed AFTER DELETE ON incidents BEGIN DELETE FROM comments WHERE incident = old.id; END;
+CREATE TABLE kept (
+  kind INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  json TEXT NOT NULL,
+  PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+)sql",
 };
 
 // Kinds of flows are kept once; what came to them lies in the order of time, as `samples` above. A kind is found by a hash of its texts:

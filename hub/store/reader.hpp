@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "hub/state/client_state.hpp"
 #include "netns/base/clock.hpp"
@@ -70,6 +71,14 @@ struct ReportQuery {
   std::size_t most = usual_page;
 };
 
+/// What is kept by name beside the reports; the numbers are those of the file.
+enum class KeptKind : std::uint8_t { mute = 0, maintenance = 1, rule = 2, desk = 3 };
+struct Kept {
+  std::string name;
+  std::string json;
+  friend bool operator==(const Kept&, const Kept&) = default;
+};
+
 /// For one thread at a time. A question that takes longer than time_limit ends as Error timed_out with what to do; a client that is not
 /// known has an empty page.
 class StoreReader {
@@ -84,8 +93,13 @@ class StoreReader {
 
   /// {"id","client_id","start","end"|null,"open","worst","state" (the state it is in, or was in last),"exposed_s" (time in danger; counts
   ///  up to `now` while the danger lasts),"leaked": {"packets","bytes","destinations"}|null (nobody counted),"findings":[as above; each
-  ///  once, since its first time]}
+  ///  once, since its first time],"acknowledged": {"by","at","note"?}|null,"comment_count"}
   [[nodiscard]] virtual Result<Page> incidents(const IncidentQuery& query) = 0;
+  /// One of them with "comments": [{"id","at","by","text"}], oldest first; null: there is no such incident.
+  [[nodiscard]] virtual Result<nlohmann::json> incident(std::int64_t id, WallTime now) = 0;
+
+  /// All of a kind, by name.
+  [[nodiscard]] virtual Result<std::vector<Kept>> kept(KeptKind kind) = 0;
 
   /// {"start","length_s","reports","worst"|null,"secure_s","warning_s","contained_s","danger_s","unknown_s",
   ///  "latency_ms": {"min","mean","max"}|null,"exits": [addresses, at most 8],"more_exits"?: true,

@@ -10,6 +10,7 @@
 #include "hub/store/codec.hpp"
 #include "hub/store/roll_up.hpp"
 #include "hub/store/sqlite.hpp"
+#include "hub/store/sqlite_kept.hpp"
 #include "hub/store/sqlite_roll_up.hpp"
 #include "hub/store/sqlite_time_limit.hpp"
 
@@ -29,14 +30,18 @@ constexpr std::string_view history_sql =
     "AND (?5 = '' OR kind = ?5) ORDER BY id DESC LIMIT ?6";
 // Both are answered in the order of an index. The last question has `until` as a constant, as the partial index wants it.
 constexpr std::string_view incidents_sql =
-    "SELECT id, json FROM incidents WHERE ?1 = '' AND id < ?2 AND until > ?3 "
+    "SELECT id, json, (SELECT count(*) FROM comments WHERE incident = incidents.id) FROM incidents WHERE ?1 = '' AND id < ?2 AND until > ?3 "
     "AND start < ?4 ORDER BY id DESC LIMIT ?5";
 constexpr std::string_view client_incidents_sql =
-    "SELECT id, json FROM incidents WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND id < ?2 AND until > ?3 AND start < ?4 "
+    "SELECT id, json, (SELECT count(*) FROM comments WHERE incident = incidents.id) FROM incidents WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND id < ?2 AND until > ?3 AND start < ?4 "
     "ORDER BY id DESC LIMIT ?5";
 constexpr std::string_view open_incidents_sql =
-    "SELECT id, json FROM incidents WHERE (?1 = '' OR client = (SELECT id FROM names WHERE client_id = ?1)) AND id < ?2 AND "
+    "SELECT id, json, (SELECT count(*) FROM comments WHERE incident = incidents.id) FROM incidents WHERE (?1 = '' OR client = (SELECT id FROM names WHERE client_id = ?1)) AND id < ?2 AND "
     "until = 9223372036854775807 AND ?3 < 9223372036854775807 AND start < ?4 ORDER BY id DESC LIMIT ?5";
+constexpr std::string_view incident_sql =
+    "SELECT id, json, (SELECT count(*) FROM comments WHERE incident = incidents.id) FROM incidents WHERE id = ?1";
+constexpr std::string_view comments_sql = "SELECT id, at, author, text FROM comments WHERE incident = ?1 ORDER BY id";
+constexpr std::string_view kept_sql = "SELECT name, json FROM kept WHERE kind = ?1 ORDER BY name";
 // The next stretch that exists for anybody.
 constexpr std::string_view next_sample_sql =
     "SELECT start FROM samples WHERE resolution = ?1 AND start >= ?2 AND start < ?3 ORDER BY start LIMIT 1";
@@ -54,7 +59,7 @@ constexpr std::string_view report_sql = "SELECT time, received, source, json FRO
 class SqliteReader final : public StoreReader {
  public:
   struct Statements {
-    Statement history, incidents, client_incidents, open_incidents, next_sample, sample, report_ids, report;
+    Statement history, incidents, client_incidents, open_incidents, incident, comments, kept, next_sample, sample, report_ids, report;
   };
 
   SqliteReader(Database database, Statements statements) : database_(std::move(database)), sql_(std::move(statements)) {}
@@ -78,15 +83,37 @@ class SqliteReader final : public StoreReader {
     auto& statement = query.open_only ? sql_.open_incidents : query.client_id ? sql_.client_incidents : sql_.incidents;
     auto done = statement.query(
         [&](const Statement& row) {
-          auto incident = decode_incident_text(row.text(1));
-          if (!incident) return;
-          incident->id = row.integer(0);
-          filter.add(incident->id, [&] { return incident_json(*incident, query.now); });
+          const auto incident = incident_of(row);
+          if (incident) filter.add(incident->id, [&] { return incident_json(*incident, query.now, row.integer(2)); });
         },
         query.client_id.value_or(std::string()), below(query.cursor), number_of(query.range.from), number_of(query.range.to),
         rows_of(query.most) + 1);
     if (!done) return fail(done.error());
     return page;
+  }
+
+  Result<nlohmann::json> incident(std::int64_t id, WallTime now) override {
+    const TimeLimit limit(database_.handle());
+    nlohmann::json found;
+    auto done = sql_.incident.query(
+        [&](const Statement& row) {
+          if (const auto incident = incident_of(row)) found = incident_json(*incident, now, row.integer(2));
+        },
+        id);
+    if (!done) return fail(done.error());
+    if (found.is_null()) return found;
+    auto& comments = found["comments"] = nlohmann::json::array();
+    const auto add = [&comments](const Statement& row) {
+      comments.push_back(
+          to_json(IncidentComment{row.integer(0), time_of(row.integer(1)), std::string(row.text(2)), std::string(row.text(3))}));
+    };
+    if (done = sql_.comments.query(add, id); !done) return fail(done.error());
+    return found;
+  }
+
+  Result<std::vector<Kept>> kept(KeptKind kind) override {
+    const TimeLimit limit(database_.handle());
+    return read_kept(sql_.kept, kind);
   }
 
   /// Tables are in the order of time: for each stretch that exists at all, the client's row is looked up.
@@ -153,6 +180,14 @@ class SqliteReader final : public StoreReader {
     std::int64_t last_ = 0;
   };
 
+  /// Of its number and text. Nullopt: another version wrote it.
+  static std::optional<Incident> incident_of(const Statement& row) {
+    auto incident = decode_incident_text(row.text(1));
+    if (!incident) return std::nullopt;
+    incident->id = row.integer(0);
+    return std::move(*incident);
+  }
+
   static nlohmann::json report_of(const Statement& row) {
     auto report = nlohmann::json::parse(row.text(3), nullptr, false);
     if (!report.is_object()) report = nlohmann::json::object();
@@ -183,6 +218,9 @@ Result<std::unique_ptr<StoreReader>> open_sqlite_reader(const std::string& file)
       {&SqliteReader::Statements::incidents, incidents_sql},
       {&SqliteReader::Statements::client_incidents, client_incidents_sql},
       {&SqliteReader::Statements::open_incidents, open_incidents_sql},
+      {&SqliteReader::Statements::incident, incident_sql},
+      {&SqliteReader::Statements::comments, comments_sql},
+      {&SqliteReader::Statements::kept, kept_sql},
       {&SqliteReader::Statements::report_ids, report_ids_sql},
       {&SqliteReader::Statements::report, report_sql},
   };

@@ -31,6 +31,13 @@ constexpr StatementText statement_texts[] = {
     {&StoreStatements::incidents,
      "SELECT id, json FROM incidents WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND start <= ?3 AND until >= ?2 "
      "ORDER BY start, id"},
+    {&StoreStatements::incident, "SELECT id, json FROM incidents WHERE id = ?1"},
+    {&StoreStatements::count_comments, "SELECT count(*) FROM comments WHERE incident = ?1"},
+    {&StoreStatements::add_comment, "INSERT INTO comments (incident, at, author, text) VALUES (?1, ?2, ?3, ?4)"},
+    {&StoreStatements::move_comments, "UPDATE comments SET incident = ?2 WHERE incident = ?1"},
+    {&StoreStatements::keep, "INSERT OR REPLACE INTO kept (kind, name, json) VALUES (?1, ?2, ?3)"},
+    {&StoreStatements::drop, "DELETE FROM kept WHERE kind = ?1 AND name = ?2"},
+    {&StoreStatements::kept, "SELECT name, json FROM kept WHERE kind = ?1 ORDER BY name"},
     {&StoreStatements::report_at, "SELECT seq, state, time, json_extract(json, '$.leak') FROM reports WHERE id = ?1"},
     {&StoreStatements::load_alerts,
      "SELECT id, channel, text, created, attempts FROM alerts WHERE delivered IS NULL AND gave_up = 0 AND id > ?1 ORDER BY id LIMIT ?2"},

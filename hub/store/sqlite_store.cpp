@@ -14,6 +14,7 @@
 #include "hub/store/sqlite.hpp"
 #include "hub/store/sqlite_file.hpp"
 #include "hub/store/sqlite_housekeeping.hpp"
+#include "hub/store/sqlite_kept.hpp"
 #include "hub/store/sqlite_log.hpp"
 #include "hub/store/sqlite_reader.hpp"
 #include "hub/store/sqlite_roll_up.hpp"
@@ -187,6 +188,35 @@ class SqliteStore final : public Store {
   Result<std::vector<Incident>> load_incidents(const std::string& client_id, WallTime from, WallTime to) override {
     return read_incidents(sql_.incidents, client_id, number_of(from), number_of(to));
   }
+
+  Result<std::optional<Incident>> load_incident(std::int64_t id) override {
+    auto found = read_incidents(sql_.incident, id);
+    if (!found) return fail(found.error());
+    return found->empty() ? std::nullopt : std::optional(std::move(found->front()));
+  }
+
+  Result<void> add_comment(std::int64_t incident, IncidentComment& comment) override {
+    std::int64_t count = 0;
+    auto done = sql_.count_comments.query([&count](const Statement& row) { count = row.integer(0); }, incident);
+    if (done && count >= static_cast<std::int64_t>(IncidentComment::most)) {
+      return fail(Error::Kind::invalid, fmt::format("The incident has {} comments; more are refused", count));
+    }
+    if (done) done = sql_.add_comment.run(incident, number_of(comment.at), comment.by, comment.text);
+    if (done) comment.id = sqlite3_last_insert_rowid(database_.handle());
+    return done;
+  }
+
+  Result<void> move_comments(std::int64_t from, std::int64_t to) override { return sql_.move_comments.run(from, to); }
+
+  Result<void> keep(KeptKind kind, const Kept& kept) override {
+    return sql_.keep.run(static_cast<std::int64_t>(kind), kept.name, kept.json);
+  }
+
+  Result<bool> drop(KeptKind kind, const std::string& name) override {
+    return sql_.drop.run_counted(static_cast<std::int64_t>(kind), name).map([](std::int64_t rows) { return rows > 0; });
+  }
+
+  Result<std::vector<Kept>> load_kept(KeptKind kind) override { return read_kept(sql_.kept, kind); }
 
   Result<Neighbours> load_neighbours(const Report& report) override {
     const auto name = name_of(report.client_id);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,20 @@ class Store {
   [[nodiscard]] virtual Result<std::vector<Incident>> load_open_incidents() = 0;
   /// Incidents of the client that begin not after `to` and end not before `from`, oldest first.
   [[nodiscard]] virtual Result<std::vector<Incident>> load_incidents(const std::string& client_id, WallTime from, WallTime to) = 0;
+  /// Nullopt: there is no such incident.
+  [[nodiscard]] virtual Result<std::optional<Incident>> load_incident(std::int64_t id) = 0;
+  /// Sets `comment.id`. Errors: invalid when the incident has IncidentComment::most.
+  [[nodiscard]] virtual Result<void> add_comment(std::int64_t incident, IncidentComment& comment) = 0;
+  /// An incident became part of another one.
+  [[nodiscard]] virtual Result<void> move_comments(std::int64_t from, std::int64_t to) = 0;
+
+  /// In the place of what was kept under that name.
+  [[nodiscard]] virtual Result<void> keep(KeptKind kind, const Kept& kept) = 0;
+  /// False: nothing was kept under that name.
+  [[nodiscard]] virtual Result<bool> drop(KeptKind kind, const std::string& name) = 0;
+  /// By name.
+  [[nodiscard]] virtual Result<std::vector<Kept>> load_kept(KeptKind kind) = 0;
+
   /// The reports of the same boot before and after `report`, by number; for one without a boot there are none.
   [[nodiscard]] virtual Result<Neighbours> load_neighbours(const Report& report) = 0;
   /// The read side, for another thread; it must not outlive the store.

@@ -1,4 +1,5 @@
 // Accounts of a whole hub over real sockets: the answers held against the document, live pages, commands beside it, restarts.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -151,6 +152,61 @@ BOOST_AUTO_TEST_CASE(the_log_is_for_operators_and_holds_no_secret) {
   log_in("bert");
   BOOST_TEST(status_of(ask("GET", "/logs")) == 403);
   init_log(LogLevel::error);
+}
+
+BOOST_AUTO_TEST_CASE(every_answer_of_what_people_do_about_incidents_is_as_documented) {
+  auto keyed = with_admin();
+  keyed.api_key = "k";
+  start(keyed);
+  RawClient probe(endpoint_of(*hub, "api"));
+  probe.send(post(R"({"schema":2,"client_id":"office","boot_id":"b","seq":1,"timestamp":")" + to_rfc3339(wall_now()) +
+                      R"(","lease_s":600,"path":"tunnel","trigger":"change","client_version":"1.0.0","state":"danger","findings":[]})",
+                  "X-API-Key: k\r\n"));
+  BOOST_REQUIRE(status_of(probe.read_reply()) == 200);
+  for (const auto* pattern : {"/mutes", "/maintenance", "/incidents/{id}"}) BOOST_TEST(status_of(ask("GET", pattern, "", "1")) == 401);
+  BOOST_TEST(status_of(ask("POST", "/incidents/{id}/acknowledge", "", "1")) == 401);
+  log_in("anna");
+  BOOST_TEST(status_of(ask("POST", "/users", R"({"name":"bert","role":"viewer","password":"a long password"})")) == 201);
+  BOOST_TEST(told(ask("POST", "/incidents/{id}/acknowledge", R"({"note":"on it"})", "1"))["acknowledged"]["by"] == "anna");
+  BOOST_TEST(status_of(ask("POST", "/incidents/{id}/comments", R"({"text":"two\nlines"})", "1")) == 201);
+  BOOST_TEST(status_of(ask("POST", "/incidents/{id}/comments", R"({"text":""})", "1")) == 400);
+  BOOST_TEST(status_of(ask("POST", "/incidents/{id}/comments", R"({"text":"x"})", "77")) == 404);
+  BOOST_TEST(status_of(ask("POST", "/incidents/{id}/acknowledge", "", "x")) == 404);
+  BOOST_TEST(told(ask("PUT", "/mutes/{subject}", R"({"minutes":5,"reason":"noise"})", "office"))["by"] == "anna");
+  BOOST_TEST(status_of(ask("PUT", "/mutes/{subject}", R"({"minutes":0})", "office")) == 400);
+  BOOST_TEST(status_of(ask("PUT", "/mutes/{subject}", "", "a%20b")) == 400);
+  BOOST_TEST(told(ask("PUT", "/mutes/{subject}", "", "group%3Aberlin"))["until"].is_null());
+  BOOST_TEST(told(ask("GET", "/mutes"))["mutes"].size() == 2U);
+  const auto shown = told(ask("GET", "/incidents/{id}", "", "1"));
+  BOOST_TEST(shown["comments"][0]["text"] == "two\nlines");
+  BOOST_TEST(shown["acknowledged"]["note"] == "on it");
+  BOOST_TEST(shown["muted"] == true);
+  BOOST_TEST(shown["muted_until"].is_string());
+  BOOST_TEST(told(ask("GET", "/incidents"))["incidents"][0]["comment_count"] == 1);
+  BOOST_TEST(status_of(ask("GET", "/incidents/{id}", "", "77")) == 404);
+  BOOST_TEST(status_of(ask("DELETE", "/mutes/{subject}", "", "office")) == 200);
+  BOOST_TEST(status_of(ask("DELETE", "/mutes/{subject}", "", "office")) == 404);
+  const auto soon = to_rfc3339(wall_now() + std::chrono::hours{1});
+  const auto window = [&](const std::string& to) {
+    return json{{"name", "move"}, {"clients", {"office-*"}}, {"from", soon}, {"to", to}}.dump();
+  };
+  const auto announced = told(ask("POST", "/maintenance", window(to_rfc3339(wall_now() + std::chrono::hours{2}))));
+  BOOST_TEST(status_of(ask("POST", "/maintenance", window(soon))) == 400);
+  BOOST_TEST(told(ask("GET", "/maintenance"))["maintenance"].size() == 1U);
+  BOOST_TEST(status_of(ask("DELETE", "/maintenance/{id}", "", announced["id"].dump())) == 200);
+  BOOST_TEST(status_of(ask("DELETE", "/maintenance/{id}", "", announced["id"].dump())) == 404);
+  BOOST_TEST(told(ask("DELETE", "/incidents/{id}/acknowledge", "", "1"))["acknowledged"].is_null());
+  std::vector<std::string> noted;
+  for (const auto& row : told(ask("GET", "/audit"))["audit"]) noted.push_back(row["action"]);
+  for (const auto* action : {"incident_acknowledged", "incident_commented", "muted", "unmuted", "maintenance_announced"})
+    BOOST_TEST(std::ranges::find(noted, action) != noted.end());
+  log_in("bert");
+  BOOST_TEST(status_of(ask("GET", "/mutes")) == 200);
+  BOOST_TEST(status_of(ask("PUT", "/mutes/{subject}", "", "office")) == 403);
+  BOOST_TEST(status_of(ask("POST", "/incidents/{id}/acknowledge", "", "1")) == 403);
+  log_in("anna");
+  csrf = "";
+  BOOST_TEST(status_of(ask("PUT", "/mutes/{subject}", "", "office")) == 403);
 }
 
 BOOST_AUTO_TEST_CASE(a_live_page_ends_with_its_session) {

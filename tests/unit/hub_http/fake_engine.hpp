@@ -17,6 +17,8 @@ class FakeReader final : public StoreReader {
   IncidentQuery asked_incidents;
   SampleQuery asked_samples;
   ReportQuery asked_reports;
+  nlohmann::json one_incident;
+  std::vector<Kept> keeps;
 
   Result<Page> history(const HistoryQuery& query) override {
     asked = query;
@@ -26,6 +28,8 @@ class FakeReader final : public StoreReader {
     asked_incidents = query;
     return answer();
   }
+  Result<nlohmann::json> incident(std::int64_t /*id*/, WallTime /*now*/) override { return one_incident; }
+  Result<std::vector<Kept>> kept(KeptKind /*kind*/) override { return keeps; }
   Result<Page> samples(const SampleQuery& query) override {
     asked_samples = query;
     return answer();
@@ -50,6 +54,8 @@ class FakeEngine final : public Engine {
   FakeReader reader;
   bool too_many_questions = false;
   bool stores = true;
+  std::vector<CareOrder> cared;
+  Result<nlohmann::json> care_answer = nlohmann::json{{"status", "ok"}};
   std::chrono::milliseconds silent_for{0};
 
   void add(ClientState client) { known[client.client_id] = std::make_shared<const ClientState>(client); }
@@ -64,6 +70,11 @@ class FakeEngine final : public Engine {
   void alert_failed(std::int64_t /*id*/, std::string /*reason*/, bool /*give_up*/) override {}
   bool forget(std::string client_id, std::function<void(const Result<bool>&)> done) override {
     done(known.erase(client_id) > 0);
+    return true;
+  }
+  bool care(CareOrder order, CareDone done) override {
+    cared.push_back(std::move(order));
+    done(care_answer);
     return true;
   }
   std::vector<std::shared_ptr<const ClientState>> clients() const override {

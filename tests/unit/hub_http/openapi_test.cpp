@@ -13,6 +13,7 @@
 #include "hub/app/hub.hpp"
 #include "hub/http/account_routes.hpp"
 #include "hub/http/api.hpp"
+#include "hub/http/care_routes.hpp"
 #include "hub/http/connections.hpp"
 #include "hub/http/hub_route.hpp"
 #include "hub/http/query.hpp"
@@ -330,6 +331,10 @@ BOOST_AUTO_TEST_CASE(every_route_is_documented) {
       health, [] { return HubView(); }, counters);
   auto routes = api->list();
   for (const auto& route : health.list()) routes.push_back(route);
+  const auto access = std::make_shared<Access>(AccessRules{}, Access::Options{});
+  const auto accounts = Accounts::start(folder + "/accounts.db", {}).value();
+  const auto door = std::make_shared<const AccountDoor>(AccountDoor{*accounts, access});
+  for (const auto& route : care_service(door, engine, "", {}, require_key(access)).router->list()) routes.push_back(route);
   for (const auto& route : list_account_routes("")) routes.emplace_back(route.method, route.pattern);
   std::set<std::pair<std::string, std::string>> documented;
   for (const auto& [path, item] : document["paths"].items()) {

@@ -36,6 +36,8 @@ struct Shelf {
     std::int64_t last_alert = 0;
     std::map<std::int64_t, Incident> incidents;
     std::int64_t last_incident = 0;
+    std::map<std::int64_t, std::vector<IncidentComment>> comments;
+    std::map<std::pair<KeptKind, std::string>, std::string> kept;
   };
   Content content;
 };
@@ -44,6 +46,8 @@ class NothingToRead final : public StoreReader {
  public:
   Result<Page> history(const HistoryQuery&) override { return Page{}; }
   Result<Page> incidents(const IncidentQuery&) override { return Page{}; }
+  Result<nlohmann::json> incident(std::int64_t, WallTime) override { return nlohmann::json(); }
+  Result<std::vector<Kept>> kept(KeptKind) override { return std::vector<Kept>(); }
   Result<Page> samples(const SampleQuery&) override { return Page{}; }
   Result<Page> reports(const ReportQuery&) override { return Page{}; }
 };
@@ -89,6 +93,29 @@ class MemoryStore final : public Store {
     return open;
   }
   Result<std::vector<Incident>> load_incidents(const std::string&, WallTime, WallTime) override { return std::vector<Incident>(); }
+  Result<std::optional<Incident>> load_incident(std::int64_t id) override {
+    const auto found = draft_.incidents.find(id);
+    return found == draft_.incidents.end() ? std::nullopt : std::optional(found->second);
+  }
+  Result<void> add_comment(std::int64_t incident, IncidentComment& comment) override {
+    auto& all = draft_.comments[incident];
+    comment.id = static_cast<std::int64_t>(all.size()) + 1;
+    all.push_back(comment);
+    return {};
+  }
+  Result<void> move_comments(std::int64_t, std::int64_t) override { return {}; }
+  Result<void> keep(KeptKind kind, const Kept& kept) override {
+    draft_.kept[{kind, kept.name}] = kept.json;
+    return {};
+  }
+  Result<bool> drop(KeptKind kind, const std::string& name) override { return draft_.kept.erase({kind, name}) > 0; }
+  Result<std::vector<Kept>> load_kept(KeptKind kind) override {
+    std::vector<Kept> all;
+    for (const auto& [key, json] : shelf_->content.kept) {
+      if (key.first == kind) all.push_back({key.second, json});
+    }
+    return all;
+  }
   Result<Neighbours> load_neighbours(const Report&) override { return Neighbours{}; }
   Result<void> save_client(const ClientState& client) override {
     draft_.clients[client.client_id] = client;

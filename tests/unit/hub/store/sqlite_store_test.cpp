@@ -275,12 +275,36 @@ BOOST_AUTO_TEST_CASE(a_database_without_the_newest_columns_keeps_its_reports_and
     while (store->maintain(keeping(at(-1000))).value()) continue;
     while (store->roll_up().value()) continue;
   }
-  run_sql(file, "ALTER TABLE boots DROP COLUMN gone_until; ALTER TABLE boots DROP COLUMN gone_received; PRAGMA user_version = 6");
+  run_sql(file, "DROP TABLE comments; DROP TABLE kept; DROP TRIGGER incident_removed; ALTER TABLE boots DROP COLUMN gone_until; "
+          "ALTER TABLE boots DROP COLUMN gone_received; PRAGMA user_version = 6");
   const auto store = open_or_fail(file);
   BOOST_REQUIRE(store->begin().has_value());
   BOOST_TEST(!store->add_report(report("a", "b", 7, State::secure, at(0))).value());
   BOOST_TEST(store->add_report(report("a", "b", 8, State::secure, at(0))).value());
   store->rollback();
+}
+
+BOOST_AUTO_TEST_CASE(a_filled_database_of_the_seventh_version_keeps_its_incidents_which_can_be_commented_then) {
+  const TemporaryDirectory directory;
+  const auto file = directory.file("hub.db");
+  Incident incident;
+  incident.client_id = "a";
+  incident.start = incident.since = at(0);
+  {
+    const auto store = open_or_fail(file);
+    BOOST_REQUIRE(store_report(*store, 7).has_value());
+    BOOST_REQUIRE(store->begin().has_value());
+    BOOST_REQUIRE(store->save_incident(incident).has_value());
+    BOOST_REQUIRE(store->commit().has_value());
+  }
+  run_sql(file, "DROP TABLE comments; DROP TABLE kept; DROP TRIGGER incident_removed; PRAGMA user_version = 7");
+  const auto store = open_or_fail(file);
+  BOOST_TEST((store->load_open_incidents().value() == std::vector{incident}));
+  IncidentComment comment{0, at(1), "anna", "still there"};
+  BOOST_REQUIRE(store->begin().has_value());
+  BOOST_REQUIRE(store->add_comment(incident.id, comment).has_value());
+  BOOST_REQUIRE(store->commit().has_value());
+  BOOST_TEST(store->open_reader().value()->incident(incident.id, at(2)).value()["comments"][0]["text"] == "still there");
 }
 
 BOOST_AUTO_TEST_CASE(the_log_stays_bounded_beside_the_writer_without_any_housekeeping) {
@@ -344,7 +368,7 @@ BOOST_AUTO_TEST_CASE(a_database_of_the_first_version_is_brought_up_to_date_and_r
   const auto file = directory.file("hub.db");
   open_or_fail(file).reset();
   run_sql(file,
-          "DROP TABLE incidents; DROP TABLE samples; DROP TABLE marks; DROP TABLE numbers; DROP TABLE boots; PRAGMA user_version = 2;"
+          "DROP TABLE comments; DROP TABLE kept; DROP TABLE incidents; DROP TABLE samples; DROP TABLE marks; DROP TABLE numbers; DROP TABLE boots; PRAGMA user_version = 2;"
           "CREATE UNIQUE INDEX reports_once ON reports (client, boot_id, seq) WHERE boot_id <> '';"
           "INSERT INTO names (client_id) VALUES ('a');"
           "INSERT INTO reports (client, boot_id, seq, time, received, state, path, source, json) VALUES "
@@ -368,6 +392,7 @@ BOOST_AUTO_TEST_CASE(a_filled_database_of_the_fifth_version_loses_no_number_when
   // 20 clients with three boots each, 50 reports of each boot in a mixed order, and some of the Python original's without a boot.
   run_sql(
       file,
+      "DROP TABLE comments; DROP TABLE kept; DROP TRIGGER incident_removed; "
       "DROP TABLE numbers; DROP TABLE boots; DELETE FROM marks; PRAGMA user_version = 5;"
       "CREATE UNIQUE INDEX reports_once ON reports (client, boot_id, seq) WHERE boot_id <> '';"
       "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 19) INSERT INTO names SELECT i + 1, 'client-' || i FROM n;"

@@ -32,6 +32,7 @@ struct ContractCase {
 [[nodiscard]] std::vector<ContractCase> removal_contract();
 [[nodiscard]] std::vector<ContractCase> query_contract();
 [[nodiscard]] std::vector<ContractCase> numbers_contract();
+[[nodiscard]] std::vector<ContractCase> kept_contract();
 
 /// All cases, to be registered under the backend's name.
 const std::vector<ContractCase>& store_contract();
