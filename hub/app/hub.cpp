@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "hub/alert/notice.hpp"
+#include "hub/alert/rule_config.hpp"
 #include "hub/app/first_admin.hpp"
 #include "hub/app/forget_request.hpp"
 #include "hub/app/key_commands.hpp"
@@ -21,6 +22,7 @@
 #include "hub/http/connections.hpp"
 #include "hub/http/events.hpp"
 #include "hub/http/query.hpp"
+#include "hub/http/rule_routes.hpp"
 #include "hub/metrics/counted_engine.hpp"
 #include "hub/metrics/counted_routes.hpp"
 #include "hub/web/pages.hpp"
@@ -53,12 +55,6 @@ void log_change(const Change& change) {
        {"to", to_string(change.to)},
        {"at", to_rfc3339(change.at)},
        {"findings", codes.empty() ? "-" : codes}});
-}
-
-std::vector<StoredAlert> compose(const Change& change) {
-  const auto notice = notice_of(change);
-  if (!notice) return {};
-  return {StoredAlert{0, "telegram", to_text(*notice), change.noticed, 0}};
 }
 
 std::shared_ptr<Access> make_access(const HubConfig& config) {
@@ -140,6 +136,7 @@ Hub::Hub(const HubConfig& config)
       data_dir_(config.data_dir),
       config_(config),
       key_file_(key_file_path(config.data_dir)),
+      hub_watch_(config.data_dir),
       access_(make_access(config)),
       api_prefix_(config.api_prefix),
       metrics_clients_(config.metrics_clients) {
@@ -166,19 +163,22 @@ Hub::Hub(const HubConfig& config)
 
 Hub::~Hub() {
   if (server_) server_->stop();  // the engine still runs: reports under way are stored and answered
-  accounts_.reset();
   bots_.stop();
   alerts_.stop();
   if (flow_opener_.joinable()) flow_opener_.join();
   flow_engine_.reset();
   engine_.reset();
+  accounts_.reset();  // what the engine carried out at its end is noted there
 }
 
 void Hub::start_engine(const HubConfig& config) {
   auto store = open_sqlite_store(data_dir_.file("hub.db"));
   if (!store) throw FatalError(exit_cannot_create, fmt::format("the database cannot be opened: {}", store.error().message));
   EngineHooks hooks;
-  if (config.telegram) hooks.compose_alerts = compose;
+  auto alerts = config.alerts;
+  if (config.telegram) alerts.channels = {"telegram"};
+  desk_ = std::make_shared<DeskKeeper>(std::move(alerts));
+  hooks.desk = desk_;
   // engine -> live feed and log
   hooks.on_committed = [this](const auto& changes, const auto& touched) { on_committed(changes, touched); };
   hooks.on_removed = [this](const auto& client_ids) { feed_.removed(client_ids, wall_now()); };
@@ -293,11 +293,14 @@ void Hub::listen(const HubConfig& config) {
   auto service = live_service(api_gates(access_, door_), api, config.api_prefix, feed_);
   service.large_path = events_path(config.api_prefix);
   const auto keys = key_admin();
+  const RuleDoor rules{[this] { return desk_->rules(); }, [this] { return desk_->file_settings(); }};
+  const FileWindows windows = [this] { return file_windows_json(desk_->file_settings()); };
   sites.push_back({"api",
                    config.api_prefix,
                    config.api_endpoints,
                    {account_service(door_, keys, config.api_prefix, api_account_gates(access_)),
-                    care_service(door_, *engine_, config.api_prefix, api_account_gates(access_), require_key_or_account(door_)),
+                    care_service(door_, *engine_, config.api_prefix, api_account_gates(access_), require_key_or_account(door_), windows),
+                    rule_service(door_, *engine_, rules, config.api_prefix, api_account_gates(access_), require_key_or_account(door_)),
                     std::move(service)}});
 
   const auto dashboard = std::make_shared<Router>();
@@ -307,12 +310,14 @@ void Hub::listen(const HubConfig& config) {
   const std::uint16_t api_port = config.api_endpoints.empty() ? 0 : config.api_endpoints.front().port;
   add_page_routes(*dashboard, {VPN_SENTINEL_VERSION, api_port, tls_ != nullptr, config.api_prefix});
   service = live_service(dashboard_gates(access_, door_), dashboard, dashboard_api_path, feed_);
-  sites.push_back({"dashboard",
-                   "/dashboard",
-                   config.dashboard_endpoints,
-                   {account_service(door_, keys, dashboard_api_path, account_gates(access_)),
-                    care_service(door_, *engine_, dashboard_api_path, account_gates(access_), require_log_in(door_, dashboard_api_path)),
-                    std::move(service)}});
+  sites.push_back(
+      {"dashboard",
+       "/dashboard",
+       config.dashboard_endpoints,
+       {account_service(door_, keys, dashboard_api_path, account_gates(access_)),
+        care_service(door_, *engine_, dashboard_api_path, account_gates(access_), require_log_in(door_, dashboard_api_path), windows),
+        rule_service(door_, *engine_, rules, dashboard_api_path, account_gates(access_), require_log_in(door_, dashboard_api_path)),
+        std::move(service)}});
 
   const auto health_pages = std::make_shared<Router>();
   add_health_routes(*health_pages, [this] { return health(); });
@@ -442,6 +447,13 @@ void Hub::hide_secrets() {
   log_.hide(SecretMask(std::move(secrets)));
 }
 
+void Hub::apply_alerts(const HubConfig& config) {
+  auto settings = config.alerts;
+  settings.channels = desk_->file_settings().channels;  // channels are those of the start
+  desk_->use(std::move(settings));
+  log(LogLevel::info, "alerts_read", {{"rules", config.alerts.rules.size()}});
+}
+
 void Hub::replace_access() {
   access_->replace(access_rules(config_));
   server_->review_live();
@@ -488,8 +500,16 @@ void Hub::tell_store_trouble() {
   if (notice && sends_alerts_) alerts_.take({StoredAlert{AlertRelay::unstored, "telegram", to_text(*notice), wall_now(), 0}});
 }
 
+void Hub::watch_hub() {
+  const auto now = wall_now();
+  const auto findings = hub_watch_.look(now, mono_now(), tls_ ? tls_->warnings(now) : std::vector<std::string>());
+  if (!findings) return;
+  for (const auto& [what, trouble, sentence] : *findings) desk_->on_hub(what, trouble, sentence, now);
+}
+
 bool Hub::turn() {
   check_tls();
+  watch_hub();
   tell_store_trouble();
   if (key_file_.changed()) static_cast<void>(read_keys_again());
   heed_forget_request();

@@ -8,10 +8,12 @@
 #include <thread>
 #include <vector>
 
+#include "hub/alert/desk_keeper.hpp"
 #include "hub/app/alert_relay.hpp"
 #include "hub/app/bot_host.hpp"
 #include "hub/app/data_dir.hpp"
 #include "hub/app/hub_settings.hpp"
+#include "hub/app/hub_watch.hpp"
 #include "hub/app/key_file.hpp"
 #include "hub/app/store_watch.hpp"
 #include "hub/engine/engine.hpp"
@@ -40,6 +42,9 @@ class Hub {
 
   /// Takes over keys, allowed addresses, trusted proxies and the rate limit; from the thread that calls turn().
   void apply_access(const HubConfig& config);
+
+  /// Takes over rules and maintenance windows of the alerts' file.
+  void apply_alerts(const HubConfig& config);
 
   /// What is due; call it about ten times per second. False: there is nobody to see it, once per second is enough.
   bool turn();
@@ -76,6 +81,7 @@ class Hub {
   [[nodiscard]] HubView view() const;
   [[nodiscard]] HubFacts facts() const;
   void tell_store_trouble();
+  void watch_hub();
   void on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
 
   LogRing log_;
@@ -83,12 +89,14 @@ class Hub {
   DataDir data_dir_;
   HubConfig config_;  ///< its part that apply_access() takes over is the one in force
   KeyFileWatch key_file_;
+  HubWatch hub_watch_;
   std::shared_ptr<Access> access_;
   std::mutex rules_mutex_;  ///< keys are made by the API, too: guards that part of config_ and what comes of it
   std::unique_ptr<Broker> broker_ = Broker::make();
   LiveFeed feed_{*broker_};
   AlertRelay alerts_;
   BotHost bots_;
+  std::shared_ptr<DeskKeeper> desk_;
   StoreWatch store_watch_;
   bool sends_alerts_ = false;
   std::atomic<bool> forgetting_{false};  ///< a wish is under way

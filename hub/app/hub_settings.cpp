@@ -10,6 +10,7 @@
 
 #include "hub/accounts/account_file.hpp"
 #include "hub/accounts/password.hpp"
+#include "hub/app/alerts_file.hpp"
 #include "hub/app/key_file.hpp"
 #include "hub/http/api.hpp"
 #include "hub/http/client_address.hpp"
@@ -76,6 +77,8 @@ constexpr std::array rows{
     SettingRow{"telegram_command_chats", "VPN_SENTINEL_TELEGRAM_COMMAND_CHATS", Type::list, "",
                "Telegram chats (ids, or @name of public ones) that may ask, mute and acknowledge; empty: the chats that get the alerts"},
     SettingRow{"telegram_api_url", "VPN_SENTINEL_TELEGRAM_API_URL", Type::text, "https://api.telegram.org", "Address of the Bot API"},
+    SettingRow{"alerts_file", "VPN_SENTINEL_ALERTS_FILE", Type::text, "/etc/vpn-sentinel/alerts.toml",
+               "Rules of alerts and maintenance windows; need not exist; SIGHUP reads it again"},
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for outgoing HTTPS; empty: the system's"},
     SettingRow{"data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel", "Folder of the database"},
     SettingRow{"retention_days", "VPN_SENTINEL_RETENTION_DAYS", Type::integer, "30", "Days after which reports are removed", 1, 3650},
@@ -247,6 +250,14 @@ Result<void> read_accounts(const Settings& settings, HubConfig& config) {
   return read_forward_auth(settings, config);
 }
 
+/// After the channels.
+Result<void> read_alerts(const Settings& settings, HubConfig& config) {
+  auto file = read_alerts_file(settings.text("alerts_file"));
+  if (!file) return fail(file.error());
+  config.alerts = std::move(file->desk);
+  return check_channels(config.alerts, config.telegram ? std::vector<std::string>{"telegram"} : std::vector<std::string>());
+}
+
 /// "auto", "true" or "false".
 Result<std::string> read_choice(const Settings& settings, std::string_view key) {
   auto wanted = settings.text(key);
@@ -406,6 +417,7 @@ Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6) {
                     .and_then([&] { return read_access(settings, config); })
                     .and_then([&] { return read_telegram(settings, config); })
                     .and_then([&] { return read_telegram_commands(settings, config); })
+                    .and_then([&] { return read_alerts(settings, config); })
                     .and_then([&] { return read_rest(settings, config); });
   if (!result) return fail(result.error());
   return config;

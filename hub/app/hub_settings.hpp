@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hub/accounts/directory.hpp"
+#include "hub/alert/desk.hpp"
 #include "hub/alert/telegram.hpp"
 #include "hub/http/access.hpp"
 #include "hub/http/tls_credentials.hpp"
@@ -46,6 +47,7 @@ struct HubConfig {
   std::optional<TelegramOptions> telegram;
   bool telegram_commands = false;                   ///< the bot answers
   std::vector<std::string> telegram_command_chats;  ///< those that it answers; empty: the chats of alerts
+  DeskSettings alerts = {.rules = {}};  ///< of the file; its channels are not named
   std::string data_dir;
   std::chrono::hours keep_reports{};
   std::uint64_t most_database_bytes = 0;  ///< 0: no limit

@@ -83,6 +83,7 @@ class Runner {
     if (settings_.text("api_key").empty() == config->api_key.empty()) adopt("api_key", fresh);
     config->api_key = settings_.text("api_key");
     hub_.apply_access(*config);
+    hub_.apply_alerts(*config);
   }
 
   void turn() {

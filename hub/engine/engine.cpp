@@ -68,7 +68,7 @@ class EngineThread final : public Engine {
       : hooks_(std::move(hooks)),
         options_(std::move(options)),
         queue_(options_.queue_bound),
-        writer_(std::move(store), policy, hooks_.compose_alerts) {}
+        writer_(std::move(store), policy, hooks_.desk) {}
 
   ~EngineThread() override {
     readers_.reset();
@@ -321,6 +321,7 @@ class EngineThread final : public Engine {
     const auto client_ids = writer_.forget(now - options_.keep_reports, now);
     if (!client_ids) return fail(client_ids.error());
     forgotten(*client_ids);
+    hand_on(flow_.admit(writer_.take_alerts()));
     return {};
   }
 
@@ -329,6 +330,7 @@ class EngineThread final : public Engine {
     for (const auto& order : orders) {
       const auto client_ids = writer_.forget({order.client_id}, now);
       if (client_ids) forgotten(*client_ids);
+      hand_on(flow_.admit(writer_.take_alerts()));
       if (order.done) order.done(client_ids ? Result<bool>(!client_ids->empty()) : Result<bool>(fail(client_ids.error())));
     }
   }
@@ -336,6 +338,7 @@ class EngineThread final : public Engine {
   void carry_out(const std::vector<WaitingCare>& care, WallTime now) {
     for (const auto& each : care) {
       const auto answer = writer_.care(each.order, now);
+      hand_on(flow_.admit(writer_.take_alerts()));
       if (each.done) each.done(answer);
     }
   }

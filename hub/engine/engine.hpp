@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "hub/engine/alert_desk.hpp"
 #include "hub/engine/submit_result.hpp"
 #include "hub/engine/uptime.hpp"
 #include "hub/ingest/admission.hpp"
@@ -21,8 +22,8 @@
 namespace vpn_sentinel {
 
 struct EngineHooks {
-  /// Messages for one change; pure. Called on the engine's thread, inside the transaction.
-  std::function<std::vector<StoredAlert>(const Change&)> compose_alerts;
+  /// Decides which messages there are; null: none.
+  std::shared_ptr<AlertDesk> desk;
   /// After the commit, on the engine's thread; must not block. Also without changes: when clients look different because time
   /// went by (whoever is overdue looks offline) or because the store fails.
   std::function<void(const std::vector<Change>&, const std::vector<std::shared_ptr<const ClientState>>& touched)> on_committed;

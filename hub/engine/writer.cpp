@@ -20,8 +20,8 @@ constexpr std::size_t most_forgotten = 1'000;
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Store> store, const FleetPolicy& policy, ComposeAlerts compose)
-    : store_(std::move(store)), fleet_(policy), policy_(policy), groups_(policy.groups), compose_(std::move(compose)) {}
+Writer::Writer(std::unique_ptr<Store> store, const FleetPolicy& policy, std::shared_ptr<AlertDesk> desk)
+    : store_(std::move(store)), fleet_(policy), policy_(policy), groups_(policy.groups), desk_(std::move(desk)) {}
 
 Result<std::vector<ClientSnapshot>> Writer::load(WallTime now) {
   auto clients = store_->load_clients();
@@ -32,6 +32,7 @@ Result<std::vector<ClientSnapshot>> Writer::load(WallTime now) {
   incidents_.restore(std::move(*incidents));
   fleet_.restore(std::move(*clients), now);
   groups_.rebuild(fleet_);
+  if (auto done = load_desk(now); !done) return fail(done.error());
   return publish_all();
 }
 
@@ -42,6 +43,7 @@ Result<Written> Writer::write(const Work& work, WallTime now, bool expire) {
   leaks_.clear();
   incidents_before_.clear();
   fleet_.begin();
+  if (desk_) desk_->begin();
   if (auto begun = store_->begin(); !begun) return fail(begun.error());
   Written written;
   auto done = fill(work, now, expire, written);
@@ -82,18 +84,24 @@ Result<std::vector<std::string>> Writer::forget(std::vector<std::string> client_
   std::erase_if(client_ids, [this](const std::string& client_id) { return fleet_.find(client_id) == nullptr; });
   if (client_ids.empty()) return client_ids;
   incidents_before_.clear();
+  if (desk_) desk_->begin();
+  std::vector<StoredAlert> alerts;
   auto done = store_->begin();
   for (const auto& client_id : client_ids) {
     if (done) done = store_->remove_client(client_id);
     remember_incident(client_id);
     if (done) done = save_incident(incidents_.forget(client_id, now));
+    if (desk_) desk_->forget(client_id);
   }
+  if (done) done = finish_desk(now, alerts);
   if (done) done = store_->commit();
   if (!done) {
     store_->rollback();
     take_back_incidents();
+    if (desk_) desk_->take_back();
     return fail(done.error());
   }
+  std::move(alerts.begin(), alerts.end(), std::back_inserter(alerts_));
   for (const auto& client_id : client_ids) {
     fleet_.forget(client_id);
     unsaved_.erase(client_id);
@@ -105,35 +113,39 @@ Result<std::vector<std::string>> Writer::forget(std::vector<std::string> client_
 std::vector<ClientSnapshot> Writer::shift_leases(std::chrono::microseconds by, WallTime now) {
   fleet_.shift_leases(by, now);
   groups_.rebuild(fleet_);
+  if (desk_) desk_->shift(by);
   return publish_all();
 }
 
 std::optional<WallTime> Writer::next_alarm() const {
-  const auto lease = fleet_.next_deadline();
-  const auto group = groups_.next_alarm();
-  return lease && group ? std::min(lease, group) : lease ? lease : group;
+  std::optional<WallTime> first;
+  for (const auto& each : {fleet_.next_deadline(), groups_.next_alarm(), desk_ ? desk_->next_alarm() : std::nullopt}) {
+    if (each) first = std::min(first.value_or(*each), *each);
+  }
+  return first;
 }
 
 Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& written) {
-  if (auto done = add_reports(work.reports, written); !done) return done;
+  if (auto done = add_reports(work.reports, written, now); !done) return done;
   if (expire) {
     auto changes = fleet_.expire(now);
     for (const auto& change : changes) touched_.insert(change.client_id);
     std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
   }
   judge_groups(touched_, now, written);
-  if (auto done = add_changes(written); !done) return done;
-  if (auto done = add_histories(written); !done) return done;
+  if (auto done = add_changes(written, now); !done) return done;
+  if (auto done = add_histories(now); !done) return done;
   for (const auto& alert : work.alerts) {
     if (auto done = add_alert(alert, written); !done) return done;
   }
   for (const auto& result : work.results) {
     if (auto done = add_result(result, now); !done) return done;
   }
+  if (auto done = finish_desk(now, written.alerts); !done) return done;
   return save_touched(now);
 }
 
-Result<void> Writer::add_reports(const std::vector<WaitingReport>& reports, Written& written) {
+Result<void> Writer::add_reports(const std::vector<WaitingReport>& reports, Written& written, WallTime now) {
   for (const auto& waiting : reports) {
     const auto stored = store_report(*waiting.admitted);
     if (!stored) return fail(stored.error());
@@ -151,6 +163,7 @@ Result<void> Writer::add_reports(const std::vector<WaitingReport>& reports, Writ
       late_.push_back(&admitted);
     } else {
       leaks_.note(admitted, std::move(before), after, written.changes.size(), changed);
+      if (desk_) desk_->on_report(after, now);
     }
     std::move(changes.begin(), changes.end(), std::back_inserter(written.changes));
     // At once: what begins and ends within this transaction must not pass unseen.
@@ -198,7 +211,7 @@ void Writer::remember_incident(const std::string& client_id) {
   incidents_before_.try_emplace(client_id, known != nullptr ? std::optional(*known) : std::nullopt);
 }
 
-Result<void> Writer::add_histories(Written& written) {
+Result<void> Writer::add_histories(WallTime now) {
   std::vector<LateReport> late;
   for (const auto* admitted : late_) {
     auto neighbours = store_->load_neighbours(admitted->report);
@@ -208,7 +221,7 @@ Result<void> Writer::add_histories(Written& written) {
   place_among_each_other(late);
   for (const auto& one : late) {
     for (const auto& change : past_changes(one, *fleet_.find(one.admitted->report.client_id))) {
-      if (auto done = add_change(change, written); !done) return done;
+      if (auto done = add_change(change, now); !done) return done;
     }
   }
   // The last one first: good news shortens an incident from its end.
@@ -261,15 +274,10 @@ Result<void> Writer::fill_in_incidents(std::vector<Incident> touching, const Pas
   return {};
 }
 
-Result<void> Writer::add_change(const Change& change, Written& written) {
-  if (auto done = store_->add_change(change); !done) return done;
-  // Who belongs to a group is told by the group, but for what only the member tells: what was, and its address.
-  const bool by_group = !change.past && change.kind != Change::Kind::address_changed && groups_.covers(change.client_id);
-  if (!compose_ || by_group) return {};
-  for (auto& alert : compose_(change)) {
-    if (auto done = add_alert(std::move(alert), written); !done) return done;
-  }
-  return {};
+Result<void> Writer::add_change(const Change& change, WallTime now) {
+  auto done = store_->add_change(change);
+  if (done && desk_) desk_->on_change(change, groups_.covers(change.client_id), incident_number(change.client_id), now);
+  return done;
 }
 
 Result<void> Writer::add_alert(StoredAlert alert, Written& written) {
@@ -344,6 +352,7 @@ void Writer::take_back_incidents() {
 }
 
 void Writer::take_back() {
+  if (desk_) desk_->take_back();
   take_back_incidents();
   fleet_.take_back();
   groups_.rebuild(fleet_);

@@ -3,14 +3,15 @@
 
 #include <cstddef>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
+#include "hub/engine/alert_desk.hpp"
 #include "hub/engine/leak_steps.hpp"
 #include "hub/engine/work_queue.hpp"
 #include "hub/state/fleet.hpp"
@@ -33,9 +34,8 @@ struct Written {
 
 class Writer {
  public:
-  using ComposeAlerts = std::function<std::vector<StoredAlert>(const Change&)>;
-
-  Writer(std::unique_ptr<Store> store, const FleetPolicy& policy, ComposeAlerts compose);
+  /// `desk`: null: there are no messages.
+  Writer(std::unique_ptr<Store> store, const FleetPolicy& policy, std::shared_ptr<AlertDesk> desk);
 
   /// What the store knew.
   [[nodiscard]] Result<std::vector<ClientSnapshot>> load(WallTime now);
@@ -61,6 +61,9 @@ class Writer {
   /// store's. writer_care.cpp
   [[nodiscard]] Result<nlohmann::json> care(const CareOrder& order, WallTime now);
 
+  /// Messages that came of care() and forget(), once.
+  [[nodiscard]] std::vector<StoredAlert> take_alerts() { return std::exchange(alerts_, {}); }
+
   /// See Fleet.
   void grant_grace(WallTime now) { fleet_.grant_grace(now); }
   /// Every client's new snapshot.
@@ -76,12 +79,12 @@ class Writer {
   Result<void> fill(const Work& work, WallTime now, bool expire, Written& written);
   /// The groups of the clients in `about`, which may be touched_. What is touched with them joins it.
   void judge_groups(std::set<std::string>& about, WallTime now, Written& written);
-  Result<void> add_reports(const std::vector<WaitingReport>& reports, Written& written);
+  Result<void> add_reports(const std::vector<WaitingReport>& reports, Written& written, WallTime now);
   /// The report as it was stored; null: it was stored before. A machine that is set back to a snapshot, or copied, sends other reports
   /// under numbers that were used: they are stored as those of another start, so that none is taken for a duplicate and lost.
   Result<const Admitted*> store_report(const Admitted& admitted);
   /// Changes and the incidents that they belong to, in the order in which they came. writer_incidents.cpp
-  Result<void> add_changes(Written& written);
+  Result<void> add_changes(Written& written, WallTime now);
   /// What came while the state stayed is told once for each incident, however often it comes and goes.
   [[nodiscard]] bool is_old_news(Change& change) const;
   Result<void> add_incident(Change& change, const LeakStep* step);
@@ -91,16 +94,24 @@ class Writer {
   Result<void> save_incident(std::optional<Incident> incident);
   void remember_incident(const std::string& client_id);
   /// Reports that are older than what is known belong to the history.
-  Result<void> add_histories(Written& written);
+  Result<void> add_histories(WallTime now);
   Result<void> add_history(const LateReport& late);
   Result<void> add_group_history(const std::string& group, const PastStretch& member);
   Result<void> fill_in_incidents(std::vector<Incident> touching, const PastStretch& stretch);
-  Result<void> add_change(const Change& change, Written& written);
+  Result<void> add_change(const Change& change, WallTime now);
+  Result<void> load_desk(WallTime now);
+  /// What the desk has to say, and to remember. The last thing of each transaction.
+  Result<void> finish_desk(WallTime now, std::vector<StoredAlert>& alerts);
+  /// Of the incident that is open, or was before this transaction.
+  [[nodiscard]] std::optional<std::int64_t> incident_number(const std::string& client_id) const;
   Result<void> add_alert(StoredAlert alert, Written& written);
   Result<void> load_care();
   Result<void> drop_past_care(WallTime now);
   Result<Incident> find_incident(std::int64_t id);
   Result<nlohmann::json> carry_out(const AcknowledgeOrder& order, WallTime now);
+  Result<nlohmann::json> carry_out(const RuleOrder& order, WallTime now);
+  Result<nlohmann::json> carry_out(const RemoveRuleOrder& order, WallTime now);
+  Result<void> tell_rules(WallTime now);
   Result<nlohmann::json> carry_out(const CommentOrder& order, WallTime now);
   Result<nlohmann::json> carry_out(const MuteOrder& order, WallTime now);
   Result<nlohmann::json> carry_out(const UnmuteOrder& order, WallTime now);
@@ -121,7 +132,8 @@ class Writer {
   Groups groups_;
   IncidentBook incidents_;
   Care care_;
-  ComposeAlerts compose_;
+  std::shared_ptr<AlertDesk> desk_;
+  std::vector<StoredAlert> alerts_;                                  ///< of transactions that are not write(), with their ids
   std::set<std::string> touched_;                                    ///< by the transaction under way
   std::map<std::string, std::optional<Incident>> incidents_before_;  ///< the transaction under way
   LeakSteps leaks_;                                                  ///< the transaction under way

@@ -1,6 +1,9 @@
 // What people do about clients and incidents: each order one transaction.
 #include <fmt/format.h>
 
+#include <iterator>
+#include <utility>
+
 #include "hub/engine/writer.hpp"
 
 namespace vpn_sentinel {
@@ -15,6 +18,44 @@ tl::unexpected<Error> too_many(std::string_view what, std::size_t most) {
 }
 
 }  // namespace
+
+Result<void> Writer::load_desk(WallTime now) {
+  if (!desk_) return {};
+  const auto memory = store_->load_kept(KeptKind::desk);
+  if (!memory) return fail(memory.error());
+  const auto rules = store_->load_kept(KeptKind::rule);
+  if (!rules) return fail(rules.error());
+  desk_->restore(*memory, *rules, care_, now);
+  for (const auto& [client_id, client] : fleet_.clients()) {
+    const auto* open = incidents_.find(client_id);
+    desk_->adopt(*client, groups_.covers(client_id), open != nullptr ? std::optional(*open) : std::nullopt, now);
+  }
+  return {};
+}
+
+Result<void> Writer::finish_desk(WallTime now, std::vector<StoredAlert>& alerts) {
+  if (!desk_) return {};
+  auto outcome = desk_->finish(now);
+  Result<void> done;
+  for (const auto& row : outcome.kept) {
+    if (done) done = store_->keep(KeptKind::desk, row);
+  }
+  for (const auto& name : outcome.dropped) {
+    if (done) done = store_->drop(KeptKind::desk, name).map([](bool) {});
+  }
+  for (auto& alert : outcome.alerts) {
+    if (done) done = store_->add_alert(alert);
+    if (done) alerts.push_back(std::move(alert));
+  }
+  return done;
+}
+
+std::optional<std::int64_t> Writer::incident_number(const std::string& client_id) const {
+  if (const auto* open = incidents_.find(client_id)) return open->id;
+  const auto before = incidents_before_.find(client_id);
+  const bool was_open = before != incidents_before_.end() && before->second;
+  return was_open ? std::optional(before->second->id) : std::nullopt;
+}
 
 Result<void> Writer::load_care() {
   const auto mutes = store_->load_kept(KeptKind::mute);
@@ -35,12 +76,21 @@ Result<json> Writer::care(const CareOrder& order, WallTime now) {
   const auto care_before = care_;
   incidents_before_.clear();
   if (auto begun = store_->begin(); !begun) return fail(begun.error());
+  if (desk_) desk_->begin();
+  std::vector<StoredAlert> alerts;
   auto answer = drop_past_care(now).and_then([&] { return std::visit([&](const auto& each) { return carry_out(each, now); }, order); });
-  auto done = answer ? store_->commit() : Result<void>(fail(answer.error()));
-  if (done) return answer;
+  auto done = answer ? finish_desk(now, alerts) : Result<void>(fail(answer.error()));
+  if (done) done = store_->commit();
+  if (done) {
+    std::move(alerts.begin(), alerts.end(), std::back_inserter(alerts_));
+    return answer;
+  }
   store_->rollback();
+  if (desk_) desk_->take_back();
   take_back_incidents();
   care_ = care_before;
+  if (desk_) desk_->on_care(care_, now);
+  if (std::holds_alternative<RuleOrder>(order) || std::holds_alternative<RemoveRuleOrder>(order)) static_cast<void>(tell_rules(now));
   return fail(done.error());
 }
 
@@ -50,8 +100,10 @@ Result<void> Writer::drop_past_care(WallTime now) {
     if (done) done = store_->drop(kind, name).map([](bool) {});
     return done.has_value();
   };
-  std::erase_if(care_.mutes, [&](const auto& each) { return each.second.until && *each.second.until <= now && drop(KeptKind::mute, each.first); });
-  std::erase_if(care_.windows, [&](const auto& each) { return each.second.to <= now && drop(KeptKind::maintenance, std::to_string(each.first)); });
+  std::erase_if(care_.mutes,
+                [&](const auto& each) { return each.second.until && *each.second.until <= now && drop(KeptKind::mute, each.first); });
+  std::erase_if(care_.windows,
+                [&](const auto& each) { return each.second.to <= now && drop(KeptKind::maintenance, std::to_string(each.first)); });
   return done;
 }
 
@@ -64,7 +116,7 @@ Result<Incident> Writer::find_incident(std::int64_t id) {
   return open != nullptr && open->id == id ? *open : std::move(**stored);
 }
 
-Result<json> Writer::carry_out(const AcknowledgeOrder& order, WallTime /*now*/) {
+Result<json> Writer::carry_out(const AcknowledgeOrder& order, WallTime now) {
   auto incident = find_incident(order.incident);
   if (!incident) return fail(incident.error());
   incident->acknowledged = order.acknowledgement;
@@ -72,8 +124,31 @@ Result<json> Writer::carry_out(const AcknowledgeOrder& order, WallTime /*now*/) 
   if (!incident->end) {
     remember_incident(incident->client_id);
     incidents_.set(incident->client_id, *incident);
+    if (desk_) desk_->on_acknowledged(incident->client_id, incident->acknowledged.has_value(), now);
   }
   return json{{"acknowledged", to_json(incident->acknowledged)}};
+}
+
+Result<json> Writer::carry_out(const RuleOrder& order, WallTime now) {
+  const auto rules = store_->load_kept(KeptKind::rule);
+  if (!rules) return fail(rules.error());
+  if (rules->size() >= Care::most_rules) return too_many("rules", Care::most_rules);
+  if (auto done = store_->keep(KeptKind::rule, {order.name, order.json}); !done) return fail(done.error());
+  return tell_rules(now).map([&] { return json::parse(order.json); });
+}
+
+Result<json> Writer::carry_out(const RemoveRuleOrder& order, WallTime now) {
+  const auto known = store_->drop(KeptKind::rule, order.name);
+  if (!known) return fail(known.error());
+  if (!*known) return fail(Error::Kind::not_found, fmt::format("There is no rule '{}' that the API made", order.name));
+  return tell_rules(now).map([] { return json{{"status", "ok"}}; });
+}
+
+Result<void> Writer::tell_rules(WallTime now) {
+  const auto rules = store_->load_kept(KeptKind::rule);
+  if (!rules) return fail(rules.error());
+  if (desk_) desk_->on_rules(*rules, now);
+  return {};
 }
 
 Result<json> Writer::carry_out(const CommentOrder& order, WallTime /*now*/) {
@@ -84,19 +159,21 @@ Result<json> Writer::carry_out(const CommentOrder& order, WallTime /*now*/) {
   return store_->add_comment(order.incident, comment).map([&] { return to_json(comment); });
 }
 
-Result<json> Writer::carry_out(const MuteOrder& order, WallTime /*now*/) {
+Result<json> Writer::carry_out(const MuteOrder& order, WallTime now) {
   const auto& mute = order.mute;
   if (!care_.mutes.contains(mute.subject) && care_.mutes.size() >= Care::most_mutes) return too_many("mutes", Care::most_mutes);
   auto text = to_json(mute);
   if (auto done = store_->keep(KeptKind::mute, {mute.subject, text.dump()}); !done) return fail(done.error());
   care_.mutes.insert_or_assign(mute.subject, mute);
+  if (desk_) desk_->on_care(care_, now);
   return text;
 }
 
-Result<json> Writer::carry_out(const UnmuteOrder& order, WallTime /*now*/) {
+Result<json> Writer::carry_out(const UnmuteOrder& order, WallTime now) {
   const auto known = store_->drop(KeptKind::mute, order.subject);
   if (!known) return fail(known.error());
   care_.mutes.erase(order.subject);
+  if (desk_) desk_->on_care(care_, now);
   if (!*known) return fail(Error::Kind::not_found, fmt::format("'{}' is not muted", order.subject));
   return json{{"status", "ok"}};
 }
@@ -110,13 +187,15 @@ Result<json> Writer::carry_out(const MaintenanceOrder& order, WallTime now) {
   auto text = to_json(window);
   if (auto done = store_->keep(KeptKind::maintenance, {std::to_string(window.id), text.dump()}); !done) return fail(done.error());
   care_.windows.emplace(window.id, std::move(window));
+  if (desk_) desk_->on_care(care_, now);
   return text;
 }
 
-Result<json> Writer::carry_out(const EndMaintenanceOrder& order, WallTime /*now*/) {
+Result<json> Writer::carry_out(const EndMaintenanceOrder& order, WallTime now) {
   const auto known = store_->drop(KeptKind::maintenance, std::to_string(order.id));
   if (!known) return fail(known.error());
   care_.windows.erase(order.id);
+  if (desk_) desk_->on_care(care_, now);
   if (!*known) return fail(Error::Kind::not_found, fmt::format("There is no maintenance window {}", order.id));
   return json{{"status", "ok"}};
 }

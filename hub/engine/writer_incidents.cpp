@@ -5,7 +5,7 @@
 
 namespace vpn_sentinel {
 
-Result<void> Writer::add_changes(Written& written) {
+Result<void> Writer::add_changes(Written& written, WallTime now) {
   std::map<std::string, const LeakStep*> of_group;
   auto next = leaks_.entries().begin();
   const auto end = leaks_.entries().end();
@@ -27,7 +27,7 @@ Result<void> Writer::add_changes(Written& written) {
     if (own) step = &next->step;
     if (!is_old_news(change)) {
       if (auto done = add_incident(change, step); !done) return done;
-      if (auto done = add_change(change, written); !done) return done;
+      if (auto done = add_change(change, now); !done) return done;
       told.push_back(std::move(change));
     }
     if (!own) continue;

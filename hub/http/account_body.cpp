@@ -85,7 +85,8 @@ std::string AccountBody::lines(const char* name, std::size_t least, std::size_t 
   const auto* const value = find(name);
   const auto* const text = value != nullptr ? value->get_ptr<const std::string*>() : nullptr;
   auto plain = text != nullptr ? *text : std::string();
-  std::ranges::replace_if(plain, [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  std::ranges::replace_if(
+      plain, [](char c) { return c == '\n' || c == '\t'; }, ' ');
   if (text != nullptr && text->size() >= least && text->size() <= most && is_clean(plain)) return *text;
   refuse(name, fmt::format("a text of {} to {} bytes without control characters but line breaks and tabs", least, most));
   return {};

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "hub/http/account_body.hpp"
+#include "hub/http/care_call.hpp"
 #include "hub/http/negotiation.hpp"
 #include "hub/http/parameters.hpp"
 #include "hub/http/reply.hpp"
@@ -25,19 +26,6 @@ constexpr std::size_t longest_name = 64;
 constexpr std::size_t longest_time = 40;
 constexpr std::chrono::hours longest_window{24 * 366};
 
-Response failed(const Error& error) {
-  switch (error.kind) {
-    case Error::Kind::not_found:
-      return error_response(404, "Not found", error.message);
-    case Error::Kind::invalid:
-      return error_response(409, "Conflict", error.message);
-    case Error::Kind::no_space:
-      return error_response(507, "Insufficient storage", "The disk is full");
-    default:
-      return unavailable_response("The store cannot be used; the hub's log says why", "5");
-  }
-}
-
 std::optional<std::int64_t> number_of(std::string_view text) {
   std::int64_t number = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -53,28 +41,22 @@ bool is_subject(std::string_view subject) {
 
 bool is_pattern(std::string_view pattern) {
   std::string plain(pattern);
-  std::ranges::replace_if(plain, [](char c) { return c == '*' || c == '?'; }, 'x');
+  std::ranges::replace_if(
+      plain, [](char c) { return c == '*' || c == '?'; }, 'x');
   return is_subject(plain);
 }
 
-/// One change that was found to be allowed and right.
-struct Wanted {
-  CareOrder order;
-  std::string action;  ///< of the audit log
-  std::string target;
-  int status = 200;
-};
-
-class CareApi : public std::enable_shared_from_this<CareApi> {
+class CareApi {
  public:
-  CareApi(std::shared_ptr<const AccountDoor> door, Engine& engine) : door_(std::move(door)), engine_(engine) {}
+  CareApi(std::shared_ptr<const AccountDoor> door, Engine& engine, FileWindows file_windows)
+      : door_(std::move(door)), engine_(engine), file_windows_(std::move(file_windows)) {}
 
   void acknowledge(const Request& request, std::string_view id, const Respond& respond) {
     AccountBody body(request, {"note"});
     auto note = body.optional_text("note", 1, IncidentComment::longest).value_or("");
     if (body.refusal()) return respond(*body.refusal());
     with_incident(id, respond, [&](std::int64_t incident) {
-      const Acknowledgement acknowledgement{who(request), now(), std::move(note)};
+      const Acknowledgement acknowledgement{care_actor(request).who, now(), std::move(note)};
       carry_out(request, {AcknowledgeOrder{incident, acknowledgement}, "incident_acknowledged", std::string(id)}, respond);
     });
   }
@@ -90,7 +72,7 @@ class CareApi : public std::enable_shared_from_this<CareApi> {
     auto text = body.lines("text", 1, IncidentComment::longest);
     if (body.refusal()) return respond(*body.refusal());
     with_incident(id, respond, [&](std::int64_t incident) {
-      const CommentOrder order{incident, {0, now(), who(request), std::move(text)}};
+      const CommentOrder order{incident, {0, now(), care_actor(request).who, std::move(text)}};
       carry_out(request, {order, "incident_commented", std::string(id), 201}, respond);
     });
   }
@@ -103,7 +85,7 @@ class CareApi : public std::enable_shared_from_this<CareApi> {
     if (!is_subject(subject)) body.refuse("subject", "a client id, or group:NAME");
     if (body.refusal()) return respond(*body.refusal());
     const auto begin = now();
-    Mute wish{subject, std::nullopt, who(request), begin, std::move(reason)};
+    Mute wish{subject, std::nullopt, care_actor(request).who, begin, std::move(reason)};
     if (minutes) wish.until = begin + std::chrono::minutes{*minutes};
     carry_out(request, {MuteOrder{std::move(wish)}, "muted", subject}, respond);
   }
@@ -124,7 +106,7 @@ class CareApi : public std::enable_shared_from_this<CareApi> {
     window.from = time_of(body, "from");
     window.to = time_of(body, "to");
     window.reason = body.optional_text("reason", 1, longest_reason).value_or("");
-    window.by = who(request);
+    window.by = care_actor(request).who;
     if (window.to <= window.from || window.to <= now()) body.refuse("to", "a time after `from` that is not past");
     if (window.to - window.from > longest_window) body.refuse("to", "at most 366 days after `from`");
     if (body.refusal()) return respond(*body.refusal());
@@ -150,24 +132,22 @@ class CareApi : public std::enable_shared_from_this<CareApi> {
   }
 
   void list_maintenance(const Request& request, Respond respond) {
-    list(KeptKind::maintenance, negotiated(request, std::move(respond)), [time = now()](const std::vector<Kept>& rows) {
-      std::vector<MaintenanceWindow> windows;
-      for (const auto& row : rows) {
-        auto each = parse_maintenance(row.json);
-        if (each && each->to > time) windows.push_back(std::move(*each));
-      }
-      std::ranges::sort(windows, {}, [](const auto& each) { return std::pair(each.from, each.id); });
-      auto list = json::array();
-      for (const auto& each : windows) list.push_back(to_json(each));
-      return json{{"maintenance", std::move(list)}};
-    });
+    list(KeptKind::maintenance, negotiated(request, std::move(respond)),
+         [time = now(), of_file = file_windows_ ? file_windows_() : json::array()](const std::vector<Kept>& rows) {
+           std::vector<MaintenanceWindow> windows;
+           for (const auto& row : rows) {
+             auto each = parse_maintenance(row.json);
+             if (each && each->to > time) windows.push_back(std::move(*each));
+           }
+           std::ranges::sort(windows, {}, [](const auto& each) { return std::pair(each.from, each.id); });
+           auto list = of_file;
+           for (const auto& each : windows) list.push_back(to_json(each));
+           return json{{"maintenance", std::move(list)}};
+         });
   }
 
  private:
   [[nodiscard]] WallTime now() const { return door_->accounts.options().now(); }
-  /// The gate has noted him.
-  static std::string who(const Request& request) { return request.caller.identity ? request.caller.identity->user : "-"; }
-
   static WallTime time_of(AccountBody& body, const char* name) {
     const auto time = parse_rfc3339(body.text(name, 1, longest_time));
     if (!time) body.refuse(name, "a time as 2026-11-21T10:15:30Z");
@@ -181,42 +161,30 @@ class CareApi : public std::enable_shared_from_this<CareApi> {
     act(*number);
   }
 
-  void carry_out(const Request& request, Wanted wanted, const Respond& respond) {
-    const Actor actor{who(request), request.source()};
-    auto done = [self = shared_from_this(), actor, respond, action = std::move(wanted.action), target = std::move(wanted.target),
-                 status = wanted.status](const Result<json>& answer) {
-      if (answer) self->note(actor, action, target);
-      respond(answer ? json_response(status, *answer) : failed(answer.error()));
-    };
-    if (!engine_.care(std::move(wanted.order), std::move(done))) respond(unavailable_response("Too many changes are waiting", "1"));
-  }
-
-  void note(const Actor& actor, const std::string& action, const std::string& target) {
-    static_cast<void>(door_->accounts.change([actor, action, target](AccountFile& file) -> Accounts::Reply {
-      static_cast<void>(file.note(actor, action, target));
-      return {};
-    }));
+  void carry_out(const Request& request, CareWish wish, const Respond& respond) const {
+    vpn_sentinel::carry_out(*door_, engine_, request, std::move(wish), respond);
   }
 
   template <typename Make>
   void list(KeptKind kind, const Respond& respond, Make make) {
     const bool asked = engine_.query([kind, respond, make](StoreReader& reader) {
       const auto rows = reader.kept(kind);
-      respond(rows ? json_response(200, make(*rows)) : failed(rows.error()));
+      respond(rows ? json_response(200, make(*rows)) : care_refusal(rows.error()));
     });
     if (!asked) respond(unavailable_response("Too many questions are waiting", "1"));
   }
 
   const std::shared_ptr<const AccountDoor> door_;
   Engine& engine_;
+  const FileWindows file_windows_;
 };
 
 }  // namespace
 
 Service care_service(const std::shared_ptr<const AccountDoor>& door, Engine& engine, const std::string& prefix, std::vector<Gate> gates,
-                     const Gate& to_read) {
+                     const Gate& to_read, FileWindows file_windows) {
   const auto router = std::make_shared<Router>();
-  const auto api = std::make_shared<CareApi>(door, engine);
+  const auto api = std::make_shared<CareApi>(door, engine, std::move(file_windows));
   const auto add = [&](const char* method, const char* path, auto act) {
     router->add(method, prefix + path, [api, act](const Request& request, std::string_view parameter, Respond respond) {
       act(*api, request, parameter, std::move(respond));

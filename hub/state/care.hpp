@@ -81,6 +81,7 @@ struct MaintenanceWindow {
 struct Care {
   static constexpr std::size_t most_mutes = 10'000;
   static constexpr std::size_t most_windows = 1'000;
+  static constexpr std::size_t most_rules = 100;
 
   std::map<std::string, Mute> mutes;                  ///< by subject
   std::map<std::int64_t, MaintenanceWindow> windows;  ///< by id
@@ -111,6 +112,15 @@ struct MaintenanceOrder {
 struct EndMaintenanceOrder {
   std::int64_t id = 0;
 };
-using CareOrder = std::variant<AcknowledgeOrder, CommentOrder, MuteOrder, UnmuteOrder, MaintenanceOrder, EndMaintenanceOrder>;
+/// A rule of alerts by API (KeptKind::rule).
+struct RuleOrder {
+  std::string name;
+  std::string json;
+};
+struct RemoveRuleOrder {
+  std::string name;
+};
+using CareOrder =
+    std::variant<RuleOrder, RemoveRuleOrder, AcknowledgeOrder, CommentOrder, MuteOrder, UnmuteOrder, MaintenanceOrder, EndMaintenanceOrder>;
 
 }  // namespace vpn_sentinel

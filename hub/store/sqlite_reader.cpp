@@ -30,13 +30,16 @@ constexpr std::string_view history_sql =
     "AND (?5 = '' OR kind = ?5) ORDER BY id DESC LIMIT ?6";
 // Both are answered in the order of an index. The last question has `until` as a constant, as the partial index wants it.
 constexpr std::string_view incidents_sql =
-    "SELECT id, json, (SELECT count(*) FROM comments WHERE incident = incidents.id) FROM incidents WHERE ?1 = '' AND id < ?2 AND until > ?3 "
+    "SELECT id, json, (SELECT count(*) FROM comments WHERE incident = incidents.id) FROM incidents WHERE ?1 = '' AND id < ?2 AND until > "
+    "?3 "
     "AND start < ?4 ORDER BY id DESC LIMIT ?5";
 constexpr std::string_view client_incidents_sql =
-    "SELECT id, json, (SELECT count(*) FROM comments WHERE incident = incidents.id) FROM incidents WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND id < ?2 AND until > ?3 AND start < ?4 "
+    "SELECT id, json, (SELECT count(*) FROM comments WHERE incident = incidents.id) FROM incidents WHERE client = (SELECT id FROM names "
+    "WHERE client_id = ?1) AND id < ?2 AND until > ?3 AND start < ?4 "
     "ORDER BY id DESC LIMIT ?5";
 constexpr std::string_view open_incidents_sql =
-    "SELECT id, json, (SELECT count(*) FROM comments WHERE incident = incidents.id) FROM incidents WHERE (?1 = '' OR client = (SELECT id FROM names WHERE client_id = ?1)) AND id < ?2 AND "
+    "SELECT id, json, (SELECT count(*) FROM comments WHERE incident = incidents.id) FROM incidents WHERE (?1 = '' OR client = (SELECT id "
+    "FROM names WHERE client_id = ?1)) AND id < ?2 AND "
     "until = 9223372036854775807 AND ?3 < 9223372036854775807 AND start < ?4 ORDER BY id DESC LIMIT ?5";
 constexpr std::string_view incident_sql =
     "SELECT id, json, (SELECT count(*) FROM comments WHERE incident = incidents.id) FROM incidents WHERE id = ?1";

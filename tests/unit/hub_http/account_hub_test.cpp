@@ -196,6 +196,20 @@ BOOST_AUTO_TEST_CASE(every_answer_of_what_people_do_about_incidents_is_as_docume
   BOOST_TEST(status_of(ask("DELETE", "/maintenance/{id}", "", announced["id"].dump())) == 200);
   BOOST_TEST(status_of(ask("DELETE", "/maintenance/{id}", "", announced["id"].dump())) == 404);
   BOOST_TEST(told(ask("DELETE", "/incidents/{id}/acknowledge", "", "1"))["acknowledged"].is_null());
+  BOOST_TEST(told(ask("GET", "/rules"))["rules"][0]["source"] == "built-in");
+  BOOST_TEST(status_of(ask("PUT", "/rules/{name}", R"({"on":"state","delay_s":-1})", "leak")) == 400);
+  BOOST_TEST(status_of(ask("PUT", "/rules/{name}", R"({"on":"state","channels":["nowhere"]})", "leak")) == 400);
+  BOOST_TEST(told(ask("PUT", "/rules/{name}", R"({"on":"state","states":["danger"],"delay_s":5})", "leak"))["source"] == "api");
+  BOOST_TEST(told(ask("GET", "/rules"))["rules"][0]["name"] == "leak");
+  const auto dry = json{{"rule", {{"name", "x"}, {"on", "state"}, {"states", {"danger"}}}},
+                        {"from", to_rfc3339(wall_now() - std::chrono::hours{1})},
+                        {"to", soon}};
+  const auto run = told(ask("POST", "/rules/dry-run", dry.dump()));
+  BOOST_TEST(run["messages"] == 1);
+  BOOST_TEST(run["would_have"][0]["client_id"] == "office");
+  BOOST_TEST(status_of(ask("POST", "/rules/dry-run", R"({"rule":{}})")) == 400);
+  BOOST_TEST(status_of(ask("DELETE", "/rules/{name}", "", "leak")) == 200);
+  BOOST_TEST(status_of(ask("DELETE", "/rules/{name}", "", "leak")) == 404);
   std::vector<std::string> noted;
   for (const auto& row : told(ask("GET", "/audit"))["audit"]) noted.push_back(row["action"]);
   for (const auto* action : {"incident_acknowledged", "incident_commented", "muted", "unmuted", "maintenance_announced"})

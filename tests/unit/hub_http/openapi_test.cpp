@@ -17,6 +17,7 @@
 #include "hub/http/connections.hpp"
 #include "hub/http/hub_route.hpp"
 #include "hub/http/query.hpp"
+#include "hub/http/rule_routes.hpp"
 #include "hub/store/roll_up.hpp"
 #include "json_schema.hpp"
 #include "raw_client.hpp"
@@ -334,7 +335,8 @@ BOOST_AUTO_TEST_CASE(every_route_is_documented) {
   const auto access = std::make_shared<Access>(AccessRules{}, Access::Options{});
   const auto accounts = Accounts::start(folder + "/accounts.db", {}).value();
   const auto door = std::make_shared<const AccountDoor>(AccountDoor{*accounts, access});
-  for (const auto& route : care_service(door, engine, "", {}, require_key(access)).router->list()) routes.push_back(route);
+  for (const auto& route : care_service(door, engine, "", {}, require_key(access), {}).router->list()) routes.push_back(route);
+  for (const auto& route : rule_service(door, engine, {}, "", {}, require_key(access)).router->list()) routes.push_back(route);
   for (const auto& route : list_account_routes("")) routes.emplace_back(route.method, route.pattern);
   std::set<std::pair<std::string, std::string>> documented;
   for (const auto& [path, item] : document["paths"].items()) {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "hub/engine/engine.hpp"
+#include "tests/unit/hub/engine/compose_desk.hpp"
 #include "tests/unit/hub/engine/memory_store.hpp"
 #include "tests/unit/hub/make.hpp"
 #include "tests/unit/hub/store/temporary_directory.hpp"
@@ -23,9 +24,9 @@ class Record {
  public:
   EngineHooks hooks() {
     EngineHooks hooks;
-    hooks.compose_alerts = [](const Change& change) -> std::vector<StoredAlert> {
+    hooks.desk = std::make_shared<ComposeDesk>([](const Change& change) -> std::vector<StoredAlert> {
       return {{0, "telegram", std::string(to_string(change.kind)), change.noticed, 0}};
-    };
+    });
     hooks.on_committed = [this](const auto& changes, const auto&) {
       note([&] {
         for (const auto& change : changes) changes_.push_back(std::string(to_string(change.kind)));

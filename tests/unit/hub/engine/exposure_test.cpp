@@ -4,6 +4,7 @@
 #include <random>
 
 #include "hub/engine/writer.hpp"
+#include "tests/unit/hub/engine/compose_desk.hpp"
 #include "tests/unit/hub/make.hpp"
 #include "tests/unit/hub/store/temporary_directory.hpp"
 
@@ -18,10 +19,11 @@ namespace {
 struct Bench {
   test::TemporaryDirectory directory;
   std::vector<Change> told;
-  Writer writer{open_sqlite_store(directory.file("hub.db")).value(), FleetPolicy{}, [this](const Change& change) {
+  Writer writer{open_sqlite_store(directory.file("hub.db")).value(), FleetPolicy{},
+                std::make_shared<test::ComposeDesk>([this](const Change& change) {
                   told.push_back(change);
                   return std::vector<StoredAlert>();
-                }};
+                })};
 
   void write(const std::vector<Admitted>& reports, double now = 20) {
     Work work;

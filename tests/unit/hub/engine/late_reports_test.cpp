@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "hub/engine/writer.hpp"
+#include "tests/unit/hub/engine/compose_desk.hpp"
 #include "tests/unit/hub/make.hpp"
 #include "tests/unit/hub/store/temporary_directory.hpp"
 
@@ -21,10 +22,11 @@ struct Bench {
   test::TemporaryDirectory directory;
   FleetPolicy policy;
   Lines past;  ///< "secure -> danger at 3", as they are told
-  Writer writer{open_sqlite_store(directory.file("hub.db")).value(), policy, [this](const Change& change) {
+  Writer writer{open_sqlite_store(directory.file("hub.db")).value(), policy,
+                std::make_shared<test::ComposeDesk>([this](const Change& change) {
                   if (change.past) past.push_back(line_of(change));
                   return std::vector<StoredAlert>();
-                }};
+                })};
 
   static std::string line_of(const Change& change) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(change.at - at(0)).count();

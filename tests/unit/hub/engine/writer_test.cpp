@@ -2,6 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "tests/unit/hub/engine/compose_desk.hpp"
 #include "tests/unit/hub/engine/memory_store.hpp"
 #include "tests/unit/hub/make.hpp"
 
@@ -19,7 +20,7 @@ std::vector<StoredAlert> one_alert(const Change& change) {
 
 struct Bench {
   std::shared_ptr<test::Shelf> shelf = std::make_shared<test::Shelf>();
-  Writer writer{std::make_unique<test::MemoryStore>(shelf), FleetPolicy{}, one_alert};
+  Writer writer{std::make_unique<test::MemoryStore>(shelf), FleetPolicy{}, std::make_shared<test::ComposeDesk>(one_alert)};
 
   Result<Written> write(std::vector<Admitted> reports, WallTime now = at(0)) {
     Work work;
@@ -119,7 +120,7 @@ BOOST_AUTO_TEST_CASE(in_one_transaction_what_comes_twice_is_told_once_as_well) {
 BOOST_AUTO_TEST_CASE(what_the_store_knew_is_there_after_a_restart) {
   Bench first;
   BOOST_REQUIRE(first.write({report("a", "b", 1, State::danger, at(0))}).has_value());
-  Writer second(std::make_unique<test::MemoryStore>(first.shelf), FleetPolicy{}, one_alert);
+  Writer second(std::make_unique<test::MemoryStore>(first.shelf), FleetPolicy{}, std::make_shared<test::ComposeDesk>(one_alert));
   const auto clients = second.load(at(7200));
   BOOST_TEST((clients.value().at(0)->state == State::danger));
   BOOST_TEST((clients->at(0)->lease_deadline == at(32)));
@@ -276,7 +277,7 @@ BOOST_AUTO_TEST_CASE(a_disagreement_of_a_group_is_an_alarm_of_its_own_and_groups
   BOOST_TEST((bench.writer.next_alarm() == at(15)));
   BOOST_REQUIRE(bench.write({}, at(15)).has_value());
   BOOST_TEST(bench.writer.fleet().find("group:office")->findings.back().code == "group_disagrees");
-  Writer again{std::make_unique<test::MemoryStore>(bench.shelf), FleetPolicy{}, one_alert};
+  Writer again{std::make_unique<test::MemoryStore>(bench.shelf), FleetPolicy{}, std::make_shared<test::ComposeDesk>(one_alert)};
   BOOST_REQUIRE(again.load(at(16)).has_value());
   BOOST_TEST((again.next_alarm() <= at(16)));
   BOOST_TEST(again.write({}, at(16), true).value().changes.empty());

@@ -275,7 +275,8 @@ BOOST_AUTO_TEST_CASE(a_database_without_the_newest_columns_keeps_its_reports_and
     while (store->maintain(keeping(at(-1000))).value()) continue;
     while (store->roll_up().value()) continue;
   }
-  run_sql(file, "DROP TABLE comments; DROP TABLE kept; DROP TRIGGER incident_removed; ALTER TABLE boots DROP COLUMN gone_until; "
+  run_sql(file,
+          "DROP TABLE comments; DROP TABLE kept; DROP TRIGGER incident_removed; ALTER TABLE boots DROP COLUMN gone_until; "
           "ALTER TABLE boots DROP COLUMN gone_received; PRAGMA user_version = 6");
   const auto store = open_or_fail(file);
   BOOST_REQUIRE(store->begin().has_value());
@@ -368,7 +369,8 @@ BOOST_AUTO_TEST_CASE(a_database_of_the_first_version_is_brought_up_to_date_and_r
   const auto file = directory.file("hub.db");
   open_or_fail(file).reset();
   run_sql(file,
-          "DROP TABLE comments; DROP TABLE kept; DROP TABLE incidents; DROP TABLE samples; DROP TABLE marks; DROP TABLE numbers; DROP TABLE boots; PRAGMA user_version = 2;"
+          "DROP TABLE comments; DROP TABLE kept; DROP TABLE incidents; DROP TABLE samples; DROP TABLE marks; DROP TABLE numbers; DROP "
+          "TABLE boots; PRAGMA user_version = 2;"
           "CREATE UNIQUE INDEX reports_once ON reports (client, boot_id, seq) WHERE boot_id <> '';"
           "INSERT INTO names (client_id) VALUES ('a');"
           "INSERT INTO reports (client, boot_id, seq, time, received, state, path, source, json) VALUES "

@@ -56,7 +56,8 @@ void comments_stay_when_their_incident_is_written_again_and_move_with_it(const S
 }
 
 void comments_go_with_their_incident(const StoreFactory& factory) {
-  auto store = factory.fresh()();
+  const auto open = factory.fresh();
+  auto store = open();
   const auto incident = stored_incident(*store, "a", at(60));
   add_comment(*store, incident.id, "one");
   auto retention = keeping(at(120));

@@ -1,0 +1,202 @@
+#include "hub/alert/desk_keeper.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "hub/alert/desk_words.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+/// Those of the API in the place of those of the file that have the same name.
+DeskSettings joined(DeskSettings file, const std::vector<Rule>& api) {
+  for (const auto& rule : api) {
+    std::erase_if(file.rules, [&](const Rule& each) { return each.name == rule.name; });
+    file.rules.push_back(rule);
+  }
+  if (file.rules.empty()) file.rules.push_back(built_in_rule());
+  return file;
+}
+
+bool is_dns_mismatch(const ClientState& client) {
+  const auto tells = [](const Finding& finding) { return finding.code.starts_with("dns_") && finding.severity != Severity::information; };
+  return std::ranges::any_of(client.findings, tells);
+}
+
+bool follows_reports(const Rule& rule) { return rule.on == Rule::On::latency || rule.on == Rule::On::dns_mismatch; }
+
+bool is_named(const std::vector<std::string>& patterns, const std::string& text) {
+  return patterns.empty() || std::ranges::any_of(patterns, [&](const std::string& each) { return matches_pattern(each, text); });
+}
+
+Notice hub_notice(const std::string& what, bool trouble, const std::string& sentence, WallTime now) {
+  Notice notice;
+  notice.kind = trouble ? Notice::Kind::hub_trouble : Notice::Kind::hub_works;
+  notice.title = trouble ? "⚠️ VPN Sentinel hub: trouble with " + what : "✅ VPN Sentinel hub: " + what + " is all right again";
+  notice.text = sentence;
+  notice.from = trouble ? State::secure : State::warning;
+  notice.to = trouble ? State::warning : State::secure;
+  notice.at = notice.noticed = now;
+  return notice;
+}
+
+std::vector<Rule> rules_of(const std::vector<Kept>& rows) {
+  std::vector<Rule> rules;
+  for (const auto& row : rows) {
+    // One that this version does not understand is left out, and shown so: GET /rules has only those in force.
+    auto rule = parse_rule(nlohmann::json::parse(row.json, nullptr, false), Rule::Source::api);
+    if (rule) rules.push_back(std::move(*rule));
+  }
+  return rules;
+}
+
+}  // namespace
+
+DeskKeeper::DeskKeeper(DeskSettings settings) : desk_(joined(settings, {})), file_(std::move(settings)) {
+  rules_ = desk_.settings().rules;
+  follows_ = std::ranges::any_of(rules_, follows_reports);
+}
+
+void DeskKeeper::use(DeskSettings settings) {
+  const std::lock_guard lock(mutex_);
+  file_ = std::move(settings);
+  is_new_ = true;
+}
+
+void DeskKeeper::on_hub(const std::string& what, bool trouble, const std::string& sentence, WallTime now) {
+  const std::lock_guard lock(mutex_);
+  const auto said = troubles_.find(what);
+  if (said != troubles_.end() && said->second == trouble) return;
+  troubles_[what] = trouble;
+  DeskEvent event{"hub:" + what};
+  event.from = trouble ? State::secure : State::warning;
+  event.to = trouble ? State::warning : State::secure;
+  event.at = now;
+  event.notice = hub_notice(what, trouble, sentence, now);
+  waiting_.push_back(std::move(event));
+}
+
+std::vector<Rule> DeskKeeper::rules() const {
+  const std::lock_guard lock(mutex_);
+  return rules_;
+}
+
+DeskSettings DeskKeeper::file_settings() const {
+  const std::lock_guard lock(mutex_);
+  return file_;
+}
+
+void DeskKeeper::restore(const std::vector<Kept>& memory, const std::vector<Kept>& rules, const Care& care, WallTime now) {
+  api_rules_ = rules_of(rules);
+  apply(now);
+  desk_.restore(memory, now);
+  desk_.set_care(care, now);
+}
+
+void DeskKeeper::apply(WallTime now) {
+  const std::lock_guard lock(mutex_);
+  is_new_ = false;
+  desk_.use(joined(file_, api_rules_), now);
+  rules_ = desk_.settings().rules;
+  follows_ = std::ranges::any_of(rules_, follows_reports);
+  std::erase_if(series_, [&](const auto& each) { return std::ranges::find(rules_, each.first.first, &Rule::name) == rules_.end(); });
+}
+
+void DeskKeeper::adopt(const ClientState& client, bool by_group, const std::optional<Incident>& incident, WallTime now) {
+  if (client.state == State::secure) return;
+  Change change;
+  change.kind = client.state == State::offline ? Change::Kind::went_offline : Change::Kind::state_changed;
+  change.client_id = client.client_id;
+  change.from = State::secure;
+  change.to = client.state;
+  change.at = client.since;
+  change.noticed = now;
+  change.client = client;
+  if (incident) change.exposed = exposed_until(*incident, now);
+  desk_.adopt(desk_event_of(change, by_group, incident ? std::optional(incident->id) : std::nullopt), now);
+  if (incident && incident->acknowledged) desk_.on_acknowledged(client.client_id, true, now);
+}
+
+void DeskKeeper::begin() {
+  desk_.begin();
+  hub_events_.clear();
+}
+
+void DeskKeeper::take_back() {
+  desk_.take_back();
+  const std::lock_guard lock(mutex_);
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(hub_events_.begin()), std::make_move_iterator(hub_events_.end()));
+  hub_events_.clear();
+}
+
+void DeskKeeper::on_change(const Change& change, bool by_group, std::optional<std::int64_t> incident, WallTime now) {
+  desk_.on_event(desk_event_of(change, by_group, incident), now);
+}
+
+void DeskKeeper::on_report(const ClientState& client, WallTime now) {
+  if (!follows_) return;
+  for (const auto& rule : desk_.settings().rules) {
+    if (!follows_reports(rule) || !is_named(rule.clients, client.client_id) || !is_named(rule.groups, client.last_report.group)) continue;
+    follow(rule, client, now);
+  }
+}
+
+void DeskKeeper::follow(const Rule& rule, const ClientState& client, WallTime now) {
+  const auto key = std::pair(rule.name, client.client_id);
+  if (!series_.contains(key) && series_.size() >= most_series) return;
+  auto& series = series_[key];
+  const auto& group = client.last_report.group;
+  const bool held = desk_.holds(rule.name, client.client_id);
+  DeskEvent event{client.client_id, group};
+  event.rule = rule.name;
+  event.at = now;
+  const auto say = [&](bool holds, Notice notice) {
+    event.from = holds ? State::secure : State::warning;
+    event.to = holds ? State::warning : State::secure;
+    event.notice = std::move(notice);
+    desk_.on_event(event, now);
+  };
+  if (rule.on == Rule::On::latency) {
+    if (!client.last_report.latency_ms) return;
+    series.latency.add(*client.last_report.latency_ms);
+    const auto verdict = series.latency.verdict(rule.deviations);
+    if (!verdict || verdict->deviates == held) return;
+    return say(verdict->deviates, latency_notice(client.client_id, group, verdict->now_ms, verdict->usual_ms, verdict->deviates, now));
+  }
+  series.mismatches.add(is_dns_mismatch(client), static_cast<std::size_t>(rule.of));
+  const auto count = static_cast<int>(series.mismatches.count());
+  const bool holds = count >= rule.count;
+  // After a start so many good reports say nothing about those before.
+  if (holds == held || (!holds && series.mismatches.size() < static_cast<std::size_t>(rule.of))) return;
+  say(holds, dns_mismatch_notice(client.client_id, group, count, rule.of, holds, now));
+}
+
+void DeskKeeper::on_rules(const std::vector<Kept>& rules, WallTime now) {
+  api_rules_ = rules_of(rules);
+  apply(now);
+}
+
+void DeskKeeper::forget(const std::string& client_id) {
+  desk_.forget(client_id);
+  std::erase_if(series_, [&](const auto& each) { return each.first.second == client_id; });
+}
+
+AlertDesk::Outcome DeskKeeper::finish(WallTime now) {
+  bool is_new = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_new = is_new_;
+    std::move(waiting_.begin(), waiting_.end(), std::back_inserter(hub_events_));
+    waiting_.clear();
+  }
+  if (is_new) apply(now);
+  for (const auto& event : hub_events_) desk_.on_event(event, now);
+  return desk_.finish(now);
+}
+
+std::optional<WallTime> DeskKeeper::next_alarm() const {
+  const std::lock_guard lock(mutex_);
+  return is_new_ || !waiting_.empty() ? std::optional(WallTime{}) : desk_.next_alarm();
+}
+
+}  // namespace vpn_sentinel

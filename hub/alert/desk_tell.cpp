@@ -1,0 +1,160 @@
+// What is told, to whom, and what is joined into one message.
+#include <algorithm>
+#include <iterator>
+
+#include "hub/alert/desk.hpp"
+#include "hub/alert/desk_words.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+/// Messages of one kind about one group are alike.
+std::string batch_key(const Rule& rule, const Notice& notice) {
+  return "batch/" + rule.name + "/" + std::string(to_string(notice.kind)) + "/" + notice.group;
+}
+
+/// Danger, and that it is over, never waits for the morning; neither does whoever is called because nobody came.
+bool is_urgent(const Notice& notice) {
+  return notice.to == State::danger || notice.from == State::danger || notice.kind == Notice::Kind::escalation;
+}
+
+}  // namespace
+
+std::optional<Desk::Silence> Desk::silence_of(const Rule& rule, const Watch& watch, const Notice& notice, WallTime now) const {
+  if (const auto* mute = care_.mute_of(watch.subject, watch.group, now)) return Silence{mute->until, true};
+  if (const auto* window = care_.window_of(watch.subject, now)) return Silence{window->to, true};
+  for (const auto& window : settings_.windows) {
+    const bool covers = std::ranges::any_of(window.clients, [&](const auto& each) { return matches_pattern(each, watch.subject); });
+    if (covers && now >= window.from && now < window.to) return Silence{window.to, true};
+  }
+  for (const auto& weekly : settings_.weekly) {
+    const bool covers = std::ranges::any_of(weekly.clients, [&](const auto& each) { return matches_pattern(each, watch.subject); });
+    if (const auto end = covers ? weekly.time.end_of(now) : std::nullopt) return Silence{end, true};
+  }
+  if (!rule.quiet || is_urgent(notice)) return std::nullopt;
+  const auto end = rule.quiet->end_of(now);
+  return end ? std::optional(Silence{end, false}) : std::nullopt;
+}
+
+void Desk::settle(const std::string& key, Watch watch, WallTime now) {
+  const auto& rule = *find_rule(watch.rule);
+  if (rule.remind.count() == 0) watch.remind_at.reset();
+  if (rule.escalate_after.count() == 0) watch.escalate_at.reset();
+  if (watch.pending && watch.pending->due <= now) {
+    const auto silence = silence_of(rule, watch, watch.pending->notice, now);
+    if (!silence) tell_pending(rule, watch, now);
+    // News of a time of which nobody wants to hear is none later.
+    if (silence && silence->for_good && watch.is_news) watch.pending.reset();
+  }
+  if (watch.told && watch.holds) tell_again(rule, watch, now);
+  const bool empty = !watch.pending && !watch.holds && !watch.told && watch.times.empty();
+  const auto alarm = empty ? std::nullopt : alarm_of(rule, watch, now);
+  put(key, empty ? std::nullopt : std::optional(std::move(watch)), alarm);
+}
+
+void Desk::tell_pending(const Rule& rule, Watch& watch, WallTime now) {
+  auto notice = std::move(watch.pending->notice);
+  watch.pending.reset();
+  notice.rule = rule.name;
+  if (!watch.is_news) {
+    const auto state = notice.to.value_or(State::danger);
+    const bool worse = !watch.told || badness(state) > badness(watch.worst);
+    watch.told = watch.holds;
+    if (watch.holds) {
+      watch.last = notice;
+      if (rule.remind.count() > 0) watch.remind_at = now + rule.remind;
+      if (worse) {
+        watch.worst = state;
+        watch.escalated = false;
+        if (rule.escalate_after.count() > 0) watch.escalate_at = now + rule.escalate_after;
+      }
+    } else {
+      watch.last.reset();
+      watch.remind_at.reset();
+      watch.escalate_at.reset();
+      watch.acknowledged = watch.escalated = false;
+    }
+  }
+  tell(rule, rule.channels, std::move(notice), now);
+}
+
+void Desk::tell_again(const Rule& rule, Watch& watch, WallTime now) {
+  if (watch.acknowledged || !watch.last) return;
+  if (watch.escalate_at && *watch.escalate_at <= now && !watch.escalated) {
+    auto notice = escalation_notice(*watch.last, now);
+    const auto silence = silence_of(rule, watch, notice, now);
+    if (silence) {
+      watch.escalate_at = silence->until.value_or(now + rule.escalate_after);
+    } else {
+      watch.escalated = true;
+      watch.escalate_at.reset();
+      tell(rule, rule.escalate_to, std::move(notice), now);
+    }
+  }
+  if (watch.remind_at && *watch.remind_at <= now) {
+    auto notice = reminder_notice(*watch.last, now);
+    const auto silence = silence_of(rule, watch, notice, now);
+    watch.remind_at = silence && silence->until ? *silence->until : now + rule.remind;
+    if (!silence) tell(rule, rule.channels, std::move(notice), now);
+  }
+}
+
+void Desk::tell(const Rule& rule, std::vector<std::string> channels, Notice notice, WallTime now) {
+  if (channels.empty()) channels = settings_.channels;
+  if (rule.group_wait.count() > 0 && notice.kind != Notice::Kind::escalation) return add_to_batch(rule, channels, std::move(notice), now);
+  tellings_.push_back({&rule, std::move(channels), std::move(notice)});
+}
+
+void Desk::add_to_batch(const Rule& rule, const std::vector<std::string>& channels, Notice notice, WallTime now) {
+  const auto key = batch_key(rule, notice);
+  const auto* known = batches_.find(key);
+  auto batch = known != nullptr ? *known : Batch{rule.name, now + rule.group_wait, channels, notice};
+  const bool named = std::ranges::find(batch.clients, notice.client_id) != batch.clients.end();
+  if (!named && batch.clients.size() < Notice::most_clients) {
+    batch.clients.push_back(notice.client_id);
+  } else if (!named) {
+    ++batch.more;
+  } else if (batch.clients.size() == 1) {
+    batch.first = std::move(notice);  // about itself alone: the newest
+  }
+  put_batch(key, std::move(batch));
+}
+
+void Desk::flush(const std::string& key) {
+  const auto batch = *batches_.find(key);
+  put_batch(key, std::nullopt);
+  const auto* rule = find_rule(batch.rule);
+  auto notice = batch.clients.size() + batch.more > 1 ? together_notice(batch.first, batch.clients, batch.more) : batch.first;
+  tellings_.push_back({rule, batch.channels, std::move(notice)});
+}
+
+/// Many at once are one message each, per rule, kind and group.
+void Desk::join_tellings(WallTime now, Outcome& outcome) {
+  const auto key_of = [](const Telling& telling) {
+    const auto& notice = telling.notice;
+    const auto about = notice.clients.empty() && !notice.client_id.empty() && notice.kind != Notice::Kind::escalation;
+    return about && telling.rule != nullptr ? batch_key(*telling.rule, notice) : std::string();
+  };
+  std::map<std::string, std::set<std::string>> alike;
+  for (const auto& telling : tellings_) alike[key_of(telling)].insert(telling.notice.client_id);
+  std::set<std::string> joined;
+  for (const auto& telling : std::exchange(tellings_, {})) {
+    const auto key = key_of(telling);
+    const auto& clients = alike.at(key);
+    if (key.empty() || clients.size() < most_alone) {
+      write(telling, now, outcome);
+      continue;
+    }
+    if (!joined.insert(key).second) continue;
+    const auto named = std::min(clients.size(), Notice::most_clients);
+    std::vector<std::string> names(clients.begin(), std::next(clients.begin(), static_cast<std::ptrdiff_t>(named)));
+    write({telling.rule, telling.channels, together_notice(telling.notice, names, clients.size() - named)}, now, outcome);
+  }
+}
+
+void Desk::write(const Telling& telling, WallTime now, Outcome& outcome) const {
+  const auto text = to_text(telling.notice);
+  for (const auto& channel : telling.channels) outcome.alerts.push_back({0, channel, text, now, 0});
+}
+
+}  // namespace vpn_sentinel

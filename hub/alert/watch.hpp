@@ -1,0 +1,57 @@
+/// What the desk knows of one rule and one subject, and of messages that wait to be joined. Kept by the store as JSON. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/alert/notice.hpp"
+
+namespace vpn_sentinel {
+
+/// A message that is to be told when its time has come.
+struct PendingNotice {
+  Notice notice;
+  WallTime due{};
+  friend bool operator==(const PendingNotice&, const PendingNotice&) = default;
+};
+
+/// danger > offline > contained > warning > secure, as incidents count it: danger is known, silence may be anything.
+[[nodiscard]] int badness(State state) noexcept;
+
+struct Watch {
+  std::string rule;
+  std::string subject;
+  std::string group = {};
+  bool is_news = false;         ///< no trouble that holds: told once and forgotten
+  bool holds = false;           ///< what the rule asks for is so now
+  bool told = false;            ///< people believe that it is so
+  State worst = State::secure;  ///< that was told
+  bool acknowledged = false;    ///< by somebody, as bad as it is
+  bool escalated = false;
+  std::optional<PendingNotice> pending = {};
+  std::optional<Notice> last = {};  ///< that was told: what reminders repeat
+  std::optional<WallTime> remind_at = {};
+  std::optional<WallTime> escalate_at = {};
+  std::vector<WallTime> times = {};  ///< of address changes that count
+  friend bool operator==(const Watch&, const Watch&) = default;
+};
+[[nodiscard]] std::string to_text(const Watch& watch);
+/// Nullopt: nothing that to_text() made.
+[[nodiscard]] std::optional<Watch> parse_watch(std::string_view text);
+
+/// Messages of one rule, kind and group that came within its group_wait.
+struct Batch {
+  std::string rule;
+  WallTime due{};
+  std::vector<std::string> channels = {};
+  Notice first = {};                      ///< as it is, while it is alone
+  std::vector<std::string> clients = {};  ///< at most Notice::most_clients
+  std::size_t more = 0;
+  friend bool operator==(const Batch&, const Batch&) = default;
+};
+[[nodiscard]] std::string to_text(const Batch& batch);
+[[nodiscard]] std::optional<Batch> parse_batch(std::string_view text);
+
+}  // namespace vpn_sentinel

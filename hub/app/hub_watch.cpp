@@ -1,0 +1,42 @@
+#include "hub/app/hub_watch.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace vpn_sentinel {
+
+std::optional<std::vector<HubWatch::Finding>> HubWatch::look(WallTime now, MonoTime mono, const std::vector<std::string>& certificate) {
+  if (mono < next_) return std::nullopt;
+  next_ = mono + period;
+  return std::vector<Finding>{look_at_disk(),
+                              look_at_clock(now, mono),
+                              {"certificate", !certificate.empty(), certificate.empty() ? "It is good." : certificate.front()}};
+}
+
+HubWatch::Finding HubWatch::look_at_disk() const {
+  std::error_code error;
+  const auto room = std::filesystem::space(folder_, error);
+  // The store tells that its folder cannot be used at all.
+  if (error || room.capacity == 0) return {"disk", false, "Nobody tells how much room there is."};
+  const auto share = static_cast<double>(room.available) / static_cast<double>(room.capacity);
+  const bool trouble = room.available < least_bytes && share < least_share;
+  return {"disk", trouble, fmt::format("{} MiB are free for {}.", room.available / (1024 * 1024), folder_)};
+}
+
+HubWatch::Finding HubWatch::look_at_clock(WallTime now, MonoTime mono) {
+  if (last_) {
+    const auto step = (now - last_->first) - std::chrono::duration_cast<std::chrono::microseconds>(mono - last_->second);
+    // The monotonic clock stands still while the machine sleeps: a step forward may be that.
+    if (step > clock_step || step < -clock_step) {
+      stepped_ = mono;
+      step_ = fmt::format("It went {} by {}; times of reports may be wrong.", step.count() > 0 ? "forward" : "back",
+                          human_duration(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::abs(step))));
+    }
+  }
+  last_ = {now, mono};
+  const bool trouble = stepped_ && mono - *stepped_ < clock_doubted;
+  return {"clock", trouble, trouble ? step_ : "It goes evenly."};
+}
+
+}  // namespace vpn_sentinel
