@@ -96,6 +96,11 @@ Result<void> apply_missing(Database& database) {
 
 }  // namespace
 
+const Schema& account_schema() {
+  static constexpr Schema schema{application_id, steps};
+  return schema;
+}
+
 Result<void> migrate_accounts(Database& database, const std::string& file) {
   const auto version = pragma_number(database, "PRAGMA user_version");
   if (!version) return fail(version.error());

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <cstdio>
 
+#include "hub/accounts/account_file.hpp"
+#include "hub/accounts/account_schema.hpp"
 #include "hub/store/backup.hpp"
 #include "netns/base/fatal_error.hpp"
 
@@ -55,12 +57,20 @@ int backup_command(const std::string& data_dir, const std::string& target) {
     return stop_signal == 0;
   };
   heed_stop_signals();
-  const auto done = backup_database(source, target, show);
+  // The accounts first: they are small, and taken away again when the rest fails.
+  const auto accounts = account_file_path(data_dir);
+  const auto accounts_target = target + ".accounts";
+  const bool has_accounts = ::access(accounts.c_str(), F_OK) == 0;
+  auto done = has_accounts ? backup_database(accounts, accounts_target, show, account_schema()) : tl::expected<void, BackupFailure>();
+  const bool made = has_accounts && done.has_value();
+  if (done) done = backup_database(source, target, show);
   if (terminal) fmt::print(stderr, "\r\x1b[K");
   if (!done) {
+    if (made) ::unlink(accounts_target.c_str());
     throw FatalError(exit_code_of(done.error().kind), fmt::format("no backup was made: {}", done.error().message));
   }
-  fmt::print("{} is backed up to {}; its integrity was checked.\n", source, target);
+  fmt::print("{} is backed up to {}{}; its integrity was checked.\n", source, target,
+             has_accounts ? fmt::format(", and the accounts to {}", accounts_target) : "");
   return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "hub/http/api.hpp"
 #include "hub/http/auth.hpp"
 #include "hub/http/care_routes.hpp"
+#include "hub/http/badge.hpp"
 #include "hub/http/connections.hpp"
 #include "hub/http/events.hpp"
 #include "hub/http/query.hpp"
@@ -335,7 +336,19 @@ void Hub::listen(const HubConfig& config) {
                               "(LimitNOFILE= of the unit, ulimit -Hn, --ulimit nofile= of a container)",
                               wanted_connections)}});
   }
+  offer_badges(sites, config);
   while (!sites.empty()) open(take_joined(sites), config, connections);
+}
+
+/// At the API and the dashboard, before their other gates: the setting has said whom everybody may see.
+void Hub::offer_badges(std::vector<Site>& sites, const HubConfig& config) {
+  if (config.badges.empty()) return;
+  const auto badges = std::make_shared<Router>();
+  add_badge_route(*badges, *engine_, config.badges);
+  for (auto& site : sites) {
+    // The last service answers for paths that nobody serves.
+    if (site.what != "health") site.services.insert(site.services.begin(), {badges, {find_address(access_), limit_rate(access_)}});
+  }
 }
 
 void Hub::open(std::vector<Site> sites, const HubConfig& config, std::size_t max_connections) {

@@ -76,6 +76,7 @@ class Hub {
   void check_tls();
   void tell_tls(const Result<bool>& reloaded);
   void listen(const HubConfig& config);
+  void offer_badges(std::vector<Site>& sites, const HubConfig& config);
   void open(std::vector<Site> sites, const HubConfig& config, std::size_t max_connections);
   [[nodiscard]] std::vector<HealthComponent> health() const;
   [[nodiscard]] HubView view() const;

@@ -88,6 +88,9 @@ constexpr std::array rows{
     SettingRow{"io_threads", "VPN_SENTINEL_IO_THREADS", Type::integer, "0", "Threads that serve HTTP; 0: one per core, at most 4", 0, 64},
     SettingRow{"metrics_clients", "VPN_SENTINEL_METRICS_CLIENTS", Type::boolean, "false",
                "Name each client with its state in /metrics, for everybody who reaches the health pages"},
+    SettingRow{"badges", "VPN_SENTINEL_BADGES", Type::list, "",
+               "Clients and groups (group:NAME) whose name and state everybody who reaches the API or the dashboard may see as a picture, "
+               "/badge/ID.svg; 'office-*' stands for all that begin so; empty: none"},
     SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error; SIGHUP reads it again"},
     SettingRow{"tls_cert_path", "VPN_SENTINEL_TLS_CERT_PATH", Type::text, "",
                "Certificate chain (PEM) of the API and the dashboard, which then speak HTTPS; read again when it changes"},
@@ -376,6 +379,11 @@ Result<void> read_rest(const Settings& settings, HubConfig& config) {
   config.keep_reports = std::chrono::hours{24 * settings.integer("retention_days")};
   config.most_database_bytes = static_cast<std::uint64_t>(settings.integer("database_size_mb")) * 1024 * 1024;
   config.metrics_clients = settings.boolean("metrics_clients");
+  config.badges = settings.list("badges");
+  for (std::string_view pattern : config.badges) {
+    const auto name = pattern.starts_with("group:") ? pattern.substr(6) : pattern;
+    if (!is_valid_client_pattern(name)) return wrong(settings, "badges", pattern, "client ids, 'office-*' or group:NAME");
+  }
   const auto threads = static_cast<unsigned>(settings.integer("io_threads"));
   config.io_threads = threads != 0 ? threads : std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
   return {};

@@ -52,7 +52,8 @@ struct HubConfig {
   std::chrono::hours keep_reports{};
   std::uint64_t most_database_bytes = 0;  ///< 0: no limit
   unsigned io_threads = 1;
-  bool metrics_clients = false;  ///< /metrics names the clients
+  bool metrics_clients = false;     ///< /metrics names the clients
+  std::vector<std::string> badges;  ///< clients whose badge everybody may see; empty: none
   LogLevel log_level = LogLevel::info;
 };
 

@@ -11,8 +11,10 @@
 #include "hub/app/client_commands.hpp"
 #include "hub/app/database_commands.hpp"
 #include "hub/app/healthcheck_command.hpp"
+#include "hub/app/history_commands.hpp"
 #include "hub/app/hub_settings.hpp"
 #include "hub/app/key_commands.hpp"
+#include "hub/app/report_command.hpp"
 #include "hub/app/run.hpp"
 #include "hub/app/user_commands.hpp"
 #include "netns/base/fatal_error.hpp"
@@ -32,6 +34,9 @@ constexpr auto footer =
     "73 the data folder or database cannot be used, 78 wrong setting.\n"
     "Exit codes of backup: 0 copied and checked, 65 the database is damaged, 66 there is none that can be read, 73 the file exists or\n"
     "cannot be written. Of check-database: 0 whole, 1 damaged, 66 it cannot be read.\n"
+    "Of report: 0 printed, 64 no such month or time zone, 66 the database cannot be read.\n"
+    "Of export: 0 written, 64 a wrong wish, 66 the database cannot be read, 73 the file exists or cannot be written. Of import: 0 read,\n"
+    "65 a line is wrong, 66 the file cannot be read, 73 the database cannot be used, or a hub uses it.\n"
     "Of client forget: 0 done, 1 it is not known, 64 no id, 66 no database, 69 no hub has done it yet, 73 its folder cannot be written.\n"
     "Of healthcheck: 0 reports can be taken, 1 they cannot, or the hub is not there.\n"
     "Secrets are read from the environment (VPN_SENTINEL_API_KEY, VPN_SENTINEL_API_KEY_FILE) or the file, never from flags.\n"
@@ -44,6 +49,8 @@ struct CommandLine {
   NewKey key;            ///< of the commands `key …`
   std::string client;    ///< of `client forget`
   UserWish user;         ///< of the commands `user …`
+  ReportWish report;     ///< of `report`
+  HistoryWish history;   ///< of `export` and `import`
 };
 
 Result<LoadedSettings> load(const CommandLine& line) {
@@ -193,6 +200,11 @@ void add_user_commands(CLI::App& app, CommandLine& line, Command& chosen) {
 int backup(const CommandLine& line) { return backup_command(require_settings(line).text("data_dir"), line.database); }
 int check_database(const CommandLine& line) { return check_database_command(require_settings(line).text("data_dir"), line.database); }
 
+int report(const CommandLine& line) { return report_command(require_settings(line).text("data_dir"), line.report); }
+
+int export_history(const CommandLine& line) { return export_command(require_settings(line).text("data_dir"), line.history); }
+int import_history(const CommandLine& line) { return import_command(require_settings(line).text("data_dir"), line.history); }
+
 int forget_client(const CommandLine& line) { return forget_client_command(require_settings(line).text("data_dir"), line.client); }
 
 void add_client_commands(CLI::App& app, CommandLine& line, Command& chosen) {
@@ -211,6 +223,27 @@ void add_database_commands(CLI::App& app, CommandLine& line, Command& chosen) {
   auto* const check = app.add_subcommand("check-database", "Check the whole database, or a backup; the hub may run");
   check->add_option("file", line.database, "Database file; default: that of the data folder");
   check->callback([&chosen] { chosen = check_database; });
+}
+
+void add_history_commands(CLI::App& app, CommandLine& line, Command& chosen) {
+  auto* const report_app = app.add_subcommand("report", "Print how reliable the clients were in a month; the hub may run");
+  report_app->callback([&chosen] { chosen = report; });
+  report_app->add_option("--month", line.report.month, "Month, such as 2026-10; default: the last whole one");
+  report_app->add_option("--zone", line.report.zone, "Time zone whose days and months count, such as Europe/Berlin")->capture_default_str();
+  auto* const html = report_app->add_flag("--html", line.report.html, "One HTML page to keep, print or mail");
+  report_app->add_flag("--json", line.report.json, "As JSON")->excludes(html);
+  auto& wish = line.history;
+  auto* const exported = app.add_subcommand("export", "Write the history to a file, line by line, while the hub runs");
+  exported->callback([&chosen] { chosen = export_history; });
+  exported->add_option("file", wish.file, "File to make; it must not exist. -: standard output")->required();
+  exported->add_option("--from", wish.from, "From this time on (RFC 3339)");
+  exported->add_option("--to", wish.to, "Before this time");
+  exported->add_option("--client", wish.client, "Only this client, or group:NAME");
+  exported->add_option("--format", wish.format, "jsonl: all, for import; csv: reports, for spreadsheets")->capture_default_str();
+  auto* const imported = app.add_subcommand("import", "Read an export, each thing once; stop the hub first");
+  imported->callback([&chosen] { chosen = import_history; });
+  imported->add_option("file", wish.file, "File that export wrote. -: standard input")->required();
+  imported->add_flag("--skip-wrong-lines", wish.skip_wrong_lines, "Name lines that are wrong and go on; else the first one ends it");
 }
 
 int dispatch(int argc, char** argv) {
@@ -233,6 +266,7 @@ int dispatch(int argc, char** argv) {
   app.add_subcommand("healthcheck", "Ask the running hub, on this machine and with the same settings, whether it can take reports")
       ->callback([&chosen] { chosen = healthcheck; });
   add_database_commands(app, line, chosen);
+  add_history_commands(app, line, chosen);
   add_client_commands(app, line, chosen);
   add_key_commands(app, line, chosen);
   add_user_commands(app, line, chosen);

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "hub/store/reader.hpp"
 
@@ -35,6 +37,19 @@ class Parameters {
   [[nodiscard]] std::optional<std::string> text(std::string_view name, std::size_t most);
   /// `true` or `false`; absent: false.
   [[nodiscard]] bool flag(std::string_view name);
+
+  /// What `read` (Result<T>(std::string_view)) makes of the text; its error begins with the value in quotes and says what was expected.
+  /// Nullopt: absent or wrong.
+  template <typename Read>
+  [[nodiscard]] auto value(std::string_view name, Read read)
+      -> std::optional<typename std::invoke_result_t<Read, std::string_view>::value_type> {
+    const auto* text = find(name);
+    if (text == nullptr) return std::nullopt;
+    auto found = read(*text);
+    if (found) return std::move(*found);
+    if (!problem_) problem_ = std::string(name) + " = " + found.error().message;
+    return std::nullopt;
+  }
 
   /// One word of a list.
   template <typename T>

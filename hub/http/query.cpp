@@ -12,6 +12,7 @@
 #include "hub/http/negotiation.hpp"
 #include "hub/http/openapi.hpp"
 #include "hub/http/parameters.hpp"
+#include "hub/http/reliability.hpp"
 #include "hub/http/reply.hpp"
 #include "hub/http/status_text.hpp"
 #include "hub/state/care.hpp"
@@ -218,6 +219,7 @@ void add_read_routes(Router& router, const std::string& prefix, Engine& engine) 
   router.add("GET", prefix + "/incidents/{id}", [&engine](const Request& request, std::string_view id, Respond respond) {
     answer_incident(engine, id, negotiated(request, std::move(respond)));
   });
+  add_reliability_routes(router, prefix, engine);
   add_openapi_route(router, prefix);
 }
 

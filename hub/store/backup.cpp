@@ -12,7 +12,6 @@
 #include <memory>
 #include <utility>
 
-#include "hub/store/migrations.hpp"
 #include "hub/store/sqlite.hpp"
 #include "netns/base/fd.hpp"
 
@@ -89,10 +88,11 @@ Result<void> make_durable(const std::string& path, int flags) {
   return {};
 }
 
-Result<void> copy_to_part(const std::string& source, const std::string& part, const BackupProgress& progress, BackupFailure::Kind& kind) {
+Result<void> copy_to_part(const std::string& source, const std::string& part, const Schema& schema, const BackupProgress& progress,
+                          BackupFailure::Kind& kind) {
   auto from = Database::open(source);
   if (!from) return fail(from.error());
-  if (auto done = check_owner(*from, report_schema(), source); !done) {
+  if (auto done = check_owner(*from, schema, source); !done) {
     if (is_damage(sqlite3_errcode(from->handle()))) kind = BackupFailure::Kind::damaged;
     return done;
   }
@@ -126,7 +126,8 @@ Result<std::int64_t> count(Database& database, std::string_view table) {
 
 }  // namespace
 
-tl::expected<void, BackupFailure> backup_database(const std::string& source, const std::string& target, const BackupProgress& progress) {
+tl::expected<void, BackupFailure> backup_database(const std::string& source, const std::string& target, const BackupProgress& progress,
+                                                  const Schema& schema) {
   BackupFailure failure;
   const auto fails = [&failure](std::string message) {
     failure.message = std::move(message);
@@ -136,7 +137,7 @@ tl::expected<void, BackupFailure> backup_database(const std::string& source, con
   struct stat status {};
   if (::lstat(target.c_str(), &status) == 0) return fails(fmt::format("{} exists already; name another file or move it away", target));
   const auto part = target + ".part";
-  auto done = copy_to_part(source, part, progress, failure.kind);
+  auto done = copy_to_part(source, part, schema, progress, failure.kind);
   if (done) done = give_name(part, target);
   if (done) return {};
   remove_part(part);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "hub/store/migrations.hpp"
 #include "netns/base/result.hpp"
 
 namespace vpn_sentinel {
@@ -23,11 +24,11 @@ struct BackupFailure {
 /// Called after each 8 MB with pages copied and pages in all, and when the copy has been checked. False: the backup ends without a trace.
 using BackupProgress = std::function<bool(int copied, int total)>;
 
-/// Copies the database as it is at this moment to `target`, while the hub goes on writing: into target.part (mode 0600), which is checked
-/// whole (integrity_check) and durable before it gets its name. A target that exists is refused; a .part of an earlier try is replaced.
-/// Memory is bounded; the hub's log grows while the copy lasts.
+/// Copies the database (of that schema) as it is at this moment to `target`, while the hub goes on writing: into target.part (mode 0600),
+/// which is checked whole (integrity_check) and durable before it gets its name. A target that exists is refused; a .part of an earlier try
+/// is replaced. Memory is bounded; the hub's log grows while the copy lasts.
 [[nodiscard]] tl::expected<void, BackupFailure> backup_database(const std::string& source, const std::string& target,
-                                                                const BackupProgress& progress);
+                                                                const BackupProgress& progress, const Schema& schema = report_schema());
 
 /// What check_database() saw.
 struct DatabaseReport {

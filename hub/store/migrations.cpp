@@ -150,6 +150,10 @@ CREATE TABLE kept (
   PRIMARY KEY (kind, name)
 ) WITHOUT ROWID;
 )sql",
+    // When a hub was there to hear its clients: one row from each start to its end.
+    R"sql(
+CREATE TABLE IF NOT EXISTS presence (start INTEGER PRIMARY KEY, until INTEGER NOT NULL);
+)sql",
 };
 
 // Kinds of flows are kept once; what came to them lies in the order of time, as `samples` above. A kind is found by a hash of its texts:

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "hub/state/client_state.hpp"
+#include "hub/state/hints.hpp"
+#include "hub/state/reliability.hpp"
 #include "netns/base/clock.hpp"
 #include "netns/base/result.hpp"
 
@@ -79,6 +81,20 @@ struct Kept {
   friend bool operator==(const Kept&, const Kept&) = default;
 };
 
+/// How reliable clients and groups (group:NAME) were.
+struct ReliabilityQuery {
+  std::vector<std::string> client_ids;  ///< empty: all that are known, groups last
+  std::vector<Stretch> periods;         ///< each begins where the one before ends; nothing of them lies in the future
+  std::optional<WallTime> hints_at{};   ///< also what hints are made of, as of then
+};
+
+struct SubjectReliability {
+  std::string client_id;
+  Reliability total;
+  std::vector<Reliability> periods;
+  HintFacts facts{};  ///< with hints_at
+};
+
 /// For one thread at a time. A question that takes longer than time_limit ends as Error timed_out with what to do; a client that is not
 /// known has an empty page.
 class StoreReader {
@@ -108,6 +124,9 @@ class StoreReader {
 
   /// The report as the hub took it, with "received", "source_address" and "time" (when it was true) beside its own keys.
   [[nodiscard]] virtual Result<Page> reports(const ReportQuery& query) = 0;
+
+  /// In the order of the question; of who is not known all time is absent. The time limit is that of all together.
+  [[nodiscard]] virtual Result<std::vector<SubjectReliability>> reliability(const ReliabilityQuery& query) = 0;
 };
 
 }  // namespace vpn_sentinel

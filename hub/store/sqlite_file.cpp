@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -67,6 +68,20 @@ Result<DatabaseFile> open_database_file(const std::string& file, const Schema& s
   if (auto done = check_integrity(*database, file); !done) return fail(done.error());
   if (auto done = migrate(*database, schema); !done) return fail(done.error());
   return DatabaseFile{std::move(*claimed), std::move(*database)};
+}
+
+Result<Database> open_database_to_read(const std::string& file, const Schema& schema) {
+  if (::access(file.c_str(), R_OK) != 0) return fail(system_error(errno, fmt::format("the database {} cannot be read", file)));
+  auto database = Database::open(file);
+  if (!database) return database;
+  if (auto done = check_owner(*database, schema, file); !done) return fail(done.error());
+  const auto version = database->value("PRAGMA user_version");
+  if (!version) return fail(version.error());
+  if (*version != fmt::format("{}", schema.steps.size())) {
+    return fail(Error::Kind::invalid, fmt::format("{}: the database is of an earlier version; start the hub of this version once", file));
+  }
+  if (auto done = database->execute("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY"); !done) return fail(done.error());
+  return database;
 }
 
 }  // namespace vpn_sentinel

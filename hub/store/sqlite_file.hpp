@@ -18,4 +18,8 @@ struct DatabaseFile {
 /// damaged.
 [[nodiscard]] Result<DatabaseFile> open_database_file(const std::string& file, const Schema& schema);
 
+/// For a program that reads beside the hub, or without one; nothing is changed. Errors: it cannot be read; another program's, or of another
+/// version.
+[[nodiscard]] Result<Database> open_database_to_read(const std::string& file, const Schema& schema);
+
 }  // namespace vpn_sentinel

@@ -8,9 +8,12 @@
 #include <vector>
 
 #include "hub/store/codec.hpp"
+#include "hub/store/migrations.hpp"
 #include "hub/store/roll_up.hpp"
 #include "hub/store/sqlite.hpp"
 #include "hub/store/sqlite_kept.hpp"
+#include "hub/store/sqlite_file.hpp"
+#include "hub/store/sqlite_reliability.hpp"
 #include "hub/store/sqlite_roll_up.hpp"
 #include "hub/store/sqlite_time_limit.hpp"
 
@@ -65,7 +68,8 @@ class SqliteReader final : public StoreReader {
     Statement history, incidents, client_incidents, open_incidents, incident, comments, kept, next_sample, sample, report_ids, report;
   };
 
-  SqliteReader(Database database, Statements statements) : database_(std::move(database)), sql_(std::move(statements)) {}
+  SqliteReader(Database database, Statements statements, SqliteReliability reliability)
+      : database_(std::move(database)), sql_(std::move(statements)), reliability_(std::move(reliability)) {}
 
   Result<Page> history(const HistoryQuery& query) override {
     const TimeLimit limit(database_.handle());
@@ -161,6 +165,11 @@ class SqliteReader final : public StoreReader {
     return page;
   }
 
+  Result<std::vector<SubjectReliability>> reliability(const ReliabilityQuery& query) override {
+    const TimeLimit limit(database_.handle());
+    return reliability_.answer(query, limit);
+  }
+
  private:
   /// Takes one row more than the page holds, to know whether there is another page.
   class PageFilter {
@@ -202,6 +211,7 @@ class SqliteReader final : public StoreReader {
 
   Database database_;
   Statements sql_;
+  SqliteReliability reliability_;
 };
 
 }  // namespace
@@ -232,7 +242,14 @@ Result<std::unique_ptr<StoreReader>> open_sqlite_reader(const std::string& file)
     if (!prepared) return fail(prepared.error());
     statements.*statement = std::move(*prepared);
   }
-  return std::make_unique<SqliteReader>(std::move(*database), std::move(statements));
+  auto reliability = SqliteReliability::prepare(*database);
+  if (!reliability) return fail(reliability.error());
+  return std::make_unique<SqliteReader>(std::move(*database), std::move(statements), std::move(*reliability));
+}
+
+Result<std::unique_ptr<StoreReader>> open_reader_of_file(const std::string& file) {
+  if (const auto readable = open_database_to_read(file, report_schema()); !readable) return fail(readable.error());
+  return open_sqlite_reader(file);
 }
 
 }  // namespace vpn_sentinel

@@ -16,6 +16,7 @@
 #include "hub/store/sqlite_housekeeping.hpp"
 #include "hub/store/sqlite_kept.hpp"
 #include "hub/store/sqlite_log.hpp"
+#include "hub/store/sqlite_presence.hpp"
 #include "hub/store/sqlite_reader.hpp"
 #include "hub/store/sqlite_roll_up.hpp"
 #include "hub/store/sqlite_statements.hpp"
@@ -42,6 +43,7 @@ class SqliteStore final : public Store {
     ReportNumbers numbers;
     SqliteRollUp roll_up;
     SqliteHousekeeping housekeeping;
+    SqlitePresence presence;
     std::unique_ptr<Checkpointer> checkpointer;
   };
 
@@ -53,6 +55,7 @@ class SqliteStore final : public Store {
         numbers_(std::move(parts.numbers)),
         roll_up_(std::move(parts.roll_up)),
         housekeeping_(std::move(parts.housekeeping)),
+        presence_(std::move(parts.presence)),
         log_(database_, file_, std::move(parts.checkpointer)) {}
   SqliteStore(const SqliteStore&) = delete;
   SqliteStore& operator=(const SqliteStore&) = delete;
@@ -342,6 +345,7 @@ class SqliteStore final : public Store {
     }
     more = more || *old || *large;
     if (more) return {};
+    if (auto noted = presence_.note(retention); !noted) return noted;
     return prune(retention);
   }
 
@@ -393,6 +397,7 @@ class SqliteStore final : public Store {
   ReportNumbers numbers_;
   SqliteRollUp roll_up_;
   SqliteHousekeeping housekeeping_;
+  SqlitePresence presence_;
   SqliteLog log_;
   std::unordered_map<std::string, std::int64_t> names_;
   JsonText text_;  ///< of the report that is being added; its memory is used again
@@ -414,11 +419,13 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& file) {
   if (!roll_up) return fail(roll_up.error());
   auto housekeeping = SqliteHousekeeping::prepare(database);
   if (!housekeeping) return fail(housekeeping.error());
+  auto presence = SqlitePresence::prepare(database);
+  if (!presence) return fail(presence.error());
   auto checkpointer = Checkpointer::start(file);
   if (!checkpointer) return fail(checkpointer.error());
   return std::make_unique<SqliteStore>(
       file, SqliteStore::Parts{std::move(claimed), std::move(database), std::move(*statements), std::move(*numbers), std::move(*roll_up),
-                               std::move(*housekeeping), std::move(*checkpointer)});
+                               std::move(*housekeeping), std::move(*presence), std::move(*checkpointer)});
 }
 
 }  // namespace vpn_sentinel

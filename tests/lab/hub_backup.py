@@ -45,6 +45,11 @@ class BackupProof:
         self.require(backup.returncode == 0, f"a backup ends with {backup.returncode}: {told}")
         return time.monotonic() - begun
 
+    @staticmethod
+    def remove(target: Path) -> None:
+        for each in target.parent.glob(f"{target.name}*"):
+            each.unlink()
+
     def interrupted(self, number: signal.Signals, target: Path, after: float) -> None:
         backup = self.command("backup", target)
         time.sleep(after)
@@ -53,10 +58,10 @@ class BackupProof:
         left = sorted(each.name for each in target.parent.glob(f"{target.name}*"))
         if backup.returncode == 0:
             self.whole += 1
-            self.require(left == [target.name], f"a finished backup left {left}")
+            self.require(left == [target.name, f"{target.name}.accounts"], f"a finished backup left {left}")
             check = self.command("check-database", target)
             self.require(check.wait(30) == 0, f"a finished backup is not whole: {check.communicate()[0]}")
-            target.unlink(missing_ok=True)
+            self.remove(target)
             return
         self.require(left == [], f"an interrupted backup left {left}")
         if backup.returncode == -number:
@@ -68,7 +73,7 @@ class BackupProof:
     def run(self, rounds: int) -> None:
         target = self.hub.folder / "copy.db"
         longest = self.finished(target)
-        target.unlink()
+        self.remove(target)
         for number in (*SIGNALS * rounds, *SIGNALS * MOST_ROUNDS):
             if self.complaints or (min(self.stopped.values()) >= rounds):
                 break

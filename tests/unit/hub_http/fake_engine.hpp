@@ -19,6 +19,7 @@ class FakeReader final : public StoreReader {
   ReportQuery asked_reports;
   nlohmann::json one_incident;
   std::vector<Kept> keeps;
+  ReliabilityQuery asked_reliability;
 
   Result<Page> history(const HistoryQuery& query) override {
     asked = query;
@@ -37,6 +38,26 @@ class FakeReader final : public StoreReader {
   Result<Page> reports(const ReportQuery& query) override {
     asked_reports = query;
     return answer();
+  }
+
+  /// As if everybody had been secure all the time.
+  Result<std::vector<SubjectReliability>> reliability(const ReliabilityQuery& query) override {
+    asked_reliability = query;
+    if (!works) return fail(Error::Kind::failed, "disk I/O error");
+    std::vector<SubjectReliability> subjects;
+    for (const auto& client_id : query.client_ids) {
+      SubjectReliability subject{client_id, {}, {}};
+      for (const auto& period : query.periods) {
+        Reliability each;
+        each.period = period;
+        each.parts.judged[0] = period.length();
+        subject.periods.push_back(each);
+        add(subject.total.parts, each.parts);
+      }
+      if (!query.periods.empty()) subject.total.period = {query.periods.front().from, query.periods.back().to};
+      subjects.push_back(std::move(subject));
+    }
+    return subjects;
   }
 
  private:

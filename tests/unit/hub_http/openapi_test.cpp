@@ -278,7 +278,7 @@ BOOST_AUTO_TEST_CASE(what_is_documented_as_304_400_and_404_is_answered_so) {
     }
     if (!responses.contains("404")) continue;
     client = "nobody";
-    const bool by_parameter = path == "/incidents" || path.starts_with("/connections/");
+    const bool by_parameter = path == "/incidents" || path == "/reliability" || path.starts_with("/connections/");
     const auto unknown = ask(path, by_parameter ? "?client=nobody" : "");
     client = "office";
     BOOST_TEST_CONTEXT(path) { BOOST_TEST(status_of(unknown) == 404); }
@@ -300,7 +300,10 @@ BOOST_AUTO_TEST_CASE(every_documented_parameter_is_taken_and_no_other) {
                                                   {"open", "true"},
                                                   {"group", "vpn"},
                                                   {"outside", "true"},
-                                                  {"hours", "8760"}};
+                                                  {"hours", "8760"},
+                                                  {"period", "week"},
+                                                  {"zone", "Europe/Berlin"},
+                                                  {"month", "2026-11"}};
   for (const auto& [path, item] : document["paths"].items()) {
     if (!is_plain_get(item) || !item["get"].contains("parameters")) continue;
     for (const auto& each : item["get"]["parameters"]) {

@@ -1,0 +1,187 @@
+#include "hub/store/history_export.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "hub/store/migrations.hpp"
+#include "hub/store/roll_up.hpp"
+#include "hub/store/sqlite.hpp"
+#include "hub/store/sqlite_file.hpp"
+#include "hub/store/sqlite_roll_up.hpp"
+
+namespace vpn_sentinel {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
+WallTime time_of(std::int64_t number) { return WallTime{std::chrono::microseconds{number}}; }
+/// Of sample_columns: how many, and which of them is a text.
+constexpr int sample_width = 15;
+constexpr int exits_column = 10;
+
+std::string json_text(std::string_view text) { return json(text).dump(-1, ' ', false, json::error_handler_t::replace); }
+std::string time_text(const Statement& row, int column) { return json_text(to_rfc3339(time_of(row.integer(column)))); }
+
+/// A cell that begins so is run as a formula by spreadsheets, and names come from the network.
+bool looks_like_formula(std::string_view text) {
+  return !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos;
+}
+
+/// RFC 4180.
+std::string cell(std::string_view text) {
+  std::string cell = looks_like_formula(text) ? "'" + std::string(text) : std::string(text);
+  if (cell.find_first_of(",\"\r\n") == std::string::npos) return cell;
+  for (std::size_t at = cell.find('"'); at != std::string::npos; at = cell.find('"', at + 2)) cell.insert(at, 1, '"');
+  return '"' + cell + '"';
+}
+
+class Export {
+ public:
+  Export(Database& database, const ExportWish& wish, const TakeLine& take) : database_(database), wish_(wish), take_(take) {}
+
+  Result<std::uint64_t> run() {
+    if (auto found = find_client(); !found) return fail(found.error());
+    auto done = wish_.format == ExportWish::Format::csv ? csv() : everything();
+    if (!done) return fail(done.error());
+    return lines_;
+  }
+
+ private:
+  /// ?1: number of the client, 0: all. ?2, ?3: the range.
+  template <typename MakeLine>
+  Result<void> each(std::string_view sql, MakeLine make_line) {
+    auto statement = database_.prepare(sql);
+    if (!statement) return fail(statement.error());
+    Result<void> taken;
+    auto done = statement->query(
+        [&](const Statement& row) {
+          if (!taken) return;
+          const std::string line = make_line(row);
+          if (line.empty()) return;
+          ++lines_;
+          taken = take_(line);
+          if (!taken) sqlite3_interrupt(database_.handle());
+        },
+        client_, number_of(wish_.range.from), number_of(wish_.range.to));
+    return taken ? done : taken;
+  }
+
+  Result<void> find_client() {
+    if (wish_.client.empty()) return {};
+    auto find = database_.prepare("SELECT id FROM names WHERE client_id = ?1");
+    if (!find) return fail(find.error());
+    auto done = find->query([this](const Statement& row) { client_ = row.integer(0); }, wish_.client);
+    if (done && client_ == 0) return fail(Error::Kind::not_found, fmt::format("no client '{}' is known", wish_.client));
+    return done;
+  }
+
+  Result<void> everything() {
+    const json head{{"vpn_sentinel_export", export_version}, {"made", to_rfc3339(wall_now())}};
+    ++lines_;
+    auto done = take_(head.dump());
+    if (done)
+      done = each("SELECT json FROM clients WHERE (?1 = 0 OR client = ?1) AND ?2 < ?3 ORDER BY client",
+                  [](const Statement& row) { return fmt::format(R"({{"type":"client","client":{}}})", row.text(0)); });
+    if (done) done = reports();
+    if (done) done = changes_and_incidents();
+    if (done) done = samples();
+    if (done)
+      done = each("SELECT start, until FROM presence WHERE ?1 = ?1 AND until > ?2 AND start < ?3 ORDER BY start", [](const Statement& row) {
+        return fmt::format(R"({{"type":"presence","start":{},"until":{}}})", time_text(row, 0), time_text(row, 1));
+      });
+    return done;
+  }
+
+  Result<void> reports() {
+    return each(
+        "SELECT client_id, boot_id, seq, time, received, source, json FROM reports JOIN names ON names.id = client "
+        "WHERE (?1 = 0 OR client = ?1) AND time >= ?2 AND time < ?3 ORDER BY reports.id",
+        [](const Statement& row) {
+          return fmt::format(R"({{"type":"report","client_id":{},"boot_id":{},"seq":{},"time":{},"received":{},"source":{},"report":{}}})",
+                             json_text(row.text(0)), json_text(row.text(1)), row.integer(2), time_text(row, 3), time_text(row, 4),
+                             json_text(row.text(5)), row.text(6));
+        });
+  }
+
+  Result<void> changes_and_incidents() {
+    auto done = each(
+        "SELECT client_id, at, noticed, kind, json FROM changes JOIN names ON names.id = client "
+        "WHERE (?1 = 0 OR client = ?1) AND at >= ?2 AND at < ?3 ORDER BY changes.id",
+        [](const Statement& row) {
+          return fmt::format(R"({{"type":"change","client_id":{},"at":{},"noticed":{},"kind":{},"change":{}}})", json_text(row.text(0)),
+                             time_text(row, 1), time_text(row, 2), json_text(row.text(3)), row.text(4));
+        });
+    if (done) {
+      done = each(
+          "SELECT client_id, start, json FROM incidents JOIN names ON names.id = client "
+          "WHERE (?1 = 0 OR client = ?1) AND until > ?2 AND start < ?3 ORDER BY incidents.id",
+          [](const Statement& row) {
+            return fmt::format(R"({{"type":"incident","client_id":{},"incident":{}}})", json_text(row.text(0)), row.text(2));
+          });
+    }
+    return done;
+  }
+
+  Result<void> samples() {
+    std::map<std::int64_t, std::int64_t> kept_since;
+    auto oldest = database_.prepare("SELECT client, min(time) FROM reports GROUP BY client");
+    if (!oldest) return fail(oldest.error());
+    if (auto done = oldest->query([&](const Statement& row) { kept_since[row.integer(0)] = row.integer(1); }); !done) return done;
+    const auto sql = fmt::format(
+        "SELECT client_id, client, resolution, start, {} FROM samples JOIN names ON names.id = client "
+        "WHERE (?1 = 0 OR client = ?1) AND start >= ?2 AND start < ?3 ORDER BY resolution DESC, start, client",
+        sample_columns);
+    return each(sql, [&kept_since](const Statement& row) -> std::string {
+      const auto resolution = static_cast<Resolution>(std::clamp<std::int64_t>(row.integer(2), 0, 2));
+      const auto known = kept_since.find(row.integer(1));
+      if (known != kept_since.end() && row.integer(3) + length_of(resolution).count() > known->second) return {};
+      std::string values;
+      for (int column = 4; column < 4 + sample_width; ++column) {
+        const bool is_text = column == 4 + exits_column;
+        values += (values.empty() ? "" : ",") + (is_text ? json_text(row.text(column)) : fmt::format("{}", row.integer(column)));
+      }
+      return fmt::format(R"({{"type":"sample","client_id":{},"resolution":{},"start":{},"values":[{}]}})", json_text(row.text(0)),
+                         row.integer(2), time_text(row, 3), values);
+    });
+  }
+
+  Result<void> csv() {
+    ++lines_;
+    if (auto done = take_("time,received,client_id,boot_id,seq,state,path,source,public_ip,country,latency_ms,findings"); !done)
+      return done;
+    return each(
+        "SELECT time, received, client_id, boot_id, reports.seq, reports.state, path, source, "
+        "coalesce(json_extract(json, '$.public_ip'), ''), coalesce(json_extract(json, '$.exit.country'), json_extract(json, "
+        "'$.location.country'), ''), coalesce(json_extract(json, '$.latency_ms'), ''), "
+        "coalesce((SELECT group_concat(json_extract(value, '$.code'), ' ') FROM json_each(json, '$.findings')), '') "
+        "FROM reports JOIN names ON names.id = client WHERE (?1 = 0 OR client = ?1) AND time >= ?2 AND time < ?3 ORDER BY reports.id",
+        [](const Statement& row) {
+          auto line = to_rfc3339(time_of(row.integer(0))) + "," + to_rfc3339(time_of(row.integer(1)));
+          for (int column = 2; column < 12; ++column)
+            line += "," + (column == 4 ? fmt::format("{}", row.integer(column)) : cell(row.text(column)));
+          return line;
+        });
+  }
+
+  Database& database_;
+  const ExportWish& wish_;
+  const TakeLine& take_;
+  std::int64_t client_ = 0;
+  std::uint64_t lines_ = 0;
+};
+
+}  // namespace
+
+Result<std::uint64_t> export_history(const std::string& file, const ExportWish& wish, const TakeLine& take) {
+  auto database = open_database_to_read(file, report_schema());
+  if (!database) return fail(database.error());
+  // One moment for all tables.
+  if (auto done = database->execute("BEGIN; SELECT count(*) FROM sqlite_schema"); !done) return fail(done.error());
+  return Export(*database, wish, take).run();
+}
+
+}  // namespace vpn_sentinel
