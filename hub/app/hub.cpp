@@ -347,7 +347,7 @@ void Hub::offer_badges(std::vector<Site>& sites, const HubConfig& config) {
   add_badge_route(*badges, *engine_, config.badges);
   for (auto& site : sites) {
     // The last service answers for paths that nobody serves.
-    if (site.what != "health") site.services.insert(site.services.begin(), {badges, {find_address(access_), limit_rate(access_)}});
+    if (site.what != "health") site.services.insert(site.services.begin(), Service{badges, {find_address(access_), limit_rate(access_)}});
   }
 }
 

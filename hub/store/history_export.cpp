@@ -157,7 +157,7 @@ class Export {
         "SELECT time, received, client_id, boot_id, reports.seq, reports.state, path, source, "
         "coalesce(json_extract(json, '$.public_ip'), ''), coalesce(json_extract(json, '$.exit.country'), json_extract(json, "
         "'$.location.country'), ''), coalesce(json_extract(json, '$.latency_ms'), ''), "
-        "coalesce((SELECT group_concat(json_extract(value, '$.code'), ' ') FROM json_each(json, '$.findings')), '') "
+        "coalesce((SELECT group_concat(json_extract(value, '$.code'), ' ') FROM json_each(reports.json, '$.findings')), '') "
         "FROM reports JOIN names ON names.id = client WHERE (?1 = 0 OR client = ?1) AND time >= ?2 AND time < ?3 ORDER BY reports.id",
         [](const Statement& row) {
           auto line = to_rfc3339(time_of(row.integer(0))) + "," + to_rfc3339(time_of(row.integer(1)));

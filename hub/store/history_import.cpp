@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <limits>
 #include <optional>
 #include <set>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 
+#include "hub/ingest/parse.hpp"
 #include "hub/store/codec.hpp"
 #include "hub/store/history_export.hpp"
 #include "hub/store/roll_up.hpp"
@@ -24,9 +28,12 @@ constexpr std::int64_t number_of(WallTime time) { return time.time_since_epoch()
 
 /// Lines of one transaction.
 constexpr std::size_t most_together = 1'000;
+/// Brackets in brackets of a line: those of a report and three more.
+constexpr int deepest_line = 64;
 constexpr std::size_t sample_width = 15;
 constexpr std::size_t exits_column = 10;
 constexpr std::size_t longest_exits = 1'000;
+constexpr auto largest = std::numeric_limits<std::int64_t>::max();
 
 tl::unexpected<Error> wrong(std::string_view member, std::string_view expected) {
   return fail(Error::Kind::invalid, fmt::format("{}: expected {}", member, expected));
@@ -61,12 +68,17 @@ Result<const json*> object_of(const json& line, const char* member) {
   return &*found;
 }
 
+/// What a change is, in 64 bits: one of a million is taken for another with a chance of one in ten million.
+std::uint64_t fingerprint(std::int64_t client, std::int64_t at, std::int64_t noticed, std::string_view kind, std::string_view text) {
+  return std::hash<std::string>{}(fmt::format("{} {} {} {} {}", client, at, noticed, kind, text));
+}
+
 std::string compact(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 class Importer final : public HistoryImport {
  public:
   struct Statements {
-    Statement begin, commit, find_name, add_name, find_client, find_original, find_change, add_change, find_incident, add_incident,
+    Statement begin, commit, find_name, add_name, find_client, find_original, all_changes, add_change, find_incident, add_incident,
         add_sample, add_presence;
   };
 
@@ -80,8 +92,16 @@ class Importer final : public HistoryImport {
     if (database_.in_transaction()) static_cast<void>(database_.execute("ROLLBACK"));
   }
 
+  /// The changes that are there already: the table is ordered by client and number alone.
+  Result<void> load_changes() {
+    return sql_.all_changes.query([this](const Statement& row) {
+      changes_.insert(fingerprint(row.integer(0), row.integer(1), row.integer(2), row.text(3), row.text(4)));
+    });
+  }
+
   Result<void> take(std::string_view text) override {
-    const auto line = text.size() > longest_line ? json(json::value_t::discarded) : json::parse(text, nullptr, false);
+    const bool sane = text.size() <= longest_line && shape_of(text).depth <= deepest_line;
+    const auto line = sane ? json::parse(text, nullptr, false) : json(json::value_t::discarded);
     if (!line.is_object()) return wrong("the line", fmt::format("a JSON object of at most {} bytes", longest_line));
     if (line.contains("vpn_sentinel_export")) return take_head(line);
     if (!made_) return wrong("the first line", R"(that of an export: {"vpn_sentinel_export":1,"made":…})");
@@ -228,12 +248,12 @@ class Importer final : public HistoryImport {
     if (const auto to = text_of(**object, "to"); !to || !parse_state(*to)) return wrong("change.to", "a state");
     const auto client = begin_beside(line);
     if (!client) return fail(client.error());
-    bool found = false;
     const auto text = compact(**object);
-    auto done = sql_.find_change.query([&found](const Statement&) { found = true; }, *client, number_of(*at), number_of(*noticed), *kind);
-    if (done && !found) done = sql_.add_change.run(*client, number_of(*at), number_of(*noticed), *kind, text);
-    if (!done) return fail(done.error());
-    return !found;
+    const auto what = fingerprint(*client, number_of(*at), number_of(*noticed), *kind, text);
+    if (changes_.contains(what)) return false;
+    if (auto done = sql_.add_change.run(*client, number_of(*at), number_of(*noticed), *kind, text); !done) return fail(done.error());
+    changes_.insert(what);
+    return true;
   }
 
   /// One that went on is over with the export: nobody here would ever end it.
@@ -270,8 +290,9 @@ class Importer final : public HistoryImport {
     if (!values.is_array() || values.size() != sample_width) return wrong("values", fmt::format("{} of them", sample_width));
     for (std::size_t column = 0; column < sample_width; ++column) {
       const auto& value = values[column];
-      const bool fits = column == exits_column ? value.is_string() && value.get_ref<const std::string&>().size() <= longest_exits
-                                               : value.is_number_integer() && (value >= 0 || (column == 1 && value == -1));
+      const bool fits = column == exits_column
+                            ? value.is_string() && value.get_ref<const std::string&>().size() <= longest_exits
+                            : value.is_number_integer() && value <= largest && (value >= 0 || (column == 1 && value == -1));
       if (!fits)
         return wrong("values", fmt::format("numbers that are not negative, and a text of addresses as the {}th", exits_column + 1));
     }
@@ -307,6 +328,7 @@ class Importer final : public HistoryImport {
   bool in_store_ = false;
   std::size_t together_ = 0;
   std::set<std::tuple<std::string, std::int64_t, std::int64_t>> originals_;  ///< of the transaction under way
+  std::unordered_set<std::uint64_t> changes_;                                ///< fingerprints
   Count count_;
 };
 
@@ -332,27 +354,21 @@ Result<std::unique_ptr<HistoryImport>> HistoryImport::open(const std::string& fi
       {&Statements::find_original,
        "SELECT 1 FROM reports INDEXED BY reports_without_boot WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND boot_id = '' "
        "AND time = ?2 AND received = ?3 LIMIT 1"},
-      {&Statements::find_change, "SELECT 1 FROM temp.known_changes WHERE client = ?1 AND at = ?2 AND noticed = ?3 AND kind = ?4"},
+      {&Statements::all_changes, "SELECT client, at, noticed, kind, json FROM changes"},
       {&Statements::add_change, "INSERT INTO changes (client, at, noticed, kind, json) VALUES (?1, ?2, ?3, ?4, ?5)"},
       {&Statements::find_incident, "SELECT 1 FROM incidents WHERE client = ?1 AND start = ?2 LIMIT 1"},
       {&Statements::add_incident, "INSERT INTO incidents (client, start, until, json) VALUES (?1, ?2, ?3, ?4)"},
       {&Statements::add_sample, add_sample},
       {&Statements::add_presence, "INSERT OR IGNORE INTO presence (start, until) VALUES (?1, ?2)"},
   };
-  // The changes that are there already, found by what they are: the table itself is ordered by client and number alone.
-  auto prepared_table = database->execute(
-      "PRAGMA temp_store = MEMORY; CREATE TEMP TABLE known_changes (client INTEGER, at INTEGER, noticed INTEGER, kind TEXT, "
-      "PRIMARY KEY (client, at, noticed, kind)) WITHOUT ROWID; "
-      "INSERT OR IGNORE INTO known_changes SELECT client, at, noticed, kind FROM main.changes; "
-      "CREATE TEMP TRIGGER note_change AFTER INSERT ON main.changes BEGIN "
-      "INSERT OR IGNORE INTO known_changes VALUES (new.client, new.at, new.noticed, new.kind); END");
-  if (!prepared_table) return fail(prepared_table.error());
   for (const auto& [statement, sql] : texts) {
     auto prepared = database->prepare(sql);
     if (!prepared) return fail(prepared.error());
     statements.*statement = std::move(*prepared);
   }
-  return std::make_unique<Importer>(std::move(*store), std::move(*database), std::move(statements));
+  auto importer = std::make_unique<Importer>(std::move(*store), std::move(*database), std::move(statements));
+  if (auto done = importer->load_changes(); !done) return fail(done.error());
+  return std::unique_ptr<HistoryImport>(std::move(importer));
 }
 
 }  // namespace vpn_sentinel

@@ -50,6 +50,7 @@ class NothingToRead final : public StoreReader {
   Result<std::vector<Kept>> kept(KeptKind) override { return std::vector<Kept>(); }
   Result<Page> samples(const SampleQuery&) override { return Page{}; }
   Result<Page> reports(const ReportQuery&) override { return Page{}; }
+  Result<std::vector<SubjectReliability>> reliability(const ReliabilityQuery&) override { return std::vector<SubjectReliability>{}; }
 };
 
 class MemoryStore final : public Store {

@@ -205,6 +205,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_line_is_refused_with_what_was_expected_and_changes_
           Row{"[]", "the line: expected"},
           Row{"{\"type\":\"report\"", "the line: expected"},
           Row{std::string(longest_line + 1, ' '), "the line: expected"},
+          Row{R"({"type":)" + std::string(100'000, '['), "the line: expected"},
           Row{R"({"type":"word"})", "type: expected"},
           Row{R"({"type":"report","report":{}})", "report: expected"},
           Row{R"({"type":"change","client_id":"/","at":"2026-11-21T10:00:00Z"})", "noticed: expected"},
