@@ -208,7 +208,7 @@ class Importer final : public HistoryImport {
     const auto client = decode_client_text(compact(**object));
     if (!client) return wrong("client", fmt::format("the state of one: {}", client.error().message));
     if (const auto id = subject_of(**object); !id) return fail(id.error());
-    bool known = false;
+    bool known = !clients_.insert(client->client_id).second;  // in the transaction under way the other connection does not see it
     auto done = sql_.find_client.query([&known](const Statement&) { known = true; }, client->client_id);
     if (done && known) return false;
     if (done) done = write_by_store();
@@ -328,6 +328,7 @@ class Importer final : public HistoryImport {
   bool in_store_ = false;
   std::size_t together_ = 0;
   std::set<std::tuple<std::string, std::int64_t, std::int64_t>> originals_;  ///< of the transaction under way
+  std::set<std::string> clients_;                                            ///< of this import
   std::unordered_set<std::uint64_t> changes_;                                ///< fingerprints
   Count count_;
 };
