@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -52,11 +53,16 @@ Traffic& part_of(TrafficByWay& traffic, std::int64_t place) {
   return place == 0 ? traffic.tunnel : place == 1 ? traffic.outside : traffic.other;
 }
 
+/// Numbers come from outside: they never wrap around.
+std::uint64_t sum_of(std::uint64_t left, std::uint64_t right) {
+  return left > std::numeric_limits<std::uint64_t>::max() - right ? std::numeric_limits<std::uint64_t>::max() : left + right;
+}
+
 void add(Traffic& sum, const Traffic& more) {
-  sum.bytes_out += more.bytes_out;
-  sum.bytes_in += more.bytes_in;
-  sum.opened += more.opened;
-  sum.uncounted += more.uncounted;
+  sum.bytes_out = sum_of(sum.bytes_out, more.bytes_out);
+  sum.bytes_in = sum_of(sum.bytes_in, more.bytes_in);
+  sum.opened = sum_of(sum.opened, more.opened);
+  sum.uncounted = sum_of(sum.uncounted, more.uncounted);
 }
 
 std::uint64_t bytes_of(const TrafficByWay& traffic) {
@@ -64,7 +70,49 @@ std::uint64_t bytes_of(const TrafficByWay& traffic) {
          traffic.other.bytes_out + traffic.other.bytes_in;
 }
 
-using ByName = std::map<std::string, TrafficByWay>;
+using ByName = std::map<std::string, TrafficByWay, std::less<>>;
+
+/// What a time's samples come to. Each of them is read once: to join it with its kind is most of the work.
+struct FlowSums {
+  TrafficByWay totals{};
+  std::map<std::int64_t, TrafficByWay> stretches{};
+  ByName countries{}, programs{};
+  /// Where a kind's samples go: its texts are looked at once.
+  struct OfKind {
+    std::int64_t place = 0;
+    TrafficByWay* country = nullptr;  ///< null: there are too many
+    TrafficByWay* program = nullptr;
+  };
+  std::unordered_map<std::int64_t, OfKind> kinds{};
+};
+
+TrafficByWay* named(ByName& all, std::string_view name) {
+  if (const auto known = all.find(name); known != all.end()) return &known->second;
+  return all.size() < most_distinct ? &all.emplace(name, TrafficByWay{}).first->second : nullptr;
+}
+
+void take(FlowSums& sums, const Statement& row) {
+  const auto [kind, is_new] = sums.kinds.try_emplace(row.integer(1));
+  auto& [place, country, program] = kind->second;
+  if (is_new) kind->second = {row.integer(2), named(sums.countries, row.text(3)), named(sums.programs, row.text(4))};
+  const auto traffic = read_traffic(row, 5);
+  add(part_of(sums.totals, place), traffic);
+  add(part_of(sums.stretches[row.integer(0)], place), traffic);
+  if (country != nullptr) add(part_of(*country, place), traffic);
+  if (program != nullptr) add(part_of(*program, place), traffic);
+}
+
+json over_time_json(const std::map<std::int64_t, TrafficByWay>& stretches, Resolution resolution) {
+  const auto length = std::chrono::duration_cast<std::chrono::seconds>(length_of(resolution)).count();
+  auto list = json::array();
+  for (const auto& [start, traffic] : stretches) {
+    auto item = traffic_json(traffic);
+    item["start"] = to_rfc3339(time_of(start));
+    item["length_s"] = length;
+    list.push_back(std::move(item));
+  }
+  return list;
+}
 
 json top_of(const ByName& all, const char* name) {
   std::vector<const ByName::value_type*> sorted;
@@ -91,27 +139,23 @@ void put_unless_absent(json& object, const char* key, std::int64_t number) {
 class SqliteFlowReader final : public FlowReader {
  public:
   struct Statements {
-    Statement over_time, countries, programs, gaps, arcs, history, kept_since;
+    Statement samples, gaps, arcs, history, kept_since;
   };
 
   SqliteFlowReader(Database database, Statements statements) : database_(std::move(database)), sql_(std::move(statements)) {}
 
   Result<json> stats(const FlowQuery& query) override {
     const TimeLimit limit(database_.handle());
-    TrafficByWay totals;
-    auto over_time = read_over_time(query, totals);
-    if (!over_time) return fail(over_time.error());
-    const auto countries = read_by_name(sql_.countries, query);
-    if (!countries) return fail(countries.error());
-    const auto programs = read_by_name(sql_.programs, query);
-    if (!programs) return fail(programs.error());
+    FlowSums sums;
+    auto done = ask(sql_.samples, query, [&sums](const Statement& row) { take(sums, row); });
+    if (!done) return fail(done.error());
     auto gaps = read_gaps(query);
     if (!gaps) return fail(gaps.error());
-    return json{{"totals", traffic_json(totals)},
+    return json{{"totals", traffic_json(sums.totals)},
                 {"gaps", std::move(*gaps)},
-                {"top_countries", top_of(*countries, "country")},
-                {"top_processes", top_of(*programs, "program")},
-                {"bytes_over_time", std::move(*over_time)}};
+                {"top_countries", top_of(sums.countries, "country")},
+                {"top_processes", top_of(sums.programs, "program")},
+                {"bytes_over_time", over_time_json(sums.stretches, query.resolution)}};
   }
 
   Result<std::vector<FlowArc>> arcs(const FlowQuery& query) override {
@@ -160,36 +204,6 @@ class SqliteFlowReader final : public FlowReader {
     return statement.query(on_row, static_cast<std::int64_t>(query.resolution), number_of(start_of(query.range.from, query.resolution)),
                            number_of(query.range.to), clients, std::int64_t{query.filter.clients ? 1 : 0},
                            std::int64_t{query.filter.outside_only ? 1 : 0}, more...);
-  }
-
-  Result<json> read_over_time(const FlowQuery& query, TrafficByWay& totals) {
-    std::map<std::int64_t, TrafficByWay> stretches;
-    auto done = ask(sql_.over_time, query, [&](const Statement& row) {
-      const auto traffic = read_traffic(row, 2);
-      add(part_of(stretches[row.integer(0)], row.integer(1)), traffic);
-      add(part_of(totals, row.integer(1)), traffic);
-    });
-    if (!done) return fail(done.error());
-    const auto length = std::chrono::duration_cast<std::chrono::seconds>(length_of(query.resolution)).count();
-    auto list = json::array();
-    for (const auto& [start, traffic] : stretches) {
-      auto item = traffic_json(traffic);
-      item["start"] = to_rfc3339(time_of(start));
-      item["length_s"] = length;
-      list.push_back(std::move(item));
-    }
-    return list;
-  }
-
-  Result<ByName> read_by_name(Statement& statement, const FlowQuery& query) {
-    ByName all;
-    auto done = ask(statement, query, [&all](const Statement& row) {
-      const std::string name(row.text(0));
-      if (all.size() >= most_distinct && !all.contains(name)) return;
-      add(part_of(all[name], row.integer(1)), read_traffic(row, 2));
-    });
-    if (!done) return fail(done.error());
-    return all;
   }
 
   Result<json> read_gaps(const FlowQuery& query) {
@@ -246,9 +260,9 @@ Result<std::unique_ptr<FlowReader>> open_sqlite_flow_reader(const std::string& f
   SqliteFlowReader::Statements statements;
   using Of = SqliteFlowReader::Statements;
   const std::pair<Statement Of::*, std::string> texts[] = {
-      {&Of::over_time, fmt::format("SELECT s.start, {0} AS place, {1} {2} GROUP BY s.start, place", place_sql, sums_sql, from_sql)},
-      {&Of::countries, fmt::format("SELECT k.country, {0} AS place, {1} {2} GROUP BY k.country, place", place_sql, sums_sql, from_sql)},
-      {&Of::programs, fmt::format("SELECT k.program, {0} AS place, {1} {2} GROUP BY k.program, place", place_sql, sums_sql, from_sql)},
+      {&Of::samples, fmt::format("SELECT s.start, k.id, {0}, k.country, k.program, s.bytes_out, s.bytes_in, s.opened, "
+                                 "s.entries - s.counted {1}",
+                                 place_sql, from_sql)},
       // ?6 has nothing to do with them: what is missing may have been outside.
       {&Of::gaps,
        "SELECT total(folded), total(lost), total(batches) FROM flow_gaps WHERE resolution = ?1 AND start >= ?2 AND start < ?3 AND "
