@@ -64,12 +64,20 @@ std::string to_base32(std::string_view bytes) {
   return text;
 }
 
-std::string to_base64url(std::string_view bytes) {
-  std::string text(sodium_base64_ENCODED_LEN(bytes.size(), base64url), '\0');
-  sodium_bin2base64(text.data(), text.size(), bytes_of(bytes), bytes.size(), base64url);
-  text.pop_back();
+namespace {
+
+std::string base64_text(std::string_view bytes, int variant) {
+  std::string text(sodium_base64_encoded_len(bytes.size(), variant), '\0');
+  sodium_bin2base64(text.data(), text.size(), bytes_of(bytes), bytes.size(), variant);
+  text.pop_back();  // its zero at the end
   return text;
 }
+
+}  // namespace
+
+std::string to_base64url(std::string_view bytes) { return base64_text(bytes, base64url); }
+
+std::string to_base64(std::string_view bytes) { return base64_text(bytes, sodium_base64_VARIANT_ORIGINAL); }
 
 std::optional<std::string> from_base64url(std::string_view text) {
   std::string bytes(text.size(), '\0');

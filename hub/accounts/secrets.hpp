@@ -23,6 +23,8 @@ namespace vpn_sentinel {
 /// RFC 4648 6, without padding.
 [[nodiscard]] std::string to_base32(std::string_view bytes);
 [[nodiscard]] std::string to_base64url(std::string_view bytes);
+/// RFC 4648 4, with padding: what HTTP's Basic wants.
+[[nodiscard]] std::string to_base64(std::string_view bytes);
 /// Nullopt: something else than base64url without padding.
 [[nodiscard]] std::optional<std::string> from_base64url(std::string_view text);
 

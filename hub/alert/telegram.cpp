@@ -2,19 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <deque>
-#include <thread>
 #include <utility>
 
+#include "hub/alert/channel_message.hpp"
 #include "hub/alert/message.hpp"
+#include "hub/alert/notice_words.hpp"
 #include "hub/alert/telegram_reply.hpp"
-#include "netns/base/backoff.hpp"
-#include "netns/base/random.hpp"
 #include "netns/clients/http_client.hpp"
 
 namespace vpn_sentinel {
@@ -22,165 +15,83 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// More stay in the store until the next start; the engine never has more than this under way.
-constexpr std::size_t most_waiting = 1'000;
-/// So many messages that are refused one after the other are not to blame themselves.
-constexpr std::size_t most_doubtful = 20;
-
-/// One message at a time: Telegram keeps the order only then, and asks for a second between messages to one chat anyway.
-class Sender final : public TelegramSender {
+class TelegramProtocol final : public Protocol {
  public:
-  Sender(TelegramOptions options, Hooks hooks)
-      : options_(std::move(options)),
-        hooks_(std::move(hooks)),
-        work_(boost::asio::make_work_guard(io_)),
-        timer_(io_),
-        client_(io_),
-        backoff_(options_.first_retry, options_.most_retry),
-        thread_([this] { io_.run(); }) {}
+  TelegramProtocol(boost::asio::io_context& io, ChannelConfig channel) : channel_(std::move(channel)), client_(io) {}
 
-  ~Sender() override {
-    io_.stop();
-    thread_.join();
-  }
-  Sender(const Sender&) = delete;
-  Sender& operator=(const Sender&) = delete;
-
-  void enqueue(std::vector<StoredAlert> alerts) override {
-    boost::asio::post(io_, [this, alerts = std::move(alerts)]() mutable {
-      for (auto& alert : alerts) {
-        if (waiting_.size() < most_waiting) waiting_.push_back(std::move(alert));
-      }
-      if (!busy_) send_next();
+  void send(const StoredAlert& alert, bool simple, Handler handler) override {
+    const auto text = text_of(alert);
+    HttpRequest request;
+    request.method = "POST";
+    request.url = fmt::format("{}/bot{}/sendMessage", channel_.url, channel_.secret);
+    request.headers = {{"Content-Type", "application/json"}};
+    request.body = telegram_body({channel_.chat, channel_.thread, channel_.quiet}, simple ? plain_text(text) : text, !simple);
+    request.timeout = channel_.timeout;
+    request.ca_file = channel_.ca_file;
+    request.fresh_connection = false;
+    client_.send(std::move(request), [this, handler = std::move(handler)](const Result<HttpResponse>& response) {
+      auto delivery = response ? delivery_of(*response) : Delivery{Delivery::Kind::try_again, response.error().message};
+      delivery.reason = without_secret(std::move(delivery.reason), channel_.secret);
+      handler(std::move(delivery));
     });
   }
 
+  [[nodiscard]] bool has_simple() const override { return true; }
+
  private:
-  void send_next() {
-    if (waiting_.empty()) take_back_doubtful();
-    busy_ = !waiting_.empty();
-    if (!busy_) return;
+  std::string text_of(const StoredAlert& alert) const {
     // A row of an older hub holds the HTML itself.
-    const auto notice = parse_notice(waiting_.front().text);
-    const auto text = notice ? telegram_html(*notice) : waiting_.front().text;
-    HttpRequest request;
-    request.method = "POST";
-    request.url = fmt::format("{}/bot{}/sendMessage", options_.api_url, options_.bot_token);
-    request.headers = {{"Content-Type", "application/json"}};
-    request.body = telegram_body(options_.chat_id, html_ ? text : plain_text(text), html_);
-    request.timeout = options_.timeout;
-    request.ca_file = options_.ca_file;
-    request.fresh_connection = false;
-    client_.send(std::move(request), [this](Result<HttpResponse> response) { on_response(std::move(response)); });
+    if (!channel_.privacy && !parse_notice(alert.text)) return alert.text;
+    const auto notice = notice_to_send(alert, channel_.privacy);
+    if (!channel_.text_template) return telegram_html(notice);
+    return channel_.text_template->render(notice, message_id(alert.id, alert.created), channel_.name, escape_html);
   }
 
-  void on_response(Result<HttpResponse> response) {
-    if (!response) return retry(response.error().message, backoff_.next(random_unit()));
-    const auto reply = read_telegram_reply(response->status, response->body, response->retry_after);
+  Delivery delivery_of(const HttpResponse& response) {
+    const auto reply = read_telegram_reply(response.status, response.body, response.retry_after);
+    using enum Delivery::Kind;
     switch (reply.kind) {
       case TelegramReply::Kind::delivered:
-        give_up_doubtful();
-        return finish([this](std::int64_t id) { hooks_.on_delivered(id); });
+        return {delivered};
       case TelegramReply::Kind::bad_text:
-        return refused(reply.reason);
+        return {bad_text, reply.reason};
       case TelegramReply::Kind::refused:
-        return doubt(reply.reason);
+        return {refused, reply.reason};
       case TelegramReply::Kind::chat_moved:
         return follow_chat(reply);
       case TelegramReply::Kind::wrong_setup:
-        return retry(reply.reason, options_.most_retry);
-      case TelegramReply::Kind::try_again: {
-        const milliseconds own = backoff_.next(random_unit());
-        return retry(reply.reason, reply.pause ? milliseconds{*reply.pause} : own);
-      }
+        return {wrong_setup, reply.reason};
+      case TelegramReply::Kind::try_again:
+        break;
     }
+    return {try_again, reply.reason, reply.pause};
   }
 
-  /// An alert with wrong tags is better than none: once more as plain text.
-  void refused(const std::string& reason) {
-    if (html_) {
-      html_ = false;
-      return send_next();
-    }
-    finish([&](std::int64_t id) { hooks_.on_failed(id, without_token(reason), true); });
+  Delivery follow_chat(const TelegramReply& reply) {
+    if (reply.new_chat_id == channel_.chat) return {Delivery::Kind::wrong_setup, reply.reason};
+    channel_.chat = reply.new_chat_id;
+    return {Delivery::Kind::try_again, fmt::format("the chat has moved to {}; set it as the chat id", reply.new_chat_id), milliseconds{0}};
   }
 
-  /// The words of a later version may mean this text or every text. It steps aside, so that the next one shows which: when that one is
-  /// delivered, the chat takes messages and this one is refused for good; when none is, it was not the text, and nothing is given up.
-  void doubt(const std::string& reason) {
-    if (std::exchange(html_, false)) return send_next();
-    html_ = true;
-    doubtful_.push_back({std::move(waiting_.front()), reason});
-    waiting_.pop_front();
-    if (!waiting_.empty() && doubtful_.size() < most_doubtful) return send_next();
-    retry(reason, options_.most_retry);
-  }
-
-  void take_back_doubtful() {
-    for (; !doubtful_.empty(); doubtful_.pop_back()) waiting_.push_front(std::move(doubtful_.back().alert));
-  }
-
-  void give_up_doubtful() {
-    for (const auto& [alert, reason] : std::exchange(doubtful_, {})) hooks_.on_failed(alert.id, without_token(reason), true);
-  }
-
-  void follow_chat(const TelegramReply& reply) {
-    if (reply.new_chat_id == options_.chat_id) return retry(reply.reason, options_.most_retry);
-    options_.chat_id = reply.new_chat_id;
-    retry(fmt::format("the chat has moved to {}; set it as the chat id", reply.new_chat_id), milliseconds{0});
-  }
-
-  template <typename Tell>
-  void finish(Tell tell) {
-    const auto id = waiting_.front().id;
-    waiting_.pop_front();
-    html_ = true;
-    backoff_.reset();
-    tell(id);
-    send_next();
-  }
-
-  void retry(const std::string& reason, milliseconds pause) {
-    take_back_doubtful();  // what comes after a while shows nothing about what was before
-    hooks_.on_failed(waiting_.front().id, without_token(reason), false);
-    timer_.expires_after(pause);
-    timer_.async_wait([this](boost::system::error_code error) {
-      if (!error) send_next();
-    });
-  }
-
-  /// Errors of the transport may name the URL.
-  std::string without_token(std::string text) const {
-    if (options_.bot_token.empty()) return text;
-    for (auto at = text.find(options_.bot_token); at != std::string::npos; at = text.find(options_.bot_token, at + 3)) {
-      text.replace(at, options_.bot_token.size(), "***");
-    }
-    return text;
-  }
-
-  TelegramOptions options_;
-  Hooks hooks_;
-  boost::asio::io_context io_{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-  boost::asio::steady_timer timer_;
+  ChannelConfig channel_;
   HttpClient client_;
-  Backoff backoff_;
-  struct Doubtful {
-    StoredAlert alert;
-    std::string reason;
-  };
-
-  std::deque<StoredAlert> waiting_;
-  std::deque<Doubtful> doubtful_;  ///< refused in words that nobody knows, before the one at the front of `waiting_`
-  bool busy_ = false;
-  bool html_ = true;  ///< of the message at the front
-  std::thread thread_;
 };
 
 }  // namespace
 
-std::unique_ptr<TelegramSender> TelegramSender::start(TelegramOptions options, Hooks hooks) {
-  return std::make_unique<Sender>(std::move(options), std::move(hooks));
+ChannelConfig channel_of(const TelegramOptions& options) {
+  ChannelConfig channel;
+  channel.name = "telegram";
+  channel.kind = ChannelConfig::Kind::telegram;
+  channel.url = options.api_url;
+  channel.secret = options.bot_token;
+  channel.chat = options.chat_id;
+  channel.ca_file = options.ca_file;
+  return channel;
+}
+
+MakeProtocol telegram_protocol(ChannelConfig channel) {
+  return [channel = std::move(channel)](boost::asio::io_context& io) { return std::make_unique<TelegramProtocol>(io, channel); };
 }
 
 }  // namespace vpn_sentinel

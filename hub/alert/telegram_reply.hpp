@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,7 +33,14 @@ struct TelegramReply {
 /// The text without its tags and entities, for a server that refuses the HTML.
 [[nodiscard]] std::string plain_text(std::string_view html);
 
+/// Where a message goes.
+struct TelegramPlace {
+  std::string chat_id;
+  std::optional<std::int64_t> thread = {};  ///< topic of a group
+  bool quiet = false;                       ///< without a sound
+};
+
 /// The JSON of sendMessage; `html`: with parse_mode.
-[[nodiscard]] std::string telegram_body(std::string_view chat_id, std::string_view text, bool html);
+[[nodiscard]] std::string telegram_body(const TelegramPlace& place, std::string_view text, bool html);
 
 }  // namespace vpn_sentinel

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "hub/alert/channel_config.hpp"
 #include "hub/alert/rule_config.hpp"
 
 namespace vpn_sentinel {
@@ -45,11 +46,12 @@ Result<void> check_tables(const toml::table& document, const std::string& path) 
 
 }  // namespace
 
-Result<AlertsFile> read_alerts_file(const std::string& path) {
+Result<AlertsFile> read_alerts_file(const std::string& path, bool must_exist, const std::map<std::string, std::string>& environment) {
   const auto text = path.empty() ? Result<std::optional<std::string>>(std::nullopt) : read_whole(path);
   if (!text) return fail(text.error());
   AlertsFile file;
   file.desk.rules.clear();
+  if (!*text && must_exist) return fail(Error::Kind::not_found, fmt::format("{}: there is no such file", path));
   if (!*text) return file;
   const auto parsed = toml::parse(**text, path);
   if (!parsed) {
@@ -61,6 +63,9 @@ Result<AlertsFile> read_alerts_file(const std::string& path) {
   auto desk = parse_rules(parsed.table(), path);
   if (!desk) return fail(desk.error());
   file.desk = std::move(*desk);
+  auto channels = parse_channels(parsed.table(), path, environment);
+  if (!channels) return fail(channels.error());
+  file.channels = std::move(*channels);
   return file;
 }
 

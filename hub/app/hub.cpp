@@ -1,6 +1,7 @@
 #include "hub/app/hub.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include "hub/app/forget_request.hpp"
 #include "hub/app/key_commands.hpp"
 #include "hub/app/open_files.hpp"
+#include "hub/http/alert_routes.hpp"
 #include "hub/http/api.hpp"
 #include "hub/http/auth.hpp"
 #include "hub/http/care_routes.hpp"
@@ -56,6 +58,18 @@ void log_change(const Change& change) {
        {"to", to_string(change.to)},
        {"at", to_rfc3339(change.at)},
        {"findings", codes.empty() ? "-" : codes}});
+}
+
+std::vector<std::string> names_of(const std::vector<ChannelConfig>& channels) {
+  std::vector<std::string> names;
+  for (const auto& channel : channels) names.push_back(channel.name);
+  return names;
+}
+
+std::vector<StoredAlert> for_each_channel(const std::vector<std::string>& channels, const Notice& notice) {
+  std::vector<StoredAlert> alerts;
+  for (const auto& channel : channels) alerts.push_back({0, channel, to_text(notice), notice.noticed, 0});
+  return alerts;
 }
 
 std::shared_ptr<Access> make_access(const HubConfig& config) {
@@ -147,24 +161,26 @@ Hub::Hub(const HubConfig& config)
   server_ = Server::make(config.io_threads);
   start_accounts(config);
   listen(config);
+  if (!config.heartbeat_url.empty()) {
+    heartbeat_ = std::make_unique<Heartbeat>(Heartbeat::Options{config.heartbeat_url, config.heartbeat_interval, config.ca_file},
+                                             [this] { return engine_->healthy() && !hangs(); });
+  }
   server_->run();
   // Its file is read once as a whole, which may take long: no report waits for it.
   FlowEngineOptions flows;
   flows.retention.most_bytes = flow_share(config);
   flows.on_trouble = [](const std::string& problem) { log(LogLevel::error, "flows", {{"message", problem}}); };
   flow_opener_ = std::jthread([this, flows = std::move(flows)] { open_flows(flows); });
-  sends_alerts_ = config.telegram.has_value();
-  if (!sends_alerts_) return;
   const auto started = start_notice(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size());
-  engine_->add_alert({0, "telegram", to_text(started), started.noticed, 0});
-  alerts_.start(*config.telegram, *engine_);
-  if (config.telegram_commands)
-    bots_.start({bot_options(config)}, *engine_, config.data_dir, [this] { return alerts_.standing().waiting; });
+  for (auto& alert : for_each_channel(names_of(config.channels), started)) engine_->add_alert(std::move(alert));
+  alerts_.start(config.channels, *engine_);
+  if (config.telegram_commands) bots_.start({bot_options(config)}, *engine_, config.data_dir, [this] { return alerts_waiting(); });
 }
 
 Hub::~Hub() {
   if (server_) server_->stop();  // the engine still runs: reports under way are stored and answered
   bots_.stop();
+  heartbeat_.reset();
   alerts_.stop();
   if (flow_opener_.joinable()) flow_opener_.join();
   flow_engine_.reset();
@@ -177,13 +193,13 @@ void Hub::start_engine(const HubConfig& config) {
   if (!store) throw FatalError(exit_cannot_create, fmt::format("the database cannot be opened: {}", store.error().message));
   EngineHooks hooks;
   auto alerts = config.alerts;
-  if (config.telegram) alerts.channels = {"telegram"};
+  alerts.channels = names_of(config.channels);
   desk_ = std::make_shared<DeskKeeper>(std::move(alerts));
   hooks.desk = desk_;
   // engine -> live feed and log
   hooks.on_committed = [this](const auto& changes, const auto& touched) { on_committed(changes, touched); };
   hooks.on_removed = [this](const auto& client_ids) { feed_.removed(client_ids, wall_now()); };
-  // engine -> Telegram
+  // engine -> channels
   hooks.on_alerts = [this](std::vector<StoredAlert> alerts) { alerts_.take(std::move(alerts)); };
   hooks.on_store_trouble = [](const std::string& problem) { log(LogLevel::error, "store", {{"message", problem}}); };
   EngineOptions options;
@@ -289,6 +305,7 @@ void Hub::listen(const HubConfig& config) {
   add_read_routes(*api, config.api_prefix, *engine_);
   const auto facts_now = [this] { return facts(); };
   add_hub_route(*api, config.api_prefix, facts_now);
+  add_alert_routes(*api, config.api_prefix, *engine_, [this] { return alerts_.standing(); });
   add_flow_report_route(*api, config.api_prefix, flows_);
   add_flow_read_routes(*api, config.api_prefix, *engine_, flows_);
   auto service = live_service(api_gates(access_, door_), api, config.api_prefix, feed_);
@@ -307,6 +324,7 @@ void Hub::listen(const HubConfig& config) {
   const auto dashboard = std::make_shared<Router>();
   add_read_routes(*dashboard, dashboard_api_path, *engine_);
   add_hub_route(*dashboard, dashboard_api_path, facts_now);
+  add_alert_routes(*dashboard, dashboard_api_path, *engine_, [this] { return alerts_.standing(); });
   add_flow_read_routes(*dashboard, dashboard_api_path, *engine_, flows_);
   const std::uint16_t api_port = config.api_endpoints.empty() ? 0 : config.api_endpoints.front().port;
   add_page_routes(*dashboard, {VPN_SENTINEL_VERSION, api_port, tls_ != nullptr, config.api_prefix});
@@ -383,14 +401,16 @@ std::vector<HealthComponent> Hub::health() const {
   using Status = HealthComponent::Status;
   const auto clients = engine_->clients();
   const auto offline = std::ranges::count_if(clients, [](const auto& client) { return client->state == State::offline; });
-  const auto alerts = alerts_.standing();
   std::vector<HealthComponent> components{
       store_health(*engine_),
       {"clients", Status::ok, fmt::format("{} known, {} offline", clients.size(), offline)},
-      {"alerts", alerts.failing ? Status::degraded : Status::ok,
-       alerts.on ? fmt::format("telegram {}, {} waiting", alerts.failing ? "does not take messages" : "on", alerts.waiting) : "off"},
+      channels_health(alerts_.standing()),
   };
   std::ranges::move(bots_.health(), std::back_inserter(components));
+  if (heartbeat_) {
+    const bool failing = heartbeat_->is_failing();
+    components.push_back({"heartbeat", failing ? Status::degraded : Status::ok, failing ? "is not taken" : "on"});
+  }
   if (tls_) components.push_back(certificate_health(tls_->expires() - wall_now()));
   return components;
 }
@@ -410,11 +430,7 @@ HubView Hub::view() const {
   const auto* flows = flows_.engine();
   view.flow_store_works = flows != nullptr && flows->healthy();
   view.flow_store_bytes = bytes_of("flows.db") + bytes_of("flows.db-wal");
-  const auto alerts = alerts_.standing();
-  view.alerts_waiting = alerts.waiting;
-  view.alerts_delivered = alerts.delivered;
-  view.alerts_failed = alerts.failures;
-  view.alerts_given_up = alerts.given_up;
+  view.channels = alerts_.standing();
   view.live_listeners = broker_->subscribers();
   view.uptime_s = std::chrono::duration<double>(mono_now() - started_).count();
   view.process = read_process_numbers();
@@ -460,11 +476,20 @@ void Hub::hide_secrets() {
   log_.hide(SecretMask(std::move(secrets)));
 }
 
+/// Whatever is told from now on goes to the new channels; what waits for one that is gone is given up.
 void Hub::apply_alerts(const HubConfig& config) {
   auto settings = config.alerts;
-  settings.channels = desk_->file_settings().channels;  // channels are those of the start
+  settings.channels = names_of(config.channels);
+  alerts_.apply(config.channels);
   desk_->use(std::move(settings));
-  log(LogLevel::info, "alerts_read", {{"rules", config.alerts.rules.size()}});
+  log(LogLevel::info, "alerts_read",
+      {{"rules", config.alerts.rules.size()}, {"channels", fmt::format("{}", fmt::join(names_of(config.channels), ","))}});
+}
+
+std::size_t Hub::alerts_waiting() const {
+  std::size_t waiting = 0;
+  for (const auto& channel : alerts_.standing()) waiting += channel.waiting;
+  return waiting;
 }
 
 void Hub::replace_access() {
@@ -510,7 +535,7 @@ void Hub::heed_forget_request() {
 void Hub::tell_store_trouble() {
   const auto trouble = hangs() ? std::string("the disk does not answer") : engine_->store_trouble();
   const auto notice = store_watch_.look(engine_->healthy() && !hangs(), trouble, wall_now(), mono_now());
-  if (notice && sends_alerts_) alerts_.take({StoredAlert{AlertRelay::unstored, "telegram", to_text(*notice), wall_now(), 0}});
+  if (notice) alerts_.take_unstored(*notice);
 }
 
 void Hub::watch_hub() {

@@ -12,6 +12,7 @@
 #include "hub/app/alert_relay.hpp"
 #include "hub/app/bot_host.hpp"
 #include "hub/app/data_dir.hpp"
+#include "hub/app/heartbeat.hpp"
 #include "hub/app/hub_settings.hpp"
 #include "hub/app/hub_watch.hpp"
 #include "hub/app/key_file.hpp"
@@ -43,7 +44,7 @@ class Hub {
   /// Takes over keys, allowed addresses, trusted proxies and the rate limit; from the thread that calls turn().
   void apply_access(const HubConfig& config);
 
-  /// Takes over rules and maintenance windows of the alerts' file.
+  /// Takes over channels, rules and maintenance windows of the alerts' file; from the thread that calls turn().
   void apply_alerts(const HubConfig& config);
 
   /// What is due; call it about ten times per second. False: there is nobody to see it, once per second is enough.
@@ -81,6 +82,7 @@ class Hub {
   [[nodiscard]] std::vector<HealthComponent> health() const;
   [[nodiscard]] HubView view() const;
   [[nodiscard]] HubFacts facts() const;
+  [[nodiscard]] std::size_t alerts_waiting() const;
   void tell_store_trouble();
   void watch_hub();
   void on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
@@ -99,7 +101,6 @@ class Hub {
   BotHost bots_;
   std::shared_ptr<DeskKeeper> desk_;
   StoreWatch store_watch_;
-  bool sends_alerts_ = false;
   std::atomic<bool> forgetting_{false};  ///< a wish is under way
   HubCounters counters_;
   std::unique_ptr<Engine> engine_;
@@ -111,6 +112,7 @@ class Hub {
   std::unique_ptr<Server> server_;
   std::unique_ptr<Accounts> accounts_;
   std::shared_ptr<const AccountDoor> door_;
+  std::unique_ptr<Heartbeat> heartbeat_;  ///< null: nobody wants one
   bool setup_token_gone_ = false;
   MonoTime next_heartbeat_{};
   MonoTime next_tls_check_{};

@@ -15,6 +15,7 @@
 #include "hub/http/api.hpp"
 #include "hub/http/client_address.hpp"
 #include "netns/base/fd.hpp"
+#include "netns/clients/http_url.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -78,7 +79,10 @@ constexpr std::array rows{
                "Telegram chats (ids, or @name of public ones) that may ask, mute and acknowledge; empty: the chats that get the alerts"},
     SettingRow{"telegram_api_url", "VPN_SENTINEL_TELEGRAM_API_URL", Type::text, "https://api.telegram.org", "Address of the Bot API"},
     SettingRow{"alerts_file", "VPN_SENTINEL_ALERTS_FILE", Type::text, "/etc/vpn-sentinel/alerts.toml",
-               "Rules of alerts and maintenance windows; need not exist; SIGHUP reads it again"},
+               "File with more channels of alerts, rules and maintenance windows; need not exist; SIGHUP reads it again"},
+    SettingRow{"heartbeat_url", "VPN_SENTINEL_HEARTBEAT_URL", Type::secret, "",
+               "Address that is asked by GET as long as the hub stores reports: whoever serves it notices when the hub is gone"},
+    SettingRow{"heartbeat", "VPN_SENTINEL_HEARTBEAT", Type::seconds, "60s", "Pause between two heartbeats", 10, 86'400},
     SettingRow{"ca_file", "VPN_SENTINEL_CA_FILE", Type::text, "", "CA bundle (PEM) for outgoing HTTPS; empty: the system's"},
     SettingRow{"data_dir", "VPN_SENTINEL_DATA_DIR", Type::text, "/var/lib/vpn-sentinel", "Folder of the database"},
     SettingRow{"retention_days", "VPN_SENTINEL_RETENTION_DAYS", Type::integer, "30", "Days after which reports are removed", 1, 3650},
@@ -253,14 +257,6 @@ Result<void> read_accounts(const Settings& settings, HubConfig& config) {
   return read_forward_auth(settings, config);
 }
 
-/// After the channels.
-Result<void> read_alerts(const Settings& settings, HubConfig& config) {
-  auto file = read_alerts_file(settings.text("alerts_file"));
-  if (!file) return fail(file.error());
-  config.alerts = std::move(file->desk);
-  return check_channels(config.alerts, config.telegram ? std::vector<std::string>{"telegram"} : std::vector<std::string>());
-}
-
 /// "auto", "true" or "false".
 Result<std::string> read_choice(const Settings& settings, std::string_view key) {
   auto wanted = settings.text(key);
@@ -320,6 +316,29 @@ Result<void> read_telegram(const Settings& settings, HubConfig& config) {
   return {};
 }
 
+/// After read_telegram(): its settings are one of the channels.
+Result<void> read_alerts(const Settings& settings, HubConfig& config) {
+  const auto& path = settings.text("alerts_file");
+  auto file = read_alerts_file(path, settings.is_set("alerts_file"), read_environment());
+  if (!file) {
+    return fail(file.error().kind,
+                fmt::format("{} (from {}): {}", name_of("alerts_file"), settings.origin("alerts_file"), file.error().message));
+  }
+  config.channels = std::move(file->channels);
+  config.alerts = std::move(file->desk);
+  if (config.telegram) {
+    if (std::ranges::find(config.channels, "telegram", &ChannelConfig::name) != config.channels.end()) {
+      return fail(Error::Kind::invalid, fmt::format("{}: channel 'telegram': {} makes a channel of that name; give this one another name, or "
+                                                    "set {} to false",
+                                                    path, name_of("telegram_bot_token"), name_of("telegram_enabled")));
+    }
+    config.channels.insert(config.channels.begin(), channel_of(*config.telegram));
+  }
+  std::vector<std::string> names;
+  for (const auto& channel : config.channels) names.push_back(channel.name);
+  return check_channels(config.alerts, names);
+}
+
 Result<ClientCertificates> read_client_certificates(const Settings& settings) {
   const auto& wanted = settings.text("tls_client_cert");
   if (wanted == "off") return ClientCertificates::off;
@@ -367,6 +386,13 @@ Result<void> read_rest(const Settings& settings, HubConfig& config) {
   config.log_level = *level;
   const auto& ca_file = settings.text("ca_file");
   if (!ca_file.empty() && access(ca_file.c_str(), R_OK) != 0) return wrong(settings, "ca_file", ca_file, "a readable PEM file");
+  config.ca_file = ca_file;
+  config.heartbeat_url = settings.text("heartbeat_url");
+  config.heartbeat_interval = settings.duration("heartbeat");
+  if (!config.heartbeat_url.empty() && !HttpUrl::parse(config.heartbeat_url)) {
+    return fail(Error::Kind::invalid, fmt::format("{} (from {}): expected a URL such as https://example.org/…, without user",
+                                                  name_of("heartbeat_url"), settings.origin("heartbeat_url")));
+  }
   config.connections_per_address = static_cast<std::size_t>(settings.integer("connections_per_address"));
   auto groups = parse_group_rules(settings.list("group_rules"));
   if (!groups) {

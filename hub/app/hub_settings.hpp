@@ -10,6 +10,7 @@
 
 #include "hub/accounts/directory.hpp"
 #include "hub/alert/desk.hpp"
+#include "hub/alert/channel.hpp"
 #include "hub/alert/telegram.hpp"
 #include "hub/http/access.hpp"
 #include "hub/http/tls_credentials.hpp"
@@ -48,6 +49,10 @@ struct HubConfig {
   bool telegram_commands = false;                   ///< the bot answers
   std::vector<std::string> telegram_command_chats;  ///< those that it answers; empty: the chats of alerts
   DeskSettings alerts = {.rules = {}};  ///< of the file; its channels are not named
+  std::vector<ChannelConfig> channels;  ///< all, that of `telegram` too
+  std::string heartbeat_url;  ///< empty: none
+  std::chrono::milliseconds heartbeat_interval{};
+  std::string ca_file;  ///< of outgoing HTTPS
   std::string data_dir;
   std::chrono::hours keep_reports{};
   std::uint64_t most_database_bytes = 0;  ///< 0: no limit

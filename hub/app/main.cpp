@@ -8,6 +8,7 @@
 #include <functional>
 #include <type_traits>
 
+#include "hub/app/channel_commands.hpp"
 #include "hub/app/client_commands.hpp"
 #include "hub/app/database_commands.hpp"
 #include "hub/app/healthcheck_command.hpp"
@@ -38,6 +39,7 @@ constexpr auto footer =
     "Of export: 0 written, 64 a wrong wish, 66 the database cannot be read, 73 the file exists or cannot be written. Of import: 0 read,\n"
     "65 a line is wrong, 66 the file cannot be read, 73 the database cannot be used, or a hub uses it.\n"
     "Of client forget: 0 done, 1 it is not known, 64 no id, 66 no database, 69 no hub has done it yet, 73 its folder cannot be written.\n"
+    "Of channels test: 0 the message was taken, 1 it was not, 64 there is no such channel.\n"
     "Of healthcheck: 0 reports can be taken, 1 they cannot, or the hub is not there.\n"
     "Secrets are read from the environment (VPN_SENTINEL_API_KEY, VPN_SENTINEL_API_KEY_FILE) or the file, never from flags.\n"
     "SIGHUP reads the settings, certificate and key again, SIGTERM and SIGINT end the hub after what is under way.";
@@ -48,6 +50,7 @@ struct CommandLine {
   std::string database;  ///< of check-database, or the target of backup
   NewKey key;            ///< of the commands `key …`
   std::string client;    ///< of `client forget`
+  std::string channel;   ///< of `channels test`
   UserWish user;         ///< of the commands `user …`
   ReportWish report;     ///< of `report`
   HistoryWish history;   ///< of `export` and `import`
@@ -102,6 +105,7 @@ int check_config(const CommandLine& line) {
   print_listener("dashboard", config.dashboard_endpoints, tls);
   print_listener("health", config.health_endpoints, tls && joined);
   fmt::print("{:<10} {}\n{:<10} {}\n", "telegram", config.telegram ? "on" : "off", "data", config.data_dir);
+  for (const auto& channel : config.channels) fmt::print("{:<10} {} ({})\n", "channel", channel.name, to_string(channel.kind));
   fmt::print("The settings are fine.\n");
   return 0;
 }
@@ -214,6 +218,15 @@ void add_client_commands(CLI::App& app, CommandLine& line, Command& chosen) {
   forget->add_option("ID", line.client, "Client id, or group:NAME")->required();
 }
 
+int test_channel(const CommandLine& line) { return test_channel_command(require_config(require_settings(line)), line.channel); }
+
+void add_channel_commands(CLI::App& app, CommandLine& line, Command& chosen) {
+  auto* const channels = app.add_subcommand("channels", "Channels of alerts")->require_subcommand(1);
+  auto* const test = channels->add_subcommand("test", "Send one message by a channel, now, and say whether it was taken");
+  test->callback([&chosen] { chosen = test_channel; });
+  test->add_option("NAME", line.channel, "Name of the channel; 'telegram' is that of the settings")->required();
+}
+
 int healthcheck(const CommandLine& line) { return healthcheck_command(require_config(require_settings(line))); }
 
 void add_database_commands(CLI::App& app, CommandLine& line, Command& chosen) {
@@ -268,6 +281,7 @@ int dispatch(int argc, char** argv) {
   add_database_commands(app, line, chosen);
   add_history_commands(app, line, chosen);
   add_client_commands(app, line, chosen);
+  add_channel_commands(app, line, chosen);
   add_key_commands(app, line, chosen);
   add_user_commands(app, line, chosen);
   try {

@@ -205,7 +205,7 @@ class EngineThread final : public Engine {
   void committed(Work work, Written written, WallTime now) {
     stored_reports_ += static_cast<std::uint64_t>(std::count(written.results.begin(), written.results.end(), SubmitResult::stored));
     for (const auto& result : work.results) {
-      if (result.delivered || result.give_up) flow_.finished();
+      if (result.delivered || result.give_up) flow_.finished(result.id);
     }
     hand_on(flow_.admit(std::move(written.alerts)));
     refill_alerts();

@@ -27,7 +27,7 @@ struct EngineHooks {
   /// After the commit, on the engine's thread; must not block. Also without changes: when clients look different because time
   /// went by (whoever is overdue looks offline) or because the store fails.
   std::function<void(const std::vector<Change>&, const std::vector<std::shared_ptr<const ClientState>>& touched)> on_committed;
-  /// In the order of their ids. At most 1,000 are under way; the next ones follow as results come in.
+  /// Of each channel in the order of their ids. At most 1,000 of a channel are under way; the next ones follow as results come in.
   std::function<void(std::vector<StoredAlert>)> on_alerts;
   /// Clients that are known no longer, on the engine's thread.
   std::function<void(const std::vector<std::string>& client_ids)> on_removed;

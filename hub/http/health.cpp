@@ -76,6 +76,21 @@ HealthComponent store_health(const Engine& engine) {
   return {"store", Status::ok, fmt::format("{} reports stored since the start", engine.stored_reports())};
 }
 
+HealthComponent channels_health(const std::vector<ChannelStanding>& channels) {
+  std::size_t waiting = 0;
+  std::size_t failing = 0;
+  for (const auto& channel : channels) {
+    waiting += channel.waiting;
+    failing += channel.failing ? 1 : 0;
+  }
+  if (channels.empty()) return {"alerts", Status::ok, "off"};
+  const auto status = failing > 0 ? Status::degraded : Status::ok;
+  if (channels.size() == 1) {
+    return {"alerts", status, fmt::format("{} {}, {} waiting", channels.front().kind, failing > 0 ? "does not take messages" : "on", waiting)};
+  }
+  return {"alerts", status, fmt::format("{} channels, {} take no messages, {} waiting", channels.size(), failing, waiting)};
+}
+
 HealthComponent certificate_health(std::chrono::microseconds left) {
   const auto days = std::chrono::floor<std::chrono::days>(left).count();
   if (left <= std::chrono::microseconds::zero()) {

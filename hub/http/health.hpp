@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "hub/alert/channel_standing.hpp"
 #include "hub/engine/engine.hpp"
 #include "hub/http/router.hpp"
 
@@ -24,6 +25,9 @@ struct HealthComponent {
 
 /// Degraded under 14 days and beyond: that a restart would not help is why an expired certificate is no failure.
 [[nodiscard]] HealthComponent certificate_health(std::chrono::microseconds left);
+
+/// Degraded while a channel does not take messages.
+[[nodiscard]] HealthComponent channels_health(const std::vector<ChannelStanding>& channels);
 
 /// Asked at every request, on an I/O thread.
 using HealthCheck = std::function<std::vector<HealthComponent>()>;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "hub/alert/channel.hpp"
 #include "probe/report/report.hpp"
 
 namespace vpn_sentinel {
@@ -117,6 +118,13 @@ std::optional<std::string> Parameters::group(std::string_view name) {
   const auto* text = find(name);
   if (text == nullptr) return std::nullopt;
   if (!is_valid_group(*text)) refuse(name, *text, "the name of a group, 1-64 characters out of A-Z a-z 0-9 . _ -");
+  return *text;
+}
+
+std::optional<std::string> Parameters::channel(std::string_view name) {
+  const auto* text = find(name);
+  if (text == nullptr) return std::nullopt;
+  if (!is_valid_channel_name(*text)) refuse(name, *text, "1-32 of a-z, 0-9 and -");
   return *text;
 }
 

@@ -31,6 +31,8 @@ class Parameters {
   [[nodiscard]] std::optional<std::string> client_id(std::string_view name);
   /// The name of a group, without "group:"; nullopt: absent.
   [[nodiscard]] std::optional<std::string> group(std::string_view name);
+  /// The name of a channel of alerts; nullopt: absent.
+  [[nodiscard]] std::optional<std::string> channel(std::string_view name);
   /// A whole number within both limits; nullopt: absent.
   [[nodiscard]] std::optional<std::int64_t> number(std::string_view name, std::int64_t least, std::int64_t most);
   /// Any text without control characters, of at most `most` bytes; nullopt: absent.

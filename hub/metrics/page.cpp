@@ -151,11 +151,33 @@ void add_requests(MetricsText& text, const RequestCounters& requests) {
   }
 }
 
+/// All channels together, as ever, and each by its name.
+template <typename Number>
+void add_of_channels(MetricsText& text, const HubView& view, std::string_view name, Type type, std::string_view help, Number number) {
+  std::uint64_t sum = 0;
+  for (const auto& channel : view.channels) sum += number(channel);
+  add_one(text, fmt::format("vpn_sentinel_{}", name), type, help, sum);
+  if (view.channels.empty()) return;
+  text.family(fmt::format("vpn_sentinel_channel_{}", name), type, help);
+  for (const auto& channel : view.channels) {
+    text.sample({{"channel", channel.name}, {"kind", channel.kind}}, static_cast<std::uint64_t>(number(channel)));
+  }
+}
+
 void add_alerts(MetricsText& text, const HubView& view) {
-  add_one(text, "vpn_sentinel_alerts_waiting", Type::gauge, "Alerts that wait for their channel.", view.alerts_waiting);
-  add_one(text, "vpn_sentinel_alerts_delivered", Type::counter, "Alerts that the channel took.", view.alerts_delivered);
-  add_one(text, "vpn_sentinel_alert_failures", Type::counter, "Attempts to deliver an alert that failed.", view.alerts_failed);
-  add_one(text, "vpn_sentinel_alerts_given_up", Type::counter, "Alerts that the channel refused for good.", view.alerts_given_up);
+  add_of_channels(text, view, "alerts_waiting", Type::gauge, "Alerts that wait for their channel.",
+                  [](const ChannelStanding& each) { return each.waiting; });
+  add_of_channels(text, view, "alerts_delivered", Type::counter, "Alerts that the channel took.",
+                  [](const ChannelStanding& each) { return each.delivered; });
+  add_of_channels(text, view, "alert_failures", Type::counter, "Attempts to deliver an alert that failed.",
+                  [](const ChannelStanding& each) { return each.failures; });
+  add_of_channels(text, view, "alerts_given_up", Type::counter, "Alerts that the channel refused for good.",
+                  [](const ChannelStanding& each) { return each.given_up; });
+  if (view.channels.empty()) return;
+  text.family("vpn_sentinel_channel_failing", Type::gauge, "1 while the channel does not take messages.");
+  for (const auto& channel : view.channels) {
+    text.sample({{"channel", channel.name}, {"kind", channel.kind}}, std::uint64_t{channel.failing ? 1U : 0U});
+  }
 }
 
 void add_process(MetricsText& text, const ProcessNumbers& process) {

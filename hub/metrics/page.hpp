@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "hub/alert/channel_standing.hpp"
 #include "hub/http/router.hpp"
 #include "hub/metrics/counters.hpp"
 #include "hub/metrics/process.hpp"
@@ -24,10 +25,7 @@ struct HubView {
   std::uint64_t store_bytes = 0;
   bool flow_store_works = true;  ///< flows can be written
   std::uint64_t flow_store_bytes = 0;
-  std::size_t alerts_waiting = 0;
-  std::uint64_t alerts_delivered = 0;
-  std::uint64_t alerts_failed = 0;    ///< attempts
-  std::uint64_t alerts_given_up = 0;  ///< messages
+  std::vector<ChannelStanding> channels;  ///< of alerts
   std::size_t live_listeners = 0;
   double uptime_s = 0;
   ProcessNumbers process;

@@ -95,6 +95,15 @@ struct SubjectReliability {
   HintFacts facts{};  ///< with hints_at
 };
 
+/// Messages for channels, newest first.
+struct AlertQuery {
+  enum class State : std::uint8_t { waiting, delivered, given_up };
+  std::string channel{};  ///< empty: of all
+  std::optional<State> state{};
+  std::int64_t cursor = 0;
+  std::size_t most = usual_page;
+};
+
 /// For one thread at a time. A question that takes longer than time_limit ends as Error timed_out with what to do; a client that is not
 /// known has an empty page.
 class StoreReader {
@@ -121,6 +130,9 @@ class StoreReader {
   ///  "latency_ms": {"min","mean","max"}|null,"exits": [addresses, at most 8],"more_exits"?: true,
   ///  "packets_outside"|null (nobody counted),"bytes_outside"|null}
   [[nodiscard]] virtual Result<Page> samples(const SampleQuery& query) = 0;
+
+  /// {"id","channel","text" (as it was stored),"created","attempts","delivered"|null,"gave_up","last_error"}
+  [[nodiscard]] virtual Result<Page> alerts(const AlertQuery& query) = 0;
 
   /// The report as the hub took it, with "received", "source_address" and "time" (when it was true) beside its own keys.
   [[nodiscard]] virtual Result<Page> reports(const ReportQuery& query) = 0;

@@ -62,10 +62,14 @@ constexpr std::string_view report_ids_sql =
     "WHERE client = (SELECT id FROM names WHERE client_id = ?1) AND boot_id = '' AND id < ?2 ORDER BY 1 DESC";
 constexpr std::string_view report_sql = "SELECT time, received, source, json FROM reports WHERE id = ?1 AND time >= ?2 AND time < ?3";
 
+constexpr std::string_view alerts_sql =
+    "SELECT id, channel, text, created, attempts, delivered, gave_up, last_error FROM alerts WHERE id < ?1 AND (?2 = '' OR channel = ?2) "
+    "AND (?3 < 0 OR CASE WHEN delivered IS NOT NULL THEN 1 WHEN gave_up <> 0 THEN 2 ELSE 0 END = ?3) ORDER BY id DESC LIMIT ?4";
+
 class SqliteReader final : public StoreReader {
  public:
   struct Statements {
-    Statement history, incidents, client_incidents, open_incidents, incident, comments, kept, next_sample, sample, report_ids, report;
+    Statement history, incidents, client_incidents, open_incidents, incident, comments, kept, next_sample, sample, report_ids, report, alerts;
   };
 
   SqliteReader(Database database, Statements statements, SqliteReliability reliability)
@@ -170,6 +174,17 @@ class SqliteReader final : public StoreReader {
     return reliability_.answer(query, limit);
   }
 
+  Result<Page> alerts(const AlertQuery& query) override {
+    const TimeLimit limit(database_.handle());
+    Page page;
+    PageFilter filter(page, query.most);
+    const auto state = query.state ? static_cast<std::int64_t>(*query.state) : std::int64_t{-1};
+    auto done = sql_.alerts.query([&](const Statement& row) { filter.add(row.integer(0), [&row] { return alert_of(row); }); },
+                                  below(query.cursor), query.channel, state, rows_of(query.most) + 1);
+    if (!done) return fail(done.error());
+    return page;
+  }
+
  private:
   /// Takes one row more than the page holds, to know whether there is another page.
   class PageFilter {
@@ -198,6 +213,19 @@ class SqliteReader final : public StoreReader {
     if (!incident) return std::nullopt;
     incident->id = row.integer(0);
     return std::move(*incident);
+  }
+
+  static nlohmann::json alert_of(const Statement& row) {
+    // The time of a delivery is never 0.
+    const auto delivered = row.integer(5);
+    return {{"id", row.integer(0)},
+            {"channel", std::string(row.text(1))},
+            {"text", std::string(row.text(2))},
+            {"created", to_rfc3339(time_of(row.integer(3)))},
+            {"attempts", row.integer(4)},
+            {"delivered", delivered == 0 ? nlohmann::json() : nlohmann::json(to_rfc3339(time_of(delivered)))},
+            {"gave_up", row.integer(6) != 0},
+            {"last_error", std::string(row.text(7))}};
   }
 
   static nlohmann::json report_of(const Statement& row) {
@@ -236,6 +264,7 @@ Result<std::unique_ptr<StoreReader>> open_sqlite_reader(const std::string& file)
       {&SqliteReader::Statements::kept, kept_sql},
       {&SqliteReader::Statements::report_ids, report_ids_sql},
       {&SqliteReader::Statements::report, report_sql},
+      {&SqliteReader::Statements::alerts, alerts_sql},
   };
   for (const auto& [statement, sql] : texts) {
     auto prepared = database->prepare(sql);

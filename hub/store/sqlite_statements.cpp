@@ -39,8 +39,10 @@ constexpr StatementText statement_texts[] = {
     {&StoreStatements::drop, "DELETE FROM kept WHERE kind = ?1 AND name = ?2"},
     {&StoreStatements::kept, "SELECT name, json FROM kept WHERE kind = ?1 ORDER BY name"},
     {&StoreStatements::report_at, "SELECT seq, state, time, json_extract(json, '$.leak') FROM reports WHERE id = ?1"},
+    {&StoreStatements::pending_channels, "SELECT DISTINCT channel FROM alerts WHERE delivered IS NULL AND gave_up = 0"},
     {&StoreStatements::load_alerts,
-     "SELECT id, channel, text, created, attempts FROM alerts WHERE delivered IS NULL AND gave_up = 0 AND id > ?1 ORDER BY id LIMIT ?2"},
+     "SELECT id, channel, text, created, attempts FROM alerts WHERE delivered IS NULL AND gave_up = 0 AND channel = ?1 AND id > ?2 "
+     "ORDER BY id LIMIT ?3"},
     {&StoreStatements::remove_client, "DELETE FROM clients WHERE client = (SELECT id FROM names WHERE client_id = ?1)"},
     {&StoreStatements::unused_names,
      "SELECT id FROM names WHERE id NOT IN (SELECT client FROM clients) AND "

@@ -174,14 +174,21 @@ class SqliteStore final : public Store {
     return clients;
   }
 
-  Result<std::vector<StoredAlert>> load_pending_alerts(std::int64_t after, std::size_t most) override {
+  Result<std::vector<std::string>> load_pending_channels() override {
+    std::vector<std::string> channels;
+    auto done = sql_.pending_channels.query([&channels](const Statement& row) { channels.emplace_back(row.text(0)); });
+    if (!done) return fail(done.error());
+    return channels;
+  }
+
+  Result<std::vector<StoredAlert>> load_pending_alerts(const std::string& channel, std::int64_t after, std::size_t most) override {
     std::vector<StoredAlert> alerts;
     auto done = sql_.load_alerts.query(
         [&alerts](const Statement& row) {
           alerts.push_back({row.integer(0), std::string(row.text(1)), std::string(row.text(2)),
                             WallTime{std::chrono::microseconds{row.integer(3)}}, static_cast<int>(row.integer(4))});
         },
-        after, number_of(most));
+        channel, after, number_of(most));
     if (!done) return fail(done.error());
     return alerts;
   }

@@ -20,7 +20,7 @@ namespace vpn_sentinel {
 /// A message waiting for (or delivered to) a channel.
 struct StoredAlert {
   std::int64_t id = 0;  ///< given by the store, ascending
-  std::string channel;  ///< "telegram"
+  std::string channel;  ///< its name
   std::string text;
   WallTime created{};
   int attempts = 0;
@@ -67,8 +67,11 @@ class Store {
 
   /// Sorted by client id. A client may have been saved before its newest report: last_report.seq is that of the newest stored one.
   [[nodiscard]] virtual Result<std::vector<ClientState>> load_clients() = 0;
-  /// Neither delivered nor given up, ascending, with an id above `after`.
-  [[nodiscard]] virtual Result<std::vector<StoredAlert>> load_pending_alerts(std::int64_t after, std::size_t most) = 0;
+  /// Channels of alerts that are neither delivered nor given up.
+  [[nodiscard]] virtual Result<std::vector<std::string>> load_pending_channels() = 0;
+  /// Those of one channel, ascending, with an id above `after`.
+  [[nodiscard]] virtual Result<std::vector<StoredAlert>> load_pending_alerts(const std::string& channel, std::int64_t after,
+                                                                             std::size_t most) = 0;
   /// At most one per client.
   [[nodiscard]] virtual Result<std::vector<Incident>> load_open_incidents() = 0;
   /// Incidents of the client that begin not after `to` and end not before `from`, oldest first.

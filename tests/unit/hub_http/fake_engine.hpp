@@ -20,6 +20,7 @@ class FakeReader final : public StoreReader {
   nlohmann::json one_incident;
   std::vector<Kept> keeps;
   ReliabilityQuery asked_reliability;
+  AlertQuery asked_alerts;
 
   Result<Page> history(const HistoryQuery& query) override {
     asked = query;
@@ -37,6 +38,10 @@ class FakeReader final : public StoreReader {
   }
   Result<Page> reports(const ReportQuery& query) override {
     asked_reports = query;
+    return answer();
+  }
+  Result<Page> alerts(const AlertQuery& query) override {
+    asked_alerts = query;
     return answer();
   }
 

@@ -12,6 +12,7 @@
 #include "fake_engine.hpp"
 #include "hub/app/hub.hpp"
 #include "hub/http/account_routes.hpp"
+#include "hub/http/alert_routes.hpp"
 #include "hub/http/api.hpp"
 #include "hub/http/care_routes.hpp"
 #include "hub/http/connections.hpp"
@@ -324,6 +325,7 @@ BOOST_AUTO_TEST_CASE(every_route_is_documented) {
   add_report_routes(*api, "", engine);
   add_read_routes(*api, "", engine);
   add_hub_route(*api, "", [] { return HubFacts(); });
+  add_alert_routes(*api, "", engine, [] { return std::vector<ChannelStanding>(); });
   const FlowDoor flows;
   add_flow_report_route(*api, "", flows);
   add_flow_read_routes(*api, "", engine, flows);

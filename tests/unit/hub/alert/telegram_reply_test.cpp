@@ -67,11 +67,11 @@ BOOST_AUTO_TEST_CASE(plain_text_has_neither_tags_nor_entities) {
 }
 
 BOOST_AUTO_TEST_CASE(the_request_is_what_the_bot_api_expects) {
-  const auto html = nlohmann::json::parse(telegram_body("-42", "<b>x</b>", true));
+  const auto html = nlohmann::json::parse(telegram_body({"-42"}, "<b>x</b>", true));
   BOOST_TEST(html.at("chat_id") == "-42");
   BOOST_TEST(html.at("text") == "<b>x</b>");
   BOOST_TEST(html.at("parse_mode") == "HTML");
-  BOOST_TEST(!nlohmann::json::parse(telegram_body("-42", "x", false)).contains("parse_mode"));
+  BOOST_TEST(!nlohmann::json::parse(telegram_body({"-42"}, "x", false)).contains("parse_mode"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -4,6 +4,8 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "hub/alert/channel_protocol.hpp"
+#include "hub/alert/channel_sender.hpp"
 #include "tests/unit/hub/alert/bot_api.hpp"
 
 BOOST_AUTO_TEST_SUITE(telegram)
@@ -24,8 +26,8 @@ struct Outcome {
 
 class Outcomes {
  public:
-  TelegramSender::Hooks hooks() {
-    return {[this](std::int64_t id) {
+  ChannelSender::Hooks hooks() {
+    return {[this](std::int64_t id, const std::string&) {
               add({id, "", false});
             },
             [this](std::int64_t id, const std::string& reason, bool give_up) {
@@ -52,15 +54,16 @@ class Outcomes {
   std::vector<Outcome> list_;
 };
 
-TelegramOptions options_for(const std::string& url) {
-  TelegramOptions options;
-  options.api_url = url;
-  options.bot_token = token;
-  options.chat_id = "-42";
-  options.timeout = 2s;
-  options.first_retry = 20ms;
-  options.most_retry = 100ms;
-  return options;
+ChannelConfig options_for(const std::string& url) {
+  auto channel = channel_of(TelegramOptions{url, token, "-42", ""});
+  channel.timeout = 2s;
+  channel.first_retry = 20ms;
+  channel.most_retry = 100ms;
+  return channel;
+}
+
+std::unique_ptr<ChannelSender> start(const ChannelConfig& channel, ChannelSender::Hooks hooks) {
+  return ChannelSender::start(make_protocol(channel), {channel.first_retry, channel.most_retry}, std::move(hooks));
 }
 
 std::vector<StoredAlert> alerts(std::initializer_list<const char*> texts) {
@@ -74,7 +77,7 @@ std::vector<StoredAlert> alerts(std::initializer_list<const char*> texts) {
 BOOST_AUTO_TEST_CASE(messages_arrive_in_order_as_the_bot_api_expects_them) {
   BotApi api;
   Outcomes outcomes;
-  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto sender = start(options_for(api.url()), outcomes.hooks());
   sender->enqueue(alerts({"<b>one</b>", "two"}));
   sender->enqueue({{3, "telegram", "three", {}, 0}});
   const auto done = outcomes.wait(3);
@@ -91,7 +94,7 @@ BOOST_AUTO_TEST_CASE(messages_arrive_in_order_as_the_bot_api_expects_them) {
 BOOST_AUTO_TEST_CASE(trouble_is_retried_until_the_message_is_delivered) {
   BotApi api({{0, ""}, {502, "bad gateway"}, {200, "<html>log in</html>"}});
   Outcomes outcomes;
-  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto sender = start(options_for(api.url()), outcomes.hooks());
   sender->enqueue(alerts({"one"}));
   const auto done = outcomes.wait(4);
   BOOST_REQUIRE_EQUAL(done.size(), 4U);
@@ -102,7 +105,7 @@ BOOST_AUTO_TEST_CASE(trouble_is_retried_until_the_message_is_delivered) {
 BOOST_AUTO_TEST_CASE(the_pause_that_the_server_asks_for_is_kept) {
   BotApi api({{429, R"({"ok":false,"description":"Too Many Requests","parameters":{"retry_after":1}})"}});
   Outcomes outcomes;
-  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto sender = start(options_for(api.url()), outcomes.hooks());
   sender->enqueue(alerts({"one"}));
   outcomes.wait(2);
   const auto seen = api.wait(2);
@@ -113,7 +116,7 @@ BOOST_AUTO_TEST_CASE(the_pause_that_the_server_asks_for_is_kept) {
 BOOST_AUTO_TEST_CASE(refused_html_is_sent_as_plain_text) {
   BotApi api({{400, R"({"ok":false,"description":"Bad Request: can't parse entities"})"}});
   Outcomes outcomes;
-  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto sender = start(options_for(api.url()), outcomes.hooks());
   sender->enqueue(alerts({"<b>one</b>", "<i>two</i>"}));
   const auto done = outcomes.wait(2);
   BOOST_TEST((done.at(0).reason.empty() && done.at(1).reason.empty()));
@@ -127,7 +130,7 @@ BOOST_AUTO_TEST_CASE(a_text_refused_for_good_is_given_up_and_the_next_one_goes_o
   const BotApi::Answer refusal{400, R"({"ok":false,"description":"Bad Request: message is too long"})"};
   BotApi api({refusal, refusal});
   Outcomes outcomes;
-  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto sender = start(options_for(api.url()), outcomes.hooks());
   sender->enqueue(alerts({"one", "two"}));
   const auto done = outcomes.wait(2);
   BOOST_REQUIRE_EQUAL(done.size(), 2U);
@@ -138,7 +141,7 @@ BOOST_AUTO_TEST_CASE(a_text_refused_for_good_is_given_up_and_the_next_one_goes_o
 BOOST_AUTO_TEST_CASE(a_wrong_token_or_chat_keeps_the_queue_and_names_the_reason) {
   BotApi api({{401, R"({"ok":false,"description":"Unauthorized"})"}, {400, R"({"ok":false,"description":"Bad Request: chat not found"})"}});
   Outcomes outcomes;
-  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto sender = start(options_for(api.url()), outcomes.hooks());
   sender->enqueue(alerts({"one"}));
   const auto done = outcomes.wait(3);
   BOOST_REQUIRE_EQUAL(done.size(), 3U);
@@ -152,7 +155,7 @@ BOOST_AUTO_TEST_CASE(a_refusal_that_does_not_blame_the_text_costs_no_message) {
   const BotApi::Answer proxy{400, "<html><h1>400 Bad Request</h1></html>"};
   BotApi api({rights, rights, proxy, proxy});
   Outcomes outcomes;
-  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto sender = start(options_for(api.url()), outcomes.hooks());
   sender->enqueue(alerts({"<b>one</b>"}));
   const auto done = outcomes.wait(5);
   BOOST_REQUIRE_EQUAL(done.size(), 5U);
@@ -165,7 +168,7 @@ BOOST_AUTO_TEST_CASE(a_message_refused_in_unknown_words_is_given_up_when_a_later
   const BotApi::Answer unknown{400, R"({"ok":false,"description":"Bad Request: words of a later version"})"};
   BotApi api({unknown, unknown});
   Outcomes outcomes;
-  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto sender = start(options_for(api.url()), outcomes.hooks());
   sender->enqueue(alerts({"<b>one</b>", "two", "three"}));
   const auto done = outcomes.wait(3);
   BOOST_REQUIRE_EQUAL(done.size(), 3U);
@@ -182,7 +185,7 @@ BOOST_AUTO_TEST_CASE(when_every_message_is_refused_in_unknown_words_none_is_give
   const BotApi::Answer unknown{400, R"({"ok":false,"description":"Bad Request: words of a later version"})"};
   BotApi api({unknown, unknown, unknown, unknown});
   Outcomes outcomes;
-  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto sender = start(options_for(api.url()), outcomes.hooks());
   sender->enqueue(alerts({"one", "two"}));
   const auto done = outcomes.wait(3);
   BOOST_REQUIRE_EQUAL(done.size(), 3U);
@@ -195,7 +198,7 @@ BOOST_AUTO_TEST_CASE(what_a_doubtful_message_was_refused_for_is_not_concluded_fr
   const BotApi::Answer unknown{400, R"({"ok":false,"description":"Bad Request: words of a later version"})"};
   BotApi api({unknown, unknown, {401, R"({"ok":false,"description":"Unauthorized"})"}});
   Outcomes outcomes;
-  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto sender = start(options_for(api.url()), outcomes.hooks());
   sender->enqueue(alerts({"one", "two"}));
   const auto done = outcomes.wait(3);
   BOOST_REQUIRE_EQUAL(done.size(), 3U);
@@ -208,7 +211,7 @@ BOOST_AUTO_TEST_CASE(a_single_message_that_is_refused_in_unknown_words_waits_for
   const BotApi::Answer unknown{400, R"({"ok":false,"description":"Bad Request: words of a later version"})"};
   BotApi api({unknown, unknown, unknown, unknown});
   Outcomes outcomes;
-  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto sender = start(options_for(api.url()), outcomes.hooks());
   sender->enqueue(alerts({"one"}));
   const auto done = outcomes.wait(3);
   BOOST_REQUIRE_EQUAL(done.size(), 3U);
@@ -219,7 +222,7 @@ BOOST_AUTO_TEST_CASE(a_single_message_that_is_refused_in_unknown_words_waits_for
 BOOST_AUTO_TEST_CASE(a_group_that_moved_is_followed) {
   BotApi api({{400, R"({"ok":false,"description":"group chat was upgraded","parameters":{"migrate_to_chat_id":-1001}})"}});
   Outcomes outcomes;
-  const auto sender = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto sender = start(options_for(api.url()), outcomes.hooks());
   sender->enqueue(alerts({"one"}));
   outcomes.wait(2);
   BOOST_TEST(api.wait(2).at(1).body.at("chat_id") == "-1001");
@@ -227,10 +230,10 @@ BOOST_AUTO_TEST_CASE(a_group_that_moved_is_followed) {
 
 BOOST_AUTO_TEST_CASE(the_token_is_in_no_reason) {
   Outcomes outcomes;
-  const auto nowhere = TelegramSender::start(options_for("http://127.0.0.1:1"), outcomes.hooks());
+  const auto nowhere = start(options_for("http://127.0.0.1:1"), outcomes.hooks());
   nowhere->enqueue(alerts({"one"}));
   BotApi api({{404, R"({"ok":false,"description":"Not Found: /bot123456:SECRET-token_x/sendMessage"})"}});
-  const auto echo = TelegramSender::start(options_for(api.url()), outcomes.hooks());
+  const auto echo = start(options_for(api.url()), outcomes.hooks());
   echo->enqueue(alerts({"one"}));
   for (const auto& outcome : outcomes.wait(4)) BOOST_TEST((outcome.reason.find("SECRET") == std::string::npos));
 }
@@ -240,7 +243,7 @@ BOOST_AUTO_TEST_CASE(stopping_in_the_middle_of_everything_is_quick) {
   auto options = options_for("http://127.0.0.1:1");
   options.first_retry = 60s;
   options.most_retry = 60s;
-  auto sender = TelegramSender::start(options, outcomes.hooks());
+  auto sender = start(options, outcomes.hooks());
   sender->enqueue(alerts({"one"}));
   outcomes.wait(1);
   const auto begun = std::chrono::steady_clock::now();

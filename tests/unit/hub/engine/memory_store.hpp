@@ -51,6 +51,7 @@ class NothingToRead final : public StoreReader {
   Result<Page> samples(const SampleQuery&) override { return Page{}; }
   Result<Page> reports(const ReportQuery&) override { return Page{}; }
   Result<std::vector<SubjectReliability>> reliability(const ReliabilityQuery&) override { return std::vector<SubjectReliability>{}; }
+  Result<Page> alerts(const AlertQuery&) override { return Page{}; }
 };
 
 class MemoryStore final : public Store {
@@ -143,10 +144,15 @@ class MemoryStore final : public Store {
     for (const auto& [client_id, client] : shelf_->content.clients) clients.push_back(client);
     return clients;
   }
-  Result<std::vector<StoredAlert>> load_pending_alerts(std::int64_t after, std::size_t most) override {
+  Result<std::vector<std::string>> load_pending_channels() override {
+    std::set<std::string> channels;
+    for (const auto& [id, alert] : shelf_->content.alerts) channels.insert(alert.channel);
+    return std::vector<std::string>(channels.begin(), channels.end());
+  }
+  Result<std::vector<StoredAlert>> load_pending_alerts(const std::string& channel, std::int64_t after, std::size_t most) override {
     std::vector<StoredAlert> alerts;
     for (auto next = shelf_->content.alerts.upper_bound(after); next != shelf_->content.alerts.end() && alerts.size() < most; ++next) {
-      alerts.push_back(next->second);
+      if (next->second.channel == channel) alerts.push_back(next->second);
     }
     return alerts;
   }

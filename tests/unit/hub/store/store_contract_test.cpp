@@ -145,7 +145,7 @@ void an_alert_waits_until_it_is_delivered_or_given_up(const StoreFactory& factor
   check(store->commit());
   store.reset();
   store = open();
-  const auto waiting = take(store->load_pending_alerts(0, 10));
+  const auto waiting = take(store->load_pending_alerts("telegram", 0, 10));
   BOOST_REQUIRE_EQUAL(waiting.size(), 1U);
   BOOST_TEST(waiting[0].text == "three");
   BOOST_TEST(waiting[0].attempts == 1);

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Alerts of a real hub on every kind of channel, against servers that check what they get; a dead channel, a killed hub, a changed file.
+
+    alert_channels.py --build FOLDER [TEST…]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import hmac
+import json
+import signal
+import sys
+import time
+import unittest
+import urllib.request
+from datetime import datetime, timezone
+from pathlib import Path
+
+import suite
+from channel_servers import Book, MailServer, WebServer, parsed_mail
+from hub_daemon import KEY, HubDaemon, free_ports
+
+BUILD = Path()
+SECRET = "signing-key-of-the-test"
+
+
+def report(seq: int, state: str, address: str = "198.51.100.2") -> bytes:
+    findings = []
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if state == "danger":
+        findings = [{"code": "default_route_outside", "severity": "danger", "since": now, "evidence": {"gateway": "203.0.113.1"}}]
+    return json.dumps(
+        {"schema": 2, "client_id": "office", "boot_id": "b1", "seq": seq, "timestamp": now, "lease_s": 600, "path": "tunnel",
+         "trigger": "change", "client_version": "1.0.0", "state": state, "public_ip": address, "findings": findings}
+    ).encode()  # fmt: skip
+
+
+def tell(hub: HubDaemon, body: bytes) -> None:
+    request = urllib.request.Request(f"{hub.url}/keepalive", data=body, headers={"X-API-Key": KEY, "Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        assert answer.status == 200, answer.status
+
+
+class AlertChannels(unittest.TestCase):
+    def setUp(self) -> None:
+        self.book = Book()
+        self.web = WebServer(self.book)
+        self.mail = MailServer(self.book)
+        self.addCleanup(self.web.shutdown)
+        self.addCleanup(self.mail.shutdown)
+        self.hub = self.enterContext(HubDaemon(BUILD, VPN_SENTINEL_LOG_LEVEL="info"))
+        self.file = self.hub.folder / "alerts.toml"
+
+    def channel(self, name: str, kind: str, more: str = "") -> str:
+        return f'[[channel]]\nname = "{name}"\nkind = "{kind}"\n{more}\n'
+
+    def hook(self, name: str, more: str = "") -> str:
+        return self.channel(name, "webhook", f'url = "{self.web.url}/{name}"\n{more}')
+
+    def start(self, text: str) -> None:
+        self.file.write_text(text)
+        self.hub.start(VPN_SENTINEL_ALERTS_FILE=str(self.file))
+
+    def channels(self) -> dict[str, dict]:
+        status, body = self.hub.fetch("/api/v1/channels")
+        self.assertEqual(status, 200, body)
+        return {each["name"]: each for each in json.loads(body)["channels"]}
+
+    def alerts(self, query: str = "") -> list[dict]:
+        status, body = self.hub.fetch(f"/api/v1/alerts{query}")
+        self.assertEqual(status, 200, body)
+        return json.loads(body)["alerts"]
+
+    def until(self, what: str, condition, seconds: float = 30.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.05)
+
+    def test_every_kind_gets_a_danger_in_its_own_words_while_another_channel_is_dead(self) -> None:
+        url = self.web.url
+        (dead,) = free_ports(1)
+        self.start(
+            self.hook("hook", f'secret = "{SECRET}"')
+            + self.hook("words", 'template = "{{title}} | {{client}} | {{advice}}"\ncontent_type = "text/plain"')
+            + self.hook("hidden", "privacy = true")
+            + self.channel("push", "ntfy", f'url = "{url}/ntfy"\ntopic = "vpn"\ntoken = "tk"')
+            + self.channel("discord", "discord", f'url = "{url}/discord"')
+            + self.channel("slack", "slack", f'url = "{url}/slack"')
+            + self.channel("apprise", "apprise", f'url = "{url}/apprise"\ntags = "admins"')
+            + self.channel(
+                "mail", "smtp", f'host = "127.0.0.1"\nport = {self.mail.port}\ntls = "none"\nfrom = "Wächter <a@example.org>"\n'
+                'to = ["gone@example.org", "ann@example.org"]'
+            )
+            + self.channel("dead", "webhook", f'url = "http://127.0.0.1:{dead}/"')
+        )  # fmt: skip
+        tell(self.hub, report(1, "secure"))
+        tell(self.hub, report(2, "danger"))
+
+        hook = self.book.wait("/hook", 3)
+        self.assertEqual([each.json["kind"] for each in hook], ["hub_started", "connected", "danger"])
+        for each in hook:
+            signed = each.headers["X-VPN-Sentinel-Timestamp"].encode() + b"." + each.body
+            expected = "sha256=" + hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
+            self.assertEqual(each.headers["X-VPN-Sentinel-Signature"], expected)
+            self.assertEqual(each.headers["X-VPN-Sentinel-Id"], each.json["id"])
+        self.assertEqual(len({each.json["id"] for each in hook}), 3)
+
+        self.assertTrue(self.book.wait("/words", 3)[2].body.decode().startswith("🔴 DANGER: traffic can leave outside the VPN | office | "))
+        for each in self.book.wait("/hidden", 3):
+            self.assertNotIn(b"198.51.100", each.body)
+            self.assertNotIn(b"203.0.113", each.body)
+        push = self.book.wait("/ntfy", 3)[2]
+        self.assertEqual((push.json["topic"], push.json["priority"]), ("vpn", 5))
+        self.assertEqual(push.headers["Authorization"], "Bearer tk")
+        self.assertIn("DANGER", self.book.wait("/discord", 3)[2].json["content"])
+        self.assertIn("203.0.113.1", self.book.wait("/slack", 3)[2].json["text"])
+        self.assertEqual(self.book.wait("/apprise", 3)[2].json["type"], "failure")
+
+        mails = self.book.wait("mail", 3)
+        message = parsed_mail(mails[2])
+        self.assertEqual(mails[2].headers["recipients"], "ann@example.org")
+        self.assertEqual(message["Subject"], "🔴 DANGER: traffic can leave outside the VPN (office)")
+        self.assertEqual(str(message["From"]), "Wächter <a@example.org>")
+        self.assertIn("What to do:", message.get_body(("plain",)).get_content())
+        self.assertIn("<h1", message.get_body(("html",)).get_content())
+        self.assertEqual(len({parsed_mail(each)["Message-ID"] for each in mails}), 3)
+
+        self.until("the dead channel is told", lambda: self.channels()["dead"]["failing"])
+        self.assertEqual(self.channels()["dead"]["waiting"], 3)
+        self.until("the other channels are through", lambda: all(c["waiting"] == 0 for n, c in self.channels().items() if n != "dead"))
+        self.assertEqual(len(self.alerts("?channel=dead&state=waiting")), 3)
+        self.until("delivery is stored", lambda: len(self.alerts("?channel=hook&state=delivered")) == 3)
+        self.assertEqual(self.alerts("?channel=hook")[0]["title"], "🔴 DANGER: traffic can leave outside the VPN")
+        status, health = self.hub.fetch("/health", self.hub.health_port)
+        self.assertIn("9 channels, 1 take no messages", health.decode())
+        self.assertIn(b'vpn_sentinel_channel_failing{channel="dead",kind="webhook"} 1', self.hub.fetch("/metrics", self.hub.health_port)[1])
+
+    def test_a_killed_hub_loses_nothing_and_sends_nothing_twice(self) -> None:
+        self.book.stuck["/hook"] = 503
+        self.start(self.hook("hook"))
+        self.book.wait("/hook", 1, good=False)
+        sent = 0
+        for _ in range(5):
+            for _ in range(4):
+                sent += 1
+                tell(self.hub, report(sent, "danger" if sent % 2 == 0 else "secure"))
+            self.hub.kill()
+            self.hub.start(VPN_SENTINEL_ALERTS_FILE=str(self.file))
+        del self.book.stuck["/hook"]
+        # Six starts, and a message for each report.
+        got = self.book.wait("/hook", 26, seconds=90)
+        self.until("delivery is stored", lambda: not self.alerts("?state=waiting"))
+        self.hub.kill()
+        self.hub.start(VPN_SENTINEL_ALERTS_FILE=str(self.file))
+        got = self.book.wait("/hook", 27, seconds=90)  # the start alone
+        ids = [each.json["id"] for each in got]
+        self.assertEqual(len(ids), len(set(ids)), "none twice")
+        self.assertEqual([int(each.split("-")[0]) for each in ids], sorted(int(each.split("-")[0]) for each in ids), "in order")
+        self.assertEqual(sum(each.json.get("client_id") == "office" for each in got), sent)
+
+    def test_a_server_that_asks_for_a_pause_gets_it(self) -> None:
+        self.book.answers["/hook"] = [(429, {"Retry-After": "2"})]
+        begun = time.monotonic()
+        self.start(self.hook("hook"))
+        self.book.wait("/hook", 1)
+        self.assertGreaterEqual(time.monotonic() - begun, 1.9)
+
+    def test_the_file_is_read_again_and_a_wrong_one_changes_nothing(self) -> None:
+        (dead,) = free_ports(1)
+        self.start(self.hook("one") + self.channel("dead", "webhook", f'url = "http://127.0.0.1:{dead}/"'))
+        self.book.wait("/one", 1)
+        self.file.write_text('[[channel]]\nname = "one"\nkind = "pigeon"\n')
+        self.hub.process.send_signal(signal.SIGHUP)
+        self.until("the mistake is told", lambda: "alerts.toml:3: channel 'one': kind: 'pigeon'" in self.hub.log.read_text())
+        self.assertEqual(set(self.channels()), {"one", "dead"})
+        self.file.write_text(self.hook("one") + self.hook("dead") + self.hook("two"))
+        self.hub.process.send_signal(signal.SIGHUP)
+        self.book.wait("/dead", 1)  # what waited goes to the new address
+        tell(self.hub, report(1, "danger"))
+        self.assertEqual(self.book.wait("/two", 1)[0].json["kind"], "connected")
+        self.book.wait("/one", 2)
+
+
+def main() -> int:
+    given: argparse.Namespace = suite.parser_of(__doc__).parse_args()
+    global BUILD
+    BUILD = given.build.resolve()
+    return suite.run(AlertChannels, given.tests)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
