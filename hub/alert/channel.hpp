@@ -22,22 +22,22 @@ struct ChannelConfig {
 
   std::string name;  ///< 1-32 of [a-z0-9-]
   Kind kind = Kind::webhook;
-  bool privacy = false;                               ///< addresses, places and providers are left out
-  bool quiet = false;                                 ///< arrives without a sound
-  std::optional<NoticeTemplate> text_template = {};   ///< in the place of the channel's own words
-  std::string url = {};                               ///< where to; of telegram the Bot API, of ntfy the server, of smtp "smtp://host:port"
-  std::string secret = {};                            ///< bot token, signing key of a webhook, access token of ntfy, password of smtp
-  std::string user = {};                              ///< of smtp and ntfy
-  std::string chat = {};                              ///< of telegram
-  std::optional<std::int64_t> thread = {};            ///< topic in a Telegram group
-  std::string topic = {};                             ///< of ntfy
-  std::string tags = {};                              ///< of apprise: which of its services
-  std::string content_type = "application/json";      ///< of a webhook
-  std::string from = {};                              ///< of smtp: an address
-  std::vector<std::string> recipients = {};           ///< of smtp
-  Tls tls = Tls::starttls;                            ///< of smtp
-  std::string ca_file = {};                           ///< PEM bundle; empty: the system's
-  std::chrono::milliseconds timeout{10'000};          ///< of one attempt
+  bool privacy = false;                              ///< addresses, places and providers are left out
+  bool quiet = false;                                ///< arrives without a sound
+  std::optional<NoticeTemplate> text_template = {};  ///< in the place of the channel's own words
+  std::string url = {};                              ///< where to; of telegram the Bot API, of ntfy the server, of smtp "smtp://host:port"
+  std::string secret = {};                           ///< bot token, signing key of a webhook, access token of ntfy, password of smtp
+  std::string user = {};                             ///< of smtp and ntfy
+  std::string chat = {};                             ///< of telegram
+  std::optional<std::int64_t> thread = {};           ///< topic in a Telegram group
+  std::string topic = {};                            ///< of ntfy
+  std::string tags = {};                             ///< of apprise: which of its services
+  std::string content_type = "application/json";     ///< of a webhook
+  std::string from = {};                             ///< of smtp: an address
+  std::vector<std::string> recipients = {};          ///< of smtp
+  Tls tls = Tls::starttls;                           ///< of smtp
+  std::string ca_file = {};                          ///< PEM bundle; empty: the system's
+  std::chrono::milliseconds timeout{10'000};         ///< of one attempt
   std::chrono::milliseconds first_retry{1'000};
   std::chrono::milliseconds most_retry{60'000};
   friend bool operator==(const ChannelConfig&, const ChannelConfig&) = default;

@@ -167,7 +167,8 @@ bool take(Result<T> value, Into& into, Result<void>& problem) {
 /// The path of a URL may be all the secret there is: messages name its beginning only.
 Result<void> check_url(const Table& table, const std::string& url) {
   if (url.size() > most_text) return table.wrong("url", fmt::format("expected at most {} bytes", most_text));
-  if (const auto parsed = HttpUrl::parse(url); !parsed) return table.wrong("url", "expected a URL such as https://example.org/…, without user");
+  if (const auto parsed = HttpUrl::parse(url); !parsed)
+    return table.wrong("url", "expected a URL such as https://example.org/…, without user");
   return {};
 }
 
@@ -191,7 +192,8 @@ Result<void> read_webhook(Table& table, ChannelConfig& channel) {
   if (!problem) return problem;
   if (!take(table.secret("secret"), channel.secret, problem)) return problem;
   if (!take(table.text("content_type", channel.content_type), channel.content_type, problem)) return problem;
-  const bool plain = !channel.content_type.empty() && std::ranges::all_of(channel.content_type, [](char c) { return c >= 0x20 && c < 0x7f; });
+  const bool plain =
+      !channel.content_type.empty() && std::ranges::all_of(channel.content_type, [](char c) { return c >= 0x20 && c < 0x7f; });
   if (!plain) return table.wrong("content_type", "expected a media type such as application/json");
   return {};
 }
@@ -217,7 +219,8 @@ Result<void> read_ntfy(Table& table, ChannelConfig& channel) {
 Result<void> read_tls(Table& table, ChannelConfig& channel) {
   const auto word = table.text("tls", "starttls");
   if (!word) return fail(word.error());
-  if (*word != "starttls" && *word != "tls" && *word != "none") return table.wrong("tls", fmt::format("'{}': expected starttls, tls or none", *word));
+  if (*word != "starttls" && *word != "tls" && *word != "none")
+    return table.wrong("tls", fmt::format("'{}': expected starttls, tls or none", *word));
   channel.tls = *word == "starttls" ? ChannelConfig::Tls::starttls : *word == "tls" ? ChannelConfig::Tls::tls : ChannelConfig::Tls::none;
   return {};
 }
@@ -236,7 +239,8 @@ bool is_one_line(std::string_view text) {
 
 Result<void> check_mail_addresses(const Table& table, const ChannelConfig& channel) {
   constexpr auto expected = "expected an address such as alerts@example.org or \"Name <alerts@example.org>\"";
-  if (!is_mail_address(channel.from) || !is_one_line(channel.from)) return table.wrong("from", fmt::format("'{}': {}", channel.from, expected));
+  if (!is_mail_address(channel.from) || !is_one_line(channel.from))
+    return table.wrong("from", fmt::format("'{}': {}", channel.from, expected));
   for (const auto& recipient : channel.recipients) {
     if (!is_mail_address(recipient) || !is_one_line(recipient)) return table.wrong("to", fmt::format("'{}': {}", recipient, expected));
   }
@@ -256,7 +260,8 @@ Result<void> read_smtp(Table& table, ChannelConfig& channel) {
   if (!good) return problem;
   if (channel.user.empty() != channel.secret.empty()) return table.wrong("user", "user and password go together: set both or neither");
   const bool is_name = host.size() <= 255 && std::ranges::all_of(host, [](char c) {
-                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == ':' || c == '[' || c == ']';
+                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+                                c == '_' || c == ':' || c == '[' || c == ']';
                        });
   if (!is_name) return table.wrong("host", "expected a name or an address, without port");
   if (channel.tls == ChannelConfig::Tls::none && !channel.user.empty()) {
@@ -264,8 +269,8 @@ Result<void> read_smtp(Table& table, ChannelConfig& channel) {
   }
   const bool is_v6 = host.find(':') != std::string::npos && !host.starts_with('[');
   const auto usual = channel.tls == ChannelConfig::Tls::tls ? 465 : channel.tls == ChannelConfig::Tls::none ? 25 : 587;
-  channel.url = fmt::format("{}://{}{}{}:{}", channel.tls == ChannelConfig::Tls::tls ? "smtps" : "smtp", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
-                            port.value_or(usual));
+  channel.url = fmt::format("{}://{}{}{}:{}", channel.tls == ChannelConfig::Tls::tls ? "smtps" : "smtp", is_v6 ? "[" : "", host,
+                            is_v6 ? "]" : "", port.value_or(usual));
   return check_mail_addresses(table, channel);
 }
 
@@ -305,7 +310,8 @@ Result<void> read_head(Table& table, ChannelConfig& channel) {
   if (!word) return fail(word.error());
   const auto* const kind = std::ranges::find_if(kinds, [&word](Kind each) { return to_string(each) == *word; });
   if (kind == kinds.end()) {
-    return table.wrong("kind", fmt::format("'{}': expected telegram, webhook, ntfy, smtp, discord, slack or apprise", shortened(*word, 40)));
+    return table.wrong("kind",
+                       fmt::format("'{}': expected telegram, webhook, ntfy, smtp, discord, slack or apprise", shortened(*word, 40)));
   }
   channel.kind = *kind;
   return {};
@@ -333,7 +339,8 @@ Result<void> read_rest(Table& table, ChannelConfig& channel) {
 
 Result<ChannelConfig> read_channel(Table table) {
   ChannelConfig channel;
-  auto done = read_head(table, channel).and_then([&] { return read_kind(table, channel); }).and_then([&] { return read_rest(table, channel); });
+  auto done =
+      read_head(table, channel).and_then([&] { return read_kind(table, channel); }).and_then([&] { return read_rest(table, channel); });
   if (!done) return fail(done.error());
   return channel;
 }
@@ -347,15 +354,15 @@ Result<std::vector<ChannelConfig>> parse_channels(const toml::table& document, c
   if (node == nullptr) return channels;
   const auto* const array = node->as_array();
   if (array == nullptr || !array->is_homogeneous(toml::node_type::table) || array->size() > most_channels) {
-    return fail(Error::Kind::invalid, fmt::format("{}:{}: channels are written as [[channel]] tables, at most {}", file, node->source().begin.line,
-                                                  most_channels));
+    return fail(Error::Kind::invalid, fmt::format("{}:{}: channels are written as [[channel]] tables, at most {}", file,
+                                                  node->source().begin.line, most_channels));
   }
   for (const auto& item : *array) {
     auto channel = read_channel(Table(*item.as_table(), file, environment));
     if (!channel) return fail(channel.error());
     if (std::ranges::find(channels, channel->name, &ChannelConfig::name) != channels.end()) {
-      return fail(Error::Kind::invalid, fmt::format("{}:{}: channel '{}': there is another one of that name", file,
-                                                    item.source().begin.line, channel->name));
+      return fail(Error::Kind::invalid,
+                  fmt::format("{}:{}: channel '{}': there is another one of that name", file, item.source().begin.line, channel->name));
     }
     channels.push_back(std::move(*channel));
   }

@@ -14,8 +14,8 @@ namespace vpn_sentinel {
 
 inline constexpr std::size_t most_channels = 32;
 
-/// `file`: for messages. `environment`: where KEY_env finds its secrets; KEY_file names a file that holds one. invalid: the message has file,
-/// line, channel, key, value (never a secret) and what was expected.
+/// `file`: for messages. `environment`: where KEY_env finds its secrets; KEY_file names a file that holds one. invalid: the message has
+/// file, line, channel, key, value (never a secret) and what was expected.
 [[nodiscard]] Result<std::vector<ChannelConfig>> parse_channels(const toml::table& document, const std::string& file,
                                                                 const std::map<std::string, std::string>& environment);
 

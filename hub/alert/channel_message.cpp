@@ -127,7 +127,10 @@ HttpRequest apprise(const ChannelConfig& channel, const Notice& notice, const st
   const bool good = notice.to == State::secure;
   json body{{"title", shortened(notice.title, most_title)},
             {"body", body_of(channel, notice, id, as_is)},
-            {"type", priority == 5 ? "failure" : priority == 4 ? "warning" : good ? "success" : "info"},
+            {"type", priority == 5   ? "failure"
+                     : priority == 4 ? "warning"
+                     : good          ? "success"
+                                     : "info"},
             {"format", "text"}};
   if (!channel.tags.empty()) body["tag"] = channel.tags;
   return post(channel, dump(body));

@@ -89,7 +89,8 @@ Delivery read_channel_reply(Kind kind, long status, std::string_view body, std::
   }
   if (status >= 200 && status < 300) {
     if (is_own_answer(kind, status, body, answer)) return {Delivery::Kind::delivered};
-    return {Delivery::Kind::try_again, "the answer is not the service's: check the address and what stands between (proxy, captive portal)"};
+    return {Delivery::Kind::try_again,
+            "the answer is not the service's: check the address and what stands between (proxy, captive portal)"};
   }
   const auto words = words_of(body, answer);
   return {kind_of(status), fmt::format("HTTP {}{}{}{}", status, words.empty() ? "" : ": ", words, hint_for(status)),

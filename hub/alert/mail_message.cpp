@@ -43,7 +43,8 @@ void add_reasons(std::string& html, const Notice& notice) {
     html += fmt::format("<div style=\"margin:14px 0;padding:10px 14px;background:#f6f7f9;border-radius:6px\"><strong>{}</strong>",
                         escape_html(reason.text));
     if (!reason.advice.empty()) html += fmt::format("<br>👉 {}", escape_html(reason.advice));
-    if (!reason.evidence.empty()) html += fmt::format("<div style=\"margin-top:6px;font-size:13px;color:#555d66;overflow-wrap:anywhere;{}\">", mono);
+    if (!reason.evidence.empty())
+      html += fmt::format("<div style=\"margin-top:6px;font-size:13px;color:#555d66;overflow-wrap:anywhere;{}\">", mono);
     for (const auto& line : reason.evidence) {
       html += fmt::format("{}{}{}<br>", escape_html(line.label), line.label.empty() ? "" : " = ", escape_html(line.value));
     }

@@ -62,9 +62,7 @@ void say_facts(Body& body, const Notice& notice) {
   }
 }
 
-bool is_of_address(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '.' || c == ':';
-}
+bool is_of_address(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '.' || c == ':'; }
 
 /// The longest beginning of `run` that is an address: "198.51.100.2." ends a sentence, "203.0.113.7:53" has a port.
 std::size_t address_length(std::string_view run) {

@@ -43,7 +43,8 @@ void AlertRelay::route(StoredAlert alert) {
   const auto found = lanes_.find(alert.channel);
   if (found == lanes_.end()) {
     if (alert.id != unstored) engine_->alert_failed(alert.id, no_channel, true);
-    return log(LogLevel::warning, "alert_refused", {{"channel", alert.channel}, {"id", alert.id}, {"reason", no_channel}, {"next", "given up"}});
+    return log(LogLevel::warning, "alert_refused",
+               {{"channel", alert.channel}, {"id", alert.id}, {"reason", no_channel}, {"next", "given up"}});
   }
   auto& lane = found->second;
   lane.waiting.push_back(alert);

@@ -37,9 +37,9 @@ void answer_alerts(Engine& engine, const Request& request, const Respond& respon
   Parameters parameters(request.query, {"channel", "state", "limit", "cursor"});
   AlertQuery query;
   query.channel = parameters.channel("channel").value_or("");
-  query.state = parameters.choice<AlertQuery::State>("state", {{"waiting", AlertQuery::State::waiting},
-                                                               {"delivered", AlertQuery::State::delivered},
-                                                               {"given_up", AlertQuery::State::given_up}});
+  query.state = parameters.choice<AlertQuery::State>(
+      "state",
+      {{"waiting", AlertQuery::State::waiting}, {"delivered", AlertQuery::State::delivered}, {"given_up", AlertQuery::State::given_up}});
   query.cursor = parameters.cursor().value_or(0);
   query.most = parameters.limit(usual_page);
   if (parameters.problem()) return respond(error_response(400, "Invalid parameter", *parameters.problem()));
@@ -70,8 +70,7 @@ Response channels_response(const std::vector<ChannelStanding>& channels) {
 
 }  // namespace
 
-void add_alert_routes(Router& router, const std::string& prefix, Engine& engine,
-                      std::function<std::vector<ChannelStanding>()> channels) {
+void add_alert_routes(Router& router, const std::string& prefix, Engine& engine, std::function<std::vector<ChannelStanding>()> channels) {
   router.add("GET", prefix + "/alerts", [&engine](const Request& request, std::string_view, Respond respond) {
     answer_alerts(engine, request, negotiated(request, std::move(respond)));
   });

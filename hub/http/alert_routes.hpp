@@ -12,7 +12,6 @@
 namespace vpn_sentinel {
 
 /// `channels` is called at every request, on an I/O thread.
-void add_alert_routes(Router& router, const std::string& prefix, Engine& engine,
-                      std::function<std::vector<ChannelStanding>()> channels);
+void add_alert_routes(Router& router, const std::string& prefix, Engine& engine, std::function<std::vector<ChannelStanding>()> channels);
 
 }  // namespace vpn_sentinel

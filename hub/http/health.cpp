@@ -86,7 +86,8 @@ HealthComponent channels_health(const std::vector<ChannelStanding>& channels) {
   if (channels.empty()) return {"alerts", Status::ok, "off"};
   const auto status = failing > 0 ? Status::degraded : Status::ok;
   if (channels.size() == 1) {
-    return {"alerts", status, fmt::format("{} {}, {} waiting", channels.front().kind, failing > 0 ? "does not take messages" : "on", waiting)};
+    return {"alerts", status,
+            fmt::format("{} {}, {} waiting", channels.front().kind, failing > 0 ? "does not take messages" : "on", waiting)};
   }
   return {"alerts", status, fmt::format("{} channels, {} take no messages, {} waiting", channels.size(), failing, waiting)};
 }

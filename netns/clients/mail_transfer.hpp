@@ -16,21 +16,21 @@ struct MailRequest {
   bool require_starttls = false;  ///< of smtp: without TLS nothing is sent, not even the log-in
   std::string user;               ///< empty: no log-in
   std::string password;
-  std::string from;                                           ///< the bare address
-  std::vector<std::string> recipients;                        ///< bare addresses
-  std::vector<std::pair<std::string, std::string>> headers;   ///< ASCII, without line breaks; From, To, Subject, Date and Message-ID too
-  std::string text;                                           ///< UTF-8
-  std::string html;                                           ///< UTF-8; empty: text alone
-  std::string ca_file;                                        ///< PEM bundle that is trusted alone; empty: the system's
-  std::chrono::milliseconds timeout{10'000};                  ///< for everything
+  std::string from;                                          ///< the bare address
+  std::vector<std::string> recipients;                       ///< bare addresses
+  std::vector<std::pair<std::string, std::string>> headers;  ///< ASCII, without line breaks; From, To, Subject, Date and Message-ID too
+  std::string text;                                          ///< UTF-8
+  std::string html;                                          ///< UTF-8; empty: text alone
+  std::string ca_file;                                       ///< PEM bundle that is trusted alone; empty: the system's
+  std::chrono::milliseconds timeout{10'000};                 ///< for everything
 };
 
 struct MailReply {
   bool accepted = false;
   bool unreachable = false;  ///< no complete answer: name, connection, TLS, time
   bool login_denied = false;
-  long code = 0;             ///< SMTP's last one; 0: none
-  std::string line;          ///< why not: the server's last line with a bad code, or what libcurl says
+  long code = 0;                     ///< SMTP's last one; 0: none
+  std::string line;                  ///< why not: the server's last line with a bad code, or what libcurl says
   std::vector<std::string> refused;  ///< lines about recipients that the server did not take while it took others
 };
 

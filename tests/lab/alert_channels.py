@@ -96,6 +96,7 @@ class AlertChannels(unittest.TestCase):
             )
             + self.channel("dead", "webhook", f'url = "http://127.0.0.1:{dead}/"')
         )  # fmt: skip
+        self.book.wait("/hook", 1)
         tell(self.hub, report(1, "secure"))
         tell(self.hub, report(2, "danger"))
 

@@ -96,6 +96,9 @@ class WebServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A killed hub resets its connections."""
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"

@@ -30,7 +30,7 @@ inline StoredAlert alert(const std::string& text, WallTime when = at(0)) { retur
 
 inline std::vector<std::string> pending(Store& store, std::int64_t after = 0, std::size_t most = 100) {
   std::vector<std::string> texts;
-  for (const auto& waiting : take(store.load_pending_alerts(after, most))) texts.push_back(waiting.text);
+  for (const auto& waiting : take(store.load_pending_alerts("telegram", after, most))) texts.push_back(waiting.text);
   return texts;
 }
 
