@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "hub/app/bot_place_file.hpp"
+#include "hub/state/care.hpp"
+#include "hub/store/reader.hpp"
 #include "netns/base/clock.hpp"
 #include "netns/daemon/log.hpp"
 
@@ -44,6 +46,38 @@ Result<json> ask(Engine& engine, Question question) {
   return waiting.result(engine.query([tell = waiting.teller(), question](StoreReader& reader) { tell(question(reader)); }));
 }
 
+Result<json> carry_out(Engine& engine, CareOrder order) {
+  const Waiting<json> waiting;
+  return waiting.result(engine.care(std::move(order), [tell = waiting.teller()](const Result<json>& done) { tell(done); }));
+}
+
+Result<void> acknowledge(Engine& engine, std::int64_t incident, const std::string& by, WallTime at) {
+  return carry_out(engine, AcknowledgeOrder{incident, Acknowledgement{by, at}}).map([](const json&) {});
+}
+
+Result<void> mute(Engine& engine, const BotMute& wanted, WallTime at) {
+  return carry_out(engine, MuteOrder{Mute{wanted.subject, wanted.until, wanted.by, at}}).map([](const json&) {});
+}
+
+Result<bool> unmute(Engine& engine, const std::string& subject) {
+  const auto done = carry_out(engine, UnmuteOrder{subject});
+  if (!done && done.error().kind != Error::Kind::not_found) return fail(done.error());
+  return done.has_value();
+}
+
+/// None where the store does not answer: then nothing is called muted.
+std::vector<BotMute> list_mutes(Engine& engine) {
+  const Waiting<std::vector<Kept>> waiting;
+  const auto rows = waiting.result(engine.query([tell = waiting.teller()](StoreReader& reader) { tell(reader.kept(KeptKind::mute)); }));
+  std::vector<BotMute> mutes;
+  if (!rows) return mutes;
+  for (const auto& row : *rows) {
+    const auto mute = parse_mute(row.json);
+    if (mute && (!mute->until || *mute->until > wall_now())) mutes.push_back({mute->subject, mute->until, mute->by});
+  }
+  return mutes;
+}
+
 Result<json> list_incidents(Engine& engine, const std::string& client_id, bool open_only) {
   IncidentQuery query;
   if (!client_id.empty()) query.client_id = client_id;
@@ -75,12 +109,15 @@ BotActions bot_actions(Engine& engine, std::function<std::size_t()> waiting) {
   actions.hub = [&engine, started = mono_now(), waiting = std::move(waiting)] { return hub_of(engine, started, waiting); };
   actions.clients = [&engine] { return everybody(engine); };
   actions.incidents = [&engine](const std::string& client_id, bool open_only) { return list_incidents(engine, client_id, open_only); };
-  const auto missing = fail(Error::Kind::unavailable, "this hub keeps no mutes and acknowledgements");
-  actions.mutes = [] { return std::vector<BotMute>(); };
-  actions.incident = [missing](std::int64_t) -> Result<json> { return missing; };
-  actions.acknowledge = [missing](std::int64_t, const std::string&, WallTime) -> Result<void> { return missing; };
-  actions.mute = [missing](const BotMute&, WallTime) -> Result<void> { return missing; };
-  actions.unmute = [missing](const std::string&, const std::string&) -> Result<bool> { return missing; };
+  actions.incident = [&engine](std::int64_t id) {
+    return ask(engine, [id](StoreReader& reader) { return reader.incident(id, wall_now()); });
+  };
+  actions.mutes = [&engine] { return list_mutes(engine); };
+  actions.acknowledge = [&engine](std::int64_t incident, const std::string& by, WallTime at) {
+    return acknowledge(engine, incident, by, at);
+  };
+  actions.mute = [&engine](const BotMute& wanted, WallTime at) { return mute(engine, wanted, at); };
+  actions.unmute = [&engine](const std::string& subject, const std::string&) { return unmute(engine, subject); };
   return actions;
 }
 

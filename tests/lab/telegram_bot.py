@@ -195,6 +195,45 @@ class TelegramBot(unittest.TestCase):
         self.answer("/help", "Bot Help")
         self.assertEqual(self.api.sent("Pong!") + self.api.sent("VPN Status"), [])
 
+    # What it does
+
+    def get(self, path: str) -> dict:
+        status, body = self.hub.fetch(f"/api/v1{path}")
+        self.assertEqual(status, 200, body)
+        return json.loads(body)
+
+    def edited(self) -> list[str]:
+        return [each["params"]["text"] for each in self.api.requests("editMessageText")]
+
+    def test_an_incident_is_acknowledged_and_its_client_muted_by_buttons(self) -> None:
+        self.start_afresh()
+        self.report("office-2", "danger")
+        number = self.get("/incidents")["incidents"][0]["id"]
+        self.api.press(signed("a", number, "office-1"))  # of another client
+        wait_for("the refusal", lambda: self.api.requests("answerCallbackQuery"))
+        self.assertIsNone(self.get(f"/incidents/{number}")["acknowledged"])
+        self.api.press(signed("a", number, "office-2"), "🔴 office-2")
+        wait_for("the message is edited", lambda: self.edited())
+        self.assertIn("🔴 office-2\n\n──\n✅ Acknowledged by @ada", self.edited()[-1])
+        self.assertEqual(self.get(f"/incidents/{number}")["acknowledged"]["by"], "telegram:@ada")
+        self.api.press(signed("m", number, "office-2"), self.edited()[-1])
+        wait_for("the mute is shown", lambda: "🔕 Muted until" in self.edited()[-1])
+        self.assertIn("✅ Acknowledged by @ada", self.edited()[-1])
+        self.assertEqual([mute["subject"] for mute in self.get("/mutes")["mutes"]], ["office-2"])
+        self.answer("/client office-2", "Muted by telegram:@ada")
+
+    def test_a_mute_outlives_sigkill_and_is_taken_back(self) -> None:
+        self.start_afresh()
+        self.report("office-1", "secure")
+        self.answer("/mute office-1 2h", "is muted until")
+        self.hub.kill()
+        self.start()
+        mute = self.get("/mutes")["mutes"][0]
+        self.assertEqual((mute["subject"], mute["by"]), ("office-1", "telegram:@ada"))
+        self.answer("/unmute office-1", "come again")
+        self.assertEqual(self.get("/mutes")["mutes"], [])
+        self.answer("/unmute office-1", "was not muted")
+
     def test_switched_off_nobody_asks_for_commands(self) -> None:
         self.hub.environment["VPN_SENTINEL_TELEGRAM_COMMANDS"] = "false"
         self.hub.start()
