@@ -30,6 +30,7 @@ struct ChannelConfig {
   std::string user = {};                             ///< of smtp and ntfy
   std::string chat = {};                             ///< of telegram
   std::optional<std::int64_t> thread = {};           ///< topic in a Telegram group
+  bool buttons = false;                              ///< of telegram: a bot answers those under alerts
   std::string topic = {};                            ///< of ntfy
   std::string tags = {};                             ///< of apprise: which of its services
   std::string content_type = "application/json";     ///< of a webhook

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "hub/alert/bot_buttons.hpp"
 #include "hub/alert/channel_message.hpp"
 #include "hub/alert/message.hpp"
 #include "hub/alert/notice_words.hpp"
@@ -17,7 +18,8 @@ using std::chrono::milliseconds;
 
 class TelegramProtocol final : public Protocol {
  public:
-  TelegramProtocol(boost::asio::io_context& io, ChannelConfig channel) : channel_(std::move(channel)), client_(io) {}
+  TelegramProtocol(boost::asio::io_context& io, ChannelConfig channel)
+      : channel_(std::move(channel)), seal_(channel_.secret), client_(io) {}
 
   void send(const StoredAlert& alert, bool simple, Handler handler) override {
     const auto text = text_of(alert);
@@ -25,7 +27,8 @@ class TelegramProtocol final : public Protocol {
     request.method = "POST";
     request.url = fmt::format("{}/bot{}/sendMessage", channel_.url, channel_.secret);
     request.headers = {{"Content-Type", "application/json"}};
-    request.body = telegram_body({channel_.chat, channel_.thread, channel_.quiet}, simple ? plain_text(text) : text, !simple);
+    request.body =
+        telegram_body({channel_.chat, channel_.thread, channel_.quiet}, simple ? plain_text(text) : text, !simple, buttons_of(alert));
     request.timeout = channel_.timeout;
     request.ca_file = channel_.ca_file;
     request.fresh_connection = false;
@@ -45,6 +48,13 @@ class TelegramProtocol final : public Protocol {
     const auto notice = notice_to_send(alert, channel_.privacy);
     if (!channel_.text_template) return telegram_html(notice);
     return channel_.text_template->render(notice, message_id(alert.id, alert.created), channel_.name, escape_html);
+  }
+
+  /// Under what is about an incident that goes on; of a recovery nothing is left to do.
+  nlohmann::json buttons_of(const StoredAlert& alert) const {
+    const auto notice = channel_.buttons ? parse_notice(alert.text) : std::nullopt;
+    if (!notice || !notice->incident || notice->client_id.empty() || notice->to == State::secure) return {};
+    return alert_buttons(seal_, *notice->incident, notice->client_id);
   }
 
   Delivery delivery_of(const HttpResponse& response) {
@@ -74,6 +84,7 @@ class TelegramProtocol final : public Protocol {
   }
 
   ChannelConfig channel_;
+  BotSeal seal_;
   HttpClient client_;
 };
 

@@ -111,10 +111,11 @@ std::string plain_text(std::string_view html) {
   return text;
 }
 
-std::string telegram_body(const TelegramPlace& place, std::string_view text, bool html) {
+std::string telegram_body(const TelegramPlace& place, std::string_view text, bool html, const json& buttons) {
   json body{{"chat_id", place.chat_id}, {"text", text}, {"disable_notification", place.quiet}, {"disable_web_page_preview", true}};
   if (place.thread) body["message_thread_id"] = *place.thread;
   if (html) body["parse_mode"] = "HTML";
+  if (buttons.is_object()) body["reply_markup"] = buttons;
   return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,7 +41,7 @@ struct TelegramPlace {
   bool quiet = false;                       ///< without a sound
 };
 
-/// The JSON of sendMessage; `html`: with parse_mode.
-[[nodiscard]] std::string telegram_body(const TelegramPlace& place, std::string_view text, bool html);
+/// The JSON of sendMessage; `html`: with parse_mode. `buttons`: a reply_markup; null: none.
+[[nodiscard]] std::string telegram_body(const TelegramPlace& place, std::string_view text, bool html, const nlohmann::json& buttons = {});
 
 }  // namespace vpn_sentinel

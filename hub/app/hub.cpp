@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <ratio>
 #include <span>
 #include <utility>
@@ -101,14 +102,34 @@ std::vector<Gate> api_account_gates(const std::shared_ptr<Access>& access) {
   return {find_address(access), allow_addresses(access), limit_rate(access), refuse_other_sites()};
 }
 
-TelegramBotOptions bot_options(const HubConfig& config) {
-  TelegramBotOptions options;
-  options.api_url = config.telegram->api_url;
-  options.bot_token = config.telegram->bot_token;
-  options.ca_file = config.telegram->ca_file;
-  for (const auto& chat : config.telegram_command_chats) options.chats.push_back({chat, false});
-  if (options.chats.empty()) options.chats.push_back({config.telegram->chat_id, false});
-  return options;
+/// A bot for each token; it answers the chats of its channels, or those that the settings name.
+std::vector<TelegramBotOptions> bots_of(const HubConfig& config) {
+  std::map<std::string, TelegramBotOptions> bots;
+  for (const auto& channel : config.channels) {
+    if (channel.kind != ChannelConfig::Kind::telegram) continue;
+    auto& bot = bots[channel.secret];
+    bot.api_url = channel.url;
+    bot.bot_token = channel.secret;
+    bot.ca_file = channel.ca_file;
+    bot.chats.push_back({channel.chat, channel.privacy});
+  }
+  std::vector<TelegramBotOptions> list;
+  for (auto& [token, bot] : bots) {
+    // Whoever is to see no addresses in alerts sees none in answers.
+    const auto hides = [&](const std::string& chat) {
+      return std::ranges::any_of(bot.chats, [&](const auto& rule) { return rule.id == chat && rule.privacy; });
+    };
+    std::vector<BotChatRule> named;
+    for (const auto& chat : config.telegram_command_chats) named.push_back({chat, hides(chat)});
+    if (!named.empty()) bot.chats = std::move(named);
+    list.push_back(std::move(bot));
+  }
+  return list;
+}
+
+std::vector<ChannelConfig> with_buttons(std::vector<ChannelConfig> channels, bool somebody_answers) {
+  for (auto& channel : channels) channel.buttons = somebody_answers && channel.kind == ChannelConfig::Kind::telegram;
+  return channels;
 }
 
 /// Of the database's largest size what flows may have; they are worth less than reports.
@@ -173,8 +194,8 @@ Hub::Hub(const HubConfig& config)
   flow_opener_ = std::jthread([this, flows = std::move(flows)] { open_flows(flows); });
   const auto started = start_notice(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size());
   for (auto& alert : for_each_channel(names_of(config.channels), started)) engine_->add_alert(std::move(alert));
-  alerts_.start(config.channels, *engine_);
-  if (config.telegram_commands) bots_.start({bot_options(config)}, *engine_, config.data_dir, [this] { return alerts_waiting(); });
+  alerts_.start(with_buttons(config.channels, config.telegram_commands), *engine_);
+  if (config.telegram_commands) bots_.start(bots_of(config), *engine_, config.data_dir, [this] { return alerts_waiting(); });
 }
 
 Hub::~Hub() {
@@ -480,7 +501,7 @@ void Hub::hide_secrets() {
 void Hub::apply_alerts(const HubConfig& config) {
   auto settings = config.alerts;
   settings.channels = names_of(config.channels);
-  alerts_.apply(config.channels);
+  alerts_.apply(with_buttons(config.channels, config_.telegram_commands));
   desk_->use(std::move(settings));
   log(LogLevel::info, "alerts_read",
       {{"rules", config.alerts.rules.size()}, {"channels", fmt::format("{}", fmt::join(names_of(config.channels), ","))}});

@@ -274,14 +274,16 @@ bool is_chat(std::string_view text) {
   });
 }
 
-/// After read_telegram().
+/// After read_channels().
 Result<void> read_telegram_commands(const Settings& settings, HubConfig& config) {
   const auto wanted = read_choice(settings, "telegram_commands");
   if (!wanted) return fail(wanted.error());
-  if (*wanted == "true" && !config.telegram) {
+  const bool possible =
+      std::ranges::any_of(config.channels, [](const auto& channel) { return channel.kind == ChannelConfig::Kind::telegram; });
+  if (*wanted == "true" && !possible) {
     return wrong(settings, "telegram_commands", *wanted, "alerts by Telegram to be on as well (TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID)");
   }
-  config.telegram_commands = *wanted != "false" && config.telegram.has_value();
+  config.telegram_commands = *wanted != "false" && possible;
   config.telegram_command_chats = settings.list("telegram_command_chats");
   for (const auto& chat : config.telegram_command_chats) {
     if (!is_chat(chat)) return wrong(settings, "telegram_command_chats", chat, "the number of a chat, such as -1001234567890, or @name");
@@ -450,8 +452,8 @@ Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6) {
                     .and_then([&] { return check_ports(config, settings); })
                     .and_then([&] { return read_access(settings, config); })
                     .and_then([&] { return read_telegram(settings, config); })
-                    .and_then([&] { return read_telegram_commands(settings, config); })
                     .and_then([&] { return read_alerts(settings, config); })
+                    .and_then([&] { return read_telegram_commands(settings, config); })
                     .and_then([&] { return read_rest(settings, config); });
   if (!result) return fail(result.error());
   return config;
