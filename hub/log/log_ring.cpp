@@ -7,7 +7,11 @@ namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-bool contains(std::string_view text, std::string_view small) { return std::ranges::search(text, small, {}, lower).begin() != text.end(); }
+/// `small` has no large letters.
+bool contains(std::string_view text, std::string_view small) {
+  const auto same = [](char one, char other) { return lower(one) == other; };
+  return std::search(text.begin(), text.end(), small.begin(), small.end(), same) != text.end();
+}
 
 std::size_t size_of(const LogLine& line) {
   std::size_t size = sizeof(LogLine) + line.event.size();
