@@ -213,9 +213,9 @@ void Hub::start_engine(const HubConfig& config) {
   auto store = open_sqlite_store(data_dir_.file("hub.db"));
   if (!store) throw FatalError(exit_cannot_create, fmt::format("the database cannot be opened: {}", store.error().message));
   EngineHooks hooks;
-  auto alerts = config.alerts;
-  alerts.channels = names_of(config.channels);
-  desk_ = std::make_shared<DeskKeeper>(std::move(alerts));
+  auto desk = config.alerts;
+  desk.channels = names_of(config.channels);
+  desk_ = std::make_shared<DeskKeeper>(std::move(desk));
   hooks.desk = desk_;
   // engine -> live feed and log
   hooks.on_committed = [this](const auto& changes, const auto& touched) { on_committed(changes, touched); };
