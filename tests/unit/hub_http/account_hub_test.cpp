@@ -213,7 +213,7 @@ BOOST_AUTO_TEST_CASE(every_answer_of_what_people_do_about_incidents_is_as_docume
   std::vector<std::string> noted;
   for (const auto& row : told(ask("GET", "/audit"))["audit"]) noted.push_back(row["action"]);
   for (const auto* action : {"incident_acknowledged", "incident_commented", "muted", "unmuted", "maintenance_announced"})
-    BOOST_TEST(std::ranges::find(noted, action) != noted.end());
+    BOOST_TEST((std::ranges::find(noted, action) != noted.end()));
   log_in("bert");
   BOOST_TEST(status_of(ask("GET", "/mutes")) == 200);
   BOOST_TEST(status_of(ask("PUT", "/mutes/{subject}", "", "office")) == 403);
