@@ -345,6 +345,7 @@ std::optional<WallTime> Desk::alarm_of(const Rule& rule, const Watch& watch, Wal
     const auto silence = due ? silence_of(rule, watch, watch.pending->notice, now) : std::nullopt;
     alarm = !due ? std::optional(watch.pending->due) : silence ? silence->until : std::optional(now);
   }
+  if (!watch.times.empty()) alarm = earlier(alarm, watch.times.front() + rule.window);
   if (watch.told && watch.holds && !watch.acknowledged) {
     alarm = earlier(alarm, watch.remind_at);
     if (!watch.escalated) alarm = earlier(alarm, watch.escalate_at);
