@@ -265,7 +265,7 @@ std::string dns_verdict(const DnsReport& dns) {
 }
 
 std::string dns_of(const Report& report) {
-  const auto verdict = report.dns ? dns_verdict(*report.dns) : std::string();
+  auto verdict = report.dns ? dns_verdict(*report.dns) : std::string();
   if (report.dns_location.empty()) return verdict;
   const auto colo = report.dns_colo.empty() ? std::string() : fmt::format(" ({})", clip(report.dns_colo));
   return fmt::format("{}{}answers from {}{}", verdict, verdict.empty() ? "" : ", ", clip(report.dns_location), colo);
