@@ -93,8 +93,8 @@ class Table {
     const auto file_key = fmt::format("{}_file", key);
     const auto env_key = fmt::format("{}_env", key);
     auto value = text(key, "");
-    const auto path = text(file_key, "");
-    const auto variable = text(env_key, "");
+    auto path = text(file_key, "");
+    auto variable = text(env_key, "");
     if (!value) return value;
     if (!path) return path;
     if (!variable) return variable;

@@ -89,7 +89,7 @@ std::string address_of(std::string_view text) {
 
 /// "Sentinel <alerts@example.org>": the name may have any letters.
 std::string mailbox_of(std::string_view text) {
-  const auto address = address_of(text);
+  auto address = address_of(text);
   auto name = text.substr(0, text.rfind('<'));
   if (name == text) return address;
   while (name.ends_with(' ')) name.remove_suffix(1);
