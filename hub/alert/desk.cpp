@@ -15,62 +15,62 @@ constexpr std::string_view watch_prefix = "watch/";
 constexpr std::string_view news_prefix = "news/";
 constexpr std::string_view batch_prefix = "batch/";
 
-std::string watch_key(const Rule& rule, const std::string& subject) { return std::string(watch_prefix) + rule.name + "/" + subject; }
-std::string news_key(const Rule& rule, const std::string& subject) { return std::string(news_prefix) + rule.name + "/" + subject; }
+std::string watch_key(const AlertRule& rule, const std::string& subject) { return std::string(watch_prefix) + rule.name + "/" + subject; }
+std::string news_key(const AlertRule& rule, const std::string& subject) { return std::string(news_prefix) + rule.name + "/" + subject; }
 
 bool matches_one(const std::vector<std::string>& patterns, std::string_view text) {
   return std::ranges::any_of(patterns, [text](const std::string& pattern) { return matches_pattern(pattern, text); });
 }
 
 /// The rule asks about this subject at all.
-bool is_about(const Rule& rule, const DeskEvent& event) {
-  const bool of_reports = rule.on == Rule::On::latency || rule.on == Rule::On::dns_mismatch;
+bool is_about(const AlertRule& rule, const DeskEvent& event) {
+  const bool of_reports = rule.on == AlertRule::On::latency || rule.on == AlertRule::On::dns_mismatch;
   if (of_reports || !event.rule.empty()) return event.rule == rule.name;
   const bool of_hub = event.subject.starts_with("hub:");
-  if (of_hub || rule.on == Rule::On::hub) return of_hub && rule.on == Rule::On::hub;
-  if (rule.on == Rule::On::group && !event.is_group) return false;
+  if (of_hub || rule.on == AlertRule::On::hub) return of_hub && rule.on == AlertRule::On::hub;
+  if (rule.on == AlertRule::On::group && !event.is_group) return false;
   if (!rule.groups.empty() && (event.group.empty() || !matches_one(rule.groups, event.group))) return false;
   if (!rule.clients.empty()) return matches_one(rule.clients, event.subject);
   // Its group tells it. What only the member tells (what was, its address) is no trouble that holds.
   return !event.by_group || event.past || event.moved;
 }
 
-bool has_state(const Rule& rule, State state) {
+bool has_state(const AlertRule& rule, State state) {
   return rule.states.empty() ? state != State::secure : std::ranges::find(rule.states, state) != rule.states.end();
 }
 
-bool tells_everything(const Rule& rule) { return rule.on == Rule::On::state && rule.states.empty(); }
+bool tells_everything(const AlertRule& rule) { return rule.on == AlertRule::On::state && rule.states.empty(); }
 
 /// What the rule asks for is so. `told`: it was told already.
-bool holds_now(const Rule& rule, const DeskEvent& event, bool told) {
+bool holds_now(const AlertRule& rule, const DeskEvent& event, bool told) {
   switch (rule.on) {
-    case Rule::On::state:
-    case Rule::On::group:
+    case AlertRule::On::state:
+    case AlertRule::On::group:
       return has_state(rule, event.to);
-    case Rule::On::finding:
+    case AlertRule::On::finding:
       return has_state(rule, event.to) &&
              std::ranges::any_of(event.codes, [&](const std::string& code) { return matches_one(rule.findings, code); });
-    case Rule::On::silence:
+    case AlertRule::On::silence:
       return event.to == State::offline;
-    case Rule::On::exposure:
+    case AlertRule::On::exposure:
       return told ? event.to != State::secure : event.to == State::danger || event.exposed >= rule.exposed;
-    case Rule::On::hub:
-    case Rule::On::latency:
-    case Rule::On::dns_mismatch:
+    case AlertRule::On::hub:
+    case AlertRule::On::latency:
+    case AlertRule::On::dns_mismatch:
       return event.to != State::secure;
-    case Rule::On::address_changes:
+    case AlertRule::On::address_changes:
       break;
   }
   return false;
 }
 
-microseconds delay_of(const Rule& rule, const DeskEvent& event) {
-  if (rule.on != Rule::On::exposure) return rule.delay;
+microseconds delay_of(const AlertRule& rule, const DeskEvent& event) {
+  if (rule.on != AlertRule::On::exposure) return rule.delay;
   return std::max<microseconds>(rule.exposed - event.exposed, microseconds{0}) + rule.delay;
 }
 
-Notice notice_for(const Rule& rule, const DeskEvent& event) {
-  const bool exposed = rule.on == Rule::On::exposure && event.to == State::danger;
+Notice notice_for(const AlertRule& rule, const DeskEvent& event) {
+  const bool exposed = rule.on == AlertRule::On::exposure && event.to == State::danger;
   return exposed ? exposure_notice(*event.notice, rule.exposed) : *event.notice;
 }
 
@@ -109,8 +109,8 @@ DeskEvent desk_event_of(const Change& change, bool by_group, std::optional<std::
   return event;
 }
 
-const Rule* Desk::find_rule(const std::string& name) const {
-  const auto found = std::ranges::find(settings_.rules, name, &Rule::name);
+const AlertRule* Desk::find_rule(const std::string& name) const {
+  const auto found = std::ranges::find(settings_.rules, name, &AlertRule::name);
   return found == settings_.rules.end() ? nullptr : &*found;
 }
 
@@ -129,7 +129,7 @@ void Desk::restore(const std::vector<Kept>& kept, WallTime now) {
     if (!watch) continue;
     if (const auto* rule = find_rule(watch->rule)) {
       const auto longest =
-          std::max(rule->delay, rule->clear_delay) + (rule->on == Rule::On::exposure ? rule->exposed : std::chrono::seconds{0});
+          std::max(rule->delay, rule->clear_delay) + (rule->on == AlertRule::On::exposure ? rule->exposed : std::chrono::seconds{0});
       if (watch->pending) watch->pending->due = std::min(watch->pending->due, now + longest);
       bring_back(watch->remind_at, now + rule->remind);
       bring_back(watch->escalate_at, now + rule->escalate_after);
@@ -198,8 +198,8 @@ void Desk::on_event(const DeskEvent& event, WallTime now) {
   }
 }
 
-void Desk::on_event(const Rule& rule, const DeskEvent& event, WallTime now) {
-  if (rule.on == Rule::On::address_changes) return on_move(rule, event, now);
+void Desk::on_event(const AlertRule& rule, const DeskEvent& event, WallTime now) {
+  if (rule.on == AlertRule::On::address_changes) return on_move(rule, event, now);
   const bool only_news = event.past || (event.by_group && event.moved && rule.clients.empty());
   const auto* known = watches_.find(watch_key(rule, event.subject));
   const bool told = known != nullptr && known->told;
@@ -211,7 +211,7 @@ void Desk::on_event(const Rule& rule, const DeskEvent& event, WallTime now) {
   on_trouble(rule, event, holds, delay_of(rule, event), now);
 }
 
-void Desk::on_trouble(const Rule& rule, const DeskEvent& event, bool holds, microseconds delay, WallTime now) {
+void Desk::on_trouble(const AlertRule& rule, const DeskEvent& event, bool holds, microseconds delay, WallTime now) {
   const auto key = watch_key(rule, event.subject);
   const auto* known = watches_.find(key);
   if (known == nullptr && !holds) return;
@@ -249,7 +249,7 @@ void Desk::on_trouble(const Rule& rule, const DeskEvent& event, bool holds, micr
   settle(key, std::move(watch), now);
 }
 
-void Desk::on_news(const Rule& rule, const DeskEvent& event, WallTime now) {
+void Desk::on_news(const AlertRule& rule, const DeskEvent& event, WallTime now) {
   if (!event.notice) return;
   // What was waiting for the end of a silence gives way: the newest counts.
   Watch watch{rule.name, event.subject, event.group, true};
@@ -257,7 +257,7 @@ void Desk::on_news(const Rule& rule, const DeskEvent& event, WallTime now) {
   settle(news_key(rule, event.subject), std::move(watch), now);
 }
 
-void Desk::on_move(const Rule& rule, const DeskEvent& event, WallTime now) {
+void Desk::on_move(const AlertRule& rule, const DeskEvent& event, WallTime now) {
   if (!event.moved) return;
   const auto key = watch_key(rule, event.subject);
   const auto* known = watches_.find(key);
@@ -278,7 +278,7 @@ void Desk::on_move(const Rule& rule, const DeskEvent& event, WallTime now) {
 void Desk::adopt(const DeskEvent& event, WallTime now) {
   for (const auto& rule : settings_.rules) {
     const auto key = watch_key(rule, event.subject);
-    if (!is_about(rule, event) || rule.on == Rule::On::address_changes || watches_.find(key) != nullptr) continue;
+    if (!is_about(rule, event) || rule.on == AlertRule::On::address_changes || watches_.find(key) != nullptr) continue;
     if (!holds_now(rule, event, false)) continue;
     Watch watch{rule.name, event.subject, event.group};
     watch.holds = watch.told = true;
@@ -322,7 +322,7 @@ void Desk::put(const std::string& key, std::optional<Watch> watch, std::optional
   set_alarm(key, alarm);
 }
 
-void Desk::put_batch(const std::string& key, std::optional<Batch> batch) {
+void Desk::put_batch(const std::string& key, std::optional<NoticeBatch> batch) {
   set_alarm(key, batch ? std::optional(batch->due) : std::nullopt);
   batches_.set(key, std::move(batch));
 }
@@ -337,7 +337,7 @@ void Desk::set_alarm(const std::string& key, std::optional<WallTime> alarm) {
   alarm_of_.emplace(key, *alarm);
 }
 
-std::optional<WallTime> Desk::alarm_of(const Rule& rule, const Watch& watch, WallTime now) const {
+std::optional<WallTime> Desk::alarm_of(const AlertRule& rule, const Watch& watch, WallTime now) const {
   std::optional<WallTime> alarm;
   if (watch.pending) {
     const bool due = watch.pending->due <= now;
@@ -367,7 +367,7 @@ Desk::Outcome Desk::finish(WallTime now) {
     const auto* rule = find_rule(watch->rule);
     if (rule == nullptr) {
       put(key, std::nullopt, std::nullopt);
-    } else if (rule->on == Rule::On::address_changes && !watch->is_news) {
+    } else if (rule->on == AlertRule::On::address_changes && !watch->is_news) {
       auto aged = *watch;
       std::erase_if(aged.times, [&](WallTime time) { return time <= now - rule->window; });
       const auto next = aged.times.empty() ? std::nullopt : std::optional(aged.times.front() + rule->window);

@@ -34,7 +34,7 @@ struct WeeklyMaintenance {
 };
 
 struct DeskSettings {
-  std::vector<Rule> rules = {built_in_rule()};  ///< each name once
+  std::vector<AlertRule> rules = {built_in_rule()};  ///< each name once
   std::vector<std::string> channels = {};       ///< all that there are: those of a rule that names none
   std::vector<WeeklyMaintenance> weekly = {};
   std::vector<MaintenanceWindow> windows = {};  ///< of the file
@@ -81,25 +81,25 @@ class Desk {
 
  private:
   struct Telling {
-    const Rule* rule;
+    const AlertRule* rule;
     std::vector<std::string> channels;
     Notice notice;
   };
 
-  [[nodiscard]] const Rule* find_rule(const std::string& name) const;
-  void on_event(const Rule& rule, const DeskEvent& event, WallTime now);
-  void on_trouble(const Rule& rule, const DeskEvent& event, bool holds, std::chrono::microseconds delay, WallTime now);
-  void on_news(const Rule& rule, const DeskEvent& event, WallTime now);
-  void on_move(const Rule& rule, const DeskEvent& event, WallTime now);
+  [[nodiscard]] const AlertRule* find_rule(const std::string& name) const;
+  void on_event(const AlertRule& rule, const DeskEvent& event, WallTime now);
+  void on_trouble(const AlertRule& rule, const DeskEvent& event, bool holds, std::chrono::microseconds delay, WallTime now);
+  void on_news(const AlertRule& rule, const DeskEvent& event, WallTime now);
+  void on_move(const AlertRule& rule, const DeskEvent& event, WallTime now);
   /// Tells what is due of the watch, as far as nothing silences it, and stores it.
   void settle(const std::string& key, Watch watch, WallTime now);
-  void tell_pending(const Rule& rule, Watch& watch, WallTime now);
-  void tell_again(const Rule& rule, Watch& watch, WallTime now);
-  void tell(const Rule& rule, std::vector<std::string> channels, Notice notice, WallTime now);
-  void add_to_batch(const Rule& rule, const std::vector<std::string>& channels, Notice notice, WallTime now);
+  void tell_pending(const AlertRule& rule, Watch& watch, WallTime now);
+  void tell_again(const AlertRule& rule, Watch& watch, WallTime now);
+  void tell(const AlertRule& rule, std::vector<std::string> channels, Notice notice, WallTime now);
+  void add_to_batch(const AlertRule& rule, const std::vector<std::string>& channels, Notice notice, WallTime now);
   void flush(const std::string& key);
   void put(const std::string& key, std::optional<Watch> watch, std::optional<WallTime> alarm);
-  void put_batch(const std::string& key, std::optional<Batch> batch);
+  void put_batch(const std::string& key, std::optional<NoticeBatch> batch);
   void settle_all(WallTime now);
   void write(const Telling& telling, WallTime now, Outcome& outcome) const;
   void join_tellings(WallTime now, Outcome& outcome);
@@ -109,14 +109,14 @@ class Desk {
     bool for_good = false;          ///< who made it wants nothing of the time told that is over by its end
   };
   /// Nullopt: the message may go.
-  [[nodiscard]] std::optional<Silence> silence_of(const Rule& rule, const Watch& watch, const Notice& notice, WallTime now) const;
-  [[nodiscard]] std::optional<WallTime> alarm_of(const Rule& rule, const Watch& watch, WallTime now) const;
+  [[nodiscard]] std::optional<Silence> silence_of(const AlertRule& rule, const Watch& watch, const Notice& notice, WallTime now) const;
+  [[nodiscard]] std::optional<WallTime> alarm_of(const AlertRule& rule, const Watch& watch, WallTime now) const;
   void set_alarm(const std::string& key, std::optional<WallTime> alarm);
 
   DeskSettings settings_;
   Care care_;
   Ledger<Watch> watches_;
-  Ledger<Batch> batches_;
+  Ledger<NoticeBatch> batches_;
   std::set<std::pair<WallTime, std::string>> alarms_;
   std::map<std::string, WallTime> alarm_of_;
   std::vector<Telling> tellings_;  ///< of the transaction under way

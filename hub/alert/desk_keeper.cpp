@@ -9,9 +9,9 @@ namespace vpn_sentinel {
 namespace {
 
 /// Those of the API in the place of those of the file that have the same name.
-DeskSettings joined(DeskSettings file, const std::vector<Rule>& api) {
+DeskSettings joined(DeskSettings file, const std::vector<AlertRule>& api) {
   for (const auto& rule : api) {
-    std::erase_if(file.rules, [&](const Rule& each) { return each.name == rule.name; });
+    std::erase_if(file.rules, [&](const AlertRule& each) { return each.name == rule.name; });
     file.rules.push_back(rule);
   }
   if (file.rules.empty()) file.rules.push_back(built_in_rule());
@@ -23,7 +23,7 @@ bool is_dns_mismatch(const ClientState& client) {
   return std::ranges::any_of(client.findings, tells);
 }
 
-bool follows_reports(const Rule& rule) { return rule.on == Rule::On::latency || rule.on == Rule::On::dns_mismatch; }
+bool follows_reports(const AlertRule& rule) { return rule.on == AlertRule::On::latency || rule.on == AlertRule::On::dns_mismatch; }
 
 bool is_named(const std::vector<std::string>& patterns, const std::string& text) {
   return patterns.empty() || std::ranges::any_of(patterns, [&](const std::string& each) { return matches_pattern(each, text); });
@@ -40,11 +40,11 @@ Notice hub_notice(const std::string& what, bool trouble, const std::string& sent
   return notice;
 }
 
-std::vector<Rule> rules_of(const std::vector<Kept>& rows) {
-  std::vector<Rule> rules;
+std::vector<AlertRule> rules_of(const std::vector<Kept>& rows) {
+  std::vector<AlertRule> rules;
   for (const auto& row : rows) {
     // One that this version does not understand is left out, and shown so: GET /rules has only those in force.
-    auto rule = parse_rule(nlohmann::json::parse(row.json, nullptr, false), Rule::Source::api);
+    auto rule = parse_rule(nlohmann::json::parse(row.json, nullptr, false), AlertRule::Source::api);
     if (rule) rules.push_back(std::move(*rule));
   }
   return rules;
@@ -76,7 +76,7 @@ void DeskKeeper::on_hub(const std::string& what, bool trouble, const std::string
   waiting_.push_back(std::move(event));
 }
 
-std::vector<Rule> DeskKeeper::rules() const {
+std::vector<AlertRule> DeskKeeper::rules() const {
   const std::lock_guard lock(mutex_);
   return rules_;
 }
@@ -99,7 +99,7 @@ void DeskKeeper::apply(WallTime now) {
   desk_.use(joined(file_, api_rules_), now);
   rules_ = desk_.settings().rules;
   follows_ = std::ranges::any_of(rules_, follows_reports);
-  std::erase_if(series_, [&](const auto& each) { return std::ranges::find(rules_, each.first.first, &Rule::name) == rules_.end(); });
+  std::erase_if(series_, [&](const auto& each) { return std::ranges::find(rules_, each.first.first, &AlertRule::name) == rules_.end(); });
 }
 
 void DeskKeeper::adopt(const ClientState& client, bool by_group, const std::optional<Incident>& incident, WallTime now) {
@@ -141,7 +141,7 @@ void DeskKeeper::on_report(const ClientState& client, WallTime now) {
   }
 }
 
-void DeskKeeper::follow(const Rule& rule, const ClientState& client, WallTime now) {
+void DeskKeeper::follow(const AlertRule& rule, const ClientState& client, WallTime now) {
   const auto key = std::pair(rule.name, client.client_id);
   if (!series_.contains(key) && series_.size() >= most_series) return;
   auto& series = series_[key];
@@ -156,7 +156,7 @@ void DeskKeeper::follow(const Rule& rule, const ClientState& client, WallTime no
     event.notice = std::move(notice);
     desk_.on_event(event, now);
   };
-  if (rule.on == Rule::On::latency) {
+  if (rule.on == AlertRule::On::latency) {
     if (!client.last_report.latency_ms) return;
     series.latency.add(*client.last_report.latency_ms);
     const auto verdict = series.latency.verdict(rule.deviations);

@@ -29,7 +29,7 @@ class DeskKeeper final : public AlertDesk {
   /// The hub's own trouble: "disk", "clock", "certificate" … begins or ends. Saying the same again is nothing.
   void on_hub(const std::string& what, bool trouble, const std::string& sentence, WallTime now);
   /// The rules in force, in order.
-  [[nodiscard]] std::vector<Rule> rules() const;
+  [[nodiscard]] std::vector<AlertRule> rules() const;
   /// The file's weekly windows and others.
   [[nodiscard]] DeskSettings file_settings() const;
 
@@ -55,11 +55,11 @@ class DeskKeeper final : public AlertDesk {
     RecentCount mismatches;
   };
   void apply(WallTime now);
-  void follow(const Rule& rule, const ClientState& client, WallTime now);
+  void follow(const AlertRule& rule, const ClientState& client, WallTime now);
 
   // Engine's thread.
   Desk desk_;
-  std::vector<Rule> api_rules_;
+  std::vector<AlertRule> api_rules_;
   bool follows_ = false;                                          ///< a rule asks for each report
   std::map<std::pair<std::string, std::string>, Series> series_;  ///< by rule and client
   std::vector<DeskEvent> hub_events_;                             ///< of the transaction under way
@@ -69,7 +69,7 @@ class DeskKeeper final : public AlertDesk {
   bool is_new_ = false;                   ///< not applied yet
   std::vector<DeskEvent> waiting_;        ///< of the hub
   std::map<std::string, bool> troubles_;  ///< as they were said last
-  std::vector<Rule> rules_;               ///< in force
+  std::vector<AlertRule> rules_;               ///< in force
 };
 
 }  // namespace vpn_sentinel

@@ -9,7 +9,7 @@ namespace vpn_sentinel {
 namespace {
 
 /// Messages of one kind about one group are alike.
-std::string batch_key(const Rule& rule, const Notice& notice) {
+std::string batch_key(const AlertRule& rule, const Notice& notice) {
   return "batch/" + rule.name + "/" + std::string(to_string(notice.kind)) + "/" + notice.group;
 }
 
@@ -20,7 +20,7 @@ bool is_urgent(const Notice& notice) {
 
 }  // namespace
 
-std::optional<Desk::Silence> Desk::silence_of(const Rule& rule, const Watch& watch, const Notice& notice, WallTime now) const {
+std::optional<Desk::Silence> Desk::silence_of(const AlertRule& rule, const Watch& watch, const Notice& notice, WallTime now) const {
   if (const auto* mute = care_.mute_of(watch.subject, watch.group, now)) return Silence{mute->until, true};
   if (const auto* window = care_.window_of(watch.subject, now)) return Silence{window->to, true};
   for (const auto& window : settings_.windows) {
@@ -52,7 +52,7 @@ void Desk::settle(const std::string& key, Watch watch, WallTime now) {
   put(key, empty ? std::nullopt : std::optional(std::move(watch)), alarm);
 }
 
-void Desk::tell_pending(const Rule& rule, Watch& watch, WallTime now) {
+void Desk::tell_pending(const AlertRule& rule, Watch& watch, WallTime now) {
   auto notice = std::move(watch.pending->notice);
   watch.pending.reset();
   notice.rule = rule.name;
@@ -78,7 +78,7 @@ void Desk::tell_pending(const Rule& rule, Watch& watch, WallTime now) {
   tell(rule, rule.channels, std::move(notice), now);
 }
 
-void Desk::tell_again(const Rule& rule, Watch& watch, WallTime now) {
+void Desk::tell_again(const AlertRule& rule, Watch& watch, WallTime now) {
   if (watch.acknowledged || !watch.last) return;
   if (watch.escalate_at && *watch.escalate_at <= now && !watch.escalated) {
     auto notice = escalation_notice(*watch.last, now);
@@ -99,16 +99,16 @@ void Desk::tell_again(const Rule& rule, Watch& watch, WallTime now) {
   }
 }
 
-void Desk::tell(const Rule& rule, std::vector<std::string> channels, Notice notice, WallTime now) {
+void Desk::tell(const AlertRule& rule, std::vector<std::string> channels, Notice notice, WallTime now) {
   if (channels.empty()) channels = settings_.channels;
   if (rule.group_wait.count() > 0 && notice.kind != Notice::Kind::escalation) return add_to_batch(rule, channels, std::move(notice), now);
   tellings_.push_back({&rule, std::move(channels), std::move(notice)});
 }
 
-void Desk::add_to_batch(const Rule& rule, const std::vector<std::string>& channels, Notice notice, WallTime now) {
+void Desk::add_to_batch(const AlertRule& rule, const std::vector<std::string>& channels, Notice notice, WallTime now) {
   const auto key = batch_key(rule, notice);
   const auto* known = batches_.find(key);
-  auto batch = known != nullptr ? *known : Batch{rule.name, now + rule.group_wait, channels, notice};
+  auto batch = known != nullptr ? *known : NoticeBatch{rule.name, now + rule.group_wait, channels, notice};
   const bool named = std::ranges::find(batch.clients, notice.client_id) != batch.clients.end();
   if (!named && batch.clients.size() < Notice::most_clients) {
     batch.clients.push_back(notice.client_id);

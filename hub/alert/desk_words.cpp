@@ -136,7 +136,7 @@ Notice exposure_notice(const Notice& danger, std::chrono::seconds exposed) {
   return notice;
 }
 
-Notice address_changes_notice(const Rule& rule, const DeskEvent& event, WallTime since, WallTime now) {
+Notice address_changes_notice(const AlertRule& rule, const DeskEvent& event, WallTime since, WallTime now) {
   auto notice = about(Kind::address_flapping, event.subject, event.group, true, now);
   notice.from = event.from;
   notice.to = event.to;

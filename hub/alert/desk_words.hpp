@@ -23,7 +23,7 @@ namespace vpn_sentinel {
 /// So much time in danger within one incident. `danger`: the message about that.
 [[nodiscard]] Notice exposure_notice(const Notice& danger, std::chrono::seconds exposed);
 /// The public address changed so often since `since`.
-[[nodiscard]] Notice address_changes_notice(const Rule& rule, const DeskEvent& event, WallTime since, WallTime now);
+[[nodiscard]] Notice address_changes_notice(const AlertRule& rule, const DeskEvent& event, WallTime since, WallTime now);
 /// The latency is far from the client's usual one, or as usual again. Milliseconds.
 [[nodiscard]] Notice latency_notice(const std::string& client_id, const std::string& group, double now_ms, double usual_ms, bool holds,
                                     WallTime now);

@@ -47,7 +47,7 @@ std::optional<DeskEvent> event_of(const PastChange& past) {
 
 }  // namespace
 
-DryRun dry_run(const Rule& rule, const std::vector<std::string>& channels, const std::vector<PastChange>& changes, WallTime to) {
+DryRun dry_run(const AlertRule& rule, const std::vector<std::string>& channels, const std::vector<PastChange>& changes, WallTime to) {
   Desk desk({{rule}, channels});
   DryRun result;
   const auto take = [&](WallTime now) {

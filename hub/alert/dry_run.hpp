@@ -34,7 +34,7 @@ struct DryRun {
 
 /// As if the rule were the only one from the first change on, until `to`. Without mutes and windows. `changes`: in the order in which they
 /// were noticed. Rules on latency, DNS and the hub's own trouble need reports, which a history of changes has not: they tell nothing.
-[[nodiscard]] DryRun dry_run(const Rule& rule, const std::vector<std::string>& channels, const std::vector<PastChange>& changes,
+[[nodiscard]] DryRun dry_run(const AlertRule& rule, const std::vector<std::string>& channels, const std::vector<PastChange>& changes,
                              WallTime to);
 
 }  // namespace vpn_sentinel

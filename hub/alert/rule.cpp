@@ -15,15 +15,15 @@ using json = nlohmann::json;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr std::array<std::pair<std::string_view, Rule::On>, 9> kinds{{{"state", Rule::On::state},
-                                                                      {"finding", Rule::On::finding},
-                                                                      {"group", Rule::On::group},
-                                                                      {"latency", Rule::On::latency},
-                                                                      {"dns_mismatch", Rule::On::dns_mismatch},
-                                                                      {"address_changes", Rule::On::address_changes},
-                                                                      {"silence", Rule::On::silence},
-                                                                      {"exposure", Rule::On::exposure},
-                                                                      {"hub", Rule::On::hub}}};
+constexpr std::array<std::pair<std::string_view, AlertRule::On>, 9> kinds{{{"state", AlertRule::On::state},
+                                                                      {"finding", AlertRule::On::finding},
+                                                                      {"group", AlertRule::On::group},
+                                                                      {"latency", AlertRule::On::latency},
+                                                                      {"dns_mismatch", AlertRule::On::dns_mismatch},
+                                                                      {"address_changes", AlertRule::On::address_changes},
+                                                                      {"silence", AlertRule::On::silence},
+                                                                      {"exposure", AlertRule::On::exposure},
+                                                                      {"hub", AlertRule::On::hub}}};
 constexpr std::int64_t longest_delay_s = 86'400;
 constexpr std::int64_t longest_remind_minutes = 7 * 24 * 60;
 constexpr std::int64_t longest_group_wait_s = 3'600;
@@ -41,12 +41,12 @@ std::string list_of_kinds() {
   return list;
 }
 
-Rule::On read_kind(RuleFields& fields) {
+AlertRule::On read_kind(RuleFields& fields) {
   const auto text = fields.text("on", longest_text, true);
-  const auto* const found = std::ranges::find(kinds, text, &std::pair<std::string_view, Rule::On>::first);
+  const auto* const found = std::ranges::find(kinds, text, &std::pair<std::string_view, AlertRule::On>::first);
   if (found != kinds.end()) return found->second;
   fields.refuse("on", "one of " + list_of_kinds());
-  return Rule::On::state;
+  return AlertRule::On::state;
 }
 
 std::vector<State> read_states(RuleFields& fields) {
@@ -76,7 +76,7 @@ std::optional<DailyTime> read_quiet(RuleFields& fields) {
   return quiet;
 }
 
-void read_numbers(RuleFields& fields, Rule& rule) {
+void read_numbers(RuleFields& fields, AlertRule& rule) {
   rule.delay = seconds{fields.number("delay_s", 0, longest_delay_s, 0)};
   rule.clear_delay = seconds{fields.number("clear_delay_s", 0, longest_delay_s, 0)};
   rule.remind = minutes{fields.number("remind_minutes", 0, longest_remind_minutes, 0)};
@@ -87,7 +87,7 @@ void read_numbers(RuleFields& fields, Rule& rule) {
   rule.window = minutes{fields.number("window_minutes", 1, longest_remind_minutes, rule.window.count())};
   rule.exposed = seconds{fields.number("exposed_s", 1, 30 * longest_delay_s, rule.exposed.count())};
   rule.deviations = fields.real("deviations", 1, 1'000, rule.deviations);
-  if (rule.on == Rule::On::dns_mismatch && rule.count > rule.of) fields.refuse("count", "no more than `of`");
+  if (rule.on == AlertRule::On::dns_mismatch && rule.count > rule.of) fields.refuse("count", "no more than `of`");
 }
 
 }  // namespace
@@ -127,8 +127,8 @@ std::vector<std::string> RuleFields::texts(const char* name) {
   const auto is_short = [](const json& each) {
     return each.is_string() && !each.get_ref<const std::string&>().empty() && each.get_ref<const std::string&>().size() <= longest_text;
   };
-  if (!value->is_array() || value->size() > Rule::most_names || !std::ranges::all_of(*value, is_short)) {
-    refuse(name, fmt::format("a list of at most {} texts of 1 to {} bytes", Rule::most_names, longest_text));
+  if (!value->is_array() || value->size() > AlertRule::most_names || !std::ranges::all_of(*value, is_short)) {
+    refuse(name, fmt::format("a list of at most {} texts of 1 to {} bytes", AlertRule::most_names, longest_text));
     return list;
   }
   for (const auto& each : *value) list.push_back(each.get<std::string>());
@@ -165,15 +165,15 @@ Result<void> RuleFields::finish() {
   return fail(Error::Kind::invalid, problem_);
 }
 
-std::string_view to_string(Rule::On on) { return std::ranges::find(kinds, on, &std::pair<std::string_view, Rule::On>::second)->first; }
+std::string_view to_string(AlertRule::On on) { return std::ranges::find(kinds, on, &std::pair<std::string_view, AlertRule::On>::second)->first; }
 
-std::string_view to_string(Rule::Source source) {
+std::string_view to_string(AlertRule::Source source) {
   constexpr std::array<std::string_view, 3> words{"built-in", "file", "api"};
   return words.at(static_cast<std::size_t>(source));
 }
 
-json to_json(const Rule& rule) {
-  static const Rule usual;
+json to_json(const AlertRule& rule) {
+  static const AlertRule usual;
   json object{{"name", rule.name}, {"on", to_string(rule.on)}, {"source", to_string(rule.source)}};
   for (const auto state : rule.states) object["states"].push_back(to_string(state));
   const auto put = [&object](const char* name, const auto& value, const auto& usual_value) {
@@ -201,16 +201,16 @@ json to_json(const Rule& rule) {
   return object;
 }
 
-Result<Rule> parse_rule(const json& object, Rule::Source source) {
+Result<AlertRule> parse_rule(const json& object, AlertRule::Source source) {
   RuleFields fields(object);
-  Rule rule;
+  AlertRule rule;
   rule.source = source;
   rule.name = fields.text("name", longest_text, true);
   if (!is_rule_name(rule.name)) fields.refuse("name", "1-32 of a-z 0-9 -");
   rule.on = read_kind(fields);
   rule.states = read_states(fields);
   rule.findings = fields.texts("findings");
-  if (rule.on == Rule::On::finding && rule.findings.empty())
+  if (rule.on == AlertRule::On::finding && rule.findings.empty())
     fields.refuse("findings", "at least one code, as on = \"finding\" asks for it");
   rule.clients = fields.texts("clients");
   rule.groups = fields.texts("groups");
@@ -224,11 +224,11 @@ Result<Rule> parse_rule(const json& object, Rule::Source source) {
   return fields.finish().map([&] { return std::move(rule); });
 }
 
-const Rule& built_in_rule() {
-  static const Rule rule = [] {
-    Rule made;
+const AlertRule& built_in_rule() {
+  static const AlertRule rule = [] {
+    AlertRule made;
     made.name = "built-in";
-    made.source = Rule::Source::built_in;
+    made.source = AlertRule::Source::built_in;
     return made;
   }();
   return rule;
@@ -236,7 +236,7 @@ const Rule& built_in_rule() {
 
 bool is_rule_name(std::string_view text) noexcept {
   const auto is_right = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
-  return !text.empty() && text.size() <= Rule::longest_name && std::ranges::all_of(text, is_right);
+  return !text.empty() && text.size() <= AlertRule::longest_name && std::ranges::all_of(text, is_right);
 }
 
 }  // namespace vpn_sentinel

@@ -16,7 +16,7 @@
 
 namespace vpn_sentinel {
 
-struct Rule {
+struct AlertRule {
   enum class On : std::uint8_t {
     state,            ///< of a client, or of a group whose members are told by it
     finding,          ///< one of `findings` is there
@@ -53,19 +53,19 @@ struct Rule {
   std::chrono::minutes window{60};      ///< see On
   double deviations = 6;                ///< latency: so many times the usual deviation from the median
   std::chrono::seconds exposed{60};     ///< see On
-  friend bool operator==(const Rule&, const Rule&) = default;
+  friend bool operator==(const AlertRule&, const AlertRule&) = default;
 };
 
-[[nodiscard]] std::string_view to_string(Rule::On on);
-[[nodiscard]] std::string_view to_string(Rule::Source source);
+[[nodiscard]] std::string_view to_string(AlertRule::On on);
+[[nodiscard]] std::string_view to_string(AlertRule::Source source);
 
 /// As in the file, without what has its usual value, and "source".
-[[nodiscard]] nlohmann::json to_json(const Rule& rule);
+[[nodiscard]] nlohmann::json to_json(const AlertRule& rule);
 /// An object as in the file. The Error names the field, its value and what was expected.
-[[nodiscard]] Result<Rule> parse_rule(const nlohmann::json& object, Rule::Source source);
+[[nodiscard]] Result<AlertRule> parse_rule(const nlohmann::json& object, AlertRule::Source source);
 
 /// What is told without any rule of the user: everything that notice_of() has words for, at once, on all channels.
-[[nodiscard]] const Rule& built_in_rule();
+[[nodiscard]] const AlertRule& built_in_rule();
 
 /// Of channels and rules: 1-32 of a-z 0-9 -
 [[nodiscard]] bool is_rule_name(std::string_view text) noexcept;

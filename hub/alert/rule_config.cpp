@@ -124,9 +124,9 @@ Result<DeskSettings> parse_rules(const toml::table& document, const std::string&
   DeskSettings settings;
   settings.rules.clear();
   auto done = each_table(document, file, "rule", [&](const toml::node& node) -> Result<void> {
-    auto rule = parse_rule(to_json(node), Rule::Source::file);
+    auto rule = parse_rule(to_json(node), AlertRule::Source::file);
     if (!rule) return wrong(file, node, "[[rule]]", rule.error().message);
-    const bool twice = std::ranges::find(settings.rules, rule->name, &Rule::name) != settings.rules.end();
+    const bool twice = std::ranges::find(settings.rules, rule->name, &AlertRule::name) != settings.rules.end();
     if (twice) return wrong(file, node, "[[rule]]", fmt::format("name = \"{}\": expected a name that no other rule has", rule->name));
     settings.rules.push_back(std::move(*rule));
     return {};

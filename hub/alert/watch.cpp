@@ -104,16 +104,16 @@ std::optional<Watch> parse_watch(std::string_view text) {
   });
 }
 
-std::string to_text(const Batch& batch) {
+std::string to_text(const NoticeBatch& batch) {
   const json object{{"rule", batch.rule},         {"due", number_of(batch.due)},
                     {"channels", batch.channels}, {"first", notice_json(batch.first)},
                     {"clients", batch.clients},   {"more", batch.more}};
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::optional<Batch> parse_batch(std::string_view text) {
-  return read_object<Batch>(text, [](const json& object) {
-    Batch batch;
+std::optional<NoticeBatch> parse_batch(std::string_view text) {
+  return read_object<NoticeBatch>(text, [](const json& object) {
+    NoticeBatch batch;
     batch.rule = object.at("rule").get<std::string>();
     batch.due = time_of(object.at("due"));
     batch.channels = object.at("channels").get<std::vector<std::string>>();

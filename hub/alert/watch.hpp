@@ -42,16 +42,16 @@ struct Watch {
 [[nodiscard]] std::optional<Watch> parse_watch(std::string_view text);
 
 /// Messages of one rule, kind and group that came within its group_wait.
-struct Batch {
+struct NoticeBatch {
   std::string rule;
   WallTime due{};
   std::vector<std::string> channels = {};
   Notice first = {};                      ///< as it is, while it is alone
   std::vector<std::string> clients = {};  ///< at most Notice::most_clients
   std::size_t more = 0;
-  friend bool operator==(const Batch&, const Batch&) = default;
+  friend bool operator==(const NoticeBatch&, const NoticeBatch&) = default;
 };
-[[nodiscard]] std::string to_text(const Batch& batch);
-[[nodiscard]] std::optional<Batch> parse_batch(std::string_view text);
+[[nodiscard]] std::string to_text(const NoticeBatch& batch);
+[[nodiscard]] std::optional<NoticeBatch> parse_batch(std::string_view text);
 
 }  // namespace vpn_sentinel

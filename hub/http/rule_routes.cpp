@@ -42,7 +42,7 @@ std::optional<json> object_of(const Request& request, const Respond& respond) {
 }
 
 /// All channels that the rule names.
-std::optional<std::string> unknown_channel(const Rule& rule, const std::vector<std::string>& channels) {
+std::optional<std::string> unknown_channel(const AlertRule& rule, const std::vector<std::string>& channels) {
   for (const auto* list : {&rule.channels, &rule.escalate_to}) {
     for (const auto& name : *list) {
       if (std::ranges::find(channels, name) == channels.end()) return name;
@@ -51,8 +51,8 @@ std::optional<std::string> unknown_channel(const Rule& rule, const std::vector<s
   return std::nullopt;
 }
 
-Result<Rule> checked_rule(const json& object, const std::vector<std::string>& channels) {
-  auto rule = parse_rule(object, Rule::Source::api);
+Result<AlertRule> checked_rule(const json& object, const std::vector<std::string>& channels) {
+  auto rule = parse_rule(object, AlertRule::Source::api);
   if (!rule) return rule;
   if (const auto unknown = unknown_channel(*rule, channels)) {
     return fail(Error::Kind::invalid, fmt::format("channels = \"{}\": expected the name of a channel", *unknown));
@@ -125,7 +125,7 @@ class RuleApi {
 
   void remove(const Request& request, std::string_view name, const Respond& respond) const {
     carry_out(*door_, engine_, request,
-              {RemoveRuleOrder{std::string(name)}, "rule_removed", std::string(name.substr(0, Rule::longest_name))}, respond);
+              {RemoveRuleOrder{std::string(name)}, "rule_removed", std::string(name.substr(0, AlertRule::longest_name))}, respond);
   }
 
   void try_rule(const Request& request, const Respond& respond) const {
@@ -157,7 +157,7 @@ class RuleApi {
     return TimeRange{*from, *to};
   }
 
-  void ask(const Rule& rule, const std::vector<std::string>& channels, const TimeRange& range, const Respond& respond) const {
+  void ask(const AlertRule& rule, const std::vector<std::string>& channels, const TimeRange& range, const Respond& respond) const {
     std::vector<Asked> clients;
     for (const auto& client : engine_.clients()) clients.push_back({client->client_id, client->last_report.group});
     for (const auto& group : engine_.groups())

@@ -15,7 +15,7 @@ namespace vpn_sentinel {
 
 /// What the routes know of the desk. Any thread.
 struct RuleDoor {
-  std::function<std::vector<Rule>()> rules;  ///< in force
+  std::function<std::vector<AlertRule>()> rules;  ///< in force
   std::function<DeskSettings()> file;        ///< what the file says, with all channels
 };
 

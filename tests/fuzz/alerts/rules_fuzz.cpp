@@ -10,7 +10,7 @@ namespace {
 
 using namespace vpn_sentinel;
 
-void check_rule(const Rule& rule) {
+void check_rule(const AlertRule& rule) {
   const auto again = parse_rule(to_json(rule), rule.source);
   if (!again || !(*again == rule)) std::abort();
 }
@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   const auto object = nlohmann::json::parse(text, nullptr, false);
-  if (const auto rule = parse_rule(object, Rule::Source::api)) check_rule(*rule);
+  if (const auto rule = parse_rule(object, AlertRule::Source::api)) check_rule(*rule);
   if (const auto watch = parse_watch(text); watch && !(parse_watch(to_text(*watch)) == watch)) std::abort();
   if (const auto batch = parse_batch(text); batch && !(parse_batch(to_text(*batch)) == batch)) std::abort();
   static_cast<void>(parse_mute(text));

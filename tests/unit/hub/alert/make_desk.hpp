@@ -17,8 +17,8 @@ namespace vpn_sentinel::test {
 
 using std::chrono::microseconds;
 
-inline Rule rule_of(const std::string& text) {
-  auto rule = parse_rule(nlohmann::json::parse(text), Rule::Source::file);
+inline AlertRule rule_of(const std::string& text) {
+  auto rule = parse_rule(nlohmann::json::parse(text), AlertRule::Source::file);
   BOOST_REQUIRE_MESSAGE(rule.has_value(), (rule ? "" : rule.error().message));
   return std::move(*rule);
 }

@@ -16,9 +16,9 @@ BOOST_AUTO_TEST_CASE(a_rule_is_read_as_it_is_written) {
         R"({"name":"moves","on":"address_changes","count":4,"window_minutes":30})", R"({"name":"built-in","on":"state"})",
         R"({"name":"silent","on":"silence","delay_s":600})", R"({"name":"e","on":"exposure","exposed_s":90})", R"({"name":"h","on":"hub"})",
         R"({"name":"g","on":"group","groups":["*"]})"}) {
-    const auto read = parse_rule(json::parse(text), Rule::Source::file);
+    const auto read = parse_rule(json::parse(text), AlertRule::Source::file);
     BOOST_REQUIRE_MESSAGE(read.has_value(), (read ? "" : read.error().message));
-    BOOST_TEST((parse_rule(to_json(*read), Rule::Source::file) == *read));
+    BOOST_TEST((parse_rule(to_json(*read), AlertRule::Source::file) == *read));
     BOOST_TEST(to_json(*read)["source"] == "file");
   }
 }
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_told_with_field_value_and_what_was_expecte
            {R"({"name":"a","on":"latency","deviations":0})", "deviations = 0: expected a number from 1"},
            {R"({"name":"a","on":"state","dleay_s":5})", "dleay_s = 5: expected no such field"},
        }) {
-    const auto read = parse_rule(json::parse(text), Rule::Source::file);
+    const auto read = parse_rule(json::parse(text), AlertRule::Source::file);
     BOOST_TEST_CONTEXT(text << ": " << (read ? "taken" : read.error().message)) {
       BOOST_TEST(!read.has_value());
       if (!read) BOOST_TEST(read.error().message.find(expected) != std::string::npos);
