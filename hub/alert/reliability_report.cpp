@@ -207,8 +207,8 @@ std::string month_title(WallTime begin, const TimeZone& zone) {
   static constexpr std::array months{"January", "February", "March",     "April",   "May",      "June",
                                      "July",    "August",   "September", "October", "November", "December"};
   const auto text = zone.date_text(begin);
-  const auto month = static_cast<std::size_t>((text[5] - '0') * 10 + (text[6] - '0'));
-  return fmt::format("{} {}", months.at(month - 1), text.substr(0, 4));
+  const int month = (text[5] - '0') * 10 + (text[6] - '0');
+  return fmt::format("{} {}", months.at(static_cast<std::size_t>(month - 1)), text.substr(0, 4));
 }
 
 std::vector<Stretch> report_periods(const Stretch& period, const TimeZone& zone, std::size_t clients) {

@@ -54,7 +54,7 @@ Result<WallTime> time_of(const json& line, const char* member) {
 
 /// Of a client, or "group:NAME".
 Result<std::string> subject_of(const json& line) {
-  const auto text = text_of(line, "client_id");
+  auto text = text_of(line, "client_id");
   if (!text) return text;
   constexpr std::string_view group = "group:";
   const bool valid = text->starts_with(group) ? is_valid_group(text->substr(group.size())) : is_valid_client_id(*text);
