@@ -1,6 +1,7 @@
 // Questions to the hub. An answer that is none is an error with the hub's own words, never an empty list.
 
 import type { ActiveFlows, FlowMap, FlowStats } from "./model/flows";
+import type { SubjectReliability } from "./model/reliability";
 import { secondsToWait, sessionOf, type Session } from "./model/session";
 import type { About, Change, Incident, Sample, StoredReport } from "./model/types";
 
@@ -168,3 +169,21 @@ export const askFlowStats = (filter: FlowFilter, signal?: AbortSignal): Promise<
 
 export const askFlowMap = (filter: FlowFilter, signal?: AbortSignal): Promise<FlowMap> =>
   flows("map", { ...asked(filter), hours: filter.hours }, signal);
+
+export interface ReliabilityFilter {
+  client?: string;
+  group?: string;
+  from?: string;
+  to?: string;
+  period?: string;
+  zone: string;
+}
+
+/** One answer: of all clients the first thousand. */
+export async function askReliability(filter: ReliabilityFilter, signal?: AbortSignal): Promise<Listed<SubjectReliability>> {
+  const limit = filter.client || filter.group ? undefined : 1000;
+  const page: Record<string, unknown> = await get(address("/reliability", { ...filter, limit }), signal);
+  return { items: page.reliability as SubjectReliability[], more: page.next !== undefined };
+}
+
+export const reportAddress = (month: string, zone: string): string => address("/report", { month, zone });

@@ -27,6 +27,7 @@ const pages = [
   "#/clients/group%3Abuilders",
   "#/incidents",
   "#/connections",
+  "#/reliability",
   "#/wall",
 ];
 
@@ -215,6 +216,24 @@ test("incidents are listed, opened and exported", async () => {
     const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: button }).click()]);
     check(await readFile(await download.path(), "utf8"));
   }
+  await close();
+});
+
+test("how reliable clients were is told for all of them by month, and for one on its page", async () => {
+  const { page, close } = await openPage(browser, `${hub.page}#/reliability`);
+  await page.getByRole("heading", { name: "Reliability", level: 1 }).waitFor();
+  const row = page.getByRole("row", { name: /office-vpn/ });
+  await row.waitFor();
+  assert.equal(await row.getByRole("cell").count(), 8);
+  const report = await page.getByRole("link", { name: "Page to print or keep" }).getAttribute("href");
+  const answer = await page.request.get(new URL(report, hub.page).href);
+  assert.equal(answer.status(), 200);
+  assert.match(await answer.text(), /office-vpn/);
+  await page.getByLabel("Month").selectOption({ index: 1 });
+  await settled(page);
+  await row.waitFor();
+  await page.goto(`${hub.page}#/clients/office-vpn`);
+  await page.getByText("protected in the last 30 days").waitFor();
   await close();
 });
 

@@ -11,6 +11,7 @@ export type Place =
   | { page: "incident"; id: number; client: string }
   | { page: "connections" }
   | { page: "settings"; part: Part }
+  | { page: "reliability" }
   | { page: "account" }
   | { page: "wall" };
 
@@ -35,7 +36,7 @@ export function placeOf(hash: string): Place {
   if (page === "settings") return { page, part: parts.find((each) => each === first) ?? parts[0] };
   // Where the keys stood before there was more to set.
   if (page === "keys") return { page: "settings", part: "keys" };
-  if (page === "connections" || page === "account" || page === "wall") return { page };
+  if (page === "connections" || page === "reliability" || page === "account" || page === "wall") return { page };
   return { page: "overview" };
 }
 

@@ -23,11 +23,13 @@ const pages: [string, string, Place["page"][]][] = [
   [overviewAddress, "Overview", ["overview", "client"]],
   ["#/incidents", "Incidents", ["incidents", "incident"]],
   ["#/connections", "Connections", ["connections"]],
+  ["#/reliability", "Reliability", ["reliability"]],
   ["#/wall", "Wall", ["wall"]],
   [settingsAddress(), "Settings", ["settings"]],
 ];
 
 // Loaded only by who opens them.
+const askReliabilityPage = () => import("./reliability_page").then((module) => module.ReliabilityPage);
 const askSettings = () => import("./settings").then((module) => module.Settings);
 
 function usePlace(): Place {
@@ -119,6 +121,8 @@ function Page({ place }: { place: Place }) {
       return <IncidentPage key={place.id} id={place.id} client={place.client} />;
     case "connections":
       return <ConnectionsPage />;
+    case "reliability":
+      return <Lazy what="The page" load={askReliabilityPage} props={{}} />;
     case "settings":
       return <Lazy what="The settings" load={askSettings} props={{ part: place.part }} />;
     case "account":

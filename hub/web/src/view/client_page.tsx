@@ -15,7 +15,11 @@ import { Exit } from "./client_cells";
 import { History } from "./history";
 import { IncidentTable } from "./incident_table";
 import { Ago, Failure, FindingText, For, Light, Name, Panel, Time } from "./parts";
+import { Lazy } from "./lazy";
 import { ServedClients } from "./served_clients";
+
+// With the page of all clients, by who looks at one.
+const askReliability = () => import("./reliability_page").then((module) => module.ReliabilityPanel);
 
 const layerSigns: Record<string, string> = { good: "✓", danger: "✕", contained: "■", warning: "!", unknown: "?", note: "i", none: "–" };
 
@@ -189,6 +193,7 @@ export function ClientPage({ id }: { id: string }) {
       {client.peers && <ServedClients peers={client.peers} current={current} />}
       <History client={client} />
       {!isGroup && <Charts client={client} />}
+      <Lazy what="The reliability" load={askReliability} props={{ client }} />
       <Incidents client={client} />
       {!isGroup && <RawReport client={client} />}
     </>
