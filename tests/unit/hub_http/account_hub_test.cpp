@@ -211,7 +211,8 @@ BOOST_AUTO_TEST_CASE(every_answer_of_what_people_do_about_incidents_is_as_docume
   BOOST_TEST(status_of(ask("DELETE", "/rules/{name}", "", "leak")) == 200);
   BOOST_TEST(status_of(ask("DELETE", "/rules/{name}", "", "leak")) == 404);
   std::vector<std::string> noted;
-  for (const auto& row : told(ask("GET", "/audit"))["audit"]) noted.push_back(row["action"]);
+  const auto audit = told(ask("GET", "/audit"));
+  for (const auto& row : audit["audit"]) noted.push_back(row["action"]);
   for (const auto* action : {"incident_acknowledged", "incident_commented", "muted", "unmuted", "maintenance_announced"})
     BOOST_TEST((std::ranges::find(noted, action) != noted.end()));
   log_in("bert");

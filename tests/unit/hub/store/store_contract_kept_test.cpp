@@ -18,6 +18,7 @@ Incident stored_incident(Store& store, const std::string& client_id, std::option
 std::vector<std::string> comments_of(Store& store, std::int64_t id) {
   const auto found = take(take(store.open_reader())->incident(id, at(0)));
   std::vector<std::string> texts;
+  if (found.is_null()) return texts;
   for (const auto& comment : found.value("comments", json::array())) texts.push_back(comment["text"]);
   return texts;
 }
