@@ -35,7 +35,7 @@ struct WeeklyMaintenance {
 
 struct DeskSettings {
   std::vector<AlertRule> rules = {built_in_rule()};  ///< each name once
-  std::vector<std::string> channels = {};       ///< all that there are: those of a rule that names none
+  std::vector<std::string> channels = {};            ///< all that there are: those of a rule that names none
   std::vector<WeeklyMaintenance> weekly = {};
   std::vector<MaintenanceWindow> windows = {};  ///< of the file
 };

@@ -69,7 +69,7 @@ class DeskKeeper final : public AlertDesk {
   bool is_new_ = false;                   ///< not applied yet
   std::vector<DeskEvent> waiting_;        ///< of the hub
   std::map<std::string, bool> troubles_;  ///< as they were said last
-  std::vector<AlertRule> rules_;               ///< in force
+  std::vector<AlertRule> rules_;          ///< in force
 };
 
 }  // namespace vpn_sentinel

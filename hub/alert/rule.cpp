@@ -16,14 +16,14 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::array<std::pair<std::string_view, AlertRule::On>, 9> kinds{{{"state", AlertRule::On::state},
-                                                                      {"finding", AlertRule::On::finding},
-                                                                      {"group", AlertRule::On::group},
-                                                                      {"latency", AlertRule::On::latency},
-                                                                      {"dns_mismatch", AlertRule::On::dns_mismatch},
-                                                                      {"address_changes", AlertRule::On::address_changes},
-                                                                      {"silence", AlertRule::On::silence},
-                                                                      {"exposure", AlertRule::On::exposure},
-                                                                      {"hub", AlertRule::On::hub}}};
+                                                                           {"finding", AlertRule::On::finding},
+                                                                           {"group", AlertRule::On::group},
+                                                                           {"latency", AlertRule::On::latency},
+                                                                           {"dns_mismatch", AlertRule::On::dns_mismatch},
+                                                                           {"address_changes", AlertRule::On::address_changes},
+                                                                           {"silence", AlertRule::On::silence},
+                                                                           {"exposure", AlertRule::On::exposure},
+                                                                           {"hub", AlertRule::On::hub}}};
 constexpr std::int64_t longest_delay_s = 86'400;
 constexpr std::int64_t longest_remind_minutes = 7 * 24 * 60;
 constexpr std::int64_t longest_group_wait_s = 3'600;
@@ -165,7 +165,9 @@ Result<void> RuleFields::finish() {
   return fail(Error::Kind::invalid, problem_);
 }
 
-std::string_view to_string(AlertRule::On on) { return std::ranges::find(kinds, on, &std::pair<std::string_view, AlertRule::On>::second)->first; }
+std::string_view to_string(AlertRule::On on) {
+  return std::ranges::find(kinds, on, &std::pair<std::string_view, AlertRule::On>::second)->first;
+}
 
 std::string_view to_string(AlertRule::Source source) {
   constexpr std::array<std::string_view, 3> words{"built-in", "file", "api"};

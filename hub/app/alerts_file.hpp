@@ -16,8 +16,8 @@ struct AlertsFile {
   std::vector<ChannelConfig> channels = {};
 };
 
-/// `must_exist`: somebody named the file; else one that is not there is an empty one. `environment`: what secrets of channels may come from.
-/// The Error names file, line, field, value and what was expected.
+/// `must_exist`: somebody named the file; else one that is not there is an empty one. `environment`: what secrets of channels may come
+/// from. The Error names file, line, field, value and what was expected.
 [[nodiscard]] Result<AlertsFile> read_alerts_file(const std::string& path, bool must_exist = false,
                                                   const std::map<std::string, std::string>& environment = {});
 

@@ -330,9 +330,10 @@ Result<void> read_alerts(const Settings& settings, HubConfig& config) {
   config.alerts = std::move(file->desk);
   if (config.telegram) {
     if (std::ranges::find(config.channels, "telegram", &ChannelConfig::name) != config.channels.end()) {
-      return fail(Error::Kind::invalid, fmt::format("{}: channel 'telegram': {} makes a channel of that name; give this one another name, or "
-                                                    "set {} to false",
-                                                    path, name_of("telegram_bot_token"), name_of("telegram_enabled")));
+      return fail(Error::Kind::invalid,
+                  fmt::format("{}: channel 'telegram': {} makes a channel of that name; give this one another name, or "
+                              "set {} to false",
+                              path, name_of("telegram_bot_token"), name_of("telegram_enabled")));
     }
     config.channels.insert(config.channels.begin(), channel_of(*config.telegram));
   }

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "hub/accounts/directory.hpp"
-#include "hub/alert/desk.hpp"
 #include "hub/alert/channel.hpp"
+#include "hub/alert/desk.hpp"
 #include "hub/alert/telegram.hpp"
 #include "hub/http/access.hpp"
 #include "hub/http/tls_credentials.hpp"
@@ -48,9 +48,9 @@ struct HubConfig {
   std::optional<TelegramOptions> telegram;
   bool telegram_commands = false;                   ///< the bot answers
   std::vector<std::string> telegram_command_chats;  ///< those that it answers; empty: the chats of alerts
-  DeskSettings alerts = {.rules = {}};  ///< of the file; its channels are not named
-  std::vector<ChannelConfig> channels;  ///< all, that of `telegram` too
-  std::string heartbeat_url;  ///< empty: none
+  DeskSettings alerts = {.rules = {}};              ///< of the file; its channels are not named
+  std::vector<ChannelConfig> channels;              ///< all, that of `telegram` too
+  std::string heartbeat_url;                        ///< empty: none
   std::chrono::milliseconds heartbeat_interval{};
   std::string ca_file;  ///< of outgoing HTTPS
   std::string data_dir;

@@ -16,7 +16,7 @@ namespace vpn_sentinel {
 /// What the routes know of the desk. Any thread.
 struct RuleDoor {
   std::function<std::vector<AlertRule>()> rules;  ///< in force
-  std::function<DeskSettings()> file;        ///< what the file says, with all channels
+  std::function<DeskSettings()> file;             ///< what the file says, with all channels
 };
 
 /// As care_service(). A dry run only reads, but asks much of the store: it needs an operator, too.

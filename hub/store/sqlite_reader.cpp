@@ -11,8 +11,8 @@
 #include "hub/store/migrations.hpp"
 #include "hub/store/roll_up.hpp"
 #include "hub/store/sqlite.hpp"
-#include "hub/store/sqlite_kept.hpp"
 #include "hub/store/sqlite_file.hpp"
+#include "hub/store/sqlite_kept.hpp"
 #include "hub/store/sqlite_reliability.hpp"
 #include "hub/store/sqlite_roll_up.hpp"
 #include "hub/store/sqlite_time_limit.hpp"
@@ -69,7 +69,8 @@ constexpr std::string_view alerts_sql =
 class SqliteReader final : public StoreReader {
  public:
   struct Statements {
-    Statement history, incidents, client_incidents, open_incidents, incident, comments, kept, next_sample, sample, report_ids, report, alerts;
+    Statement history, incidents, client_incidents, open_incidents, incident, comments, kept, next_sample, sample, report_ids, report,
+        alerts;
   };
 
   SqliteReader(Database database, Statements statements, SqliteReliability reliability)
