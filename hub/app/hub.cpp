@@ -114,7 +114,8 @@ std::vector<TelegramBotOptions> bots_of(const HubConfig& config) {
     bot.chats.push_back({channel.chat, channel.privacy});
   }
   std::vector<TelegramBotOptions> list;
-  for (auto& [token, bot] : bots) {
+  for (auto& each : bots) {
+    auto& bot = each.second;
     // Whoever is to see no addresses in alerts sees none in answers.
     const auto hides = [&](const std::string& chat) {
       return std::ranges::any_of(bot.chats, [&](const auto& rule) { return rule.id == chat && rule.privacy; });

@@ -43,10 +43,11 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_not_there_is_an_empty_one_and_one_that_canno
 
 BOOST_AUTO_TEST_CASE(rules_and_windows_are_read) {
   const auto file = read(
-      "[[channel]]\nname = \"phone\"\n[[rule]]\nname = \"leak\"\non = \"state\"\nstates = [\"danger\"]\n"
+      "[[channel]]\nname = \"phone\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:1/\"\n[[rule]]\nname = \"leak\"\non = \"state\"\nstates = [\"danger\"]\n"
       "[[maintenance]]\nname = \"backup\"\nclients = [\"*\"]\nweekly = \"Sun 02:00-04:00\"\ntime_zone = \"UTC\"\n"
       "[[maintenance]]\nname = \"move\"\nclients = [\"a\"]\nfrom = 2026-11-21T10:00:00Z\nto = \"2026-11-21T13:00:00+02:00\"\n");
   BOOST_REQUIRE_MESSAGE(file.has_value(), (file ? "" : file.error().message));
+  BOOST_TEST(file->channels.at(0).name == "phone");
   BOOST_TEST(file->desk.rules.at(0).name == "leak");
   BOOST_TEST(to_string(file->desk.weekly.at(0).time) == "Sun 02:00-04:00");
   BOOST_TEST(to_rfc3339(file->desk.windows.at(0).to) == "2026-11-21T11:00:00.000000Z");
