@@ -182,6 +182,9 @@ class Guides(unittest.TestCase):
         key.chmod(0o600)
         for number, block in enumerate(block for block in blocks() if block.kind == "toml"):
             with self.subTest(guide=block.guide, first=block.lines[0]):
+                if block.lines[0] == "# alerts.toml":
+                    self.assert_alerts_understood(block.lines)
+                    continue
                 program = re.fullmatch(r"# (probe|hub)\.toml", block.lines[0])
                 self.assertIsNotNone(program, "the first line names the file")
                 file = self.lab.folder / f"guide-{number}.toml"
@@ -196,6 +199,24 @@ class Guides(unittest.TestCase):
                 self.assertNotIn("warning", done.stderr)
                 seen += 1
         self.assertGreater(seen, 0)
+
+    def assert_alerts_understood(self, lines: list[str]) -> None:
+        """The hub has read all of the file when it knows which channels there are."""
+        text = "\n".join(lines)
+        file = self.lab.folder / "alerts.toml"
+        file.write_text(text.replace("/etc/vpn-sentinel", str(self.lab.folder)) + "\n")
+        secrets = {"discord-url": "https://discord.example/api/webhooks/1/x"}
+        for name in re.findall(r'_file = "/etc/vpn-sentinel/([^"]+)"', text):
+            secret = self.lab.folder / name
+            secret.write_text(secrets.get(name, "42:token"))
+            secret.chmod(0o600)
+        environment = {name: "secret" for name in re.findall(r'_env = "([^"]+)"', text)}
+        argv = [str(BUILD / "vpn-sentinel-hub"), "channels", "test", "nobody"]
+        environment |= {"PATH": os.environ["PATH"], "VPN_SENTINEL_ALERTS_FILE": str(file)}
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60)
+        self.assertIn("there is no channel 'nobody'", done.stderr)
+        for name in re.findall(r'\[\[channel\]\]\nname = "([^"]+)"', text):
+            self.assertIn(name, done.stderr)
 
     def test_each_link_to_a_file_leads_somewhere(self) -> None:
         for file in [TOP / "README.md", *GUIDES.glob("*.md")]:
