@@ -3,7 +3,7 @@
 import type { ActiveFlows, FlowMap, FlowStats } from "./model/flows";
 import type { SubjectReliability } from "./model/reliability";
 import { secondsToWait, sessionOf, type Session } from "./model/session";
-import type { About, Change, Incident, Sample, StoredReport } from "./model/types";
+import type { About, Change, Incident, IncidentDetail, Mute, Sample, StoredReport } from "./model/types";
 
 export const root = "/api/v1";
 
@@ -151,6 +151,21 @@ export interface IncidentFilter {
 
 export const askIncidents = (filter: IncidentFilter, most: number, cursor?: string, signal?: AbortSignal): Promise<Listed<Incident>> =>
   all<Incident>("/incidents", "incidents", { ...filter, open: filter.open || undefined, cursor }, most, signal);
+
+export const askIncident = (id: number, signal?: AbortSignal): Promise<IncidentDetail> => get(`${root}/incidents/${id}`, signal);
+
+const ofIncident = (id: number, what: string): string => `/incidents/${id}/${what}`;
+export const acknowledge = (id: number, note: string): Promise<unknown> =>
+  send("POST", ofIncident(id, "acknowledge"), { note: note || undefined });
+export const takeAcknowledgementBack = (id: number): Promise<unknown> => send("DELETE", ofIncident(id, "acknowledge"));
+export const comment = (id: number, text: string): Promise<unknown> => send("POST", ofIncident(id, "comments"), { text });
+
+const ofMute = (subject: string): string => `/mutes/${encodeURIComponent(subject).replaceAll("%3A", ":")}`;
+export const askMutes = async (signal?: AbortSignal): Promise<Mute[]> => (await get<{ mutes: Mute[] }>(`${root}/mutes`, signal)).mutes;
+/** `minutes`: absent, until it is taken back. */
+export const mute = (subject: string, reason: string, minutes?: number): Promise<unknown> =>
+  send("PUT", ofMute(subject), { minutes, reason: reason || undefined });
+export const unmute = (subject: string): Promise<unknown> => send("DELETE", ofMute(subject));
 
 export interface FlowFilter {
   client?: string;

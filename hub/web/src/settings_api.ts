@@ -2,6 +2,7 @@
 
 import { address, all, get, root, send, type Enrolment, type Listed } from "./api";
 import type { Role } from "./model/session";
+import type { Json } from "./model/types";
 
 const named = (what: string, name: string | number): string => `/${what}/${encodeURIComponent(name)}`;
 
@@ -100,3 +101,46 @@ export interface HubFacts {
 }
 
 export const askHub = (signal?: AbortSignal): Promise<HubFacts> => get<HubFacts>(`${root}/hub`, signal);
+
+export interface Channel {
+  name: string;
+  kind: string;
+  on: boolean;
+  waiting: number;
+  failing: boolean;
+  last_error: string;
+  delivered: number;
+  failures: number;
+  given_up: number;
+}
+
+export const askChannels = async (signal?: AbortSignal): Promise<Channel[]> =>
+  (await get<{ channels: Channel[] }>(`${root}/channels`, signal)).channels;
+/** One real attempt, which may take 15 s. */
+export const testChannel = (name: string): Promise<{ delivered: boolean; took_ms?: number; reason?: string }> =>
+  send("POST", `${named("channels", name)}/test`);
+
+export interface Rule {
+  name: string;
+  source?: string;
+  [key: string]: Json | undefined;
+}
+
+export const askRules = async (signal?: AbortSignal): Promise<Rule[]> => (await get<{ rules: Rule[] }>(`${root}/rules`, signal)).rules;
+
+export interface Maintenance {
+  id?: number;
+  name: string;
+  clients: string[];
+  from?: string;
+  to?: string;
+  /** In place of both: it comes again each week. */
+  weekly?: string;
+  reason?: string;
+  from_file?: boolean;
+}
+
+export const askMaintenance = async (signal?: AbortSignal): Promise<Maintenance[]> =>
+  (await get<{ maintenance: Maintenance[] }>(`${root}/maintenance`, signal)).maintenance;
+export const announceMaintenance = (window: Maintenance): Promise<unknown> => send("POST", "/maintenance", window);
+export const endMaintenance = (id: number): Promise<unknown> => send("DELETE", named("maintenance", id));

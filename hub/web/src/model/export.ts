@@ -25,6 +25,9 @@ const columns: [string, (incident: Incident) => unknown][] = [
   ["bytes_outside", (each) => each.leaked?.bytes],
   ["at_least", (each) => (each.leaked ? each.leaked.at_least === true : "")],
   ["destinations", (each) => each.leaked?.destinations.map(destinationText).join("; ")],
+  ["acknowledged_by", (each) => each.acknowledged?.by],
+  ["acknowledged_at", (each) => each.acknowledged?.at],
+  ["comments", (each) => each.comment_count],
   ["findings", (each) => each.findings.map((finding) => finding.code).join("; ")],
 ];
 

@@ -1,7 +1,7 @@
 // Which page is shown: what follows '#' in the address, so that each page can be bookmarked and no server needs to know it. Pure.
 
 /** What the settings are made of, in the order of their menu. */
-export const parts = ["hub", "keys", "users", "tokens", "log", "audit"] as const;
+export const parts = ["hub", "alerts", "keys", "users", "tokens", "log", "audit"] as const;
 export type Part = (typeof parts)[number];
 
 export type Place =

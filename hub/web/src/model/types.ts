@@ -125,6 +125,31 @@ export interface Incident {
   exposed_s: number;
   leaked: Leaked | null;
   findings: Finding[];
+  /** Null: nobody has. */
+  acknowledged?: { by: string; at: string; note?: string } | null;
+  comment_count?: number;
+}
+
+export interface IncidentComment {
+  id: number;
+  at: string;
+  by: string;
+  text: string;
+}
+
+/** What is asked for by its number. */
+export interface IncidentDetail extends Incident {
+  comments?: IncidentComment[];
+}
+
+/** Nobody is told of a subject: a client, or "group:NAME". */
+export interface Mute {
+  subject: string;
+  /** Null: until somebody takes it back. */
+  until: string | null;
+  by: string;
+  at: string;
+  reason?: string;
 }
 
 export interface Sample {

@@ -69,7 +69,7 @@ export function Form({ name, button, send, children }: FormProps) {
   useEffect(() => {
     const wrong = trouble?.field ? form.current?.elements.namedItem(trouble.field) : null;
     for (const field of form.current?.elements ?? []) {
-      if (!(field instanceof HTMLInputElement)) continue;
+      if (!(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)) continue;
       if (field === wrong) {
         field.setAttribute("aria-invalid", "true");
         field.setAttribute("aria-errormessage", `${name}-trouble`);
@@ -100,6 +100,8 @@ interface FieldProps {
   name: string;
   label: string;
   secret?: boolean;
+  /** Of the input; a browser has a picker for times. */
+  kind?: "text" | "datetime-local";
   /** What password managers and browsers may put here. */
   autocomplete?: string;
   maxLength?: number;
@@ -109,7 +111,7 @@ interface FieldProps {
   focus?: boolean;
 }
 
-export function Field({ label, hint, secret = false, focus = false, ...input }: FieldProps) {
+export function Field({ label, hint, secret = false, kind = "text", focus = false, ...input }: FieldProps) {
   const node = useRef<HTMLInputElement>(null);
   useEffect(() => {
     if (focus) node.current?.focus();
@@ -121,7 +123,7 @@ export function Field({ label, hint, secret = false, focus = false, ...input }: 
       <input
         ref={node}
         id={id}
-        type={(secret ? "password" : "text") as "text"}
+        type={(secret ? "password" : kind) as "text"}
         maxLength={4096}
         autocapitalize="none"
         spellcheck={false}
@@ -156,6 +158,17 @@ export function Choice({ name, label, options }: ChoiceProps) {
           </option>
         ))}
       </select>
+    </div>
+  );
+}
+
+/** Text of several lines. */
+export function Lines({ name, label, maxLength }: { name: string; label: string; maxLength: number }) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <textarea id={id} name={name} rows={3} maxLength={maxLength} />
     </div>
   );
 }

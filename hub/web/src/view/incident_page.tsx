@@ -1,18 +1,16 @@
 // One incident: how long, how much, where to, and what was found.
 
-import { askHistory, askIncidents } from "../api";
+import { ApiError, askHistory, askIncident } from "../api";
 import { clientAddress, incidentsAddress } from "../model/place";
 import { byteText, counted } from "../model/times";
-import type { Incident } from "../model/types";
+import type { Incident, IncidentDetail } from "../model/types";
 import { byGravity, changeText, leakedText } from "../model/words";
 import { useStore } from "../store";
 import { useAnswer } from "./ask";
+import { Care } from "./incident_care";
 import { exposedText } from "./incident_table";
 import { Failure, FindingText, For, Light, Name, Panel, Time } from "./parts";
 import { duration } from "../model/times";
-
-// Older ones are found by the client's list; no more of them are looked through.
-const mostLooked = 5000;
 
 function Destinations({ incident }: { incident: Incident }) {
   const { leaked } = incident;
@@ -74,7 +72,7 @@ function Course({ incident }: { incident: Incident }) {
   );
 }
 
-function Detail({ incident }: { incident: Incident }) {
+function Detail({ incident, again }: { incident: IncidentDetail; again: () => void }) {
   const { live } = useStore();
   return (
     <>
@@ -108,6 +106,7 @@ function Detail({ incident }: { incident: Incident }) {
           <a href={clientAddress(incident.client_id)}>How the client stands now</a>
         </p>
       </Panel>
+      <Care incident={incident} again={again} />
       <Panel title={`${counted(incident.findings.length, "finding")}`}>
         {byGravity(incident.findings).map((finding) => (
           <FindingText key={`${finding.code} ${finding.since}`} finding={finding} current={true} over={incident.end !== null} />
@@ -122,16 +121,11 @@ function Detail({ incident }: { incident: Incident }) {
 export function IncidentPage({ id, client }: { id: number; client: string }) {
   const answer = useAnswer(
     `${client} ${id}`,
-    async (signal) => {
-      let cursor: string | undefined;
-      for (let looked = 0; looked < mostLooked; looked += 500) {
-        const page = await askIncidents({ client }, 500, cursor, signal);
-        const found = page.items.find((incident) => incident.id === id);
-        if (found || !page.next) return found ?? null;
-        cursor = page.next;
-      }
-      return null;
-    },
+    (signal) =>
+      askIncident(id, signal).catch((error: Error) => {
+        if (error instanceof ApiError && error.status === 404) return null;
+        throw error;
+      }),
     15_000,
   );
   return (
@@ -142,7 +136,7 @@ export function IncidentPage({ id, client }: { id: number; client: string }) {
       {answer.error && <Failure what="The incident" error={answer.error} again={answer.again} />}
       {answer.loading && <p class="quiet">Asking…</p>}
       {answer.value ? (
-        <Detail incident={answer.value} />
+        <Detail incident={answer.value} again={answer.again} />
       ) : (
         !answer.loading &&
         !answer.error && (

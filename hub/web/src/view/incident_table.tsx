@@ -1,5 +1,5 @@
 import { incidentAddress } from "../model/place";
-import { duration } from "../model/times";
+import { counted, duration } from "../model/times";
 import type { Incident } from "../model/types";
 import { byGravity, leakedText, meaningOf } from "../model/words";
 import { For, Light, Name, Time } from "./parts";
@@ -42,6 +42,8 @@ export function IncidentTable({ incidents, withClient }: { incidents: Incident[]
               <tr key={incident.id} role="row" data-open={incident.open ? "yes" : "no"}>
                 <td role="cell" data-label="Worst">
                   <Light state={incident.worst} current={true} />
+                  {incident.acknowledged && <span class="quiet small tag">{incident.acknowledged.by} takes care</span>}
+                  {(incident.comment_count ?? 0) > 0 && <span class="quiet small tag">{counted(incident.comment_count!, "comment")}</span>}
                 </td>
                 {withClient && (
                   <th scope="row" role="rowheader" data-label="Client">

@@ -5,6 +5,7 @@ import type { ComponentChild } from "preact";
 import { settingsAddress, type Part } from "../model/place";
 import { isAtLeast, type Role, type Session } from "../model/session";
 import { useStore } from "../store";
+import { AlertsPage } from "./alerts_page";
 import { AuditPage } from "./audit_page";
 import { HubPage } from "./hub_page";
 import { KeysPage } from "./keys_page";
@@ -21,6 +22,7 @@ interface Entry {
 
 const entries: Record<Part, Entry> = {
   hub: { name: "Hub", least: null, page: () => <HubPage /> },
+  alerts: { name: "Alerts", least: null, page: () => <AlertsPage /> },
   keys: { name: "Keys", least: "operator", page: () => <KeysPage /> },
   users: { name: "Users", least: "admin", page: () => <UsersPage /> },
   tokens: { name: "API tokens", least: "viewer", page: () => <TokensPage /> },
