@@ -116,31 +116,43 @@ export interface Channel {
 
 export const askChannels = async (signal?: AbortSignal): Promise<Channel[]> =>
   (await get<{ channels: Channel[] }>(`${root}/channels`, signal)).channels;
-/** One real attempt, which may take 15 s. */
-export const testChannel = (name: string): Promise<{ delivered: boolean; took_ms?: number; reason?: string }> =>
-  send("POST", `${named("channels", name)}/test`);
 
+/** As in the hub's file: what has its usual value is left out. */
 export interface Rule {
   name: string;
-  source?: string;
+  source: "built-in" | "file" | "api";
   [key: string]: Json | undefined;
 }
 
 export const askRules = async (signal?: AbortSignal): Promise<Rule[]> => (await get<{ rules: Rule[] }>(`${root}/rules`, signal)).rules;
+/** Only one that the API made; that of the file with its name holds again. */
+export const removeRule = (name: string): Promise<unknown> => send("DELETE", named("rules", name));
+
+export interface NewMaintenance {
+  name: string;
+  /** Of clients and groups, with wildcards. */
+  clients: string[];
+  from: string;
+  to: string;
+  reason?: string;
+}
 
 export interface Maintenance {
-  id?: number;
+  /** Null: it stands in the file. */
+  id: number | null;
   name: string;
   clients: string[];
-  from?: string;
-  to?: string;
-  /** In place of both: it comes again each week. */
+  /** Both null: it comes again each week. */
+  from: string | null;
+  to: string | null;
   weekly?: string;
-  reason?: string;
+  time_zone?: string;
+  reason: string;
+  by: string;
   from_file?: boolean;
 }
 
 export const askMaintenance = async (signal?: AbortSignal): Promise<Maintenance[]> =>
   (await get<{ maintenance: Maintenance[] }>(`${root}/maintenance`, signal)).maintenance;
-export const announceMaintenance = (window: Maintenance): Promise<unknown> => send("POST", "/maintenance", window);
+export const announceMaintenance = (window: NewMaintenance): Promise<unknown> => send("POST", "/maintenance", window);
 export const endMaintenance = (id: number): Promise<unknown> => send("DELETE", named("maintenance", id));

@@ -9,7 +9,7 @@ import { setTimeout as pause } from "node:timers/promises";
 
 const key = "key-of-the-proofs-0123456789abcdef";
 
-async function freePorts(count) {
+export async function freePorts(count) {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer().listen(0, "127.0.0.1");

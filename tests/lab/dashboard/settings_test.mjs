@@ -132,7 +132,7 @@ test("the hub tells where it listens and what its settings fix", async () => {
   await close();
 });
 
-const pages = ["hub", "keys", "users", "tokens", "log", "audit"].map((part) => `#/settings/${part}`);
+const pages = ["hub", "alerts", "keys", "users", "tokens", "log", "audit"].map((part) => `#/settings/${part}`);
 
 test("no page of the settings is wider than a small phone, and axe-core finds nothing in either theme", async () => {
   const wrong = [];

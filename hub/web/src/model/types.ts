@@ -126,8 +126,8 @@ export interface Incident {
   leaked: Leaked | null;
   findings: Finding[];
   /** Null: nobody has. */
-  acknowledged?: { by: string; at: string; note?: string } | null;
-  comment_count?: number;
+  acknowledged: { by: string; at: string; note?: string } | null;
+  comment_count: number;
 }
 
 export interface IncidentComment {
@@ -139,7 +139,7 @@ export interface IncidentComment {
 
 /** What is asked for by its number. */
 export interface IncidentDetail extends Incident {
-  comments?: IncidentComment[];
+  comments: IncidentComment[];
 }
 
 /** Nobody is told of a subject: a client, or "group:NAME". */
@@ -149,7 +149,8 @@ export interface Mute {
   until: string | null;
   by: string;
   at: string;
-  reason?: string;
+  /** Empty: none was given. */
+  reason: string;
 }
 
 export interface Sample {

@@ -1,8 +1,6 @@
 // Who is told what, and when not: channels, rules, maintenance windows, mutes.
 
-import { useState } from "preact/hooks";
-
-import { ApiError, askMutes, unmute } from "../api";
+import { askMutes } from "../api";
 import { FieldFault, isAtLeast } from "../model/session";
 import type { Json } from "../model/types";
 import { codeText } from "../model/words";
@@ -12,7 +10,7 @@ import {
   askMaintenance,
   askRules,
   endMaintenance,
-  testChannel,
+  removeRule,
   type Channel,
   type Maintenance,
   type Rule,
@@ -21,11 +19,11 @@ import { useStore } from "../store";
 import { Act, Fault, useFault } from "./act";
 import { useAnswer, type Answer } from "./ask";
 import { Field, Form, type Fields } from "./form";
+import { Muted, MuteForm } from "./mute";
 import { Failure, Panel, Time } from "./parts";
 
-/** What is true of all lists here. A hub that does not know the question is older than this page. */
+/** What is true of all lists here. */
 function Standing({ what, answer, none }: { what: string; answer: Answer<unknown[]>; none: string }) {
-  if (answer.error instanceof ApiError && answer.error.status === 404) return <p class="quiet">This hub does not tell.</p>;
   if (answer.error) return <Failure what={what} error={answer.error} again={answer.again} />;
   if (answer.loading) return <p class="quiet">Asking…</p>;
   return answer.value?.length === 0 ? <p class="quiet">{none}</p> : null;
@@ -37,18 +35,9 @@ function channelState({ on, failing, waiting, last_error }: Channel): { how: str
   return waiting > 0 ? { how: "unknown", text: `${waiting} waiting` } : { how: "good", text: "works" };
 }
 
-function Channels({ may }: { may: boolean }) {
+function Channels() {
   const answer = useAnswer<Channel[]>("channels", askChannels, 15_000);
   const { live } = useStore();
-  const [told, setTold] = useState<Record<string, string>>({});
-  const test = (name: string): void => {
-    const tell = (text: string): void => setTold((before) => ({ ...before, [name]: text }));
-    tell("Sending…");
-    testChannel(name)
-      .then(({ delivered, took_ms, reason }) => tell(delivered ? `Delivered after ${took_ms} ms.` : `Not delivered: ${reason}`))
-      .catch((error: Error) => tell(`Not sent: ${error.message}`))
-      .finally(answer.again);
-  };
   return (
     <Panel title="Channels" id="channels">
       <Standing what="The channels" answer={answer} none="None: nobody is told of anything." />
@@ -56,7 +45,7 @@ function Channels({ may }: { may: boolean }) {
         {(answer.value ?? []).map((each) => {
           const state = channelState(each);
           return (
-            <li key={each.name} data-how={live ? state.how : "none"}>
+            <li key={each.name}>
               <div class="entry-head">
                 <strong>{each.name}</strong>
                 <span class="badge">{each.kind}</span>
@@ -65,49 +54,81 @@ function Channels({ may }: { may: boolean }) {
                 </span>
                 <span class="quiet">
                   {each.delivered} delivered{each.given_up > 0 && `, ${each.given_up} given up`}
+                  {" since the hub started"}
                 </span>
               </div>
-              {may && each.on && (
-                <button type="button" class="act" onClick={() => test(each.name)}>
-                  Send a test<span class="hidden"> to {each.name}</span>
-                </button>
-              )}
-              <p class="told" role="status">
-                {told[each.name]}
-              </p>
             </li>
           );
         })}
       </ul>
       <p class="quiet small">
-        Channels stand in the hub's settings and in the file that <code>alerts_file</code> names.
+        Channels stand in the hub's settings and in the file that <code>alerts_file</code> names. On the hub's machine{" "}
+        <code>vpn-sentinel-hub channels test NAME</code> sends a test message.
       </p>
     </Panel>
   );
 }
 
-const valueText = (value: Json | undefined): string => (Array.isArray(value) ? value.map(String).join(", ") : String(value));
+const sources: Record<string, string> = { file: "from the file", "built-in": "built in", api: "by the API" };
+const units: Record<string, string> = { s: "s", minutes: "min" };
 
-function Rules() {
-  const answer = useAnswer<Rule[]>("rules", askRules);
+/** "delay_s": 60 is "Delay" and "60 s". */
+function ruleFact(key: string, value: Json | undefined): [string, string] {
+  const text = Array.isArray(value) ? value.map(String).join(", ") : String(value);
+  const [, name, unit] = /^(.+)_(s|minutes)$/.exec(key) ?? [];
+  return name && unit ? [codeText(name), `${text} ${units[unit]}`] : [codeText(key), key === "on" ? codeText(text) : text];
+}
+
+interface RuleProps {
+  rule: Rule;
+  may: boolean;
+  again: () => void;
+  failed: (error: Error | null) => void;
+}
+
+function RuleEntry({ rule: { name, source, on, states, ...rest }, may, again, failed }: RuleProps) {
+  const facts = Object.entries({ on, states, ...rest }).filter(([, value]) => value !== undefined);
+  return (
+    <li>
+      <div class="entry-head">
+        <strong>{name}</strong>
+        <span class="badge">{sources[source] ?? source}</span>
+        {facts.map(([key, value]) => {
+          const [label, text] = ruleFact(key, value);
+          return (
+            <span key={key}>
+              <span class="quiet">{label}:</span> {text}
+            </span>
+          );
+        })}
+      </div>
+      {may && source === "api" && (
+        <Act
+          label="Remove"
+          of={name}
+          sure={`Remove the rule ${name}? One of that name in the file holds again.`}
+          act={async () => {
+            failed(null);
+            await removeRule(name).finally(again);
+          }}
+          failed={failed}
+        />
+      )}
+    </li>
+  );
+}
+
+function Rules({ may }: { may: boolean }) {
+  const answer = useAnswer<Rule[]>("rules", askRules, 30_000);
+  const [fault, setFault] = useFault();
   return (
     <Panel title="Rules" id="rules">
+      <p class="quiet">What is told to whom. What has its usual value is left out; without channels, all of them are told.</p>
+      <Fault error={fault} />
       <Standing what="The rules" answer={answer} none="None: nobody is told of anything." />
       <ul class="entries">
-        {(answer.value ?? []).map(({ name, source, ...rest }) => (
-          <li key={name}>
-            <div class="entry-head">
-              <strong>{name}</strong>
-              {source && <span class="badge">{source === "file" ? "from the file" : source}</span>}
-              {Object.entries(rest)
-                .filter(([, value]) => value !== null && value !== "" && !(Array.isArray(value) && value.length === 0))
-                .map(([key, value]) => (
-                  <span key={key}>
-                    <span class="quiet">{codeText(key)}</span> {valueText(value)}
-                  </span>
-                ))}
-            </div>
-          </li>
+        {(answer.value ?? []).map((rule) => (
+          <RuleEntry key={rule.name} rule={rule} may={may} again={answer.again} failed={setFault} />
         ))}
       </ul>
     </Panel>
@@ -162,23 +183,25 @@ function Window({ each, may, again, failed }: WindowProps) {
         <code>{each.clients.join(" ")}</code>
         {each.from_file && <span class="badge">from the file</span>}
         <span class="quiet">
-          {each.weekly ?? (
+          {each.weekly ? (
+            `each week ${each.weekly} (${each.time_zone})`
+          ) : (
             <>
               <Time at={each.from ?? ""} /> to <Time at={each.to ?? ""} />
+              {each.id !== null && `, by ${each.by}`}
             </>
           )}
-          {each.reason && `: ${each.reason}`}
         </span>
+        {each.reason && <span class="quiet said">{each.reason}</span>}
       </div>
-      {may && !each.from_file && each.id !== undefined && (
+      {may && each.id !== null && (
         <Act
           label="End"
           of={each.name}
           sure={`End the maintenance ${each.name}? Messages are sent again.`}
           act={async () => {
             failed(null);
-            await endMaintenance(each.id!);
-            again();
+            await endMaintenance(each.id!).finally(again);
           }}
           failed={failed}
         />
@@ -188,7 +211,7 @@ function Window({ each, may, again, failed }: WindowProps) {
 }
 
 function MaintenanceWindows({ may }: { may: boolean }) {
-  const answer = useAnswer<Maintenance[]>("maintenance", askMaintenance);
+  const answer = useAnswer<Maintenance[]>("maintenance", askMaintenance, 30_000);
   const [fault, setFault] = useFault();
   return (
     <Panel title="Maintenance windows" id="maintenance">
@@ -196,8 +219,8 @@ function MaintenanceWindows({ may }: { may: boolean }) {
       <Fault error={fault} />
       <Standing what="The maintenance windows" answer={answer} none="None." />
       <ul class="entries">
-        {(answer.value ?? []).map((each) => (
-          <Window key={each.id ?? each.name} each={each} may={may} again={answer.again} failed={setFault} />
+        {(answer.value ?? []).map((each, place) => (
+          <Window key={each.id ?? `file ${place}`} each={each} may={may} again={answer.again} failed={setFault} />
         ))}
       </ul>
       {may && answer.value && (
@@ -211,39 +234,26 @@ function MaintenanceWindows({ may }: { may: boolean }) {
 }
 
 function Mutes({ may }: { may: boolean }) {
-  const answer = useAnswer("mutes", askMutes);
+  const answer = useAnswer("mutes", askMutes, 30_000);
   const [fault, setFault] = useFault();
   return (
-    <Panel title="Muted clients" id="mutes">
-      <p class="quiet">A client is muted on the page of one of its incidents.</p>
+    <Panel title="Mutes" id="mutes">
+      <p class="quiet">Nobody is told of these clients and of the members of these groups. They are judged as always.</p>
       <Fault error={fault} />
       <Standing what="Who is muted" answer={answer} none="None." />
       <ul class="entries">
-        {(answer.value ?? []).map(({ subject, until, by, reason }) => (
-          <li key={subject}>
-            <div class="entry-head">
-              <strong>{subject}</strong>
-              <span class="quiet">
-                by {by}, {until ? <>until <Time at={until} /></> : "until somebody takes it back"}
-                {reason && `: ${reason}`}
-              </span>
-            </div>
-            {may && (
-              <Act
-                label="Tell again"
-                of={`of ${subject}`}
-                sure={`Send messages about ${subject} again?`}
-                act={async () => {
-                  setFault(null);
-                  await unmute(subject);
-                  answer.again();
-                }}
-                failed={setFault}
-              />
-            )}
+        {(answer.value ?? []).map((each) => (
+          <li key={each.subject}>
+            <Muted mute={each} may={may} again={answer.again} failed={setFault} />
           </li>
         ))}
       </ul>
+      {may && answer.value && (
+        <details>
+          <summary>Mute a client or a group</summary>
+          <MuteForm made={answer.again} />
+        </details>
+      )}
     </Panel>
   );
 }
@@ -253,8 +263,8 @@ export function AlertsPage() {
   const may = isAtLeast(session, "operator");
   return (
     <>
-      <Channels may={may} />
-      <Rules />
+      <Channels />
+      <Rules may={may} />
       <MaintenanceWindows may={may} />
       <Mutes may={may} />
     </>

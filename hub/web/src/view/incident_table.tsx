@@ -42,8 +42,8 @@ export function IncidentTable({ incidents, withClient }: { incidents: Incident[]
               <tr key={incident.id} role="row" data-open={incident.open ? "yes" : "no"}>
                 <td role="cell" data-label="Worst">
                   <Light state={incident.worst} current={true} />
-                  {incident.acknowledged && <span class="quiet small tag">{incident.acknowledged.by} takes care</span>}
-                  {(incident.comment_count ?? 0) > 0 && <span class="quiet small tag">{counted(incident.comment_count!, "comment")}</span>}
+                  {incident.acknowledged && <span class="quiet small tag">acknowledged by {incident.acknowledged.by}</span>}
+                  {incident.comment_count > 0 && <span class="quiet small tag">{counted(incident.comment_count, "comment")}</span>}
                 </td>
                 {withClient && (
                   <th scope="row" role="rowheader" data-label="Client">
