@@ -89,7 +89,7 @@ MakeProtocol make_protocol(const ChannelConfig& channel) {
   }
 }
 
-Delivery try_channel(const ChannelConfig& channel, const Notice& notice) {
+Delivery try_channel(const ChannelConfig& channel, const Notice& notice, const std::stop_token& stop) {
   boost::asio::io_context io{1};
   const auto protocol = make_protocol(channel)(io);
   Delivery result{Delivery::Kind::try_again, fmt::format("no answer within {} s", try_limit.count())};
@@ -97,7 +97,12 @@ Delivery try_channel(const ChannelConfig& channel, const Notice& notice) {
     result = std::move(delivery);
     io.stop();
   });
+  const std::stop_callback on_stop(stop, [&] {
+    protocol->abort();
+    io.stop();
+  });
   io.run_for(try_limit);
+  if (stop.stop_requested() && result.kind == Delivery::Kind::try_again) result.reason = "the hub ends";
   return result;
 }
 

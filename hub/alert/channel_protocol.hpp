@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <stop_token>
 
 #include "hub/alert/channel.hpp"
 #include "hub/alert/notice.hpp"
@@ -14,7 +15,8 @@ namespace vpn_sentinel {
 /// Longer than one attempt takes (ChannelConfig::timeout is at most that).
 inline constexpr std::chrono::seconds try_limit{15};
 
-/// Sends `notice` at once, beside whatever waits, and blocks until it is known what became of it: try_limit at most. Any thread.
-[[nodiscard]] Delivery try_channel(const ChannelConfig& channel, const Notice& notice);
+/// Sends `notice` at once, beside whatever waits, and blocks until it is known what became of it: try_limit at most, or until `stop`. Any
+/// thread.
+[[nodiscard]] Delivery try_channel(const ChannelConfig& channel, const Notice& notice, const std::stop_token& stop = {});
 
 }  // namespace vpn_sentinel

@@ -81,7 +81,7 @@ class Desk {
 
  private:
   struct Telling {
-    const AlertRule* rule;
+    std::string rule;  ///< its name: rules may be others before it is written; empty: it is gone
     std::vector<std::string> channels;
     Notice notice;
   };
@@ -101,6 +101,7 @@ class Desk {
   void put(const std::string& key, std::optional<Watch> watch, std::optional<WallTime> alarm);
   void put_batch(const std::string& key, std::optional<NoticeBatch> batch);
   void settle_all(WallTime now);
+  [[nodiscard]] std::vector<std::string> reachable(const std::vector<std::string>& named) const;
   void write(const Telling& telling, WallTime now, Outcome& outcome) const;
   void join_tellings(WallTime now, Outcome& outcome);
 

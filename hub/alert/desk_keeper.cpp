@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "hub/alert/desk_words.hpp"
 
@@ -63,6 +64,11 @@ void DeskKeeper::use(DeskSettings settings) {
   is_new_ = true;
 }
 
+bool DeskKeeper::is_in_force() const {
+  const std::lock_guard lock(mutex_);
+  return !is_new_;
+}
+
 void DeskKeeper::on_hub(const std::string& what, bool trouble, const std::string& sentence, WallTime now) {
   const std::lock_guard lock(mutex_);
   const auto said = troubles_.find(what);
@@ -117,13 +123,20 @@ void DeskKeeper::adopt(const ClientState& client, bool by_group, const std::opti
   if (incident && incident->acknowledged) desk_.on_acknowledged(client.client_id, true, now);
 }
 
+/// New settings count for a whole transaction: what happens in it is not told by two sets of rules.
 void DeskKeeper::begin() {
   desk_.begin();
   hub_events_.clear();
+  rules_before_.reset();
+  if (!is_in_force()) apply(WallTime{});
 }
 
 void DeskKeeper::take_back() {
   desk_.take_back();
+  if (rules_before_) {
+    api_rules_ = *std::exchange(rules_before_, {});
+    apply(WallTime{});
+  }
   const std::lock_guard lock(mutex_);
   waiting_.insert(waiting_.begin(), std::make_move_iterator(hub_events_.begin()), std::make_move_iterator(hub_events_.end()));
   hub_events_.clear();
@@ -172,7 +185,8 @@ void DeskKeeper::follow(const AlertRule& rule, const ClientState& client, WallTi
 }
 
 void DeskKeeper::on_rules(const std::vector<Kept>& rules, WallTime now) {
-  api_rules_ = rules_of(rules);
+  auto before = std::exchange(api_rules_, rules_of(rules));
+  if (!rules_before_) rules_before_ = std::move(before);
   apply(now);
 }
 
@@ -182,14 +196,11 @@ void DeskKeeper::forget(const std::string& client_id) {
 }
 
 AlertDesk::Outcome DeskKeeper::finish(WallTime now) {
-  bool is_new = false;
   {
     const std::lock_guard lock(mutex_);
-    is_new = is_new_;
     std::move(waiting_.begin(), waiting_.end(), std::back_inserter(hub_events_));
     waiting_.clear();
   }
-  if (is_new) apply(now);
   for (const auto& event : hub_events_) desk_.on_event(event, now);
   return desk_.finish(now);
 }

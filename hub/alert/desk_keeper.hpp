@@ -26,6 +26,8 @@ class DeskKeeper final : public AlertDesk {
   // From any thread; in force within about a second.
   /// What the file says now. Without a rule it is the built-in one, unless the API has some.
   void use(DeskSettings settings);
+  /// What use() gave last is in force, and whatever was told by what was before has been handed on.
+  [[nodiscard]] bool is_in_force() const;
   /// The hub's own trouble: "disk", "clock", "certificate" … begins or ends. Saying the same again is nothing.
   void on_hub(const std::string& what, bool trouble, const std::string& sentence, WallTime now);
   /// The rules in force, in order.
@@ -60,6 +62,7 @@ class DeskKeeper final : public AlertDesk {
   // Engine's thread.
   Desk desk_;
   std::vector<AlertRule> api_rules_;
+  std::optional<std::vector<AlertRule>> rules_before_;            ///< those of the API, when the transaction under way changes them
   bool follows_ = false;                                          ///< a rule asks for each report
   std::map<std::pair<std::string, std::string>, Series> series_;  ///< by rule and client
   std::vector<DeskEvent> hub_events_;                             ///< of the transaction under way

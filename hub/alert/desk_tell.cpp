@@ -9,8 +9,8 @@ namespace vpn_sentinel {
 namespace {
 
 /// Messages of one kind about one group are alike.
-std::string batch_key(const AlertRule& rule, const Notice& notice) {
-  return "batch/" + rule.name + "/" + std::string(to_string(notice.kind)) + "/" + notice.group;
+std::string batch_key(const std::string& rule, const Notice& notice) {
+  return "batch/" + rule + "/" + std::string(to_string(notice.kind)) + "/" + notice.group;
 }
 
 /// Danger, and that it is over, never waits for the morning; neither does whoever is called because nobody came.
@@ -102,11 +102,11 @@ void Desk::tell_again(const AlertRule& rule, Watch& watch, WallTime now) {
 void Desk::tell(const AlertRule& rule, std::vector<std::string> channels, Notice notice, WallTime now) {
   if (channels.empty()) channels = settings_.channels;
   if (rule.group_wait.count() > 0 && notice.kind != Notice::Kind::escalation) return add_to_batch(rule, channels, std::move(notice), now);
-  tellings_.push_back({&rule, std::move(channels), std::move(notice)});
+  tellings_.push_back({rule.name, std::move(channels), std::move(notice)});
 }
 
 void Desk::add_to_batch(const AlertRule& rule, const std::vector<std::string>& channels, Notice notice, WallTime now) {
-  const auto key = batch_key(rule, notice);
+  const auto key = batch_key(rule.name, notice);
   const auto* known = batches_.find(key);
   auto batch = known != nullptr ? *known : NoticeBatch{rule.name, now + rule.group_wait, channels, notice};
   const bool named = std::ranges::find(batch.clients, notice.client_id) != batch.clients.end();
@@ -125,7 +125,9 @@ void Desk::flush(const std::string& key) {
   put_batch(key, std::nullopt);
   const auto* rule = find_rule(batch.rule);
   auto notice = batch.clients.size() + batch.more > 1 ? together_notice(batch.first, batch.clients, batch.more) : batch.first;
-  tellings_.push_back({rule, batch.channels, std::move(notice)});
+  if (rule == nullptr) return tellings_.push_back({"", batch.channels, std::move(notice)});
+  // The rule may name others since.
+  tellings_.push_back({rule->name, rule->channels.empty() ? settings_.channels : rule->channels, std::move(notice)});
 }
 
 /// Many at once are one message each, per rule, kind and group.
@@ -133,7 +135,7 @@ void Desk::join_tellings(WallTime now, Outcome& outcome) {
   const auto key_of = [](const Telling& telling) {
     const auto& notice = telling.notice;
     const auto about = notice.clients.empty() && !notice.client_id.empty() && notice.kind != Notice::Kind::escalation;
-    return about && telling.rule != nullptr ? batch_key(*telling.rule, notice) : std::string();
+    return about && !telling.rule.empty() ? batch_key(telling.rule, notice) : std::string();
   };
   std::map<std::string, std::set<std::string>> alike;
   for (const auto& telling : tellings_) alike[key_of(telling)].insert(telling.notice.client_id);
@@ -152,9 +154,19 @@ void Desk::join_tellings(WallTime now, Outcome& outcome) {
   }
 }
 
+/// A rule of the API may name a channel that the file has no more: better all others hear of it than nobody.
+std::vector<std::string> Desk::reachable(const std::vector<std::string>& named) const {
+  if (settings_.channels.empty()) return named;
+  std::vector<std::string> there;
+  for (const auto& channel : named) {
+    if (std::ranges::find(settings_.channels, channel) != settings_.channels.end()) there.push_back(channel);
+  }
+  return there.empty() ? settings_.channels : there;
+}
+
 void Desk::write(const Telling& telling, WallTime now, Outcome& outcome) const {
   const auto text = to_text(telling.notice);
-  for (const auto& channel : telling.channels) outcome.alerts.push_back({0, channel, text, now, 0});
+  for (const auto& channel : reachable(telling.channels)) outcome.alerts.push_back({0, channel, text, now, 0});
 }
 
 }  // namespace vpn_sentinel

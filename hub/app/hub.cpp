@@ -14,6 +14,7 @@
 
 #include "hub/alert/notice.hpp"
 #include "hub/alert/rule_config.hpp"
+#include "hub/app/alerts_file.hpp"
 #include "hub/app/first_admin.hpp"
 #include "hub/app/forget_request.hpp"
 #include "hub/app/key_commands.hpp"
@@ -23,6 +24,7 @@
 #include "hub/http/auth.hpp"
 #include "hub/http/badge.hpp"
 #include "hub/http/care_routes.hpp"
+#include "hub/http/channel_routes.hpp"
 #include "hub/http/connections.hpp"
 #include "hub/http/events.hpp"
 #include "hub/http/query.hpp"
@@ -40,6 +42,8 @@ constexpr int exit_cannot_create = 73;
 constexpr int exit_config = 78;
 /// How often certificate and key are looked at.
 constexpr std::chrono::seconds tls_check_period{60};
+/// How long a channel that was taken out of the file may go on sending what it has.
+constexpr std::chrono::seconds longest_retirement{15};
 /// The page takes 12 s of silence for a broken connection.
 constexpr std::chrono::seconds heartbeat_period{5};
 /// Where the dashboard's page finds its data, whatever the API's own path is.
@@ -128,9 +132,21 @@ std::vector<TelegramBotOptions> bots_of(const HubConfig& config) {
   return list;
 }
 
-std::vector<ChannelConfig> with_buttons(std::vector<ChannelConfig> channels, bool somebody_answers) {
-  for (auto& channel : channels) channel.buttons = somebody_answers && channel.kind == ChannelConfig::Kind::telegram;
+/// Buttons only where one of `bots` answers, which are those of the start: not in the chat of a token that came later.
+std::vector<ChannelConfig> with_buttons(std::vector<ChannelConfig> channels, const std::vector<TelegramBotOptions>& bots) {
+  for (auto& channel : channels) {
+    channel.buttons =
+        channel.kind == ChannelConfig::Kind::telegram && std::ranges::any_of(bots, [&](const TelegramBotOptions& bot) {
+          return bot.bot_token == channel.secret && std::ranges::find(bot.chats, channel.chat, &BotChatRule::id) != bot.chats.end();
+        });
+  }
   return channels;
+}
+
+/// Of some services the path of the URL is all that keeps strangers out.
+bool is_secret_url(const ChannelConfig& channel) {
+  using enum ChannelConfig::Kind;
+  return channel.kind == webhook || channel.kind == discord || channel.kind == slack || channel.kind == apprise;
 }
 
 /// Of the database's largest size what flows may have; they are worth less than reports.
@@ -195,11 +211,15 @@ Hub::Hub(const HubConfig& config)
   flow_opener_ = std::jthread([this, flows = std::move(flows)] { open_flows(flows); });
   const auto started = start_notice(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size());
   for (auto& alert : for_each_channel(names_of(config.channels), started)) engine_->add_alert(std::move(alert));
-  alerts_.start(with_buttons(config.channels, config.telegram_commands), *engine_);
-  if (config.telegram_commands) bots_.start(bots_of(config), *engine_, config.data_dir, [this] { return alerts_waiting(); });
+  if (config.telegram_commands) bot_options_ = bots_of(config);
+  channels_ = with_buttons(config.channels, bot_options_);
+  warn_of_missing_channels();
+  alerts_.start(channels_, *engine_);
+  if (config.telegram_commands) bots_.start(bot_options_, *engine_, config.data_dir, [this] { return alerts_waiting(); });
 }
 
 Hub::~Hub() {
+  trials_.stop();                // their answers are still sent
   if (server_) server_->stop();  // the engine still runs: reports under way are stored and answered
   bots_.stop();
   heartbeat_.reset();
@@ -334,6 +354,7 @@ void Hub::listen(const HubConfig& config) {
   service.large_path = events_path(config.api_prefix);
   const auto keys = key_admin();
   const RuleDoor rules{[this] { return desk_->rules(); }, [this] { return desk_->file_settings(); }};
+  const ChannelDoor channels{[this](const std::string& name) { return alerts_.channel(name); }, trials_};
   const FileWindows windows = [this] { return file_windows_json(desk_->file_settings()); };
   sites.push_back({"api",
                    config.api_prefix,
@@ -341,6 +362,7 @@ void Hub::listen(const HubConfig& config) {
                    {account_service(door_, keys, config.api_prefix, api_account_gates(access_)),
                     care_service(door_, *engine_, config.api_prefix, api_account_gates(access_), require_key_or_account(door_), windows),
                     rule_service(door_, *engine_, rules, config.api_prefix, api_account_gates(access_), require_key_or_account(door_)),
+                    channel_service(door_, channels, config.api_prefix, api_account_gates(access_), require_key_or_account(door_)),
                     std::move(service)}});
 
   const auto dashboard = std::make_shared<Router>();
@@ -358,6 +380,7 @@ void Hub::listen(const HubConfig& config) {
        {account_service(door_, keys, dashboard_api_path, account_gates(access_)),
         care_service(door_, *engine_, dashboard_api_path, account_gates(access_), require_log_in(door_, dashboard_api_path), windows),
         rule_service(door_, *engine_, rules, dashboard_api_path, account_gates(access_), require_log_in(door_, dashboard_api_path)),
+        channel_service(door_, channels, dashboard_api_path, account_gates(access_), require_log_in(door_, dashboard_api_path)),
         std::move(service)}});
 
   const auto health_pages = std::make_shared<Router>();
@@ -493,19 +516,58 @@ void Hub::apply_access(const HubConfig& config) {
 
 /// What the settings hold must not be read in the log that operators see.
 void Hub::hide_secrets() {
-  std::vector<std::string> secrets{config_.api_key, config_.dashboard_password, config_.admin_password};
-  if (config_.telegram) secrets.push_back(config_.telegram->bot_token);
+  std::vector<std::string> secrets{config_.api_key, config_.dashboard_password, config_.admin_password, config_.heartbeat_url};
+  for (const auto& channel : config_.channels) {
+    secrets.push_back(channel.secret);
+    if (is_secret_url(channel)) secrets.push_back(channel.url);
+  }
   log_.hide(SecretMask(std::move(secrets)));
 }
 
-/// Whatever is told from now on goes to the new channels; what waits for one that is gone is given up.
+/// First the new channels are there, then rules that name them; the old ones go when nothing is told by the old rules any more.
 void Hub::apply_alerts(const HubConfig& config) {
   auto settings = config.alerts;
   settings.channels = names_of(config.channels);
-  alerts_.apply(with_buttons(config.channels, config_.telegram_commands));
+  {
+    const std::lock_guard lock(rules_mutex_);
+    config_.channels = config.channels;
+    hide_secrets();
+  }
+  auto both = with_buttons(config.channels, bot_options_);
+  for (auto& old : channels_) {
+    if (std::ranges::find(both, old.name, &ChannelConfig::name) == both.end()) both.push_back(std::move(old));
+  }
+  retire_by_ = both.size() > config.channels.size() ? std::optional(mono_now() + longest_retirement) : std::nullopt;
+  alerts_.apply(both);
+  channels_ = std::move(both);
   desk_->use(std::move(settings));
+  warn_of_missing_channels();
   log(LogLevel::info, "alerts_read",
       {{"rules", config.alerts.rules.size()}, {"channels", fmt::format("{}", fmt::join(names_of(config.channels), ","))}});
+}
+
+/// What the old channels still have to send they may; what they cannot within a while is given up.
+void Hub::retire_channels() {
+  if (!retire_by_ || !desk_->is_in_force()) return;
+  const auto standing = alerts_.standing();
+  const bool done = std::ranges::all_of(standing, [this](const ChannelStanding& channel) {
+    return channel.waiting == 0 || std::ranges::find(config_.channels, channel.name, &ChannelConfig::name) != config_.channels.end();
+  });
+  if (!done && mono_now() < *retire_by_) return;
+  retire_by_.reset();
+  channels_ = with_buttons(config_.channels, bot_options_);
+  alerts_.apply(channels_);
+}
+
+/// Those of the file were checked with it.
+void Hub::warn_of_missing_channels() const {
+  for (auto& rule : desk_->rules()) {
+    if (rule.source != AlertRule::Source::api) continue;
+    const auto checked = check_channels({.rules = {std::move(rule)}}, names_of(config_.channels));
+    if (checked) continue;
+    log(LogLevel::warning, "rule_without_channel",
+        {{"message", checked.error().message}, {"next", "where none of its channels is there, it tells on all"}});
+  }
 }
 
 std::size_t Hub::alerts_waiting() const {
@@ -573,6 +635,7 @@ bool Hub::turn() {
   tell_store_trouble();
   if (key_file_.changed()) static_cast<void>(read_keys_again());
   heed_forget_request();
+  retire_channels();
   accounts_->turn();
   if (!setup_token_gone_ && accounts_->has_users()) {
     setup_token_gone_ = true;

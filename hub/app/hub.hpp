@@ -4,10 +4,12 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "hub/alert/channel_trials.hpp"
 #include "hub/alert/desk_keeper.hpp"
 #include "hub/app/alert_relay.hpp"
 #include "hub/app/bot_host.hpp"
@@ -44,7 +46,8 @@ class Hub {
   /// Takes over keys, allowed addresses, trusted proxies and the rate limit; from the thread that calls turn().
   void apply_access(const HubConfig& config);
 
-  /// Takes over channels, rules and maintenance windows of the alerts' file; from the thread that calls turn().
+  /// Takes over channels, rules and maintenance windows of the alerts' file; from the thread that calls turn(). Channels that are gone stay
+  /// until the rules that may still name them are.
   void apply_alerts(const HubConfig& config);
 
   /// What is due; call it about ten times per second. False: there is nobody to see it, once per second is enough.
@@ -68,6 +71,8 @@ class Hub {
   Result<void> read_keys_again();
   void heed_forget_request();
   void replace_access();
+  void retire_channels();
+  void warn_of_missing_channels() const;
   void hide_secrets();
   void start_accounts(const HubConfig& config);
   [[nodiscard]] KeyAdmin key_admin();
@@ -98,6 +103,10 @@ class Hub {
   std::unique_ptr<Broker> broker_ = Broker::make();
   LiveFeed feed_{*broker_};
   AlertRelay alerts_;
+  std::vector<ChannelConfig> channels_;  ///< what `alerts_` has: those of config_, and those before until they are retired
+  std::optional<MonoTime> retire_by_;    ///< some of `channels_` are to go
+  ChannelTrials trials_;
+  std::vector<TelegramBotOptions> bot_options_;  ///< of the bots that were started
   BotHost bots_;
   std::shared_ptr<DeskKeeper> desk_;
   StoreWatch store_watch_;

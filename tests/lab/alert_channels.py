@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 import unittest
+import urllib.error
 import urllib.request
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,6 +25,7 @@ from hub_daemon import KEY, HubDaemon, free_ports
 
 BUILD = Path()
 SECRET = "signing-key-of-the-test"
+PASSWORD = "a long password"
 
 
 def report(seq: int, state: str, address: str = "198.51.100.2") -> bytes:
@@ -67,6 +69,25 @@ class AlertChannels(unittest.TestCase):
         status, body = self.hub.fetch("/api/v1/channels")
         self.assertEqual(status, 200, body)
         return {each["name"]: each for each in json.loads(body)["channels"]}
+
+    def log_in(self) -> dict[str, str]:
+        """What an admin's browser sends."""
+        status, headers, body = self.post("/login", {}, {"user": "anna", "password": PASSWORD})
+        self.assertEqual(status, 200, body)
+        return {"Cookie": headers["Set-Cookie"].split(";")[0], "X-CSRF-Token": body["csrf"]}
+
+    def post(self, path: str, rights: dict[str, str], body: dict | None = None) -> tuple[int, dict[str, str], dict]:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.hub.dashboard_port}/api/v1{path}",
+            data=json.dumps(body).encode() if body else b"",
+            headers={"Content-Type": "application/json", **rights},
+            method="POST",
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=40) as answer:
+                return answer.status, dict(answer.headers), json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            return refusal.code, dict(refusal.headers), json.load(refusal)
 
     def alerts(self, query: str = "") -> list[dict]:
         status, body = self.hub.fetch(f"/api/v1/alerts{query}")
@@ -161,6 +182,62 @@ class AlertChannels(unittest.TestCase):
         self.assertEqual(len(ids), len(set(ids)), "none twice")
         self.assertEqual([int(each.split("-")[0]) for each in ids], sorted(int(each.split("-")[0]) for each in ids), "in order")
         self.assertEqual(sum(each.json.get("client_id") == "office" for each in got), sent)
+
+    def test_an_operator_tries_each_channel_also_one_that_is_down(self) -> None:
+        (dead,) = free_ports(1)
+        self.file.write_text(
+            self.hook("hook")
+            + self.hook("wrong")
+            + self.channel("dead", "webhook", f'url = "http://127.0.0.1:{dead}/"')
+            + self.channel("push", "ntfy", f'url = "{self.web.url}/ntfy"\ntopic = "vpn"')
+            + self.channel(
+                "mail", "smtp", f'host = "127.0.0.1"\nport = {self.mail.port}\ntls = "none"\nfrom = "a@example.org"\n'
+                'to = ["gone@example.org", "ann@example.org"]'
+            )
+        )  # fmt: skip
+        self.book.stuck["/wrong"] = 404
+        self.hub.start(
+            VPN_SENTINEL_ALERTS_FILE=str(self.file), VPN_SENTINEL_ADMIN_USER="anna", VPN_SENTINEL_ADMIN_PASSWORD=PASSWORD
+        )  # fmt: skip
+        self.assertEqual(self.post("/channels/hook/test", {})[0], 401)
+        rights = self.log_in()
+        self.book.wait("/hook", 1)
+        self.book.wait("mail", 1)
+        for name, path in (("hook", "/hook"), ("push", "/ntfy"), ("mail", "mail")):
+            self.book.wait(path, 1)
+            status, _, answer = self.post(f"/channels/{name}/test", rights)
+            self.assertEqual((status, answer["delivered"]), (200, True), answer)
+            self.assertGreaterEqual(answer["took_ms"], 0)
+            self.book.wait(path, 2)
+        self.assertIn("not everybody got it", answer["reason"])
+        self.assertEqual(self.book.of("/hook")[1].json["kind"], "test")
+        status, _, answer = self.post("/channels/wrong/test", rights)
+        self.assertEqual((status, answer["delivered"]), (200, False))
+        self.assertIn("404", answer["reason"])
+        begun = time.monotonic()
+        status, _, answer = self.post("/channels/dead/test", rights)
+        self.assertEqual((status, answer["delivered"]), (200, False))
+        self.assertTrue(answer["reason"])
+        self.assertLess(time.monotonic() - begun, 35)
+        self.assertEqual(self.post("/channels/nowhere/test", rights)[0], 404)
+        self.assertEqual(len(self.alerts("?channel=dead")), 1, "a test is no alert that waits")
+
+    def test_the_rules_of_a_file_change_with_its_channels(self) -> None:
+        rule = '[[rule]]\nname = "leak"\non = "state"\nstates = ["danger"]\nchannels = ["{}"]\n'
+        self.start(self.hook("one") + rule.format("one"))
+        tell(self.hub, report(1, "secure"))
+        for number, name in enumerate(["two", "one"] * 5):
+            self.file.write_text(self.hook(name) + rule.format(name))
+            self.hub.process.send_signal(signal.SIGHUP)
+            # In the middle of the change or after it: one of both hears of it, and nobody else.
+            tell(self.hub, report(2 * number + 2, "danger"))
+            self.until("one message more", lambda: self.dangers("one") + self.dangers("two") == number + 1)
+            tell(self.hub, report(2 * number + 3, "secure"))
+            self.until("only the new one is there", lambda n=name: set(self.channels()) == {n})
+        self.assertEqual(self.alerts("?state=given_up"), [])
+
+    def dangers(self, name: str) -> int:
+        return sum(each.json["kind"] == "danger" for each in self.book.of(f"/{name}"))
 
     def test_a_server_that_asks_for_a_pause_gets_it(self) -> None:
         self.book.answers["/hook"] = [(429, {"Retry-After": "2"})]

@@ -15,6 +15,7 @@
 #include "hub/http/alert_routes.hpp"
 #include "hub/http/api.hpp"
 #include "hub/http/care_routes.hpp"
+#include "hub/http/channel_routes.hpp"
 #include "hub/http/connections.hpp"
 #include "hub/http/hub_route.hpp"
 #include "hub/http/query.hpp"
@@ -344,6 +345,8 @@ BOOST_AUTO_TEST_CASE(every_route_is_documented) {
   const auto door = std::make_shared<const AccountDoor>(AccountDoor{*accounts, access});
   for (const auto& route : care_service(door, engine, "", {}, require_key(access), {}).router->list()) routes.push_back(route);
   for (const auto& route : rule_service(door, engine, {}, "", {}, require_key(access)).router->list()) routes.push_back(route);
+  ChannelTrials trials;
+  for (const auto& route : channel_service(door, {{}, trials}, "", {}, require_key(access)).router->list()) routes.push_back(route);
   for (const auto& route : list_account_routes("")) routes.emplace_back(route.method, route.pattern);
   std::set<std::pair<std::string, std::string>> documented;
   for (const auto& [path, item] : document["paths"].items()) {

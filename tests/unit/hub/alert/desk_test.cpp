@@ -81,7 +81,8 @@ BOOST_AUTO_TEST_CASE(reminders_come_until_somebody_acknowledges_and_again_when_i
 }
 
 BOOST_AUTO_TEST_CASE(others_are_called_once_when_nobody_acknowledges) {
-  DeskBench bench(only(R"({"name":"r","on":"state","channels":["phone"],"escalate_after_minutes":5,"escalate_to":["boss"]})"));
+  DeskBench bench({{rule_of(R"({"name":"r","on":"state","channels":["phone"],"escalate_after_minutes":5,"escalate_to":["boss"]})")},
+                   {"phone", "boss"}});
   bench.change("a", State::secure, State::danger, 0);
   bench.change("b", State::secure, State::danger, 0);
   bench.acknowledge("b", true, 100);
@@ -253,6 +254,26 @@ BOOST_AUTO_TEST_CASE(a_rule_that_is_gone_leaves_nothing_behind) {
   bench.until(100);
   BOOST_TEST(bench.told().empty());
   BOOST_TEST(bench.rows.empty());
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_to_be_told_together_goes_to_the_channels_that_the_rule_names_by_then) {
+  DeskBench bench({{rule_of(R"({"name":"r","on":"state","group_wait_s":60,"channels":["phone"]})")}, {"phone"}});
+  bench.change("a", State::secure, State::danger, 0);
+  bench.use({{rule_of(R"({"name":"r","on":"state","group_wait_s":60,"channels":["mail"]})")}, {"mail"}}, 10);
+  bench.until(100);
+  BOOST_TEST(bench.told().empty());
+  BOOST_TEST(bench.told("mail") == Kinds{"a danger"}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_rule_names_who_is_told_of_those_that_are_there_and_all_when_none_is) {
+  DeskBench bench({{rule_of(R"({"name":"r","on":"state","channels":["phone","gone"]})")}, {"phone", "mail"}});
+  bench.change("a", State::secure, State::danger, 0);
+  bench.use({{rule_of(R"({"name":"r","on":"state","channels":["phone","gone"]})")}, {"mail", "desk"}}, 10);
+  bench.change("b", State::secure, State::danger, 20);
+  BOOST_TEST(bench.told("phone") == Kinds{"a danger"}, boost::test_tools::per_element());
+  BOOST_TEST(bench.told("mail") == Kinds{"b danger"}, boost::test_tools::per_element());
+  BOOST_TEST(bench.told("desk") == Kinds{"b danger"}, boost::test_tools::per_element());
+  BOOST_TEST(bench.told("gone").empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_is_forgotten_is_told_no_more) {
