@@ -43,7 +43,8 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_not_there_is_an_empty_one_and_one_that_canno
 
 BOOST_AUTO_TEST_CASE(rules_and_windows_are_read) {
   const auto file = read(
-      "[[channel]]\nname = \"phone\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:1/\"\n[[rule]]\nname = \"leak\"\non = \"state\"\nstates = [\"danger\"]\n"
+      "[[channel]]\nname = \"phone\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:1/\"\n[[rule]]\nname = \"leak\"\non = \"state\"\nstates "
+      "= [\"danger\"]\n"
       "[[maintenance]]\nname = \"backup\"\nclients = [\"*\"]\nweekly = \"Sun 02:00-04:00\"\ntime_zone = \"UTC\"\n"
       "[[maintenance]]\nname = \"move\"\nclients = [\"a\"]\nfrom = 2026-11-21T10:00:00Z\nto = \"2026-11-21T13:00:00+02:00\"\n");
   BOOST_REQUIRE_MESSAGE(file.has_value(), (file ? "" : file.error().message));
