@@ -67,12 +67,14 @@ void log_change(const Change& change) {
 
 std::vector<std::string> names_of(const std::vector<ChannelConfig>& channels) {
   std::vector<std::string> names;
+  names.reserve(channels.size());
   for (const auto& channel : channels) names.push_back(channel.name);
   return names;
 }
 
 std::vector<StoredAlert> for_each_channel(const std::vector<std::string>& channels, const Notice& notice) {
   std::vector<StoredAlert> alerts;
+  alerts.reserve(channels.size());
   for (const auto& channel : channels) alerts.push_back({0, channel, to_text(notice), notice.noticed, 0});
   return alerts;
 }
