@@ -113,7 +113,8 @@ Result<Incident> Writer::find_incident(std::int64_t id) {
   if (!stored) return fail(stored.error());
   if (!*stored) return no_incident(id);
   const auto* open = incidents_.find((*stored)->client_id);
-  return open != nullptr && open->id == id ? *open : std::move(**stored);
+  if (open != nullptr && open->id == id) return *open;
+  return std::move(**stored);
 }
 
 Result<json> Writer::carry_out(const AcknowledgeOrder& order, WallTime now) {

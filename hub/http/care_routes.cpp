@@ -191,15 +191,17 @@ Service care_service(const std::shared_ptr<const AccountDoor>& door, Engine& eng
     });
   };
   using Text = std::string_view;
-  add("POST", "/incidents/{id}/acknowledge", [](CareApi& care, const Request& r, Text id, Respond a) { care.acknowledge(r, id, a); });
-  add("DELETE", "/incidents/{id}/acknowledge", [](CareApi& care, const Request& r, Text id, Respond a) { care.take_back(r, id, a); });
-  add("POST", "/incidents/{id}/comments", [](CareApi& care, const Request& r, Text id, Respond a) { care.comment(r, id, a); });
+  add("POST", "/incidents/{id}/acknowledge",
+      [](CareApi& care, const Request& r, Text id, const Respond& a) { care.acknowledge(r, id, a); });
+  add("DELETE", "/incidents/{id}/acknowledge",
+      [](CareApi& care, const Request& r, Text id, const Respond& a) { care.take_back(r, id, a); });
+  add("POST", "/incidents/{id}/comments", [](CareApi& care, const Request& r, Text id, const Respond& a) { care.comment(r, id, a); });
   add("GET", "/mutes", [](CareApi& care, const Request& r, Text, Respond a) { care.list_mutes(r, std::move(a)); });
-  add("PUT", "/mutes/{subject}", [](CareApi& care, const Request& r, Text subject, Respond a) { care.mute(r, subject, a); });
-  add("DELETE", "/mutes/{subject}", [](CareApi& care, const Request& r, Text subject, Respond a) { care.unmute(r, subject, a); });
+  add("PUT", "/mutes/{subject}", [](CareApi& care, const Request& r, Text subject, const Respond& a) { care.mute(r, subject, a); });
+  add("DELETE", "/mutes/{subject}", [](CareApi& care, const Request& r, Text subject, const Respond& a) { care.unmute(r, subject, a); });
   add("GET", "/maintenance", [](CareApi& care, const Request& r, Text, Respond a) { care.list_maintenance(r, std::move(a)); });
-  add("POST", "/maintenance", [](CareApi& care, const Request& r, Text, Respond a) { care.announce(r, a); });
-  add("DELETE", "/maintenance/{id}", [](CareApi& care, const Request& r, Text id, Respond a) { care.end_maintenance(r, id, a); });
+  add("POST", "/maintenance", [](CareApi& care, const Request& r, Text, const Respond& a) { care.announce(r, a); });
+  add("DELETE", "/maintenance/{id}", [](CareApi& care, const Request& r, Text id, const Respond& a) { care.end_maintenance(r, id, a); });
   gates.push_back(require_role_to_change(door, Role::operator_, to_read));
   return {router, std::move(gates)};
 }
