@@ -24,7 +24,7 @@ from pathlib import Path
 try:
     import yaml
 except ImportError:
-    print("SKIPPED: not installed: python3-yaml (packaging/packages-lab.txt)")
+    print("SKIPPED: not installed: python3-yaml (packaging/packages-test.txt)")
     sys.exit(77)
 
 HERE = Path(__file__).resolve().parent
@@ -37,7 +37,7 @@ GLUETUN = {
     "SERVER_COUNTRIES", "FIREWALL_OUTBOUND_SUBNETS", "DNS_KEEP_NAMESERVER",
 }  # fmt: skip
 # Of the files themselves, and of the pod.
-OTHER_VARIABLES = {"VPN_CONTAINER", "VPN_SENTINEL_VERSION", "NODE_NAME"}
+OTHER_VARIABLES = {"VPN_CONTAINER", "VPN_SENTINEL_VERSION", "NODE_NAME", "TZ"}
 CHART_VALUES = [{}, {"nodes": {"enabled": True, "settings": {"VPN_SENTINEL_INTERVAL": "30s"}}, "sidecar": {"enabled": True}},
                 {"hub": {"enabled": False, "settings": {}}}, {"sidecar": {"enabled": True, "capabilities": ["NET_ADMIN"]}},
                 {"hub": {"settings": {"VPN_SENTINEL_RETENTION_DAYS": "90"}}}]  # fmt: skip
@@ -193,7 +193,7 @@ def check_guide(checker: Checker, programs: Programs, file: Path) -> None:
 def run_tool(checker: Checker, argv: list[str], **options: object) -> None:
     """A fault is what the tool says; a tool that is not there is told."""
     if shutil.which(argv[0]) is None:
-        print(f"not installed, so not asked: {argv[0]} (packaging/packages-lab.txt)")
+        print(f"not installed, so not asked: {argv[0]} (packaging/packages-test.txt)")
         return
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120, **options)
     if done.returncode != 0:

@@ -29,12 +29,16 @@ UNITS = {
 ORDERED_BEFORE = ["wg-quick@.service", "openvpn-client@.service"]
 # dpkg-shlibdeps finds the libraries. systemd brings sysusers and tmpfiles.
 DEPENDS = "init-system-helpers (>= 1.54), passwd, systemd (>= 252)"
+# The hub reads the zones of days, months and quiet hours from there.
+MORE_DEPENDS = {"probe": "", "hub": ", tzdata"}
 MORE = {
     "probe": "Recommends: ca-certificates, iproute2\nSuggests: vpn-sentinel-hub\n",
     "hub": "Recommends: ca-certificates\nSuggests: vpn-sentinel-probe\n",
 }
 # For whoever runs a hub beside other services (packaging/guides/operators.md).
 EXAMPLES = {"hub": ["grafana", "prometheus", "proxies"]}
+# Settings below /etc/vpn-sentinel, each kept as its owner left it.
+SETTINGS = {"probe": ["probe.toml"], "hub": ["hub.toml", "alerts.toml"]}
 # Why each tag is no mistake stands in the package, too.
 OVERRIDES = {
     "probe": """# deb-systemd-invoke knows neither try-restart, which leaves alone what does not run, nor patterns of instances.
@@ -83,8 +87,11 @@ class Package:
         self.put(f"usr/lib/sysusers.d/{self.name}.conf", (TOP / f"systemd/{self.name}.sysusers").read_text())
         self.put(f"usr/lib/tmpfiles.d/{self.name}.conf", (TOP / f"systemd/{self.name}.tmpfiles").read_text())
         self.put(f"etc/vpn-sentinel/{self.kind}.toml", self.settings(program))
+        if self.kind == "hub":
+            self.put("etc/vpn-sentinel/alerts.toml", (TOP / "packaging/deb/alerts.toml").read_text())
         self.fill_manuals()
         self.fill_documents()
+        self.fill_guides()
         if OVERRIDES[self.kind]:
             self.put(f"usr/share/lintian/overrides/{self.name}", OVERRIDES[self.kind])
         self.fill_examples()
@@ -118,6 +125,10 @@ class Package:
         text = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: VPN Sentinel\n\nFiles: *\n"
         self.put(f"usr/share/doc/{self.name}/copyright", f"{text}Copyright: 2026 The VPN Sentinel authors\nLicense: Expat\n{body}\n")
 
+    def fill_guides(self) -> None:
+        for guide in sorted((TOP / "packaging/guides").glob("*.md")):
+            self.put_packed(f"usr/share/doc/{self.name}/guides/{guide.name}.gz", guide.read_text())
+
     def fill_examples(self) -> None:
         for folder in EXAMPLES.get(self.kind, []):
             for file in sorted(path for path in (TOP / "packaging" / folder).rglob("*") if path.is_file()):
@@ -133,7 +144,7 @@ class Package:
             # Whose libraries are looked for: a program of another machine has others.
             environment = {**os.environ, "DEB_HOST_ARCH": self.given.architecture}
             found = run("dpkg-shlibdeps", "-O", f"-e{self.tree / 'usr/bin' / self.name}", cwd=folder, env=environment)
-        return f"{found.strip().removeprefix('shlibs:Depends=')}, {DEPENDS}"
+        return f"{found.strip().removeprefix('shlibs:Depends=')}, {DEPENDS}{MORE_DEPENDS[self.kind]}"
 
     def control(self) -> None:
         description = (TOP / f"packaging/deb/{self.kind}.description").read_text()
@@ -143,7 +154,7 @@ class Package:
         sums = [f"{hashlib.md5(file.read_bytes()).hexdigest()}  {file.relative_to(self.tree)}\n" for file in self.files() if "etc" not in file.parts]
         self.put("DEBIAN/control", f"{fields}Description: {description}")
         self.put("DEBIAN/md5sums", "".join(sums))
-        self.put("DEBIAN/conffiles", f"/etc/vpn-sentinel/{self.kind}.toml\n")
+        self.put("DEBIAN/conffiles", "".join(f"/etc/vpn-sentinel/{name}\n" for name in SETTINGS[self.kind]))
         for script in ("postinst", "prerm", "postrm"):
             self.put(f"DEBIAN/{script}", (TOP / f"packaging/deb/{self.kind}.{script}").read_text(), 0o755)
 

@@ -26,19 +26,21 @@ FACTS = {
         "signals": [("SIGHUP", "reads the settings again and takes over the log level"), ("SIGUSR1", "checks everything again"),
                     ("SIGTERM, SIGINT", "tells the hub that nobody watches any more, and ends")],
         "files": [("/etc/vpn-sentinel/probe.toml", "settings, see \\fBvpn-sentinel-probe.toml\\fR(5)"),
-                  ("/etc/vpn-sentinel/probe.credentials/", "one secret in each file, read by systemd for the units: api_key"),
+                  ("/etc/vpn-sentinel/probe.credentials/", "one secret in each file, read by systemd for the units, and by commands of root: {secrets}"),
                   ("/var/lib/vpn-sentinel/probe/", "reports that wait for the hub, pinned healthy states, what is known of the kill switch")],
         "see": ["vpn-sentinel-hub(8)", "vpn-sentinel-probe.toml(5)", "ip-netns(8)", "nft(8)", "systemd.exec(5)"],
     },
     "vpn-sentinel-hub": {
         "file": "/etc/vpn-sentinel/hub.toml",
         "purpose": "take the reports of VPN Sentinel's probes, keep them, show them and send alerts",
-        "about": "Takes reports by HTTP, judges silence, stores, alerts by Telegram and shows a page. Without a key it listens on loopback only.",
-        "signals": [("SIGHUP", "reads keys, allow-list, trusted proxies, rate limit, certificate and log level again"),
+        "about": "Takes reports by HTTP, judges silence, stores, sends alerts (Telegram, mail, ntfy, Discord, Slack, Apprise, webhooks) and shows a page. Without a key it listens on loopback only.",
+        "signals": [("SIGHUP", "reads keys, allow-list, trusted proxies, rate limit, alerts file, certificate and log level again"),
                     ("SIGTERM, SIGINT", "ends after what is under way")],
         "files": [("/etc/vpn-sentinel/hub.toml", "settings, see \\fBvpn-sentinel-hub.toml\\fR(5)"),
+                  ("/etc/vpn-sentinel/alerts.toml", "more channels of alerts, rules and maintenance windows; it need not exist"),
                   ("/etc/vpn-sentinel/hub.credentials/",
-                   "one secret in each file, read by systemd for the unit: api_key, admin_password, dashboard_password, telegram_bot_token"),
+                   "one secret in each file, read by systemd for the unit, and by commands of root: {secrets}, and what \\fIalerts.toml\\fR "
+                   "names without a folder"),
                   ("/var/lib/vpn-sentinel/hub/", "the database, and the keys of single clients")],
         "see": ["vpn-sentinel-probe(8)", "vpn-sentinel-hub.toml(5)", "systemd.exec(5)"],
     },
@@ -78,7 +80,7 @@ def render_options(options: list[Option]) -> list[str]:
     return lines
 
 
-def manual(name: str, version: str, root: Command, rows: list[list[str]]) -> str:
+def manual(name: str, version: str, root: Command, rows: list[list[str]], keys: list[str]) -> str:
     facts = FACTS[name]
     flags = {row[0].strip("`") for row in rows}
     lines = [*heading(name.upper(), 8, version), f"{roff(name)} \\- {roff(facts['purpose'])}", ".SH SYNOPSIS"]
@@ -108,8 +110,10 @@ def manual(name: str, version: str, root: Command, rows: list[list[str]]) -> str
     lines += [".SH ENVIRONMENT", "\\fBVPN_SENTINEL_CONFIG\\fR names the file of settings; each setting has a variable, see"]
     lines += [f"\\fB{roff(name)}.toml\\fR(5)."]
     lines += [".SH FILES"]
+    # Whoever lists the processes would read a secret in a flag: those have none.
+    secrets = ", ".join(roff(key) for key, row in zip(keys, rows, strict=True) if row[0] == "-")
     for path, text in facts["files"]:
-        lines += [".TP", f"\\fI{roff(path)}\\fR", text]
+        lines += [".TP", f"\\fI{roff(path)}\\fR", text.replace("{secrets}", secrets)]
     lines += [".SH SIGNALS"]
     for signal, text in facts["signals"]:
         lines += [".TP", bold(signal), roff(text)]
@@ -161,7 +165,7 @@ def main() -> int:
     if lost or len(rows) != len(keys) or not root.subcommands:
         raise SystemExit(f"{given.name} tells its settings and commands in a form that is not understood: {sorted(lost)}")
     name = given.name
-    write(given.output / "man8" / f"{name}.8", manual(name, given.version, root, rows))
+    write(given.output / "man8" / f"{name}.8", manual(name, given.version, root, rows, keys))
     write(given.output / "man5" / f"{name}.toml.5", settings_manual(name, given.version, rows, keys))
     write(given.output / "bash" / name, bash(name, root))
     write(given.output / "zsh" / f"_{name}", zsh(name, root))

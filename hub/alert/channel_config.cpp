@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string_view>
@@ -129,7 +130,16 @@ class Table {
     return table_.get(key);
   }
 
-  Result<std::string> read_file(std::string_view key, const std::string& path) const {
+  /// A name without a folder is one of the hub's credentials: what systemd hands its unit, else the folder beside the file.
+  [[nodiscard]] std::string place_of(const std::string& name) const {
+    if (name.find('/') != std::string::npos) return name;
+    const auto given = environment_.find("CREDENTIALS_DIRECTORY");
+    if (given != environment_.end() && !given->second.empty()) return fmt::format("{}/vpn-sentinel_{}", given->second, name);
+    return (std::filesystem::path(file_).parent_path() / "hub.credentials" / name).string();
+  }
+
+  Result<std::string> read_file(std::string_view key, const std::string& name) const {
+    const auto path = place_of(name);
     std::ifstream in(path, std::ios::binary);
     std::string value(most_secret_bytes + 1, '\0');
     in.read(value.data(), static_cast<std::streamsize>(value.size()));

@@ -14,8 +14,9 @@ namespace vpn_sentinel {
 
 inline constexpr std::size_t most_channels = 32;
 
-/// `file`: for messages. `environment`: where KEY_env finds its secrets; KEY_file names a file that holds one. invalid: the message has
-/// file, line, channel, key, value (never a secret) and what was expected.
+/// `file`: its path. `environment`: where KEY_env finds its secrets; KEY_file names a file that holds one: a path, or a name in the
+/// environment's CREDENTIALS_DIRECTORY ("vpn-sentinel_NAME"), without that in hub.credentials beside `file`. invalid: the message has file,
+/// line, channel, key, value (never a secret) and what was expected.
 [[nodiscard]] Result<std::vector<ChannelConfig>> parse_channels(const toml::table& document, const std::string& file,
                                                                 const std::map<std::string, std::string>& environment);
 

@@ -143,19 +143,27 @@ class Loader {
     return row == rows_.end() ? nullptr : &*row;
   }
 
-  /// systemd.exec(5): what LoadCredential= and SetCredential= give a unit lies below CREDENTIALS_DIRECTORY, one file each.
+  /// systemd.exec(5): what LoadCredential= and SetCredential= give a unit lies below CREDENTIALS_DIRECTORY, one file each. The commands of
+  /// whoever may read the folder that the units take it from find it there: "hub.credentials" beside "hub.toml".
   Result<void> apply_credentials(const std::map<std::string, std::string>& environment) {
-    const auto folder = environment.find("CREDENTIALS_DIRECTORY");
-    if (folder == environment.end() || folder->second.empty()) return {};
+    const auto given = environment.find("CREDENTIALS_DIRECTORY");
+    if (given != environment.end() && !given->second.empty()) return apply_credentials(given->second, "vpn-sentinel_");
+    if (file_.empty()) return {};
+    const auto folder = std::filesystem::path(file_).replace_extension("credentials").string();
+    return access(folder.c_str(), X_OK) == 0 ? apply_credentials(folder, "") : Result<void>{};
+  }
+
+  Result<void> apply_credentials(const std::string& folder, std::string_view prefix) {
     for (const auto& row : rows_) {
       if (row.type != SettingRow::Type::secret) continue;
-      const auto name = fmt::format("vpn-sentinel_{}", row.key);
-      const auto path = fmt::format("{}/{}", folder->second, name);
+      const auto name = fmt::format("{}{}", prefix, row.key);
+      const auto path = fmt::format("{}/{}", folder, name);
       std::error_code ignored;
       if (std::filesystem::status(path, ignored).type() == std::filesystem::file_type::not_found) continue;
-      const auto text = read_secret_file(fmt::format("credential {}", name), path);
+      const auto origin = fmt::format("credential {}", prefix.empty() ? path : name);
+      const auto text = read_secret_file(origin, path);
       if (!text) return fail(text.error());
-      if (auto result = loaded_.global.set(row.key, *text, fmt::format("credential {}", name)); !result) return result;
+      if (auto result = loaded_.global.set(row.key, *text, origin); !result) return result;
     }
     return {};
   }

@@ -72,8 +72,8 @@ struct LoadedSettings {
 
 /// `flags`: key -> text as given on the command line. `environment`: usually from environ. For secrets (and only those) KEY_FILE in
 /// the environment and key_file in TOML name a file that holds the value, and a file "vpn-sentinel_KEY" in the environment's
-/// CREDENTIALS_DIRECTORY is such a one. A file that does not exist is an error unless it is the
-/// default path.
+/// CREDENTIALS_DIRECTORY is such a one; where there is no such folder it is KEY in hub.credentials beside hub.toml, as far as it can be
+/// read. A file that does not exist is an error unless it is the default path.
 [[nodiscard]] Result<LoadedSettings> load_settings(std::span<const SettingRow> rows, const std::map<std::string, std::string>& flags,
                                                    const std::map<std::string, std::string>& environment, const std::string& file,
                                                    bool file_must_exist);

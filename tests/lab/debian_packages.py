@@ -129,7 +129,7 @@ class Debian(unittest.TestCase):
         listening = {line.split()[3].rsplit(":", 1)[0] for line in self.shell("ss -Hltn").splitlines()}
         self.assertLessEqual(listening, {"127.0.0.1", "[::1]"})
         modes = self.shell("stat -c '%a %U %G' /etc/vpn-sentinel/*.credentials /etc/vpn-sentinel/*.toml /var/lib/vpn-sentinel/*").splitlines()
-        self.assertEqual(modes, ["700 root root", "700 root root", "640 root vpn-sentinel-hub", "640 root vpn-sentinel-probe",
+        self.assertEqual(modes, ["700 root root", "700 root root", "640 root vpn-sentinel-hub", "640 root vpn-sentinel-hub", "640 root vpn-sentinel-probe",
                                  "700 vpn-sentinel-hub vpn-sentinel-hub", "700 vpn-sentinel-probe vpn-sentinel-probe"])
         units = self.shell("ls /lib/systemd/system/vpn-sentinel-*.service | sed s/@/@vpn/").split()
         complaints = self.machine("sh", "-c", f"systemd-analyze verify --man=no {' '.join(units)} 2>&1", check=False)
@@ -210,6 +210,22 @@ class Debian(unittest.TestCase):
         # Root writes a file that the hub's user can read.
         type(self).key = self.machine("vpn-sentinel-hub", "key", "add", "reader", "--read").strip()
         self.wait_for("danger")
+        # Root's commands find what the units were handed.
+        told = json.loads(self.machine("vpn-sentinel-probe", "doctor", "--netns", "name:vpn", "--json", check=False))
+        hub = [line for line in told["lines"] if line["group"] == "hub"]
+        self.assertTrue(hub)
+        self.assertNotIn("401", json.dumps(hub))
+
+    def test_07b_channels_take_their_secrets_from_the_credentials(self) -> None:
+        folder = self.machine.root / "etc/vpn-sentinel"
+        with (folder / "alerts.toml").open("a") as file:
+            file.write('[[channel]]\nname = "pager"\nkind = "webhook"\nurl = "http://127.0.0.1:9/hook"\nsecret_file = "pager"\n')
+        (folder / "hub.credentials/pager").write_text("secret of the pager\n")
+        self.machine("systemctl", "restart", HUB)
+        self.wait_for("danger")
+        self.assertIn("pager", json.dumps(self.ask("/channels")))
+        told = self.shell("vpn-sentinel-hub channels test pager 2>&1", check=False)
+        self.assertIn("channel 'pager' did not take the message", told)
 
     def test_08_an_upgrade_keeps_state_settings_and_a_closed_kill_switch(self) -> None:
         settings = self.machine.root / "etc/vpn-sentinel/probe.toml"

@@ -206,8 +206,9 @@ class Guides(unittest.TestCase):
         file = self.lab.folder / "alerts.toml"
         file.write_text(text.replace("/etc/vpn-sentinel", str(self.lab.folder)) + "\n")
         secrets = {"discord-url": "https://discord.example/api/webhooks/1/x"}
-        for name in re.findall(r'_file = "/etc/vpn-sentinel/([^"]+)"', text):
-            secret = self.lab.folder / name
+        for name in re.findall(r'_file = "([^"/]+)"', text):
+            secret = self.lab.folder / "hub.credentials" / name
+            secret.parent.mkdir(exist_ok=True)
             secret.write_text(secrets.get(name, "42:token"))
             secret.chmod(0o600)
         environment = {name: "secret" for name in re.findall(r'_env = "([^"]+)"', text)}

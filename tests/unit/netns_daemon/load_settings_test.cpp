@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <boost/test/unit_test.hpp>
 
 #include "netns/daemon/settings.hpp"
@@ -38,6 +40,23 @@ BOOST_AUTO_TEST_CASE(a_credential_of_systemd_wins_over_the_file_and_not_over_the
   BOOST_TEST(error_of(test::load({}, environment)).find("the file is empty") != std::string::npos);
   std::filesystem::remove_all(folder);
   BOOST_TEST(!test::load({}, environment).value().global.is_set("api_key"));
+}
+
+BOOST_AUTO_TEST_CASE(a_command_finds_the_credentials_beside_its_file_unless_systemd_hands_over_others) {
+  const auto folder = std::filesystem::temp_directory_path() / ("vpn-sentinel-" + random_hex(8));
+  const auto file = folder / "hub.toml";
+  std::filesystem::create_directories(folder / "hub.credentials");
+  std::ofstream(file) << "api_key = \"from-file\"\n";
+  std::ofstream(folder / "hub.credentials/api_key") << "from-folder\n";
+  const auto loaded = load_settings(sample_rows, {}, {}, file.string(), true).value();
+  BOOST_TEST(loaded.global.text("api_key") == "from-folder");
+  BOOST_TEST(loaded.global.origin("api_key") == fmt::format("credential {}/hub.credentials/api_key", folder.string()));
+  const Variables handed{{"CREDENTIALS_DIRECTORY", (folder / "nothing").string()}};
+  BOOST_TEST(load_settings(sample_rows, {}, handed, file.string(), true).value().global.text("api_key") == "from-file");
+  // A default file that is not there has such a folder all the same: secrets alone may be all that was set.
+  std::filesystem::remove(file);
+  BOOST_TEST(load_settings(sample_rows, {}, {}, file.string(), false).value().global.text("api_key") == "from-folder");
+  std::filesystem::remove_all(folder);
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_variable_is_not_set) {

@@ -1,6 +1,8 @@
 // What each channel sends for a notice, and what it makes of the answer.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +11,7 @@
 #include "hub/alert/channel_reply.hpp"
 #include "hub/alert/mail_message.hpp"
 #include "hub/alert/notice_words.hpp"
+#include "netns/base/random.hpp"
 #include "tests/unit/hub/make.hpp"
 
 BOOST_AUTO_TEST_SUITE(channel)
@@ -217,6 +220,27 @@ privacy = true
   BOOST_TEST((channels->at(0).thread == 7));
   BOOST_TEST(channels->at(1).url == "smtps://mail.example.org:465");
   BOOST_TEST(channels->at(1).privacy);
+}
+
+BOOST_AUTO_TEST_CASE(a_secret_without_a_folder_is_one_of_the_hubs_credentials) {
+  const auto folder = std::filesystem::temp_directory_path() / ("vpn-sentinel-" + random_hex(8));
+  std::filesystem::create_directories(folder / "hub.credentials");
+  std::filesystem::create_directories(folder / "handed-over");
+  std::ofstream(folder / "hub.credentials/pager") << "of-the-folder\n";
+  std::ofstream(folder / "handed-over/vpn-sentinel_pager") << "of-systemd\n";
+  const std::string file = folder / "alerts.toml";
+  const auto document =
+      toml::parse("[[channel]]\nname = \"pager\"\nkind = \"webhook\"\nurl = \"https://example.org/\"\nsecret_file = \"pager\"\n");
+  BOOST_REQUIRE(bool(document));
+  const auto secret = [&](const std::map<std::string, std::string>& environment) {
+    const auto channels = parse_channels(document.table(), file, environment);
+    return channels ? channels->front().secret : channels.error().message;
+  };
+  BOOST_TEST(secret({}) == "of-the-folder");
+  BOOST_TEST(secret({{"CREDENTIALS_DIRECTORY", folder / "handed-over"}}) == "of-systemd");
+  // What came after the start was not handed over: the message names the place, and nothing else is taken for it.
+  BOOST_TEST(has(secret({{"CREDENTIALS_DIRECTORY", folder}}), (folder / "vpn-sentinel_pager").string() + "' cannot be read"));
+  std::filesystem::remove_all(folder);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_wrong_in_the_file_is_named_with_line_channel_and_key) {
