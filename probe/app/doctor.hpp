@@ -16,6 +16,8 @@
 
 namespace vpn_sentinel {
 
+struct ResolverSource;
+
 /// One thing that was looked at.
 struct DoctorLine {
   enum class Status {
@@ -77,6 +79,8 @@ struct DoctorWishes {
 [[nodiscard]] Result<NetNamespace> open_target(const TargetPolicy& target);
 /// `space` as of open_target. Blocks some milliseconds for each target.
 [[nodiscard]] std::vector<DoctorLine> target_lines(const TargetPolicy& target, const Result<NetNamespace>& space);
+/// Whether resolv.conf of the target's programs can be read. `inside` opens sockets of the target's namespace. Blocks 2 s at most.
+[[nodiscard]] DoctorLine resolver_line(const std::string& group, const ResolverSource& source, const SocketOpener& inside);
 /// Of a pattern that no namespace matches now.
 [[nodiscard]] DoctorLine unmatched_line(const TargetPolicy& pattern);
 

@@ -52,12 +52,6 @@ DoctorLine ca_line(const ProbeConfig& config) {
   return doctor_line(group, topic, needed ? Status::missing : Status::not_needed, "no readable bundle at the usual places");
 }
 
-DoctorLine resolv_line() {
-  const int code = refusal("/etc/resolv.conf", R_OK);
-  return not_used_yet(doctor_line(group, {"resolv.conf", "", "", ""}, Status::ok,
-                                  code == 0 ? "/etc/resolv.conf" : system_error(code, "/etc/resolv.conf").message));
-}
-
 /// Connects and hangs up: a container engine sees a client that says nothing.
 Result<void> try_engine(const std::string& path) {
   const Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
@@ -125,8 +119,8 @@ DoctorLine inotify_line() {
 }  // namespace
 
 std::vector<DoctorLine> file_lines(const ProbeConfig& config) {
-  return {data_folder_line(config.data_dir), ca_line(config), resolv_line(), engine_line(config.targets),
-          limit_line(config.targets.size()), inotify_line()};
+  return {data_folder_line(config.data_dir), ca_line(config), engine_line(config.targets), limit_line(config.targets.size()),
+          inotify_line()};
 }
 
 }  // namespace vpn_sentinel

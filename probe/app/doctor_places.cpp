@@ -28,6 +28,9 @@ constexpr std::array remedies{
                 "a sidecar in the VPN's pod; or hostPID: true and capabilities: {add: [SYS_ADMIN, SYS_PTRACE]}"},
     PlaceRemedy{"tunnel's program", "--pid container:NAME --cap-add SYS_PTRACE --cap-add DAC_READ_SEARCH, or VPN_SENTINEL_ENDPOINT",
                 "shareProcessNamespace: true and capabilities: {add: [SYS_PTRACE, DAC_READ_SEARCH]}, or VPN_SENTINEL_ENDPOINT"},
+    PlaceRemedy{"resolv.conf",
+                "--network container:NAME, whose resolv.conf the engine gives the probe, too; or --pid container:NAME --cap-add SYS_PTRACE",
+                "a sidecar in the VPN's pod, which has the pod's dnsPolicy; or shareProcessNamespace: true and SYS_PTRACE"},
     PlaceRemedy{"WireGuard state",
                 "--cap-add NET_ADMIN (kernel), or --pid container:NAME with SYS_PTRACE, DAC_READ_SEARCH and DAC_OVERRIDE (programs)",
                 "capabilities: {add: [NET_ADMIN]} (kernel), or shareProcessNamespace: true with SYS_PTRACE, DAC_READ_SEARCH and "

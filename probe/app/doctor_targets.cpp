@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <optional>
 
 #include "netns/netlink/decode.hpp"
 #include "netns/netlink/request.hpp"
@@ -11,6 +12,7 @@
 #include "netns/sockets/tunnel_facts.hpp"
 #include "probe/app/doctor.hpp"
 #include "probe/app/doctor_netlink.hpp"
+#include "probe/checks/resolver_path.hpp"
 #include "probe/watch/container_finder.hpp"
 #include "probe/watch/observe.hpp"
 #include "probe/watch/tunnel_finder.hpp"
@@ -98,6 +100,7 @@ class TargetDoctor {
     const auto routed = index_of_way_out(inside);
     if (!routed) return bad(look_topic, routed.error());
     good(look_topic, fmt::format("{} links, the kernel answers look-ups", links->size()));
+    lines_.push_back(resolver_line(group_, {target_.netns, process(), std::nullopt}, inside));
     Snapshot snapshot;
     snapshot.links = std::move(*links);
     const auto* const tunnel = find_tunnel(snapshot, target_.tunnels, LearntTunnel{}, *routed);
@@ -107,6 +110,12 @@ class TargetDoctor {
     good(tunnel_topic, fmt::format("{} ({}), {}", tunnel->name, tunnel->kind, tunnel->is_up() ? "up" : "down"));
     TunnelPrograms programs;
     tell_facts(read_tunnel_facts(inside, space.identity(), tunnel->name, tunnel->kind, programs, mono_now()), tunnel->kind);
+  }
+
+  [[nodiscard]] std::optional<pid_t> process() const {
+    if (target_.netns.kind != NamespaceRef::Kind::container) return target_.netns.process();
+    const auto found = find_container(target_);
+    return found ? std::optional(found->pid) : std::nullopt;
   }
 
   void tell_facts(const TunnelFacts& facts, const std::string& kind) {

@@ -114,10 +114,11 @@ BOOST_FIXTURE_TEST_CASE(with_and_without_capabilities_the_right_lines_differ, Na
   BOOST_TEST(without.status("entering") == "could_not_look");
   BOOST_TEST(with.status("tunnel") == "missing");
   BOOST_TEST(without.status("tunnel") == "no such line");  // nobody looked
+  BOOST_TEST(with.status("resolv.conf") == "ok");
   BOOST_TEST(without.status("BPF") == "missing");
   for (const auto* name : {"BPF", "cgroup2", "conntrack"}) BOOST_TEST(with.status(name) != "not_needed", name);
   // Nothing that is configured makes use of them.
-  for (const auto* name : {"persistent tables", "nflog", "resolv.conf"}) {
+  for (const auto* name : {"persistent tables", "nflog"}) {
     BOOST_TEST(with.status(name) == "not_needed", name);
     BOOST_TEST(without.status(name) == "not_needed", name);
   }
