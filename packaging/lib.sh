@@ -102,9 +102,10 @@ unpack_packages() {
 }
 
 configure() { # PRESET
-  cmake --preset "$1" -S "$top"
+  cmake --preset "$1" -S "$top" "${configure_options[@]}"
 }
 
+configure_options=()
 build() { # PRESET [TARGET…]
   local preset=$1
   shift

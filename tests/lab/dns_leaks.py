@@ -276,7 +276,7 @@ def main() -> None:
     skip_unless_possible()
     missing = [name for name in ("dnsmasq", "unbound") if resolvers.program(name) is None]
     if missing:
-        print(f"SKIPPED: not installed: {', '.join(missing)} (packaging/packages-lab.txt)")
+        print(f"SKIPPED: not installed: {', '.join(missing)} (packaging/packages-test.txt)")
         sys.exit(77)
     unittest.main(argv=[sys.argv[0], *rest])
 

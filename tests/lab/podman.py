@@ -29,7 +29,7 @@ def missing() -> str | None:
         return "containers with network namespaces of their own need root"
     absent = [program for program in _PROGRAMS if shutil.which(program) is None]
     if absent:
-        return f"not installed: {', '.join(absent)} (packaging/packages-lab.txt)"
+        return f"not installed: {', '.join(absent)} (packaging/packages-test.txt)"
     if _busybox() is None:
         return "there is no static busybox (busybox-static)"
     return None

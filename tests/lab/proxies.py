@@ -234,7 +234,7 @@ class Traefik(unittest.TestCase):
         try:
             import yaml
         except ImportError:
-            self.skipTest("not installed: python3-yaml (packaging/packages-lab.txt)")
+            self.skipTest("not installed: python3-yaml (packaging/packages-test.txt)")
         self.http = yaml.safe_load((EXAMPLES / "traefik/vpn-sentinel.yaml").read_text())["http"]
 
     def test_what_routers_name_is_there(self) -> None:
