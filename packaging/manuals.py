@@ -131,8 +131,8 @@ def settings_manual(name: str, version: str, rows: list[list[str]], keys: list[s
     lines += [".SH DESCRIPTION", "A file in TOML. A setting counts in this order: flag, environment variable, credential of systemd (secrets only), "
               "this file, default. An empty variable is not set. Lists are arrays, or texts with commas.", ".PP",
               "Instead of a secret its file can be named, as \\fIKEY\\fB_file\\fR or by the variable with \\fB_FILE\\fR at its end. systemd hands over "
-              "secrets as credentials named \\fBvpn\\-sentinel_\\fIKEY\\fR; the units of the packages read them from the folder of credentials "
-              f"beside this file. \\fB{roff(name)} \\-\\-print\\-sample\\-config\\fR prints a file with every default."]
+              "secrets as credentials named \\fBvpn\\-sentinel_\\fIKEY\\fR; the units of the packages, and commands of root, read them from the "
+              f"folder of credentials beside this file. \\fB{roff(name)} \\-\\-print\\-sample\\-config\\fR prints a file with every default."]
     if "netns" in keys:
         lines += [".PP", "Several targets are several \\fB[[target]]\\fR tables, below all other settings;", "the sample says what they may hold."]
     lines += [".SH SETTINGS"]
