@@ -36,6 +36,17 @@ bool loads(bpf_prog_type type, bpf_attach_type attach, std::span<const bpf_insn>
   return static_cast<bool>(fd);
 }
 
+std::array<bpf_insn, 8> reading_task_memory() {
+  return std::array{call(BPF_FUNC_get_current_task),
+                    instruction(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_0, 0),
+                    instruction(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_10, 0),
+                    instruction(BPF_ALU64 | BPF_ADD, BPF_REG_1, 0, -name_length),
+                    set(BPF_REG_2, name_length),
+                    call(BPF_FUNC_probe_read_kernel),
+                    set(BPF_REG_0, 1),
+                    leave()};
+}
+
 }  // namespace
 
 bool kernel_gives_names() {
@@ -49,17 +60,12 @@ bool kernel_gives_names() {
 }
 
 bool kernel_gives_task_memory() {
-  const std::array program{call(BPF_FUNC_get_current_task),
-                           instruction(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_0, 0),
-                           instruction(BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_1, BPF_REG_10, 0),
-                           instruction(BPF_ALU64 | BPF_ADD, BPF_REG_1, 0, -name_length),
-                           set(BPF_REG_2, name_length),
-                           call(BPF_FUNC_probe_read_kernel),
-                           set(BPF_REG_0, 1),
-                           leave()};
+  const auto program = reading_task_memory();
   return loads(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, program) &&
          loads(BPF_PROG_TYPE_CGROUP_SOCK, BPF_CGROUP_INET_SOCK_CREATE, program);
 }
+
+bool kernel_gives_task_memory_of_packets() { return loads(BPF_PROG_TYPE_CGROUP_SKB, BPF_CGROUP_INET_EGRESS, reading_task_memory()); }
 
 bool kernel_gives_netns_of_packets() {
   const std::array program{call(BPF_FUNC_get_netns_cookie), set(BPF_REG_0, 1), leave()};

@@ -7,6 +7,8 @@ namespace vpn_sentinel {
 [[nodiscard]] bool kernel_gives_names();
 /// bpf_get_current_task and bpf_probe_read_kernel in cgroup/connect4 and cgroup/sock_create.
 [[nodiscard]] bool kernel_gives_task_memory();
+/// The same in programs of packets.
+[[nodiscard]] bool kernel_gives_task_memory_of_packets();
 /// bpf_get_netns_cookie in cgroup_skb/egress.
 [[nodiscard]] bool kernel_gives_netns_of_packets();
 /// bpf_get_current_pid_tgid in programs of packets.

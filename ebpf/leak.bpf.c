@@ -28,11 +28,11 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile __u8 netns_of_packets = 1;
 /* bpf_get_current_pid_tgid in cgroup_skb: newer than Linux 6.1. */
 const volatile __u8 senders_of_packets = 1;
+/* With it bpf_probe_read_kernel in cgroup_skb, and the places of owner.bpf.h: the name is that of the sender when it sends. */
+const volatile __u8 names_of_packets = 0;
 /* SO_PRIORITY of the probe's own packets; 0: none. */
 const volatile __u32 own_priority = 0;
 
-/* Each packet of a socket that was not told since the last tick tells it. */
-__u32 tick = 1;
 /* Changes after each change of the maps below: so long a socket need not look up again that its interface is inside. */
 __u32 generation = 1;
 /* For kernels without SO_NETNS_COOKIE (before 5.14): the task that asks, and the cookie of where it connected last. */
@@ -242,6 +242,13 @@ static __always_inline void doubt_owner(struct vs_flow* flow, __u8 protocol) {
   if (flow->pid != bpf_get_current_pid_tgid() >> 32) flow->flags |= VS_SEVERAL;
 }
 
+/* Who connected may have become another program since (exec), which is told with the packet. */
+static __always_inline void renew_name(struct vs_flow* flow, __u8 protocol) {
+  if (!names_of_packets || protocol == IPPROTO_TCP || flow->how == VS_HOW_UNKNOWN) return;
+  if (flow->pid != bpf_get_current_pid_tgid() >> 32) return;
+  if (read_process_name(flow)) flow->flags &= ~VS_THREAD;
+}
+
 static __always_inline int count_beside(struct __sk_buff* skb, struct vs_flow* flow, const struct vs_space* space, __u8 device) {
   struct packet packet;
   read_packet(skb, &packet);
@@ -266,6 +273,7 @@ static __always_inline int count_beside(struct __sk_buff* skb, struct vs_flow* f
     if (where == VS_EXEMPT) {
       tell_routine(skb, flow, &packet, where, reason);
     } else {
+      renew_name(flow, packet.protocol);
       tell_urgent(skb, flow, &packet, where, reason);
     }
   }

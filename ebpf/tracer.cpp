@@ -46,6 +46,7 @@ int prepare(leak_bpf& skeleton, const TracerSettings& settings, const TracerAbil
   skeleton.rodata->comm_offset = offsets ? offsets->comm : 0;
   skeleton.rodata->netns_of_packets = abilities.older_sockets ? 1 : 0;
   skeleton.rodata->senders_of_packets = abilities.senders ? 1 : 0;
+  skeleton.rodata->names_of_packets = abilities.senders && offsets && kernel_gives_task_memory_of_packets() ? 1 : 0;
   skeleton.rodata->own_priority = settings.own_priority;
   const std::pair<bpf_map*, std::uint32_t> sizes[] = {
       {skeleton.maps.spaces, settings.most_spaces},

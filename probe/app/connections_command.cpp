@@ -16,6 +16,7 @@
 #include "probe/app/one_look.hpp"
 #include "probe/app/output.hpp"
 #include "probe/app/print_connections.hpp"
+#include "probe/connections/packet_senders.hpp"
 #include "probe/watch/outside_policy.hpp"
 
 namespace vpn_sentinel {
@@ -71,6 +72,8 @@ class Flows {
     told_.notes.clear();
     if (!ground.tunnel_known) told_.notes.emplace_back("no tunnel is known, so nothing can be told to be outside it (VPN_SENTINEL_TUNNEL)");
     const auto now = mono_now();
+    if (!events) senders_ = shown_senders(ground);
+    if (!senders_.empty()) told_.notes.push_back(senders_);
     std::optional<Error> failed;
     bool looked = false;
     for (const auto& source : chosen_.sources) {
@@ -122,11 +125,20 @@ class Flows {
     return bounds;
   }
 
+  /// Who may send what no source lists.
+  [[nodiscard]] std::string shown_senders(const FlowGround& ground) const {
+    const auto senders = find_packet_senders(opener_, mono_now() + 1s);
+    if (!senders) return "who has packet sockets is not known: " + senders.error().message;
+    const auto who = shown_packet_senders(*senders, ground);
+    return who.empty() ? who : "by packet sockets, past every route and every list, may send " + who;
+  }
+
   const TargetPolicy& policy_;
   SocketOpener opener_;
   ChosenSources chosen_;
   FlowTable table_;
   ConnectionsTold told_;
+  std::string senders_;  ///< as of the last look at everything
 };
 
 int exit_code(const std::vector<const KnownFlow*>& flows) {

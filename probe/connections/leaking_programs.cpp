@@ -4,8 +4,10 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "probe/connections/packet_senders.hpp"
 #include "probe/connections/sources.hpp"
 
 namespace vpn_sentinel {
@@ -249,12 +251,21 @@ Result<std::vector<NamedPrograms>> find_leaking_programs(const SocketOpener& ope
   std::ranges::sort(inodes);
   const auto owners = find_socket_owners(inodes, deadline);
   if (!owners) return fail(owners.error());
+  std::optional<Result<std::vector<PacketSender>>> packet_senders;
   std::vector<NamedPrograms> named;
   for (auto question : questions) {
     question.hints.other_senders = other_senders(question.destination, *entries, ground);
     named.push_back(question.to_confirm.empty()
                         ? name_programs(question.destination, sockets, *owners, question.hints)
                         : confirm_traced(question.destination, question.to_confirm, *entries, *owners, ground, has_first_pids()));
+    const bool by_a_socket = !question.to_confirm.empty() || std::ranges::any_of(leading, [&question](const SocketEntry& entry) {
+      return leads_to(entry, question.destination);
+    });
+    if (by_a_socket || !question.destination.uid) continue;
+    if (!packet_senders) packet_senders = find_packet_senders(opener, deadline);
+    if (!*packet_senders) continue;
+    const auto who = shown_packet_senders(**packet_senders, ground, question.destination.uid);
+    if (!who.empty()) named.back().why_not += "; a packet socket, by which it may have been sent, has " + who;
   }
   return named;
 }

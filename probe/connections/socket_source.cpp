@@ -2,6 +2,9 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <optional>
+#include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -59,28 +62,54 @@ class SocketSource : public ConnectionSource {
   }
 
  private:
-  static void add_owners(const SocketTable& table, Batch& batch) {
+  struct Known {
+    std::uint32_t inode = 0;
+    Owner owner;
+  };
+
+  void add_owners(const SocketTable& table, Batch& batch) {
+    if (!are_known(table)) find_owners(table);
+    for (std::size_t i = 0; i < table.sockets.size(); ++i) {
+      const auto& entry = table.sockets[i];
+      batch.sightings[i].owner = entry.cookie == 0 ? Owner{{}, {}, "its socket has no name of its own"} : known_.at(entry.cookie).owner;
+    }
+    batch.note = note_;
+  }
+
+  /// All sockets are those of the last walk, which was not long ago.
+  [[nodiscard]] bool are_known(const SocketTable& table) const {
+    if (!walked_ || mono_now() - *walked_ >= wish_.owners_last) return false;
+    return std::ranges::all_of(table.sockets, [this](const SocketEntry& entry) {
+      const auto known = known_.find(entry.cookie);
+      return known != known_.end() && known->second.inode == entry.inode;
+    });
+  }
+
+  void find_owners(const SocketTable& table) {
     std::vector<std::uint32_t> inodes;
     for (const auto& entry : table.sockets) {
       if (entry.inode != 0) inodes.push_back(entry.inode);
     }
     std::ranges::sort(inodes);
     const auto owners = find_socket_owners(inodes, mono_now() + patience_for_owners);
-    for (std::size_t i = 0; i < table.sockets.size(); ++i) {
-      auto& owner = batch.sightings[i].owner;
-      if (!owners) {
-        owner.why_not = "processes could not be looked through: " + owners.error().message;
-      } else {
-        owner = owner_of(table.sockets[i].inode, *owners);
-      }
+    walked_ = owners && !owners->cut_short ? std::optional(mono_now()) : std::nullopt;
+    known_.clear();
+    note_.clear();
+    for (const auto& entry : table.sockets) {
+      auto owner =
+          owners ? owner_of(entry.inode, *owners) : Owner{{}, {}, "processes could not be looked through: " + owners.error().message};
+      known_.insert_or_assign(entry.cookie, Known{entry.inode, std::move(owner)});
     }
     if (owners && owners->unreadable > 0) {
-      batch.note = fmt::format("the open files of {} processes may not be seen ({})", owners->unreadable, rights_for_open_files);
+      note_ = fmt::format("the open files of {} processes may not be seen ({})", owners->unreadable, rights_for_open_files);
     }
   }
 
   SocketOpener opener_;
   SocketSourceWish wish_;
+  std::unordered_map<std::uint64_t, Known> known_;  ///< by cookie
+  std::optional<MonoTime> walked_;                  ///< when all of these owners were found
+  std::string note_;
 };
 
 }  // namespace

@@ -16,6 +16,8 @@ struct SocketSourceWish {
   bool owners = true;                ///< walks through /proc: 17 µs a process
   std::size_t most = 200'000;        ///< sockets
   std::optional<Endpoint> remote{};  ///< only sockets with this far end
+  /// For so long the owners of a look hold while no socket is new: the walk is most of what a look costs.
+  std::chrono::milliseconds owners_last{0};
 };
 
 /// Who has a socket, by all that have it: exactly one process, or none is named. `uid`: of the socket's maker.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "netns/base/random.hpp"
 #include "netns/netlink/route_lookup.hpp"
 #include "probe/connections/flow_batcher.hpp"
+#include "probe/connections/sources.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -24,8 +26,17 @@ using std::chrono::milliseconds;
 constexpr std::size_t most_flows = 20'000;
 /// All looks together get one part in so many of a core.
 constexpr int share = 20;
+/// Looking through /proc is most of what a look costs: of sockets that are known already it is done no oftener.
+constexpr std::chrono::seconds owners_last{10};
 /// What has ended stays in the table for so long beyond the interval, so that every batch tells it.
 constexpr std::chrono::seconds beyond_interval{60};
+
+MakeSource patient_sources(const NetNamespace& space, const ConnectionsPolicy& policy) {
+  return [space, standard = standard_sources(space, policy)](FlowSource kind) -> Result<std::unique_ptr<ConnectionSource>> {
+    if (kind == FlowSource::sock_diag) return make_socket_source(space, {.owners_last = owners_last});
+    return standard(kind);
+  };
+}
 
 /// One thread for all targets of a loop.
 class Thread : public boost::asio::execution_context::service {
@@ -78,7 +89,7 @@ struct FlowWatch::Looker {
   /// What could not be looked at; empty: everything could.
   std::string look(const FlowGround& ground) {
     if (!chosen) {
-      chosen = choose_sources(connections.mode, standard_sources(*space, connections));
+      chosen = choose_sources(connections.mode, patient_sources(*space, connections));
       // The sources have what they need; a namespace that is gone is held for as short as can be.
       opener = space->opener();
       space.reset();

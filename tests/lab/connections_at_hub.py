@@ -23,6 +23,8 @@ from stack import API, Stack, wait_for
 BUILD = Path()
 PORT = 4444
 BYTES = 100_000
+DATAGRAMS, DATAGRAM = 100, 1200
+ETH_P_ALL, OUTGOING = 3, 4
 NAMES = {"tunnel": "honest-program", "outside": "hidden-leaker"}
 
 # Sends so many bytes when it is told to, and stays connected.
@@ -41,6 +43,60 @@ made.sendall(b"x" * count)
 print("sent", flush=True)
 sys.stdin.readline()
 """
+
+# As QUIC sends: many large datagrams of a connected socket.
+DATAGRAM_SENDER = """
+import socket, sys, time
+made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+made.setsockopt(socket.SOL_SOCKET, 25, b"eth0")
+made.connect((sys.argv[1], int(sys.argv[2])))
+print("connected", flush=True)
+sys.stdin.readline()
+for _ in range(int(sys.argv[3])):
+    try:
+        made.send(b"x" * int(sys.argv[4]))
+    except ConnectionRefusedError:
+        pass
+    time.sleep(0.005)
+print("sent", flush=True)
+sys.stdin.readline()
+"""
+
+
+class FarSide:
+    """Counts what comes out of the protected namespace's uplink for one port, by a packet socket beyond it."""
+
+    def __init__(self, lab: Lab, protocol: int, port: int) -> None:
+        self.packets = self.bytes = 0
+        self._what = protocol, port
+        self._socket = lab.call("host", self._open)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    @staticmethod
+    def _open() -> socket.socket:
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+        sock.bind(("to-vpn", ETH_P_ALL))
+        sock.settimeout(0.1)
+        return sock
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                packet, sender = self._socket.recvfrom(64)
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            start = (packet[0] & 15) * 4
+            port = int.from_bytes(packet[start + 2 : start + 4], "big")
+            if sender[2] != OUTGOING and packet[0] >> 4 == 4 and (packet[9], port) == self._what:
+                self.packets += 1
+                self.bytes += int.from_bytes(packet[2:4], "big")
+
+    def close(self) -> None:
+        self._socket.close()
+        self._thread.join()
 
 
 class ConnectionsAtHub(unittest.TestCase):
@@ -84,7 +140,8 @@ class ConnectionsAtHub(unittest.TestCase):
 
     def start_probe(self, **more: str) -> None:
         self.stack.start_probe(VPN_SENTINEL_CONNECTIONS_INTERVAL="1s", VPN_SENTINEL_STUN_SERVERS="none", **more)
-        wait_for("the probe tells of connections", self.clients, 15)
+        name = more.get("VPN_SENTINEL_CLIENT_ID", "office")
+        wait_for("the probe tells of connections", lambda: name in [one["client_id"] for one in self.clients()], 30)
 
     def clients(self) -> list[dict]:
         """None while the hub opens its file of flows, which it does beside all else."""
@@ -100,6 +157,24 @@ class ConnectionsAtHub(unittest.TestCase):
     def flow(self, leaf: str, program: str, client: str = "office") -> dict | None:
         flows = self.ask(leaf, "?limit=1000")["flows"]
         return next((flow for flow in flows if (flow.get("program"), flow["client_id"]) == (program, client)), None)
+
+    @contextmanager
+    def sending(self, protocol: int, port: int) -> Iterator[subprocess.Popen]:
+        """Past the tunnel; ended when it has told that it sent."""
+        program = str(self.lab.folder / NAMES["outside"])
+        if protocol == socket.IPPROTO_TCP:
+            argv = [program, str(self.talker), WEB["v4"], str(port), "eth0", str(BYTES)]
+        else:
+            argv = [program, "-c", DATAGRAM_SENDER, WEB["v4"], str(port), str(DATAGRAMS), str(DATAGRAM)]
+        process = self.lab.popen("vpn", argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            self.assertEqual(process.stdout.readline(), "connected\n")
+            yield process
+        finally:
+            process.kill()
+            process.wait(5)
+            process.stdin.close()
+            process.stdout.close()
 
     @contextmanager
     def talking(self, way: str) -> Iterator[subprocess.Popen]:
@@ -148,6 +223,39 @@ class ConnectionsAtHub(unittest.TestCase):
         self.assertGreaterEqual(stats["totals"]["outside"]["bytes_out"], BYTES)
         self.assertIn(NAMES["outside"], [one["program"] for one in stats["top_processes"]])
         self.assertEqual(self.stack.fetch(f"{API}/api/v1/connections/stats?client=nobody")[0], 404)
+
+    def far_side_agrees(self, source: str, protocol: int, port: int, largest: int) -> None:
+        """What a source counts of a program, held against what was seen to leave: within one packet."""
+        client = f"{source}-{port}"
+        self.start_probe(VPN_SENTINEL_CONNECTIONS=source, VPN_SENTINEL_CLIENT_ID=client)
+        far = FarSide(self.lab, protocol, port)
+        self.addCleanup(far.close)
+
+        def flows() -> list[dict]:
+            told = [flow for flow in self.ask("history", "?limit=1000")["flows"] if (flow["client_id"], flow.get("port")) == (client, port)]
+            names = {flow["program"] for flow in told if "program" in flow}
+            self.assertLessEqual(names, {NAMES["outside"]}, told)
+            return told
+
+        def total() -> int:
+            return sum(flow.get("bytes_out", 0) for flow in flows())
+
+        with self.sending(protocol, port) as process:
+            if source != "conntrack":
+                wait_for("the connection is known", flows, 20)
+            self.say(process)
+        # While it is silent eBPF has not told the end of a burst; its close does.
+        wait_for(f"{source} counts what left", lambda: far.packets and abs(far.bytes - total()) <= largest, 30)
+        print(f"{source}: {total()} of {far.bytes} bytes, {far.packets} packets", file=sys.stderr)
+
+    def test_bytes_are_those_that_the_far_side_saw_within_one_packet(self) -> None:
+        self.lab.exec("vpn", ["sysctl", "-qw", "net.netfilter.nf_conntrack_acct=1"])
+        self.lab.exec("vpn", ["nft", "add table inet seen; add chain inet seen o { type filter hook output priority 0; }; "
+                              "add rule inet seen o ct state new counter"])  # fmt: skip
+        self.addCleanup(lambda: self.lab.exec("vpn", ["nft", "delete table inet seen"], check=False))
+        for number, source in enumerate(("ebpf", "conntrack")):
+            self.far_side_agrees(source, socket.IPPROTO_UDP, 6000 + number, DATAGRAM + 28)
+            self.stack.kill_probe()
 
     def test_a_user_who_wants_to_tell_less_tells_less(self) -> None:
         self.start_probe(VPN_SENTINEL_DESTINATIONS="prefix", VPN_SENTINEL_CLIENT_ID="shy")

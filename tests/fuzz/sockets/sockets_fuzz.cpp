@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "netns/sockets/generic_netlink.hpp"
+#include "netns/sockets/packet_sockets.hpp"
 #include "netns/sockets/process_files.hpp"
 #include "netns/sockets/socket_destroy.hpp"
 #include "netns/sockets/socket_list.hpp"
@@ -59,6 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(!entry->counters || protocol == IPPROTO_TCP);
   }
   (void)decode_listening_file(bytes);
+  (void)decode_packet_socket(bytes);
   require(tun_of_fdinfo(text).size() <= size);
   (void)inode_of_socket_link(text);
   return 0;

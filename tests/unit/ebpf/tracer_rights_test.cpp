@@ -195,6 +195,23 @@ BOOST_AUTO_TEST_CASE(a_leak_has_the_name_of_the_process_whichever_of_its_threads
   BOOST_TEST(half_named[0].flow.owner->of_thread);
 }
 
+BOOST_AUTO_TEST_CASE(who_connected_before_it_became_another_program_has_the_name_that_it_sends_by) {
+  // As exec(2) does: the process and its socket stay, the name does not.
+  const auto become_another = [] {
+    const int fd = make_bound(AF_INET, SOCK_DGRAM, 0, "eth0");
+    const Target target("203.0.113.7", 4444);
+    need(::connect(fd, target.get(), target.length) == 0);
+    ::prctl(PR_SET_NAME, "after-exec");
+    need(::send(fd, "x", 1, 0) == 1);
+  };
+  Traced traced;
+  const auto named = traced.leaks_of("before-exec", become_another);
+  BOOST_REQUIRE_EQUAL(named.size(), 1U);
+  const auto& abilities = traced.tracer.abilities();
+  BOOST_TEST(named[0].flow.owner->name == (abilities.senders && abilities.process_names ? "after-exec" : "before-exec"));
+  BOOST_TEST(!named[0].flow.owner->several);
+}
+
 BOOST_AUTO_TEST_CASE(what_an_old_kernel_has_is_enough_to_name_a_leak) {
   Traced traced(old_kernel());
   BOOST_TEST(!traced.tracer.abilities().older_sockets);

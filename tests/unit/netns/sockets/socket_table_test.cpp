@@ -2,10 +2,12 @@
 
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
+#include <linux/packet_diag.h>
 #include <netinet/in.h>
 
 #include <boost/test/unit_test.hpp>
 
+#include "netns/sockets/packet_sockets.hpp"
 #include "tests/unit/netns/support/message_builder.hpp"
 
 using namespace vpn_sentinel;
@@ -55,6 +57,20 @@ BOOST_AUTO_TEST_CASE(everything_that_the_kernel_tells_of_a_socket_is_read) {
   BOOST_TEST(entry.cookie == (std::uint64_t{1} << 32U | 7U));
   BOOST_TEST(entry.mark.value() == 5U);
   BOOST_TEST((entry.counters == TcpCounters{11, 22, 33}));
+}
+
+BOOST_AUTO_TEST_CASE(who_has_a_packet_socket_and_by_which_device_is_read) {
+  packet_diag_msg body{};
+  body.pdiag_family = AF_PACKET;
+  body.pdiag_ino = 4242;
+  Bytes info(sizeof(packet_diag_info));
+  const std::uint32_t index = 3;
+  std::memcpy(info.data(), &index, sizeof index);
+  const auto whole = Payload{body}.add(PACKET_DIAG_INFO, info).add(PACKET_DIAG_UID, std::uint32_t{1000});
+  BOOST_TEST((decode_packet_socket(whole).value() == PacketSocket{4242, 3, 1000}));
+  BOOST_TEST((decode_packet_socket(Payload{body}).value() == PacketSocket{4242, 0, std::nullopt}));
+  body.pdiag_family = AF_INET;
+  BOOST_TEST(!decode_packet_socket(Payload{body}).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(an_older_kernel_tells_fewer_counters_and_a_cut_one_none) {

@@ -1,8 +1,13 @@
 // Who leaks, as the real kernel tells it: eth0 is the uplink, tun0 the tunnel (both veth pairs of the test's own).
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 #include "netns/monitor/monitor.hpp"
@@ -95,6 +100,55 @@ BOOST_FIXTURE_TEST_CASE(where_another_socket_may_have_sent_without_connecting_no
 BOOST_FIXTURE_TEST_CASE(a_socket_that_is_closed_names_nobody, Leaking) {
   (void)connected(SOCK_DGRAM, "eth0");
   BOOST_TEST(named(IPPROTO_UDP).programs.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(who_has_a_packet_socket_is_told_as_one_that_may_have_sent_and_not_named, Leaking) {
+  const auto before = named(IPPROTO_UDP);
+  BOOST_TEST(before.why_not.find("packet socket") == std::string::npos, before.why_not);
+  const auto socket = space.opener()(AF_PACKET, SOCK_RAW, 0).value();
+  const auto found = named(IPPROTO_UDP);
+  BOOST_TEST(found.programs.empty());
+  BOOST_TEST(found.why_not.find("(pid " + std::to_string(::getpid()) + ")") != std::string::npos, found.why_not);
+  // By the tunnel it cannot have left outside.
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_ALL);
+  const auto tunnel = std::ranges::find(ground.links, "tun0", [](const auto& link) { return link.second.name; });
+  BOOST_REQUIRE(tunnel != ground.links.end());
+  address.sll_ifindex = static_cast<int>(tunnel->first);
+  BOOST_REQUIRE_EQUAL(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  BOOST_TEST(named(IPPROTO_UDP).why_not == before.why_not);
+}
+
+/// Of a look at one socket.
+std::optional<Program> owner_now(ConnectionSource& source) {
+  const auto batch = source.look().value();
+  return batch.sightings.empty() ? std::nullopt : batch.sightings.front().owner.program;
+}
+
+BOOST_FIXTURE_TEST_CASE(a_new_socket_has_its_owner_at_once_and_one_that_was_handed_on_loses_him_after_a_while, Leaking) {
+  const auto told_always = make_socket_source(space.get());
+  const auto told_late = make_socket_source(space.get(), {.owners_last = 1h});
+  BOOST_TEST(told_late->look().value().sightings.empty());
+  const auto socket = connected(SOCK_DGRAM, "eth0");
+  BOOST_TEST(owner_now(*told_late)->pid == ::getpid());
+  BOOST_TEST(owner_now(*told_always)->pid == ::getpid());
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  // Two processes have it now, so that nobody is named who is not certain.
+  BOOST_TEST(!owner_now(*told_always).has_value());
+  BOOST_TEST(owner_now(*told_late)->pid == ::getpid());
+  const auto another = connected(SOCK_STREAM, "tun0");
+  const auto batch = told_late->look().value();
+  for (const auto& seen : batch.sightings) {
+    const bool is_new = seen.key.protocol == IPPROTO_TCP;
+    BOOST_TEST(seen.owner.program.has_value() == is_new, seen.owner.why_not);
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
 }
 
 BOOST_FIXTURE_TEST_CASE(the_source_tells_way_and_owner_of_each_socket, Leaking) {
