@@ -186,9 +186,13 @@ def show_telegram(log: Path) -> None:
 def state_line(client: dict, note: str) -> str:
     state = client["state"]
     badge = paint(f"{SYMBOLS.get(state, '?')} {state.upper():<9}", COLOURS.get(state, "0"))
-    findings = "; ".join(finding.get("meaning") or finding["code"] for finding in client.get("findings", []))
+    # What is only good to know stands on the page; it never changes the state.
+    findings = [finding for finding in client.get("findings", []) if state != "secure" or finding["severity"] != "information"]
+    reasons = "; ".join(finding.get("meaning") or finding["code"] for finding in findings)
+    if not reasons and state == "secure":
+        reasons = "traffic leaves by the tunnel"
     address = client.get("public_ip") or "exit unknown"
-    return f"{time.strftime('%H:%M:%S')}  {badge}  {client['client_id']}  {address}  {findings or 'traffic leaves by the tunnel'}{note}"
+    return f"{time.strftime('%H:%M:%S')}  {badge}  {client['client_id']}  {address}  {reasons}{note}"
 
 
 def follow(job: Job) -> None:
