@@ -40,7 +40,7 @@ static __always_inline void lose_flow(void) { __sync_fetch_and_add(&lost_flows, 
 static __always_inline __u64 routine_flags(void) {
   __u64 half = bpf_ringbuf_query(&routine, BPF_RB_RING_SIZE) / 2;
   __u64 waiting = bpf_ringbuf_query(&routine, BPF_RB_AVAIL_DATA);
-  return waiting > half && waiting - half < half / 32 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+  return waiting > half && waiting - half < half / 32 + 2 * sizeof(struct vs_record) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 /* A record without a packet. */
