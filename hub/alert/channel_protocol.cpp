@@ -46,6 +46,7 @@ std::string not_to(const std::vector<std::string>& refused) {
 Delivery delivery_of(const MailReply& reply) {
   using enum Delivery::Kind;
   if (reply.accepted) return {delivered, not_to(reply.refused)};
+  if (reply.untrusted) return {try_again, fmt::format("{}; check host and ca_file", reply.line)};
   if (reply.unreachable) return {try_again, reply.line};
   if (reply.login_denied) return {wrong_setup, fmt::format("the log-in was refused: {}; check user and password", reply.line)};
   if (reply.code >= 400 && reply.code < 500) return {try_again, reply.line};

@@ -71,6 +71,7 @@ class Transfer {
     MailReply reply;
     reply.accepted = code == CURLE_OK;
     reply.login_denied = code == CURLE_LOGIN_DENIED;
+    reply.untrusted = code == CURLE_PEER_FAILED_VERIFICATION;
     curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &reply.code);
     if (reply.accepted) {
       reply.refused = std::move(bad_lines_);

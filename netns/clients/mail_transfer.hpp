@@ -28,6 +28,7 @@ struct MailRequest {
 struct MailReply {
   bool accepted = false;
   bool unreachable = false;  ///< no complete answer: name, connection, TLS, time
+  bool untrusted = false;    ///< the server's certificate proves nothing: it is another host's, too old, or nobody trusted made it
   bool login_denied = false;
   long code = 0;                     ///< SMTP's last one; 0: none
   std::string line;                  ///< why not: the server's last line with a bad code, or what libcurl says
