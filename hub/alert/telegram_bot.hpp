@@ -36,6 +36,7 @@ struct TelegramBotOptions {
   std::chrono::milliseconds first_retry{1'000};
   std::chrono::milliseconds most_retry{60'000};
   std::chrono::milliseconds conflict_pause{30'000};  ///< somebody else asks with the same token
+  friend bool operator==(const TelegramBotOptions&, const TelegramBotOptions&) = default;
 };
 
 class TelegramBot {

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <future>
+#include <iterator>
 #include <utility>
 
 #include "hub/app/bot_place_file.hpp"
@@ -104,43 +106,74 @@ BotHub hub_of(const Engine& engine, MonoTime started, const std::function<std::s
 
 }  // namespace
 
-BotActions bot_actions(Engine& engine, std::function<std::size_t()> waiting) {
+BotActions bot_actions(const BotSurroundings& surroundings) {
+  auto& engine = surroundings.engine;
+  const auto& audit = surroundings.audit;
   BotActions actions;
-  actions.hub = [&engine, started = mono_now(), waiting = std::move(waiting)] { return hub_of(engine, started, waiting); };
+  actions.hub = [&engine, started = mono_now(), waiting = surroundings.waiting] { return hub_of(engine, started, waiting); };
   actions.clients = [&engine] { return everybody(engine); };
   actions.incidents = [&engine](const std::string& client_id, bool open_only) { return list_incidents(engine, client_id, open_only); };
   actions.incident = [&engine](std::int64_t id) {
     return ask(engine, [id](StoreReader& reader) { return reader.incident(id, wall_now()); });
   };
   actions.mutes = [&engine] { return list_mutes(engine); };
-  actions.acknowledge = [&engine](std::int64_t incident, const std::string& by, WallTime at) {
-    return acknowledge(engine, incident, by, at);
+  actions.acknowledge = [&engine, audit](std::int64_t incident, const std::string& by, WallTime at) {
+    auto done = acknowledge(engine, incident, by, at);
+    if (done) audit(by, "incident_acknowledged", std::to_string(incident));
+    return done;
   };
-  actions.mute = [&engine](const BotMute& wanted, WallTime at) { return mute(engine, wanted, at); };
-  actions.unmute = [&engine](const std::string& subject, const std::string&) { return unmute(engine, subject); };
+  actions.mute = [&engine, audit](const BotMute& wanted, WallTime at) {
+    auto done = mute(engine, wanted, at);
+    if (done) audit(wanted.by, "muted", wanted.subject);
+    return done;
+  };
+  actions.unmute = [&engine, audit](const std::string& subject, const std::string& by) {
+    auto done = unmute(engine, subject);
+    if (done && *done) audit(by, "unmuted", subject);
+    return done;
+  };
   return actions;
 }
 
-void BotHost::start(std::vector<TelegramBotOptions> bots, Engine& engine, const std::string& data_dir,
-                    std::function<std::size_t()> waiting) {
-  const auto actions = bot_actions(engine, std::move(waiting));
-  for (auto& options : bots) {
-    const auto path = bot_place_path(data_dir, options.bot_token);
-    TelegramBot::Hooks hooks;
-    hooks.actions = actions;
-    hooks.load = [path] { return read_bot_place(path); };
-    hooks.save = [path](const BotPlace& place) { return write_bot_place(path, place); };
-    hooks.note = [](std::string_view event, const std::string& message, bool bad) {
-      log(bad ? LogLevel::warning : LogLevel::info, event, {{"channel", "telegram"}, {"message", message}});
-    };
-    auto bot = TelegramBot::start(std::move(options), std::move(hooks));
+void BotHost::start(std::vector<TelegramBotOptions> bots, BotSurroundings surroundings) {
+  actions_ = bot_actions(surroundings);
+  data_dir_ = std::move(surroundings.data_dir);
+  for (auto& options : bots) run(std::move(options));
+}
+
+void BotHost::run(TelegramBotOptions options) {
+  const auto path = bot_place_path(data_dir_, options.bot_token);
+  TelegramBot::Hooks hooks;
+  hooks.actions = actions_;
+  hooks.load = [path] { return read_bot_place(path); };
+  hooks.save = [path](const BotPlace& place) { return write_bot_place(path, place); };
+  hooks.note = [](std::string_view event, const std::string& message, bool bad) {
+    log(bad ? LogLevel::warning : LogLevel::info, event, {{"channel", "telegram"}, {"message", message}});
+  };
+  auto bot = TelegramBot::start(options, std::move(hooks));
+  const std::lock_guard lock(mutex_);
+  bots_.push_back({std::move(options), std::move(bot)});
+}
+
+void BotHost::apply(std::vector<TelegramBotOptions> bots) {
+  std::vector<Running> ended;
+  {
     const std::lock_guard lock(mutex_);
-    bots_.push_back(std::move(bot));
+    const auto gone = std::ranges::stable_partition(
+        bots_, [&bots](const Running& running) { return std::ranges::find(bots, running.options) != bots.end(); });
+    std::ranges::move(gone, std::back_inserter(ended));
+    bots_.erase(gone.begin(), gone.end());
+    std::erase_if(bots, [this](const TelegramBotOptions& options) {
+      return std::ranges::find(bots_, options, &Running::options) != bots_.end();
+    });
   }
+  // Before the others begin: two that ask with one token get in each other's way.
+  ended.clear();
+  for (auto& options : bots) run(std::move(options));
 }
 
 void BotHost::stop() {
-  std::vector<std::unique_ptr<TelegramBot>> ended;
+  std::vector<Running> ended;
   {
     const std::lock_guard lock(mutex_);
     ended = std::move(bots_);
@@ -153,8 +186,8 @@ std::vector<HealthComponent> BotHost::health() const {
   if (bots_.empty()) return {};
   std::uint64_t answered = 0;
   HealthComponent component{"commands", HealthComponent::Status::ok, {}};
-  for (const auto& bot : bots_) {
-    const auto standing = bot->standing();
+  for (const auto& running : bots_) {
+    const auto standing = running.bot->standing();
     answered += standing.answered;
     if (standing.trouble.empty() && !standing.conflict) continue;
     component.status = HealthComponent::Status::degraded;

@@ -110,6 +110,7 @@ std::vector<Gate> api_account_gates(const std::shared_ptr<Access>& access) {
 
 /// A bot for each token; it answers the chats of its channels, or those that the settings name.
 std::vector<TelegramBotOptions> bots_of(const HubConfig& config) {
+  if (!config.telegram_commands) return {};
   std::map<std::string, TelegramBotOptions> bots;
   for (const auto& channel : config.channels) {
     if (channel.kind != ChannelConfig::Kind::telegram) continue;
@@ -134,7 +135,7 @@ std::vector<TelegramBotOptions> bots_of(const HubConfig& config) {
   return list;
 }
 
-/// Buttons only where one of `bots` answers, which are those of the start: not in the chat of a token that came later.
+/// Buttons only where one of `bots` answers.
 std::vector<ChannelConfig> with_buttons(std::vector<ChannelConfig> channels, const std::vector<TelegramBotOptions>& bots) {
   for (auto& channel : channels) {
     channel.buttons =
@@ -213,11 +214,11 @@ Hub::Hub(const HubConfig& config)
   flow_opener_ = std::jthread([this, flows = std::move(flows)] { open_flows(flows); });
   const auto started = start_notice(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size());
   for (auto& alert : for_each_channel(names_of(config.channels), started)) engine_->add_alert(std::move(alert));
-  if (config.telegram_commands) bot_options_ = bots_of(config);
+  bot_options_ = bots_of(config);
   channels_ = with_buttons(config.channels, bot_options_);
   warn_of_missing_channels();
   alerts_.start(channels_, *engine_);
-  if (config.telegram_commands) bots_.start(bot_options_, *engine_, config.data_dir, [this] { return alerts_waiting(); });
+  start_bots();
 }
 
 Hub::~Hub() {
@@ -535,6 +536,8 @@ void Hub::apply_alerts(const HubConfig& config) {
     config_.channels = config.channels;
     hide_secrets();
   }
+  bot_options_ = bots_of(config);
+  bots_.apply(bot_options_);
   auto both = with_buttons(config.channels, bot_options_);
   for (auto& old : channels_) {
     if (std::ranges::find(both, old.name, &ChannelConfig::name) == both.end()) both.push_back(std::move(old));
@@ -570,6 +573,17 @@ void Hub::warn_of_missing_channels() const {
     log(LogLevel::warning, "rule_without_channel",
         {{"message", checked.error().message}, {"next", "where none of its channels is there, it tells on all"}});
   }
+}
+
+void Hub::start_bots() {
+  const auto audit = [this](const std::string& who, std::string_view action, const std::string& target) {
+    // A full queue costs the line, not the change, which is in force already.
+    static_cast<void>(accounts_->change([who, action = std::string(action), target](AccountFile& file) -> Accounts::Reply {
+      static_cast<void>(file.note({who, ""}, action, target));
+      return {};
+    }));
+  };
+  bots_.start(bot_options_, {*engine_, config_.data_dir, [this] { return alerts_waiting(); }, audit});
 }
 
 std::size_t Hub::alerts_waiting() const {

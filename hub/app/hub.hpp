@@ -72,6 +72,7 @@ class Hub {
   void heed_forget_request();
   void replace_access();
   void retire_channels();
+  void start_bots();
   void warn_of_missing_channels() const;
   void hide_secrets();
   void start_accounts(const HubConfig& config);
@@ -106,7 +107,7 @@ class Hub {
   std::vector<ChannelConfig> channels_;  ///< what `alerts_` has: those of config_, and those before until they are retired
   std::optional<MonoTime> retire_by_;    ///< some of `channels_` are to go
   ChannelTrials trials_;
-  std::vector<TelegramBotOptions> bot_options_;  ///< of the bots that were started
+  std::vector<TelegramBotOptions> bot_options_;  ///< of the bots that run
   BotHost bots_;
   std::shared_ptr<DeskKeeper> desk_;
   StoreWatch store_watch_;

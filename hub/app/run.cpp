@@ -78,7 +78,10 @@ class Runner {
   void apply_access(const Settings& fresh) {
     auto config = make_hub_config(fresh, machine_has_ipv6());
     if (!config) return log(LogLevel::error, "reload_failed", {{"message", config.error().message}});
-    for (const auto* const key : {"allowed_ips", "trusted_proxies", "rate_limit", "alerts_file"}) adopt(key, fresh);
+    for (const auto* const key : {"allowed_ips", "trusted_proxies", "rate_limit", "alerts_file", "telegram_bot_token", "telegram_chat_id",
+                                  "telegram_enabled", "telegram_commands", "telegram_command_chats", "telegram_api_url"}) {
+      adopt(key, fresh);
+    }
     // Whether there is a key decides where the hub listens by default: that is for the next start.
     if (settings_.text("api_key").empty() == config->api_key.empty()) adopt("api_key", fresh);
     config->api_key = settings_.text("api_key");

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ from hub_daemon import KEY, HubDaemon, free_ports
 
 BUILD = Path()
 TOKEN = "77:LAB-token_of_the_bot"
-CHAT, STRANGER = -1001, 666
+CHAT, OTHER, STRANGER = -1001, -2002, 666
 PATIENCE = 30.0
 ADA = {"id": 5, "is_bot": False, "first_name": "Ada", "username": "ada"}
 
@@ -233,6 +234,71 @@ class TelegramBot(unittest.TestCase):
         self.answer("/unmute office-1", "come again")
         self.assertEqual(self.get("/mutes")["mutes"], [])
         self.answer("/unmute office-1", "was not muted")
+
+    def test_what_is_done_by_the_bot_is_in_the_audit_log_like_the_rest(self) -> None:
+        self.hub.environment |= {"VPN_SENTINEL_ADMIN_USER": "anna", "VPN_SENTINEL_ADMIN_PASSWORD": "a long password"}
+        self.start_afresh()
+        self.report("office-2", "danger")
+        number = self.get("/incidents")["incidents"][0]["id"]
+        self.answer("/mute office-2 soon", "The time of a mute is 1 minute to 365 days")
+        self.answer("/mute nobody", "No client or group is called")
+        self.answer("/mute office-2 2h", "is muted until")
+        self.answer("/unmute office-2", "come again")
+        self.answer("/unmute office-2", "was not muted")
+        self.api.press(signed("a", number, "office-2"))
+        wait_for("the message is edited", lambda: self.edited())
+        told = [("telegram:@ada", "muted", "office-2"), ("telegram:@ada", "unmuted", "office-2"), ("telegram:@ada", "incident_acknowledged", str(number))]
+        wait_for(f"{told} and no more in the audit log", lambda: [each for each in self.audit() if each[0] == "telegram:@ada"] == told)
+
+    def audit(self) -> list[tuple[str, str, str]]:
+        """Who, what and about what, oldest first."""
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        address = f"http://127.0.0.1:{self.hub.dashboard_port}/api/v1"
+        log_in = urllib.request.Request(f"{address}/login", json.dumps({"user": "anna", "password": "a long password"}).encode())
+        log_in.add_header("Content-Type", "application/json")
+        opener.open(log_in, timeout=PATIENCE).close()
+        with opener.open(f"{address}/audit", timeout=PATIENCE) as answer:
+            return [(each["who"], each["action"], each["target"]) for each in reversed(json.load(answer)["audit"])]
+
+    def test_a_changed_file_changes_which_chats_and_topics_are_told_and_answered(self) -> None:
+        file = self.hub.folder / "alerts.toml"
+        file.write_text("")
+        self.hub.environment["VPN_SENTINEL_ALERTS_FILE"] = str(file)
+        self.start_afresh()
+        self.api.write("/ping", chat=OTHER)
+        wait_for("the stranger is told of", lambda: f"chat {OTHER} " in self.log())
+
+        channel = '[[channel]]\nname = "{}"\nkind = "telegram"\nurl = "{}"\ntoken = "{}"\nchat = {}\ntopic = {}\n'
+        url = f"http://127.0.0.1:{self.api.port}"
+        self.read_again(file, channel.format("topic-7", url, TOKEN, OTHER, 7) + channel.format("topic-8", url, TOKEN, OTHER, 8))
+        self.report("office-1", "danger")
+        wait_for("the alert in both topics", lambda: len(self.api.sent("office-1", chat=OTHER)) == 2)
+        alerts = self.api.sent("office-1", chat=OTHER)
+        self.assertEqual({each["message_thread_id"] for each in alerts}, {7, 8})
+        self.assertTrue(all("reply_markup" in each for each in alerts), "a bot answers buttons there")
+        wait_for("the alert in the first chat", lambda: self.api.sent("office-1"))
+        self.api.write("/ping", chat=OTHER, message_thread_id=8, is_topic_message=True)
+        wait_for("the answer in the other chat", lambda: self.api.sent("Pong!", chat=OTHER))
+        self.assertEqual(self.api.sent("Pong!", chat=OTHER)[0]["message_thread_id"], 8)
+        self.answer("/ping", "Pong!")
+
+        self.read_again(file, channel.format("wrong", url, "78:another-bot", OTHER, 7))
+        wait_for("the wrong token is told", lambda: "event=bot_does_not_listen" in self.log())
+        before = len(self.api.sent("", chat=OTHER))
+        self.api.write("/status", chat=OTHER)
+        self.answer("/status", "VPN Status")  # comes after it
+        self.assertEqual(len(self.api.sent("", chat=OTHER)), before)
+
+        self.read_again(file, "")
+        wait_for("one bot is left", lambda: "telegram on" in self.hub.fetch("/health", self.hub.health_port)[1].decode())
+        self.assertNotIn(TOKEN.partition(":")[2], self.log())
+        self.assertNotIn("another-bot", self.log())
+
+    def read_again(self, file: Path, text: str) -> None:
+        file.write_text(text)
+        before = self.log().count("event=alerts_read")
+        self.hub.process.send_signal(signal.SIGHUP)
+        wait_for("the file is read again", lambda: self.log().count("event=alerts_read") > before)
 
     def test_switched_off_nobody_asks_for_commands(self) -> None:
         self.hub.environment["VPN_SENTINEL_TELEGRAM_COMMANDS"] = "false"
