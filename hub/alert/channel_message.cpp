@@ -95,7 +95,8 @@ std::string escape_discord(std::string_view text) {
 
 HttpRequest discord(const ChannelConfig& channel, const Notice& notice, const std::string& id, WallTime /*now*/) {
   constexpr int suppress_notifications = 1 << 12;
-  json body{{"content", escape_discord(shortened(notice.title, most_title))},
+  // All that a phone shows at first; the box comes when it is opened.
+  json body{{"content", escape_discord(shortened(title_with_client(notice), most_title))},
             // Nobody may be called by a name that came from outside.
             {"allowed_mentions", {{"parse", json::array()}}},
             {"embeds", json::array({{{"description", shortened(body_of(channel, notice, id, escape_discord), 4'000)},

@@ -40,9 +40,10 @@ std::string value_of(const Line& line) {
 
 void add_reasons(std::string& html, const Notice& notice) {
   for (const auto& reason : notice.reasons) {
-    html += fmt::format("<div style=\"margin:14px 0;padding:10px 14px;background:#f6f7f9;border-radius:6px\"><strong>{}</strong>",
-                        escape_html(reason.text));
-    if (!reason.advice.empty()) html += fmt::format("<br>👉 {}", escape_html(reason.advice));
+    html += fmt::format(
+        "<div style=\"margin:14px 0;padding:10px 14px;background:#f6f7f9;border-radius:6px;overflow-wrap:anywhere\"><strong>{}</strong>",
+        escape_html(reason.text));
+    if (!reason.advice.empty()) html += fmt::format("<br>👉 What to do: {}", escape_html(reason.advice));
     if (!reason.evidence.empty())
       html += fmt::format("<div style=\"margin-top:6px;font-size:13px;color:#555d66;overflow-wrap:anywhere;{}\">", mono);
     for (const auto& line : reason.evidence) {
@@ -154,10 +155,9 @@ MailRequest mail_request(const ChannelConfig& channel, const Notice& notice, con
     request.recipients.push_back(address_of(recipient));
     to += fmt::format("{}{}", to.empty() ? "" : ", ", mailbox_of(recipient));
   }
-  const auto about = notice.client_id.empty() ? std::string() : fmt::format(" ({})", notice.client_id);
   request.headers = {{"From", mailbox_of(channel.from)},
                      {"To", std::move(to)},
-                     {"Subject", encoded_words(shortened(notice.title + about, most_subject))},
+                     {"Subject", encoded_words(shortened(title_with_client(notice), most_subject))},
                      {"Date", mail_date(now)},
                      {"Message-ID", fmt::format("<{}@{}>", id, host_of_address(request.from))},
                      {"Auto-Submitted", "auto-generated"}};

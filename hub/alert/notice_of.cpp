@@ -112,7 +112,7 @@ std::string title_of(const Change& change) {
       if (stopped_on_purpose(change.client)) return fmt::format("{} STOPPED: the probe was ended, nobody is watching", words.sign);
       break;
     case Change::Kind::came_back:
-      return fmt::format("{} BACK{} {}", words.sign, secure ? ":" : ", but", words.headline);
+      return fmt::format("{} BACK{} {}", words.sign, secure ? " and" : ", but", words.headline);
     case Change::Kind::state_changed:
       if (secure) return fmt::format("{} SECURE again: the VPN protects", words.sign);
       break;
@@ -167,6 +167,7 @@ std::string first_route(const nlohmann::json& routes) {
 }
 
 std::vector<Line> evidence_of(const Finding& finding) {
+  if (finding.code == "lease_expired") return {};  // the facts say since when, in words
   if (const auto routes = finding.evidence.find("routes"); routes != finding.evidence.end()) {
     if (const auto route = first_route(*routes); !route.empty()) return {{"", shortened(route, most_evidence)}};
   }

@@ -88,6 +88,10 @@ void clean(std::vector<Line>& lines) {
 
 }  // namespace
 
+std::string title_with_client(const Notice& notice) {
+  return notice.client_id.empty() ? notice.title : fmt::format("{} ({})", notice.title, notice.client_id);
+}
+
 std::string plain_body(const Notice& notice, std::size_t most) {
   Body body(most);
   if (!notice.client_id.empty()) body.line("Client: " + notice.client_id);

@@ -12,6 +12,9 @@ namespace vpn_sentinel {
 
 inline constexpr std::size_t most_plain_body = 3'500;
 
+/// The title and who it is about, where nothing else is seen at first: "🔴 DANGER: … (office)".
+[[nodiscard]] std::string title_with_client(const Notice& notice);
+
 /// All but the title, one thing per line. At most `most` bytes: lines that do not fit are left out as a whole.
 [[nodiscard]] std::string plain_body(const Notice& notice, std::size_t most);
 

@@ -159,13 +159,13 @@ void BotHost::apply(std::vector<TelegramBotOptions> bots) {
   std::vector<Running> ended;
   {
     const std::lock_guard lock(mutex_);
-    const auto gone = std::ranges::stable_partition(
-        bots_, [&bots](const Running& running) { return std::ranges::find(bots, running.options) != bots.end(); });
-    std::ranges::move(gone, std::back_inserter(ended));
-    bots_.erase(gone.begin(), gone.end());
-    std::erase_if(bots, [this](const TelegramBotOptions& options) {
-      return std::ranges::find(bots_, options, &Running::options) != bots_.end();
+    const auto gone = std::stable_partition(bots_.begin(), bots_.end(), [&bots](const Running& running) {
+      return std::ranges::find(bots, running.options) != bots.end();
     });
+    ended.assign(std::make_move_iterator(gone), std::make_move_iterator(bots_.end()));
+    bots_.erase(gone, bots_.end());
+    std::erase_if(
+        bots, [this](const TelegramBotOptions& options) { return std::ranges::find(bots_, options, &Running::options) != bots_.end(); });
   }
   // Before the others begin: two that ask with one token get in each other's way.
   ended.clear();

@@ -19,7 +19,8 @@ class Heartbeat {
   struct Options {
     std::string url;  ///< its path may be a secret
     std::chrono::milliseconds interval{60'000};
-    std::string ca_file;  ///< PEM bundle; empty: the system's
+    std::string ca_file;                           ///< PEM bundle; empty: the system's
+    std::chrono::milliseconds most_retry{60'000};  ///< a beat that was not taken comes again after a quarter of `interval`, or after this
   };
   /// `works` is asked before each beat, on this object's thread; false: no beat.
   Heartbeat(Options options, std::function<bool()> works);

@@ -11,6 +11,8 @@ import hashlib
 import hmac
 import json
 import signal
+import ssl
+import subprocess
 import sys
 import time
 import unittest
@@ -18,9 +20,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import certificates
 import suite
 from alert_report import report, tell
-from channel_servers import Book, MailServer, WebServer, parsed_mail
+from channel_servers import Book, MailServer, Taken, WebServer, good_body, parsed_mail
 from hub_daemon import HubDaemon, free_ports
 
 BUILD = Path()
@@ -106,6 +109,7 @@ class AlertChannels(unittest.TestCase):
 
         hook = self.book.wait("/hook", 3)
         self.assertEqual([each.json["kind"] for each in hook], ["hub_started", "connected", "danger"])
+        self.check_by_openssl(hook[0])
         for each in hook:
             signed = each.headers["X-VPN-Sentinel-Timestamp"].encode() + b"." + each.body
             expected = "sha256=" + hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
@@ -142,6 +146,80 @@ class AlertChannels(unittest.TestCase):
         status, health = self.hub.fetch("/health", self.hub.health_port)
         self.assertIn("9 channels, 1 take no messages", health.decode())
         self.assertIn(b'vpn_sentinel_channel_failing{channel="dead",kind="webhook"} 1', self.hub.fetch("/metrics", self.hub.health_port)[1])
+
+    def check_by_openssl(self, taken: Taken) -> None:
+        """As the guide says it."""
+        signed = self.hub.folder / "signed"
+        signed.write_bytes(taken.headers["X-VPN-Sentinel-Timestamp"].encode() + b"." + taken.body)
+        argv = ["openssl", "dgst", "-sha256", "-hmac", SECRET, str(signed)]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+        self.assertEqual("sha256=" + done.stdout.split("= ")[1].strip(), taken.headers["X-VPN-Sentinel-Signature"])
+
+    def test_each_kind_outlives_a_server_that_is_in_trouble_busy_slow_and_away(self) -> None:
+        """Each message comes once, in order; one that shares no server with them does not wait."""
+        web = WebServer(self.book)
+        other = "/telegram/bot77:T/sendMessage"
+        more = {"ntfy": 'topic = "vpn"', "telegram": 'token = "77:T"\nchat = -1'}
+        kinds = {"hook": "webhook", "ntfy": "ntfy", "discord": "discord", "slack": "slack", "apprise": "apprise", "telegram": "telegram"}
+        paths = {name: other if name == "telegram" else f"/{name}" for name in kinds}
+        text = self.hook("steady")
+        for name, kind in kinds.items():
+            url = f'url = "{web.url}/{name}"\ntimeout_s = 1\n'
+            text += self.channel(name, kind, url + more.get(kind, ""))
+        for name, path in paths.items():
+            busy = (429, {"Retry-After": "1"}, b"")
+            if name == "telegram":
+                busy = (429, {}, b'{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":1}}')
+            self.book.answers[path] = [(503, {}, b""), busy, (0, {}, b""), (200, {}, good_body(path))]
+        self.hub.environment["VPN_SENTINEL_TELEGRAM_COMMANDS"] = "false"
+        self.start(text)
+        for name, path in paths.items():
+            self.book.wait(path, 1, seconds=60)
+            tries = [each.status for each in self.book.of(path, good=False)]
+            self.assertEqual(tries, [503, 429, 0, 200], name)
+        self.until("all is well", lambda: not any(each["failing"] or each["waiting"] for each in self.channels().values()))
+
+        self.book.patience.set()
+        web.go_down()
+        tell(self.hub, report(1, "secure"))
+        tell(self.hub, report(2, "danger"))
+        self.book.wait("/steady", 3)
+        self.until("they are told to fail", lambda: all(self.channels()[name]["failing"] for name in kinds), 60)
+        self.assertEqual({self.channels()[name]["waiting"] for name in kinds}, {2})
+        again = WebServer(self.book, web.server_port)
+        self.addCleanup(again.shutdown)
+        for name, path in paths.items():
+            got = self.book.wait(path, 3, seconds=90)
+            self.assertEqual(len({each.body for each in got}), 3, f"{name}: none twice")
+            self.assertIn(b"DANGER", got[2].body, name)
+        self.until("all is well again", lambda: not any(each["failing"] or each["waiting"] for each in self.channels().values()))
+
+    def test_the_heartbeat_goes_by_tls_and_tells_when_it_is_not_taken(self) -> None:
+        certificates.make_authority(self.hub.folder)
+        certificate = certificates.make_server(self.hub.folder, "watcher", ["watcher.example.org"], ["127.0.0.1"])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        watcher = WebServer(self.book, tls=context)
+        self.addCleanup(watcher.shutdown)
+        beats = {"VPN_SENTINEL_HEARTBEAT_URL": f"{watcher.url}/beat-of-a-secret-name", "VPN_SENTINEL_HEARTBEAT": "10s"}
+        self.book.stuck["/beat-of-a-secret-name"] = 500
+        self.hub.start(VPN_SENTINEL_CA_FILE=str(self.hub.folder / "ca.crt"), **beats)
+        self.until("a beat that is not taken is told", lambda: "event=heartbeat_not_taken reason=\"HTTP 500\"" in self.hub.log.read_text())
+        self.assertEqual(self.heartbeat()["status"], "degraded")
+        del self.book.stuck["/beat-of-a-secret-name"]
+        self.book.wait("/beat-of-a-secret-name", 1)
+        self.until("it is taken", lambda: self.heartbeat()["status"] == "ok")
+        self.assertEqual(self.hub.stop(), 0)
+        before = len(self.book.of("/beat-of-a-secret-name"))
+        self.hub.start(**beats)
+        self.until("a server that proves nothing gets no beat", lambda: "certificate" in self.hub.log.read_text())
+        self.assertEqual(len(self.book.of("/beat-of-a-secret-name")), before)
+        self.assertNotIn("secret-name", self.hub.log.read_text())
+
+    def heartbeat(self) -> dict:
+        status, body = self.hub.fetch("/health", self.hub.health_port)
+        self.assertEqual(status, 200)
+        return json.loads(body)["components"]["heartbeat"]
 
     def test_a_killed_hub_loses_nothing_and_sends_nothing_twice(self) -> None:
         self.book.stuck["/hook"] = 503
@@ -223,7 +301,7 @@ class AlertChannels(unittest.TestCase):
         return sum(each.json["kind"] == "danger" for each in self.book.of(f"/{name}"))
 
     def test_a_server_that_asks_for_a_pause_gets_it(self) -> None:
-        self.book.answers["/hook"] = [(429, {"Retry-After": "2"})]
+        self.book.answers["/hook"] = [(429, {"Retry-After": "2"}, b"")]
         begun = time.monotonic()
         self.start(self.hook("hook"))
         self.book.wait("/hook", 1)

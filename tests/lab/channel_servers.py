@@ -8,6 +8,7 @@ import email.policy
 import http.server
 import json
 import socketserver
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -33,31 +34,32 @@ class Book:
 
     changed: threading.Condition = field(default_factory=threading.Condition)
     taken: list[Taken] = field(default_factory=list)
-    # path -> statuses of the next requests; the last one stays when it is in `stuck`
-    answers: dict[str, list[tuple[int, dict[str, str]]]] = field(default_factory=dict)
+    # path -> status, headers and body of the next requests; status 0: no answer until `patience` is set
+    answers: dict[str, list[tuple[int, dict[str, str], bytes]]] = field(default_factory=dict)
     stuck: dict[str, int] = field(default_factory=dict)
+    patience: threading.Event = field(default_factory=threading.Event)
 
     def note(self, taken: Taken) -> None:
         with self.changed:
             self.taken.append(taken)
             self.changed.notify_all()
 
-    def next_answer(self, path: str) -> tuple[int, dict[str, str]]:
+    def next_answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
         with self.changed:
             if path in self.stuck:
-                return self.stuck[path], {}
+                return self.stuck[path], {}, b""
             queue = self.answers.get(path)
-            return queue.pop(0) if queue else (200, {})
+            return queue.pop(0) if queue else (200, {}, good_body(path))
 
     def of(self, path: str, good: bool = True) -> list[Taken]:
         with self.changed:
-            return [each for each in self.taken if each.path == path and (not good or each.status < 300)]
+            return [each for each in self.taken if each.path == path and (not good or 0 < each.status < 300)]
 
     def wait(self, path: str, count: int, good: bool = True, seconds: float = 30.0) -> list[Taken]:
         deadline = time.monotonic() + seconds
         with self.changed:
             while True:
-                found = [each for each in self.taken if each.path == path and (not good or each.status < 300)]
+                found = [each for each in self.taken if each.path == path and (not good or 0 < each.status < 300)]
                 if len(found) >= count:
                     return found
                 left = deadline - time.monotonic()
@@ -69,18 +71,29 @@ class Book:
 GOOD_BODY = {"/ntfy": b'{"id":"x","event":"message"}', "/discord": b'{"id":"1"}', "/slack": b"ok"}
 
 
+def good_body(path: str) -> bytes:
+    return b'{"ok":true,"result":{"message_id":1}}' if path.endswith("/sendMessage") else GOOD_BODY.get(path, b"")
+
+
 class WebServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 path = self.path.split("?")[0]
-                status, headers = book.next_answer(path)
-                answer = GOOD_BODY.get(path, b"") if status < 300 else b""
+                if self.server.is_down:  # a connection that was kept open
+                    self.close_connection = True
+                    return
+                status, headers, answer = book.next_answer(path)
+                if status == 0:
+                    book.note(Taken(path, dict(self.headers.items()), body, status))
+                    book.patience.wait(60)
+                    self.close_connection = True
+                    return
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -90,18 +103,30 @@ class WebServer(http.server.ThreadingHTTPServer):
                 self.wfile.flush()
                 book.note(Taken(path, dict(self.headers.items()), body, status))
 
+            do_GET = do_POST
+
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(("127.0.0.1", port), Handler)
+        self.is_down = False
+        self.scheme = "https" if tls else "http"
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A killed hub resets its connections."""
 
+    def go_down(self) -> None:
+        """For good: whoever asks is refused, also by connections that are open."""
+        self.is_down = True
+        self.shutdown()
+        self.server_close()
+
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        return f"{self.scheme}://127.0.0.1:{self.server_port}"
 
 
 class MailServer(socketserver.ThreadingTCPServer):

@@ -27,7 +27,7 @@ struct Watcher {
   test::HttpServer server{io, [this](const std::string&) { return test::http_reply("", takes ? "200 OK" : "404 Not Found"); }};
   std::atomic<bool> works{true};
   std::atomic<int> asked{0};  ///< while it does not work
-  Heartbeat::Options options{server.url("/beat"), 20ms, ""};
+  Heartbeat::Options options{server.url("/beat"), 20ms, "", 20ms};
 
   Watcher() { init_log(LogLevel::error); }
 
@@ -68,6 +68,26 @@ BOOST_FIXTURE_TEST_CASE(it_beats_as_long_as_the_hub_works_and_not_while_it_does_
 
 BOOST_FIXTURE_TEST_CASE(a_beat_that_is_not_taken_is_told_and_tried_again, Watcher) {
   takes = false;
+  Heartbeat heart(options, [this] { return asks(); });
+  until("it fails", [&] { return heart.is_failing(); });
+  takes = true;
+  until("it is taken", [&] { return !heart.is_failing(); });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_server_that_never_answers_is_told_and_asked_again, Watcher) {
+  std::atomic<bool> answers{false};
+  test::HttpServer slow{io, [&](const std::string&) { return answers ? test::http_reply("") : std::string(); }};
+  options.url = slow.url("/beat");
+  Heartbeat heart(options, [this] { return asks(); });
+  until("it fails", [&] { return heart.is_failing(); });
+  answers = true;
+  until("it is taken", [&] { return !heart.is_failing(); });
+}
+
+BOOST_FIXTURE_TEST_CASE(what_was_lost_on_the_way_is_made_up_for_long_before_the_next_beat, Watcher) {
+  takes = false;
+  options.interval = 1h;
+  options.most_retry = 20ms;
   Heartbeat heart(options, [this] { return asks(); });
   until("it fails", [&] { return heart.is_failing(); });
   takes = true;

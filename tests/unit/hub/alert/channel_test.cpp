@@ -120,6 +120,7 @@ BOOST_AUTO_TEST_CASE(nobody_is_called_by_a_name_from_outside_in_discord_and_slac
   const auto body = json::parse(discord.body);
   BOOST_TEST(has(discord.url, "?wait=true"));
   BOOST_TEST(body.at("allowed_mentions").at("parse").empty());
+  BOOST_TEST(has(body.at("content").get<std::string>(), "\\(office\\)"));
   BOOST_TEST(has(body.at("embeds")[0].at("description").get<std::string>(), "\\*bold\\*"));
   const auto slack = json::parse(channel_request(channel_of_kind(Kind::slack), danger(), "1", at(0)).body);
   BOOST_TEST(has(slack.at("text").get<std::string>(), "&lt;!channel&gt;"));

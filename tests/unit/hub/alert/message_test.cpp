@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(the_first_line_tells_every_kind_and_state_apart) {
              "⚪ <b>STOPPED: the probe was ended, nobody is watching</b>");
   const auto stopped = stopping(next(State::secure));
   BOOST_TEST(first_line(text_after({secure, stopped, report("office", "c", 1, State::secure, at(60))})) ==
-             "🟢 <b>BACK: SECURE: the VPN protects</b>");
+             "🟢 <b>BACK and SECURE: the VPN protects</b>");
   BOOST_TEST(first_line(text_after({secure, stopped, report("office", "c", 1, State::danger, at(60))})) ==
              "🔴 <b>BACK, but DANGER: traffic can leave outside the VPN</b>");
 }
