@@ -159,9 +159,8 @@ void BotHost::apply(std::vector<TelegramBotOptions> bots) {
   std::vector<Running> ended;
   {
     const std::lock_guard lock(mutex_);
-    const auto gone = std::stable_partition(bots_.begin(), bots_.end(), [&bots](const Running& running) {
-      return std::ranges::find(bots, running.options) != bots.end();
-    });
+    const auto gone = std::stable_partition(
+        bots_.begin(), bots_.end(), [&bots](const Running& running) { return std::ranges::find(bots, running.options) != bots.end(); });
     ended.assign(std::make_move_iterator(gone), std::make_move_iterator(bots_.end()));
     bots_.erase(gone, bots_.end());
     std::erase_if(
