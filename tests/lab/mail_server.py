@@ -159,10 +159,10 @@ class Exim:
         return re.findall(r"put off (<[^>]*>)", main.read_text()) if main.exists() else []
 
     def mailbox(self, name: str) -> list[email.message.EmailMessage]:
-        """In the order of arrival."""
-        files = [each for each in self.folder.glob(f"mail/{name}/new/*")]
-        mails = [(each.stat().st_mtime_ns, each.read_bytes()) for each in files]
-        return [email.message_from_bytes(text, policy=email.policy.default) for _, text in sorted(mails)]
+        """In the order in which they were taken; Exim delivers them side by side."""
+        taken = re.findall(r" <= .* id=(\S+)", self.log())
+        mails = [email.message_from_bytes(each.read_bytes(), policy=email.policy.default) for each in self.folder.glob(f"mail/{name}/new/*")]
+        return sorted(mails, key=lambda mail: taken.index(mail["Message-ID"].strip("<>")))
 
     def wait(self, name: str, count: int) -> list[email.message.EmailMessage]:
         try:
