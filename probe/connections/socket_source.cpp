@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <optional>
@@ -9,6 +10,8 @@
 #include <vector>
 
 #include "netns/base/clock.hpp"
+#include "netns/namespace/container_process.hpp"
+#include "netns/sockets/process_files.hpp"
 #include "netns/sockets/process_walk.hpp"
 #include "netns/sockets/socket_owners.hpp"
 #include "netns/sockets/socket_table.hpp"
@@ -76,13 +79,24 @@ class SocketSource : public ConnectionSource {
     batch.note = note_;
   }
 
-  /// All sockets are those of the last walk, which was not long ago.
-  [[nodiscard]] bool are_known(const SocketTable& table) const {
+  /// All sockets are those of the last walk, which was not long ago, or the probe's own: its checks make new ones all the time.
+  [[nodiscard]] bool are_known(const SocketTable& table) {
     if (!walked_ || mono_now() - *walked_ >= wish_.owners_last) return false;
-    return std::ranges::all_of(table.sockets, [this](const SocketEntry& entry) {
+    std::optional<Result<ProcessFacts>> own;
+    for (const auto& entry : table.sockets) {
       const auto known = known_.find(entry.cookie);
-      return known != known_.end() && known->second.inode == entry.inode;
-    });
+      if (known != known_.end() && known->second.inode == entry.inode) continue;
+      if (!own) own = read_process(::getpid(), mono_now() + patience_for_owners);
+      if (!*own || entry.inode == 0 || !std::ranges::binary_search((*own)->sockets, entry.inode)) return false;
+      const Owner owner{Program{::getpid(), (*own)->comm, (*own)->uid, own_container()}, {}, {}};
+      known_.insert_or_assign(entry.cookie, Known{entry.inode, owner});
+    }
+    return true;
+  }
+
+  static const std::string& own_container() {
+    static const auto text = container_of_cgroup(read_small(open_process(::getpid()).get(), "cgroup"), {});
+    return text;
   }
 
   void find_owners(const SocketTable& table) {
