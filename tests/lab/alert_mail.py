@@ -91,6 +91,7 @@ class AlertMail(unittest.TestCase):
         server = self.server()
         self.configure(server.port, "none", to=("Änn <ann@example.org>", "bert@example.org"))
         self.start()
+        server.wait("ann", 1)  # the hub takes reports before it has told of its start
         tell(self.hub, report(1, "secure"))
         tell(self.hub, report(2, "danger"))
         for name in ("ann", "bert"):
