@@ -9,6 +9,7 @@
 #include "hub/alert/channel_message.hpp"
 #include "hub/alert/channel_reply.hpp"
 #include "hub/alert/mail_message.hpp"
+#include "hub/alert/monthly_report.hpp"
 #include "hub/alert/notice_words.hpp"
 #include "hub/alert/telegram.hpp"
 #include "netns/clients/http_client.hpp"
@@ -63,7 +64,9 @@ class MailProtocol final : public Protocol {
   void send(const StoredAlert& alert, bool /*simple*/, Handler handler) override {
     boost::asio::post(io_, [this, alert, handler = std::move(handler)] {
       const auto notice = notice_to_send(alert, channel_.privacy);
-      const auto reply = send_mail(mail_request(channel_, notice, message_id(alert.id, alert.created), wall_now()), stop_);
+      auto request = mail_request(channel_, notice, message_id(alert.id, alert.created), wall_now());
+      if (auto page = page_of(alert.text)) request.attachments = {{page->name, "text/html; charset=utf-8", std::move(page->html)}};
+      const auto reply = send_mail(request, stop_);
       auto delivery = reply ? delivery_of(*reply) : Delivery{Delivery::Kind::wrong_setup, reply.error().message};
       delivery.reason = without_secret(std::move(delivery.reason), channel_.secret);
       if (!stop_) handler(std::move(delivery));

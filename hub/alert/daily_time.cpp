@@ -42,7 +42,7 @@ seconds positive(seconds time, seconds length) { return (time % length + length)
 seconds ClockZone::in_week(WallTime time) const {
   const auto since_epoch = std::chrono::floor<seconds>(time).time_since_epoch();
   // 1970-01-01 was a Thursday.
-  if (offset) return positive(since_epoch + *offset + 3 * day, week);
+  if (offset || place) return positive(since_epoch + (place ? place->offset(time) : *offset) + 3 * day, week);
   const std::time_t number = since_epoch.count();
   std::tm parts{};
   localtime_r(&number, &parts);
@@ -53,19 +53,24 @@ seconds ClockZone::in_week(WallTime time) const {
 std::optional<ClockZone> parse_clock_zone(std::string_view text) {
   if (text == "local") return ClockZone{};
   if (text == "UTC") return ClockZone{minutes{0}};
-  if (text.size() != 6 || (text[0] != '+' && text[0] != '-')) return std::nullopt;
+  if (text.empty() || (text[0] != '+' && text[0] != '-')) {
+    auto place = TimeZone::find(text);
+    return place ? std::optional(ClockZone{std::nullopt, std::move(*place)}) : std::nullopt;
+  }
+  if (text.size() != 6) return std::nullopt;
   const auto distance = time_of_day(text.substr(1));
   if (!distance || *distance > std::chrono::hours{14}) return std::nullopt;
   return ClockZone{text[0] == '-' ? -*distance : *distance};
 }
 
 std::string to_string(const ClockZone& zone) {
+  if (zone.place) return zone.place->name();
   if (!zone.offset) return "local";
   if (zone.offset->count() == 0) return "UTC";
   return (zone.offset->count() < 0 ? "-" : "+") + clock_text(std::chrono::abs(*zone.offset));
 }
 
-std::optional<WallTime> DailyTime::end_of(WallTime time) const {
+std::optional<seconds> DailyTime::left_at(WallTime time) const {
   const auto clock = zone.in_week(time);
   const auto length = positive(to - from, day) == seconds{0} ? day : positive(to - from, day);
   // The stretch may have begun the day before.
@@ -73,9 +78,22 @@ std::optional<WallTime> DailyTime::end_of(WallTime time) const {
     const auto weekday_of_begin = (clock / day - begun + 7) % 7;
     if (weekday && *weekday != weekday_of_begin) continue;
     const auto since = positive(clock, day) + begun * day - from;
-    if (since >= seconds{0} && since < length) return std::chrono::floor<seconds>(time) + (length - since);
+    if (since >= seconds{0} && since < length) return length - since;
   }
   return std::nullopt;
+}
+
+std::optional<WallTime> DailyTime::end_of(WallTime time) const {
+  const auto left = left_at(time);
+  if (!left) return std::nullopt;
+  const auto end = std::chrono::floor<seconds>(time) + *left;
+  if (left_at(end - seconds{1}) == seconds{1}) return end;
+  // The clock is set meanwhile: the first minute at which the stretch is over by its face.
+  constexpr std::chrono::hours most_set{2};
+  for (auto at = std::chrono::ceil<minutes>(std::max(time, WallTime{end - most_set})); at < end + most_set; at += minutes{1}) {
+    if (!left_at(at)) return at;
+  }
+  return end;
 }
 
 std::optional<DailyTime> parse_daily_time(std::string_view text, bool weekly, const ClockZone& zone) {

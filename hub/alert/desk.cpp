@@ -120,7 +120,9 @@ void Desk::restore(const std::vector<Kept>& kept, WallTime now) {
       auto batch = parse_batch(row.json);
       if (!batch) continue;
       const auto* rule = find_rule(batch->rule);
-      batch->due = std::min(batch->due, now + (rule != nullptr ? rule->group_wait : std::chrono::seconds{0}));
+      const auto wait = rule == nullptr ? std::chrono::seconds{0} : rule->group_wait.count() > 0 ? rule->group_wait : storm_wait;
+      batch->due = std::min(batch->due, now + wait);
+      batch->begun = std::min(batch->begun, now);
       set_alarm(row.name, batch->due);
       batches_.restore(row.name, std::move(*batch));
       continue;
@@ -172,8 +174,10 @@ void Desk::shift(microseconds by) {
   for (const auto& [key, known] : batches) {
     auto batch = known;
     batch.due += by;
+    batch.begun += by;
     put_batch(key, std::move(batch));
   }
+  recent_.clear();
 }
 
 void Desk::begin() {

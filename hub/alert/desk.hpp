@@ -17,6 +17,7 @@
 
 #include "hub/alert/desk_event.hpp"
 #include "hub/alert/ledger.hpp"
+#include "hub/alert/report_plan.hpp"
 #include "hub/alert/rule.hpp"
 #include "hub/alert/watch.hpp"
 #include "hub/engine/alert_desk.hpp"
@@ -38,12 +39,22 @@ struct DeskSettings {
   std::vector<std::string> channels = {};            ///< all that there are: those of a rule that names none
   std::vector<WeeklyMaintenance> weekly = {};
   std::vector<MaintenanceWindow> windows = {};  ///< of the file
+  /// How long a message of a rule without group_wait waits for others that happen at the same moment; 0: not at all.
+  std::chrono::milliseconds join_wait{0};
+  std::optional<ReportPlan> report = {};  ///< nullopt: nobody wants one
 };
 
 class Desk {
  public:
-  /// So many of one rule, kind and group in one transaction are one message, also without a group_wait.
-  static constexpr std::size_t most_alone = 10;
+  /// So many of one rule, kind and group at the same moment are one message, also without a group_wait.
+  static constexpr std::size_t most_alone = 5;
+  /// What hubs use as DeskSettings::join_wait: one danger is told well within a second.
+  static constexpr std::chrono::milliseconds usual_join_wait{200};
+  /// As long as more keep falling, the first message about them waits for the next ones, up to this.
+  static constexpr std::chrono::milliseconds longest_join{5'000};
+  /// After messages about most_alone others within storm_span the next ones wait for each other.
+  static constexpr std::chrono::seconds storm_span{60};
+  static constexpr std::chrono::seconds storm_wait{10};
 
   explicit Desk(DeskSettings settings) : settings_(std::move(settings)) {}
 
@@ -97,6 +108,10 @@ class Desk {
   void tell_again(const AlertRule& rule, Watch& watch, WallTime now);
   void tell(const AlertRule& rule, std::vector<std::string> channels, Notice notice, WallTime now);
   void add_to_batch(const AlertRule& rule, const std::vector<std::string>& channels, Notice notice, WallTime now);
+  /// When what comes now is to be told; `batch`: with it.
+  [[nodiscard]] WallTime due_of(const AlertRule& rule, const NoticeBatch& batch, bool storm, WallTime now) const;
+  /// Counts a message; true: there were many about others of late.
+  [[nodiscard]] bool is_storm(const std::string& batch, const std::string& client_id, WallTime now);
   void flush(const std::string& key);
   void put(const std::string& key, std::optional<Watch> watch, std::optional<WallTime> alarm);
   void put_batch(const std::string& key, std::optional<NoticeBatch> batch);
@@ -121,6 +136,8 @@ class Desk {
   std::set<std::pair<WallTime, std::string>> alarms_;
   std::map<std::string, WallTime> alarm_of_;
   std::vector<Telling> tellings_;  ///< of the transaction under way
+  /// By key of a batch: about whom the newest messages were, and when. Only of this run: a start begins calmly.
+  std::map<std::string, std::map<std::string, WallTime>> recent_;
 };
 
 }  // namespace vpn_sentinel

@@ -24,6 +24,16 @@ bool is_dns_mismatch(const ClientState& client) {
   return std::ranges::any_of(client.findings, tells);
 }
 
+constexpr auto report_row = "report";
+
+/// Whose report was told last; empty: none, or nothing that tell_report() wrote.
+std::string told_month(const std::vector<Kept>& memory) {
+  const auto row = std::ranges::find(memory, report_row, &Kept::name);
+  const auto object = row == memory.end() ? nlohmann::json() : nlohmann::json::parse(row->json, nullptr, false);
+  const auto month = object.is_object() ? object.find("month") : object.end();
+  return object.is_object() && month != object.end() && month->is_string() ? month->get<std::string>() : std::string();
+}
+
 bool follows_reports(const AlertRule& rule) { return rule.on == AlertRule::On::latency || rule.on == AlertRule::On::dns_mismatch; }
 
 bool is_named(const std::vector<std::string>& patterns, const std::string& text) {
@@ -52,6 +62,8 @@ std::vector<AlertRule> rules_of(const std::vector<Kept>& rows) {
 }
 
 }  // namespace
+
+DeskSettings with_api_rules(DeskSettings file, const std::vector<Kept>& rows) { return joined(std::move(file), rules_of(rows)); }
 
 DeskKeeper::DeskKeeper(DeskSettings settings) : desk_(joined(settings, {})), file_(std::move(settings)) {
   rules_ = desk_.settings().rules;
@@ -94,6 +106,10 @@ DeskSettings DeskKeeper::file_settings() const {
 
 void DeskKeeper::restore(const std::vector<Kept>& memory, const std::vector<Kept>& rules, const Care& care, WallTime now) {
   api_rules_ = rules_of(rules);
+  {
+    const std::lock_guard lock(mutex_);
+    told_month_ = told_month(memory);
+  }
   apply(now);
   desk_.restore(memory, now);
   desk_.set_care(care, now);
@@ -128,6 +144,8 @@ void DeskKeeper::begin() {
   desk_.begin();
   hub_events_.clear();
   rules_before_.reset();
+  told_before_.reset();
+  report_under_way_.reset();
   if (!is_in_force()) apply(WallTime{});
 }
 
@@ -138,6 +156,10 @@ void DeskKeeper::take_back() {
     apply(WallTime{});
   }
   const std::lock_guard lock(mutex_);
+  if (told_before_) {
+    told_month_ = *std::exchange(told_before_, std::nullopt);
+    offered_ = std::exchange(report_under_way_, std::nullopt);
+  }
   waiting_.insert(waiting_.begin(), std::make_move_iterator(hub_events_.begin()), std::make_move_iterator(hub_events_.end()));
   hub_events_.clear();
 }
@@ -202,12 +224,43 @@ AlertDesk::Outcome DeskKeeper::finish(WallTime now) {
     waiting_.clear();
   }
   for (const auto& event : hub_events_) desk_.on_event(event, now);
-  return desk_.finish(now);
+  auto outcome = desk_.finish(now);
+  tell_report(outcome, now);
+  return outcome;
+}
+
+/// With the row that says so: a hub that is killed does not tell it again.
+void DeskKeeper::tell_report(Outcome& outcome, WallTime now) {
+  const std::lock_guard lock(mutex_);
+  const auto& settings = desk_.settings();
+  const bool is_new = told_month_.empty();
+  if (!settings.report || (!is_new && !offered_)) return;
+  told_before_ = told_month_;
+  report_under_way_ = std::exchange(offered_, std::nullopt);
+  if (!is_new && report_under_way_->first > told_month_) {
+    const auto& channels = settings.report->channels.empty() ? settings.channels : settings.report->channels;
+    for (const auto& channel : channels) outcome.alerts.push_back({0, channel, report_under_way_->second, now, 0});
+  }
+  told_month_ = is_new ? settings.report->newest(now).name : std::max(told_month_, report_under_way_->first);
+  outcome.kept.push_back({report_row, nlohmann::json{{"month", told_month_}}.dump()});
+}
+
+std::optional<ReportMonth> DeskKeeper::due_report(WallTime now) const {
+  const std::lock_guard lock(mutex_);
+  if (!file_.report || told_month_.empty() || offered_) return std::nullopt;
+  auto newest = file_.report->newest(now);
+  return newest.name > told_month_ ? std::optional(std::move(newest)) : std::nullopt;
+}
+
+void DeskKeeper::offer_report(const std::string& month, std::string text) {
+  const std::lock_guard lock(mutex_);
+  offered_.emplace(month, std::move(text));
 }
 
 std::optional<WallTime> DeskKeeper::next_alarm() const {
   const std::lock_guard lock(mutex_);
-  return is_new_ || !waiting_.empty() ? std::optional(WallTime{}) : desk_.next_alarm();
+  const bool report = offered_ || (file_.report && told_month_.empty());
+  return is_new_ || report || !waiting_.empty() ? std::optional(WallTime{}) : desk_.next_alarm();
 }
 
 }  // namespace vpn_sentinel

@@ -16,6 +16,9 @@
 
 namespace vpn_sentinel {
 
+/// The rules of the file and those of the API (KeptKind::rule), which take the place of those of the same name; none: the built-in one.
+[[nodiscard]] DeskSettings with_api_rules(DeskSettings file, const std::vector<Kept>& rows);
+
 class DeskKeeper final : public AlertDesk {
  public:
   /// Clients whose reports are followed by rules on latency and DNS; more are not.
@@ -30,6 +33,10 @@ class DeskKeeper final : public AlertDesk {
   [[nodiscard]] bool is_in_force() const;
   /// The hub's own trouble: "disk", "clock", "certificate" … begins or ends. Saying the same again is nothing.
   void on_hub(const std::string& what, bool trouble, const std::string& sentence, WallTime now);
+  /// The month whose report is to be made and offered now; nullopt: none.
+  [[nodiscard]] std::optional<ReportMonth> due_report(WallTime now) const;
+  /// `text`: of the stored messages. The report of each month is told once, also over a kill, and none of months before.
+  void offer_report(const std::string& month, std::string text);
   /// The rules in force, in order.
   [[nodiscard]] std::vector<AlertRule> rules() const;
   /// The file's weekly windows and others.
@@ -57,6 +64,7 @@ class DeskKeeper final : public AlertDesk {
     RecentCount mismatches;
   };
   void apply(WallTime now);
+  void tell_report(Outcome& outcome, WallTime now);
   void follow(const AlertRule& rule, const ClientState& client, WallTime now);
 
   // Engine's thread.
@@ -67,12 +75,17 @@ class DeskKeeper final : public AlertDesk {
   std::map<std::pair<std::string, std::string>, Series> series_;  ///< by rule and client
   std::vector<DeskEvent> hub_events_;                             ///< of the transaction under way
 
+  std::optional<std::string> told_before_;  ///< told_month_, when the transaction under way changes it
+  std::optional<std::pair<std::string, std::string>> report_under_way_;
+
   mutable std::mutex mutex_;
   DeskSettings file_;                     ///< as use() gave it
   bool is_new_ = false;                   ///< not applied yet
   std::vector<DeskEvent> waiting_;        ///< of the hub
   std::map<std::string, bool> troubles_;  ///< as they were said last
   std::vector<AlertRule> rules_;          ///< in force
+  std::string told_month_;                ///< whose report was told last; empty: the plan is new, and what was before it is not told
+  std::optional<std::pair<std::string, std::string>> offered_;  ///< month and text
 };
 
 }  // namespace vpn_sentinel

@@ -101,14 +101,17 @@ void Desk::tell_again(const AlertRule& rule, Watch& watch, WallTime now) {
 
 void Desk::tell(const AlertRule& rule, std::vector<std::string> channels, Notice notice, WallTime now) {
   if (channels.empty()) channels = settings_.channels;
-  if (rule.group_wait.count() > 0 && notice.kind != Notice::Kind::escalation) return add_to_batch(rule, channels, std::move(notice), now);
+  const bool joins = rule.group_wait.count() > 0 || (settings_.join_wait.count() > 0 && !notice.client_id.empty());
+  if (joins && notice.kind != Notice::Kind::escalation) return add_to_batch(rule, channels, std::move(notice), now);
   tellings_.push_back({rule.name, std::move(channels), std::move(notice)});
 }
 
 void Desk::add_to_batch(const AlertRule& rule, const std::vector<std::string>& channels, Notice notice, WallTime now) {
   const auto key = batch_key(rule.name, notice);
   const auto* known = batches_.find(key);
-  auto batch = known != nullptr ? *known : NoticeBatch{rule.name, now + rule.group_wait, channels, notice};
+  auto batch = known != nullptr ? *known : NoticeBatch{rule.name, {}, now, channels, notice};
+  const bool storm = rule.group_wait.count() == 0 && is_storm(key, notice.client_id, now) && known == nullptr;
+  if (rule.group_wait.count() == 0 && batch.few.size() < most_alone) batch.few.push_back(notice);
   const bool named = std::ranges::find(batch.clients, notice.client_id) != batch.clients.end();
   if (!named && batch.clients.size() < Notice::most_clients) {
     batch.clients.push_back(notice.client_id);
@@ -117,17 +120,50 @@ void Desk::add_to_batch(const AlertRule& rule, const std::vector<std::string>& c
   } else if (batch.clients.size() == 1) {
     batch.first = std::move(notice);  // about itself alone: the newest
   }
+  batch.due = due_of(rule, batch, storm, now);
   put_batch(key, std::move(batch));
+}
+
+WallTime Desk::due_of(const AlertRule& rule, const NoticeBatch& batch, bool storm, WallTime now) const {
+  if (rule.group_wait.count() > 0) return batch.begun + rule.group_wait;
+  if (storm) return std::max(batch.due, batch.begun + storm_wait);
+  const auto usual = std::max(batch.due, batch.begun + settings_.join_wait);
+  // One or two are told at once; of more nobody knows how many they will be.
+  const bool many = batch.clients.size() + batch.more > 2;
+  return many ? std::max(usual, std::min(batch.begun + longest_join, now + 5 * settings_.join_wait)) : usual;
+}
+
+bool Desk::is_storm(const std::string& batch, const std::string& client_id, WallTime now) {
+  auto& recent = recent_[batch];
+  std::erase_if(recent, [&](const auto& each) { return each.second <= now - storm_span; });
+  const bool storm = recent.size() - recent.count(client_id) >= most_alone;
+  recent[client_id] = now;
+  // The newest are enough to know.
+  if (recent.size() > most_alone + 1) recent.erase(std::ranges::min_element(recent, {}, [](const auto& each) { return each.second; }));
+  return storm;
 }
 
 void Desk::flush(const std::string& key) {
   const auto batch = *batches_.find(key);
+  // What began before is told before: nobody hears of a recovery and then of the danger.
+  for (auto earlier = batches_.all().begin(); earlier != batches_.all().end();) {
+    const auto& [other_key, other] = *earlier;
+    const bool before = other.rule == batch.rule && other.first.group == batch.first.group && other.begun < batch.begun;
+    if (before) flush(std::string(other_key));
+    earlier = before ? batches_.all().begin() : std::next(earlier);
+  }
   put_batch(key, std::nullopt);
   const auto* rule = find_rule(batch.rule);
-  auto notice = batch.clients.size() + batch.more > 1 ? together_notice(batch.first, batch.clients, batch.more) : batch.first;
-  if (rule == nullptr) return tellings_.push_back({"", batch.channels, std::move(notice)});
   // The rule may name others since.
-  tellings_.push_back({rule->name, rule->channels.empty() ? settings_.channels : rule->channels, std::move(notice)});
+  const auto& channels = rule == nullptr ? batch.channels : rule->channels.empty() ? settings_.channels : rule->channels;
+  const auto say = [&](Notice notice) { tellings_.push_back({rule == nullptr ? "" : rule->name, channels, std::move(notice)}); };
+  const auto clients = batch.clients.size() + batch.more;
+  const bool waited = batch.due - batch.begun >= storm_wait;
+  if (!batch.few.empty() && batch.few.size() < most_alone && !waited) {
+    for (const auto& notice : batch.few) say(notice);
+  } else {
+    say(clients > 1 ? together_notice(batch.first, batch.clients, batch.more) : batch.first);
+  }
 }
 
 /// Many at once are one message each, per rule, kind and group.

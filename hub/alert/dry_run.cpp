@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "hub/alert/desk_words.hpp"
 
@@ -81,6 +82,21 @@ DryRun dry_run(const AlertRule& rule, const std::vector<std::string>& channels, 
   }
   advance(to);
   return result;
+}
+
+json to_json(const DryRun& run) {
+  auto list = json::array();
+  for (const auto& message : run.would_have) {
+    list.push_back({{"at", to_rfc3339(message.at)},
+                    {"client_id", message.client_id.empty() ? json(nullptr) : json(message.client_id)},
+                    {"kind", to_string(message.kind)},
+                    {"title", message.title}});
+  }
+  return {{"would_have", std::move(list)}, {"messages", run.messages}};
+}
+
+bool needs_reports(const AlertRule& rule) noexcept {
+  return rule.on == AlertRule::On::latency || rule.on == AlertRule::On::dns_mismatch || rule.on == AlertRule::On::hub;
 }
 
 }  // namespace vpn_sentinel

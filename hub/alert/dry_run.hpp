@@ -37,4 +37,9 @@ struct DryRun {
 [[nodiscard]] DryRun dry_run(const AlertRule& rule, const std::vector<std::string>& channels, const std::vector<PastChange>& changes,
                              WallTime to);
 
+/// {"would_have":[{"at","client_id"|null,"kind","title"}],"messages"}
+[[nodiscard]] nlohmann::json to_json(const DryRun& run);
+/// Such a rule has nothing to say of changes.
+[[nodiscard]] bool needs_reports(const AlertRule& rule) noexcept;
+
 }  // namespace vpn_sentinel

@@ -6,6 +6,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 namespace vpn_sentinel {
 namespace {
@@ -259,6 +260,36 @@ std::string report_text(const ReliabilityReport& report) {
                           "protected", "danger", "contained", "offline", "not known", "incidents", "recovery", "longest");
   for (const auto* subject : worst_first(report)) text += line(subject->client_id, subject->total);
   return text + line("all", total_of(report));
+}
+
+Notice report_notice(const ReliabilityReport& report) {
+  constexpr std::size_t most_worst = 3;
+  const auto total = total_of(report);
+  const auto& parts = total.parts;
+  Notice notice;
+  notice.kind = Notice::Kind::report;
+  notice.at = notice.noticed = report.made;
+  notice.title = fmt::format("📊 {}: protected {} of the time, in danger {}", report.title, percent(protected_share(parts)),
+                             duration(parts.in(State::danger)));
+  const auto fact = [&notice](std::string_view label, std::string value) {
+    Notice::Line line;
+    line.label = label;
+    line.value = std::move(value);
+    notice.facts.push_back(std::move(line));
+  };
+  fact("Clients", fmt::format("{}", std::ranges::count_if(report.subjects, [](const auto& each) { return !is_group(each); })));
+  fact("Contained", duration(parts.in(State::contained)));
+  fact("Offline", duration(parts.offline));
+  fact("Not known", duration(parts.unknown));
+  fact("Incidents", fmt::format("{}, mean time to recover {}", total.incidents.count, mean_recovery(total.incidents)));
+  std::size_t named = 0;
+  for (const auto* subject : worst_first(report)) {
+    const auto danger = subject->total.parts.in(State::danger);
+    if (is_group(*subject) || danger <= Time{0}) continue;
+    if (named++ == most_worst) break;
+    fact("•", fmt::format("{}: in danger {}", subject->client_id, duration(danger)));
+  }
+  return notice;
 }
 
 nlohmann::json to_json(const SubjectReliability& subject) {

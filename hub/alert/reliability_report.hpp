@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "hub/alert/notice.hpp"
 #include "hub/store/reader.hpp"
 
 namespace vpn_sentinel {
@@ -30,6 +31,8 @@ inline constexpr std::size_t most_strips = 200;
 [[nodiscard]] std::string report_html(const ReliabilityReport& report);
 /// The same for a terminal.
 [[nodiscard]] std::string report_text(const ReliabilityReport& report);
+/// The sums as a message, for whoever opens no page, and who was worst off.
+[[nodiscard]] Notice report_notice(const ReliabilityReport& report);
 /// {"title","zone","from","to","made","total":{as of a client, incidents added up},"reliability":[{"client_id","total","periods"}]}
 [[nodiscard]] nlohmann::json report_json(const ReliabilityReport& report);
 

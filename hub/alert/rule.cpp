@@ -69,7 +69,7 @@ std::optional<DailyTime> read_quiet(RuleFields& fields) {
   const auto zone = fields.text("time_zone", longest_text);
   const auto text = fields.text("quiet_hours", longest_text);
   const auto parsed_zone = parse_clock_zone(zone.empty() ? "local" : zone);
-  if (!parsed_zone) fields.refuse("time_zone", "local, UTC, or a distance from UTC as +02:00");
+  if (!parsed_zone) fields.refuse("time_zone", clock_zone_words);
   if (text.empty()) return std::nullopt;
   auto quiet = parse_daily_time(text, false, parsed_zone.value_or(ClockZone{}));
   if (!quiet) fields.refuse("quiet_hours", "two times of the day as 22:00-07:00");

@@ -77,7 +77,7 @@ Result<void> add_maintenance(const toml::node& node, const std::string& file, De
   if (clients.empty()) fields.refuse("clients", "patterns of client ids, or [\"*\"] for all");
   if (!weekly.empty()) {
     const auto clock = parse_clock_zone(zone.empty() ? "local" : zone);
-    if (!clock) fields.refuse("time_zone", "local, UTC, or a distance from UTC as +02:00");
+    if (!clock) fields.refuse("time_zone", clock_zone_words);
     const auto time = parse_daily_time(weekly, true, clock.value_or(ClockZone{}));
     if (!time) fields.refuse("weekly", "a weekday and two times as \"Sun 02:00-04:00\"");
     if (!from.empty()) fields.refuse("from", "nothing beside `weekly`");
@@ -90,6 +90,16 @@ Result<void> add_maintenance(const toml::node& node, const std::string& file, De
     if (begin && end) settings.windows.push_back({0, name, clients, *begin, *end, reason, "file"});
   }
   if (auto done = fields.finish(); !done) return wrong(file, node, "[[maintenance]]", done.error().message);
+  return {};
+}
+
+Result<void> read_report(const toml::table& document, const std::string& file, DeskSettings& settings) {
+  const auto* node = document.get("report");
+  if (node == nullptr) return {};
+  if (!node->is_table()) return wrong(file, *node, "report", "expected one table, headed [report]");
+  auto plan = parse_report_plan(to_json(*node));
+  if (!plan) return wrong(file, *node, "[report]", plan.error().message);
+  settings.report = std::move(*plan);
   return {};
 }
 
@@ -132,6 +142,7 @@ Result<DeskSettings> parse_rules(const toml::table& document, const std::string&
     return {};
   });
   if (done) done = each_table(document, file, "maintenance", [&](const toml::node& node) { return add_maintenance(node, file, settings); });
+  if (done) done = read_report(document, file, settings);
   if (!done) return fail(done.error());
   return settings;
 }

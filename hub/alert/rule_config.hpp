@@ -1,4 +1,4 @@
-/// The [[rule]] and [[maintenance]] tables of alerts.toml.
+/// The [[rule]], [[maintenance]] and [report] tables of alerts.toml.
 #pragma once
 
 #include <toml++/toml.h>
@@ -13,8 +13,8 @@ namespace vpn_sentinel {
 
 inline constexpr std::size_t most_file_rules = 100;
 
-/// Rules and windows of the document; `channels` is left empty. No rule at all: the built-in one counts. invalid: the message has file,
-/// line, field, value and what was expected.
+/// Rules, windows and the report's plan of the document; `channels` is left empty. No rule at all: the built-in one counts. invalid: the
+/// message has file, line, field, value and what was expected.
 [[nodiscard]] Result<DeskSettings> parse_rules(const toml::table& document, const std::string& file);
 
 /// Its windows for GET /maintenance: {"id":null,"name","clients","from"|null,"to"|null,"weekly"?,"reason","by":"file","from_file":true}.

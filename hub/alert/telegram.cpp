@@ -7,7 +7,9 @@
 #include "hub/alert/bot_buttons.hpp"
 #include "hub/alert/channel_message.hpp"
 #include "hub/alert/message.hpp"
+#include "hub/alert/monthly_report.hpp"
 #include "hub/alert/notice_words.hpp"
+#include "hub/alert/telegram_document.hpp"
 #include "hub/alert/telegram_reply.hpp"
 #include "netns/clients/http_client.hpp"
 
@@ -23,12 +25,20 @@ class TelegramProtocol final : public Protocol {
 
   void send(const StoredAlert& alert, bool simple, Handler handler) override {
     const auto text = text_of(alert);
+    const TelegramPlace place{channel_.chat, channel_.thread, channel_.quiet};
+    // Where markup or file are refused the words go alone.
+    const auto page = simple ? std::nullopt : page_of(alert.text);
     HttpRequest request;
     request.method = "POST";
-    request.url = fmt::format("{}/bot{}/sendMessage", channel_.url, channel_.secret);
-    request.headers = {{"Content-Type", "application/json"}};
-    request.body =
-        telegram_body({channel_.chat, channel_.thread, channel_.quiet}, simple ? plain_text(text) : text, !simple, buttons_of(alert));
+    request.url = fmt::format("{}/bot{}/{}", channel_.url, channel_.secret, page ? "sendDocument" : "sendMessage");
+    if (page) {
+      auto form = telegram_document(place, text, *page);
+      request.headers = {{"Content-Type", std::move(form.content_type)}};
+      request.body = std::move(form.body);
+    } else {
+      request.headers = {{"Content-Type", "application/json"}};
+      request.body = telegram_body(place, simple ? plain_text(text) : text, !simple, buttons_of(alert));
+    }
     request.timeout = channel_.timeout;
     request.ca_file = channel_.ca_file;
     request.fresh_connection = false;

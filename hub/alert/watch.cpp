@@ -105,9 +105,10 @@ std::optional<Watch> parse_watch(std::string_view text) {
 }
 
 std::string to_text(const NoticeBatch& batch) {
-  const json object{{"rule", batch.rule},         {"due", number_of(batch.due)},
-                    {"channels", batch.channels}, {"first", notice_json(batch.first)},
-                    {"clients", batch.clients},   {"more", batch.more}};
+  json object{{"rule", batch.rule},         {"due", number_of(batch.due)},       {"begun", number_of(batch.begun)},
+              {"channels", batch.channels}, {"first", notice_json(batch.first)}, {"clients", batch.clients},
+              {"more", batch.more}};
+  for (const auto& notice : batch.few) object["few"].push_back(notice_json(notice));
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -116,10 +117,14 @@ std::optional<NoticeBatch> parse_batch(std::string_view text) {
     NoticeBatch batch;
     batch.rule = object.at("rule").get<std::string>();
     batch.due = time_of(object.at("due"));
+    batch.begun = read_time(object, "begun").value_or(WallTime{});
     batch.channels = object.at("channels").get<std::vector<std::string>>();
     batch.first = notice_of_json(object.at("first"));
     batch.clients = object.at("clients").get<std::vector<std::string>>();
     batch.more = object.at("more").get<std::size_t>();
+    if (object.contains("few")) {
+      for (const auto& notice : object.at("few")) batch.few.push_back(notice_of_json(notice));
+    }
     return batch;
   });
 }

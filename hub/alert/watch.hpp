@@ -41,14 +41,17 @@ struct Watch {
 /// Nullopt: nothing that to_text() made.
 [[nodiscard]] std::optional<Watch> parse_watch(std::string_view text);
 
-/// Messages of one rule, kind and group that came within its group_wait.
+/// Messages of one rule, kind and group that came within its group_wait, or at the same moment.
 struct NoticeBatch {
   std::string rule;
   WallTime due{};
+  WallTime begun{};
   std::vector<std::string> channels = {};
   Notice first = {};                      ///< as it is, while it is alone
   std::vector<std::string> clients = {};  ///< at most Notice::most_clients
   std::size_t more = 0;
+  /// Of a rule without group_wait: each of them is told alone, as long as they are few.
+  std::vector<Notice> few = {};
   friend bool operator==(const NoticeBatch&, const NoticeBatch&) = default;
 };
 [[nodiscard]] std::string to_text(const NoticeBatch& batch);

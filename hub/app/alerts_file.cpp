@@ -1,6 +1,7 @@
 #include "hub/app/alerts_file.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -19,7 +20,7 @@ namespace vpn_sentinel {
 namespace {
 
 constexpr std::size_t most_bytes = 1024 * 1024;
-constexpr std::array<std::string_view, 3> tables{"channel", "rule", "maintenance"};
+constexpr std::array<std::string_view, 4> tables{"channel", "rule", "maintenance", "report"};
 
 /// Nullopt: there is no such file.
 Result<std::optional<std::string>> read_whole(const std::string& path) {
@@ -38,10 +39,28 @@ Result<std::optional<std::string>> read_whole(const std::string& path) {
 Result<void> check_tables(const toml::table& document, const std::string& path) {
   for (const auto& [key, node] : document) {
     if (std::ranges::find(tables, key.str()) != tables.end()) continue;
-    return fail(Error::Kind::invalid, fmt::format("{}:{}: {}: expected [[channel]], [[rule]] or [[maintenance]]", path,
+    return fail(Error::Kind::invalid, fmt::format("{}:{}: {}: expected [[channel]], [[rule]], [[maintenance]] or [report]", path,
                                                   node.source().begin.line, std::string_view(key.str())));
   }
   return {};
+}
+
+bool holds_secret(const toml::table& document) {
+  constexpr std::array<std::string_view, 3> secrets{"token", "secret", "password"};
+  const auto* const channels = document.get_as<toml::array>("channel");
+  if (channels == nullptr) return false;
+  return std::ranges::any_of(*channels, [&](const toml::node& node) {
+    const auto* const table = node.as_table();
+    return table != nullptr && std::ranges::any_of(secrets, [&](std::string_view key) { return table->contains(key); });
+  });
+}
+
+/// Everybody on this machine could send in the hub's name.
+std::string warning_of(const toml::table& document, const std::string& path) {
+  struct stat status {};
+  const bool open = ::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0;
+  if (!open || !holds_secret(document)) return {};
+  return fmt::format("{} holds secrets and everybody on this machine can read it: chmod 640, with the hub's user as its group", path);
 }
 
 }  // namespace
@@ -66,6 +85,7 @@ Result<AlertsFile> read_alerts_file(const std::string& path, bool must_exist, co
   auto channels = parse_channels(parsed.table(), path, environment);
   if (!channels) return fail(channels.error());
   file.channels = std::move(*channels);
+  file.warning = warning_of(parsed.table(), path);
   return file;
 }
 
@@ -78,6 +98,11 @@ Result<void> check_channels(const DeskSettings& desk, const std::vector<std::str
                                                       channels.empty() ? "; there is none" : ""));
       }
     }
+  }
+  if (!desk.report) return {};
+  for (const auto& name : desk.report->channels) {
+    if (std::ranges::find(channels, name) != channels.end()) continue;
+    return fail(Error::Kind::invalid, fmt::format("[report]: channels = \"{}\": expected the name of a [[channel]]", name));
   }
   return {};
 }

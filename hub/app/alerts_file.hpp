@@ -14,6 +14,7 @@ namespace vpn_sentinel {
 struct AlertsFile {
   DeskSettings desk;  ///< its `channels` empty: all that there are
   std::vector<ChannelConfig> channels = {};
+  std::string warning = {};  ///< a sentence; empty: there is nothing to say
 };
 
 /// `must_exist`: somebody named the file; else one that is not there is an empty one. `environment`: what secrets of channels may come

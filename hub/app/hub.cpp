@@ -214,6 +214,7 @@ Hub::Hub(const HubConfig& config)
   flow_opener_ = std::jthread([this, flows = std::move(flows)] { open_flows(flows); });
   const auto started = start_notice(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size());
   for (auto& alert : for_each_channel(names_of(config.channels), started)) engine_->add_alert(std::move(alert));
+  if (!config.alerts_warning.empty()) log(LogLevel::warning, "alerts_file", {{"message", config.alerts_warning}});
   bot_options_ = bots_of(config);
   channels_ = with_buttons(config.channels, bot_options_);
   warn_of_missing_channels();
@@ -547,6 +548,7 @@ void Hub::apply_alerts(const HubConfig& config) {
   channels_ = std::move(both);
   desk_->use(std::move(settings));
   warn_of_missing_channels();
+  if (!config.alerts_warning.empty()) log(LogLevel::warning, "alerts_file", {{"message", config.alerts_warning}});
   log(LogLevel::info, "alerts_read",
       {{"rules", config.alerts.rules.size()}, {"channels", fmt::format("{}", fmt::join(names_of(config.channels), ","))}});
 }
@@ -648,6 +650,7 @@ void Hub::watch_hub() {
 bool Hub::turn() {
   check_tls();
   watch_hub();
+  report_clock_.turn(desk_, *engine_, wall_now(), mono_now());
   tell_store_trouble();
   if (key_file_.changed()) static_cast<void>(read_keys_again());
   heed_forget_request();

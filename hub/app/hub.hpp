@@ -18,6 +18,7 @@
 #include "hub/app/hub_settings.hpp"
 #include "hub/app/hub_watch.hpp"
 #include "hub/app/key_file.hpp"
+#include "hub/app/report_clock.hpp"
 #include "hub/app/store_watch.hpp"
 #include "hub/engine/engine.hpp"
 #include "hub/engine/flow_door.hpp"
@@ -111,6 +112,7 @@ class Hub {
   BotHost bots_;
   std::shared_ptr<DeskKeeper> desk_;
   StoreWatch store_watch_;
+  ReportClock report_clock_;
   std::atomic<bool> forgetting_{false};  ///< a wish is under way
   HubCounters counters_;
   std::unique_ptr<Engine> engine_;

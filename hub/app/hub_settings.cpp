@@ -328,6 +328,8 @@ Result<void> read_alerts(const Settings& settings, HubConfig& config) {
   }
   config.channels = std::move(file->channels);
   config.alerts = std::move(file->desk);
+  config.alerts_warning = std::move(file->warning);
+  config.alerts.join_wait = Desk::usual_join_wait;
   if (config.telegram) {
     if (std::ranges::find(config.channels, "telegram", &ChannelConfig::name) != config.channels.end()) {
       return fail(Error::Kind::invalid,

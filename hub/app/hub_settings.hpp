@@ -49,6 +49,7 @@ struct HubConfig {
   bool telegram_commands = false;                   ///< the bot answers
   std::vector<std::string> telegram_command_chats;  ///< those that it answers; empty: the chats of alerts
   DeskSettings alerts = {.rules = {}};              ///< of the file; its channels are not named
+  std::string alerts_warning;                       ///< about the alerts file; empty: none
   std::vector<ChannelConfig> channels;              ///< all, that of `telegram` too
   std::string heartbeat_url;                        ///< empty: none
   std::chrono::milliseconds heartbeat_interval{};

@@ -16,6 +16,7 @@
 #include "hub/app/hub_settings.hpp"
 #include "hub/app/key_commands.hpp"
 #include "hub/app/report_command.hpp"
+#include "hub/app/rule_commands.hpp"
 #include "hub/app/run.hpp"
 #include "hub/app/user_commands.hpp"
 #include "netns/base/fatal_error.hpp"
@@ -39,6 +40,7 @@ constexpr auto footer =
     "Of export: 0 written, 64 a wrong wish, 66 the database cannot be read, 73 the file exists or cannot be written. Of import: 0 read,\n"
     "65 a line is wrong, 66 the file cannot be read, 73 the database cannot be used, or a hub uses it.\n"
     "Of client forget: 0 done, 1 it is not known, 64 no id, 66 no database, 69 no hub has done it yet, 73 its folder cannot be written.\n"
+    "Of rules: 0 the rules are right, 64 a wrong wish, 66 the database cannot be read, 78 a wrong setting or alerts file.\n"
     "Of channels test: 0 the message was taken, 1 it was not, 64 there is no such channel.\n"
     "Of healthcheck: 0 reports can be taken, 1 they cannot, or the hub is not there.\n"
     "Secrets are read from the environment (VPN_SENTINEL_API_KEY, VPN_SENTINEL_API_KEY_FILE) or the file, never from flags.\n"
@@ -54,6 +56,7 @@ struct CommandLine {
   UserWish user;         ///< of the commands `user …`
   ReportWish report;     ///< of `report`
   HistoryWish history;   ///< of `export` and `import`
+  RulesWish rules;       ///< of `rules`
 };
 
 Result<LoadedSettings> load(const CommandLine& line) {
@@ -106,6 +109,7 @@ int check_config(const CommandLine& line) {
   print_listener("health", config.health_endpoints, tls && joined);
   fmt::print("{:<10} {}\n{:<10} {}\n", "telegram", config.telegram ? "on" : "off", "data", config.data_dir);
   for (const auto& channel : config.channels) fmt::print("{:<10} {} ({})\n", "channel", channel.name, to_string(channel.kind));
+  if (!config.alerts_warning.empty()) fmt::print(stderr, "vpn-sentinel-hub: warning: {}\n", config.alerts_warning);
   fmt::print("The settings are fine.\n");
   return 0;
 }
@@ -227,6 +231,19 @@ void add_channel_commands(CLI::App& app, CommandLine& line, Command& chosen) {
   test->add_option("NAME", line.channel, "Name of the channel; 'telegram' is that of the settings")->required();
 }
 
+int rules(const CommandLine& line) { return rules_command(require_config(require_settings(line)), line.rules); }
+
+void add_rule_commands(CLI::App& app, CommandLine& line, Command& chosen) {
+  auto* const listed = app.add_subcommand("rules", "Check the rules of alerts and print those in force, or what they would have told");
+  listed->callback([&chosen] { chosen = rules; });
+  auto& wish = line.rules;
+  listed->add_option("--rule", wish.rule, "Only this one");
+  listed->add_flag("--dry-run", wish.dry_run, "What they would have told of the stored history; nothing is sent, and the hub may run");
+  listed->add_option("--from", wish.from, "History from this time on (RFC 3339); default: the last week");
+  listed->add_option("--to", wish.to, "History before this time; default: now");
+  listed->add_flag("--json", wish.json, "As JSON");
+}
+
 int healthcheck(const CommandLine& line) { return healthcheck_command(require_config(require_settings(line))); }
 
 void add_database_commands(CLI::App& app, CommandLine& line, Command& chosen) {
@@ -282,6 +299,7 @@ int dispatch(int argc, char** argv) {
   add_history_commands(app, line, chosen);
   add_client_commands(app, line, chosen);
   add_channel_commands(app, line, chosen);
+  add_rule_commands(app, line, chosen);
   add_key_commands(app, line, chosen);
   add_user_commands(app, line, chosen);
   try {

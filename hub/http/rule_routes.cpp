@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "hub/alert/dry_run.hpp"
+#include "hub/alert/past_changes.hpp"
 #include "hub/http/account_body.hpp"
 #include "hub/http/care_call.hpp"
 #include "hub/http/negotiation.hpp"
@@ -19,8 +19,6 @@ namespace {
 using json = nlohmann::json;
 
 constexpr std::size_t most_body = 16 * 1024;
-/// A dry run looks at no more changes: some hundred bytes each.
-constexpr std::size_t most_changes = 50'000;
 
 Response invalid(const std::string& problem) { return error_response(400, "Invalid request", problem); }
 
@@ -58,47 +56,6 @@ Result<AlertRule> checked_rule(const json& object, const std::vector<std::string
     return fail(Error::Kind::invalid, fmt::format("channels = \"{}\": expected the name of a channel", *unknown));
   }
   return rule;
-}
-
-/// One client of whom the history is asked.
-struct Asked {
-  std::string client_id;
-  std::string group;
-};
-
-Result<std::vector<PastChange>> read_changes(StoreReader& reader, const std::vector<Asked>& clients, const TimeRange& range) {
-  std::vector<PastChange> all;
-  for (const auto& client : clients) {
-    HistoryQuery query;
-    query.client_id = client.client_id;
-    query.range = range;
-    query.most = largest_page;
-    const bool by_group = !client.group.empty() && client.client_id.find(':') == std::string::npos;
-    do {
-      auto page = reader.history(query);
-      if (!page) return fail(page.error());
-      for (auto& change : page->items) all.push_back({client.client_id, client.group, by_group, std::move(change)});
-      if (all.size() > most_changes) {
-        return fail(Error::Kind::invalid, fmt::format("There are more than {} changes; ask about a shorter time", most_changes));
-      }
-      query.cursor = page->next.value_or(0);
-    } while (query.cursor != 0);
-  }
-  // Newest first, page by page: the other way round is the order in which they were noticed. Times as text sort as times.
-  std::reverse(all.begin(), all.end());
-  std::ranges::stable_sort(all, {}, [](const PastChange& each) { return each.change.value("noticed", ""); });
-  return all;
-}
-
-json to_json(const DryRun& run) {
-  auto list = json::array();
-  for (const auto& message : run.would_have) {
-    list.push_back({{"at", to_rfc3339(message.at)},
-                    {"client_id", message.client_id.empty() ? json(nullptr) : json(message.client_id)},
-                    {"kind", to_string(message.kind)},
-                    {"title", message.title}});
-  }
-  return {{"would_have", std::move(list)}, {"messages", run.messages}};
 }
 
 class RuleApi {
@@ -158,12 +115,12 @@ class RuleApi {
   }
 
   void ask(const AlertRule& rule, const std::vector<std::string>& channels, const TimeRange& range, const Respond& respond) const {
-    std::vector<Asked> clients;
+    std::vector<PastSubject> clients;
     for (const auto& client : engine_.clients()) clients.push_back({client->client_id, client->last_report.group});
     for (const auto& group : engine_.groups())
       clients.push_back({group->client_id, group->client_id.substr(group->client_id.find(':') + 1)});
     const bool asked = engine_.query([=, clients = std::move(clients)](StoreReader& reader) {
-      const auto changes = read_changes(reader, clients, range);
+      const auto changes = read_past_changes(reader, clients, range);
       respond(changes ? json_response(200, to_json(dry_run(rule, channels, *changes, range.to))) : care_refusal(changes.error()));
     });
     if (!asked) respond(unavailable_response("Too many questions are waiting", "1"));

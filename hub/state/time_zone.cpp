@@ -125,6 +125,8 @@ std::string TimeZone::text(WallTime time) const {
                      offset < 0 ? '-' : '+', std::abs(offset) / 60, std::abs(offset) % 60);
 }
 
+seconds TimeZone::offset(WallTime time) const { return offset_at(zone_, time); }
+
 int TimeZone::hour(WallTime time) const {
   const auto at = local(zone_, time);
   return static_cast<int>(std::chrono::floor<std::chrono::hours>(at - std::chrono::floor<days>(at)).count());

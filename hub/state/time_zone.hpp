@@ -47,6 +47,9 @@ class TimeZone {
   [[nodiscard]] std::string date_text(WallTime time) const;
   /// Hour of the day, 0-23.
   [[nodiscard]] int hour(WallTime time) const;
+  /// How far its clocks are ahead of UTC at that moment.
+  [[nodiscard]] std::chrono::seconds offset(WallTime time) const;
+  friend bool operator==(const TimeZone& left, const TimeZone& right) { return left.name_ == right.name_; }
 
  private:
   TimeZone(const date::time_zone* zone, std::string name) : zone_(zone), name_(std::move(name)) {}

@@ -121,11 +121,12 @@ class Transfer {
     set(easy, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
   }
 
-  void add_part(curl_mime* mime, const std::string& text, const char* type) {
+  static curl_mimepart* add_part(curl_mime* mime, const std::string& text, const char* type) {
     auto* part = curl_mime_addpart(mime);
     curl_mime_data(part, text.data(), text.size());
     curl_mime_type(part, type);
     curl_mime_encoder(part, "base64");
+    return part;
   }
 
   void set_content() {
@@ -145,6 +146,9 @@ class Transfer {
       // libcurl calls parts of a form attachments of it.
       curl_slist* inline_part = curl_slist_append(nullptr, "Content-Disposition: inline");
       curl_mime_headers(part, inline_part, 1);
+    }
+    for (const auto& attachment : request_.attachments) {
+      curl_mime_filename(add_part(mime_.get(), attachment.data, attachment.type.c_str()), attachment.name.c_str());
     }
     curl_easy_setopt(easy, CURLOPT_MIMEPOST, mime_.get());
     for (const auto& [name, value] : request_.headers) append(headers_, fmt::format("{}: {}", name, value));

@@ -11,6 +11,12 @@
 
 namespace vpn_sentinel {
 
+struct MailAttachment {
+  std::string name;  ///< of the file, ASCII
+  std::string type;  ///< "text/html; charset=utf-8"
+  std::string data;
+};
+
 struct MailRequest {
   std::string url;                ///< "smtp://host:587", or "smtps://host:465" for TLS from the first byte
   bool require_starttls = false;  ///< of smtp: without TLS nothing is sent, not even the log-in
@@ -21,6 +27,7 @@ struct MailRequest {
   std::vector<std::pair<std::string, std::string>> headers;  ///< ASCII, without line breaks; From, To, Subject, Date and Message-ID too
   std::string text;                                          ///< UTF-8
   std::string html;                                          ///< UTF-8; empty: text alone
+  std::vector<MailAttachment> attachments;                   ///< files that go with it
   std::string ca_file;                                       ///< PEM bundle that is trusted alone; empty: the system's
   std::chrono::milliseconds timeout{10'000};                 ///< for everything
 };

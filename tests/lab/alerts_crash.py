@@ -142,7 +142,9 @@ def run(build: Path, rounds: int, dice: random.Random) -> list[str]:
         telegram.ask("/mode", {"mode": "500"})
         reporter = Reporter(hub.url)
         try:
-            for _ in range(rounds):
+            for number in range(rounds):
+                if number % 100 == 0:
+                    print(f"{number} kills, {len(reporter.acknowledged)} reports acknowledged", flush=True)
                 hub.start()
                 time.sleep(dice.uniform(0, LONGEST))
                 hub.kill()

@@ -148,6 +148,9 @@ class MailServer(socketserver.ThreadingTCPServer):
                     if word == b"QUIT":
                         self.say("221 bye")
                         return
+                    if word == b"MAIL" and "mail" in book.stuck:
+                        self.say(f"{book.stuck['mail']} 4.3.0 later")
+                        continue
                     if word == b"RCPT" and b"<gone" in line:
                         self.say("550 5.1.1 nobody of that name")
                         continue

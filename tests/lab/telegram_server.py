@@ -16,6 +16,8 @@ The control port answers:
 from __future__ import annotations
 
 import argparse
+import email
+import email.policy
 import json
 import re
 import signal
@@ -28,6 +30,7 @@ import http_server
 
 LONGEST_POLL = 50
 LONGEST_TEXT = 4096
+LONGEST_CAPTION = 1024
 HANG_SECONDS = 60
 MODES = ("ok", "429", "500", "409", "hang", "refuse")
 
@@ -119,6 +122,19 @@ def send_message(bot: Bot, params: dict) -> tuple[int, dict]:
     return 200, {"ok": True, "result": message}
 
 
+def send_document(bot: Bot, params: dict) -> tuple[int, dict]:
+    chat, caption, document = params.get("chat_id", ""), params.get("caption", ""), params.get("document")
+    if not chat:
+        return failure(400, "Bad Request: chat_id is empty")
+    if not isinstance(document, dict) or not document.get("file_name") or not document.get("text"):
+        return failure(400, "Bad Request: there is no document in the request")
+    if len(caption) > LONGEST_CAPTION:
+        return failure(400, "Bad Request: message caption is too long")
+    message = {"message_id": bot.new_message(), "date": int(time.time()), "chat": {"id": chat}, "caption": caption,
+               "document": {"file_name": document["file_name"], "file_id": "x"}}  # fmt: skip
+    return 200, {"ok": True, "result": message}
+
+
 def get_me(bot: Bot, params: dict) -> tuple[int, dict]:
     head = bot.token.partition(":")[0]  # a real token begins with the bot's number
     number = int(head) if head.isdecimal() else 1
@@ -150,8 +166,20 @@ def accept(bot: Bot, params: dict) -> tuple[int, dict]:
     return 200, {"ok": True, "result": True}
 
 
+def form_of(content_type: str, raw: bytes) -> dict:
+    """The fields of a form; a file is an object of its name and text."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    form: dict = {}
+    for part in email.message_from_bytes(head + raw, policy=email.policy.HTTP).iter_parts():
+        content = part.get_payload(decode=True).decode("utf-8", "replace")
+        name, file_name = part.get_param("name", header="content-disposition"), part.get_filename()
+        form[name] = {"file_name": file_name, "text": content} if file_name else content
+    return form
+
+
 METHODS = {
     "sendmessage": send_message,
+    "senddocument": send_document,
     "editmessagetext": edit_message,
     "editmessagereplymarkup": edit_message,
     "answercallbackquery": accept,
@@ -210,7 +238,7 @@ class ApiHandler(http_server.Handler):
         return action(self.bot, params)
 
     def _parameters(self, query: str, raw: bytes) -> dict | None:
-        """The Bot API takes parameters as query string, form or JSON; None when the JSON is none."""
+        """The Bot API takes parameters as query string, form, form with files or JSON; None when the JSON is none."""
         params: dict = dict(urllib.parse.parse_qsl(query))
         if "json" in self.headers.get("Content-Type", ""):
             try:
@@ -218,6 +246,8 @@ class ApiHandler(http_server.Handler):
             except ValueError:
                 return None
             return {**params, **body} if isinstance(body, dict) else None
+        if "multipart/form-data" in self.headers.get("Content-Type", ""):
+            return {**params, **form_of(self.headers["Content-Type"], raw)}
         return {**params, **dict(urllib.parse.parse_qsl(raw.decode("utf-8", "replace")))}
 
 

@@ -55,6 +55,31 @@ BOOST_AUTO_TEST_CASE(rules_and_windows_are_read) {
   BOOST_TEST(file_windows_json(file->desk).size() == 2U);
 }
 
+BOOST_AUTO_TEST_CASE(a_file_with_secrets_that_everybody_can_read_is_warned_of) {
+  const auto channel = [](const std::string& key) {
+    return "[[channel]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:1/\"\n" + key;
+  };
+  static_cast<void>(read(channel("secret = \"x\"\n")));
+  using std::filesystem::perms;
+  std::filesystem::permissions(path + "/alerts.toml", perms::owner_read | perms::owner_write | perms::group_read);
+  BOOST_TEST(read(channel("secret = \"x\"\n"))->warning.empty());
+  std::filesystem::permissions(path + "/alerts.toml", perms::others_read, std::filesystem::perm_options::add);
+  BOOST_TEST(read(channel("secret = \"x\"\n"))->warning.find("chmod 640") != std::string::npos);
+  BOOST_TEST(read(channel(""))->warning.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_plan_of_reports_is_read_and_its_channels_must_be_there) {
+  const auto file = read("[report]\nchannels = [\"mail\"]\nday = 2\nhour = 7\ntime_zone = \"Europe/Berlin\"\n");
+  BOOST_REQUIRE_MESSAGE(file.has_value(), (file ? "" : file.error().message));
+  BOOST_TEST(file->desk.report->day == 2);
+  BOOST_TEST(file->desk.report->zone.name() == "Europe/Berlin");
+  BOOST_TEST(check_channels(file->desk, {"mail"}).has_value());
+  BOOST_TEST(check_channels(file->desk, {"phone"}).error().message.find("channels = \"mail\"") != std::string::npos);
+  BOOST_TEST(error_of("[report]\nday = 31\n").starts_with("alerts.toml:1: [report]: day = 31: expected"));
+  BOOST_TEST(error_of("[report]\ntime_zone = \"Mars\"\n").starts_with("alerts.toml:1: [report]: time_zone = \"Mars\": expected"));
+  BOOST_TEST(error_of("[[report]]\nday = 1\n").starts_with("alerts.toml:1: report: expected one table"));
+}
+
 BOOST_AUTO_TEST_CASE(what_is_wrong_is_told_with_line_and_field) {
   BOOST_TEST(error_of("[[rule]]\nname = \"a\"\n").starts_with("alerts.toml:1: [[rule]]: on = nothing: expected"));
   BOOST_TEST(error_of("\n\n[[rule]]\nname=\"a\"\non=\"state\"\ndelay_s=\"5\"")

@@ -89,4 +89,60 @@ BOOST_AUTO_TEST_CASE(a_rule_of_the_api_whose_channel_the_file_has_no_more_tells_
   BOOST_TEST(told_of(keeper, "a") == (Names{"mail", "desk"}), boost::test_tools::per_element());
 }
 
+namespace {
+
+DeskSettings with_report() {
+  DeskSettings settings{{built_in_rule()}, {"phone", "mail"}};
+  settings.report = ReportPlan{};
+  return settings;
+}
+
+WallTime day(const char* date) { return parse_rfc3339(std::string(date) + "T09:00:00Z").value(); }
+
+/// As the engine does; what was kept is in `rows`.
+Names commit(DeskKeeper& keeper, WallTime now, std::vector<Kept>& rows) {
+  keeper.begin();
+  const auto outcome = keeper.finish(now);
+  for (const auto& row : outcome.kept) rows = {row};
+  return channels_of(outcome);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_report_of_a_month_is_told_once_by_each_channel_over_restarts) {
+  std::vector<Kept> rows;
+  DeskKeeper first(with_report());
+  first.restore(rows, {}, {}, day("2026-10-20"));
+  BOOST_TEST(first.next_alarm().has_value());
+  BOOST_TEST(commit(first, day("2026-10-20"), rows).empty());  // what was before the plan is not told
+  BOOST_TEST(!first.due_report(day("2026-10-31")).has_value());
+  const auto due = first.due_report(day("2026-11-01"));
+  BOOST_REQUIRE(due.has_value());
+  BOOST_TEST(due->name == "2026-10");
+  // The hub ends before it is made, and is down for days.
+  DeskKeeper second(with_report());
+  second.restore(rows, {}, {}, day("2026-11-05"));
+  BOOST_TEST(second.due_report(day("2026-11-05"))->name == "2026-10");
+  second.offer_report("2026-10", "text");
+  BOOST_TEST(!second.due_report(day("2026-11-05")).has_value());
+  BOOST_TEST(commit(second, day("2026-11-05"), rows) == (Names{"phone", "mail"}), boost::test_tools::per_element());
+  second.offer_report("2026-10", "text");
+  BOOST_TEST(commit(second, day("2026-11-05"), rows).empty());
+  DeskKeeper third(with_report());
+  third.restore(rows, {}, {}, day("2026-11-06"));
+  BOOST_TEST(!third.due_report(day("2026-11-06")).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(a_report_whose_transaction_fails_is_told_by_the_next_one) {
+  std::vector<Kept> rows{{"report", R"({"month":"2026-09"})"}};
+  DeskKeeper keeper(with_report());
+  keeper.restore(rows, {}, {}, day("2026-11-05"));
+  keeper.offer_report("2026-10", "text");
+  keeper.begin();
+  BOOST_TEST(keeper.finish(day("2026-11-05")).alerts.size() == 2U);
+  keeper.take_back();
+  BOOST_TEST(commit(keeper, day("2026-11-05"), rows) == (Names{"phone", "mail"}), boost::test_tools::per_element());
+  BOOST_TEST(commit(keeper, day("2026-11-05"), rows).empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

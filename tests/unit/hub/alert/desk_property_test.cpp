@@ -72,6 +72,7 @@ BOOST_AUTO_TEST_CASE(a_desk_that_is_killed_at_random_points_tells_the_same) {
   for (const auto* text : rules) settings.rules.push_back(rule_of(text));
   std::size_t told = 0;
   for (unsigned seed = 0; seed < 60; ++seed) {
+    settings.join_wait = seed % 2 == 0 ? std::chrono::milliseconds{0} : Desk::usual_join_wait;
     DeskBench steady(settings);
     DeskBench killed(settings);
     Story(steady, seed, false).run();

@@ -160,6 +160,83 @@ BOOST_AUTO_TEST_CASE(five_thousand_clients_that_fall_at_once_are_one_message_per
   BOOST_TEST(notice.title.find("2500 clients of the group even: OFFLINE") != std::string::npos);
 }
 
+namespace {
+
+DeskSettings as_hubs_do() {
+  DeskSettings settings{{built_in_rule()}, {"phone"}};
+  settings.join_wait = Desk::usual_join_wait;
+  return settings;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(without_a_file_one_danger_is_told_within_a_quarter_of_a_second_and_a_few_are_told_each) {
+  DeskBench bench(as_hubs_do());
+  bench.change("a", State::secure, State::danger, 10);
+  bench.until(10.25);
+  BOOST_TEST(bench.told() == Kinds{"a danger"}, boost::test_tools::per_element());
+  for (const auto* name : {"b", "c", "d"}) bench.change(name, State::secure, State::danger, 20);
+  bench.until(30);
+  BOOST_TEST(bench.told() == (Kinds{"a danger", "b danger", "c danger", "d danger"}), boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(without_a_file_fifty_that_fall_together_are_one_message) {
+  DeskBench bench(as_hubs_do());
+  for (int i = 0; i < 50; ++i) bench.change("c" + std::to_string(i), State::secure, State::danger, 10 + i * 0.06);
+  bench.until(60);
+  BOOST_TEST(bench.told() == Kinds{" together"}, boost::test_tools::per_element());
+  BOOST_TEST(bench.notices[0].second.clients.size() == 50U);
+}
+
+BOOST_AUTO_TEST_CASE(without_a_file_fifty_that_fall_within_a_minute_are_a_handful_of_messages) {
+  DeskBench bench(as_hubs_do());
+  for (int i = 0; i < 50; ++i) bench.change("c" + std::to_string(i), State::secure, State::offline, 10 + i);
+  bench.until(100);
+  // Five alone, and then one each ten seconds.
+  BOOST_TEST(bench.notices.size() == Desk::most_alone + 5);
+  std::set<std::string> named;
+  for (const auto& [channel, notice] : bench.notices) {
+    if (!notice.client_id.empty()) named.insert(notice.client_id);
+    named.insert(notice.clients.begin(), notice.clients.end());
+  }
+  BOOST_TEST(named.size() == 50U);
+  // A quiet minute later one alone is told at once again.
+  bench.change("x", State::secure, State::danger, 200);
+  bench.until(200.25);
+  BOOST_TEST(bench.told().back() == "x danger");
+}
+
+BOOST_AUTO_TEST_CASE(one_client_that_comes_and_goes_does_not_wait_for_others) {
+  DeskBench bench(as_hubs_do());
+  for (int i = 0; i < 20; ++i)
+    bench.change("a", i % 2 == 0 ? State::secure : State::danger, i % 2 == 0 ? State::danger : State::secure, 10 + i);
+  bench.until(29.25);
+  BOOST_TEST(bench.notices.size() == 20U);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_hears_of_a_recovery_before_the_danger) {
+  DeskBench bench(as_hubs_do());
+  for (int i = 0; i < 8; ++i) bench.change("c" + std::to_string(i), State::secure, State::danger, 10 + i);
+  bench.until(17.5);
+  const auto before = bench.notices.size();
+  bench.change("c7", State::danger, State::secure, 17.6);
+  bench.until(60);
+  BOOST_REQUIRE(bench.notices.size() > before + 1);
+  BOOST_TEST((bench.notices.back().second.kind == Notice::Kind::protected_again));
+  BOOST_TEST((bench.notices.at(bench.notices.size() - 2).second.to == State::danger));
+}
+
+BOOST_AUTO_TEST_CASE(what_waits_for_others_outlives_a_kill_and_is_told_once) {
+  DeskBench bench(as_hubs_do());
+  for (int i = 0; i < 30; ++i) {
+    bench.change("c" + std::to_string(i), State::secure, State::danger, 10 + i * 0.05);
+    bench.restart(10 + i * 0.05);
+  }
+  bench.until(60);
+  BOOST_TEST(bench.told() == Kinds{" together"}, boost::test_tools::per_element());
+  BOOST_TEST(bench.notices[0].second.clients.size() == 30U);
+}
+
 BOOST_AUTO_TEST_CASE(those_that_fall_one_after_the_other_within_group_wait_are_one_message_and_one_alone_is_its_own) {
   DeskBench bench(only(R"({"name":"r","on":"state","group_wait_s":30})"));
   for (int i = 0; i < 60; ++i) bench.change("c" + std::to_string(i), State::secure, State::danger, i * 0.2);

@@ -49,6 +49,15 @@ BOOST_AUTO_TEST_CASE(a_page_needs_nothing_from_elsewhere_and_runs_nothing) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(the_message_has_the_sums_and_names_who_was_in_danger) {
+  const auto notice = report_notice(october());
+  BOOST_TEST((notice.kind == Notice::Kind::report));
+  BOOST_TEST(notice.title == "📊 October 2026: protected 99.93 % of the time, in danger 2 min");
+  const auto worst = std::ranges::count(notice.facts, "•", &Notice::Line::label);
+  BOOST_TEST(worst == 1);
+  BOOST_TEST(notice.facts.back().value == "leaked: in danger 2 min");
+}
+
 BOOST_AUTO_TEST_CASE(who_was_in_danger_comes_first_and_nobody_is_rounded_up_to_all_of_the_time) {
   const auto html = report_html(october());
   BOOST_TEST(html.find(">leaked<") < html.find(">green<"));
