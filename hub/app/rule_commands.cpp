@@ -82,7 +82,7 @@ void print_rule(const AlertRule& rule) {
   for (const auto* const shown : {"name", "on", "source"}) object.erase(shown);
   std::string keys;
   for (const auto& [key, value] : object.items()) keys += fmt::format("{}{} = {}", keys.empty() ? "" : ", ", key, value.dump());
-  fmt::print("{:<32} {:<15} {:<8} {}\n", rule.name, to_string(rule.on), to_string(rule.source), keys.empty() ? "everything" : keys);
+  fmt::print("{:<32} {:<15} {:<8} {}\n", rule.name, to_string(rule.on), to_string(rule.source), keys.empty() ? "all clients" : keys);
 }
 
 int list_rules(const HubConfig& config, const std::vector<AlertRule>& rules, bool as_json) {

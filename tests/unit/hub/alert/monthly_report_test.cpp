@@ -39,7 +39,8 @@ BOOST_AUTO_TEST_CASE(a_report_is_due_at_its_hour_of_its_day_in_its_zone) {
 }
 
 BOOST_AUTO_TEST_CASE(a_plan_that_is_none_is_refused) {
-  for (const auto* text : {R"({"day":0})", R"({"day":29})", R"({"hour":24})", R"({"time_zone":"+02:00"})", R"({"channels":["A"]})", R"({"x":1})"}) {
+  for (const auto* text :
+       {R"({"day":0})", R"({"day":29})", R"({"hour":24})", R"({"time_zone":"+02:00"})", R"({"channels":["A"]})", R"({"x":1})"}) {
     BOOST_TEST_CONTEXT(text) { BOOST_TEST(!parse_report_plan(nlohmann::json::parse(text)).has_value()); }
   }
 }
@@ -67,9 +68,9 @@ BOOST_AUTO_TEST_CASE(a_document_for_telegram_is_a_form_whose_boundary_is_in_no_p
   BOOST_TEST(form.content_type == "multipart/form-data; boundary=vpn-sentinel-part-1");
   BOOST_TEST(form.body.starts_with("--vpn-sentinel-part-1\r\n"));
   BOOST_TEST(form.body.ends_with("\r\n--vpn-sentinel-part-1--\r\n"));
-  for (const auto* part : {"name=\"chat_id\"\r\n\r\n-100\r\n", "name=\"message_thread_id\"\r\n\r\n7\r\n",
-                           "name=\"disable_notification\"\r\n\r\ntrue\r\n", "name=\"caption\"\r\n\r\n<b>words</b>\r\n",
-                           "filename=\"report.html\"", "\r\n\r\n<p>vpn-sentinel-part-0</p>\r\n"}) {
+  for (const auto* part :
+       {"name=\"chat_id\"\r\n\r\n-100\r\n", "name=\"message_thread_id\"\r\n\r\n7\r\n", "name=\"disable_notification\"\r\n\r\ntrue\r\n",
+        "name=\"caption\"\r\n\r\n<b>words</b>\r\n", "filename=\"report.html\"", "\r\n\r\n<p>vpn-sentinel-part-0</p>\r\n"}) {
     BOOST_TEST_CONTEXT(part) { BOOST_TEST(form.body.find(part) != std::string::npos); }
   }
 }
