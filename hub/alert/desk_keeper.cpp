@@ -119,6 +119,7 @@ void DeskKeeper::apply(WallTime now) {
   const std::lock_guard lock(mutex_);
   is_new_ = false;
   desk_.use(joined(file_, api_rules_), now);
+  stock_is_due_ = true;
   rules_ = desk_.settings().rules;
   follows_ = std::ranges::any_of(rules_, follows_reports);
   std::erase_if(series_, [&](const auto& each) { return std::ranges::find(rules_, each.first.first, &AlertRule::name) == rules_.end(); });
@@ -151,6 +152,7 @@ void DeskKeeper::begin() {
 
 void DeskKeeper::take_back() {
   desk_.take_back();
+  stock_is_due_ = true;
   if (rules_before_) {
     api_rules_ = *std::exchange(rules_before_, {});
     apply(WallTime{});

@@ -44,6 +44,8 @@ class DeskKeeper final : public AlertDesk {
 
   void restore(const std::vector<Kept>& memory, const std::vector<Kept>& rules, const Care& care, WallTime now) override;
   void adopt(const ClientState& client, bool by_group, const std::optional<Incident>& incident, WallTime now) override;
+  [[nodiscard]] bool is_stock_due() const override { return stock_is_due_; }
+  void stock_taken() override { stock_is_due_ = false; }
   void shift(std::chrono::microseconds by) override { desk_.shift(by); }
   void begin() override;
   void take_back() override;
@@ -71,6 +73,7 @@ class DeskKeeper final : public AlertDesk {
   Desk desk_;
   std::vector<AlertRule> api_rules_;
   std::optional<std::vector<AlertRule>> rules_before_;            ///< those of the API, when the transaction under way changes them
+  bool stock_is_due_ = false;                                     ///< rules are others since stock_taken(), or what it gave was taken back
   bool follows_ = false;                                          ///< a rule asks for each report
   std::map<std::pair<std::string, std::string>, Series> series_;  ///< by rule and client
   std::vector<DeskEvent> hub_events_;                             ///< of the transaction under way

@@ -263,14 +263,15 @@ void add_history_commands(CLI::App& app, CommandLine& line, Command& chosen) {
   auto* const html = report_app->add_flag("--html", line.report.html, "One HTML page to keep, print or mail");
   report_app->add_flag("--json", line.report.json, "As JSON")->excludes(html);
   auto& wish = line.history;
-  auto* const exported = app.add_subcommand("export", "Write the history to a file, line by line, while the hub runs");
+  auto* const exported = app.add_subcommand(
+      "export", "Write the history to a file, line by line, while the hub runs; comments, mutes, rules and accounts are in a backup only");
   exported->callback([&chosen] { chosen = export_history; });
   exported->add_option("file", wish.file, "File to make; it must not exist. -: standard output")->required();
   exported->add_option("--from", wish.from, "From this time on (RFC 3339)");
   exported->add_option("--to", wish.to, "Before this time");
   exported->add_option("--client", wish.client, "Only this client, or group:NAME");
   exported->add_option("--format", wish.format, "jsonl: all, for import; csv: reports, for spreadsheets")->capture_default_str();
-  auto* const imported = app.add_subcommand("import", "Read an export, each thing once; stop the hub first");
+  auto* const imported = app.add_subcommand("import", "Read an export, each thing once, of several the oldest first; stop the hub first");
   imported->callback([&chosen] { chosen = import_history; });
   imported->add_option("file", wish.file, "File that export wrote. -: standard input")->required();
   imported->add_flag("--skip-wrong-lines", wish.skip_wrong_lines, "Name lines that are wrong and go on; else the first one ends it");

@@ -21,8 +21,12 @@ class AlertDesk {
 
   /// At the start, outside of transactions: what was kept (KeptKind::desk and rule).
   virtual void restore(const std::vector<Kept>& memory, const std::vector<Kept>& rules, const Care& care, WallTime now) = 0;
-  /// Likewise, what a client or group is; `incident`: its open one.
+  /// What a client or group is; `incident`: its open one. At the start, and in a transaction when is_stock_due().
   virtual void adopt(const ClientState& client, bool by_group, const std::optional<Incident>& incident, WallTime now) = 0;
+  /// Rules are others since stock_taken(): within the next transaction all clients and groups are to be adopted, or what stands is never
+  /// told to be over.
+  [[nodiscard]] virtual bool is_stock_due() const = 0;
+  virtual void stock_taken() = 0;
   /// The clock was set by so much.
   virtual void shift(std::chrono::microseconds by) = 0;
 

@@ -45,6 +45,7 @@ Result<Written> Writer::write(const Work& work, WallTime now, bool expire) {
   fleet_.begin();
   if (desk_) desk_->begin();
   if (auto begun = store_->begin(); !begun) return fail(begun.error());
+  take_stock(now);
   Written written;
   auto done = fill(work, now, expire, written);
   if (done) done = store_->commit();
@@ -85,6 +86,7 @@ Result<std::vector<std::string>> Writer::forget(std::vector<std::string> client_
   if (client_ids.empty()) return client_ids;
   incidents_before_.clear();
   if (desk_) desk_->begin();
+  take_stock(now);
   std::vector<StoredAlert> alerts;
   auto done = store_->begin();
   for (const auto& client_id : client_ids) {

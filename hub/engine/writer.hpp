@@ -100,6 +100,8 @@ class Writer {
   Result<void> fill_in_incidents(std::vector<Incident> touching, const PastStretch& stretch);
   Result<void> add_change(const Change& change, WallTime now);
   Result<void> load_desk(WallTime now);
+  /// When rules are others, the desk learns what stands.
+  void take_stock(WallTime now);
   /// What the desk has to say, and to remember. The last thing of each transaction.
   Result<void> finish_desk(WallTime now, std::vector<StoredAlert>& alerts);
   /// Of the incident that is open, or was before this transaction.

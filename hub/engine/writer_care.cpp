@@ -13,6 +13,9 @@ using json = nlohmann::json;
 
 tl::unexpected<Error> no_incident(std::int64_t id) { return fail(Error::Kind::not_found, fmt::format("There is no incident {}", id)); }
 
+/// By what people asked, not by the store.
+bool is_refusal(const Error& error) { return error.kind == Error::Kind::not_found || error.kind == Error::Kind::invalid; }
+
 tl::unexpected<Error> too_many(std::string_view what, std::size_t most) {
   return fail(Error::Kind::invalid, fmt::format("There are {} {}; more are refused, remove one first", most, what));
 }
@@ -26,11 +29,17 @@ Result<void> Writer::load_desk(WallTime now) {
   const auto rules = store_->load_kept(KeptKind::rule);
   if (!rules) return fail(rules.error());
   desk_->restore(*memory, *rules, care_, now);
+  take_stock(now);
+  return {};
+}
+
+void Writer::take_stock(WallTime now) {
+  if (!desk_ || !desk_->is_stock_due()) return;
   for (const auto& [client_id, client] : fleet_.clients()) {
     const auto* open = incidents_.find(client_id);
     desk_->adopt(*client, groups_.covers(client_id), open != nullptr ? std::optional(*open) : std::nullopt, now);
   }
-  return {};
+  desk_->stock_taken();
 }
 
 Result<void> Writer::finish_desk(WallTime now, std::vector<StoredAlert>& alerts) {
@@ -77,9 +86,12 @@ Result<json> Writer::care(const CareOrder& order, WallTime now) {
   incidents_before_.clear();
   if (auto begun = store_->begin(); !begun) return fail(begun.error());
   if (desk_) desk_->begin();
+  take_stock(now);
   std::vector<StoredAlert> alerts;
   auto answer = drop_past_care(now).and_then([&] { return std::visit([&](const auto& each) { return carry_out(each, now); }, order); });
-  auto done = answer ? finish_desk(now, alerts) : Result<void>(fail(answer.error()));
+  take_stock(now);  // rules may be others by this order
+  // An order that is refused has written nothing; to roll back would cost the next report what the store remembers.
+  auto done = answer || is_refusal(answer.error()) ? finish_desk(now, alerts) : Result<void>(fail(answer.error()));
   if (done) done = store_->commit();
   if (done) {
     std::move(alerts.begin(), alerts.end(), std::back_inserter(alerts_));

@@ -240,19 +240,21 @@ Checked read_ours(const decode_rules::Fields<Value>& fields, Report& report) {
   return checked;
 }
 
-void clamp(WallTime& time, WallTime now) {
-  if (time > now + most_ahead) time = now;
+bool clamp(WallTime& time, WallTime now) {
+  const bool is_ahead = time > now + most_ahead;
+  if (is_ahead) time = now;
+  return is_ahead;
 }
 
 /// Times from a clock that runs far ahead would make a state begin in the future and later reports look old. How long a report waited
-/// is measured by its own clock and stays.
-void clamp_times(Report& report, WallTime now) {
+/// is measured by its own clock and stays. True: of when it was true nothing is left.
+bool clamp_times(Report& report, WallTime now) {
   if (report.sent_at && *report.sent_at > now + most_ahead) {
     const auto ahead = *report.sent_at - now;
     *report.sent_at -= ahead;
     if (report.timestamp) *report.timestamp -= std::min(ahead, report.timestamp->time_since_epoch());
   }
-  if (report.timestamp) clamp(*report.timestamp, now);
+  const bool is_replaced = report.timestamp && clamp(*report.timestamp, now);
   for (auto& finding : report.findings) clamp(finding.since, now);
   if (report.tunnel && report.tunnel->since) clamp(*report.tunnel->since, now);
   if (report.kill_switch && report.kill_switch->since) clamp(*report.kill_switch->since, now);
@@ -263,6 +265,7 @@ void clamp_times(Report& report, WallTime now) {
     }
   }
   // leak.since stays as it is: it tells one meter from the next.
+  return is_replaced;
 }
 
 /// The Python original sends at once or not at all: a time far from now is its clock's mistake, not a delay.
@@ -304,8 +307,12 @@ Checked fill(const Value& object, Admitted& admitted) {
     trust_arrival(report, now);
   }
   report.client_id = std::move(*client_id);
-  if (report.sent_at) admitted.clock_skew = now - *report.sent_at;
-  clamp_times(report, now);
+  if (report.sent_at) {
+    admitted.clock_skew = now - *report.sent_at;
+  } else if (*ours) {
+    report.sent_at = now;  // how long it waited is told by nobody: what is old by our clock must not pass for the present
+  }
+  admitted.time_is_replaced = clamp_times(report, now);
   if (!*ours) judge_original(report, report.timestamp.value_or(now));
   return {};
 }

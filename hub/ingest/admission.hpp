@@ -20,6 +20,8 @@ struct Admitted {
   WallTime received{};         ///< hub's clock
   /// The hub's clock less the probe's when it sent this, the way included; absent when the report does not say.
   std::optional<std::chrono::microseconds> clock_skew{};
+  /// The report's time lay ahead of the hub's clock and became `received`: each try to send it has another one.
+  bool time_is_replaced = false;
 };
 
 struct Rejection {

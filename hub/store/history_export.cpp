@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "hub/store/migrations.hpp"
 #include "hub/store/roll_up.hpp"
@@ -37,6 +39,15 @@ std::string cell(std::string_view text) {
   if (cell.find_first_of(",\"\r\n") == std::string::npos) return cell;
   for (std::size_t at = cell.find('"'); at != std::string::npos; at = cell.find('"', at + 2)) cell.insert(at, 1, '"');
   return '"' + cell + '"';
+}
+
+/// From and until, one after the other, µs.
+using Stretches = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+/// One of them has a moment from `start` on and before `end`.
+bool touches(const Stretches& stretches, std::int64_t start, std::int64_t end) {
+  const auto first = std::ranges::lower_bound(stretches, start, {}, &Stretches::value_type::second);
+  return first != stretches.end() && first->first < end;
 }
 
 class Export {
@@ -126,19 +137,50 @@ class Export {
     return done;
   }
 
+  /// By client: when the kept reports speak for it. Who imports them makes the roll-ups of these times from them. What is told without a
+  /// gap of a minute is one stretch, so that there are few.
+  Result<std::map<std::int64_t, Stretches>> told_by_reports() {
+    auto reports = database_.prepare(
+        "SELECT client, time, CASE WHEN json_extract(json, '$.trigger') = 'stop' THEN -1 ELSE coalesce(json_extract(json, '$.lease_s'), 0) "
+        "END FROM reports "
+        "WHERE ?1 = 0 OR client = ?1 ORDER BY client, time");
+    if (!reports) return fail(reports.error());
+    std::map<std::int64_t, Stretches> told;
+    auto done = reports->query(
+        [&told](const Statement& row) {
+          const auto from = row.integer(1);
+          const auto until = from + lease_of(row).count();
+          auto& stretches = told[row.integer(0)];
+          const bool goes_on = !stretches.empty() && from <= stretches.back().second + length_of(Resolution::minute).count();
+          if (goes_on) {
+            stretches.back().second = std::max(stretches.back().second, until);
+          } else {
+            stretches.emplace_back(from, until);
+          }
+        },
+        client_);
+    if (!done) return fail(done.error());
+    return told;
+  }
+
+  /// Of the third column; negative: it was the last word.
+  static std::chrono::microseconds lease_of(const Statement& row) {
+    const auto named = row.integer(2);
+    if (named < 0) return {};
+    return std::min<std::chrono::seconds>(named > 0 ? std::chrono::seconds{named} : Spoken::usual_lease, Spoken::at_most);
+  }
+
   Result<void> samples() {
-    std::map<std::int64_t, std::int64_t> kept_since;
-    auto oldest = database_.prepare("SELECT client, min(time) FROM reports GROUP BY client");
-    if (!oldest) return fail(oldest.error());
-    if (auto done = oldest->query([&](const Statement& row) { kept_since[row.integer(0)] = row.integer(1); }); !done) return done;
+    const auto told = told_by_reports();
+    if (!told) return fail(told.error());
     const auto sql = fmt::format(
         "SELECT client_id, client, resolution, start, {} FROM samples JOIN names ON names.id = client "
         "WHERE (?1 = 0 OR client = ?1) AND start >= ?2 AND start < ?3 ORDER BY resolution DESC, start, client",
         sample_columns);
-    return each(sql, [&kept_since](const Statement& row) -> std::string {
+    return each(sql, [&told](const Statement& row) -> std::string {
       const auto resolution = static_cast<Resolution>(std::clamp<std::int64_t>(row.integer(2), 0, 2));
-      const auto known = kept_since.find(row.integer(1));
-      if (known != kept_since.end() && row.integer(3) + length_of(resolution).count() > known->second) return {};
+      const auto known = told->find(row.integer(1));
+      if (known != told->end() && touches(known->second, row.integer(3), row.integer(3) + length_of(resolution).count())) return {};
       std::string values;
       for (int column = 4; column < 4 + sample_width; ++column) {
         const bool is_text = column == 4 + exits_column;

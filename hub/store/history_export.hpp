@@ -26,8 +26,9 @@ struct ExportWish {
 /// Takes one line, without its end. An Error ends the export.
 using TakeLine = std::function<Result<void>(std::string_view line)>;
 
-/// Reads the database as it is at this moment, beside a hub that may run: a hub's log grows while it lasts. Memory is bounded. Roll-ups are
-/// told as far as the reports behind them are gone: who imports the reports makes the others of them. Errors: the database cannot be read,
+/// Reads the database as it is at this moment, beside a hub that may run: a hub's log grows while it lasts. Roll-ups are
+/// told of the times for which no kept report speaks: who imports the reports makes the others of them. Memory is bounded but for the gaps
+/// between reports. Errors: the database cannot be read,
 /// the client is not known, or what `take` says. Returns how many lines there were.
 [[nodiscard]] Result<std::uint64_t> export_history(const std::string& file, const ExportWish& wish, const TakeLine& take);
 

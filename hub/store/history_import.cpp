@@ -119,12 +119,27 @@ class Importer final : public HistoryImport {
       const auto added = (this->*function)(line);
       if (!added) return fail(added.error());
       ++(*added ? count_.added : count_.known);
-      return ++together_ >= most_together ? finish() : Result<void>();
+      return ++together_ >= most_together ? save() : Result<void>();
     }
     return wrong("type", "report, change, incident, sample, presence or client");
   }
 
+  /// To its end: sums of an export that is read next must find those that the reports here make, or both would count.
+  Result<void> roll_up() {
+    auto more = store_->roll_up();
+    while (more && *more) more = store_->roll_up();
+    return more ? Result<void>() : fail(more.error());
+  }
+
   Result<void> finish() override {
+    auto done = save();
+    return done ? roll_up() : done;
+  }
+
+  Count count() const override { return count_; }
+
+ private:
+  Result<void> save() {
     together_ = 0;
     Result<void> done;
     originals_.clear();
@@ -137,9 +152,6 @@ class Importer final : public HistoryImport {
     return maintained ? Result<void>() : fail(maintained.error());
   }
 
-  Count count() const override { return count_; }
-
- private:
   Result<void> take_head(const json& line) {
     if (line["vpn_sentinel_export"] != export_version)
       return wrong("vpn_sentinel_export", fmt::format("{}: it was made by a newer hub", export_version));
@@ -152,14 +164,14 @@ class Importer final : public HistoryImport {
   /// Reports and clients are the store's business, the rest is written beside it: one of both writes at a time.
   Result<void> write_by_store() {
     if (in_store_) return {};
-    if (auto done = finish(); !done) return done;
+    if (auto done = save(); !done) return done;
     auto done = store_->begin();
     in_store_ = done.has_value();
     return done;
   }
   Result<void> write_beside() {
     if (!in_store_ && database_.in_transaction()) return {};
-    if (auto done = finish(); !done) return done;
+    if (auto done = save(); !done) return done;
     return sql_.begin.run();
   }
 
@@ -369,6 +381,7 @@ Result<std::unique_ptr<HistoryImport>> HistoryImport::open(const std::string& fi
   }
   auto importer = std::make_unique<Importer>(std::move(*store), std::move(*database), std::move(statements));
   if (auto done = importer->load_changes(); !done) return fail(done.error());
+  if (auto done = importer->roll_up(); !done) return fail(done.error());
   return std::unique_ptr<HistoryImport>(std::move(importer));
 }
 

@@ -1,4 +1,5 @@
-/// Reads an export (history_export.hpp) into a database, each thing once, however often and in whatever order exports are read.
+/// Reads an export (history_export.hpp) into a database, each thing once, however often exports are read. Of one
+/// hub the older export comes first: the sums of a later one give way to reports that are there, but reports add to sums.
 #pragma once
 
 #include <cstdint>

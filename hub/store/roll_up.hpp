@@ -56,6 +56,8 @@ struct Counted {
 struct Spoken {
   /// A longer lease speaks for no more than this.
   static constexpr std::chrono::hours at_most{1};
+  /// What a client without a lease (the Python original's) is given here: it reports every five minutes.
+  static constexpr std::chrono::seconds usual_lease{600};
 
   State state = State::warning;
   WallTime from{};

@@ -14,9 +14,6 @@ using std::chrono::microseconds;
 
 WallTime time_of(std::int64_t number) { return WallTime{microseconds{number}}; }
 
-/// What a client without a lease (the Python original's) is given here: it reports every five minutes.
-constexpr std::int64_t usual_lease_s = 600;
-
 /// More than a day is no measurement.
 constexpr std::int64_t longest_latency_us = 86'400'000'000;
 /// An address has at most 45 characters; the Python original may send any text.
@@ -30,7 +27,7 @@ constexpr std::string_view spoken_columns =
 constexpr int spoken_width = 9;
 
 std::chrono::seconds lease_of(std::int64_t named) {
-  return std::min<std::chrono::seconds>(std::chrono::seconds{named > 0 ? named : usual_lease_s}, Spoken::at_most);
+  return std::min<std::chrono::seconds>(named > 0 ? std::chrono::seconds{named} : Spoken::usual_lease, Spoken::at_most);
 }
 
 Spoken read_spoken(const Statement& row, int first) {

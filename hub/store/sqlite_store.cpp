@@ -112,7 +112,8 @@ class SqliteStore final : public Store {
         [&](const Statement& row) {
           const auto stored = stored_report(row);
           const auto apart = std::chrono::abs(stored.time - report.timestamp.value_or(admitted.received));
-          another = apart > same_report_within || stored.state != believed_state(report);
+          const bool at_another_time = !admitted.time_is_replaced && apart > same_report_within;
+          another = at_another_time || stored.state != believed_state(report);
         },
         places->before->report);
     if (!done) return fail(done.error());

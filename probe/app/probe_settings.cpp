@@ -196,7 +196,7 @@ constexpr std::array rows{
     SettingRow{"schema", "VPN_SENTINEL_SCHEMA", Type::integer, "2",
                "Form of the reports: 2, or 1 for a server of the Python original (no findings, no history, 30 requests a minute)", 1, 2},
     SettingRow{"outbox_days", "VPN_SENTINEL_OUTBOX_DAYS", Type::integer, "7",
-               "Days after which a report that a hub has not acknowledged is given up", 1, 3650},
+               "Days after which a report that a hub has not acknowledged is given up: hubs know their numbers for a week", 1, 7},
     SettingRow{"outbox_mb", "VPN_SENTINEL_OUTBOX_MB", Type::integer, "64",
                "Size in MiB of the reports that may wait for a hub; beyond it the oldest are given up", 1, 4096},
     SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error; SIGHUP reads it again"},

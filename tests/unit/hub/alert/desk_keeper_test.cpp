@@ -1,8 +1,12 @@
 #include "hub/alert/desk_keeper.hpp"
 
+#include "hub/engine/writer.hpp"
+
 #include <boost/test/unit_test.hpp>
 
 #include "tests/unit/hub/alert/make_desk.hpp"
+#include "tests/unit/hub/store/store_contract_tools.hpp"
+#include "tests/unit/hub/store/temporary_directory.hpp"
 
 BOOST_AUTO_TEST_SUITE(desk_keeper)
 
@@ -143,6 +147,29 @@ BOOST_AUTO_TEST_CASE(a_report_whose_transaction_fails_is_told_by_the_next_one) {
   keeper.take_back();
   BOOST_TEST(commit(keeper, day("2026-11-05"), rows) == (Names{"phone", "mail"}), boost::test_tools::per_element());
   BOOST_TEST(commit(keeper, day("2026-11-05"), rows).empty());
+}
+
+BOOST_AUTO_TEST_CASE(trouble_that_stood_when_the_rules_changed_is_told_to_be_over) {
+  const TemporaryDirectory directory;
+  const auto keeper = std::make_shared<DeskKeeper>(DeskSettings{{}, {"phone"}});
+  Writer writer(take(open_sqlite_store(directory.file("hub.db"))), FleetPolicy{}, keeper);
+  BOOST_REQUIRE(writer.load(at(0)).has_value());
+  std::uint64_t seq = 0;
+  double now = 0;
+  const auto told = [&](State state) {
+    Work work;
+    now += 5;
+    work.reports.push_back({report("a", "boot", ++seq, state, at(now)), nullptr});
+    return channels_of({writer.write(work, at(now), true).value().alerts, {}, {}}).size();
+  };
+  static_cast<void>(told(State::secure));
+  BOOST_TEST(told(State::danger) == 1U);
+  BOOST_REQUIRE(writer.care(RuleOrder{"leak", kept_rule("leak", "phone").json}, at(now)).has_value());
+  BOOST_TEST(told(State::secure) == 1U);
+  BOOST_TEST(told(State::danger) == 1U);
+  keeper->use(rule_for("file", "phone"));
+  BOOST_TEST(told(State::danger) == 0U);  // it is the same trouble
+  BOOST_TEST(told(State::secure) >= 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

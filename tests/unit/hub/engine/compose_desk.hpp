@@ -16,6 +16,8 @@ class ComposeDesk final : public AlertDesk {
 
   void restore(const std::vector<Kept>&, const std::vector<Kept>&, const Care&, WallTime) override {}
   void adopt(const ClientState&, bool, const std::optional<Incident>&, WallTime) override {}
+  [[nodiscard]] bool is_stock_due() const override { return false; }
+  void stock_taken() override {}
   void shift(std::chrono::microseconds) override {}
   void begin() override { alerts_.clear(); }
   void take_back() override { alerts_.clear(); }

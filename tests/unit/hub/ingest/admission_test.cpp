@@ -202,6 +202,26 @@ BOOST_AUTO_TEST_CASE(a_clock_that_runs_far_ahead_makes_no_waiting_report_look_yo
   BOOST_TEST(admit(body.dump(), "", at(1)).error().message.find("sent_at") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_report_that_does_not_say_when_it_was_sent_is_as_old_as_the_hubs_clock_says) {
+  auto body = with(ours(), "/timestamp"_json_pointer, "2026-11-20T10:00:00Z");
+  body.erase("sent_at");
+  const auto old = admit(body.dump(), "", at(1));
+  BOOST_TEST((age_when_sent(old.value().report) == std::chrono::seconds{86'401}));
+  BOOST_TEST(!old->clock_skew.has_value());
+  body["timestamp"] = "2026-11-21T10:00:02Z";
+  BOOST_TEST((age_when_sent(admit(body.dump(), "", at(1)).value().report) == std::chrono::seconds{0}));
+}
+
+BOOST_AUTO_TEST_CASE(a_time_that_became_the_hubs_is_known_as_such) {
+  auto body = with(ours(), "/timestamp"_json_pointer, "2026-11-21T11:00:00Z");
+  body["sent_at"] = "2026-11-21T10:00:01Z";
+  const auto admitted = admit(body.dump(), "", at(1));
+  BOOST_TEST(admitted.value().time_is_replaced);
+  BOOST_TEST((admitted->report.timestamp == at(1)));
+  body["timestamp"] = "2026-11-21T10:00:00Z";
+  BOOST_TEST(!admit(body.dump(), "", at(1)).value().time_is_replaced);
+}
+
 BOOST_AUTO_TEST_CASE(times_more_than_five_minutes_ahead_become_the_hubs) {
   auto body = with(ours(), "/timestamp"_json_pointer, "2026-11-21T10:06:00Z");
   body["state"] = "warning";

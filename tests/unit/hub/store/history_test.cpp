@@ -156,6 +156,50 @@ BOOST_AUTO_TEST_CASE(minutes_hours_and_days_come_from_the_reports_or_from_the_ex
   BOOST_TEST((judged(third.new_file).judged == before.judged));
 }
 
+BOOST_AUTO_TEST_CASE(sums_of_a_later_export_give_way_to_the_reports_of_an_earlier_one) {
+  const auto judged = [](const std::string& file) {
+    const auto store = take(open_sqlite_store(file));
+    while (take(store->roll_up())) {
+    }
+    return take(take(store->open_reader())->reliability({{"a"}, {Stretch{at(0), at(30 * 1500)}}})).at(0).total.parts.judged;
+  };
+  const auto earlier = exported();
+  {
+    const auto store = take(open_sqlite_store(old_file));
+    Retention retention;
+    retention.now = at(0) + hours{24 * 40};
+    retention.minutes = hours{24 * 100};
+    while (take(store->maintain(retention))) {
+    }
+  }
+  const auto later = exported();
+  BOOST_TEST(of_type(later, "sample") > 700U);
+  static_cast<void>(read(earlier));
+  static_cast<void>(read(later));
+  BOOST_TEST((judged(new_file) == judged(old_file)));
+}
+
+BOOST_AUTO_TEST_CASE(a_report_of_a_wrong_clock_hides_no_sums_of_other_times) {
+  {
+    const auto store = take(open_sqlite_store(old_file));
+    Retention retention;
+    retention.now = at(0) + hours{24 * 40};
+    retention.minutes = hours{24 * 100};
+    while (take(store->maintain(retention))) {
+    }
+    check(store->begin());
+    static_cast<void>(take(store->add_report(test::report("a", "c", 1, State::secure, WallTime{hours{1}}))));
+    check(store->commit());
+    while (take(store->roll_up())) {
+    }
+  }
+  const auto lines = exported();
+  BOOST_TEST(of_type(lines, "report") == 1U);
+  BOOST_TEST(of_type(lines, "sample") > 700U);
+  const auto of_1970 = [](const std::string& line) { return line.find(R"("start":"1970)") != std::string::npos; };
+  BOOST_TEST(std::ranges::none_of(lines, of_1970));
+}
+
 BOOST_AUTO_TEST_CASE(an_export_of_one_client_or_of_some_time_has_nothing_else) {
   ExportWish wish;
   wish.client = "old";

@@ -12,6 +12,7 @@
 #include "hub/store/store.hpp"
 #include "tests/unit/hub/make.hpp"
 #include "tests/unit/hub/store/store_contract.hpp"
+#include "tests/unit/hub/store/store_contract_tools.hpp"
 #include "tests/unit/hub/store/temporary_directory.hpp"
 
 namespace vpn_sentinel::test {
@@ -455,6 +456,21 @@ BOOST_AUTO_TEST_CASE(commits_take_along_what_waits_for_its_number_when_it_is_muc
     BOOST_REQUIRE(!store->add_report(report("a", std::to_string(seq % boots), seq, State::secure, at(0))).value());
   }
   store->rollback();
+}
+
+BOOST_AUTO_TEST_CASE(a_number_that_comes_again_is_another_report_by_time_or_state_but_not_by_a_time_that_the_hub_put_there) {
+  const TemporaryDirectory directory;
+  const auto store = take(open_sqlite_store(directory.file("hub.db")));
+  check(store->begin());
+  static_cast<void>(take(store->add_report(report("a", "b", 1, State::secure, at(0)))));
+  check(store->commit());
+  auto again = report("a", "b", 1, State::secure, at(50));
+  BOOST_TEST(!take(store->is_another(again)));
+  again.report.timestamp = at(300);
+  BOOST_TEST(take(store->is_another(again)));
+  again.time_is_replaced = true;
+  BOOST_TEST(!take(store->is_another(again)));
+  BOOST_TEST(take(store->is_another(report("a", "b", 1, State::danger, at(0)))));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
