@@ -61,24 +61,31 @@ def main() -> int:
         argv = [sys.executable, "-c", HOLDER, WEB["v4"], str(given.sockets)]
         holder = lab.popen("vpn", argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert holder.stdout and holder.stdout.readline() == "ready\n"
-        probes = {name: start_probe(lab, given.build, name, interval) for name, interval in (("without", "0"), ("with", "10s"))}
+        share: dict[str, float] = {}
+        ended = []
         try:
-            # Their first looks, checks and batches are not idle.
-            time.sleep(min(given.seconds, 15))
-            before = {name: processor_time(probe) for name, probe in probes.items()}
-            began = time.monotonic()
-            time.sleep(given.seconds)
-            length = time.monotonic() - began
-            share = {name: (processor_time(probe) - before[name]) / length for name, probe in probes.items()}
-            ended = [name for name, probe in probes.items() if probe.poll() is not None]
+            # One after the other: beside each other the one would follow the sockets of the other's checks.
+            for name, interval in (("without", "0"), ("with", "10s")):
+                probe = start_probe(lab, given.build, name, interval)
+                try:
+                    # Its first looks, checks and batches are not idle.
+                    time.sleep(min(given.seconds, 15))
+                    before = processor_time(probe)
+                    began = time.monotonic()
+                    time.sleep(given.seconds)
+                    share[name] = (processor_time(probe) - before) / (time.monotonic() - began)
+                    if probe.poll() is not None:
+                        ended.append(name)
+                finally:
+                    probe.kill()
+                    probe.wait(10)
         finally:
-            for process in (*probes.values(), holder):
-                process.kill()
-                process.wait(10)
+            holder.kill()
+            holder.wait(10)
     if ended:
         print(f"the probe {ended} ended meanwhile", file=sys.stderr)
         return 1
-    print(f"an idle namespace with {given.sockets} sockets, {length:.0f} s, part of one processor")
+    print(f"an idle namespace with {given.sockets} sockets, {given.seconds:.0f} s, part of one processor")
     for name, part in share.items():
         print(f"{name + ' connections':<22} {100 * part:6.2f} %")
     print(f"{'following them':<22} {100 * (share['with'] - share['without']):6.2f} %")
