@@ -11,6 +11,8 @@ namespace {
 
 using std::chrono::microseconds;
 
+/// Batches of one moment begin one after the other (Desk::next_beginning): so far ahead is no clock that was set.
+constexpr std::chrono::milliseconds beside{1};
 constexpr std::string_view watch_prefix = "watch/";
 constexpr std::string_view news_prefix = "news/";
 constexpr std::string_view batch_prefix = "batch/";
@@ -114,19 +116,30 @@ const AlertRule* Desk::find_rule(const std::string& name) const {
   return found == settings_.rules.end() ? nullptr : &*found;
 }
 
-void Desk::restore(const std::vector<Kept>& kept, WallTime now) {
+/// Which began before which stays as it was, also when the clock was set back.
+void Desk::restore_batches(const std::vector<Kept>& kept, WallTime now) {
+  std::vector<std::pair<std::string, NoticeBatch>> batches;
+  auto latest = now;
   for (const auto& row : kept) {
-    if (row.name.starts_with(batch_prefix)) {
-      auto batch = parse_batch(row.json);
-      if (!batch) continue;
-      const auto* rule = find_rule(batch->rule);
-      const auto wait = rule == nullptr ? std::chrono::seconds{0} : rule->group_wait.count() > 0 ? rule->group_wait : storm_wait;
-      batch->due = std::min(batch->due, now + wait);
-      batch->begun = std::min(batch->begun, now);
-      set_alarm(row.name, batch->due);
-      batches_.restore(row.name, std::move(*batch));
-      continue;
-    }
+    auto batch = row.name.starts_with(batch_prefix) ? parse_batch(row.json) : std::nullopt;
+    if (!batch) continue;
+    latest = std::max(latest, batch->begun);
+    batches.emplace_back(row.name, std::move(*batch));
+  }
+  for (auto& [key, batch] : batches) {
+    const auto* rule = find_rule(batch.rule);
+    const auto wait = rule == nullptr ? std::chrono::seconds{0} : rule->group_wait.count() > 0 ? rule->group_wait : storm_wait;
+    batch.due = std::min(batch.due, now + wait + beside);
+    batch.begun -= latest - now > beside ? latest - now : microseconds{0};
+    set_alarm(key, batch.due);
+    batches_.restore(key, std::move(batch));
+  }
+}
+
+void Desk::restore(const std::vector<Kept>& kept, WallTime now) {
+  restore_batches(kept, now);
+  for (const auto& row : kept) {
+    if (row.name.starts_with(batch_prefix)) continue;
     auto watch = parse_watch(row.json);
     if (!watch) continue;
     if (const auto* rule = find_rule(watch->rule)) {

@@ -97,6 +97,7 @@ class Desk {
     Notice notice;
   };
 
+  void restore_batches(const std::vector<Kept>& kept, WallTime now);
   [[nodiscard]] const AlertRule* find_rule(const std::string& name) const;
   void on_event(const AlertRule& rule, const DeskEvent& event, WallTime now);
   void on_trouble(const AlertRule& rule, const DeskEvent& event, bool holds, std::chrono::microseconds delay, WallTime now);
@@ -107,6 +108,8 @@ class Desk {
   void tell_pending(const AlertRule& rule, Watch& watch, WallTime now);
   void tell_again(const AlertRule& rule, Watch& watch, WallTime now);
   void tell(const AlertRule& rule, std::vector<std::string> channels, Notice notice, WallTime now);
+  void tell_what_is_older(const AlertRule& rule, const std::string& key, const std::string& client_id);
+  [[nodiscard]] WallTime next_beginning(WallTime now) const;
   void add_to_batch(const AlertRule& rule, const std::vector<std::string>& channels, Notice notice, WallTime now);
   /// When what comes now is to be told; `batch`: with it.
   [[nodiscard]] WallTime due_of(const AlertRule& rule, const NoticeBatch& batch, bool storm, WallTime now) const;
@@ -119,6 +122,7 @@ class Desk {
   [[nodiscard]] std::vector<std::string> reachable(const std::vector<std::string>& named) const;
   void write(const Telling& telling, WallTime now, Outcome& outcome) const;
   void join_tellings(WallTime now, Outcome& outcome);
+  void join_tellings(const std::vector<Telling>& tellings, WallTime now, Outcome& outcome) const;
 
   struct Silence {
     std::optional<WallTime> until;  ///< nullopt: nobody knows

@@ -8,9 +8,10 @@
 namespace vpn_sentinel {
 namespace {
 
-/// Messages of one kind about one group are alike.
+/// Messages of one kind about one group are alike, if they tell the same state: of those who are heard again one may be in danger.
 std::string batch_key(const std::string& rule, const Notice& notice) {
-  return "batch/" + rule + "/" + std::string(to_string(notice.kind)) + "/" + notice.group;
+  const auto state = notice.to ? std::string(to_string(*notice.to)) : std::string();
+  return "batch/" + rule + "/" + std::string(to_string(notice.kind)) + "/" + state + "/" + notice.group;
 }
 
 /// Danger, and that it is over, never waits for the morning; neither does whoever is called because nobody came.
@@ -106,10 +107,34 @@ void Desk::tell(const AlertRule& rule, std::vector<std::string> channels, Notice
   tellings_.push_back({rule.name, std::move(channels), std::move(notice)});
 }
 
+/// The last that is read of a client must be what is so of it: what waits to be told after this batch, and is older, goes first.
+void Desk::tell_what_is_older(const AlertRule& rule, const std::string& key, const std::string& client_id) {
+  const auto* batch = batches_.find(key);
+  if (batch == nullptr) return;
+  const auto is_older = [&](const auto& each) {
+    const auto& [other_key, other] = each;
+    const bool may_name = other.more > 0 || std::ranges::find(other.clients, client_id) != other.clients.end();
+    return other_key != key && other.rule == rule.name && other.begun > batch->begun && may_name;
+  };
+  if (std::ranges::none_of(batches_.all(), is_older)) return;
+  const auto is_of_rule = [&](const auto& each) { return each.second.rule == rule.name; };
+  for (auto found = std::ranges::find_if(batches_.all(), is_of_rule); found != batches_.all().end();
+       found = std::ranges::find_if(batches_.all(), is_of_rule)) {
+    flush(std::string(found->first));
+  }
+}
+
+/// Each begins at a moment of its own: by it they are told one after the other.
+WallTime Desk::next_beginning(WallTime now) const {
+  for (const auto& [key, batch] : batches_.all()) now = std::max(now, batch.begun + std::chrono::microseconds{1});
+  return now;
+}
+
 void Desk::add_to_batch(const AlertRule& rule, const std::vector<std::string>& channels, Notice notice, WallTime now) {
   const auto key = batch_key(rule.name, notice);
+  tell_what_is_older(rule, key, notice.client_id);
   const auto* known = batches_.find(key);
-  auto batch = known != nullptr ? *known : NoticeBatch{rule.name, {}, now, channels, notice};
+  auto batch = known != nullptr ? *known : NoticeBatch{rule.name, {}, next_beginning(now), channels, notice};
   const bool storm = rule.group_wait.count() == 0 && is_storm(key, notice.client_id, now) && known == nullptr;
   if (rule.group_wait.count() == 0 && batch.few.size() < most_alone) batch.few.push_back(notice);
   const bool named = std::ranges::find(batch.clients, notice.client_id) != batch.clients.end();
@@ -166,17 +191,38 @@ void Desk::flush(const std::string& key) {
   }
 }
 
-/// Many at once are one message each, per rule, kind and group.
+/// Many at once are one message each, per rule, kind and group. What is joined with what came before must not overtake another message
+/// about the same client: then a new row of messages begins.
 void Desk::join_tellings(WallTime now, Outcome& outcome) {
+  const auto tellings = std::exchange(tellings_, {});
+  std::map<std::pair<std::string, std::string>, std::string> said;  ///< by rule and client: which row
+  auto first = tellings.begin();
+  for (auto next = first; next != tellings.end(); ++next) {
+    const auto& notice = next->notice;
+    const bool is_joined = !notice.clients.empty();
+    const auto about = std::pair(next->rule, notice.client_id);
+    const auto key = batch_key(next->rule, notice);
+    const auto known = said.find(about);
+    if (is_joined || (known != said.end() && known->second != key)) {
+      join_tellings({first, next}, now, outcome);
+      first = next;
+      said.clear();
+    }
+    said.insert_or_assign(about, key);
+  }
+  join_tellings({first, tellings.end()}, now, outcome);
+}
+
+void Desk::join_tellings(const std::vector<Telling>& tellings, WallTime now, Outcome& outcome) const {
   const auto key_of = [](const Telling& telling) {
     const auto& notice = telling.notice;
     const auto about = notice.clients.empty() && !notice.client_id.empty() && notice.kind != Notice::Kind::escalation;
     return about && !telling.rule.empty() ? batch_key(telling.rule, notice) : std::string();
   };
   std::map<std::string, std::set<std::string>> alike;
-  for (const auto& telling : tellings_) alike[key_of(telling)].insert(telling.notice.client_id);
+  for (const auto& telling : tellings) alike[key_of(telling)].insert(telling.notice.client_id);
   std::set<std::string> joined;
-  for (const auto& telling : std::exchange(tellings_, {})) {
+  for (const auto& telling : tellings) {
     const auto key = key_of(telling);
     const auto& clients = alike.at(key);
     if (key.empty() || clients.size() < most_alone) {

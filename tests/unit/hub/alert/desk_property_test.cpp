@@ -90,4 +90,49 @@ BOOST_AUTO_TEST_CASE(a_desk_that_is_killed_at_random_points_tells_the_same) {
   BOOST_TEST(told > 60U * 20U);
 }
 
+BOOST_AUTO_TEST_CASE(the_last_word_about_each_client_is_what_is_so_of_it) {
+  constexpr int clients = 12;
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    DeskSettings settings{{rule_of(seed % 3 == 0 ? R"({"name":"r","on":"state","group_wait_s":20})" : R"({"name":"r","on":"state"})")},
+                          {"phone"}};
+    if (seed % 3 != 1) settings.join_wait = Desk::usual_join_wait;
+    DeskBench bench(settings);
+    std::mt19937 random(seed);
+    const auto pick = [&](int below) { return std::uniform_int_distribution<int>(0, below - 1)(random); };
+    std::map<std::string, State> states;
+    double now = 0;
+    const auto change = [&] {
+      const auto client = "c" + std::to_string(pick(clients));
+      const auto from = states.try_emplace(client, State::secure).first->second;
+      const auto to = static_cast<State>(pick(5));
+      if (to == from) return;
+      states[client] = to;
+      bench.event(client, from, to, now);
+    };
+    for (int i = 0; i < 80; ++i) {
+      now += pick(20) < 18 ? pick(100) / 1'000.0 : pick(30);
+      bench.until(now);
+      bench.together([&] {
+        for (int events = pick(seed % 5 == 0 ? 60 : 4); events >= 0; --events) change();
+      });
+      if (pick(6) == 0) bench.restart(now);
+    }
+    bench.until(now + 3'600);
+    std::map<std::string, Notice> last;
+    for (const auto& [channel, notice] : bench.notices) {
+      if (!notice.client_id.empty()) last[notice.client_id] = notice;
+      for (const auto& client : notice.clients) last[client] = notice;
+    }
+    for (const auto& [client, state] : states) {
+      const auto& notice = last[client];
+      // Of several clients in one message the colours may differ, but not whether it is danger.
+      const bool agrees =
+          notice.clients.empty() ? notice.to.value_or(State::secure) == state : (notice.to == State::danger) == (state == State::danger);
+      BOOST_TEST_CONTEXT("seed " << seed << ", " << client << " is " << to_string(state) << ", told: " << notice.title) {
+        BOOST_TEST(agrees);
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -226,6 +226,33 @@ BOOST_AUTO_TEST_CASE(nobody_hears_of_a_recovery_before_the_danger) {
   BOOST_TEST((bench.notices.at(bench.notices.size() - 2).second.to == State::danger));
 }
 
+BOOST_AUTO_TEST_CASE(the_last_word_about_a_client_that_fell_again_while_its_recovery_waited_is_danger) {
+  for (const bool joins : {true, false}) {
+    DeskBench bench(joins ? as_hubs_do() : only(R"({"name":"r","on":"state","group_wait_s":60})"));
+    const double step = joins ? 0.05 : 10;
+    bench.change("a", State::secure, State::danger, 10);
+    bench.change("a", State::danger, State::secure, 10 + step);
+    bench.change("a", State::secure, State::danger, 10 + 2 * step);
+    bench.until(200);
+    BOOST_TEST(bench.told() == (Kinds{"a danger", "a protected_again", "a danger"}), boost::test_tools::per_element());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(many_that_come_and_go_within_a_transaction_keep_their_order) {
+  for (const auto& settings : {as_hubs_do(), only(R"({"name":"r","on":"state"})")}) {
+    DeskBench bench(settings);
+    bench.together([&] {
+      for (const auto to : {State::danger, State::secure, State::danger, State::secure}) {
+        for (int i = 0; i < 12; ++i) bench.event("c" + std::to_string(i), to == State::danger ? State::secure : State::danger, to, 0);
+      }
+    });
+    bench.until(100);
+    BOOST_REQUIRE(bench.notices.size() >= 4U);
+    BOOST_TEST((bench.notices.front().second.to == State::danger));
+    BOOST_TEST((bench.notices.back().second.to == State::secure));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_waits_for_others_outlives_a_kill_and_is_told_once) {
   DeskBench bench(as_hubs_do());
   for (int i = 0; i < 30; ++i) {
