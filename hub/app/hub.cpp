@@ -206,6 +206,11 @@ Hub::Hub(const HubConfig& config)
     heartbeat_ = std::make_unique<Heartbeat>(Heartbeat::Options{config.heartbeat_url, config.heartbeat_interval, config.ca_file},
                                              [this] { return engine_->healthy() && !hangs(); });
   }
+  if (!config.trace_urls.empty()) {
+    OwnExit::Options options{config.trace_urls, config.ipinfo_url, usual_geo_databases(), config.ca_file,
+                             [] { return resolvers_of("/etc/resolv.conf"); }};
+    own_exit_ = std::make_unique<OwnExit>(std::move(options));
+  }
   server_->run();
   // Its file is read once as a whole, which may take long: no report waits for it.
   FlowEngineOptions flows;
@@ -227,6 +232,7 @@ Hub::~Hub() {
   if (server_) server_->stop();  // the engine still runs: reports under way are stored and answered
   bots_.stop();
   heartbeat_.reset();
+  own_exit_.reset();
   alerts_.stop();
   if (flow_opener_.joinable()) flow_opener_.join();
   flow_engine_.reset();
@@ -403,18 +409,20 @@ void Hub::listen(const HubConfig& config) {
                               "(LimitNOFILE= of the unit, ulimit -Hn, --ulimit nofile= of a container)",
                               wanted_connections)}});
   }
-  offer_badges(sites, config);
+  offer_public(sites, config);
   while (!sites.empty()) open(take_joined(sites), config, connections);
 }
 
 /// At the API and the dashboard, before their other gates: the setting has said whom everybody may see.
-void Hub::offer_badges(std::vector<Site>& sites, const HubConfig& config) {
-  if (config.badges.empty()) return;
-  const auto badges = std::make_shared<Router>();
-  add_badge_route(*badges, *engine_, config.badges);
+void Hub::offer_public(std::vector<Site>& sites, const HubConfig& config) {
+  if (config.badges.empty() && config.status_page.empty()) return;
+  const auto open_to_all = std::make_shared<Router>();
+  if (!config.badges.empty()) add_badge_route(*open_to_all, *engine_, config.badges);
+  if (!config.status_page.empty()) add_status_page(*open_to_all, *engine_, config.status_page, config.status_page_title);
   for (auto& site : sites) {
     // The last service answers for paths that nobody serves.
-    if (site.what != "health") site.services.insert(site.services.begin(), Service{badges, {find_address(access_), limit_rate(access_)}});
+    if (site.what != "health")
+      site.services.insert(site.services.begin(), Service{open_to_all, {find_address(access_), limit_rate(access_)}});
   }
 }
 
@@ -499,6 +507,10 @@ HubFacts Hub::facts() const {
   facts.clients = now.clients.size();
   facts.live_pages = now.live_listeners;
   facts.limits = limits_of(config_);
+  if (own_exit_) {
+    facts.exit = own_exit_->exit();
+    facts.dns = own_exit_->dns();
+  }
   return facts;
 }
 

@@ -18,6 +18,7 @@
 #include "hub/app/hub_settings.hpp"
 #include "hub/app/hub_watch.hpp"
 #include "hub/app/key_file.hpp"
+#include "hub/app/own_exit.hpp"
 #include "hub/app/report_clock.hpp"
 #include "hub/app/store_watch.hpp"
 #include "hub/engine/engine.hpp"
@@ -84,7 +85,7 @@ class Hub {
   void check_tls();
   void tell_tls(const Result<bool>& reloaded);
   void listen(const HubConfig& config);
-  void offer_badges(std::vector<Site>& sites, const HubConfig& config);
+  void offer_public(std::vector<Site>& sites, const HubConfig& config);
   void open(std::vector<Site> sites, const HubConfig& config, std::size_t max_connections);
   [[nodiscard]] std::vector<HealthComponent> health() const;
   [[nodiscard]] HubView view() const;
@@ -125,6 +126,7 @@ class Hub {
   std::unique_ptr<Accounts> accounts_;
   std::shared_ptr<const AccountDoor> door_;
   std::unique_ptr<Heartbeat> heartbeat_;  ///< null: nobody wants one
+  std::unique_ptr<OwnExit> own_exit_;     ///< null: switched off
   bool setup_token_gone_ = false;
   MonoTime next_heartbeat_{};
   MonoTime next_tls_check_{};

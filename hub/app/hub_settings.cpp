@@ -95,6 +95,17 @@ constexpr std::array rows{
     SettingRow{"badges", "VPN_SENTINEL_BADGES", Type::list, "",
                "Clients and groups (group:NAME) whose name and state everybody who reaches the API or the dashboard may see as a picture, "
                "/badge/ID.svg; 'office-*' stands for all that begin so; empty: none"},
+    SettingRow{"status_page", "VPN_SENTINEL_STATUS_PAGE", Type::list, "",
+               "Clients and groups (group:NAME, 'office-*') whose name and state everybody who reaches the API or the dashboard may see at "
+               "/status-page; 'ID=Name' shows another name; empty: there is no such page"},
+    SettingRow{"status_page_title", "VPN_SENTINEL_STATUS_PAGE_TITLE", Type::text, "Status", "Headline of that page"},
+    SettingRow{"own_address", "VPN_SENTINEL_SERVER_OWN_ADDRESS", Type::boolean, "true",
+               "Ask by which address the Internet sees the hub and where that is, for the dashboard only"},
+    SettingRow{"trace_urls", "VPN_SENTINEL_TRACE_URLS", Type::list,
+               "https://api.cloudflare.com/cdn-cgi/trace,https://www.cloudflare.com/cdn-cgi/trace,https://one.one.one.one/cdn-cgi/trace",
+               "Services that tell that address, tried in order"},
+    SettingRow{"ipinfo_url", "VPN_SENTINEL_IPINFO_URL", Type::text, "https://ipinfo.io/json",
+               "ipinfo.io or a mirror: asked where that address is when no .mmdb file of the usual folders knows; empty: off"},
     SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error; SIGHUP reads it again"},
     SettingRow{"tls_cert_path", "VPN_SENTINEL_TLS_CERT_PATH", Type::text, "",
                "Certificate chain (PEM) of the API and the dashboard, which then speak HTTPS; read again when it changes"},
@@ -105,6 +116,9 @@ constexpr std::array rows{
     SettingRow{"connections_per_address", "VPN_SENTINEL_SERVER_CONNECTIONS_PER_ADDRESS", Type::integer, "4096",
                "Connections that one IPv4 address or IPv6 /64 may have at each listener", 1, 1000000},
 };
+
+/// Of the status page.
+constexpr std::size_t longest_title = 80;
 
 std::string_view name_of(std::string_view key) { return std::ranges::find(rows, key, &SettingRow::key)->environment; }
 
@@ -385,6 +399,30 @@ Result<void> read_tls(const Settings& settings, HubConfig& config) {
   return {};
 }
 
+Result<void> read_status_page(const Settings& settings, HubConfig& config) {
+  for (const auto& item : settings.list("status_page")) {
+    auto pick = parse_status_page_pick(item);
+    if (!pick) return wrong(settings, "status_page", item, pick.error().message);
+    config.status_page.push_back(std::move(*pick));
+  }
+  config.status_page_title = settings.text("status_page_title");
+  if (!config.status_page_title.empty() && config.status_page_title.size() <= longest_title) return {};
+  return wrong(settings, "status_page_title", config.status_page_title, fmt::format("1-{} bytes", longest_title));
+}
+
+Result<void> read_own_address(const Settings& settings, HubConfig& config) {
+  const auto is_url = [](const std::string& text) { return HttpUrl::parse(text).has_value(); };
+  for (const auto& url : settings.list("trace_urls")) {
+    if (!is_url(url)) return wrong(settings, "trace_urls", url, "http:// or https:// URLs");
+  }
+  const auto& ipinfo = settings.text("ipinfo_url");
+  if (!ipinfo.empty() && !is_url(ipinfo)) return wrong(settings, "ipinfo_url", ipinfo, "an http:// or https:// URL, or nothing");
+  if (!settings.boolean("own_address")) return {};
+  config.trace_urls = settings.list("trace_urls");
+  config.ipinfo_url = ipinfo;
+  return {};
+}
+
 Result<void> read_rest(const Settings& settings, HubConfig& config) {
   const auto level = parse_log_level(settings.text("log_level"));
   if (!level) return wrong(settings, "log_level", settings.text("log_level"), "debug, info, warning or error");
@@ -415,6 +453,7 @@ Result<void> read_rest(const Settings& settings, HubConfig& config) {
     const auto name = pattern.starts_with("group:") ? pattern.substr(6) : pattern;
     if (!is_valid_client_pattern(name)) return wrong(settings, "badges", pattern, "client ids, 'office-*' or group:NAME");
   }
+  if (auto read = read_status_page(settings, config).and_then([&] { return read_own_address(settings, config); }); !read) return read;
   const auto threads = static_cast<unsigned>(settings.integer("io_threads"));
   config.io_threads = threads != 0 ? threads : std::clamp(std::thread::hardware_concurrency(), 1U, 4U);
   return {};

@@ -13,6 +13,7 @@
 #include "hub/alert/desk.hpp"
 #include "hub/alert/telegram.hpp"
 #include "hub/http/access.hpp"
+#include "hub/http/status_page.hpp"
 #include "hub/http/tls_credentials.hpp"
 #include "hub/state/group_rule.hpp"
 #include "netns/base/ip.hpp"
@@ -58,8 +59,12 @@ struct HubConfig {
   std::chrono::hours keep_reports{};
   std::uint64_t most_database_bytes = 0;  ///< 0: no limit
   unsigned io_threads = 1;
-  bool metrics_clients = false;     ///< /metrics names the clients
-  std::vector<std::string> badges;  ///< clients whose badge everybody may see; empty: none
+  bool metrics_clients = false;             ///< /metrics names the clients
+  std::vector<std::string> badges;          ///< clients whose badge everybody may see; empty: none
+  std::vector<StatusPagePick> status_page;  ///< clients whose name and state everybody may see; empty: there is no such page
+  std::string status_page_title;
+  std::vector<std::string> trace_urls;  ///< who tells the hub's own address; empty: nobody is asked
+  std::string ipinfo_url;
   LogLevel log_level = LogLevel::info;
 };
 

@@ -10,6 +10,26 @@ namespace {
 
 using json = nlohmann::json;
 
+json to_json(const HubExit& exit) {
+  auto addresses = json::array();
+  for (const auto& address : exit.addresses) addresses.push_back(address.to_string());
+  json object{{"addresses", std::move(addresses)}, {"at", nullptr}, {"problem", exit.problem}};
+  if (exit.at) object["at"] = to_rfc3339(*exit.at);
+  const auto& facts = exit.facts;
+  for (const auto& [key, text] :
+       {std::pair{"country", &facts.country}, {"city", &facts.city}, {"region", &facts.region}, {"organisation", &facts.organisation}}) {
+    if (!text->empty()) object[key] = *text;
+  }
+  if (facts.asn) object["asn"] = *facts.asn;
+  return object;
+}
+
+json to_json(const HubDns& dns) {
+  json object{{"state", dns.state}, {"servers", dns.servers}, {"problem", dns.problem}};
+  if (dns.took) object["took_ms"] = dns.took->count();
+  return object;
+}
+
 json to_json(const HubFacts& facts) {
   auto listeners = json::array();
   for (const auto& each : facts.listeners) listeners.push_back({{"what", each.what}, {"url", each.url}});
@@ -24,7 +44,9 @@ json to_json(const HubFacts& facts) {
           {"store", {{"works", facts.store_works}, {"bytes", facts.store_bytes}, {"connection_bytes", facts.flow_bytes}}},
           {"clients", facts.clients},
           {"live_pages", facts.live_pages},
-          {"limits", std::move(limits)}};
+          {"limits", std::move(limits)},
+          {"exit", facts.exit ? to_json(*facts.exit) : json(nullptr)},
+          {"dns", facts.dns ? to_json(*facts.dns) : json(nullptr)}};
 }
 
 }  // namespace

@@ -4,13 +4,32 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "hub/http/router.hpp"
 #include "netns/base/clock.hpp"
+#include "netns/base/ip.hpp"
+#include "netns/geo/address_facts.hpp"
 
 namespace vpn_sentinel {
+
+/// By which addresses the Internet sees the hub.
+struct HubExit {
+  std::vector<IpAddress> addresses;  ///< IPv4 first; empty: nobody has told yet
+  AddressFacts facts;                ///< of the first
+  std::optional<WallTime> at;        ///< when they were told last
+  std::string problem;               ///< why the newest question had no answer; empty: it had
+};
+
+/// Whether the hub's own resolvers answer.
+struct HubDns {
+  std::string state = "not_asked";  ///< "answers", "fails", "not_asked"
+  std::vector<std::string> servers;
+  std::optional<std::chrono::milliseconds> took;
+  std::string problem;  ///< of "fails"
+};
 
 struct HubFacts {
   struct Listener {
@@ -34,6 +53,8 @@ struct HubFacts {
   std::size_t clients = 0;
   std::size_t live_pages = 0;  ///< that follow the live channel now
   std::vector<Limit> limits;
+  std::optional<HubExit> exit;  ///< absent: switched off
+  std::optional<HubDns> dns;
 };
 
 /// `facts`: asked at every request, on an I/O thread.

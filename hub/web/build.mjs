@@ -25,6 +25,14 @@ const world = {
   },
 };
 
+/** The whole of Leaflet is never bundled. */
+const partsOfLeaflet = {
+  name: "leaflet",
+  setup(bundler) {
+    bundler.onResolve({ filter: /^leaflet$/ }, () => ({ path: path.join(process.cwd(), "src", "map", "leaflet_parts.js") }));
+  },
+};
+
 async function bundle() {
   const result = await build({
     entryPoints: { app: "src/main.tsx" },
@@ -41,7 +49,7 @@ async function bundle() {
     legalComments: "none",
     preserveSymlinks: true,
     loader: { ".png": "empty" },
-    plugins: [world],
+    plugins: [world, partsOfLeaflet],
     metafile: true,
     logLevel: "warning",
   });

@@ -15,7 +15,7 @@
 #include "netns/base/ip.hpp"
 #include "netns/clients/dns_client.hpp"
 #include "netns/clients/http_client.hpp"
-#include "probe/checks/exit_source.hpp"
+#include "netns/geo/exit_source.hpp"
 #include "probe/checks/source_limits.hpp"
 #include "probe/checks/source_question.hpp"
 #include "probe/verdict/exit_view.hpp"

@@ -11,7 +11,7 @@
 #include "netns/clients/dns_client.hpp"
 #include "netns/clients/http_client.hpp"
 #include "netns/clients/http_url.hpp"
-#include "probe/checks/exit_source.hpp"
+#include "netns/geo/exit_source.hpp"
 
 namespace vpn_sentinel {
 

@@ -14,7 +14,7 @@
 #include "netns/namespace/namespace_ref.hpp"
 #include "netns/netlink/values.hpp"
 #include "probe/checks/dns_verdict.hpp"
-#include "probe/checks/exit_source.hpp"
+#include "netns/geo/exit_source.hpp"
 #include "probe/checks/udp_check.hpp"
 #include "probe/connections/choose_sources.hpp"
 #include "probe/serving/listen_port.hpp"

@@ -52,6 +52,7 @@ class HubDaemon:
             "VPN_SENTINEL_DATA_DIR": str(self.data),
             # A bench measures the hub and not its patience with one address.
             "VPN_SENTINEL_SERVER_RATE_LIMIT": "0",
+            "VPN_SENTINEL_SERVER_OWN_ADDRESS": "false",  # nobody outside is asked
             "VPN_SENTINEL_LOG_LEVEL": "error",
             "PATH": "/usr/bin:/bin",
             **more,

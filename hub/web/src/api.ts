@@ -134,6 +134,27 @@ const client = (id: string, what: string): string => `/clients/${encodeURICompon
 
 export const askAbout = (): Promise<About> => get<About>("/hub.json");
 
+export const hubAddress = `${root}/hub`;
+
+/** By which addresses the Internet sees the hub, and whether its names are resolved; null: it does not ask. */
+export interface HubSelf {
+  exit: {
+    addresses: string[];
+    /** When they were told last; null: never. */
+    at: string | null;
+    /** Why the newest question had no answer; empty: it had. */
+    problem: string;
+    country?: string;
+    city?: string;
+    region?: string;
+    organisation?: string;
+    asn?: number;
+  } | null;
+  dns: { state: "answers" | "fails" | "not_asked"; servers: string[]; problem: string; took_ms?: number } | null;
+}
+
+export const askHubSelf = (signal?: AbortSignal): Promise<HubSelf & { version: string; started: string }> => get(hubAddress, signal);
+
 export const askHistory = (id: string, from: string | undefined, signal?: AbortSignal): Promise<Listed<Change>> =>
   all<Change>(client(id, "history"), "changes", { from }, 2000, signal);
 

@@ -1,8 +1,8 @@
 // Questions and changes of the settings pages, which are loaded only by who opens them.
 
-import { address, all, get, root, send, type Enrolment, type Listed } from "./api";
+import { address, all, get, hubAddress, root, send, type Enrolment, type HubSelf, type Listed } from "./api";
+import type { Rule } from "./model/rules";
 import type { Role } from "./model/session";
-import type { Json } from "./model/types";
 
 const named = (what: string, name: string | number): string => `/${what}/${encodeURIComponent(name)}`;
 
@@ -88,7 +88,7 @@ export interface LogPage {
 export const askLog = (level: string, text: string, cursor?: string, signal?: AbortSignal): Promise<LogPage> =>
   get<LogPage>(address("/logs", { level, text, limit: 200, cursor }), signal);
 
-export interface HubFacts {
+export interface HubFacts extends HubSelf {
   version: string;
   started: string;
   uptime_s: number;
@@ -100,7 +100,7 @@ export interface HubFacts {
   limits: { setting: string; meaning: string; value: number; unit: string }[];
 }
 
-export const askHub = (signal?: AbortSignal): Promise<HubFacts> => get<HubFacts>(`${root}/hub`, signal);
+export const askHub = (signal?: AbortSignal): Promise<HubFacts> => get<HubFacts>(hubAddress, signal);
 
 export interface Channel {
   name: string;
@@ -117,14 +117,22 @@ export interface Channel {
 export const askChannels = async (signal?: AbortSignal): Promise<Channel[]> =>
   (await get<{ channels: Channel[] }>(`${root}/channels`, signal)).channels;
 
-/** As in the hub's file: what has its usual value is left out. */
-export interface Rule {
-  name: string;
-  source: "built-in" | "file" | "api";
-  [key: string]: Json | undefined;
-}
+/** One attempt, now; it may take 15 s. */
+export const testChannel = (name: string): Promise<{ delivered: boolean; took_ms?: number; reason?: string }> =>
+  send("POST", `${named("channels", name)}/test`);
 
 export const askRules = async (signal?: AbortSignal): Promise<Rule[]> => (await get<{ rules: Rule[] }>(`${root}/rules`, signal)).rules;
+/** It takes the place of one of the file with its name. */
+export const putRule = (rule: Rule): Promise<unknown> => send("PUT", named("rules", rule.name), rule);
+
+export interface DryRun {
+  /** `client_id` null: several together. */
+  would_have: { at: string; client_id: string | null; kind: string; title: string }[];
+  messages: number;
+}
+
+export const tryRule = (rule: Rule, from: Date, to: Date): Promise<DryRun> =>
+  send("POST", "/rules/dry-run", { rule, from: from.toISOString(), to: to.toISOString() });
 /** Only one that the API made; that of the file with its name holds again. */
 export const removeRule = (name: string): Promise<unknown> => send("DELETE", named("rules", name));
 

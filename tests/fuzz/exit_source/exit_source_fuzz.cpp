@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "netns/base/public_address.hpp"
-#include "probe/checks/exit_source.hpp"
+#include "netns/geo/exit_source.hpp"
 
 using namespace vpn_sentinel;
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { axeFindings, fitsIn, hubBinary, isLive, openBrowser, openPage } from "./browser.mjs";
+import { axeFindings, fitsIn, hubBinary, isLive, openBrowser, openPage, rowOf } from "./browser.mjs";
 import { finding, healthy, manyClients } from "./clients.mjs";
 import { Hub, freePorts } from "./hub.mjs";
 
@@ -172,6 +172,11 @@ test("the mute of a group is told on the incident of its member", async () => {
   await choice(page, "How long").selectOption("Until somebody takes it back");
   await button(page, "Mute").click();
   await button(page, "Tell again of group:builders").waitFor();
+  await page.goto(`${hub.page}#/`);
+  for (const member of ["shed", "build-agent-1"]) await rowOf(page, member).getByText("muted", { exact: true }).waitFor();
+  assert.equal(await rowOf(page, "backup-nas").getByText("muted", { exact: true }).count(), 0);
+  await page.goto(`${hub.page}#/clients/shed`);
+  await page.locator("h1").getByText("muted", { exact: true }).waitFor();
   const { hash } = await incidentOf("shed");
   await page.goto(hub.page + hash);
   await panel(page, "messages").getByText("until somebody takes it back").first().waitFor();
@@ -228,6 +233,67 @@ test("a rule that the API made can be removed, one of the file cannot", async ()
   await close();
 });
 
+test("a rule is tried on what has happened, made, changed and removed, and what is wrong with it is told at its field", async () => {
+  const { page, close } = await open("#/settings/alerts");
+  const rules = panel(page, "rules");
+  const ruleNamed = async (name) => (await hub.ask("/rules")).rules.find((rule) => rule.name === name);
+  await button(page, "Make a rule").click();
+  await field(page, "Name").fill("My rule");
+  await button(page, "Save the rule").click();
+  await page.getByRole("alert").getByText("1-32 signs out of a-z 0-9 -").waitFor();
+  await field(page, "Name").fill("red-alert");
+  await page.getByRole("checkbox", { name: "Danger" }).check();
+  await button(page, "Try it").click();
+  await page.locator("#rule-trial").getByText(/would have sent [1-9][0-9]* messages?:/).waitFor();
+  await page.locator("#rule-trial").getByRole("link", { name: "lab-seedbox" }).first().waitFor();
+  assert.equal(await ruleNamed("red-alert"), undefined);
+  await field(page, "Clients (empty: all)").fill("nobody-*");
+  await button(page, "Try it").click();
+  await page.locator("#rule-trial").getByText("would have sent 0 messages.").waitFor();
+  await button(page, "Save the rule").click();
+  await rules.getByText("The rule red-alert counts now.").waitFor();
+  await button(page, "Change red-alert").click();
+  assert.equal(await page.getByRole("checkbox", { name: "Danger" }).isChecked(), true);
+  await field(page, "Wait before it is told, in seconds").fill("-1");
+  await button(page, "Save the rule").click();
+  await page.getByRole("alert").getByText("delay_s = -1: expected a whole number").waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.name), "delay_s");
+  await field(page, "Wait before it is told, in seconds").fill("60");
+  await button(page, "Save the rule").click();
+  await rules.locator("li", { hasText: "red-alert" }).getByText("Delay: 60 s").waitFor();
+  const { source, states, clients, delay_s: delay } = await ruleNamed("red-alert");
+  assert.deepEqual({ source, states, clients, delay }, { source: "api", states: ["danger"], clients: ["nobody-*"], delay: 60 });
+  await button(page, "Remove red-alert").click();
+  await button(page, "Remove red-alert").waitFor({ state: "detached" });
+  await close();
+});
+
+test("a form of a rule asks for what its kind needs", async () => {
+  const { page, close } = await open("#/settings/alerts");
+  await button(page, "Make a rule").click();
+  assert.equal(await page.evaluate(() => document.activeElement.name), "name");
+  for (const [kind, label] of [
+    ["finding", "Findings"],
+    ["latency", "How unusual"],
+    ["exposure", "Exposed for, in seconds"],
+    ["address_changes", "Within, in minutes"],
+  ]) {
+    await choice(page, "What it is about").selectOption(kind);
+    await field(page, label).waitFor();
+    assert.equal(await page.getByRole("checkbox", { name: "Danger" }).count(), 0, kind);
+  }
+  await button(page, "Cancel").click();
+  await button(page, "Make a rule").waitFor();
+  await close();
+});
+
+test("a test by a channel tells what came of it", async () => {
+  const { page, close } = await open("#/settings/alerts");
+  await button(page, "Send a test by dead-end").click();
+  await panel(page, "channels").getByText(/^Not taken: /).waitFor();
+  await close();
+});
+
 test("who may only look sees all of it, and nothing to press", async () => {
   const { hash } = await incidentOf("office-vpn");
   const { page, close } = await open(hash, { user: viewer });
@@ -257,7 +323,7 @@ test("neither page is wider than a small phone, and axe-core finds nothing in ei
       await look("incident");
       await page.goto(`${hub.page}#/settings/alerts`);
       await panel(page, "mutes").getByText("None.", { exact: true }).waitFor();
-      for (const what of ["Announce one", "Mute a client or a group"]) await page.getByText(what).click();
+      for (const what of ["Announce one", "Mute a client or a group", "Make a rule", "More"]) await page.getByText(what, { exact: true }).click();
       await look("alerts");
       await close();
     }

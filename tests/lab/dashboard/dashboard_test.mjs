@@ -11,7 +11,8 @@ let hub;
 let browser;
 
 before(async () => {
-  [hub, browser] = await Promise.all([Hub.start(hubBinary), openBrowser()]);
+  hub = await Hub.start(hubBinary);
+  browser = await openBrowser();
   for (const [id, report] of manyClients()) await hub.report(id, report);
 });
 

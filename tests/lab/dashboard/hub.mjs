@@ -54,7 +54,7 @@ export class Hub {
 
   async launch() {
     this.process = spawn(this.binary, ["run"], {
-      stdio: ["ignore", "ignore", "inherit"],
+      stdio: ["ignore", "ignore", "pipe"],
       env: {
         PATH: "/usr/bin:/bin",
         VPN_SENTINEL_API_KEY: key,
@@ -66,19 +66,30 @@ export class Hub {
         VPN_SENTINEL_SERVER_HEALTH_PORT: String(this.healthPort),
         VPN_SENTINEL_DATA_DIR: path.join(this.folder, "data"),
         VPN_SENTINEL_SERVER_RATE_LIMIT: "0",
+        // Nobody outside is asked.
+        VPN_SENTINEL_SERVER_OWN_ADDRESS: "false",
         VPN_SENTINEL_LOG_LEVEL: "error",
         ...this.more,
       },
     });
+    let said = "";
+    this.process.stderr.setEncoding("utf8").on("data", (text) => {
+      said = (said + text).slice(-20_000);
+      process.stderr.write(text);
+    });
     const deadline = Date.now() + 60_000;
     while (!(await accepts(this.dashboardPort))) {
-      if (this.process.exitCode !== null || Date.now() > deadline) throw new Error("the hub does not come up");
-      await pause(20);
+      if (this.process.exitCode === null && Date.now() < deadline) {
+        await pause(20);
+        continue;
+      }
+      await this.end();
+      throw new Error(`the hub does not come up (exit code ${this.process.exitCode}):\n${said}`);
     }
   }
 
   async end() {
-    if (this.process.exitCode !== null) return;
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
     this.process.kill("SIGTERM");
     await once(this.process, "exit");
   }

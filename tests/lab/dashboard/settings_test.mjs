@@ -15,10 +15,8 @@ let hub;
 let browser;
 
 before(async () => {
-  [hub, browser] = await Promise.all([
-    Hub.start(hubBinary, { VPN_SENTINEL_ADMIN_USER: admin, VPN_SENTINEL_ADMIN_PASSWORD: password, VPN_SENTINEL_LOG_LEVEL: "info" }),
-    openBrowser(),
-  ]);
+  hub = await Hub.start(hubBinary, { VPN_SENTINEL_ADMIN_USER: admin, VPN_SENTINEL_ADMIN_PASSWORD: password, VPN_SENTINEL_LOG_LEVEL: "info" });
+  browser = await openBrowser();
   await hub.report("office", healthy(0));
 });
 

@@ -11,7 +11,8 @@ let hub;
 let browser;
 
 before(async () => {
-  [hub, browser] = await Promise.all([Hub.start(hubBinary), openBrowser()]);
+  hub = await Hub.start(hubBinary);
+  browser = await openBrowser();
   await hub.report("office", healthy(0));
 });
 

@@ -85,6 +85,26 @@ BOOST_AUTO_TEST_CASE(listeners_at_the_same_place_or_at_places_that_do_not_touch_
   BOOST_TEST(config_of(apart).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(nobody_is_public_by_default_and_a_pick_that_is_none_is_told) {
+  BOOST_TEST(config_of({}).value().status_page.empty());
+  const auto config =
+      config_of({{"VPN_SENTINEL_STATUS_PAGE", "nas=The store room,office-*"}, {"VPN_SENTINEL_STATUS_PAGE_TITLE", "Ours"}}).value();
+  BOOST_TEST_REQUIRE(config.status_page.size() == 2U);
+  BOOST_TEST(config.status_page[0].name == "The store room");
+  BOOST_TEST(config.status_page_title == "Ours");
+  const auto wrong = config_of({{"VPN_SENTINEL_STATUS_PAGE", "nas,office-*=All"}});
+  BOOST_TEST(wrong.error().message.starts_with("VPN_SENTINEL_STATUS_PAGE = 'office-*=All'"));
+  BOOST_TEST(!config_of({{"VPN_SENTINEL_STATUS_PAGE_TITLE", std::string(81, 'x')}}));
+}
+
+BOOST_AUTO_TEST_CASE(the_hub_asks_where_it_is_unless_that_is_switched_off) {
+  BOOST_TEST(config_of({}).value().trace_urls.size() == 3U);
+  BOOST_TEST(config_of({{"VPN_SENTINEL_SERVER_OWN_ADDRESS", "false"}}).value().trace_urls.empty());
+  BOOST_TEST(!config_of({{"VPN_SENTINEL_TRACE_URLS", "ftp://192.0.2.1"}}));
+  BOOST_TEST(!config_of({{"VPN_SENTINEL_IPINFO_URL", "ipinfo"}}));
+  BOOST_TEST(config_of({{"VPN_SENTINEL_IPINFO_URL", ""}}).value().ipinfo_url.empty());
+}
+
 BOOST_AUTO_TEST_CASE(the_allow_list_takes_addresses_and_networks) {
   const auto config = config_of({{"VPN_SENTINEL_SERVER_ALLOWED_IPS", "192.0.2.7, 198.51.100.0/24,2001:db8::/32"}}).value();
   BOOST_TEST_REQUIRE(config.allowed.size() == 3U);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { select, wholeView } from "../../../hub/web/src/model/filter";
+import { select, tagsOf, wholeView } from "../../../hub/web/src/model/filter";
 import { client } from "./client.mjs";
 
 const now = Date.parse("2026-11-21T10:00:00Z");
@@ -29,6 +29,14 @@ test("every word that is typed must be found somewhere", () => {
   ];
   for (const text of ["romania", "BUCHAREST example", "198.51.100", "office ro"]) assert.deepEqual(ids(all, { text }), ["office"], text);
   assert.deepEqual(ids(all, { text: "office tokyo" }), []);
+});
+
+test("tags are found by typing and chosen from all that there are", () => {
+  const all = [shown("a", "secure", { tags: ["home", "nas-2"] }), shown("b", "secure", { tags: ["home"] }), shown("c")];
+  assert.deepEqual(tagsOf(all.map((each) => each.client)), ["home", "nas-2"]);
+  assert.deepEqual(ids(all, { text: "nas" }), ["a"]);
+  assert.deepEqual(ids(all, { tag: "home" }), ["a", "b"]);
+  assert.deepEqual(ids(all, { tag: "hom" }), []);
 });
 
 test("a finding is found by its code and by its sentence", () => {

@@ -1,8 +1,8 @@
 // The map: borders from the binary, no tiles, nothing asked of anybody. Loaded only by who opens the page. Labels are made as text nodes:
 // Leaflet would take a string for HTML.
 
-import { circleMarker, geoJSON, layerGroup, map, polyline, type LayerGroup, type Map as LeafletMap } from "leaflet";
-import type { FeatureCollection } from "geojson";
+import { circleMarker, layerGroup, map, polygon, polyline, type LatLngTuple, type LayerGroup, type Map as LeafletMap } from "leaflet";
+import type { FeatureCollection, Position } from "geojson";
 import { feature } from "topojson-client";
 import places from "world:places";
 import shapes from "world:shapes";
@@ -31,14 +31,18 @@ function names(clients: string[]): string {
   return clients.length > 5 ? `${clients.slice(0, 5).join(", ")} and ${clients.length - 5} more` : clients.join(", ");
 }
 
-/** Borders of which none runs around the world: what crosses the 180th meridian goes on beyond it. */
-function lands(): FeatureCollection {
+const turned = (ring: Position[]): LatLngTuple[] => unwrapped(ring).map(([east, north]) => [north!, east!]);
+
+/** Of each country its borders, of which none runs around the world: what crosses the 180th meridian goes on beyond it. */
+function lands(): LatLngTuple[][][][] {
   const countries = feature(shapes, shapes.objects.countries) as FeatureCollection;
-  for (const { geometry } of countries.features) {
-    if (geometry.type === "Polygon") geometry.coordinates = geometry.coordinates.map(unwrapped);
-    if (geometry.type === "MultiPolygon") geometry.coordinates = geometry.coordinates.map((polygon) => polygon.map(unwrapped));
-  }
-  return countries;
+  return countries.features.map(({ geometry }) =>
+    geometry.type === "Polygon"
+      ? [geometry.coordinates.map(turned)]
+      : geometry.type === "MultiPolygon"
+        ? geometry.coordinates.map((rings) => rings.map(turned))
+        : [],
+  );
 }
 
 export class WorldMap {
@@ -60,9 +64,7 @@ export class WorldMap {
       zoom: 1.5,
       zoomAnimation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
     });
-    geoJSON(lands(), { interactive: false, filter: (country) => country.id !== "010", style: { className: "land", weight: 0.6 } }).addTo(
-      this.#map,
-    );
+    for (const land of lands()) polygon(land, { interactive: false, className: "land", weight: 0.6 }).addTo(this.#map);
     this.#arcs = layerGroup().addTo(this.#map);
     this.#exits = layerGroup().addTo(this.#map);
     this.fit();

@@ -16,10 +16,11 @@ export interface View {
   text: string;
   states: string[]; // empty: all
   group: string; // empty: all
+  tag: string; // empty: all
   sort: SortKey;
 }
 
-export const wholeView: View = { text: "", states: [], group: "", sort: "state" };
+export const wholeView: View = { text: "", states: [], group: "", tag: "", sort: "state" };
 
 /** A client with what the page shows as its state now ("overdue" included). */
 export interface Shown {
@@ -32,6 +33,7 @@ function haystack({ client, state }: Shown): string {
   const parts = [
     client.client_id,
     client.group,
+    ...(client.tags ?? []),
     state,
     stateText(state).word,
     ...exitAddresses(client),
@@ -50,6 +52,7 @@ function haystack({ client, state }: Shown): string {
 function matches(shown: Shown, view: View, words: string[]): boolean {
   if (view.states.length > 0 && !view.states.includes(shown.state)) return false;
   if (view.group && shown.client.group !== view.group && shown.client.client_id !== `group:${view.group}`) return false;
+  if (view.tag && !shown.client.tags?.includes(view.tag)) return false;
   if (words.length === 0) return true;
   const text = haystack(shown);
   return words.every((word) => text.includes(word));
@@ -71,6 +74,10 @@ export function select(all: Shown[], view: View): Shown[] {
   const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
   const order = orders[view.sort];
   return all.filter((shown) => matches(shown, view, words)).sort((a, b) => order(a, b) || byName(a, b));
+}
+
+export function tagsOf(clients: Iterable<Client>): string[] {
+  return [...new Set([...clients].flatMap((client) => client.tags ?? []))].sort();
 }
 
 export function groupsOf(clients: Iterable<Client>): string[] {

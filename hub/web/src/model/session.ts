@@ -65,7 +65,7 @@ export class FieldFault extends Error {
 
 /** The hub begins what it says of a wrong field with the field's name; null: it speaks of none of these. */
 export function fieldOf(message: string, fields: string[]): string | null {
-  const name = /^([a-z_]+):/.exec(message)?.[1];
+  const name = /^(?:rule: )?([a-z_]+)(?::| = )/.exec(message)?.[1];
   return name !== undefined && fields.includes(name) ? name : null;
 }
 

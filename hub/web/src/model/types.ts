@@ -74,6 +74,8 @@ export interface Told {
   peers?: Peers;
   latency_ms?: number;
   group?: string;
+  /** The user's own words for it. */
+  tags?: string[];
 }
 
 export interface Client extends Told {

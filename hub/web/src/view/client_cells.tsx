@@ -6,11 +6,13 @@ import { Flag } from "./flag";
 import { Name } from "./parts";
 
 /** Of a group also who decides in it and what each of its probes sees. */
-export function NameCell({ client, current }: { client: Client; current: boolean }) {
+export function NameCell({ client, current, muted }: { client: Client; current: boolean; muted?: string }) {
   return (
     <>
       <Name id={client.client_id} />
+      <MutedMark muted={muted} />
       {client.group && <span class="quiet small tag">{client.group}</span>}
+      <Tags tags={client.tags} />
       {client.rule && <span class="quiet small member">Rule: {client.rule}</span>}
       {client.members?.map((member) => (
         <span key={member.client_id} class="quiet small member">
@@ -20,6 +22,33 @@ export function NameCell({ client, current }: { client: Client; current: boolean
         </span>
       ))}
     </>
+  );
+}
+
+/** Nobody is told of it: that is no light, and none of it is hidden. */
+export function MutedMark({ muted }: { muted?: string }) {
+  if (muted === undefined) return null;
+  return (
+    <>
+      {" "}
+      <span class="badge" title={`Muted ${muted}`}>
+        muted
+      </span>
+    </>
+  );
+}
+
+export function Tags({ tags }: { tags?: string[] }) {
+  if (!tags?.length) return null;
+  return (
+    <span class="tags">
+      <span class="hidden">Tags: </span>
+      {tags.map((tag) => (
+        <span key={tag} class="label">
+          {tag}
+        </span>
+      ))}
+    </span>
   );
 }
 

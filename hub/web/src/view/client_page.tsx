@@ -11,11 +11,12 @@ import { byGravity, containedText, groupName, stateText } from "../model/words";
 import { useStore } from "../store";
 import { useAnswer } from "./ask";
 import { Charts } from "./charts";
-import { Exit } from "./client_cells";
+import { Exit, MutedMark, Tags } from "./client_cells";
 import { History } from "./history";
 import { IncidentTable } from "./incident_table";
 import { Ago, Failure, FindingText, For, Light, Name, Panel, Time } from "./parts";
 import { Lazy } from "./lazy";
+import { useMuted } from "./muted";
 import { ServedClients } from "./served_clients";
 
 // With the page of all clients, by who looks at one.
@@ -83,6 +84,7 @@ function Facts({ client }: { client: Client }) {
     ["Next report until", <Time at={client.lease_deadline} />],
     ["First seen", <Time at={client.first_seen} />],
     ["Group", client.group ? <Name id={`group:${client.group}`} /> : ""],
+    ["Tags", client.tags?.length ? <Tags tags={client.tags} /> : ""],
     ["Provider", client.location?.org ?? ""],
     ["Time zone", client.location?.timezone ?? ""],
     ["Clock", skew !== undefined && Math.abs(skew) >= 1000 ? `${(skew / 1000).toFixed(1)} s from the hub's` : ""],
@@ -143,6 +145,7 @@ export function ClientPage({ id }: { id: string }) {
   const store = useStore();
   const client = store.fleet.clients.get(id);
   const name = groupName(id) ?? id;
+  const muted = useMuted();
   if (!client) {
     return (
       <>
@@ -165,6 +168,7 @@ export function ClientPage({ id }: { id: string }) {
       <div class="client-head" data-state={current ? state : "past"}>
         <h1>
           <Name id={id} link={false} />
+          <MutedMark muted={muted(client)} />
         </h1>
         <Light state={state} current={store.live} how={current ? containedText(client) : null} />
         <span class="quiet">

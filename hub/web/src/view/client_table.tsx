@@ -1,14 +1,16 @@
 import { memo } from "./memo";
 import type { Shown } from "../model/filter";
+import type { Client } from "../model/types";
 import { containedText } from "../model/words";
 import { Dns, Exit, NameCell, TunnelCell, Why } from "./client_cells";
 import { Ago, For, Light } from "./parts";
 
 interface RowProps extends Shown {
   live: boolean;
+  muted?: string;
 }
 
-const Row = memo(({ client, state, live }: RowProps) => {
+const Row = memo(({ client, state, live, muted }: RowProps) => {
   const current = live && state !== "offline" && state !== "overdue";
   return (
     <tr data-state={current ? state : "past"}>
@@ -16,7 +18,7 @@ const Row = memo(({ client, state, live }: RowProps) => {
         <Light state={state} current={live} how={current ? containedText(client) : null} />
       </td>
       <th scope="row">
-        <NameCell client={client} current={current} />
+        <NameCell client={client} current={current} muted={muted} />
       </th>
       <td>
         <Why client={client} />
@@ -41,7 +43,7 @@ const Row = memo(({ client, state, live }: RowProps) => {
   );
 });
 
-export function ClientTable({ shown, live }: { shown: Shown[]; live: boolean }) {
+export function ClientTable({ shown, live, muted }: { shown: Shown[]; live: boolean; muted: (client: Client) => string | undefined }) {
   return (
     <div class="scroll" role="region" aria-label="Clients, a table" tabIndex={0}>
       <table class="fleet">
@@ -56,7 +58,7 @@ export function ClientTable({ shown, live }: { shown: Shown[]; live: boolean }) 
         </thead>
         <tbody id="clients">
           {shown.map(({ client, state }) => (
-            <Row key={client.client_id} client={client} state={state} live={live} />
+            <Row key={client.client_id} client={client} state={state} live={live} muted={muted(client)} />
           ))}
         </tbody>
       </table>

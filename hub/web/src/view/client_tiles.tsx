@@ -1,4 +1,5 @@
 import type { Shown } from "../model/filter";
+import type { Client } from "../model/types";
 import { containedText } from "../model/words";
 import { Dns, Exit, NameCell, TunnelCell, Why } from "./client_cells";
 import { memo } from "./memo";
@@ -6,9 +7,10 @@ import { Ago, For, Light } from "./parts";
 
 interface TileProps extends Shown {
   live: boolean;
+  muted?: string;
 }
 
-const Tile = memo(({ client, state, live }: TileProps) => {
+const Tile = memo(({ client, state, live, muted }: TileProps) => {
   const current = live && state !== "offline" && state !== "overdue";
   return (
     <li class="tile" data-state={current ? state : "past"}>
@@ -19,7 +21,7 @@ const Tile = memo(({ client, state, live }: TileProps) => {
         </span>
       </div>
       <h3>
-        <NameCell client={client} current={current} />
+        <NameCell client={client} current={current} muted={muted} />
       </h3>
       {state !== "secure" && (
         <p>
@@ -48,11 +50,11 @@ const Tile = memo(({ client, state, live }: TileProps) => {
   );
 });
 
-export function Tiles({ shown, live }: { shown: Shown[]; live: boolean }) {
+export function Tiles({ shown, live, muted }: { shown: Shown[]; live: boolean; muted: (client: Client) => string | undefined }) {
   return (
     <ul id="clients" class="tiles">
       {shown.map(({ client, state }) => (
-        <Tile key={client.client_id} client={client} state={state} live={live} />
+        <Tile key={client.client_id} client={client} state={state} live={live} muted={muted(client)} />
       ))}
     </ul>
   );

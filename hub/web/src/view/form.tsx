@@ -44,23 +44,26 @@ interface FormProps {
   button: string;
   /** What is thrown is shown. */
   send: (fields: Fields, form: HTMLFormElement) => Promise<void>;
+  /** Something else that can be done with the same fields. */
+  other?: { button: string; send: (fields: Fields, form: HTMLFormElement) => Promise<void> };
+  cancel?: () => void;
   children: ComponentChildren;
 }
 
 /** Fields keep their values in the document, where password managers put them. */
-export function Form({ name, button, send, children }: FormProps) {
+export function Form({ name, button, send, other, cancel, children }: FormProps) {
   const form = useRef<HTMLFormElement>(null);
   const [trouble, setTrouble] = useState<Trouble | null>(null);
   const [busy, setBusy] = useState(false);
   const wait = useSecondsLeft(trouble?.until ?? 0);
-  const submit = async (event: Event): Promise<void> => {
+  const submit = async (event: Event, act = send): Promise<void> => {
     event.preventDefault();
     if (busy || wait > 0 || !form.current) return;
     const fields = Object.fromEntries([...new FormData(form.current)].map(([field, value]) => [field, String(value)]));
     setBusy(true);
     setTrouble(null);
     try {
-      await send(fields, form.current);
+      await act(fields, form.current);
     } catch (error) {
       setTrouble(troubleOf(error, Object.keys(fields)));
     }
@@ -82,16 +85,28 @@ export function Form({ name, button, send, children }: FormProps) {
     }
   }, [trouble]);
   return (
-    <form ref={form} class="form" id={name} onSubmit={submit} noValidate aria-busy={busy}>
+    <form ref={form} class="form" id={name} onSubmit={(event) => submit(event)} noValidate aria-busy={busy}>
       {children}
       {trouble && (
         <p id={`${name}-trouble`} class="failure" role="alert">
           {trouble.text}
         </p>
       )}
-      <button type="submit" class="main-button" aria-disabled={busy || wait > 0}>
-        {wait > 0 ? `${button} (in ${wait} s)` : button}
-      </button>
+      <div class="acts">
+        <button type="submit" class="main-button" aria-disabled={busy || wait > 0}>
+          {wait > 0 ? `${button} (in ${wait} s)` : button}
+        </button>
+        {other && (
+          <button type="button" aria-disabled={busy || wait > 0} onClick={(event) => submit(event, other.send)}>
+            {other.button}
+          </button>
+        )}
+        {cancel && (
+          <button type="button" onClick={cancel}>
+            Cancel
+          </button>
+        )}
+      </div>
     </form>
   );
 }
@@ -142,16 +157,18 @@ export function Field({ label, hint, secret = false, kind = "text", focus = fals
 interface ChoiceProps {
   name: string;
   label: string;
-  /** What is sent, and what is read; the first one is chosen. */
+  /** What is sent, and what is read; the first one is chosen, unless `value` is. */
   options: [string, string][];
+  value?: string;
+  chosen?: (value: string) => void;
 }
 
-export function Choice({ name, label, options }: ChoiceProps) {
+export function Choice({ name, label, options, value, chosen }: ChoiceProps) {
   const id = useId();
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <select id={id} name={name}>
+      <select id={id} name={name} value={value} onChange={(event) => chosen?.(event.currentTarget.value)}>
         {options.map(([value, text]) => (
           <option key={value} value={value}>
             {text}

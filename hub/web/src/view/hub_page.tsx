@@ -4,7 +4,9 @@ import { byteText } from "../model/times";
 import { askHub, type HubFacts } from "../settings_api";
 import { useStore } from "../store";
 import { useAnswer } from "./ask";
-import { Failure, For, Panel, Time } from "./parts";
+import { Flag } from "./flag";
+import { HubDnsState, placeOfHub, providerOfHub } from "./hub_line";
+import { Ago, Failure, For, Panel, Time } from "./parts";
 
 function Facts({ facts }: { facts: HubFacts }) {
   const { live } = useStore();
@@ -13,6 +15,44 @@ function Facts({ facts }: { facts: HubFacts }) {
       <dl class="facts">
         <dt>Version</dt>
         <dd>{facts.version}</dd>
+        {facts.exit && (
+          <>
+            <dt>Seen at</dt>
+            <dd>
+              {facts.exit.addresses.map((each) => (
+                <span key={each} class="address">
+                  {each}
+                </span>
+              ))}
+              {placeOfHub(facts.exit) && (
+                <span class="place">
+                  <Flag country={facts.exit.country ?? ""} />
+                  {placeOfHub(facts.exit)}
+                </span>
+              )}
+              {providerOfHub(facts.exit) && <span class="quiet">{providerOfHub(facts.exit)}</span>}
+              {facts.exit.at ? (
+                <span class="quiet">
+                  asked <Ago at={facts.exit.at} />
+                </span>
+              ) : (
+                <span class="quiet">not known</span>
+              )}
+              {facts.exit.problem && <span class="quiet">No answer now: {facts.exit.problem}</span>}
+            </dd>
+          </>
+        )}
+        {facts.dns && (
+          <>
+            <dt>DNS</dt>
+            <dd>
+              <HubDnsState dns={facts.dns} current={live} />
+              {facts.dns.took_ms !== undefined && ` within ${facts.dns.took_ms} ms`}
+              {facts.dns.servers.length > 0 && <span class="quiet">by {facts.dns.servers.join(", ")}</span>}
+              {facts.dns.problem && <span class="quiet">{facts.dns.problem}</span>}
+            </dd>
+          </>
+        )}
         <dt>Runs since</dt>
         <dd>
           <Time at={facts.started} />

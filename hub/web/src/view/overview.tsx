@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import { groupsOf, select, sortKeys, wholeView, type Shown, type SortKey, type View } from "../model/filter";
+import { groupsOf, select, sortKeys, tagsOf, wholeView, type Shown, type SortKey, type View } from "../model/filter";
 import { changeText, states, stateText } from "../model/words";
 import { useStore } from "../store";
 import { remember, remembered } from "../theme";
@@ -10,6 +10,8 @@ import { Tiles } from "./client_tiles";
 import { ClientTable } from "./client_table";
 import { Empty } from "./empty";
 import { useGradual } from "./gradual";
+import { HubLine } from "./hub_line";
+import { useMuted } from "./muted";
 import { Ago, Light, Name, Panel } from "./parts";
 import { Verdict } from "./verdict";
 
@@ -58,12 +60,39 @@ function Cards({ totals, chosen, toggle }: CardsProps) {
 interface ToolsProps {
   view: View;
   groups: string[];
+  tags: string[];
   layout: string;
   change: (part: Partial<View>) => void;
   setLayout: (layout: string) => void;
 }
 
-function Tools({ view, groups, layout, change, setLayout }: ToolsProps) {
+interface PickProps {
+  name: string;
+  none: string;
+  from: string[];
+  value: string;
+  choose: (value: string) => void;
+}
+
+/** One of what there is, or all; nothing where there is none. */
+function Pick({ name, none, from, value, choose }: PickProps) {
+  if (from.length === 0 && !value) return null;
+  return (
+    <label>
+      <span class="hidden">{name}</span>
+      <select value={value} onChange={(event) => choose(event.currentTarget.value)}>
+        <option value="">{none}</option>
+        {from.map((each) => (
+          <option key={each} value={each}>
+            {each}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Tools({ view, groups, tags, layout, change, setLayout }: ToolsProps) {
   const search = useRef<HTMLInputElement>(null);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
@@ -89,19 +118,8 @@ function Tools({ view, groups, layout, change, setLayout }: ToolsProps) {
           onInput={(event) => change({ text: value(event) })}
         />
       </label>
-      {groups.length > 0 && (
-        <label>
-          <span class="hidden">Group</span>
-          <select value={view.group} onChange={(event) => change({ group: value(event) })}>
-            <option value="">All groups</option>
-            {groups.map((group) => (
-              <option key={group} value={group}>
-                {group}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
+      <Pick name="Group" none="All groups" from={groups} value={view.group} choose={(group) => change({ group })} />
+      <Pick name="Tag" none="All tags" from={tags} value={view.tag} choose={(tag) => change({ tag })} />
       <label>
         <span class="hidden">Order</span>
         <select value={view.sort} onChange={(event) => change({ sort: value(event) as SortKey })}>
@@ -195,6 +213,9 @@ export function Overview() {
   const clients = [...store.fleet.clients.values()];
   const all: Shown[] = clients.map((client) => store.shown(client));
   const groups = useMemo(() => groupsOf(clients), [clients.length]);
+  // Tags may change with each report, and are gone through faster than a thousand rows are drawn.
+  const tags = tagsOf(clients);
+  const muted = useMuted();
   const chosen = select(all, view);
   const [drawn, rest] = useGradual(chosen.length);
   const seen = chosen.slice(0, drawn);
@@ -210,11 +231,12 @@ export function Overview() {
       <h1 class="hidden">Overview</h1>
       <Verdict all={all} />
       <Cards totals={store.fleet.totals(Date.now())} chosen={view.states} toggle={toggle} />
+      <HubLine />
       <section id="fleet" aria-labelledby="fleet-title">
         <h2 id="fleet-title" class="hidden">
           Clients
         </h2>
-        <Tools view={view} groups={groups} layout={layout} change={change} setLayout={choose} />
+        <Tools view={view} groups={groups} tags={tags} layout={layout} change={change} setLayout={choose} />
         <p class="quiet small" role="status">
           {chosen.length === all.length ? "" : `${chosen.length} of ${all.length} shown`}
         </p>
@@ -226,9 +248,9 @@ export function Overview() {
             </button>
           </p>
         ) : wide && layout === "table" ? (
-          <ClientTable shown={seen} live={store.live} />
+          <ClientTable shown={seen} live={store.live} muted={muted} />
         ) : (
-          <Tiles shown={seen} live={store.live} />
+          <Tiles shown={seen} live={store.live} muted={muted} />
         )}
         {rest}
       </section>

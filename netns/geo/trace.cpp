@@ -1,4 +1,4 @@
-#include "probe/checks/trace.hpp"
+#include "netns/geo/trace.hpp"
 
 #include <fmt/format.h>
 

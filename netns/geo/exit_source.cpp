@@ -1,4 +1,4 @@
-#include "probe/checks/exit_source.hpp"
+#include "netns/geo/exit_source.hpp"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 
 #include "netns/base/public_address.hpp"
 #include "netns/geo/facts_text.hpp"
-#include "probe/checks/trace.hpp"
+#include "netns/geo/trace.hpp"
 
 namespace vpn_sentinel {
 namespace {

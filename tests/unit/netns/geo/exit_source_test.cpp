@@ -1,4 +1,4 @@
-#include "probe/checks/exit_source.hpp"
+#include "netns/geo/exit_source.hpp"
 
 #include <boost/test/unit_test.hpp>
 #include <string>

@@ -1,0 +1,120 @@
+// What the dashboard promises, measured with 1,000 clients on this machine: printed, not judged. run BUILD bench
+import { setTimeout as pause } from "node:timers/promises";
+
+import { hubBinary, isLive, openBrowser, openPage } from "./browser.mjs";
+import { finding, healthy } from "./clients.mjs";
+import { Hub } from "./hub.mjs";
+
+const clients = 1000;
+const loads = 7;
+const reports = 60;
+const frames = 300;
+
+const nameOf = (n) => `client-${String(n).padStart(4, "0")}`;
+
+function share(sorted, part) {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+}
+
+function spread(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return `median ${share(sorted, 0.5).toFixed(0)} ms, 95 % ${share(sorted, 0.95).toFixed(0)} ms, most ${sorted.at(-1).toFixed(0)} ms`;
+}
+
+/** Each in a browser context of its own, so that nothing is in a cache. */
+async function measureLoads(browser, hub) {
+  const paints = [];
+  const seen = [];
+  for (let i = 0; i < loads; ++i) {
+    const { page, close } = await openPage(browser, hub.page);
+    await page.locator("#clients > *").nth(30).waitFor();
+    const [paint, rows] = await page.evaluate(() => [performance.getEntriesByName("first-contentful-paint")[0].startTime, performance.now()]);
+    paints.push(paint);
+    seen.push(rows);
+    await close();
+  }
+  console.log(`first paint: ${spread(paints)}`);
+  console.log(`first meaningful paint (rows of clients are there; looked for in steps): ${spread(seen)}`);
+}
+
+/** From the hub's 200 to the change in the document, by the one clock of the machine. */
+async function measureReports(page, hub) {
+  const id = nameOf(0);
+  const waits = [];
+  for (let i = 0; i < reports; ++i) {
+    const wanted = i % 2 === 0 ? "danger" : "secure";
+    await page.evaluate(
+      ([id, wanted]) => {
+        globalThis.changed = new Promise((done) => {
+          const list = document.getElementById("clients");
+          const look = () => {
+            const row = [...list.children].find((each) => each.querySelector(`a[href="#/clients/${id}"]`));
+            if (row?.dataset.state !== wanted) return;
+            watch.disconnect();
+            requestAnimationFrame(() => done(Date.now()));
+          };
+          const watch = new MutationObserver(look);
+          watch.observe(list, { subtree: true, childList: true, attributes: true });
+        });
+      },
+      [id, wanted],
+    );
+    await hub.report(id, healthy(0, wanted === "danger" ? { state: "danger", findings: [finding("ipv6_outside", "danger")] } : {}));
+    const acknowledged = Date.now();
+    waits.push((await page.evaluate(() => globalThis.changed)) - acknowledged);
+    await pause(100);
+  }
+  console.log(`a report on the screen after its acknowledgement: ${spread(waits)}`);
+}
+
+async function measureScrolling(page, what, step) {
+  const times = await page.evaluate(
+    ([frames, step]) =>
+      new Promise((done) => {
+        const times = [];
+        let way = step;
+        const draw = (now) => {
+          times.push(now);
+          if (scrollY + innerHeight >= document.documentElement.scrollHeight - 2) way = -step;
+          if (scrollY <= 0) way = step;
+          scrollBy(0, way);
+          if (times.length <= frames) requestAnimationFrame(draw);
+          else done(times);
+        };
+        requestAnimationFrame(draw);
+      }),
+    [frames, step],
+  );
+  const gaps = times.slice(1).map((time, place) => time - times[place]);
+  const late = gaps.filter((gap) => gap > 25).length;
+  const rate = 1000 / (gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length);
+  console.log(`scrolling ${what}: ${rate.toFixed(0)} frames per second; ${late} of ${gaps.length} frames later than 25 ms; ${spread(gaps)} apart`);
+}
+
+const hub = await Hub.start(hubBinary);
+let browser;
+try {
+  for (let i = 0; i < clients; i += 50)
+    await Promise.all(Array.from({ length: 50 }, (_, n) => hub.report(nameOf(i + n), healthy(n, { tags: [`site-${n % 7}`] }))));
+  browser = await openBrowser();
+  console.log(`${clients} clients`);
+  await measureLoads(browser, hub);
+  const { page, close } = await openPage(browser, hub.page);
+  await isLive(page);
+  await measureReports(page, hub);
+  await measureScrolling(page, "while rows are still being drawn", 40);
+  await page.waitForFunction(
+    (all) => {
+      scrollTo(0, document.documentElement.scrollHeight);
+      return document.querySelectorAll("#clients > *").length === all;
+    },
+    clients,
+    { timeout: 120_000 },
+  );
+  await page.evaluate(() => scrollTo(0, 0));
+  await measureScrolling(page, `all ${clients} rows`, 60);
+  await close();
+} finally {
+  await browser?.close();
+  await hub.stop();
+}

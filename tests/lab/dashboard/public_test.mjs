@@ -1,0 +1,129 @@
+// What everybody may see: the status page. And what the hub knows of itself.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { after, before, test } from "node:test";
+
+import { axeFindings, fitsIn, hubBinary, isLive, openBrowser, openPage } from "./browser.mjs";
+import { finding, healthy } from "./clients.mjs";
+import { Hub } from "./hub.mjs";
+
+const admin = "anna";
+const password = "correct horse 42";
+const ownAddress = "198.51.100.9";
+
+let services;
+let hub;
+let browser;
+
+/** As the services that tell the hub its address. */
+async function startServices() {
+  const place = { ip: ownAddress, city: "Bucharest", country: "RO", org: "AS64500 Example Transit" };
+  services = createServer((request, respond) => respond.end(request.url === "/json" ? JSON.stringify(place) : `ip=${ownAddress}\nloc=RO\n`));
+  services.listen(0, "127.0.0.1");
+  await once(services, "listening");
+  return `http://127.0.0.1:${services.address().port}`;
+}
+
+before(async () => {
+  const outside = await startServices();
+  hub = await Hub.start(hubBinary, {
+    VPN_SENTINEL_ADMIN_USER: admin,
+    VPN_SENTINEL_ADMIN_PASSWORD: password,
+    VPN_SENTINEL_STATUS_PAGE: "nas=The <b>store</b> room,office-*,never-seen",
+    VPN_SENTINEL_STATUS_PAGE_TITLE: "Our connections",
+    VPN_SENTINEL_SERVER_OWN_ADDRESS: "true",
+    VPN_SENTINEL_TRACE_URLS: `${outside}/cdn-cgi/trace`,
+    VPN_SENTINEL_IPINFO_URL: `${outside}/json`,
+  });
+  browser = await openBrowser();
+  for (const [place, id] of ["nas", "office-1", "office-2", "secret"].entries()) await hub.report(id, healthy(place));
+});
+
+after(async () => {
+  await browser?.close();
+  await hub?.stop();
+  services?.close();
+});
+
+const statusPage = () => hub.page.replace("/dashboard", "/status-page");
+const lines = (page) => page.locator("#list li");
+
+test("the status page has names and states of who was picked, for everybody, and nothing else", async () => {
+  const { page, close } = await openPage(browser, statusPage());
+  await page.getByRole("heading", { name: "Our connections" }).waitFor();
+  assert.deepEqual(await lines(page).locator(".name").allTextContents(), ["The <b>store</b> room", "office-1", "office-2", "never-seen"]);
+  assert.equal(await page.locator("#overall").textContent(), "1 of 4 is never heard of.");
+  const html = await page.content();
+  for (const hidden of ["secret", "198.51.100", "127.0.0.1", "Example", "Bucharest"]) assert.ok(!html.includes(hidden), hidden);
+  const told = await (await fetch(`${statusPage()}.json`)).json();
+  assert.deepEqual(told.clients[1], { name: "office-1", state: "secure" });
+  assert.equal((await fetch(hub.page.replace("/dashboard", "/api/v1/clients"))).status, 401);
+  assert.equal((await fetch(`http://127.0.0.1:${hub.apiPort}/status-page.json`)).status, 200);
+  await close();
+});
+
+test("the status page follows what happens, in the viewer's time, and says when it does not any more", async () => {
+  const { page, close } = await openPage(browser, statusPage(), { expected: /ERR_|Failed to load/ });
+  await page.clock.install();
+  await page.reload();
+  await page.locator("time").waitFor();
+  assert.doesNotMatch(await page.locator("time").textContent(), /\d{4}-\d\d-\d\d/);
+  await hub.report("office-2", healthy(2, { state: "danger", findings: [finding("ipv6_outside", "danger")] }));
+  await page.clock.fastForward(31_000);
+  await page.locator("#overall[data-state=danger]").getByText("1 of 4 is not protected.").waitFor();
+  assert.equal(await page.locator("#late").isVisible(), false);
+  await hub.report("office-2", healthy(2));
+  await page.clock.fastForward(31_000);
+  await page.locator("#overall[data-state=unknown]").waitFor();
+  await page.route("**/status-page", (route) => route.abort());
+  await page.clock.fastForward(31_000);
+  await page.getByText("Not live: no answer.").waitFor();
+  await page.unroute("**/status-page");
+  await page.clock.fastForward(31_000);
+  await page.locator("#late").waitFor({ state: "hidden" });
+  await close();
+});
+
+test("the status page fits a small phone, axe-core finds nothing in either theme, and it is whole without its script", async () => {
+  const wrong = [];
+  for (const colorScheme of ["light", "dark"]) {
+    for (const width of [360, 1280]) {
+      const { page, close } = await openPage(browser, statusPage(), { width, height: 780, colorScheme });
+      await fitsIn(page, width);
+      wrong.push(...(await axeFindings(page)).map((each) => `${width} px ${colorScheme}: ${each}`));
+      await close();
+    }
+  }
+  assert.deepEqual(wrong, []);
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(statusPage());
+  await page.getByText(" UTC").waitFor();
+  assert.equal(await lines(page).count(), 4);
+  await context.close();
+});
+
+test("without the setting there is no such page", async () => {
+  const other = await Hub.start(hubBinary);
+  try {
+    for (const path of ["/status-page", "/status-page.json", "/status-page.js"])
+      assert.equal((await fetch(other.page.replace("/dashboard", path))).status, 404, path);
+  } finally {
+    await other.stop();
+  }
+});
+
+test("the overview tells where the hub itself is, and its page more of it", async () => {
+  const { page, close } = await openPage(browser, hub.page, { expected: /401/ });
+  await page.getByLabel("User", { exact: true }).fill(admin);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByLabel("Password", { exact: true }).press("Enter");
+  await isLive(page);
+  const line = page.locator("#this-hub");
+  for (const text of [ownAddress, "Bucharest, Romania", "AS64500 Example Transit", "is not asked"]) await line.getByText(text).waitFor();
+  await line.getByRole("link", { name: "This hub" }).click();
+  await page.locator("#hub").getByText(ownAddress).waitFor();
+  await page.locator("#hub").getByText(/asked \d+ s ago/).waitFor();
+  await close();
+});
