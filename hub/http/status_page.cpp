@@ -113,7 +113,7 @@ Response guarded(Response response) {
 }
 
 /// What the page is made of; `lines` is asked for at each request.
-struct Page {
+struct StatusPage {
   const Engine& engine;
   std::vector<StatusPagePick> picks;
   std::string title;
@@ -160,7 +160,7 @@ std::vector<StatusLine> status_lines(const Engine& engine, const std::vector<Sta
 }
 
 void add_status_page(Router& router, const Engine& engine, std::vector<StatusPagePick> picks, std::string title) {
-  const auto page = std::make_shared<const Page>(Page{engine, std::move(picks), std::move(title)});
+  const auto page = std::make_shared<const StatusPage>(StatusPage{engine, std::move(picks), std::move(title)});
   router.add("GET", "/status-page", [page](const Request& request, std::string_view, const Respond& respond) {
     const auto now = wall_now();
     negotiated(request, respond)(

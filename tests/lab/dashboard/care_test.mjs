@@ -238,10 +238,10 @@ test("a rule is tried on what has happened, made, changed and removed, and what 
   const rules = panel(page, "rules");
   const ruleNamed = async (name) => (await hub.ask("/rules")).rules.find((rule) => rule.name === name);
   await button(page, "Make a rule").click();
-  await field(page, "Name").fill("My rule");
+  await field(rules, "Name").fill("My rule");
   await button(page, "Save the rule").click();
   await page.getByRole("alert").getByText("1-32 signs out of a-z 0-9 -").waitFor();
-  await field(page, "Name").fill("red-alert");
+  await field(rules, "Name").fill("red-alert");
   await page.getByRole("checkbox", { name: "Danger" }).check();
   await button(page, "Try it").click();
   await page.locator("#rule-trial").getByText(/would have sent [1-9][0-9]* messages?:/).waitFor();

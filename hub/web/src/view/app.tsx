@@ -37,6 +37,8 @@ function usePlace(): Place {
   useEffect(() => {
     const follow = (): void => setPlace(placeOf(location.hash));
     addEventListener("hashchange", follow);
+    // It may have changed since this was drawn first.
+    follow();
     return () => removeEventListener("hashchange", follow);
   }, []);
   return place;
