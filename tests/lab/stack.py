@@ -101,6 +101,7 @@ class Stack:
             "TELEGRAM_BOT_TOKEN": TELEGRAM_TOKEN,
             "TELEGRAM_CHAT_ID": "42",
             "VPN_SENTINEL_TELEGRAM_API_URL": f"http://{TELEGRAM}:{TELEGRAM_PORT}",
+            "VPN_SENTINEL_SERVER_OWN_ADDRESS": "false",
             "VPN_SENTINEL_LOG_LEVEL": "debug",
             "PATH": "/usr/bin:/bin",
             **more,
