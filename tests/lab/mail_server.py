@@ -3,6 +3,7 @@ the machine's stays as it is. Needs root."""
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
 import os
@@ -120,8 +121,9 @@ class Exim:
 
     def start(self) -> None:
         mounts = [f"mount --bind {shlex.quote(str(self.folder / name))} /etc/{name}" for name in ("passwd", "group")]
-        exim = f"exec {shlex.quote(self._program)} -C {shlex.quote(str(self.config))} -bdf -oX {self.port}:{self.tls_port}"
-        # A process namespace of its own, so that whatever it has started ends with it.
+        # The shell stays: it is the first process of a namespace whose others end with it, and unlike Exim, which changes its user, it hears
+        # of the end of unshare.
+        exim = f"{shlex.quote(self._program)} -C {shlex.quote(str(self.config))} -bdf -oX {self.port}:{self.tls_port} & wait"
         argv = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", "; ".join([*mounts, exim])]
         log = self.folder / "output"
         process = spawn(argv, log, True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LD_LIBRARY_PATH": self._libraries})
@@ -144,6 +146,16 @@ class Exim:
             end([self._process])
             self._popen.wait(15)
             self._process = None
+            wait_until(lambda: not self._left(), PATIENCE, "no process of Exim is left", 0.02)
+
+    def _left(self) -> list[str]:
+        """Pids of programs that have its configuration."""
+        mark, found = os.fsencode(self.config), []
+        for each in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if mark in each.read_bytes():
+                    found.append(each.parent.name)
+        return found
 
     def busy(self, is_busy: bool) -> None:
         """Whether each mail is put off with a 451."""
