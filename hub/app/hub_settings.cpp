@@ -105,7 +105,7 @@ constexpr std::array rows{
                "https://api.cloudflare.com/cdn-cgi/trace,https://www.cloudflare.com/cdn-cgi/trace,https://one.one.one.one/cdn-cgi/trace",
                "Services that tell that address, tried in order"},
     SettingRow{"ipinfo_url", "VPN_SENTINEL_IPINFO_URL", Type::text, "https://ipinfo.io/json",
-               "ipinfo.io or a mirror: asked where that address is when no .mmdb file of the usual folders knows; empty: off"},
+               "ipinfo.io or a mirror: asked where that address is when no .mmdb file of the usual folders knows; none: nobody is"},
     SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error; SIGHUP reads it again"},
     SettingRow{"tls_cert_path", "VPN_SENTINEL_TLS_CERT_PATH", Type::text, "",
                "Certificate chain (PEM) of the API and the dashboard, which then speak HTTPS; read again when it changes"},
@@ -415,8 +415,8 @@ Result<void> read_own_address(const Settings& settings, HubConfig& config) {
   for (const auto& url : settings.list("trace_urls")) {
     if (!is_url(url)) return wrong(settings, "trace_urls", url, "http:// or https:// URLs");
   }
-  const auto& ipinfo = settings.text("ipinfo_url");
-  if (!ipinfo.empty() && !is_url(ipinfo)) return wrong(settings, "ipinfo_url", ipinfo, "an http:// or https:// URL, or nothing");
+  const auto ipinfo = settings.text("ipinfo_url") == "none" ? std::string() : settings.text("ipinfo_url");
+  if (!ipinfo.empty() && !is_url(ipinfo)) return wrong(settings, "ipinfo_url", ipinfo, "an http:// or https:// URL, or none");
   if (!settings.boolean("own_address")) return {};
   config.trace_urls = settings.list("trace_urls");
   config.ipinfo_url = ipinfo;

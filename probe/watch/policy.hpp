@@ -10,11 +10,11 @@
 
 #include "netns/base/ip.hpp"
 #include "netns/firewall/kill_switch.hpp"
+#include "netns/geo/exit_source.hpp"
 #include "netns/geo/geo_database.hpp"
 #include "netns/namespace/namespace_ref.hpp"
 #include "netns/netlink/values.hpp"
 #include "probe/checks/dns_verdict.hpp"
-#include "netns/geo/exit_source.hpp"
 #include "probe/checks/udp_check.hpp"
 #include "probe/connections/choose_sources.hpp"
 #include "probe/serving/listen_port.hpp"

@@ -116,6 +116,8 @@ test("the log follows what the hub does, by level and text, and hides the key", 
   await lines.filter({ hasText: "log-reader" }).waitFor();
   await page.getByPlaceholder(/^Search event/).fill("LOG-READER");
   await lines.filter({ hasText: "Store loaded" }).waitFor({ state: "detached" });
+  // While the page asks there is no line at all.
+  await lines.filter({ hasText: "log-reader" }).waitFor();
   assert.equal(await lines.count(), 1);
   await choice(page, "Level").selectOption("error");
   await page.getByText("No line matches.").waitFor();

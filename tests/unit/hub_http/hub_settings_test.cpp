@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(the_hub_asks_where_it_is_unless_that_is_switched_off) {
   BOOST_TEST(config_of({{"VPN_SENTINEL_SERVER_OWN_ADDRESS", "false"}}).value().trace_urls.empty());
   BOOST_TEST(!config_of({{"VPN_SENTINEL_TRACE_URLS", "ftp://192.0.2.1"}}));
   BOOST_TEST(!config_of({{"VPN_SENTINEL_IPINFO_URL", "ipinfo"}}));
-  BOOST_TEST(config_of({{"VPN_SENTINEL_IPINFO_URL", ""}}).value().ipinfo_url.empty());
+  BOOST_TEST(config_of({{"VPN_SENTINEL_IPINFO_URL", "none"}}).value().ipinfo_url.empty());
 }
 
 BOOST_AUTO_TEST_CASE(the_allow_list_takes_addresses_and_networks) {
