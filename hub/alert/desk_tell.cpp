@@ -136,20 +136,19 @@ void Desk::add_to_batch(const AlertRule& rule, const std::vector<std::string>& c
   const auto* known = batches_.find(key);
   auto batch = known != nullptr ? *known : NoticeBatch{rule.name, {}, next_beginning(now), channels, notice};
   const bool storm = rule.group_wait.count() == 0 && is_storm(key, notice.client_id, now) && known == nullptr;
-  if (rule.group_wait.count() == 0 && batch.few.size() < most_alone) batch.few.push_back(notice);
   const bool named = std::ranges::find(batch.clients, notice.client_id) != batch.clients.end();
   if (!named && batch.clients.size() < Notice::most_clients) {
     batch.clients.push_back(notice.client_id);
   } else if (!named) {
     ++batch.more;
-  } else if (batch.clients.size() == 1) {
-    batch.first = std::move(notice);  // about itself alone: the newest
   }
+  if (batch.clients.size() < most_alone) batch.few.push_back(std::move(notice));
   batch.due = due_of(rule, batch, storm, now);
   put_batch(key, std::move(batch));
 }
 
 WallTime Desk::due_of(const AlertRule& rule, const NoticeBatch& batch, bool storm, WallTime now) const {
+  if (batch.few.size() >= NoticeBatch::most_few) return now;
   if (rule.group_wait.count() > 0) return batch.begun + rule.group_wait;
   if (storm) return std::max(batch.due, batch.begun + storm_wait);
   const auto usual = std::max(batch.due, batch.begun + settings_.join_wait);
@@ -183,12 +182,11 @@ void Desk::flush(const std::string& key) {
   const auto& channels = rule == nullptr ? batch.channels : rule->channels.empty() ? settings_.channels : rule->channels;
   const auto say = [&](Notice notice) { tellings_.push_back({rule == nullptr ? "" : rule->name, channels, std::move(notice)}); };
   const auto clients = batch.clients.size() + batch.more;
-  const bool waited = batch.due - batch.begun >= storm_wait;
-  if (!batch.few.empty() && batch.few.size() < most_alone && !waited) {
-    for (const auto& notice : batch.few) say(notice);
-  } else {
-    say(clients > 1 ? together_notice(batch.first, batch.clients, batch.more) : batch.first);
-  }
+  const bool waited = batch.due - batch.begun >= storm_wait || (rule != nullptr && rule->group_wait.count() > 0);
+  const bool each_alone = clients == 1 || (clients < most_alone && !waited);
+  if (!each_alone) return say(together_notice(batch.first, batch.clients, batch.more));
+  if (batch.few.empty()) return say(batch.first);
+  for (const auto& notice : batch.few) say(notice);
 }
 
 /// Many at once are one message each, per rule, kind and group. What is joined with what came before must not overtake another message

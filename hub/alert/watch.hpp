@@ -47,10 +47,12 @@ struct NoticeBatch {
   WallTime due{};
   WallTime begun{};
   std::vector<std::string> channels = {};
-  Notice first = {};                      ///< as it is, while it is alone
+  Notice first = {};
   std::vector<std::string> clients = {};  ///< at most Notice::most_clients
   std::size_t more = 0;
-  /// Of a rule without group_wait: each of them is told alone, as long as they are few.
+  /// So many are told at once.
+  static constexpr std::size_t most_few = 50;
+  /// Each of them is told alone while they are about few clients.
   std::vector<Notice> few = {};
   friend bool operator==(const NoticeBatch&, const NoticeBatch&) = default;
 };

@@ -31,10 +31,12 @@ RULES = """
 [[rule]]
 name = "at-once"
 on = "state"
+clients = ["client-*"]
 
 [[rule]]
 name = "late"
 on = "state"
+clients = ["client-*"]
 states = ["danger"]
 delay_s = 1
 """
@@ -66,7 +68,8 @@ class Reporter:
     def _report(self, client: str) -> None:
         now = datetime.now(timezone.utc).isoformat()
         report = {
-            "schema": 2, "client_id": client, "boot_id": "b", "seq": 1, "timestamp": now, "lease_s": 3600, "path": "tunnel",
+            # Each in a group of its own: what is told together would name the first fifty only.
+            "schema": 2, "client_id": client, "group": client, "boot_id": "b", "seq": 1, "timestamp": now, "lease_s": 3600, "path": "tunnel",
             "trigger": "change", "client_version": "1.0.0", "state": "danger",
             "findings": [{"code": "default_route_outside", "severity": "danger", "since": now, "evidence": {}}],
         }

@@ -153,6 +153,7 @@ class EndToEnd(unittest.TestCase):
 
     def test_a_restarted_hub_remembers_everything_and_announces_nobody_twice(self) -> None:
         wait_for("the exit address is known", lambda: self.stack.client()["public_ip"])
+        self.stack.wait_telegram("VPN Connected!")
         before = self.stack.client()
         self.stack.kill_hub()
         restarted = time.monotonic_ns()
@@ -169,6 +170,7 @@ class EndToEnd(unittest.TestCase):
         self.assertFalse([text for text in texts if "VPN Connected!" in text], texts)
 
     def test_messages_wait_for_telegram_and_arrive_once_in_order(self) -> None:
+        self.stack.wait_telegram("VPN Connected!")
         self.stack.telegram_mode(mode="500", count=0)
         broken = time.monotonic_ns()
         self.lab.break_tunnel("link_down")
