@@ -89,7 +89,11 @@ Result<void> OutsideTables::replace(const std::vector<nft::Ruleset>& rulesets) {
 Result<void> OutsideTables::install(const FirewallPolicy& policy) {
   auto done = install(policy, Part::whole);
   if (!done) return done;
-  return verify();
+  auto same = verify();
+  if (same || !is_difference(same.error())) return same;
+  // Another process made the same tables after they were looked for, and the rules of both stand in them: now they are seen, and replaced.
+  done = install(policy, Part::whole);
+  return done ? verify() : done;
 }
 
 Result<std::optional<std::string>> OutsideTables::judging() {

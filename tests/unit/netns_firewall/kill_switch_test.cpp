@@ -307,6 +307,29 @@ BOOST_FIXTURE_TEST_CASE(it_stays_closed_when_its_process_is_killed_and_the_next_
   BOOST_TEST(tables().empty());
 }
 
+BOOST_FIXTURE_TEST_CASE(two_that_arm_the_same_in_one_moment_have_it_once, Switched) {
+  auto one = opened();
+  auto other = opened();
+  for (int i = 0; i < 40; ++i) {
+    std::atomic<int> ready{0};
+    const auto arm = [&](KillSwitch& kill_switch) {
+      ++ready;
+      while (ready < 2) continue;
+      return kill_switch.arm(with_uplinks());
+    };
+    std::optional<Error> problem;
+    std::thread second([&] {
+      if (auto done = arm(other); !done) problem = done.error();
+    });
+    const auto first = arm(one);
+    second.join();
+    BOOST_TEST(first.has_value(), why(first));
+    BOOST_TEST(!problem.has_value(), (problem ? problem->message : std::string()));
+    BOOST_TEST((good(one.status(with_uplinks())).state == State::armed));
+    BOOST_TEST_REQUIRE(one.disarm().has_value());
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(another_policy_replaces_what_was_there_without_a_gap, Switched) {
   auto kill_switch = opened();
   (void)good(kill_switch.arm(with_uplinks()));
