@@ -11,6 +11,7 @@ import subprocess
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from certificates import make_authority, make_server
@@ -70,8 +71,9 @@ class ProxiedHub(HubDaemon):
             connection.close()
 
     def report(self, state: str, seq: int, source: str = LET_IN, key: str = KEY, **headers: str) -> Answer:
-        findings = [] if state == "secure" else [{"code": "route_outside", "severity": "danger", "since": "2026-11-21T10:00:00Z", "evidence": {}}]
-        body = {"schema": 2, "client_id": "office", "boot_id": "6f1c0a", "seq": seq, "timestamp": "2026-11-21T10:00:00Z", "status": "alive",
+        now = datetime.now(timezone.utc).isoformat()
+        findings = [] if state == "secure" else [{"code": "route_outside", "severity": "danger", "since": now, "evidence": {}}]
+        body = {"schema": 2, "client_id": "office", "boot_id": "6f1c0a", "seq": seq, "timestamp": now, "status": "alive",
                 "lease_s": 60, "path": "tunnel", "trigger": "change", "public_ip": "198.51.100.2", "state": state, "findings": findings}
         return self.ask("POST", "/api/v1/keepalive", body, source, {"X-API-Key": key, **headers})
 

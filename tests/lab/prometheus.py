@@ -17,6 +17,7 @@ import sys
 import unittest
 import urllib.parse
 import urllib.request
+from datetime import datetime, timezone
 from pathlib import Path
 
 import unpacked
@@ -29,8 +30,8 @@ FILES = PACKAGING / "prometheus"
 DASHBOARD = PACKAGING / "grafana/vpn-sentinel.json"
 PATIENCE = 60.0
 REPORT = {
-    "schema": 2, "client_id": "office", "boot_id": "6f1c0a", "seq": 1, "timestamp": "2026-11-21T10:00:00Z", "status": "alive", "lease_s": 600,
-    "path": "tunnel", "trigger": "interval", "public_ip": "198.51.100.2", "state": "danger",
+    "schema": 2, "client_id": "office", "boot_id": "6f1c0a", "seq": 1, "timestamp": datetime.now(timezone.utc).isoformat(),
+    "status": "alive", "lease_s": 600, "path": "tunnel", "trigger": "interval", "public_ip": "198.51.100.2", "state": "danger",
     "findings": [{"code": "route_outside", "severity": "danger", "since": "2026-11-21T10:00:00Z", "evidence": {}}],
     "leak": {"counting": True, "since": "2026-11-21T09:00:00Z", "packets": 7, "bytes": 900, "dns_packets": 3, "v4_packets": 7, "v6_packets": 0,
              "endpoint_packets": 1, "local_packets": 40, "destinations": []},
