@@ -265,7 +265,9 @@ class KillSwitch(unittest.TestCase):
             self.assertEqual(done.returncode, 2, done)
             self.assertIn("somebody armed second again", done.stderr)
             self.assertNotIn(TABLE, self.nft("list", "ruleset"))
-            observer.outside()  # until the other daemon had put its own back
+            # What left until the other daemon had put its own back, and may still be on its way here.
+            time.sleep(0.2)
+            wait_until(lambda: observer.outside() == [], 10, "nothing leaves any more", 0.2)
             self.assert_nothing_leaves(observer, "the other one")
             done = second.killswitch("disarm")
             self.assertEqual((done.returncode, self.nft("list", "ruleset")), (0, ""), done)
