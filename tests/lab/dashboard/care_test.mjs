@@ -124,7 +124,7 @@ test("a comment of several lines stays, as text; an empty or too long one is ref
   const { page, close } = await open(hash);
   await button(page, "Comment").click();
   await page.getByRole("alert").getByText("The comment is empty").waitFor();
-  assert.equal(await page.evaluate(() => document.activeElement.name), "text");
+  await page.waitForFunction(() => document.activeElement.name === "text");
   // 1200 letters of two bytes each: the page counts letters, the hub bytes.
   await field(page, "Your comment").fill("ä".repeat(1200));
   await button(page, "Comment").click();
@@ -257,7 +257,7 @@ test("a rule is tried on what has happened, made, changed and removed, and what 
   await field(page, "Wait before it is told, in seconds").fill("-1");
   await button(page, "Save the rule").click();
   await page.getByRole("alert").getByText("delay_s = -1: expected a whole number").waitFor();
-  assert.equal(await page.evaluate(() => document.activeElement.name), "delay_s");
+  await page.waitForFunction(() => document.activeElement.name === "delay_s"); // the focus comes after the words
   await field(page, "Wait before it is told, in seconds").fill("60");
   await button(page, "Save the rule").click();
   await rules.locator("li", { hasText: "red-alert" }).getByText("Delay: 60 s").waitFor();
@@ -271,7 +271,7 @@ test("a rule is tried on what has happened, made, changed and removed, and what 
 test("a form of a rule asks for what its kind needs", async () => {
   const { page, close } = await open("#/settings/alerts");
   await button(page, "Make a rule").click();
-  assert.equal(await page.evaluate(() => document.activeElement.name), "name");
+  await page.waitForFunction(() => document.activeElement.name === "name");
   for (const [kind, label] of [
     ["finding", "Findings"],
     ["latency", "How unusual"],
