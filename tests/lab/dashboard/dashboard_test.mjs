@@ -182,17 +182,17 @@ test("everything can be reached by the keyboard", async () => {
   await page.keyboard.press("Tab");
   assert.equal(await focused(), "To the content");
   await page.keyboard.press("Enter");
-  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await page.locator("#main:focus").waitFor();
   await page.keyboard.press("/");
   await page.keyboard.type("office-vpn");
   await page.locator("#clients > *").nth(1).waitFor({ state: "detached" });
   for (let i = 0; i < 10 && (await focused()) !== "office-vpn"; ++i) await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "office-vpn" }).waitFor();
-  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await page.locator("#main:focus").waitFor();
   await page.getByRole("button", { name: "1 week" }).focus();
   await page.keyboard.press("Space");
-  assert.equal(await page.getByRole("button", { name: "1 week" }).getAttribute("aria-pressed"), "true");
+  await page.getByRole("button", { name: "1 week", pressed: true }).waitFor();
   await close();
 });
 

@@ -34,7 +34,7 @@ async function open(hash = "", more = {}) {
 }
 const field = (page, label) => page.getByLabel(label, { exact: true });
 const alert = (page) => page.getByRole("alert");
-const focused = (page) => page.evaluate(() => document.activeElement.name);
+const isFocused = (page, name) => page.locator(`[name="${name}"]:focus`).waitFor();
 
 async function nothingOfTheFleet(page) {
   assert.equal(await page.locator("header, #fleet, .light, .card, .verdict, #connection").count(), 0);
@@ -61,18 +61,18 @@ test("a hub on loopback is open until the first admin is made with the token, th
   const button = page.getByRole("button", { name: "Make the first admin" });
   await button.click();
   await alert(page).getByText("user name").waitFor();
-  assert.equal(await focused(page), "user");
+  await isFocused(page, "user");
   await field(page, "User").fill(user);
   await button.click();
   await alert(page).getByText("at least 10").waitFor();
   await field(page, "Password").fill(password);
   await button.click();
   await alert(page).getByText("not the same").waitFor();
-  assert.equal(await focused(page), "again");
+  await isFocused(page, "again");
   await field(page, "Password again").fill(password);
   await button.click();
   await alert(page).getByText("token: expected").waitFor();
-  assert.equal(await focused(page), "token");
+  await isFocused(page, "token");
   assert.deepEqual(await axeFindings(page), []);
   const token = (await readFile(path.join(hub.folder, "data", "setup-token"), "utf8")).trim();
   await field(page, "One-time token").fill(token);
@@ -88,12 +88,12 @@ test("a hub on loopback is open until the first admin is made with the token, th
 test("a log-in shows the fleet; a wrong password, nothing but why", async () => {
   const { page, close } = await open();
   await page.getByRole("button", { name: "Log in" }).waitFor();
-  assert.equal(await focused(page), "user");
+  await isFocused(page, "user");
   assert.equal(await field(page, "Password").getAttribute("autocomplete"), "current-password");
   await nothingOfTheFleet(page);
   await logIn(page, "a wrong password");
   await alert(page).getByText("User or password is wrong").waitFor();
-  assert.equal(await focused(page), "password");
+  await isFocused(page, "password");
   await nothingOfTheFleet(page);
   await logIn(page);
   await isLive(page);
@@ -130,7 +130,7 @@ test("a hub without users that is no open one asks for the first admin", async (
   );
   await page.reload();
   await page.getByRole("heading", { name: /first admin/ }).waitFor();
-  assert.equal(await focused(page), "token");
+  await isFocused(page, "token");
   await nothingOfTheFleet(page);
   await page.unroute("**/api/v1/session");
   await field(page, "One-time token").fill("too late");
@@ -204,7 +204,7 @@ test("an operator makes codes for probes and keys, which are shown once", async 
   await logIn(page);
   await page.getByRole("heading", { name: "Keys", exact: true }).waitFor();
   await page.getByRole("button", { name: "Make a code" }).click();
-  assert.equal(await focused(page), "client_id");
+  await isFocused(page, "client_id");
   await field(page, "Client").fill("new-office");
   await page.getByRole("button", { name: "Make a code" }).click();
   const command = await page.locator("#enrolments .once code").textContent();
@@ -258,7 +258,7 @@ test("with an authenticator the log-in asks for a code, and takes a recovery cod
   await field(page, "Code").fill("000000");
   await field(page, "Code").press("Enter");
   await alert(page).getByText("The code is wrong").waitFor();
-  assert.equal(await focused(page), "code");
+  await isFocused(page, "code");
   await field(page, "Code").fill(recovery);
   await field(page, "Code").press("Enter");
   await isLive(page);

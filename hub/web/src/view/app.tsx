@@ -1,6 +1,6 @@
 // The frame around all pages: navigation, whether the page is live, theme.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { logOut } from "../api";
 import { accountAddress, overviewAddress, placeOf, settingsAddress, type Place } from "../model/place";
@@ -148,7 +148,7 @@ function Frame({ session }: { session: Session }) {
   const place = usePlace();
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (first.current) first.current = false;
     else {
       main.current?.focus();

@@ -1,7 +1,7 @@
 // A form whose answer comes from the hub: busy, what is wrong with which field, and how long to wait.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { ApiError } from "../api";
 import { FieldFault, fieldOf } from "../model/session";
@@ -69,7 +69,7 @@ export function Form({ name, button, send, other, cancel, children }: FormProps)
     }
     setBusy(false);
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     const wrong = trouble?.field ? form.current?.elements.namedItem(trouble.field) : null;
     for (const field of form.current?.elements ?? []) {
       if (!(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)) continue;
@@ -128,7 +128,7 @@ interface FieldProps {
 
 export function Field({ label, hint, secret = false, kind = "text", focus = false, ...input }: FieldProps) {
   const node = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (focus) node.current?.focus();
   }, []);
   const id = useId();

@@ -1,11 +1,11 @@
 // What the hub tells once: it stands here until the page is left, and nowhere else.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 export function Once({ title, text, children }: { title: string; text: string; children?: ComponentChildren }) {
   const box = useRef<HTMLElement>(null);
-  useEffect(() => box.current?.focus(), [text]);
+  useLayoutEffect(() => box.current?.focus(), [text]);
   return (
     <section ref={box} class="once" tabIndex={-1} aria-label={title}>
       <p>
