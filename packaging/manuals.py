@@ -33,7 +33,8 @@ FACTS = {
     "vpn-sentinel-hub": {
         "file": "/etc/vpn-sentinel/hub.toml",
         "purpose": "take the reports of VPN Sentinel's probes, keep them, show them and send alerts",
-        "about": "Takes reports by HTTP, judges silence, stores, sends alerts (Telegram, mail, ntfy, Discord, Slack, Apprise, webhooks) and shows a page. Without a key it listens on loopback only.",
+        "about": "Takes reports by HTTP, judges silence, stores, sends alerts (Telegram, mail, ntfy, Discord, Slack, Apprise, webhooks) and "
+        "shows a page. Without a key it listens on loopback only.",
         "signals": [("SIGHUP", "reads keys, allow-list, trusted proxies, rate limit, alerts file, certificate and log level again"),
                     ("SIGTERM, SIGINT", "ends after what is under way")],
         "files": [("/etc/vpn-sentinel/hub.toml", "settings, see \\fBvpn-sentinel-hub.toml\\fR(5)"),

@@ -219,6 +219,11 @@ class Guides(unittest.TestCase):
         for name in re.findall(r'\[\[channel\]\]\nname = "([^"]+)"', text):
             self.assertIn(name, done.stderr)
 
+    def test_the_sample_of_alerts_that_the_package_installs_is_understood(self) -> None:
+        """As its reader would have it: what is commented out without a space counts."""
+        lines = (TOP / "packaging/deb/alerts.toml").read_text(encoding="utf-8").splitlines()
+        self.assert_alerts_understood([re.sub(r"^#(?=\S)", "", line) for line in lines])
+
     def test_each_link_to_a_file_leads_somewhere(self) -> None:
         for file in [TOP / "README.md", *GUIDES.glob("*.md")]:
             for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8")):
