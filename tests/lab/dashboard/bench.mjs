@@ -79,6 +79,19 @@ async function measureReports(page, hub) {
   console.log(`a report on the screen after its acknowledgement: ${spread(waits)}`);
 }
 
+/** So many reports per second, each of another client, while `act` goes on. */
+async function reporting(hub, perSecond, act) {
+  let going = true;
+  const sender = (async () => {
+    for (let n = 0; going; ++n) {
+      await hub.report(nameOf(n % clients), healthy(n));
+      await pause(1000 / perSecond);
+    }
+  })();
+  await act().finally(() => (going = false));
+  await sender;
+}
+
 async function measureScrolling(page, what, step) {
   const times = await page.evaluate(
     ([frames, step]) =>
@@ -125,6 +138,7 @@ try {
   );
   await page.evaluate(() => scrollTo(0, 0));
   await measureScrolling(page, `all ${clients} rows`, 60);
+  await reporting(hub, 60, () => measureScrolling(page, `all ${clients} rows with 60 reports per second`, 60));
   await close();
 } finally {
   await browser?.close();

@@ -64,5 +64,8 @@ export async function axeFindings(page) {
 
 export const isLive = (page) => page.locator("#connection[data-live=yes]").waitFor();
 export const rowOf = (page, id) => page.locator("#clients > *", { has: page.getByRole("link", { name: id, exact: true }) });
+/** So many clients are listed: what was typed or pressed before is drawn a moment later. */
+export const areListed = (page, count) => page.waitForFunction((all) => document.querySelectorAll("#clients > *").length === all, count);
+export const isTitled = (page, pattern) => page.waitForFunction((text) => new RegExp(text).test(document.title), pattern.source);
 /** Charts and maps follow the window in the frame after: so long may a page be wider than it. */
 export const fitsIn = (page, width) => page.waitForFunction((limit) => document.documentElement.scrollWidth <= limit, width);

@@ -3,7 +3,7 @@ import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { axeFindings, hubBinary, isLive, openBrowser, openPage, rowOf } from "./browser.mjs";
+import { areListed, axeFindings, fitsIn, hubBinary, isLive, isTitled, openBrowser, openPage, rowOf } from "./browser.mjs";
 import { finding, healthy, manyClients } from "./clients.mjs";
 import { Hub } from "./hub.mjs";
 
@@ -58,8 +58,8 @@ test("a change is on the screen a moment after the hub has taken it", async () =
   const shown = await page.evaluate(() => globalThis.changed);
   console.log(`on the screen ${shown - acknowledged} ms after the acknowledgement`);
   await row.getByText("IPv6 traffic leaves outside the tunnel.").waitFor();
-  assert.match(await page.locator("#changes li").first().textContent(), /family-tv.*Secure → Danger/);
-  assert.match(await page.title(), /danger/);
+  await page.locator("#changes li:first-child", { hasText: /family-tv.*Secure → Danger/ }).waitFor();
+  await isTitled(page, /danger/);
   await hub.report("family-tv", healthy(4));
   await page.locator("#clients [data-state=secure]", { hasText: "family-tv" }).waitFor();
   await close();
@@ -114,25 +114,40 @@ test("what could not be looked at is told as such, and never in green", async ()
 test("cards, search, group and order choose who is shown", async () => {
   const { page, close } = await openPage(browser, hub.page);
   await isLive(page);
-  const shown = () => page.locator("#clients > *").count();
-  const all = await shown();
+  const all = await page.locator("#clients > *").count();
   await page.getByRole("button", { name: "Contained" }).click();
-  assert.equal(await shown(), 1);
+  await areListed(page, 1);
   await page.getByText(`1 of ${all} shown`).waitFor();
   await page.getByRole("button", { name: "Total" }).click();
   await page.getByPlaceholder(/^Search/).fill("stockholm seedbox");
-  assert.equal(await shown(), 1);
+  await areListed(page, 1);
   await page.getByPlaceholder(/^Search/).fill("nobody at all");
   await page.getByRole("button", { name: "Show all" }).click();
-  assert.equal(await shown(), all);
+  await areListed(page, all);
   await page.getByRole("combobox", { name: "Group" }).selectOption("builders");
-  assert.equal(await shown(), 3);
+  await areListed(page, 3);
   await page.getByRole("combobox", { name: "Group" }).selectOption("");
   await page.getByLabel("Order").selectOption("name");
-  assert.match(await page.locator("#clients > *").first().textContent(), /attic-pi/);
+  await page.locator("#clients > :first-child", { hasText: "attic-pi" }).waitFor();
   await page.getByRole("button", { name: "Tiles" }).click();
-  assert.equal(await page.locator(".tile").count(), all);
+  await page.locator("#clients.tiles").waitFor();
+  await areListed(page, all);
   await close();
+});
+
+test("each cell of the table stands below its head and holds what is in it", async () => {
+  for (const width of [900, 1280, 1600]) {
+    const { page, close } = await openPage(browser, hub.page, { width });
+    await isLive(page);
+    const wrong = await page.evaluate(() => {
+      const heads = [...document.querySelectorAll(".fleet thead th")];
+      const misplaced = (cell, place) =>
+        Math.abs(cell.getBoundingClientRect().left - heads[place].getBoundingClientRect().left) > 1 || cell.scrollWidth > cell.clientWidth + 1;
+      return [...document.querySelectorAll("#clients tr")].flatMap((row) => [...row.cells].filter(misplaced).map((cell) => cell.textContent));
+    });
+    assert.deepEqual(wrong, [], `at ${width} px`);
+    await close();
+  }
 });
 
 test("no page is wider than a small phone, and axe-core finds nothing in either theme", async () => {
@@ -144,8 +159,7 @@ test("no page is wider than a small phone, and axe-core finds nothing in either 
         await page.goto(hub.page + hash);
         await page.locator("main[data-live=yes], #connection[data-live=yes]").waitFor();
         await settled(page);
-        const needed = await page.evaluate(() => document.documentElement.scrollWidth);
-        if (needed > width) wrong.push(`${hash} at ${width} px needs ${needed} px`);
+        await fitsIn(page, width).catch(() => wrong.push(`${hash} is wider than ${width} px`));
         wrong.push(...(await axeFindings(page)).map((each) => `${hash} ${width} px ${colorScheme}: ${each}`));
       }
       await close();

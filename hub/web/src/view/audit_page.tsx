@@ -5,7 +5,8 @@ import { codeText } from "../model/words";
 import { askAudit, type AuditRow } from "../settings_api";
 import { useAnswer } from "./ask";
 import { useOlder } from "./older";
-import { Failure, Panel, Time } from "./parts";
+import { Panel, Time } from "./parts";
+import { Standing } from "./standing";
 
 const page = 100;
 
@@ -70,8 +71,7 @@ export function AuditPage() {
         </button>
       }
     >
-      {answer.error && <Failure what="The audit log" error={answer.error} again={answer.again} />}
-      {answer.loading && <p class="quiet">Asking…</p>}
+      <Standing what="The audit log" answer={answer} />
       {answer.value && <AllRows key={answer.value.items[0]?.id ?? 0} first={answer.value} />}
     </Panel>
   );

@@ -58,7 +58,7 @@ export function Channels({ answer, may }: { answer: Answer<Channel[]>; may: bool
               <div class="entry-head">
                 <strong>{each.name}</strong>
                 <span class="badge">{each.kind}</span>
-                <span class="told-state" data-how={live ? state.how : "none"}>
+                <span class="told-state" data-how={live && !answer.error ? state.how : "none"}>
                   {state.text}
                 </span>
                 <span class="quiet">

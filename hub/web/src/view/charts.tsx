@@ -9,7 +9,8 @@ import { briefTime, byteText } from "../model/times";
 import type { Client } from "../model/types";
 import { store } from "../store";
 import { useAnswer } from "./ask";
-import { Failure, Panel } from "./parts";
+import { Panel } from "./parts";
+import { Standing } from "./standing";
 
 interface Line {
   name: string;
@@ -206,8 +207,7 @@ export function Charts({ client }: { client: Client }) {
         </div>
       }
     >
-      {answer.error && <Failure what="The measurements" error={answer.error} again={answer.again} />}
-      {answer.loading && <p class="quiet">Asking…</p>}
+      <Standing what="The measurements" answer={answer} />
       <div class="charts">
         {answer.value?.map((chart) =>
           hasNumbers(chart.data) ? (

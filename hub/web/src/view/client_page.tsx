@@ -14,10 +14,12 @@ import { Charts } from "./charts";
 import { Exit, MutedMark, Tags } from "./client_cells";
 import { History } from "./history";
 import { IncidentTable } from "./incident_table";
-import { Ago, Failure, FindingText, For, Light, Name, Panel, Time } from "./parts";
+import { FindingText, Light, Name, Panel, Time } from "./parts";
 import { Lazy } from "./lazy";
-import { useMuted } from "./muted";
+import { useMutes } from "./mutes";
 import { ServedClients } from "./served_clients";
+import { Standing } from "./standing";
+import { Ago, For } from "./ticking";
 
 // With the page of all clients, by who looks at one.
 const askReliability = () => import("./reliability_page").then((module) => module.ReliabilityPanel);
@@ -112,8 +114,7 @@ function RawReport({ client }: { client: Client }) {
 
 function RawText({ id, seen }: { id: string; seen: string }) {
   const answer = useAnswer(`${id} ${seen}`, (signal) => askReports(id, undefined, 1, signal));
-  if (answer.error) return <Failure what="The report" error={answer.error} again={answer.again} />;
-  if (!answer.value) return <p class="quiet">Asking…</p>;
+  if (!answer.value) return <Standing what="The report" answer={answer} />;
   const report = answer.value.items[0];
   return report ? (
     <pre tabIndex={0} aria-label="The report">
@@ -129,8 +130,7 @@ function Incidents({ client }: { client: Client }) {
   const answer = useAnswer(`${id} ${client.state} ${client.since}`, (signal) => askIncidents({ client: id }, 10, undefined, signal));
   return (
     <Panel title="Incidents" tools={<a href={incidentsAddress(id)}>All incidents</a>}>
-      {answer.error && <Failure what="Incidents" error={answer.error} again={answer.again} />}
-      {answer.loading && <p class="quiet">Asking…</p>}
+      <Standing what="Incidents" answer={answer} />
       {answer.value &&
         (answer.value.items.length > 0 ? (
           <IncidentTable incidents={answer.value.items} withClient={false} />
@@ -145,7 +145,7 @@ export function ClientPage({ id }: { id: string }) {
   const store = useStore();
   const client = store.fleet.clients.get(id);
   const name = groupName(id) ?? id;
-  const muted = useMuted();
+  const mutes = useMutes();
   if (!client) {
     return (
       <>
@@ -168,12 +168,13 @@ export function ClientPage({ id }: { id: string }) {
       <div class="client-head" data-state={current ? state : "past"}>
         <h1>
           <Name id={id} link={false} />
-          <MutedMark muted={muted(client)} />
+          <MutedMark muted={mutes.of(client)} />
         </h1>
         <Light state={state} current={store.live} how={current ? containedText(client) : null} />
         <span class="quiet">
           for <For since={client.since} /> · last seen <Ago at={client.last_seen} />
         </span>
+        {mutes.trouble && <span class="quiet small">{mutes.trouble}</span>}
       </div>
       <div class="two">
         <Panel title="Why" id="why">

@@ -3,7 +3,8 @@ import type { Client } from "../model/types";
 import { containedText } from "../model/words";
 import { Dns, Exit, NameCell, TunnelCell, Why } from "./client_cells";
 import { memo } from "./memo";
-import { Ago, For, Light } from "./parts";
+import { Light } from "./parts";
+import { Ago, For } from "./ticking";
 
 interface TileProps extends Shown {
   live: boolean;

@@ -6,25 +6,23 @@ import { ApiError, askActive, askFlowMap, askFlowStats, type FlowFilter } from "
 import {
   bytesOf,
   bytesUnknown,
-  farEnd,
-  programText,
   ratesOverTime,
-  wayOf,
   type ActiveFlows,
   type FlowStats,
   type Traffic,
   type TrafficByWay,
 } from "../model/flows";
+import { keptLater } from "../model/peers";
 import { hasNumbers } from "../model/series";
 import { byteText, counted } from "../model/times";
 import { countryName } from "../model/words";
 import { useStore } from "../store";
+import { Active } from "./active_flows";
 import { useAnswer } from "./ask";
 import { Chart, rate } from "./charts";
-import { Flag } from "./flag";
 import { MapView } from "./map";
-import { Ago, Failure, Name, Panel } from "./parts";
-import { KeptSince } from "./served_clients";
+import { Failure, Panel, Time } from "./parts";
+import { Standing } from "./standing";
 
 const spans: [string, number][] = [
   ["1 hour", 1],
@@ -56,6 +54,16 @@ function Nobody() {
         How much it tells of far ends is set by <code>--destinations</code>: full, prefix, country or none.
       </p>
     </section>
+  );
+}
+
+/** What is older was removed for room: less in a picture is then no less in the world. */
+function KeptSince({ from, since }: { from: string; since?: string }) {
+  if (since === undefined || !keptLater(from, since)) return null;
+  return (
+    <p class="quiet" id="kept-since">
+      Complete only since <Time at={since} />: what was before has been removed, or was never told.
+    </p>
   );
 }
 
@@ -98,69 +106,6 @@ function Top({ title, rows }: { title: string; rows: ({ name: string } & Traffic
           </table>
         </div>
       )}
-    </Panel>
-  );
-}
-
-function Active({ active, current }: { active: ActiveFlows; current: boolean }) {
-  return (
-    <Panel title="Connections now">
-      <div class="scroll" role="region" aria-label="Connections, a table" tabIndex={0}>
-        <table>
-          <thead>
-            <tr>
-              {["Way", "Client", "Program", "Far end", "Protocol", "Country", "Open", "Sent", "Received", "Seen"].map((name) => (
-                <th key={name} scope="col">
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {active.flows.map((flow, place) => {
-              const way = wayOf(flow.way);
-              return (
-                <tr key={place} data-way={flow.way}>
-                  <td>
-                    <span class="dns" data-how={current ? way.how : "past"}>
-                      {way.word}
-                    </span>
-                    {flow.interface && <span class="quiet small"> {flow.interface}</span>}
-                  </td>
-                  <th scope="row">
-                    <Name id={flow.client_id} />
-                  </th>
-                  <td>{programText(flow)}</td>
-                  <td class="address">
-                    {flow.direction === "in" ? "from " : ""}
-                    {farEnd(flow)}
-                    {flow.listener ? ` at ${flow.listener}` : ""}
-                  </td>
-                  <td>{flow.protocol.toUpperCase()}</td>
-                  <td>
-                    {flow.country ? (
-                      <>
-                        <Flag country={flow.country} />
-                        {countryName(flow.country)}
-                      </>
-                    ) : (
-                      <span class="quiet">not told</span>
-                    )}
-                  </td>
-                  <td>{flow.open ?? "–"}</td>
-                  <td>{flow.bytes_out === undefined ? "not counted" : byteText(flow.bytes_out)}</td>
-                  <td>{flow.bytes_in === undefined ? "not counted" : byteText(flow.bytes_in)}</td>
-                  <td>
-                    <Ago at={flow.last_seen} />
-                  </td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
-      {active.next && <p class="quiet">The first {active.flows.length} are listed, those outside the tunnel first.</p>}
-      {active.flows.length === 0 && <p class="quiet">None at the moment.</p>}
     </Panel>
   );
 }
@@ -254,7 +199,7 @@ export function ConnectionsPage() {
         </label>
       </div>
       {!live && <p class="quiet">Not live: what you see is the past.</p>}
-      {active.error && !unknownHere && <Failure what="Connections" error={active.error} again={active.again} />}
+      {!unknownHere && <Standing what="Connections" answer={active} />}
       {stats.error && !unknownHere && <Failure what="Statistics" error={stats.error} again={stats.again} />}
       {map.error && !unknownHere && <Failure what="The map" error={map.error} again={map.again} />}
       {(unknownHere || nobody) && <Nobody />}

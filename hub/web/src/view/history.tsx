@@ -9,7 +9,8 @@ import type { Change, Client } from "../model/types";
 import { changeText, leakedText, stateText } from "../model/words";
 import { store } from "../store";
 import { useAnswer } from "./ask";
-import { Failure, Light, Panel, Time } from "./parts";
+import { Light, Panel, Time } from "./parts";
+import { Standing } from "./standing";
 
 const spans: [string, number][] = [
   ["1 hour", 1],
@@ -118,8 +119,7 @@ export function History({ client }: { client: Client }) {
         </label>
       }
     >
-      {answer.error && <Failure what="The history" error={answer.error} again={answer.again} />}
-      {answer.loading && <p class="quiet">Asking…</p>}
+      <Standing what="The history" answer={answer} />
       {listed && (
         <>
           <Bar parts={bar(listed.items, client, listed.from, listed.to, !listed.more)} from={listed.from} to={listed.to} />

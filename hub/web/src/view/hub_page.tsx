@@ -6,10 +6,12 @@ import { useStore } from "../store";
 import { useAnswer } from "./ask";
 import { Flag } from "./flag";
 import { HubDnsState, placeOfHub, providerOfHub } from "./hub_line";
-import { Ago, Failure, For, Panel, Time } from "./parts";
+import { Panel, Time } from "./parts";
+import { Standing } from "./standing";
+import { Ago, For } from "./ticking";
 
-function Facts({ facts }: { facts: HubFacts }) {
-  const { live } = useStore();
+/** `current`: false, it is the past. */
+function Facts({ facts, current }: { facts: HubFacts; current: boolean }) {
   return (
     <Panel title="This hub" id="hub">
       <dl class="facts">
@@ -46,7 +48,7 @@ function Facts({ facts }: { facts: HubFacts }) {
           <>
             <dt>DNS</dt>
             <dd>
-              <HubDnsState dns={facts.dns} current={live} />
+              <HubDnsState dns={facts.dns} current={current} />
               {facts.dns.took_ms !== undefined && ` within ${facts.dns.took_ms} ms`}
               {facts.dns.servers.length > 0 && <span class="quiet">by {facts.dns.servers.join(", ")}</span>}
               {facts.dns.problem && <span class="quiet">{facts.dns.problem}</span>}
@@ -56,7 +58,7 @@ function Facts({ facts }: { facts: HubFacts }) {
         <dt>Runs since</dt>
         <dd>
           <Time at={facts.started} />
-          {live && (
+          {current && (
             <span class="quiet">
               {" "}
               (<For since={facts.started} />)
@@ -122,14 +124,14 @@ function Limits({ facts }: { facts: HubFacts }) {
 }
 
 export function HubPage() {
+  const { live } = useStore();
   const answer = useAnswer("hub", askHub, 15_000);
   return (
     <>
-      {answer.error && <Failure what="The hub's details" error={answer.error} again={answer.again} />}
-      {answer.loading && <p class="quiet">Asking…</p>}
+      <Standing what="The hub's details" answer={answer} />
       {answer.value && (
         <>
-          <Facts facts={answer.value} />
+          <Facts facts={answer.value} current={live && !answer.error} />
           <Limits facts={answer.value} />
         </>
       )}

@@ -8,7 +8,8 @@ import { Act, Fault, useFault } from "./act";
 import { useAnswer } from "./ask";
 import { Field, Form, Lines, type Fields } from "./form";
 import { Muted, MuteForm } from "./mute";
-import { Failure, Panel, Time } from "./parts";
+import { Panel, Time } from "./parts";
+import { Standing } from "./standing";
 
 const longestText = 2000;
 
@@ -101,9 +102,8 @@ function Messages({ subject, may }: { subject: string; may: boolean }) {
   const inForce = answer.value?.filter((each) => each.subject === subject || (group && each.subject === `group:${group}`)) ?? [];
   return (
     <>
-      {answer.error && <Failure what="Who is muted" error={answer.error} again={answer.again} />}
+      <Standing what="Who is muted" answer={answer} />
       <Fault error={fault} />
-      {answer.loading && <p class="quiet">Asking…</p>}
       {answer.value && inForce.length === 0 && <p class="quiet">No mute.</p>}
       <ul class="entries">
         {inForce.map((each) => (

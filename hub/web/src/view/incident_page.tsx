@@ -9,8 +9,10 @@ import { useStore } from "../store";
 import { useAnswer } from "./ask";
 import { Care } from "./incident_care";
 import { exposedText } from "./incident_table";
-import { Failure, FindingText, For, Light, Name, Panel, Time } from "./parts";
+import { FindingText, Light, Name, Panel, Time } from "./parts";
+import { Standing } from "./standing";
 import { duration } from "../model/times";
+import { For } from "./ticking";
 
 function Destinations({ incident }: { incident: Incident }) {
   const { leaked } = incident;
@@ -57,7 +59,7 @@ function Course({ incident }: { incident: Incident }) {
   const changes = (answer.value?.items ?? []).filter((change) => Date.parse(change.at) <= end).reverse();
   return (
     <Panel title="Course">
-      {answer.error && <Failure what="The course" error={answer.error} again={answer.again} />}
+      <Standing what="The course" answer={answer} />
       <ol class="changes">
         {changes.map((change) => (
           <li key={`${change.at} ${change.kind} ${change.noticed}`}>
@@ -133,8 +135,7 @@ export function IncidentPage({ id, client }: { id: number; client: string }) {
       <p class="back">
         <a href={incidentsAddress()}>← All incidents</a>
       </p>
-      {answer.error && <Failure what="The incident" error={answer.error} again={answer.again} />}
-      {answer.loading && <p class="quiet">Asking…</p>}
+      <Standing what="The incident" answer={answer} />
       {answer.value ? (
         <Detail incident={answer.value} again={answer.again} />
       ) : (

@@ -2,7 +2,8 @@ import { incidentAddress } from "../model/place";
 import { counted, duration } from "../model/times";
 import type { Incident } from "../model/types";
 import { byGravity, leakedText, meaningOf } from "../model/words";
-import { For, Light, Name, Time } from "./parts";
+import { Light, Name, Time } from "./parts";
+import { For } from "./ticking";
 
 /** "Time in danger" of an incident in words; none is said only of one that never was in danger. */
 export function exposedText(incident: Incident): string {

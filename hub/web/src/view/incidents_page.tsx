@@ -10,7 +10,8 @@ import { store, useStore } from "../store";
 import { useAnswer } from "./ask";
 import { IncidentTable } from "./incident_table";
 import { useOlder } from "./older";
-import { Failure, Panel } from "./parts";
+import { Panel } from "./parts";
+import { Standing } from "./standing";
 
 const page = 50;
 // So many are one file; who wants more asks the API.
@@ -121,8 +122,7 @@ export function IncidentsPage({ client, open: asked }: { client?: string; open?:
           </button>
         }
       >
-        {answer.error && <Failure what="Incidents" error={answer.error} again={answer.again} />}
-        {answer.loading && <p class="quiet">Asking…</p>}
+        <Standing what="Incidents" answer={answer} />
         {answer.value &&
           (answer.value.items.length > 0 ? (
             <More key={answer.value.items[0]!.id} first={answer.value} client={client} open={open} from={from} />

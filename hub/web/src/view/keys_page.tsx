@@ -10,7 +10,8 @@ import { useAnswer } from "./ask";
 import { Field, Form, type Fields } from "./form";
 import { NewProbe } from "./new_probe";
 import { Once } from "./once";
-import { Failure, Panel, Time } from "./parts";
+import { Panel, Time } from "./parts";
+import { Standing } from "./standing";
 
 function Enrolments() {
   const open = useAnswer<Enrolment[]>("enrolments", askEnrolments);
@@ -25,8 +26,7 @@ function Enrolments() {
       <NewProbe made={open.again} />
       <h3>Codes that nobody has used yet</h3>
       <Fault error={fault} />
-      {open.error && <Failure what="The codes" error={open.error} again={open.again} />}
-      {open.value?.length === 0 && <p class="quiet">None.</p>}
+      <Standing what="The codes" answer={open} none="None." />
       <ul class="entries">
         {(open.value ?? []).map((each) => (
           <li key={each.id}>
@@ -92,8 +92,7 @@ function Keys() {
     <Panel title="Keys of probes" id="keys">
       <Fault error={fault} />
       {told && <Once title={`The key ${told.name}.`} text={told.key} />}
-      {keys.error && <Failure what="The keys" error={keys.error} again={keys.again} />}
-      {keys.value?.length === 0 && <p class="quiet">None.</p>}
+      <Standing what="The keys" answer={keys} none="None." />
       <ul class="entries">
         {(keys.value ?? []).map(({ name, clients, read, created }) => (
           <li key={name}>

@@ -6,7 +6,8 @@ import { codeText } from "../model/words";
 import { askLog, type LogLine, type LogPage as Page } from "../settings_api";
 import { useAnswer } from "./ask";
 import { useOlder } from "./older";
-import { Failure, Panel, Time } from "./parts";
+import { Panel, Time } from "./parts";
+import { Standing } from "./standing";
 
 // How often is asked for what is new, in milliseconds.
 const pace = 2000;
@@ -112,8 +113,7 @@ export function LogPage() {
           Follow
         </label>
       </div>
-      {answer.error && <Failure what="The log" error={answer.error} again={answer.again} />}
-      {answer.loading && <p class="quiet">Asking…</p>}
+      <Standing what="The log" answer={answer} />
       {answer.value && <Lines key={newest} page={answer.value} level={level} text={settled} />}
       <p class="quiet small">Keys, tokens and passwords are hidden. The log of the machine (journalctl, docker logs) has older lines.</p>
     </Panel>

@@ -1,6 +1,6 @@
 // The first page: is anything wrong, and with whom.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { groupsOf, select, sortKeys, tagsOf, wholeView, type Shown, type SortKey, type View } from "../model/filter";
 import { changeText, states, stateText } from "../model/words";
@@ -11,8 +11,9 @@ import { ClientTable } from "./client_table";
 import { Empty } from "./empty";
 import { useGradual } from "./gradual";
 import { HubLine } from "./hub_line";
-import { useMuted } from "./muted";
-import { Ago, Light, Name, Panel } from "./parts";
+import { useMutes } from "./mutes";
+import { Light, Name, Panel } from "./parts";
+import { Ago } from "./ticking";
 import { Verdict } from "./verdict";
 
 const layoutKey = "vpn-sentinel-layout";
@@ -212,10 +213,7 @@ export function Overview() {
   };
   const clients = [...store.fleet.clients.values()];
   const all: Shown[] = clients.map((client) => store.shown(client));
-  const groups = useMemo(() => groupsOf(clients), [clients.length]);
-  // Tags may change with each report, and are gone through faster than a thousand rows are drawn.
-  const tags = tagsOf(clients);
-  const muted = useMuted();
+  const mutes = useMutes();
   const chosen = select(all, view);
   const [drawn, rest] = useGradual(chosen.length);
   const seen = chosen.slice(0, drawn);
@@ -236,9 +234,9 @@ export function Overview() {
         <h2 id="fleet-title" class="hidden">
           Clients
         </h2>
-        <Tools view={view} groups={groups} tags={tags} layout={layout} change={change} setLayout={choose} />
+        <Tools view={view} groups={groupsOf(clients)} tags={tagsOf(clients)} layout={layout} change={change} setLayout={choose} />
         <p class="quiet small" role="status">
-          {chosen.length === all.length ? "" : `${chosen.length} of ${all.length} shown`}
+          {chosen.length === all.length ? "" : `${chosen.length} of ${all.length} shown`} {mutes.trouble}
         </p>
         {chosen.length === 0 ? (
           <p class="nothing">
@@ -248,9 +246,9 @@ export function Overview() {
             </button>
           </p>
         ) : wide && layout === "table" ? (
-          <ClientTable shown={seen} live={store.live} muted={muted} />
+          <ClientTable shown={seen} live={store.live} muted={mutes.of} />
         ) : (
-          <Tiles shown={seen} live={store.live} muted={muted} />
+          <Tiles shown={seen} live={store.live} muted={mutes.of} />
         )}
         {rest}
       </section>

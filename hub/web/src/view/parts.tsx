@@ -1,13 +1,12 @@
 // Small parts that several pages use. Text from the network goes in as text only: Preact never makes HTML of it.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
 
 import { clientAddress } from "../model/place";
-import { ago, duration, localTime } from "../model/times";
+import { localTime } from "../model/times";
 import type { Finding, Json } from "../model/types";
 import { codeText, groupName, meaningOf, stateText } from "../model/words";
-import { store } from "../store";
+import { For } from "./ticking";
 
 /** A light that is not current has no colour, and says what it was. */
 export function Light({ state, current, how }: { state: string; current: boolean; how?: string | null }) {
@@ -23,24 +22,6 @@ export function Light({ state, current, how }: { state: string; current: boolean
     </span>
   );
 }
-
-/** A text that changes with time alone: written in place once per second, so that a thousand of them cost nothing. */
-function Ticking({ at, word, how }: { at: string; word: (milliseconds: number) => string; how?: string }) {
-  const node = useRef<HTMLTimeElement>(null);
-  useEffect(() => {
-    const time = Date.parse(at);
-    const tick = (): void => {
-      const text = Number.isNaN(time) ? "–" : word(store.hubTime() - time);
-      if (node.current && node.current.textContent !== text) node.current.textContent = text;
-    };
-    tick();
-    return store.onTick(tick);
-  }, [at]);
-  return <time ref={node} dateTime={at} title={localTime(at)} class={how} />;
-}
-
-export const Ago = ({ at }: { at: string }) => <Ticking at={at} word={ago} how="number" />;
-export const For = ({ since }: { since: string }) => <Ticking at={since} word={duration} how="number" />;
 
 export const Time = ({ at }: { at: string }) => <time dateTime={at}>{localTime(at)}</time>;
 

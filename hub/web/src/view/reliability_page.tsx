@@ -20,7 +20,8 @@ import type { Client } from "../model/types";
 import { groupName } from "../model/words";
 import { store } from "../store";
 import { useAnswer } from "./ask";
-import { Failure, Name, Panel } from "./parts";
+import { Name, Panel } from "./parts";
+import { Standing } from "./standing";
 
 const monthsBack = 12;
 const period = 60_000;
@@ -163,8 +164,7 @@ export function ReliabilityPage() {
           Page to print or keep
         </a>
       </div>
-      {answer.error && <Failure what="The reliability" error={answer.error} again={answer.again} />}
-      {answer.loading && <p class="quiet">Asking…</p>}
+      <Standing what="The reliability" answer={answer} />
       {answer.value && subjects.length === 0 && <p class="nothing">No client is known.</p>}
       {subjects.length > 0 && (
         <>
@@ -199,8 +199,7 @@ export function ReliabilityPanel({ client }: { client: Client }) {
   const subject = answer.value?.items[0];
   return (
     <Panel title="Reliability" tools={<a href="#/reliability">All clients</a>}>
-      {answer.error && <Failure what="The reliability" error={answer.error} again={answer.again} />}
-      {answer.loading && <p class="quiet">Asking…</p>}
+      <Standing what="The reliability" answer={answer} />
       {subject && (
         <>
           <p>

@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { fieldsOf, kinds, ruleOf, ruleStates, type Rule } from "../model/rules";
 import { stateText } from "../model/words";
 import { putRule, tryRule, type DryRun } from "../settings_api";
+import { store } from "../store";
 import { Choice, Field, Form, type Fields } from "./form";
 import { Name, Time } from "./parts";
 
@@ -69,7 +70,7 @@ export function RuleForm({ rule, channels, done }: { rule: Rule | null; channels
   };
   const attempt = async (fields: Fields): Promise<void> => {
     setTrial(null);
-    const to = Date.now();
+    const to = store.hubTime();
     const days = fields.days ?? "7";
     const run = await tryRule(ruleOf(fields), new Date(to - Number(days) * day), new Date(to));
     setTrial({ run, days });

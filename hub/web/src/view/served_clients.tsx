@@ -1,6 +1,6 @@
 // Who is connected to the VPN server that a probe watches.
 
-import { amountText, blockedText, keptLater, portText, type Peers } from "../model/peers";
+import { amountText, blockedText, portText, type Peers } from "../model/peers";
 import { Panel, Time } from "./parts";
 
 export function ServedClients({ peers, current }: { peers: Peers; current: boolean }) {
@@ -50,15 +50,5 @@ export function ServedClients({ peers, current }: { peers: Peers; current: boole
         </p>
       )}
     </Panel>
-  );
-}
-
-/** What is older was removed for room: less in a picture is then no less in the world. */
-export function KeptSince({ from, since }: { from: string; since?: string }) {
-  if (since === undefined || !keptLater(from, since)) return null;
-  return (
-    <p class="quiet" id="kept-since">
-      Complete only since <Time at={since} />: what was before has been removed, or was never told.
-    </p>
   );
 }

@@ -9,7 +9,8 @@ import { Act, Fault, useFault } from "./act";
 import { useAnswer } from "./ask";
 import { Choice, Field, Form, type Fields } from "./form";
 import { Once } from "./once";
-import { Failure, Panel, Time } from "./parts";
+import { Panel, Time } from "./parts";
+import { Standing } from "./standing";
 
 const scopes: [string, string][] = [
   ["read", "It may read everything that I may see"],
@@ -71,9 +72,7 @@ export function TokensPage() {
         </p>
         <Fault error={fault} />
         {told && <Once title={`The token ${told.name}.`} text={told.token} />}
-        {tokens.error && <Failure what="The tokens" error={tokens.error} again={tokens.again} />}
-        {tokens.loading && <p class="quiet">Asking…</p>}
-        {tokens.value?.length === 0 && <p class="quiet">None.</p>}
+        <Standing what="The tokens" answer={tokens} none="None." />
         <ul class="entries">
           {(tokens.value ?? []).map(({ id, name, user, scopes: rights, created, expires }) => (
             <li key={id}>

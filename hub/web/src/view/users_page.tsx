@@ -8,7 +8,8 @@ import { useStore } from "../store";
 import { Act, Fault, useFault } from "./act";
 import { useAnswer } from "./ask";
 import { Choice, Field, Form, type Fields } from "./form";
-import { Failure, Panel, Time } from "./parts";
+import { Panel, Time } from "./parts";
+import { Standing } from "./standing";
 
 const roleWords: Record<Role, string> = {
   viewer: "Viewer: may look",
@@ -145,8 +146,7 @@ export function UsersPage() {
       <Panel title="Users" id="users">
         <Fault error={fault} />
         <p role="status">{told}</p>
-        {users.error && <Failure what="The users" error={users.error} again={users.again} />}
-        {users.loading && <p class="quiet">Asking…</p>}
+        <Standing what="The users" answer={users} />
         <ul class="entries">
           {(users.value ?? []).map((each) => (
             <Entry key={each.name} account={each} me={session?.user ?? null} change={change} failed={setFault} />

@@ -7,7 +7,8 @@ import { overviewAddress } from "../model/place";
 import { groupName, placeText, stateText } from "../model/words";
 import { useStore } from "../store";
 import { Why } from "./client_cells";
-import { For, Light } from "./parts";
+import { Light } from "./parts";
+import { For } from "./ticking";
 import { Verdict } from "./verdict";
 
 /** The screen stays on where the browser allows that, as long as the page is seen. */
