@@ -200,6 +200,19 @@ def run_tool(checker: Checker, argv: list[str], **options: object) -> None:
         checker.faults.append(f"{' '.join(argv)}:\n{done.stdout}{done.stderr}")
 
 
+def check_secrets_stay(checker: Checker, folder: Path) -> None:
+    """What a user writes beside a Compose file is neither committed nor sent to the build of an image."""
+    top = HERE.parent
+    for name in (".env", "config/alerts.toml", "certs/hub.key"):
+        file = folder / name
+        argv = ["git", "-c", f"safe.directory={top}", "-C", str(top), "check-ignore", "-q", str(file)]
+        # 1: it would be committed. Without git or a checkout nothing is.
+        ignored = shutil.which("git") is None or subprocess.run(argv, capture_output=True, check=False).returncode != 1
+        checker.expect(ignored, f"{file}: not in .gitignore")
+    sent = (top / ".dockerignore").read_text().splitlines()
+    checker.expect(str(folder.parent.relative_to(top)) in sent, f"{folder.parent}: not in .dockerignore")
+
+
 def ask_docker_compose(checker: Checker, file: Path) -> None:
     names = re.findall(r"^#?([A-Z_]+)=(.*)$", (file.parent / ".env.example").read_text(), re.M)
     values = {name: value or "something" for name, value in names}
@@ -248,6 +261,7 @@ def main() -> int:
     for file in compose:
         checker.compose(file)
         ask_docker_compose(checker, file)
+        check_secrets_stay(checker, file.parent)
     # The hub's Service of one file is what the probes of the others name.
     manifests = sorted((HERE / "kubernetes").glob("*.yaml"))
     objects: list[dict] = []

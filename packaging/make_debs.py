@@ -57,7 +57,7 @@ def run(*argv: str | Path, **options: object) -> str:
 
 def source_date() -> int:
     given = os.environ.get("SOURCE_DATE_EPOCH")
-    return int(given) if given else int(run("git", "-C", TOP, "log", "-1", "--format=%ct"))
+    return int(given) if given else int(run("git", "-c", f"safe.directory={TOP}", "-C", TOP, "log", "-1", "--format=%ct"))
 
 
 class Package:

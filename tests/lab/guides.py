@@ -34,7 +34,7 @@ NOT_RUN = {
     "sudo apt install": "it changes the machine's packages; debian_packages.py does it in a Debian of its own",
     "sudo systemctl": "debian_packages.py does it in a Debian of its own",
     "systemctl": "debian_packages.py does it in a Debian of its own",
-    "cmake": "debian_packages.py packs what was built, and installs that",
+    "sudo cmake": "debian_packages.py packs what was built, and installs that",
     "podman build": "sidecar.py builds both images from what was built",
     "docker build": "sidecar.py builds both images from what was built",
     "cd packaging/compose": "there is no VPN provider here; check_manifests.py reads the files of Compose, sidecar.py runs the images",
