@@ -504,7 +504,7 @@ HubFacts Hub::facts() const {
   facts.store_works = now.store_works;
   facts.store_bytes = now.store_bytes;
   facts.flow_bytes = now.flow_store_bytes;
-  facts.clients = now.clients.size();
+  facts.clients = now.clients.size() + engine_->groups().size();
   facts.live_pages = now.live_listeners;
   facts.limits = limits_of(config_);
   if (own_exit_) {

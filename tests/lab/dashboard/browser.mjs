@@ -14,6 +14,9 @@ export function openBrowser() {
   return chromium.launch({ executablePath: process.env.CHROMIUM, chromiumSandbox: false });
 }
 
+/** Of each page its requests that have not ended. */
+const asking = new WeakMap();
+
 /** A page of its own in a context of its own. `watched.faults`: what must not be; a test that provokes some says which by `expected`. */
 export async function openPage(browser, address, { width = 1280, height = 900, colorScheme = "light", expected = null } = {}) {
   const context = await browser.newContext({
@@ -23,6 +26,10 @@ export async function openPage(browser, address, { width = 1280, height = 900, c
     acceptDownloads: true,
   });
   const page = await context.newPage();
+  const open = new Set();
+  asking.set(page, open);
+  page.on("request", (request) => open.add(request));
+  for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => open.delete(request));
   const faults = [];
   const fault = (text) => {
     if (!expected?.test(text)) faults.push(text);
@@ -63,6 +70,16 @@ export async function axeFindings(page) {
 }
 
 export const isLive = (page) => page.locator("#connection[data-live=yes]").waitFor();
+/** Everything that it asked for has been answered, and is drawn. */
+export async function settled(page) {
+  const deadline = Date.now() + 60_000;
+  // What a page needs it asks for in the frames after it was opened.
+  const frames = () => new Promise((done) => requestAnimationFrame(() => setTimeout(() => requestAnimationFrame(done))));
+  do {
+    assert.ok(Date.now() < deadline, `${page.url()} still asks: ${[...asking.get(page)].map((request) => request.url())}`);
+    await page.evaluate(frames);
+  } while (asking.get(page).size > 0 || (await page.getByText("Asking…").count()) > 0);
+}
 export const rowOf = (page, id) => page.locator("#clients > *", { has: page.getByRole("link", { name: id, exact: true }) });
 /** So many clients are listed: what was typed or pressed before is drawn a moment later. */
 export const areListed = (page, count) => page.waitForFunction((all) => document.querySelectorAll("#clients > *").length === all, count);

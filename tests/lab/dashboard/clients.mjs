@@ -55,6 +55,14 @@ const left = {
   ],
 };
 
+const tags = {
+  "backup-nas": ["home", "storage"],
+  "camera-gateway": ["home"],
+  "family-tv": ["home"],
+  "home-router": ["home"],
+  "paris-office": ["office"],
+};
+
 /** [id, report] in the order in which they are sent. */
 export function manyClients() {
   const calm = [
@@ -69,12 +77,13 @@ export function manyClients() {
     "paris-office",
     "photo-archive",
     "torrent-box",
-  ].map((id, place) => [id, healthy(place, id.startsWith("build") ? { group: "builders" } : {})]);
+  ].map((id, place) => [id, healthy(place, { tags: tags[id], group: id.startsWith("build") ? "builders" : undefined })]);
   return [
     ...calm,
     [
       "office-vpn",
       healthy(0, {
+        tags: ["office", "critical"],
         state: "danger",
         tunnel: tunnelDown,
         latency_ms: undefined,
@@ -120,6 +129,7 @@ export function manyClients() {
     [
       "warsaw-branch",
       healthy(1, {
+        tags: ["office"],
         state: "warning",
         dns: { verdict: "unverifiable", reason: "NO_ANSWER", resolvers: [{ address: "127.0.0.11", route: "loopback" }] },
         leak: { counting: false, why: "no CAP_NET_ADMIN" },
@@ -132,6 +142,7 @@ export function manyClients() {
     [
       "lisbon-branch",
       healthy(3, {
+        tags: ["office"],
         state: "warning",
         findings: [finding("exit_unexpected", "warning", { v4: { address: "198.51.100.49", rule: "country:PT" } }, 12000)],
       }),

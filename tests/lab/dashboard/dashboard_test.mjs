@@ -3,7 +3,7 @@ import { readFile, readdir } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { areListed, axeFindings, fitsIn, hubBinary, isLive, isTitled, openBrowser, openPage, rowOf } from "./browser.mjs";
+import { areListed, axeFindings, fitsIn, hubBinary, isLive, isTitled, openBrowser, openPage, rowOf, settled } from "./browser.mjs";
 import { finding, healthy, manyClients } from "./clients.mjs";
 import { Hub } from "./hub.mjs";
 
@@ -31,12 +31,6 @@ const pages = [
   "#/reliability",
   "#/wall",
 ];
-
-/** Open, live, and everything that it asked for has been answered. */
-async function settled(page) {
-  await page.waitForLoadState("networkidle");
-  await page.getByText("Asking…").first().waitFor({ state: "detached" });
-}
 
 test("a change is on the screen a moment after the hub has taken it", async () => {
   const { page, close } = await openPage(browser, hub.page);
@@ -166,6 +160,16 @@ test("no page is wider than a small phone, and axe-core finds nothing in either 
     }
   }
   assert.deepEqual(wrong, []);
+});
+
+test("the hub's own page counts as many clients and groups as the overview", async () => {
+  const { page, close } = await openPage(browser, hub.page);
+  await isLive(page);
+  const total = await page.locator("#totals .count").first().textContent();
+  await page.goto(`${hub.page}#/settings/hub`);
+  const told = page.locator("#hub dt", { hasText: "Clients and groups" }).locator("+ dd");
+  assert.equal(await told.textContent(), total);
+  await close();
 });
 
 test("axe-core would find what is wrong", async () => {

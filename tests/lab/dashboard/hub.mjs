@@ -1,6 +1,7 @@
 // A real hub on loopback with a data folder of its own, and reports for it.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { createServer, connect } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -32,6 +33,25 @@ async function accepts(port) {
   } finally {
     socket.destroy();
   }
+}
+
+export const ownAddress = "198.51.100.9";
+
+/** What tells a hub its address, and the settings of a hub that asks it. */
+export async function startServices() {
+  const place = { ip: ownAddress, city: "Bucharest", country: "RO", org: "AS64500 Example Transit" };
+  const server = createHttpServer((request, respond) =>
+    respond.end(request.url === "/json" ? JSON.stringify(place) : `ip=${ownAddress}\nloc=RO\n`),
+  );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const outside = `http://127.0.0.1:${server.address().port}`;
+  const settings = {
+    VPN_SENTINEL_SERVER_OWN_ADDRESS: "true",
+    VPN_SENTINEL_TRACE_URLS: `${outside}/cdn-cgi/trace`,
+    VPN_SENTINEL_IPINFO_URL: `${outside}/json`,
+  };
+  return { settings, close: () => server.close() };
 }
 
 export class Hub {

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { axeFindings, fitsIn, hubBinary, isLive, isTitled, openBrowser, openPage, rowOf } from "./browser.mjs";
+import { axeFindings, fitsIn, hubBinary, isLive, isTitled, openBrowser, openPage, rowOf, settled } from "./browser.mjs";
 import { healthy } from "./clients.mjs";
 import { Hub } from "./hub.mjs";
 
@@ -115,7 +115,7 @@ test("the log-in is wide enough for a small phone, and axe-core finds nothing in
     for (const hash of ["#/", "#/keys", "#/account"]) {
       await page.goto(hub.page + hash);
       await page.locator("h1").waitFor({ state: "attached" });
-      await page.waitForLoadState("networkidle");
+      await settled(page);
       assert.deepEqual(await axeFindings(page), [], hash);
       await fitsIn(page, 360);
     }

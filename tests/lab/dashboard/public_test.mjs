@@ -1,40 +1,26 @@
 // What everybody may see: the status page. And what the hub knows of itself.
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
 import { axeFindings, fitsIn, hubBinary, isLive, openBrowser, openPage } from "./browser.mjs";
 import { finding, healthy } from "./clients.mjs";
-import { Hub } from "./hub.mjs";
+import { Hub, ownAddress, startServices } from "./hub.mjs";
 
 const admin = "anna";
 const password = "correct horse 42";
-const ownAddress = "198.51.100.9";
 
 let services;
 let hub;
 let browser;
 
-/** As the services that tell the hub its address. */
-async function startServices() {
-  const place = { ip: ownAddress, city: "Bucharest", country: "RO", org: "AS64500 Example Transit" };
-  services = createServer((request, respond) => respond.end(request.url === "/json" ? JSON.stringify(place) : `ip=${ownAddress}\nloc=RO\n`));
-  services.listen(0, "127.0.0.1");
-  await once(services, "listening");
-  return `http://127.0.0.1:${services.address().port}`;
-}
-
 before(async () => {
-  const outside = await startServices();
+  services = await startServices();
   hub = await Hub.start(hubBinary, {
     VPN_SENTINEL_ADMIN_USER: admin,
     VPN_SENTINEL_ADMIN_PASSWORD: password,
     VPN_SENTINEL_STATUS_PAGE: "nas=The <b>store</b> room,office-*,never-seen",
     VPN_SENTINEL_STATUS_PAGE_TITLE: "Our connections",
-    VPN_SENTINEL_SERVER_OWN_ADDRESS: "true",
-    VPN_SENTINEL_TRACE_URLS: `${outside}/cdn-cgi/trace`,
-    VPN_SENTINEL_IPINFO_URL: `${outside}/json`,
+    ...services.settings,
   });
   browser = await openBrowser();
   for (const [place, id] of ["nas", "office-1", "office-2", "secret"].entries()) await hub.report(id, healthy(place));

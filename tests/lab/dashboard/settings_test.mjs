@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { axeFindings, fitsIn, hubBinary, isLive, openBrowser, openPage } from "./browser.mjs";
+import { axeFindings, fitsIn, hubBinary, isLive, openBrowser, openPage, settled } from "./browser.mjs";
 import { healthy } from "./clients.mjs";
 import { Hub } from "./hub.mjs";
 
@@ -143,7 +143,7 @@ test("no page of the settings is wider than a small phone, and axe-core finds no
       for (const hash of pages) {
         await page.goto(hub.page + hash);
         await page.locator(".menu a[aria-current=page]").waitFor();
-        await page.waitForLoadState("networkidle");
+        await settled(page);
         await fitsIn(page, width);
         wrong.push(...(await axeFindings(page)).map((each) => `${hash} ${width} px ${colorScheme}: ${each}`));
       }

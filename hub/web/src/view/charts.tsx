@@ -39,10 +39,10 @@ const day = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" 
 const twoDays = 2 * 86_400;
 
 /** The day, or the hour with the day below where it begins, as the viewer's own place writes them. */
-function axisTime(value: number, first: number, last: number, place: number): string {
-  if (last - first > twoDays) return day.format(value * 1000);
-  const before = new Date((value - (last - first) / 8) * 1000);
-  const begins = place === 0 || before.getDate() !== new Date(value * 1000).getDate();
+function axisTime(value: number, place: number, all: number[]): string {
+  if (all.at(-1)! - all[0]! > twoDays) return day.format(value * 1000);
+  const dayOf = (seconds: number): number => new Date(seconds * 1000).getDate();
+  const begins = place === 0 || dayOf(all[place - 1]!) !== dayOf(value);
   return begins ? `${hour.format(value * 1000)}\n${day.format(value * 1000)}` : hour.format(value * 1000);
 }
 
@@ -57,7 +57,7 @@ function options({ lines, word, from, to }: ChartProps, width: number): uPlot.Op
     height,
     cursor: { y: false },
     axes: [
-      { ...axis, space: 76, values: (_, splits) => splits.map((value, place) => axisTime(value, splits[0]!, splits.at(-1)!, place)) },
+      { ...axis, space: 76, values: (_, splits) => splits.map(axisTime) },
       { ...axis, size: 74, values: (_, splits) => splits.map((value) => (value === null ? "" : word(value))) },
     ],
     scales: { x: { range: () => [from, to] }, y: { range: (_, least, most) => [Math.min(0, least ?? 0), Math.max(most ?? 0, 1) * 1.05] } },

@@ -52,8 +52,16 @@ export function MapView({ data, client }: { data: FlowMap | null; client?: strin
     <>
       <div ref={place} class="map" role="region" aria-label="Map of exits and connections; the tables below say the same" />
       <p class="quiet small map-legend">
-        <span class="key exit" /> exit of a client <span class="key tunnel" /> by the tunnel <span class="key outside" /> outside the tunnel
-        · borders: Natural Earth
+        <span>
+          <i class="key exit" /> exit of a client
+        </span>
+        <span>
+          <i class="key tunnel" /> by the tunnel
+        </span>
+        <span>
+          <i class="key outside" /> outside the tunnel
+        </span>
+        <span>borders: Natural Earth</span>
       </p>
     </>
   );

@@ -15,7 +15,7 @@ import {
   type Reliability,
   type SubjectReliability,
 } from "../model/reliability";
-import { viewersZone } from "../model/times";
+import { counted, viewersZone } from "../model/times";
 import type { Client } from "../model/types";
 import { groupName } from "../model/words";
 import { store } from "../store";
@@ -203,8 +203,9 @@ export function ReliabilityPanel({ client }: { client: Client }) {
       {subject && (
         <>
           <p>
-            <strong>{percentText(subject.total.protected_share)}</strong> protected in the last 30 days, {secondsText(subject.total.danger_s)} in
-            danger, {subject.total.incidents.count} incidents
+            <strong>{percentText(subject.total.protected_share)}</strong> protected in the last 30 days,{" "}
+            {subject.total.danger_s > 0 ? secondsText(subject.total.danger_s) : "0 s"} in danger,{" "}
+            {counted(subject.total.incidents.count, "incident")}
             {subject.total.incidents.mean_recovery_s !== null &&
               `, recovered in ${secondsText(subject.total.incidents.mean_recovery_s)} on average`}
             .
