@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 
 #include "netns/firewall/leak_rules.hpp"
 #include "netns/firewall/nft_decode_expression.hpp"
@@ -26,6 +27,7 @@ constexpr std::size_t most_changes = 64;
 constexpr std::size_t most_datagrams = 256;  // of one call: the loop must not be held up
 constexpr std::size_t most_name = 15;        // TASK_COMM_LEN
 constexpr std::size_t most_command = 160;
+constexpr std::size_t most_status = 512;  // Tgid is among the first lines
 constexpr int receive_buffer = 1 << 20;
 
 /// Anybody names processes and tables.
@@ -75,6 +77,24 @@ std::string read_start(const std::string& path, std::size_t most) {
   return text;
 }
 
+std::string read_name(std::uint32_t task) {
+  auto name = read_start(fmt::format("/proc/{}/comm", task), most_name + 1);
+  if (name.ends_with('\n')) name.pop_back();
+  return printable(name, most_name);
+}
+
+/// The process that a thread belongs to ("Tgid:" of proc(5)), or the thread's own number where it is not told.
+std::uint32_t process_of(std::uint32_t thread) {
+  constexpr std::string_view field = "\nTgid:";
+  const auto status = read_start(fmt::format("/proc/{}/status", thread), most_status);
+  const auto at = status.find(field);
+  if (at == std::string::npos) return thread;
+  const auto digits = status.find_first_of("0123456789", at);
+  std::uint32_t process = thread;
+  if (digits != std::string::npos) (void)std::from_chars(status.data() + digits, status.data() + status.size(), process);
+  return process;
+}
+
 bool is_ours(const nft::TableName& table) {
   return is_firewall_table(OutsideAction::count, table.name) || is_firewall_table(OutsideAction::drop, table.name);
 }
@@ -107,12 +127,14 @@ bool is_own_change(const RulesetChange& change, std::uint32_t own_process, std::
 
 std::string describe_author(const RulesetChange& change) {
   if (change.process == 0 && change.program.empty()) return "an unknown program";
-  const auto folder = fmt::format("/proc/{}", change.process);
-  const auto name = printable(read_start(folder + "/comm", most_name + 1), most_name + 1);
-  const bool same = name == change.program || name == change.program + "?";
-  const auto command = same ? printable(read_start(folder + "/cmdline", most_command), most_command) : std::string{};
-  if (command.empty() || command == change.program) return fmt::format("{} (pid {})", change.program, change.process);
-  return fmt::format("{} (pid {}: {})", change.program, change.process, command);
+  if (read_name(change.process) != change.program) return fmt::format("{} (pid {})", change.program, change.process);
+  const auto process = process_of(change.process);
+  auto name = read_name(process);
+  if (name.empty()) name = change.program;
+  const auto thread = name == change.program ? std::string() : change.program + ", ";
+  const auto command = printable(read_start(fmt::format("/proc/{}/cmdline", process), most_command), most_command);
+  if (command.empty() || command == name) return fmt::format("{} ({}pid {})", name, thread, process);
+  return fmt::format("{} ({}pid {}: {})", name, thread, process, command);
 }
 
 std::string describe_tables(const RulesetChange& change) {

@@ -19,8 +19,8 @@ namespace vpn_sentinel::audit {
 /// One transaction.
 struct RulesetChange {
   std::uint32_t generation = 0;
-  std::uint32_t process = 0;           ///< its number as the host's processes are counted; 0: not told
-  std::string program;                 ///< its name, at most 15 bytes, printable
+  std::uint32_t process = 0;           ///< whose number, as the host's threads are counted; 0: not told
+  std::string program;                 ///< the name of that thread, at most 15 bytes, printable
   std::vector<nft::TableName> tables;  ///< that were touched, the first 16
   friend bool operator==(const RulesetChange&, const RulesetChange&) = default;
 };
@@ -40,8 +40,9 @@ class ChangeReader {
 /// True for a change of nothing but tables that a probe makes, by a program of this process's name: our own, or another probe's.
 [[nodiscard]] bool is_own_change(const RulesetChange& change, std::uint32_t own_process, std::string_view own_program);
 
-/// "nft (pid 4242: nft flush ruleset)", as far as it is known. Asks /proc for the command line, which a process that has ended does not
-/// have any more; one of another name under this number is another process.
+/// "nft (pid 4242: nft flush ruleset)", as far as it is known; "firewalld (gdbus, pid 4242: …)" where a thread has another name than its
+/// process: the kernel tells of threads. Asks /proc, which knows nothing any more of who has ended; one of another name under this number
+/// is another one.
 [[nodiscard]] std::string describe_author(const RulesetChange& change);
 /// "inet filter, ip nat".
 [[nodiscard]] std::string describe_tables(const RulesetChange& change);

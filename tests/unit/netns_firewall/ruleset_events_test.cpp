@@ -1,8 +1,14 @@
 #include "netns/firewall/ruleset_events.hpp"
 
+#include <fmt/format.h>
 #include <poll.h>
+#include <pthread.h>
+#include <unistd.h>
 
+#include <array>
 #include <boost/test/unit_test.hpp>
+#include <future>
+#include <thread>
 
 #include "netns/firewall/outside_tables.hpp"
 #include "tests/unit/netns_firewall/audited_namespace.hpp"
@@ -39,6 +45,29 @@ BOOST_AUTO_TEST_CASE(a_change_names_the_program_and_the_tables_that_it_touched) 
   BOOST_TEST(!audit::is_own_change(change, change.process, "nft"));
   space.run("iptables-nft -P OUTPUT DROP");
   BOOST_TEST(next(events).changes.front().program.starts_with("iptables"));
+}
+
+BOOST_AUTO_TEST_CASE(a_thread_of_another_name_is_told_with_its_process) {
+  AuditedNamespace space;
+  auto events = audit::RulesetEvents::open(space.net.client.opener()).value();
+  auto tables = OutsideTables::open(space.net.client.opener(), OutsideAction::drop, "t", 0).value();
+  std::promise<void> done;
+  std::promise<void> described;
+  std::thread worker([&] {
+    ::pthread_setname_np(::pthread_self(), "gdbus");
+    const bool installed = tables.install(TwoUplinks::policy()).has_value();
+    done.set_value();
+    described.get_future().wait();
+    BOOST_TEST(installed);
+  });
+  done.get_future().wait();
+  const auto news = next(events);
+  const auto author = news.changes.empty() ? std::string("nobody") : audit::describe_author(news.changes.front());
+  described.set_value();
+  worker.join();
+  std::array<char, 16> own{};
+  ::pthread_getname_np(::pthread_self(), own.data(), own.size());
+  BOOST_TEST(author.starts_with(fmt::format("{} (gdbus, pid {}: ", own.data(), ::getpid())), author);
 }
 
 BOOST_AUTO_TEST_CASE(changes_of_our_own_tables_are_known_as_ours_and_those_of_others_to_them_are_not) {
