@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import hmac
 import json
@@ -324,9 +323,9 @@ class AlertChannels(unittest.TestCase):
 
 
 def main() -> int:
-    given: argparse.Namespace = suite.parser_of(__doc__).parse_args()
     global BUILD
-    BUILD = given.build.resolve()
+    given = suite.plain_arguments(suite.parser_of(__doc__))
+    BUILD = given.build
     return suite.run(AlertChannels, given.tests)
 
 

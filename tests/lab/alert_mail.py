@@ -7,7 +7,6 @@ The mails are read back out of the mailboxes.
 
 from __future__ import annotations
 
-import argparse
 import email.message
 import email.utils
 import json
@@ -187,15 +186,14 @@ class AlertMail(unittest.TestCase):
 
 
 def main() -> int:
-    given: argparse.Namespace = suite.parser_of(__doc__).parse_args()
     global BUILD
-    BUILD = given.build.resolve()
+    given = suite.plain_arguments(suite.parser_of(__doc__))
+    BUILD = given.build
     reason = "the server's own list of users needs root" if os.geteuid() != 0 else ""
     if unpacked.find(BUILD, "exim4") is None:
         reason = "exim4 is not there (packaging/packages-unpacked.txt)"
     if reason:
-        print(f"SKIPPED: {reason}")
-        return 77
+        return suite.skipped(reason)
     return suite.run(AlertMail, given.tests)
 
 

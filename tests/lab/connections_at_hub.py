@@ -12,7 +12,7 @@ import sys
 import threading
 import unittest
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import suite
@@ -159,13 +159,8 @@ class ConnectionsAtHub(unittest.TestCase):
         return next((flow for flow in flows if (flow.get("program"), flow["client_id"]) == (program, client)), None)
 
     @contextmanager
-    def sending(self, protocol: int, port: int) -> Iterator[subprocess.Popen]:
-        """Past the tunnel; ended when it has told that it sent."""
-        program = str(self.lab.folder / NAMES["outside"])
-        if protocol == socket.IPPROTO_TCP:
-            argv = [program, str(self.talker), WEB["v4"], str(port), "eth0", str(BYTES)]
-        else:
-            argv = [program, "-c", DATAGRAM_SENDER, WEB["v4"], str(port), str(DATAGRAMS), str(DATAGRAM)]
+    def connected(self, argv: list[str]) -> Iterator[subprocess.Popen]:
+        """Ended afterwards, whatever it is doing."""
         process = self.lab.popen("vpn", argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             self.assertEqual(process.stdout.readline(), "connected\n")
@@ -176,19 +171,19 @@ class ConnectionsAtHub(unittest.TestCase):
             process.stdin.close()
             process.stdout.close()
 
-    @contextmanager
-    def talking(self, way: str) -> Iterator[subprocess.Popen]:
+    def sending(self, protocol: int, port: int) -> AbstractContextManager[subprocess.Popen]:
+        """Past the tunnel."""
+        program = str(self.lab.folder / NAMES["outside"])
+        if protocol == socket.IPPROTO_TCP:
+            argv = [program, str(self.talker), WEB["v4"], str(port), "eth0", str(BYTES)]
+        else:
+            argv = [program, "-c", DATAGRAM_SENDER, WEB["v4"], str(port), str(DATAGRAMS), str(DATAGRAM)]
+        return self.connected(argv)
+
+    def talking(self, way: str) -> AbstractContextManager[subprocess.Popen]:
         device = "eth0" if way == "outside" else ""
         argv = [str(self.lab.folder / NAMES[way]), str(self.talker), WEB["v4"], str(PORT), device, str(BYTES)]
-        process = self.lab.popen("vpn", argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        try:
-            self.assertEqual(process.stdout.readline(), "connected\n")
-            yield process
-        finally:
-            process.kill()
-            process.wait(5)
-            process.stdin.close()
-            process.stdout.close()
+        return self.connected(argv)
 
     def say(self, process: subprocess.Popen) -> None:
         process.stdin.write("go\n")

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import sqlite3
@@ -117,9 +116,9 @@ class MonthlyReport(unittest.TestCase):
 
 
 def main() -> int:
-    given: argparse.Namespace = suite.parser_of(__doc__).parse_args()
     global BUILD
-    BUILD = given.build.resolve()
+    given = suite.plain_arguments(suite.parser_of(__doc__))
+    BUILD = given.build
     return suite.run(MonthlyReport, given.tests)
 
 

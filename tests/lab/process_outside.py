@@ -10,163 +10,33 @@ and held against what is published.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 import unittest
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import suite
 from lab import Lab
+from leaks import CONTAINER, LEAKS, PORT, Leakers
 from network import WEB
 from process import wait_until
 from tracing import wait_joined
 from watcher import Line, Watcher, watching
 
 BUILD = Path()
-LEAKED_PORT = 4444
 QUIET = ["--check-interval", "300s", "--stun-servers", "none", "--large-packets", "false", "--latency-drop", "0", "--learn-uplink", "false"]
 
 GUIDE = Path(__file__).resolve().parents[2] / "packaging" / "guides" / "programs.md"
-# Bound to the uplink all of them. Tells the process that sends, and stays as long as it is told to.
-LEAKER = """
-import os, socket, struct, sys, time
-kind, address, port, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
-
-def bound(type, protocol=0):
-    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, type, protocol)
-    made.setsockopt(socket.SOL_SOCKET, 25, b"eth0")
-    return made
-
-def packet():
-    ends = socket.inet_aton("198.18.50.2") + socket.inet_aton(address)
-    header = struct.pack("!BBHHHBBH8s", 0x45, 0, 32, 0, 0, 64, 17, 0, ends)
-    total = sum(struct.unpack("!10H", header))
-    total = (total & 0xFFFF) + (total >> 16)
-    header = header[:10] + struct.pack("!H", ~total & 0xFFFF) + header[12:]
-    made = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
-    made.sendto(header + struct.pack("!HHHH", 4321, port, 12, 0) + b"leak", ("eth0", 0x0800, 0, 0, b"\\xff" * 6))
-    return made
-
-def in_child(work):
-    child = os.fork()
-    if child == 0:
-        work()
-        os._exit(0)
-    return child
-
-def send():
-    made = bound(socket.SOCK_DGRAM)
-    made.sendto(b"leak", (address, port))
-    return made
-
-sender = os.getpid()
-if kind == "tcp":
-    kept = bound(socket.SOCK_STREAM)
-    kept.setblocking(False)
-    kept.connect_ex((address, port))
-elif kind in ("udp", "quic", "older", "handed"):
-    kept = bound(socket.SOCK_DGRAM)
-    kept.connect((address, port))
-    if kind == "older":
-        print("ready", flush=True)
-        sys.stdin.readline()
-    if kind == "handed":
-        sender = in_child(lambda: (kept.send(b"leak"), time.sleep(seconds)))
-    for _ in range({"quic": 100, "handed": 0}.get(kind, 1)):
-        try:
-            kept.send(b"x" * 1200 if kind == "quic" else b"leak")
-        except ConnectionRefusedError:
-            pass  # what the far end says to an earlier one
-        time.sleep(0.01)
-elif kind == "sendto":
-    kept = send()
-elif kind == "icmp":
-    kept = bound(socket.SOCK_RAW, socket.IPPROTO_ICMP)
-    kept.sendto(b"\\x08\\x00\\xf7\\xff\\x00\\x00\\x00\\x00", (address, 0))
-elif kind == "packet":
-    kept = packet()
-elif kind == "short":
-    sender = in_child(send)
-    os.waitpid(sender, 0)
-elif kind == "forked":
-    again = [sys.executable, sys.argv[0], "sendto", address, str(port), str(seconds)]
-    sender = in_child(lambda: (os.dup2(os.open("/dev/null", os.O_WRONLY), 1), os.execv(sys.argv[5], [sys.argv[5], *again[1:]])))
-    time.sleep(0.3)
-elif kind == "container":
-    folder = sys.argv[5]
-    with open(folder + "/cgroup.procs", "w") as file:
-        file.write(str(os.getpid()))
-    kept = send()
-print("sent", sender, flush=True)
-ends = time.monotonic() + seconds
-# Who has an older socket is found a moment after the probe began, and perhaps after the first packet.
-while kind == "older" and time.monotonic() < ends:
-    time.sleep(0.5)
-    try:
-        kept.send(b"more")
-    except ConnectionRefusedError:
-        pass
-time.sleep(max(ends - time.monotonic(), 0))
-"""
-
-# What leaks: in words, and as (kind, address).
-LEAKS = {
-    "TCP": ("tcp", WEB["v4"]),
-    "TCP over IPv6": ("tcp", WEB["v6"]),
-    "UDP after connect(2)": ("udp", WEB["v4"]),
-    "UDP over IPv6": ("udp", WEB["v6"]),
-    "UDP by sendto(2)": ("sendto", WEB["v4"]),
-    "UDP as QUIC sends it": ("quic", WEB["v4"]),
-    "ICMP": ("icmp", WEB["v4"]),
-    "a packet socket": ("packet", WEB["v4"]),
-    "a socket that is older than the probe": ("older", WEB["v4"]),
-    "a socket that another process connected": ("handed", WEB["v4"]),
-    "a program that another one starts": ("forked", WEB["v4"]),
-    "a program that lives for a moment": ("short", WEB["v4"]),
-    "a program in a container": ("container", WEB["v4"]),
-}
-CONTAINER = f"c0ffee{os.getpid():06x}" + 52 * "0"
 SOURCES = ("ebpf", "sock_diag", "conntrack", "nflog")
 HEADING = ["leak", "alert by ebpf", "alert by sock_diag", *(f"`connections` by {source}" for source in SOURCES)]
 
 
-def cgroup_tree() -> Path:
-    lines = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines() if " - cgroup2 " in line]
-    return Path(lines[0][4])
-
-
-def removed(folder: Path) -> bool:
-    with suppress(OSError):
-        folder.rmdir()
-    return not folder.exists()
-
-
 def row_text(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-class Leak:
-    """A running leaker."""
-
-    def __init__(self, process: subprocess.Popen, kind: str) -> None:
-        self.process, self.kind = process, kind
-        self.sender = 0
-        if kind == "older":
-            process.stdout.readline()
-
-    def send(self) -> int:
-        """When it was sent, in ns; a moment too late."""
-        if self.kind == "older":
-            self.process.stdin.write("go\n")
-            self.process.stdin.flush()
-        self.sender = int(self.process.stdout.readline().split()[1])
-        return time.monotonic_ns()
 
 
 class ProcessOutside(unittest.TestCase):
@@ -176,19 +46,13 @@ class ProcessOutside(unittest.TestCase):
     def setUpClass(cls) -> None:
         cls.lab = cls.enterClassContext(Lab())
         cls.lab.start("wg-quick")
-        cls.leaker = cls.lab.folder / "leaker.py"
-        cls.leaker.write_text(LEAKER)
-        # Its name is what the kernel tells, so that it must not be "python3".
-        cls.program = cls.lab.folder / "hidden-leaker"
-        cls.program.symlink_to(sys.executable)
-        cls.cgroup = cgroup_tree() / f"docker-{CONTAINER}.scope"
-        cls.cgroup.mkdir()
-        cls.addClassCleanup(lambda: wait_until(lambda: removed(cls.cgroup), 5, "the cgroup is empty"))
+        cls.leaks = Leakers(cls.lab)
+        cls.addClassCleanup(cls.leaks.close)
         for address in WEB.values():
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             listener = cls.lab.call("inet", lambda family=family: socket.socket(family, socket.SOCK_STREAM))
             cls.addClassCleanup(listener.close)
-            listener.bind((address, LEAKED_PORT))
+            listener.bind((address, PORT))
             listener.listen()
 
     @contextmanager
@@ -201,24 +65,8 @@ class ProcessOutside(unittest.TestCase):
             yield watcher
 
     @contextmanager
-    def started(self, kind: str, address: str = WEB["v4"], port: int = LEAKED_PORT, seconds: float = 30) -> Iterator[Leak]:
-        more = str(self.program) if kind == "forked" else str(self.cgroup) if kind == "container" else ""
-        argv = [str(self.program), str(self.leaker), kind, address, str(port), str(seconds), more]
-        process = self.lab.popen("vpn", argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        leak = Leak(process, kind)
-        try:
-            yield leak
-        finally:
-            for pid in {leak.sender, process.pid} - {0}:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            process.wait(5)
-            process.stdin.close()
-            process.stdout.close()
-
-    @contextmanager
-    def leaking(self, kind: str, address: str = WEB["v4"], port: int = LEAKED_PORT, seconds: float = 30) -> Iterator[subprocess.Popen]:
-        with self.started(kind, address, port, seconds) as leak:
+    def leaking(self, kind: str, address: str = WEB["v4"], port: int = PORT, seconds: float = 30) -> Iterator[subprocess.Popen]:
+        with self.leaks.started(kind, address, port, seconds) as leak:
             leak.send()
             yield leak.process
 
@@ -267,7 +115,7 @@ class ProcessOutside(unittest.TestCase):
         right = nobody = 0
         # One that has the same destination by the tunnel, and is innocent.
         innocent = self.lab.call("vpn", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-        innocent.connect((WEB["v4"], LEAKED_PORT))
+        innocent.connect((WEB["v4"], PORT))
         try:
             for round_number in range(6):
                 with self.watched() as watcher, self.leaking("udp", seconds=0.002 * round_number) as process:
@@ -307,7 +155,7 @@ class ProcessOutside(unittest.TestCase):
                 self.assertEqual(code, 2, told)
                 # Connections of programs that ended a moment ago have no owner any more.
                 ways = {one["peer"]: one for one in told["connections"] if "program" in one}
-                leaked = ways[f"{WEB['v4']}:{LEAKED_PORT}"]
+                leaked = ways[f"{WEB['v4']}:{PORT}"]
                 self.assertEqual((leaked["way"], leaked["program"]["pid"], leaked["device"]), ("outside", process.pid, "eth0"))
                 self.assertEqual(ways[f"{WEB['v4']}:9999"]["way"], "tunnel")
                 self.assertTrue(told["not_seen"])
@@ -322,9 +170,9 @@ class ProcessOutside(unittest.TestCase):
     def alert(self, kind: str, address: str, source: str, published: str) -> str:
         """Whom the alert of one leak names; a wrong name fails. What is published has time to come true."""
         with ExitStack() as stack:
-            older = stack.enter_context(self.started(kind, address)) if kind == "older" else None
+            older = stack.enter_context(self.leaks.started(kind, address)) if kind == "older" else None
             watcher = stack.enter_context(self.watched("--connections", source))
-            leak = older or stack.enter_context(self.started(kind, address))
+            leak = older or stack.enter_context(self.leaks.started(kind, address))
             sent = leak.send()
 
             def names(line: Line) -> bool:
@@ -377,12 +225,12 @@ class ProcessOutside(unittest.TestCase):
         """What each source lists of each leak."""
         cells: dict[str, list[str]] = {}
         with ExitStack() as stack:
-            older = stack.enter_context(self.started("older", port=5000 + list(LEAKS).index("a socket that is older than the probe")))
+            older = stack.enter_context(self.leaks.started("older", port=5000 + list(LEAKS).index("a socket that is older than the probe")))
             files = [stack.enter_context(self.listing(source)) for source in SOURCES]
             for number, (name, (kind, address)) in enumerate(LEAKS.items()):
                 # Somebody listens for TCP: what is refused is closed at once.
-                port = {"icmp": 0, "tcp": LEAKED_PORT}.get(kind, 5000 + number)
-                leak = older if kind == "older" else stack.enter_context(self.started(kind, address, port))
+                port = {"icmp": 0, "tcp": PORT}.get(kind, 5000 + number)
+                leak = older if kind == "older" else stack.enter_context(self.leaks.started(kind, address, port))
                 leak.send()
                 time.sleep(1.2)  # so long may it take until all have looked
                 end = address if port == 0 else f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -247,8 +247,7 @@ def main() -> int:
             except LabError as error:
                 reason = f"podman cannot run a container here: {error}"
     if reason:
-        print(f"SKIPPED: {reason}")
-        return 77
+        return suite.skipped(reason)
     return suite.run(Sidecar, given.tests)
 
 

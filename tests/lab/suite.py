@@ -21,9 +21,20 @@ def parser_of(description: str | None) -> argparse.ArgumentParser:
 def arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Ends the program where no lab is possible."""
     skip_unless_possible()
+    return plain_arguments(parser)
+
+
+def plain_arguments(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """For tests that need no lab."""
     given = parser.parse_args()
     given.build = given.build.resolve()
     return given
+
+
+def skipped(reason: str) -> int:
+    """The exit code of a test that cannot be run here."""
+    print(f"SKIPPED: {reason}")
+    return 77
 
 
 def run(case: type[unittest.TestCase], tests: Sequence[str]) -> int:

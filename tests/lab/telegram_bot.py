@@ -378,8 +378,8 @@ class TelegramBot(unittest.TestCase):
 
 def main() -> int:
     global BUILD
-    given = suite.parser_of(__doc__).parse_args()
-    BUILD = given.build.resolve()
+    given = suite.plain_arguments(suite.parser_of(__doc__))
+    BUILD = given.build
     return suite.run(TelegramBot, given.tests)
 
 
