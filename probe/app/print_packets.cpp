@@ -11,12 +11,9 @@
 namespace vpn_sentinel {
 namespace {
 
-std::string counted_text(const PacketsView& packets, WallTime now) {
-  const auto lasted = std::chrono::duration_cast<std::chrono::milliseconds>(now - packets.since);
-  const auto counted = human_duration(std::max(lasted, std::chrono::milliseconds{0}));
-  if (!packets.leak) return fmt::format("none outside the tunnel within {}", counted);
-  const auto& leak = *packets.leak;
-  auto text = fmt::format("{} outside the tunnel, {} bytes, noticed {}", leak.packets(), leak.bytes(), to_rfc3339(*packets.leak_since));
+std::string outside_text(const OutsideTraffic& leak, const std::optional<WallTime>& noticed) {
+  auto text = fmt::format("{} outside the tunnel, {} bytes", leak.packets(), leak.bytes());
+  if (noticed) text += ", noticed " + to_rfc3339(*noticed);
   const auto tell = [&](const char* what, const TrafficView& part) {
     if (part.packets > 0) text += fmt::format(", {} {}", part.packets, what);
   };
@@ -28,6 +25,14 @@ std::string counted_text(const PacketsView& packets, WallTime now) {
   return text;
 }
 
+std::string counted_text(const PacketsView& packets, WallTime now) {
+  if (packets.leak) return outside_text(*packets.leak, packets.leak_since);
+  if (packets.unjudged)
+    return outside_text(*packets.unjudged, packets.unjudged_since) + "; it is not known yet whether they are the VPN's own";
+  const auto lasted = std::chrono::duration_cast<std::chrono::milliseconds>(now - packets.since);
+  return fmt::format("none outside the tunnel within {}", human_duration(std::max(lasted, std::chrono::milliseconds{0})));
+}
+
 }  // namespace
 
 std::string print_packets(const Observation& seen) {
@@ -35,8 +40,8 @@ std::string print_packets(const Observation& seen) {
   const auto& packets = *seen.packets;
   if (!packets.counting) return packets.why_not.empty() ? std::string() : print_row("packets", "not counted: " + packets.why_not);
   std::vector<std::string> more;
-  if (packets.leak) {
-    for (const auto& destination : packets.leak->destinations) more.push_back(destination_text(destination));
+  if (const auto& outside = packets.leak ? packets.leak : packets.unjudged; outside) {
+    for (const auto& destination : outside->destinations) more.push_back(destination_text(destination));
   }
   for (const auto& program : packets.programs) more.push_back("sent by " + program_text(program));
   for (const auto& traffic : packets.unattributed)

@@ -130,6 +130,10 @@ constexpr std::array finding_rows{
         "packets_outside", danger, "Packets left the namespace outside the tunnel.",
         "The evidence names where to and whose program (uid): stop it, or bind it to the tunnel. If it may bypass the tunnel on "
         "purpose, allow it by VPN_SENTINEL_ALLOW_UIDS, _ALLOW_MARKS or _LOCAL_NETWORKS; the VPN's server by VPN_SENTINEL_ENDPOINT."},
+    FindingText{
+        "packets_unjudged", warning, "Packets left the namespace outside the tunnel, and whether they are the VPN's own is not known yet.",
+        "The VPN's program is asked and has not told its servers: after ten seconds it is a leak. If that comes often, the machine is "
+        "overloaded or the program hangs; name the VPN's server by VPN_SENTINEL_ENDPOINT, and nobody has to be asked."},
     FindingText{"packets_uncounted", information, "What leaves outside the tunnel is not counted, or not all of it.",
                 "The evidence says why and what is not seen; vpn-sentinel-probe doctor names missing rights and kernel features. Switch it "
                 "off by VPN_SENTINEL_LEAK_METER=false."},

@@ -74,6 +74,9 @@ struct PacketsView {
   /// by itself. Absent: quiet.
   std::optional<OutsideTraffic> leak;
   std::optional<WallTime> leak_since;
+  /// What goes on and may be the VPN's own packets: its program has not told yet whether they are. Absent when there is a leak.
+  std::optional<OutsideTraffic> unjudged;
+  std::optional<WallTime> unjudged_since;
   std::vector<OutsideProgram> programs;           ///< of the leak
   std::vector<UnattributedTraffic> unattributed;  ///< of the leak, as far as it was asked who sends it
   /// Everything that leaves is seen: what may not is in the numbers. No DNS left where `passed_dns` has not grown either.

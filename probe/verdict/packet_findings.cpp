@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "netns/base/dns_ports.hpp"
 
@@ -15,6 +17,12 @@ using nlohmann::json;
 constexpr std::size_t most_destinations = 10;
 
 bool is_dns(const OutsideDestination& destination) { return vpn_sentinel::is_dns(destination.protocol, destination.port); }
+
+/// Their evidence tells where packets went.
+constexpr std::array<std::string_view, 4> codes_that_name_ends{"process_outside", "packets_outside", "dns_packets_outside",
+                                                               "packets_unjudged"};
+
+bool names_ends(const Finding& finding) { return std::ranges::find(codes_that_name_ends, finding.code) != codes_that_name_ends.end(); }
 
 constexpr unsigned told_prefix_v4 = 24;
 constexpr unsigned told_prefix_v6 = 48;
@@ -66,6 +74,8 @@ class PacketJudge {
     if (packets_.leak) {
       judge_leak(*packets_.leak);
       judge_programs();
+    } else if (packets_.unjudged) {
+      judge_unjudged(*packets_.unjudged);
     }
     judge_counting();
     return std::move(findings_);
@@ -78,20 +88,20 @@ class PacketJudge {
 
   void judge_leak(const OutsideTraffic& leak) {
     if (leak.dns.packets > 0) add("dns_packets_outside", evidence_of(leak, leak.dns, true));
-    const TrafficView rest{leak.packets() - leak.dns.packets, leak.bytes() - leak.dns.bytes};
-    if (rest.packets == 0) return;
-    auto evidence = evidence_of(leak, rest, false);
-    const auto tell = [&](const char* name, const TrafficView& part) {
-      if (part.packets > 0) evidence[name] = count_text(part);
-    };
-    tell("ipv4", leak.v4);
-    tell("ipv6", leak.v6);
-    tell("to_vpn_server", leak.endpoint_misuse);
-    tell("no_ip", leak.other);
+    if (leak.packets() == leak.dns.packets) return;
+    auto evidence = evidence_of_rest(leak);
     // Everybody on the way sees the VPN server's address as it is; only what is said to it is not protected. And what is no IP mostly does
     // not get beyond the next router.
     const bool is_less = leak.v4.packets + leak.v6.packets == 0;
     add("packets_outside", std::move(evidence), is_less ? std::optional(Severity::warning) : std::nullopt);
+  }
+
+  /// Neither a leak nor none: the answer of the VPN's program is late.
+  void judge_unjudged(const OutsideTraffic& traffic) {
+    auto evidence = evidence_of_rest(traffic);
+    if (packets_.unjudged_since) evidence["noticed"] = to_rfc3339(*packets_.unjudged_since);
+    evidence["awaited"] = "the VPN's program has not told its servers yet";
+    add("packets_unjudged", std::move(evidence));
   }
 
   /// Never by itself: what was counted is the proof, and it is as bad as that. It goes before it, because it says more.
@@ -127,6 +137,19 @@ class PacketJudge {
       if (texts.size() < most_destinations) texts.emplace_back(end_text(traffic.destination, ends_) + ": " + traffic.why);
     }
     return texts;
+  }
+
+  /// All but DNS, by kind.
+  [[nodiscard]] json evidence_of_rest(const OutsideTraffic& leak) const {
+    auto evidence = evidence_of(leak, {leak.packets() - leak.dns.packets, leak.bytes() - leak.dns.bytes}, false);
+    const auto tell = [&](const char* name, const TrafficView& part) {
+      if (part.packets > 0) evidence[name] = count_text(part);
+    };
+    tell("ipv4", leak.v4);
+    tell("ipv6", leak.v6);
+    tell("to_vpn_server", leak.endpoint_misuse);
+    tell("no_ip", leak.other);
+    return evidence;
   }
 
   [[nodiscard]] json evidence_of(const OutsideTraffic& leak, const TrafficView& traffic, bool dns) const {
@@ -177,7 +200,7 @@ std::vector<Finding> with_ends_cut(std::vector<Finding> findings, const Observat
   if (ends == EndDetail::full) return findings;
   const auto cut = judge_packets(seen, ends);
   for (auto& finding : findings) {
-    if (finding.code != "process_outside" && finding.code != "packets_outside" && finding.code != "dns_packets_outside") continue;
+    if (!names_ends(finding)) continue;
     const auto same = std::ranges::find(cut, finding.code, &Finding::code);
     for (const auto* key : {"destination", "destinations", "programs", "unattributed"}) {
       if (!finding.evidence.contains(key)) continue;

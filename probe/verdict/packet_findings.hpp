@@ -18,7 +18,7 @@ enum class EndDetail : std::uint8_t {
   protocol,  ///< that alone
 };
 
-/// process_outside, packets_outside, dns_packets_outside and packets_uncounted, of seen.packets.
+/// process_outside, packets_outside, dns_packets_outside, packets_unjudged and packets_uncounted, of seen.packets.
 [[nodiscard]] std::vector<Finding> judge_packets(const Observation& seen, EndDetail ends = EndDetail::full);
 /// `findings` of `seen` as others may be told of them: evidence that names where packets went is cut; without any, where it is not what
 /// `seen` shows any more.

@@ -143,16 +143,17 @@ bool LeakTally::pass(MonoTime clock) {
 
 std::uint64_t LeakTally::came(Traffic LeakCounters::*part) const { return since(rest_.before.*part, all_.*part).packets; }
 
-bool LeakTally::forgive(const std::vector<IpAddress>& servers, const std::vector<TunnelEndpoint>& fresh) {
+bool LeakTally::forgive(const std::vector<IpAddress>& servers, const std::vector<TunnelEndpoint>& fresh,
+                        std::optional<std::uint32_t> user) {
   if (!rest_.since || servers.empty() || came(&LeakCounters::unlisted) > 0) return false;
   // What was no tunnel's packet when the server was known is none now, unless the server speaks otherwise by now.
   const auto misuse = came(&LeakCounters::endpoint_misuse);
   const auto is_servers = [&](const LeakDestination& destination) {
     if (misuse == 0) return std::ranges::find(servers, destination.address) != servers.end();
-    return !destination.uid && std::ranges::any_of(fresh, [&](const TunnelEndpoint& server) {
-      return server.address == destination.address && server.port != 0 && server.port == destination.port &&
-             (server.protocol == 0 || server.protocol == destination.protocol);
-    });
+    return destination.uid == user && std::ranges::any_of(fresh, [&](const TunnelEndpoint& server) {
+             return server.address == destination.address && server.port != 0 && server.port == destination.port &&
+                    (server.protocol == 0 || server.protocol == destination.protocol);
+           });
   };
   LeakCounters forgiven;
   std::uint64_t packets = 0;
@@ -172,16 +173,31 @@ bool LeakTally::forgive(const std::vector<IpAddress>& servers, const std::vector
   return true;
 }
 
-bool LeakTally::may_be_wireguards(bool all_noted) const {
+template <typename Fits>
+bool LeakTally::may_be_vpns(bool all_noted, const Fits& fits) const {
   if (!rest_.since || dns_.since || came(&LeakCounters::other) > 0 || came(&LeakCounters::unlisted) > 0) return false;
   std::uint64_t packets = 0;
   for (const auto& destination : all_.destinations) {
     const auto more = since(rest_.before, destination).packets;
     if (is_dns(destination) || more == 0) continue;
-    if (destination.protocol != IPPROTO_UDP || destination.uid) return false;
+    if (!fits(destination)) return false;
     packets += more;
   }
   return !all_noted || packets >= came(&LeakCounters::v4) + came(&LeakCounters::v6) + came(&LeakCounters::endpoint_misuse);
+}
+
+bool LeakTally::may_be_wireguards(bool all_noted, std::optional<std::uint32_t> user) const {
+  return may_be_vpns(all_noted,
+                     [&](const LeakDestination& destination) { return destination.protocol == IPPROTO_UDP && destination.uid == user; });
+}
+
+bool LeakTally::may_be_one_programs(bool all_noted) const {
+  std::optional<std::uint32_t> user;
+  return may_be_vpns(all_noted, [&](const LeakDestination& destination) {
+    if (destination.protocol != IPPROTO_UDP && destination.protocol != IPPROTO_TCP) return false;
+    if (!user) user = destination.uid;
+    return destination.uid && destination.uid == user;
+  });
 }
 
 std::optional<WallTime> LeakTally::leaking_since() const {
@@ -196,10 +212,10 @@ void LeakTally::add_destinations(const Stretch& stretch, bool dns, OutsideTraffi
   }
 }
 
-/// All but what is forgiven, or not to be told yet. (DNS is nobody's to forgive.)
-LeakCounters LeakTally::told(bool held_back) const {
+/// What is forgiven is left out, and what goes on unless `all`. (DNS is nobody's to forgive.)
+LeakCounters LeakTally::told(bool all) const {
   auto result = all_;
-  if (held_back && rest_.since) {
+  if (!all && rest_.since) {
     for (const auto part : rest_parts) result.*part = rest_.before.*part;
     result.destinations = rest_.before.destinations;
   }
@@ -209,16 +225,20 @@ LeakCounters LeakTally::told(bool held_back) const {
   return result;
 }
 
-void LeakTally::fill(PacketsView& view, bool held_back) const {
-  const auto total = told(held_back);
+void LeakTally::fill(PacketsView& view, Telling telling) const {
+  const bool is_leak = telling == Telling::as_leak;
+  const auto total = told(is_leak);
   view.total =
       OutsideTraffic{view_of(total.dns), view_of(total.v4), view_of(total.v6), view_of(total.endpoint_misuse), view_of(total.other), {}};
   for (const auto& destination : total.destinations) view.total.destinations.push_back(view_of(destination, destination.traffic));
   view.local = view_of(all_.local);
   view.passed_dns = view_of(all_.passed_dns);
-  view.leak_since = held_back ? std::nullopt : leaking_since();
+  view.leak_since = is_leak ? leaking_since() : std::nullopt;
   view.leak.reset();
   if (view.leak_since) view.leak = present_leak();
+  view.unjudged_since = telling == Telling::as_unjudged ? leaking_since() : std::nullopt;
+  view.unjudged.reset();
+  if (view.unjudged_since) view.unjudged = present_leak();
   // What leaks now is told, however little it is beside what left in earlier days.
   sort_and_cut(view.total.destinations, view.leak ? view.leak->destinations : std::vector<OutsideDestination>());
 }

@@ -35,9 +35,10 @@ class LeakTally {
   /// True when a leak ended because of the time that has passed.
   [[nodiscard]] bool pass(MonoTime clock);
   /// True when a leak ended because everything in it went to these, which are the VPN's servers, as is known now. `fresh`: those of them
-  /// that were not known until now, or with another port or mark: what was misuse of a server may have been the tunnel's own. What is
-  /// forgiven counts no more.
-  [[nodiscard]] bool forgive(const std::vector<IpAddress>& servers, const std::vector<TunnelEndpoint>& fresh);
+  /// that were not known until now, or with another port or mark: what was misuse of a server may have been the tunnel's own, where it is
+  /// of `user` (absent: of nobody, as what the kernel's tunnels send). What is forgiven counts no more.
+  [[nodiscard]] bool forgive(const std::vector<IpAddress>& servers, const std::vector<TunnelEndpoint>& fresh,
+                             std::optional<std::uint32_t> user = std::nullopt);
 
   /// Whether `totals` (destinations do not count) differ from what was taken last.
   [[nodiscard]] bool is_news(const LeakCounters& totals) const;
@@ -45,11 +46,15 @@ class LeakTally {
   /// When the oldest leak that goes on was noticed.
   [[nodiscard]] std::optional<WallTime> leaking_since() const;
 
-  /// The leak may be WireGuard's own packets to a server that is not known yet: UDP of nobody, and no DNS. `all_noted`: where each of
-  /// its packets went is known.
-  [[nodiscard]] bool may_be_wireguards(bool all_noted) const;
-  /// total, local, passed_dns, leak and leak_since. `held_back`: the leak is not told yet, nor counted.
-  void fill(PacketsView& view, bool held_back = false) const;
+  /// The leak may be WireGuard's own packets to a server that is not known yet: UDP of `user` (absent: of nobody), and no DNS.
+  /// `all_noted`: where each of its packets went is known.
+  [[nodiscard]] bool may_be_wireguards(bool all_noted, std::optional<std::uint32_t> user) const;
+  /// The same of a VPN that is any program: UDP or TCP of one user, and no DNS.
+  [[nodiscard]] bool may_be_one_programs(bool all_noted) const;
+  /// How the leak that goes on is told. What is held back is not counted yet either.
+  enum class Telling : std::uint8_t { as_leak, as_unjudged, held_back };
+  /// total, local, passed_dns; leak and leak_since, or unjudged and unjudged_since.
+  void fill(PacketsView& view, Telling telling = Telling::as_leak) const;
 
  private:
   struct Stretch {
@@ -62,7 +67,9 @@ class LeakTally {
   [[nodiscard]] static bool end(Stretch& stretch, MonoTime clock);
   [[nodiscard]] std::uint64_t came(Traffic LeakCounters::*part) const;
   [[nodiscard]] OutsideTraffic present_leak() const;
-  [[nodiscard]] LeakCounters told(bool held_back) const;
+  template <typename Fits>
+  [[nodiscard]] bool may_be_vpns(bool all_noted, const Fits& fits) const;
+  [[nodiscard]] LeakCounters told(bool all) const;
   void add_destinations(const Stretch& stretch, bool dns, OutsideTraffic& leak) const;
 
   LeakCounters earlier_;  ///< of meters that are gone

@@ -27,8 +27,6 @@ constexpr auto pause_for_destinations = 10ms;
 constexpr auto fresh = 50ms;
 /// How long it is told that somebody took the rules away.
 constexpr std::chrono::minutes interruption_is_news{5};
-/// The VPN's program answers within milliseconds; one that hangs must not hide a leak.
-constexpr auto longest_wait_for_servers = 1s;
 
 /// Packets may leave by routes and rules alone. Those that ask for it, being bound to an own address, count only where that was not so in
 /// the healthy state.
@@ -63,8 +61,14 @@ struct PacketWatch::Listener {
   stream_descriptor descriptor;
 };
 
-PacketWatch::PacketWatch(boost::asio::io_context& io, const TargetPolicy& policy, std::function<void()> on_news)
-    : io_(io), policy_(policy), on_news_(std::move(on_news)), timer_(io), id_(meter_id(policy.meter.instance, policy.client_id)) {}
+PacketWatch::PacketWatch(boost::asio::io_context& io, const TargetPolicy& policy, std::function<void()> on_news,
+                         std::function<bool()> ask_program)
+    : io_(io),
+      policy_(policy),
+      on_news_(std::move(on_news)),
+      ask_program_(std::move(ask_program)),
+      timer_(io),
+      id_(meter_id(policy.meter.instance, policy.client_id)) {}
 
 PacketWatch::~PacketWatch() { detach(true); }
 
@@ -82,7 +86,9 @@ void PacketWatch::detach(bool gone) {
   opener_.reset();
   why_not_.clear();
   failed_at_.reset();
-  servers_awaited_ = facts_awaited_ = false;
+  servers_awaited_.reset();
+  program_ = {};
+  doubt_.give_up();
   news_ = false;
   reads_again_ = false;
   rang_ = false;
@@ -101,6 +107,7 @@ void PacketWatch::forget() {
   routed_at_.reset();
   tally_ = {};
   since_ = {};
+  doubt_ = {};
 }
 
 FirewallPolicy PacketWatch::wanted(const Observation& seen) const {
@@ -123,16 +130,20 @@ void PacketWatch::forgive(const Observation& seen, const FirewallPolicy& policy)
                 [&](const TunnelEndpoint& server) { return std::ranges::find(in_place_.endpoints, server) != in_place_.endpoints.end(); });
   // What left until now was counted by the old rules.
   if (!fresh.empty()) refresh();
-  (void)tally_.forgive(servers, fresh);
+  (void)tally_.forgive(servers, fresh, program_.user);
 }
 
-void PacketWatch::follow(const Observation& seen, bool facts_awaited) {
+void PacketWatch::follow(const Observation& seen, const VpnProgram& program) {
   if (!opener_) return;
-  facts_awaited_ = facts_awaited;
-  if (seen.tunnel) is_wireguard_ = seen.tunnel->kind == "wireguard";
-  const bool servers_awaited = facts_awaited && seen.endpoints.empty();
-  if (servers_awaited && !servers_awaited_) awaited_since_ = mono_now();
-  servers_awaited_ = servers_awaited;
+  program_ = program;
+  count(seen);
+  doubt_.follow(tally_, !reads_again_, program, servers_awaited_, mono_now(), ask_program_);
+}
+
+void PacketWatch::count(const Observation& seen) {
+  const bool servers_awaited = program_.awaited && seen.endpoints.empty();
+  if (!servers_awaited) servers_awaited_.reset();
+  if (servers_awaited && !servers_awaited_) servers_awaited_ = mono_now();
   if (routes_let_out(seen)) {
     routed_at_ = mono_now();
     tally_.explain(*routed_at_);
@@ -211,7 +222,7 @@ void PacketWatch::look_in(std::chrono::milliseconds pause) {
   });
 }
 
-bool PacketWatch::must_wait() const { return servers_awaited_ && mono_now() - awaited_since_ < longest_wait_for_servers; }
+bool PacketWatch::must_wait() const { return servers_awaited_ && mono_now() - *servers_awaited_ < LeakDoubt::longest_silence; }
 
 void PacketWatch::look() {
   if (!meter_) return;
@@ -288,13 +299,7 @@ void PacketWatch::fill(Observation& seen) const {
   if (!unseen_.empty()) view.egress_gap = "nobody looks at the way out of " + unseen_;
   if (meter_ && meter_->egress_gap()) view.egress_gap = meter_->egress_gap()->message;
   if (!interrupted_.empty() && mono_now() - interrupted_at_ < interruption_is_news) view.interrupted = interrupted_;
-  tally_.fill(view, may_be_the_vpn(seen.time));
-}
-
-bool PacketWatch::may_be_the_vpn(WallTime now) const {
-  const auto since = tally_.leaking_since();
-  if (!since || now - *since >= longest_wait_for_servers) return false;
-  return must_wait() || (facts_awaited_ && is_wireguard_ && tally_.may_be_wireguards(!reads_again_));
+  tally_.fill(view, doubt_.telling(mono_now()));
 }
 
 }  // namespace vpn_sentinel

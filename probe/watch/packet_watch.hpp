@@ -14,6 +14,7 @@
 #include "netns/namespace/net_namespace.hpp"
 #include "netns/namespace/socket_opener.hpp"
 #include "probe/verdict/observation.hpp"
+#include "probe/watch/leak_doubt.hpp"
 #include "probe/watch/leak_tally.hpp"
 #include "probe/watch/policy.hpp"
 
@@ -26,8 +27,9 @@ namespace vpn_sentinel {
 class PacketWatch {
  public:
   /// `on_news` is called when a leak began, changed its kind or ended, and when somebody disturbed the counting; never from inside one
-  /// of the functions below.
-  PacketWatch(boost::asio::io_context& io, const TargetPolicy& policy, std::function<void()> on_news);
+  /// of the functions below. `ask_program`: something leaves that other servers would explain; it returns whether an answer can be
+  /// awaited, and is called from follow() only.
+  PacketWatch(boost::asio::io_context& io, const TargetPolicy& policy, std::function<void()> on_news, std::function<bool()> ask_program);
   PacketWatch(const PacketWatch&) = delete;
   PacketWatch& operator=(const PacketWatch&) = delete;
   ~PacketWatch();
@@ -38,11 +40,10 @@ class PacketWatch {
   /// so that what was counted is forgotten.
   void detach(bool gone);
 
-  /// Puts the rules in place, or exchanges them when `seen` has other tunnels, servers, networks or uplinks. `facts_awaited`: the VPN's
-  /// program was asked and has not answered yet.
-  void follow(const Observation& seen, bool facts_awaited);
-  /// Fills `seen.packets`. What began while no server is known and the VPN's program is asked, or what WireGuard itself may have sent to a
-  /// server that moved, is told a second later at most.
+  /// Puts the rules in place, or exchanges them when `seen` has other tunnels, servers, networks or uplinks.
+  void follow(const Observation& seen, const VpnProgram& program);
+  /// Fills `seen.packets`. What may be the VPN's own (it began while no server is known and the VPN's program is asked, or WireGuard itself
+  /// may have sent it to a server that moved) waits for the program's answer: a second in silence, then as `unjudged`, then as a leak.
   void fill(Observation& seen) const;
 
   /// Reads the counters, for fill().
@@ -68,12 +69,13 @@ class PacketWatch {
   void look_in(std::chrono::milliseconds pause);
   [[nodiscard]] std::chrono::milliseconds pause() const;
   [[nodiscard]] bool must_wait() const;
-  [[nodiscard]] bool may_be_the_vpn(WallTime now) const;
+  void count(const Observation& seen);
   void forgive(const Observation& seen, const FirewallPolicy& policy);
 
   boost::asio::io_context& io_;
   const TargetPolicy& policy_;
   std::function<void()> on_news_;
+  std::function<bool()> ask_program_;
   boost::asio::steady_timer timer_;
   std::string id_;
 
@@ -93,15 +95,14 @@ class PacketWatch {
   WallTime unbroken_since_{};  ///< begin of the meter that is there
   MonoTime verified_at_{};
   MonoTime read_at_{};
-  bool facts_awaited_ = false;
-  bool is_wireguard_ = false;
-  bool servers_awaited_ = false;  ///< none is known
-  MonoTime awaited_since_{};
-  std::optional<MonoTime> routed_at_;  ///< when the routes were last seen to let packets out
-  bool news_ = false;                  ///< to be told at the end of the look
-  bool reads_again_ = false;           ///< where the newest packets went may not have been noted yet
-  bool rang_ = false;                  ///< the kernel rings once, until it is asked to ring again
+  VpnProgram program_;
+  std::optional<MonoTime> servers_awaited_;  ///< since then; none is known
+  std::optional<MonoTime> routed_at_;        ///< when the routes were last seen to let packets out
+  bool news_ = false;                        ///< to be told at the end of the look
+  bool reads_again_ = false;                 ///< where the newest packets went may not have been noted yet
+  bool rang_ = false;                        ///< the kernel rings once, until it is asked to ring again
   LeakTally tally_;
+  LeakDoubt doubt_;
 };
 
 }  // namespace vpn_sentinel

@@ -128,6 +128,7 @@ class TargetWatch {
   void judge_look();
   void compare_with_baseline();
   void take_tunnel_facts();
+  [[nodiscard]] VpnProgram vpn_program() const;
   void look_again_soon();
   void follow_resolvers();
   void follow_tunnel(const Observation& seen);

@@ -127,9 +127,10 @@ class Bench {
     target.client_id = "bench";
     target.meter.on = true;
     bool told = false;
-    PacketWatch watch(io, target, [&] { told = true; });
+    PacketWatch watch(
+        io, target, [&] { told = true; }, [] { return false; });
     watch.attach(opener_, NamespaceIdentity{});
-    watch.follow(seen_, false);
+    watch.follow(seen_, VpnProgram{});
     if (watch.pending()) throw FatalError(exit_failed, "the meter is not in place");
     io.poll();
     const auto begin = mono_now();

@@ -62,6 +62,8 @@ test("what could not be looked at is told as such, also where it is information 
   assert.equal(blind.DNS.status, "unknown");
   assert.equal(blind.Counters.status, "unknown");
   assert.deepEqual(blind.Counters.details, ["no right"]);
+  const unjudged = layers({ ...well, findings: [finding("packets_unjudged", "warning")] });
+  assert.equal(unjudged.Counters.status, "unknown");
 });
 
 test("a finding beats what the report says besides", () => {

@@ -62,7 +62,7 @@ export const layerCodes: Record<string, string[]> = {
   "Exit IPv6": [],
   DNS: ["dns_unverifiable", "dns_resolver_outside", "dns_egress_is_uplink", "dns_path_differs", "dns_answers_differ"],
   "UDP and packet sizes": ["udp_exit_outside", "udp_unverifiable", "mtu_blackhole", "latency_dropped", "latency_changed"],
-  Counters: ["packets_outside", "dns_packets_outside", "packets_uncounted"],
+  Counters: ["packets_outside", "dns_packets_outside", "packets_unjudged", "packets_uncounted"],
   "Kill switch": [
     "kill_switch_not_holding",
     "kill_switch_failed",
@@ -93,6 +93,7 @@ export const blindCodes = new Set([
   "exit_not_located",
   "dns_unverifiable",
   "udp_unverifiable",
+  "packets_unjudged",
   "packets_uncounted",
   "kill_switch_failed",
   "tunnel_unverified",

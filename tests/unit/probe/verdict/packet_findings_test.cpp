@@ -75,6 +75,22 @@ BOOST_FIXTURE_TEST_CASE(evidence_for_others_tells_no_more_of_far_ends_than_is_wa
   for (const auto& finding : old) BOOST_TEST(count(finding.evidence.dump(), "203.0") == 0U);
 }
 
+BOOST_FIXTURE_TEST_CASE(what_may_be_the_vpns_own_is_neither_danger_nor_secure, Counting) {
+  auto& unjudged = seen.packets->unjudged.emplace();
+  unjudged.v4 = {3, 300};
+  unjudged.destinations = {{ip("203.0.113.7"), IPPROTO_UDP, 51820, 0, {3, 300}}};
+  seen.packets->unjudged_since = WallTime{std::chrono::hours{500000}};
+  const auto verdict = judge(seen);
+  BOOST_TEST((verdict.state == State::warning));
+  const auto* const told = find(verdict, "packets_unjudged");
+  BOOST_TEST_REQUIRE(told != nullptr);
+  BOOST_TEST(told->evidence["packets"] == 3);
+  BOOST_TEST(told->evidence["destinations"][0].get<std::string>().starts_with("203.0.113.7 UDP port 51820, uid 0"));
+  BOOST_TEST(told->evidence.contains("noticed"));
+  const auto cut = with_ends_cut(verdict.findings, seen, EndDetail::protocol);
+  for (const auto& finding : cut) BOOST_TEST(finding.evidence.dump().find("203.0.113") == std::string::npos);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_packet_outside_is_danger_while_all_routes_are_fine, Counting) {
   leak().v4 = {3, 300};
   leak().destinations = {{ip("203.0.113.7"), IPPROTO_TCP, 443, 1000, {3, 300}}};

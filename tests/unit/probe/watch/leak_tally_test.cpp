@@ -217,18 +217,29 @@ BOOST_FIXTURE_TEST_CASE(the_tunnels_own_packets_to_another_port_of_its_server_ar
   BOOST_TEST(view().total.endpoint_misuse.packets == 2U);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_wireguard_program_is_forgiven_the_new_port_of_its_server_as_its_own_user, Counted) {
+  const TunnelEndpoint moved{ip("198.51.100.2"), IPPROTO_UDP, 51821, 0};
+  uid = 0;
+  send(&LeakCounters::endpoint_misuse, "198.51.100.2", 51821);
+  BOOST_TEST(take());
+  BOOST_TEST(!tally.forgive({moved.address}, {moved}));
+  BOOST_TEST(!tally.forgive({moved.address}, {moved}, 1000));
+  BOOST_TEST(tally.forgive({moved.address}, {moved}, 0));
+}
+
 BOOST_FIXTURE_TEST_CASE(udp_of_nobody_may_be_wireguards_own_and_nothing_else_may, Counted) {
-  BOOST_TEST(!tally.may_be_wireguards(true));
+  BOOST_TEST(!tally.may_be_wireguards(true, {}));
   uid.reset();
   add(counters.v4);
   BOOST_TEST(take());
-  BOOST_TEST(tally.may_be_wireguards(false));  // where it went is not noted yet
-  BOOST_TEST(!tally.may_be_wireguards(true));
+  BOOST_TEST(tally.may_be_wireguards(false, {}));  // where it went is not noted yet
+  BOOST_TEST(!tally.may_be_wireguards(true, {}));
   counters.destinations.push_back({ip("203.0.113.7"), IPPROTO_UDP, 51820, std::nullopt, {1, 100}});
   BOOST_TEST(tally.take(counters, now, clock));
-  BOOST_TEST(tally.may_be_wireguards(true));
+  BOOST_TEST(tally.may_be_wireguards(true, {}));
+  BOOST_TEST(!tally.may_be_wireguards(true, 0));
   PacketsView held;
-  tally.fill(held, true);
+  tally.fill(held, LeakTally::Telling::held_back);
   BOOST_TEST(!held.leak.has_value());
   BOOST_TEST(!held.leak_since.has_value());
   BOOST_TEST(held.total.packets() == 0U);
@@ -236,7 +247,22 @@ BOOST_FIXTURE_TEST_CASE(udp_of_nobody_may_be_wireguards_own_and_nothing_else_may
   uid = 1000;
   send(&LeakCounters::v4, "203.0.113.8");
   BOOST_TEST(take());
-  BOOST_TEST(!tally.may_be_wireguards(true));
+  BOOST_TEST(!tally.may_be_wireguards(true, {}));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_is_not_judged_is_shown_beside_the_total, Counted) {
+  send(&LeakCounters::v4, "203.0.113.7");
+  BOOST_TEST(take());
+  BOOST_TEST(tally.may_be_one_programs(true));
+  PacketsView unjudged;
+  tally.fill(unjudged, LeakTally::Telling::as_unjudged);
+  BOOST_TEST(!unjudged.leak.has_value());
+  BOOST_TEST_REQUIRE(unjudged.unjudged.has_value());
+  BOOST_TEST(unjudged.unjudged->v4.packets == 1U);
+  BOOST_TEST((unjudged.unjudged_since == now));
+  BOOST_TEST(unjudged.total.packets() == 0U);
+  BOOST_TEST(view().total.packets() == 1U);
+  BOOST_TEST(!view().unjudged.has_value());
 }
 
 BOOST_FIXTURE_TEST_CASE(packets_without_a_noted_destination_are_not_forgiven, Counted) {

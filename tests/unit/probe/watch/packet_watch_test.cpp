@@ -23,9 +23,10 @@ struct Watched : TwoUplinks {
     seen.endpoints = {{IpAddress::parse(server).value(), "wireguard", IPPROTO_UDP, server_port, mark}};
     seen.public_subnets = {{IpPrefix::parse("198.18.1.0/24").value(), "eth1"}};
   }
+  static bool cannot_ask() { return false; }
   void attach(PacketWatch& one) {
     one.attach(client.opener(), client.get().identity());
-    one.follow(seen, false);
+    one.follow(seen, answered);
     BOOST_TEST(!one.pending());
     // The bell has told of the tables themselves.
     run_for(20ms);
@@ -55,7 +56,10 @@ struct Watched : TwoUplinks {
   TargetPolicy target;
   Observation seen;
   int news = 0;
-  PacketWatch watch{io, target, [this] { ++news; }};
+  int asked = 0;
+  const VpnProgram answered{};
+  const VpnProgram awaited{true, false, std::nullopt};
+  PacketWatch watch{io, target, [this] { ++news; }, [this] { return ++asked > 0; }};
 };
 
 }  // namespace
@@ -122,14 +126,14 @@ BOOST_FIXTURE_TEST_CASE(other_servers_are_taken_over_and_the_counters_go_on, Wat
   BOOST_TEST(send({"203.0.113.7", 443, "eth0"}) == 0);
   BOOST_TEST(told());
   seen.endpoints.push_back({IpAddress::parse("203.0.113.9").value(), "wireguard", IPPROTO_UDP, 51820, 0});
-  watch.follow(seen, false);
+  watch.follow(seen, answered);
   BOOST_TEST(send({"203.0.113.9", 51820, "eth0"}) == 0);
   BOOST_TEST(send({"203.0.113.7", 443, "eth0"}) == 0);
   run_for(300ms);
   BOOST_TEST(view(watch).leak->v4.packets == 2U);
   BOOST_TEST(view(watch).leak->endpoint_misuse.packets == 0U);
   seen.uplinks = {"eth0"};
-  watch.follow(seen, false);
+  watch.follow(seen, answered);
   BOOST_TEST(send({"203.0.113.7", 443, "eth0"}) == 0);
   run_for(300ms);
   BOOST_TEST(view(watch).total.v4.packets == 3U);
@@ -142,7 +146,7 @@ BOOST_FIXTURE_TEST_CASE(what_turns_out_to_be_the_vpns_server_is_forgiven, Watche
   BOOST_TEST(told());
   BOOST_TEST(view(watch).leak.has_value());
   seen.endpoints = {{IpAddress::parse(server).value(), "wireguard", IPPROTO_UDP, server_port, mark}};
-  watch.follow(seen, false);
+  watch.follow(seen, answered);
   BOOST_TEST(!view(watch).leak.has_value());
 }
 
@@ -186,21 +190,24 @@ BOOST_FIXTURE_TEST_CASE(what_wireguard_may_have_sent_to_a_server_that_moved_wait
       "sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth1.rp_filter=0 && "
       "ip route add 203.0.113.0/24 via 192.0.2.2 dev eth0");
   far.run("ip address add 198.18.1.2/24 dev far1 && ip route add 203.0.113.0/24 via 198.18.1.1");
-  seen.tunnel = TunnelView{"tun0", "wireguard", 3, true, true, true};
+  const VpnProgram kernels{false, true, std::nullopt};
+  const VpnProgram asked_again{true, true, std::nullopt};
   attach(watch);
   far.run("bash -c 'echo x > /dev/udp/203.0.113.7/51820'");
   BOOST_TEST(told());
-  watch.follow(seen, true);
+  watch.follow(seen, kernels);
+  BOOST_TEST(asked == 1);
   BOOST_TEST(!view(watch).leak.has_value());
   BOOST_TEST(view(watch).total.packets() == 0U);
-  watch.follow(seen, false);
+  watch.follow(seen, asked_again);
+  BOOST_TEST(!view(watch).leak.has_value());
+  watch.follow(seen, kernels);
   BOOST_TEST_REQUIRE(view(watch).leak.has_value());
   BOOST_TEST(view(watch).leak->v4.packets == 1U);
-  seen.tunnel->kind = "tun";
-  watch.follow(seen, true);
+  watch.follow(seen, asked_again);
   BOOST_TEST(view(watch).leak.has_value());
   seen.endpoints.push_back({IpAddress::parse("203.0.113.7").value(), "wireguard", IPPROTO_UDP, 51820, 0});
-  watch.follow(seen, false);
+  watch.follow(seen, answered);
   BOOST_TEST(!view(watch).leak.has_value());
   BOOST_TEST(view(watch).total.packets() == 0U);
 }
@@ -214,30 +221,68 @@ BOOST_FIXTURE_TEST_CASE(the_servers_new_port_is_forgiven, Watched) {
   BOOST_TEST(told());
   BOOST_TEST(view(watch).leak->endpoint_misuse.packets == 1U);
   seen.endpoints[0].port = 51821;
-  watch.follow(seen, false);
+  watch.follow(seen, answered);
   BOOST_TEST(!view(watch).leak.has_value());
 }
 
 BOOST_FIXTURE_TEST_CASE(it_waits_for_the_servers_before_it_counts, Watched) {
   auto servers = std::exchange(seen.endpoints, {});
   watch.attach(client.opener(), client.get().identity());
-  watch.follow(seen, true);
+  watch.follow(seen, awaited);
   BOOST_TEST(watch.pending());
   BOOST_TEST(tables().empty());
   seen.endpoints = std::move(servers);
-  watch.follow(seen, true);
+  watch.follow(seen, awaited);
   BOOST_TEST(!watch.pending());
   BOOST_TEST(!tables().empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(while_the_program_is_slow_its_packets_are_neither_a_leak_nor_nothing, Watched) {
+  const auto servers = std::exchange(seen.endpoints, {});
+  watch.attach(client.opener(), client.get().identity());
+  // It counts from then on, whether or not the program has answered.
+  for (watch.follow(seen, awaited); watch.pending(); watch.follow(seen, awaited)) run_for(20ms);
+  BOOST_TEST(send({std::string(server), server_port, "eth0", mark}) == 0);
+  BOOST_TEST(told());
+  watch.follow(seen, awaited);
+  const auto slow = view(watch);
+  BOOST_TEST(!slow.leak.has_value());
+  BOOST_TEST_REQUIRE(slow.unjudged.has_value());
+  BOOST_TEST(slow.unjudged->v4.packets == 1U);
+  BOOST_TEST(slow.total.packets() == 0U);
+  seen.endpoints = servers;
+  watch.follow(seen, answered);
+  const auto known = view(watch);
+  BOOST_TEST(!known.leak.has_value());
+  BOOST_TEST(!known.unjudged.has_value());
+  BOOST_TEST(known.total.packets() == 0U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_leak_that_the_slow_program_does_not_explain_is_told_with_all_that_left, Watched) {
+  const auto servers = std::exchange(seen.endpoints, {});
+  watch.attach(client.opener(), client.get().identity());
+  for (watch.follow(seen, awaited); watch.pending(); watch.follow(seen, awaited)) run_for(20ms);
+  BOOST_TEST(send({"203.0.113.7", 443, "eth0"}) == 0);
+  BOOST_TEST(told());
+  watch.follow(seen, awaited);
+  BOOST_TEST(!view(watch).leak.has_value());
+  seen.endpoints = servers;
+  watch.follow(seen, answered);
+  const auto known = view(watch);
+  BOOST_TEST_REQUIRE(known.leak.has_value());
+  BOOST_TEST(known.leak->v4.packets == 1U);
+  BOOST_TEST((known.leak_since >= known.since));
+  BOOST_TEST(known.total.v4.packets == 1U);
 }
 
 BOOST_FIXTURE_TEST_CASE(without_a_tunnel_it_says_why_it_does_not_count, Watched) {
   seen.expected_tunnel.clear();
   watch.attach(client.opener(), client.get().identity());
-  watch.follow(seen, false);
+  watch.follow(seen, answered);
   BOOST_TEST(!view(watch).counting);
   BOOST_TEST(view(watch).why_not == "no tunnel is known yet");
   seen.expected_tunnel = "tun0";
-  watch.follow(seen, false);
+  watch.follow(seen, answered);
   BOOST_TEST(view(watch).counting);
   BOOST_TEST(view(watch).why_not.empty());
 }
@@ -246,7 +291,7 @@ BOOST_FIXTURE_TEST_CASE(two_probes_count_side_by_side_and_take_their_tables_away
   auto other_target = target;
   other_target.meter.instance = "/var/lib/two";
   {
-    PacketWatch other{io, other_target, [] {}};
+    PacketWatch other{io, other_target, [] {}, cannot_ask};
     attach(watch);
     attach(other);
     BOOST_TEST(send({"203.0.113.7", 443, "eth0"}) == 0);
@@ -260,11 +305,11 @@ BOOST_FIXTURE_TEST_CASE(two_probes_count_side_by_side_and_take_their_tables_away
 }
 
 BOOST_FIXTURE_TEST_CASE(a_second_probe_of_the_same_name_says_why_it_does_not_count, Watched) {
-  PacketWatch first{io, target, [] {}};
+  PacketWatch first{io, target, [] {}, cannot_ask};
   attach(first);
-  PacketWatch same{io, target, [] {}};
+  PacketWatch same{io, target, [] {}, cannot_ask};
   same.attach(client.opener(), client.get().identity());
-  same.follow(seen, false);
+  same.follow(seen, answered);
   BOOST_TEST(!view(same).counting);
   BOOST_TEST(view(same).why_not.find("another program") != std::string::npos, view(same).why_not);
   BOOST_TEST(view(first).counting);
