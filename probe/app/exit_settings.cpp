@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "netns/clients/http_url.hpp"
-#include "probe/app/probe_settings.hpp"
+#include "probe/app/setting_values.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -32,18 +32,11 @@ constexpr std::array services{Service{"ipinfo.io", SourceKind::ipinfo, "ipinfo_u
                               Service{"ipwhois.app", SourceKind::ipwhois_app, "ipwhois_app_url", "ipwhois_app_url"},
                               Service{"ip-api.com", SourceKind::ip_api, "ip_api_url", "ip_api_url"}};
 
-tl::unexpected<Error> wrong(const Settings& settings, std::string_view key, std::string_view value, std::string_view expected) {
-  const auto rows = probe_setting_rows();
-  const auto row = std::ranges::find(rows, key, &SettingRow::key);
-  return fail(Error::Kind::invalid,
-              fmt::format("{} = '{}' (from {}): expected {}", row->environment, value, settings.origin(key), expected));
-}
-
 /// Adds the address of one service; an empty one switches it off.
 Result<void> add_source(const Settings& settings, std::string_view key, SourceKind kind, std::vector<ExitSource>& into) {
   const auto& url = settings.text(key);
   if (url.empty()) return {};
-  if (!HttpUrl::parse(url)) return wrong(settings, key, url, "an http:// or https:// URL, or nothing");
+  if (!HttpUrl::parse(url)) return wrong_setting(settings, key, url, "an http:// or https:// URL, or nothing");
   into.push_back({kind, url});
   return {};
 }
@@ -52,7 +45,7 @@ Result<void> read_services(const Settings& settings, ExitPolicy& policy) {
   const auto& chosen = settings.text("geolocation_service");
   const bool known = std::ranges::any_of(services, [&](const Service& service) { return service.name == chosen; });
   if (!known && chosen != "auto" && chosen != "off") {
-    return wrong(settings, "geolocation_service", chosen, "auto, ipinfo.io, ip-api.com, ipwho.is, ipwhois.app or off");
+    return wrong_setting(settings, "geolocation_service", chosen, "auto, ipinfo.io, ip-api.com, ipwho.is, ipwhois.app or off");
   }
   for (const auto& service : services) {
     if (chosen != "auto" && chosen != service.name) continue;
@@ -71,10 +64,10 @@ Result<std::vector<ExitRule>> read_rules(const Settings& settings, std::string_v
   std::vector<ExitRule> rules;
   for (const auto& item : settings.list(key)) {
     const auto rule = ExitRule::parse(item);
-    if (!rule) return wrong(settings, key, item, rule.error().message);
+    if (!rule) return wrong_setting(settings, key, item, rule.error().message);
     rules.push_back(*rule);
   }
-  if (rules.size() > most_rules) return wrong(settings, key, settings.text(key), fmt::format("at most {} rules", most_rules));
+  if (rules.size() > most_rules) return wrong_setting(settings, key, settings.text(key), fmt::format("at most {} rules", most_rules));
   return rules;
 }
 
@@ -84,7 +77,7 @@ Result<std::shared_ptr<const GeoDatabase>> open_databases(const Settings& settin
   auto database = std::make_shared<GeoDatabase>();
   for (const auto& file : named ? settings.list("geo_databases") : usual_geo_databases()) {
     const auto added = database->add(file);
-    if (!added && named) return wrong(settings, "geo_databases", file, "readable .mmdb files, or none: " + added.error().message);
+    if (!added && named) return wrong_setting(settings, "geo_databases", file, "readable .mmdb files, or none: " + added.error().message);
   }
   if (database->empty()) return nullptr;
   return std::shared_ptr<const GeoDatabase>(std::move(database));

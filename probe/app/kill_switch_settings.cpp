@@ -1,9 +1,9 @@
 #include "probe/app/kill_switch_settings.hpp"
 
-#include <fmt/format.h>
 #include <netinet/in.h>
 
 #include "netns/clients/http_url.hpp"
+#include "probe/app/setting_values.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -16,10 +16,9 @@ Result<std::vector<TunnelEndpoint>> hubs_of(const Settings& settings) {
     if (url && url->literal) hubs.push_back({*url->literal, IPPROTO_TCP, url->port, 0});
   }
   if (!hubs.empty()) return hubs;
-  return fail(Error::Kind::invalid,
-              fmt::format("VPN_SENTINEL_KILL_SWITCH_ALLOW_HUB = 'true' (from {}): expected VPN_SENTINEL_URL with an address such as "
-                          "https://192.0.2.1:5000, because no name can be looked up while nothing leaves",
-                          settings.origin("kill_switch_allow_hub")));
+  return wrong_setting(settings, "kill_switch_allow_hub", "true",
+                       "VPN_SENTINEL_URL with an address such as https://192.0.2.1:5000, because no name can be looked up while nothing "
+                       "leaves");
 }
 
 }  // namespace
@@ -27,10 +26,7 @@ Result<std::vector<TunnelEndpoint>> hubs_of(const Settings& settings) {
 Result<KillSwitchPolicy> make_kill_switch_policy(const Settings& settings) {
   KillSwitchPolicy policy;
   const auto mode = parse_kill_switch_mode(settings.text("kill_switch"));
-  if (!mode) {
-    return fail(Error::Kind::invalid, fmt::format("VPN_SENTINEL_KILL_SWITCH = '{}' (from {}): expected off, armed or on-danger",
-                                                  settings.text("kill_switch"), settings.origin("kill_switch")));
-  }
+  if (!mode) return wrong_setting(settings, "kill_switch", settings.text("kill_switch"), "off, armed or on-danger");
   policy.mode = *mode;
   policy.protect = settings.boolean("kill_switch_protect");
   policy.disarm_on_stop = settings.boolean("disarm_on_stop");

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "probe/app/setting_values.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -11,18 +13,14 @@ constexpr std::size_t most_servers = 8;
 
 Result<PathPolicy> make_path_policy(const Settings& settings) {
   PathPolicy policy;
-  const auto wrong = [&](std::string_view value, std::string_view expected) {
-    return fail(Error::Kind::invalid,
-                fmt::format("VPN_SENTINEL_STUN_SERVERS = '{}' (from {}): expected {}", value, settings.origin("stun_servers"), expected));
-  };
   const auto items = settings.text("stun_servers") == "none" ? std::vector<std::string>{} : settings.list("stun_servers");
   for (const auto& item : items) {
     const auto server = StunServer::parse(item);
-    if (!server) return wrong(item, "hosts with an optional port, such as stun.example:3478");
+    if (!server) return wrong_setting(settings, "stun_servers", item, "hosts with an optional port, such as stun.example:3478");
     policy.stun_servers.push_back(*server);
   }
   if (policy.stun_servers.size() > most_servers) {
-    return wrong(settings.text("stun_servers"), fmt::format("at most {} servers", most_servers));
+    return wrong_setting(settings, "stun_servers", settings.text("stun_servers"), fmt::format("at most {} servers", most_servers));
   }
   policy.large_packets = settings.boolean("large_packets");
   policy.latency_drop = static_cast<int>(settings.integer("latency_drop"));
