@@ -25,8 +25,11 @@ class LeakDoubt {
   /// On a loaded machine, or behind other programs that hang, its answer may take seconds. Until then nobody can say what leaves.
   static constexpr std::chrono::seconds longest{10};
 
+  /// `is_acted_on`: packets are dropped by what is told, so that it is never told later than after `longest_silence`.
+  explicit LeakDoubt(bool is_acted_on = false) : patience_(is_acted_on ? longest_silence : longest) {}
+
   /// Asks the program once for each leak (`ask` returns whether an answer can be awaited), and ends the doubt with the answer to that, with
-  /// packets that cannot be the VPN's, or after `longest`. What was told as a leak stays one. `all_noted`: as of LeakTally.
+  /// packets that cannot be the VPN's, or when it has lasted too long. What was told as a leak stays one. `all_noted`: as of LeakTally.
   /// `servers_awaited`: no server is known, and the program is asked since then.
   void follow(const LeakTally& tally, bool all_noted, const VpnProgram& program, std::optional<MonoTime> servers_awaited, MonoTime now,
               const std::function<bool()>& ask);
@@ -34,11 +37,17 @@ class LeakDoubt {
   [[nodiscard]] LeakTally::Telling telling(MonoTime now) const;
   /// Nobody is asked any more: what goes on is a leak.
   void give_up() { whose_ = Whose::nobodys; }
+  /// The leak of before is nobody's business any more.
+  void forget() {
+    asked_ = false;
+    give_up();
+  }
 
  private:
   /// What the leak may be.
   enum class Whose : std::uint8_t { nobodys, any_programs, wireguards };
 
+  std::chrono::seconds patience_;
   Whose whose_ = Whose::nobodys;
   bool asked_ = false;  ///< because of the leak that goes on
   MonoTime began_{};

@@ -68,7 +68,8 @@ PacketWatch::PacketWatch(boost::asio::io_context& io, const TargetPolicy& policy
       on_news_(std::move(on_news)),
       ask_program_(std::move(ask_program)),
       timer_(io),
-      id_(meter_id(policy.meter.instance, policy.client_id)) {}
+      id_(meter_id(policy.meter.instance, policy.client_id)),
+      doubt_(policy.kill_switch.mode == KillSwitchMode::on_danger) {}
 
 PacketWatch::~PacketWatch() { detach(true); }
 
@@ -107,7 +108,7 @@ void PacketWatch::forget() {
   routed_at_.reset();
   tally_ = {};
   since_ = {};
-  doubt_ = {};
+  doubt_.forget();
 }
 
 FirewallPolicy PacketWatch::wanted(const Observation& seen) const {

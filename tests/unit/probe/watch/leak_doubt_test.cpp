@@ -108,6 +108,14 @@ BOOST_FIXTURE_TEST_CASE(a_program_that_does_not_answer_hides_no_leak, Unknown) {
   BOOST_TEST(told() == Telling::as_leak);
 }
 
+BOOST_FIXTURE_TEST_CASE(where_packets_are_dropped_by_it_a_leak_is_told_after_a_second_at_the_latest, Unknown) {
+  doubt = LeakDoubt(true);
+  send(0);
+  BOOST_TEST(told() == Telling::held_back);
+  clock += LeakDoubt::longest_silence;
+  BOOST_TEST(told() == Telling::as_leak);
+}
+
 BOOST_FIXTURE_TEST_CASE(what_no_vpn_sends_is_a_leak_at_once, Unknown) {
   BOOST_TEST_CONTEXT("DNS") {
     Unknown one;
