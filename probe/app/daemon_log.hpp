@@ -7,6 +7,8 @@
 #include "netns/base/result.hpp"
 #include "netns/daemon/log.hpp"
 #include "probe/app/outbox_files.hpp"
+#include "probe/verdict/judge.hpp"
+#include "probe/watch/kill_switch_keeper.hpp"
 #include "probe/watch/target_watch.hpp"
 #include "probe/watch/tracer_keeper.hpp"
 

@@ -40,6 +40,13 @@ LeakCounters read(LeakMeter& meter) {
   return *counters;
 }
 
+/// But what keeps the links working, which the kernel may send at any time.
+bool counts_nothing(LeakMeter& meter) {
+  auto counters = read(meter);
+  counters.upkeep = {};
+  return counters == LeakCounters{};
+}
+
 template <typename Value>
 Value good(Result<Value> result) {
   BOOST_REQUIRE_MESSAGE(result.has_value(), why(result));
@@ -69,7 +76,7 @@ BOOST_FIXTURE_TEST_CASE(what_goes_by_the_tunnel_or_stays_here_is_not_counted, Me
   BOOST_TEST(send({"2001:db8:ffff::1", 1000}) == 0);
   BOOST_TEST(send({"127.0.0.1", 53}) == 0);
   BOOST_TEST(send({"192.0.2.1", 53}) == 0);  // our own address: by loopback
-  BOOST_TEST((read(meter) == LeakCounters{}));
+  BOOST_TEST(counts_nothing(meter));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_program_that_binds_to_an_uplink_is_counted_with_destination_port_and_user, Metered) {
@@ -300,7 +307,7 @@ BOOST_FIXTURE_TEST_CASE(a_killed_process_leaves_nothing_that_hinders_the_next_st
   ::waitpid(child, &status, 0);
   BOOST_TEST(WTERMSIG(status) == SIGKILL);
   auto meter = installed(with_uplinks());
-  BOOST_TEST((read(meter) == LeakCounters{}));
+  BOOST_TEST(counts_nothing(meter));
 }
 
 BOOST_FIXTURE_TEST_CASE(tables_that_an_older_kernel_left_are_replaced, Metered) {
@@ -308,7 +315,7 @@ BOOST_FIXTURE_TEST_CASE(tables_that_an_older_kernel_left_are_replaced, Metered) 
   BOOST_TEST_REQUIRE(old.install(with_uplinks()).has_value());
   BOOST_TEST(send({"203.0.113.1", 1000, "eth0"}) == 0);
   auto meter = installed();
-  BOOST_TEST((read(meter) == LeakCounters{}));
+  BOOST_TEST(counts_nothing(meter));
   BOOST_TEST(client.output_of("nft list tables").find("netdev") == std::string::npos);
 }
 
