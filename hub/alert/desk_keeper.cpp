@@ -118,6 +118,7 @@ void DeskKeeper::restore(const std::vector<Kept>& memory, const std::vector<Kept
 void DeskKeeper::apply(WallTime now) {
   const std::lock_guard lock(mutex_);
   is_new_ = false;
+  if (!file_.report) offered_.reset();  // nobody wants it any more
   desk_.use(joined(file_, api_rules_), now);
   stock_is_due_ = true;
   rules_ = desk_.settings().rules;
@@ -256,7 +257,7 @@ std::optional<ReportMonth> DeskKeeper::due_report(WallTime now) const {
 
 void DeskKeeper::offer_report(const std::string& month, std::string text) {
   const std::lock_guard lock(mutex_);
-  offered_.emplace(month, std::move(text));
+  if (file_.report) offered_.emplace(month, std::move(text));
 }
 
 std::optional<WallTime> DeskKeeper::next_alarm() const {

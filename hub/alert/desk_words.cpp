@@ -143,9 +143,8 @@ Notice address_changes_notice(const AlertRule& rule, const DeskEvent& event, Wal
   notice.title = fmt::format("🟡 WARNING: the public address changed {} times within {}", rule.count,
                              human_duration(std::chrono::duration_cast<milliseconds>(now - since)));
   notice.text =
-      "A VPN that connects anew again and again, or a provider that shares addresses. The history of the client tells when; if it goes on, "
-      "look "
-      "into the log of the VPN program.";
+      "A VPN that connects anew again and again, or a provider that shares addresses. The history of the client tells when; if it goes "
+      "on, look into the log of the VPN program.";
   if (event.notice) notice.facts = event.notice->facts;
   return notice;
 }
@@ -156,9 +155,8 @@ Notice latency_notice(const std::string& client_id, const std::string& group, do
                        : fmt::format("🟢 Latency as usual again: {:.0f} ms", now_ms);
   if (holds) {
     notice.text =
-        "Far from what this client usually has: the VPN's server is busy or another one, or the way to it has changed. That by itself is "
-        "no "
-        "leak. If it stays, try another server.";
+        "Far from what this client usually has: the VPN's server is busy or another one, or the way to it has changed. That by itself "
+        "is no leak. If it stays, try another server.";
   }
   add_fact(notice, "Noticed at", utc_text(now));
   add_fact(notice, "Latency", fmt::format("{:.1f} ms", now_ms));
@@ -168,8 +166,8 @@ Notice latency_notice(const std::string& client_id, const std::string& group, do
 
 Notice dns_mismatch_notice(const std::string& client_id, const std::string& group, int mismatches, int of, bool holds, WallTime now) {
   auto notice = about(Kind::dns_mismatch, client_id, group, holds, now);
-  notice.title = holds ? fmt::format("🟡 WARNING: DNS did not go by the VPN in {} of {} reports", mismatches, of)
-                       : fmt::format("🟢 DNS goes by the VPN again");
+  notice.title =
+      holds ? fmt::format("🟡 WARNING: DNS did not go by the VPN in {} of {} reports", mismatches, of) : "🟢 DNS goes by the VPN again";
   if (holds) {
     notice.text =
         "Whoever answers names sees which sites are visited. The page of the client tells which resolver it was. Let programs ask one of "

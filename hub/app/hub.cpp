@@ -211,14 +211,16 @@ Hub::Hub(const HubConfig& config)
                              [] { return resolvers_of("/etc/resolv.conf"); }};
     own_exit_ = std::make_unique<OwnExit>(std::move(options));
   }
+  // Before all that reports bring, and only now: a hub that cannot listen, and is started again and again, must not tell each time that it
+  // has started.
+  const auto started = start_notice(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size());
+  for (auto& alert : for_each_channel(names_of(config.channels), started)) engine_->add_alert(std::move(alert));
   server_->run();
   // Its file is read once as a whole, which may take long: no report waits for it.
   FlowEngineOptions flows;
   flows.retention.most_bytes = flow_share(config);
   flows.on_trouble = [](const std::string& problem) { log(LogLevel::error, "flows", {{"message", problem}}); };
   flow_opener_ = std::jthread([this, flows = std::move(flows)] { open_flows(flows); });
-  const auto started = start_notice(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size());
-  for (auto& alert : for_each_channel(names_of(config.channels), started)) engine_->add_alert(std::move(alert));
   if (!config.alerts_warning.empty()) log(LogLevel::warning, "alerts_file", {{"message", config.alerts_warning}});
   bot_options_ = bots_of(config);
   channels_ = with_buttons(config.channels, bot_options_);

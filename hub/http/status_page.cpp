@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::size_t longest_name = 60;
 constexpr std::string_view group_prefix = "group:";
-/// More would be no page that anybody reads.
+/// More would be no page that anybody reads: then the worst stand there.
 constexpr std::size_t most_lines = 1000;
 
 /// What is worst decides the page's headline; silence is worse than a warning, because nobody knows.
@@ -67,6 +67,13 @@ std::string_view worst_of(const std::vector<StatusLine>& lines) {
   return "unknown";
 }
 
+std::vector<StatusLine> worth_showing(std::vector<StatusLine> lines) {
+  if (lines.size() <= most_lines) return lines;
+  std::ranges::stable_sort(lines, {}, [](const StatusLine& line) { return &look_of(line.word); });
+  lines.resize(most_lines);
+  return lines;
+}
+
 std::string headline_of(const std::vector<StatusLine>& lines) {
   if (lines.empty()) return "Nobody is shown here yet";
   const auto& worst = look_of(worst_of(lines));
@@ -77,13 +84,14 @@ std::string headline_of(const std::vector<StatusLine>& lines) {
 
 std::string page_of(std::string_view title, const std::vector<StatusLine>& lines, WallTime now) {
   std::string items;
-  for (const auto& line : lines) {
+  for (const auto& line : worth_showing(lines)) {
     const auto& look = look_of(line.word);
     items += fmt::format(
         "<li data-state=\"{}\"><span class=\"name\">{}</span><span class=\"state\"><span aria-hidden=\"true\">{}</span> {}"
         "</span></li>",
         line.word, escaped(line.name), look.sign, look.text);
   }
+  if (lines.size() > most_lines) items += fmt::format("<li>and {} more, none of them worse</li>", lines.size() - most_lines);
   const auto time = to_rfc3339(now);
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -101,8 +109,10 @@ std::string page_of(std::string_view title, const std::vector<StatusLine>& lines
 
 nlohmann::json json_of(std::string_view title, const std::vector<StatusLine>& lines, WallTime now) {
   auto list = nlohmann::json::array();
-  for (const auto& line : lines) list.push_back({{"name", line.name}, {"state", line.word}});
-  return {{"title", title}, {"as_of", to_rfc3339(now)}, {"overall", worst_of(lines)}, {"clients", std::move(list)}};
+  for (const auto& line : worth_showing(lines)) list.push_back({{"name", line.name}, {"state", line.word}});
+  nlohmann::json object{{"title", title}, {"as_of", to_rfc3339(now)}, {"overall", worst_of(lines)}, {"clients", std::move(list)}};
+  if (lines.size() > most_lines) object["not_listed"] = lines.size() - most_lines;
+  return object;
 }
 
 Response guarded(Response response) {
@@ -139,7 +149,7 @@ std::vector<StatusLine> status_lines(const Engine& engine, const std::vector<Sta
   std::vector<StatusLine> lines;
   std::set<std::string, std::less<>> shown;
   const auto add = [&](const std::string& id, const std::string& name, const ClientState* client) {
-    if (lines.size() >= most_lines || !shown.insert(id).second) return;
+    if (!shown.insert(id).second) return;
     const auto own = id.starts_with(group_prefix) ? id.substr(group_prefix.size()) : id;
     lines.push_back({name.empty() ? own : name, word_of(client, now)});
   };

@@ -4,6 +4,7 @@
 
 #include "hub/state/clock_skew.hpp"
 #include "hub/state/exit_paths.hpp"
+#include "hub/state/known_exit.hpp"
 #include "hub/state/order.hpp"
 #include "hub/state/twin.hpp"
 #include "hub/state/view.hpp"
@@ -87,7 +88,7 @@ std::vector<Change> changes_between(const ClientState* before, const ClientState
   const bool was_silent = before == nullptr || before->state == State::offline;
   if (was_silent && after.state == State::offline) return past_changes(before, after, admitted);
   if (before == nullptr) return {change_to(Change::Kind::connected, after, admitted)};
-  const bool moved = !before->known_address.empty() && before->known_address != after.known_address;
+  const bool moved = known_exit(before, admitted.report).moved;
   std::vector<std::string> news;
   if (before->state == after.state && !moved && !finding_changed_in_standing_warning(*before, after)) {
     news = codes_that_came(*before, after);
@@ -125,7 +126,7 @@ ClientState Fleet::after_report(const ClientState* before, const Admitted& admit
   after.last_seen = true_at(admitted);
   after.source_address = admitted.source_address;
   after.last_report = report;
-  after.known_address = report.public_ip.value_or(before != nullptr ? before->known_address : std::string());
+  after.known_address = known_exit(before, report).address;
   if (before != nullptr) after.retired_boots = retire_boot(*before, report);
   if (ends_on_purpose(report)) {
     const auto last_state = before != nullptr && before->state == State::offline ? before->state_before_offline

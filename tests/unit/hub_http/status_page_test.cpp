@@ -45,6 +45,21 @@ bool has(const std::string& text, std::string_view part) { return text.find(part
 
 BOOST_FIXTURE_TEST_SUITE(status_page, StatusPage)
 
+BOOST_AUTO_TEST_CASE(of_very_many_the_worst_are_listed_and_none_is_left_out_of_the_headline) {
+  for (int i = 1000; i < 2005; ++i) add("office-" + std::to_string(i), State::secure);
+  add("office-9999", State::danger);
+  serve({"office-*"});
+  const auto json = told();
+  BOOST_TEST(json["overall"] == "danger");
+  BOOST_TEST(json["clients"].size() == 1000U);
+  BOOST_TEST(json["clients"][0] == nlohmann::json::parse(R"({"name":"office-9999","state":"danger"})"));
+  BOOST_TEST(json["clients"][1]["name"] == "office-1000");
+  BOOST_TEST(json["not_listed"] == 6);
+  const auto page = get("/status-page").body;
+  BOOST_TEST(has(page, "1 of 1006 is not protected"));
+  BOOST_TEST(has(page, "and 6 more, none of them worse"));
+}
+
 BOOST_AUTO_TEST_CASE(only_who_was_picked_is_there_and_of_him_his_name_and_state_alone) {
   add("office-1", State::secure);
   add("office-2", State::danger);

@@ -137,6 +137,27 @@ BOOST_AUTO_TEST_CASE(the_report_of_a_month_is_told_once_by_each_channel_over_res
   BOOST_TEST(!third.due_report(day("2026-11-06")).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_report_that_nobody_wants_any_more_is_not_told_and_keeps_nobody_busy) {
+  const std::vector<Kept> rows{{"report", R"({"month":"2026-09"})"}};
+  const auto without = [] {
+    auto settings = with_report();
+    settings.report.reset();
+    return settings;
+  };
+  DeskKeeper before(with_report());
+  before.restore(rows, {}, {}, day("2026-11-01"));
+  before.offer_report("2026-10", "text");
+  before.use(without());
+  before.begin();
+  BOOST_TEST(before.finish(day("2026-11-01")).alerts.empty());
+  BOOST_TEST(!before.next_alarm().has_value());
+  // It was being made meanwhile.
+  DeskKeeper after(without());
+  after.restore(rows, {}, {}, day("2026-11-01"));
+  after.offer_report("2026-10", "text");
+  BOOST_TEST(!after.next_alarm().has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_report_whose_transaction_fails_is_told_by_the_next_one) {
   std::vector<Kept> rows{{"report", R"({"month":"2026-09"})"}};
   DeskKeeper keeper(with_report());

@@ -52,6 +52,23 @@ struct Hubs {
     static_cast<void>(take(store->maintain(retention)));
   }
 
+  /// The reports have become old: of them minutes, hours and days are left.
+  void keep_sums_only() const {
+    const auto store = take(open_sqlite_store(old_file));
+    Retention retention;
+    retention.now = at(0) + hours{24 * 40};
+    retention.minutes = hours{24 * 100};
+    while (take(store->maintain(retention))) {
+    }
+  }
+  /// What became of the time of all reports of "a".
+  static auto judged(const std::string& file) {
+    const auto store = take(open_sqlite_store(file));
+    while (take(store->roll_up())) {
+    }
+    return take(take(store->open_reader())->reliability({{"a"}, {Stretch{at(0), at(30 * 1500)}}})).at(0).total.parts.judged;
+  }
+
   Lines exported(const ExportWish& wish = {}) const { return exported(old_file, wish); }
   static Lines exported(const std::string& file, const ExportWish& wish = {}) {
     Lines lines;
@@ -128,50 +145,23 @@ BOOST_AUTO_TEST_CASE(an_import_that_ends_in_the_middle_leaves_whole_portions_and
 }
 
 BOOST_AUTO_TEST_CASE(minutes_hours_and_days_come_from_the_reports_or_from_the_export_and_never_from_both) {
-  const Stretch whole{at(0), at(30 * 1500)};
-  const auto judged = [&](const std::string& file) {
-    const auto store = take(open_sqlite_store(file));
-    while (take(store->roll_up())) {
-    }
-    return take(take(store->open_reader())->reliability({{"a"}, {whole}})).at(0).total.parts;
-  };
   const auto before = judged(old_file);
   static_cast<void>(read(exported()));
-  BOOST_TEST((judged(new_file).judged == before.judged));
+  BOOST_TEST((judged(new_file) == before));
   // Without the reports, the sums alone.
-  {
-    const auto store = take(open_sqlite_store(old_file));
-    Retention retention;
-    retention.now = at(0) + hours{24 * 40};
-    retention.minutes = hours{24 * 100};
-    while (take(store->maintain(retention))) {
-    }
-  }
+  keep_sums_only();
   const auto lines = exported();
   BOOST_TEST(of_type(lines, "report") == 0U);
   BOOST_TEST(of_type(lines, "sample") > 700U);
   Hubs third;
   std::filesystem::remove(third.new_file);
   static_cast<void>(third.read(lines));
-  BOOST_TEST((judged(third.new_file).judged == before.judged));
+  BOOST_TEST((judged(third.new_file) == before));
 }
 
 BOOST_AUTO_TEST_CASE(sums_of_a_later_export_give_way_to_the_reports_of_an_earlier_one) {
-  const auto judged = [](const std::string& file) {
-    const auto store = take(open_sqlite_store(file));
-    while (take(store->roll_up())) {
-    }
-    return take(take(store->open_reader())->reliability({{"a"}, {Stretch{at(0), at(30 * 1500)}}})).at(0).total.parts.judged;
-  };
   const auto earlier = exported();
-  {
-    const auto store = take(open_sqlite_store(old_file));
-    Retention retention;
-    retention.now = at(0) + hours{24 * 40};
-    retention.minutes = hours{24 * 100};
-    while (take(store->maintain(retention))) {
-    }
-  }
+  keep_sums_only();
   const auto later = exported();
   BOOST_TEST(of_type(later, "sample") > 700U);
   static_cast<void>(read(earlier));
@@ -180,13 +170,9 @@ BOOST_AUTO_TEST_CASE(sums_of_a_later_export_give_way_to_the_reports_of_an_earlie
 }
 
 BOOST_AUTO_TEST_CASE(a_report_of_a_wrong_clock_hides_no_sums_of_other_times) {
+  keep_sums_only();
   {
     const auto store = take(open_sqlite_store(old_file));
-    Retention retention;
-    retention.now = at(0) + hours{24 * 40};
-    retention.minutes = hours{24 * 100};
-    while (take(store->maintain(retention))) {
-    }
     check(store->begin());
     static_cast<void>(take(store->add_report(test::report("a", "c", 1, State::secure, WallTime{hours{1}}))));
     check(store->commit());
