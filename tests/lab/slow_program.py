@@ -27,6 +27,14 @@ from process import wait_until
 BUILD = Path()
 # Each is waited for half a second.
 HANGING = 8
+# The VPN has something to send all the time: a minute of it at most.
+TALK = f"""
+import socket, time
+for _ in range(3000):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as talker:
+        talker.sendto(b"through the tunnel", ("{WEB['v4']}", 9))
+    time.sleep(0.02)
+"""
 
 
 class SlowProgram(unittest.TestCase):
@@ -61,12 +69,14 @@ class SlowProgram(unittest.TestCase):
         }
         argv = [str(BUILD / "vpn-sentinel-probe"), "run", "--config", str(settings)]
         log.unlink(missing_ok=True)
+        talker = self.lab.popen("vpn", [sys.executable, "-c", TALK], None, None)
         process = self.lab.popen("host", argv, None, log, env=environment)
         try:
             yield process, log
         finally:
-            process.kill()
-            process.wait(15)
+            for one in (process, talker):
+                one.kill()
+                one.wait(15)
 
     @staticmethod
     def verdicts(log: Path) -> list[tuple[str, list[str]]]:
@@ -88,18 +98,28 @@ class SlowProgram(unittest.TestCase):
         wait_until(one_fits, 60, f"{what} (see {log})", 0.05)
         return found
 
+    @contextmanager
+    def doubting_probe(self) -> Iterator[tuple[subprocess.Popen, Path, int]]:
+        """One that counts what it cannot judge yet, and how many verdicts it has told with that. Where the program had answered when the
+        counting began there was no doubt: then another one is started."""
+        counted = {"packets_unjudged", "packets_outside"}
+        for _ in range(4):
+            with self.probe() as (probe, log):
+                seen = self.wait_verdict(probe, log, "a verdict", lambda state, codes: state == "secure" or bool(counted & set(codes)))
+                if counted & set(self.verdicts(log)[seen - 1][1]):
+                    yield probe, log, seen
+                    return
+        self.skipTest("four probes counted nothing before the VPN's program had answered: there was no doubt to be told")
+
     def test_what_the_vpn_sends_before_its_program_has_answered_is_neither_a_leak_nor_nothing(self) -> None:
-        with self.probe() as (probe, log):
-            counted = {"packets_unjudged", "packets_outside"}
-            seen = self.wait_verdict(probe, log, "packets were counted", lambda _, codes: bool(counted & set(codes)))
+        with self.doubting_probe() as (probe, log, seen):
             self.wait_verdict(probe, log, "it is secure", lambda state, _: state == "secure", seen)
             told = self.verdicts(log)
             self.assertFalse([codes for _, codes in told if {"packets_outside", "process_outside"} & set(codes)], told)
             self.assertEqual({state for state, codes in told if "packets_unjudged" in codes}, {"warning"}, told)
 
     def test_a_leak_meanwhile_is_told_as_one_when_the_program_has_answered(self) -> None:
-        with self.probe() as (probe, log):
-            seen = self.wait_verdict(probe, log, "the packets are not judged", lambda _, codes: "packets_unjudged" in codes)
+        with self.doubting_probe() as (probe, log, seen):
             self.lab.call("vpn", send_bound, WEB["v4"], 4444)
             self.wait_verdict(probe, log, "the leak is told", lambda state, codes: state == "danger" and "packets_outside" in codes, seen)
 
