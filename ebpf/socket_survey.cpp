@@ -18,7 +18,7 @@ namespace {
 struct DestroySockets {
   void operator()(sockets_bpf* skeleton) const { sockets_bpf::destroy(skeleton); }
 };
-using Skeleton = std::unique_ptr<sockets_bpf, DestroySockets>;
+using SurveySkeleton = std::unique_ptr<sockets_bpf, DestroySockets>;
 
 tl::unexpected<Error> failed(int code) { return fail(tracer_error(TracerStage::survey, code, own_rights())); }
 
@@ -33,8 +33,8 @@ int take_maps(sockets_bpf& skeleton, const leak_bpf& tracer) {
   return 0;
 }
 
-Result<Skeleton> load(const leak_bpf& tracer, bool make_cookies) {
-  Skeleton skeleton{sockets_bpf::open()};
+Result<SurveySkeleton> load(const leak_bpf& tracer, bool make_cookies) {
+  SurveySkeleton skeleton{sockets_bpf::open()};
   if (!skeleton) return failed(errno);
   skeleton->rodata->make_cookies = make_cookies ? 1 : 0;
   if (const int error = take_maps(*skeleton, tracer); error != 0) return failed(error);
@@ -72,7 +72,7 @@ Result<SurveyRows<Row>> rows_of(const bpf_link* link, std::size_t wire_size, std
 }  // namespace
 
 struct SocketSurvey::State {
-  Skeleton skeleton;
+  SurveySkeleton skeleton;
 };
 
 Result<SocketSurvey> SocketSurvey::start(const Tracer& tracer) {

@@ -5,17 +5,13 @@
 #include "hub/accounts/secrets.hpp"
 #include "hub/accounts/token_prefix.hpp"
 #include "hub/accounts/totp.hpp"
+#include "hub/store/stored_time.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 constexpr std::size_t recovery_codes = 10;
 constexpr std::size_t recovery_code_characters = 12;
-
-std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
-
-/// For `and_then`: how many rows it were does not matter.
-constexpr auto any_rows = [](std::int64_t) -> Result<void> { return {}; };
 
 tl::unexpected<Error> no_user(const std::string& name) { return fail(Error::Kind::not_found, fmt::format("There is no user '{}'", name)); }
 

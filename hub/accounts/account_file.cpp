@@ -10,14 +10,13 @@
 
 #include "hub/accounts/account_schema.hpp"
 #include "hub/accounts/secrets.hpp"
+#include "hub/store/stored_time.hpp"
 #include "netns/base/fd.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 constexpr std::string_view signing_key_fact = "signing_key";
-
-WallTime time_of(std::int64_t microseconds) { return WallTime{std::chrono::microseconds{microseconds}}; }
 
 /// With mode 0600 from birth, and the folder's owner's when root makes it. Only a new file is opened here: to close any descriptor of a
 /// database drops the locks that this process has on it.

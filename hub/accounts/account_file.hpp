@@ -167,6 +167,9 @@ Result<std::int64_t> AccountFile::number(std::string_view sql, const Values&... 
   return found;
 }
 
+/// For `and_then`: how many rows it were does not matter.
+inline constexpr auto any_rows = [](std::int64_t) -> Result<void> { return {}; };
+
 /// The name of the fact with the hash of the token for the first admin.
 inline constexpr std::string_view setup_token_fact = "setup_token";
 

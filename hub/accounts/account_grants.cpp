@@ -4,19 +4,14 @@
 #include "hub/accounts/account_file.hpp"
 #include "hub/accounts/secrets.hpp"
 #include "hub/accounts/token_prefix.hpp"
+#include "hub/store/stored_time.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 constexpr std::size_t enrolment_code_characters = 20;
 
-std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
-WallTime time_of(std::int64_t microseconds) { return WallTime{std::chrono::microseconds{microseconds}}; }
-
 std::int64_t bits_of(const Scopes& scopes) { return (scopes.read ? 1 : 0) | (scopes.report ? 2 : 0) | (scopes.manage ? 4 : 0); }
-
-/// For `and_then`: how many rows it were does not matter.
-constexpr auto any_rows = [](std::int64_t) -> Result<void> { return {}; };
 
 }  // namespace
 

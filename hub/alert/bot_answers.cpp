@@ -70,12 +70,6 @@ std::string status_block(const ClientState& client, const std::vector<BotMute>& 
   return where.empty() ? text : text + "\n   " + where;
 }
 
-std::string text_at(const json& object, const char* key) {
-  if (!object.is_object()) return {};
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::int64_t number_at(const json& object, const char* key) {
   if (!object.is_object()) return 0;
   const auto found = object.find(key);
@@ -83,10 +77,10 @@ std::int64_t number_at(const json& object, const char* key) {
 }
 
 std::string incident_block(const json& incident, WallTime now) {
-  const auto worst = parse_state(text_at(incident, "worst")).value_or(State::warning);
-  const auto start = parse_rfc3339(text_at(incident, "start"));
-  const auto end = parse_rfc3339(text_at(incident, "end"));
-  auto text = fmt::format("\n{} #{} {} <b>{}</b>", bot_sign(worst), number_at(incident, "id"), bot_code(text_at(incident, "client_id")),
+  const auto worst = parse_state(bot_text_at(incident, "worst")).value_or(State::warning);
+  const auto start = parse_rfc3339(bot_text_at(incident, "start"));
+  const auto end = parse_rfc3339(bot_text_at(incident, "end"));
+  auto text = fmt::format("\n{} #{} {} <b>{}</b>", bot_sign(worst), number_at(incident, "id"), bot_code(bot_text_at(incident, "client_id")),
                           bot_word(worst));
   if (start)
     text +=

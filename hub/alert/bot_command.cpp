@@ -8,12 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include "netns/base/letters.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
 using Verb = BotCommand::Verb;
 
-constexpr std::size_t most_name = 110;
+constexpr std::size_t most_command_name = 110;
 constexpr std::size_t most_word = 32;
 
 /// How a command is called and how many arguments it takes.
@@ -35,8 +37,6 @@ constexpr std::array<Shape, 8> shapes{{{"start", Verb::start, 0, 9, ""},
                                        {"unmute", Verb::unmute, 1, 1, "/unmute NAME"}}};
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::string lowered(std::string_view text) {
   std::string copy(text);
@@ -68,7 +68,7 @@ BotCommand wrong(BotCommand command, std::string problem) {
 
 /// Of clients and groups; whoever wrote it is told the text again.
 bool is_name(std::string_view text) {
-  return text.size() <= most_name && std::all_of(text.begin(), text.end(), [](char c) {
+  return text.size() <= most_command_name && std::all_of(text.begin(), text.end(), [](char c) {
            return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-' || c == ':';
          });
 }

@@ -14,7 +14,7 @@ using nlohmann::json;
 using Verb = BotCommand::Verb;
 
 constexpr std::size_t most_refused = 1'000;
-constexpr std::chrono::seconds late{60};
+constexpr std::chrono::seconds late_answer{60};
 /// Six at once, then twelve in a minute: alerts to the same chat have the rest of what Telegram takes.
 constexpr double message_burst = 6;
 constexpr double messages_per_second = 0.2;
@@ -126,7 +126,7 @@ std::vector<BotCall> BotTalk::answer_message(const BotUpdate& update, const BotC
   }
   auto calls = run(command, update, rule.privacy, now);
   const auto waited = now - asked_at(update, now);
-  if (waited > late && !calls.empty()) {
+  if (waited > late_answer && !calls.empty()) {
     auto& text = calls.front().body["text"];
     text = fmt::format("⏳ Asked {} ago.\n\n{}", bot_duration(waited), text.get<std::string>());
   }

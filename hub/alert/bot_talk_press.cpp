@@ -36,12 +36,6 @@ BotCall toast(const BotUpdate& update, std::string_view text, bool stays = false
       "answerCallbackQuery", {{"callback_query_id", update.press_id}, {"text", shortened(text, most_toast)}, {"show_alert", stays}}, false};
 }
 
-std::string text_at(const json& object, const char* key) {
-  if (!object.is_object()) return {};
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 /// "@ada" of "telegram:@ada": within Telegram everybody is of Telegram.
 std::string person(std::string_view by) {
   constexpr std::string_view from_here = "telegram:";
@@ -80,7 +74,7 @@ std::vector<BotCall> BotTalk::act(const BotUpdate& update, const BotPress& press
   auto incident = actions_.incident(press.incident);
   if (!incident) return {toast(update, "The hub cannot do that now: " + incident.error().message, true)};
   if (!incident->is_object()) return {toast(update, "This incident is not kept any more", true)};
-  if (!seal_.is_ours(press, text_at(*incident, "client_id"))) {
+  if (!seal_.is_ours(press, bot_text_at(*incident, "client_id"))) {
     note_("bot_forged_button", fmt::format("{} sent what no button of incident {} carries", update.user, press.incident));
     return {toast(update, "This button is not one of mine", true)};
   }
@@ -92,9 +86,10 @@ std::vector<BotCall> BotTalk::act(const BotUpdate& update, const BotPress& press
 /// What the one who pressed is told.
 Result<std::string> BotTalk::carry_out(const BotUpdate& update, const BotPress& press, json& incident, WallTime now) const {
   const auto by = "telegram:" + update.user;
-  const auto client_id = text_at(incident, "client_id");
+  const auto client_id = bot_text_at(incident, "client_id");
   if (press.what == What::acknowledge) {
-    if (const auto before = acknowledged(incident); before.is_object()) return "Acknowledged already by " + person(text_at(before, "by"));
+    if (const auto before = acknowledged(incident); before.is_object())
+      return "Acknowledged already by " + person(bot_text_at(before, "by"));
     if (auto done = actions_.acknowledge(press.incident, by, now); !done) return fail(done.error());
     note_("bot_acknowledged", fmt::format("incident {} of {} by {}", press.incident, client_id, by));
     incident["acknowledged"] = {{"by", by}, {"at", to_rfc3339(now)}};
@@ -112,15 +107,15 @@ Result<std::string> BotTalk::carry_out(const BotUpdate& update, const BotPress& 
 
 /// The message as it was, and below it who cares. Its markup comes as places in the text, which stay where they are.
 BotCall BotTalk::show_care(const BotUpdate& update, std::int64_t number, const json& incident, WallTime now) const {
-  const auto client_id = text_at(incident, "client_id");
+  const auto client_id = bot_text_at(incident, "client_id");
   const auto mutes = actions_.mutes();
   const auto mute =
       std::ranges::find_if(mutes, [&](const BotMute& each) { return each.subject == client_id && (!each.until || *each.until > now); });
   const auto seen = acknowledged(incident);
   std::string care;
   if (seen.is_object()) {
-    const auto at = parse_rfc3339(text_at(seen, "at"));
-    care += fmt::format("✅ Acknowledged by {}{}\n", person(text_at(seen, "by")), at ? ", " + utc_text(*at) : "");
+    const auto at = parse_rfc3339(bot_text_at(seen, "at"));
+    care += fmt::format("✅ Acknowledged by {}{}\n", person(bot_text_at(seen, "by")), at ? ", " + utc_text(*at) : "");
   }
   if (mute != mutes.end()) {
     care += fmt::format("🔕 Muted {} by {}\n", mute->until ? "until " + utc_text(*mute->until) : "until it is taken back", person(mute->by));

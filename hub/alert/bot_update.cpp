@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t most_name = 48;
+constexpr std::size_t most_person_name = 48;
 constexpr std::size_t most_data = 64;
 constexpr std::size_t most_press_id = 64;
 /// Telegram's 4096 characters of at most four bytes.
@@ -42,16 +42,16 @@ std::string text_of(const json& object, const char* key, std::size_t most) {
   return text.size() <= most ? text : std::string();
 }
 
-/// At most `most_name` bytes, cut between characters.
+/// At most `most_person_name` bytes, cut between characters.
 std::string cut(std::string text) {
-  if (text.size() <= most_name) return text;
-  auto end = most_name;
+  if (text.size() <= most_person_name) return text;
+  auto end = most_person_name;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
   return text.substr(0, end) + "…";
 }
 
 std::string user_name(const json& user) {
-  const auto username = text_of(user, "username", most_name);
+  const auto username = text_of(user, "username", most_person_name);
   if (!username.empty()) return "@" + without_control_characters(username);
   const auto first = text_of(user, "first_name", most_text);
   const auto last = text_of(user, "last_name", most_text);
@@ -65,7 +65,7 @@ bool read_place(const json& message, BotUpdate& update) {
   const auto id = number(chat, "id");
   const auto message_id = number(message, "message_id");
   if (!id || !message_id) return false;
-  update.chat = {*id, text_of(chat, "type", most_name), text_of(chat, "username", most_name)};
+  update.chat = {*id, text_of(chat, "type", most_person_name), text_of(chat, "username", most_person_name)};
   update.message_id = *message_id;
   const auto& in_topic = at(message, "is_topic_message");
   if (in_topic.is_boolean() && in_topic.get<bool>()) update.topic = number(message, "message_thread_id");

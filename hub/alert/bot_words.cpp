@@ -9,31 +9,17 @@
 #include "hub/alert/leak_words.hpp"
 #include "hub/alert/message.hpp"
 #include "hub/alert/notice.hpp"
+#include "hub/alert/state_words.hpp"
 #include "hub/state/group.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 /// Telegram's limit is 4096 UTF-16 units without the tags; bytes with tags are never fewer.
-constexpr std::size_t most_bytes = 3'800;
+constexpr std::size_t most_answer_bytes = 3'800;
 constexpr std::size_t most_reasons = 6;
 constexpr std::size_t most_place = 40;
 constexpr std::size_t most_address = 45;
-
-struct StateWords {
-  std::string_view sign;
-  std::string_view word;
-  std::string_view sentence;
-};
-
-/// In the order of State.
-constexpr std::array<StateWords, 5> words{{{"🟢", "SECURE", "SECURE: the VPN protects"},
-                                           {"🟡", "WARNING", "WARNING: protection is weakened or could not be verified"},
-                                           {"🔵", "CONTAINED", "CONTAINED: the VPN is down, nothing can leave"},
-                                           {"🔴", "DANGER", "DANGER: traffic can leave outside the VPN"},
-                                           {"⚪", "OFFLINE", "OFFLINE: the probe is silent, protection unknown"}}};
-
-const StateWords& words_of(State state) { return words.at(static_cast<std::size_t>(state)); }
 
 /// Those that matter, the worst first.
 std::vector<const Finding*> weighty(const std::vector<Finding>& findings) {
@@ -66,6 +52,12 @@ std::string_view bot_word(State state) { return words_of(state).word; }
 std::string_view bot_sentence(State state) { return words_of(state).sentence; }
 
 std::string bot_shown(std::string_view text, std::size_t most) { return escape_html(shortened(text, most)); }
+
+std::string bot_text_at(const nlohmann::json& object, const char* key) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
 
 std::string bot_code(std::string_view text) { return "<code>" + bot_shown(text) + "</code>"; }
 
@@ -146,7 +138,7 @@ std::string bot_acknowledged(const nlohmann::json& incident) {
 std::string BotText::finish() const {
   std::string text;
   for (const auto& next : lines_) {
-    if (text.size() + next.size() + 1 > most_bytes) break;
+    if (text.size() + next.size() + 1 > most_answer_bytes) break;
     if (&next != lines_.data()) text += '\n';
     text += next;
   }

@@ -39,6 +39,9 @@ namespace vpn_sentinel {
 /// "\n   ✅ acknowledged by @ada", of an incident as the store tells it; empty: nobody has.
 [[nodiscard]] std::string bot_acknowledged(const nlohmann::json& incident);
 
+/// The text in `object`; empty: there is none.
+[[nodiscard]] std::string bot_text_at(const nlohmann::json& object, const char* key);
+
 /// Lines of one message. Those that do not fit are left out: a cut tag would make Telegram refuse all of it.
 class BotText {
  public:

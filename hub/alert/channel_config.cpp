@@ -16,13 +16,14 @@
 namespace vpn_sentinel {
 namespace {
 
-using Kind = ChannelConfig::Kind;
+using ChannelKind = ChannelConfig::Kind;
 
 constexpr std::size_t most_secret_bytes = 4096;
 constexpr std::size_t most_recipients = 50;
-constexpr std::size_t most_text = 2048;
+constexpr std::size_t most_setting_bytes = 2048;
 
-constexpr std::array kinds{Kind::telegram, Kind::webhook, Kind::ntfy, Kind::smtp, Kind::discord, Kind::slack, Kind::apprise};
+constexpr std::array channel_kinds{ChannelKind::telegram, ChannelKind::webhook, ChannelKind::ntfy,   ChannelKind::smtp,
+                                   ChannelKind::discord,  ChannelKind::slack,   ChannelKind::apprise};
 
 /// One [[channel]] table: what was asked for is known, the rest is an unknown key.
 class Table {
@@ -176,7 +177,7 @@ bool take(Result<T> value, Into& into, Result<void>& problem) {
 
 /// The path of a URL may be all the secret there is: messages name its beginning only.
 Result<void> check_url(const Table& table, const std::string& url) {
-  if (url.size() > most_text) return table.wrong("url", fmt::format("expected at most {} bytes", most_text));
+  if (url.size() > most_setting_bytes) return table.wrong("url", fmt::format("expected at most {} bytes", most_setting_bytes));
   if (const auto parsed = HttpUrl::parse(url); !parsed)
     return table.wrong("url", "expected a URL such as https://example.org/…, without user");
   return {};
@@ -292,18 +293,18 @@ Result<void> read_apprise(Table& table, ChannelConfig& channel) {
 
 Result<void> read_kind(Table& table, ChannelConfig& channel) {
   switch (channel.kind) {
-    case Kind::telegram:
+    case ChannelKind::telegram:
       return read_telegram(table, channel);
-    case Kind::webhook:
+    case ChannelKind::webhook:
       return read_webhook(table, channel);
-    case Kind::ntfy:
+    case ChannelKind::ntfy:
       return read_ntfy(table, channel);
-    case Kind::smtp:
+    case ChannelKind::smtp:
       return read_smtp(table, channel);
-    case Kind::apprise:
+    case ChannelKind::apprise:
       return read_apprise(table, channel);
-    case Kind::discord:
-    case Kind::slack:
+    case ChannelKind::discord:
+    case ChannelKind::slack:
       break;
   }
   return read_url(table, channel);
@@ -318,8 +319,8 @@ Result<void> read_head(Table& table, ChannelConfig& channel) {
   table.named(channel.name);
   const auto word = table.needed("kind", "telegram, webhook, ntfy, smtp, discord, slack or apprise");
   if (!word) return fail(word.error());
-  const auto* const kind = std::ranges::find_if(kinds, [&word](Kind each) { return to_string(each) == *word; });
-  if (kind == kinds.end()) {
+  const auto* const kind = std::ranges::find_if(channel_kinds, [&word](ChannelKind each) { return to_string(each) == *word; });
+  if (kind == channel_kinds.end()) {
     return table.wrong("kind",
                        fmt::format("'{}': expected telegram, webhook, ntfy, smtp, discord, slack or apprise", shortened(*word, 40)));
   }

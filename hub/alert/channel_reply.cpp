@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 using std::chrono::milliseconds;
-using Kind = ChannelConfig::Kind;
+using ChannelKind = ChannelConfig::Kind;
 
 /// A server that wants a longer silence is asked once an hour all the same.
 constexpr milliseconds longest_pause{3'600'000};
@@ -49,14 +49,14 @@ std::optional<milliseconds> pause_of(const json& answer, std::optional<std::chro
 }
 
 /// Whether a good status came from the service and not from a page that stands in between (a log-in page of a hotel).
-bool is_own_answer(Kind kind, long status, std::string_view body, const json& answer) {
+bool is_own_answer(ChannelKind kind, long status, std::string_view body, const json& answer) {
   const bool has_id = answer.is_object() && answer.contains("id");
   switch (kind) {
-    case Kind::ntfy:
-    case Kind::discord:
-      return has_id || (kind == Kind::discord && status == 204);
-    case Kind::slack:
-    case Kind::apprise:
+    case ChannelKind::ntfy:
+    case ChannelKind::discord:
+      return has_id || (kind == ChannelKind::discord && status == 204);
+    case ChannelKind::slack:
+    case ChannelKind::apprise:
       return !body.starts_with('<');
     default:
       return true;  // a webhook may answer whatever it likes
@@ -82,9 +82,9 @@ std::string_view hint_for(long status) {
 
 }  // namespace
 
-Delivery read_channel_reply(Kind kind, long status, std::string_view body, std::optional<std::chrono::seconds> retry_after) {
+Delivery read_channel_reply(ChannelKind kind, long status, std::string_view body, std::optional<std::chrono::seconds> retry_after) {
   const auto answer = json::parse(body, nullptr, false);
-  if (kind == Kind::apprise && status == 204) {
+  if (kind == ChannelKind::apprise && status == 204) {
     return {Delivery::Kind::wrong_setup, "HTTP 204: nothing is configured under this key; check the address"};
   }
   if (status >= 200 && status < 300) {

@@ -6,25 +6,20 @@
 #include <array>
 #include <utility>
 
+#include "hub/alert/state_words.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
 using Kind = Notice::Kind;
 using std::chrono::milliseconds;
 
-struct StateWord {
-  std::string_view sign;
-  std::string_view word;
-  std::string_view of_many;
-};
-/// In the order of State; the signs are those of single messages.
-constexpr std::array<StateWord, 5> state_words{{{"🟢", "SECURE", "SECURE: the VPN protects"},
-                                                {"🟡", "WARNING", "WARNING: protection is weakened or could not be verified"},
-                                                {"🔵", "CONTAINED", "CONTAINED: the VPN is down, nothing can leave"},
-                                                {"🔴", "DANGER", "DANGER: traffic can leave outside the VPN"},
-                                                {"⚪", "OFFLINE", "OFFLINE: the probes are silent, protection unknown"}}};
+StateWords words_of(const Notice& notice) { return words_of(notice.to.value_or(State::warning)); }
 
-const StateWord& words_of(const Notice& notice) { return state_words.at(static_cast<std::size_t>(notice.to.value_or(State::warning))); }
+std::string_view of_many(const Notice& notice) {
+  if (notice.to == State::offline) return "OFFLINE: the probes are silent, protection unknown";
+  return words_of(notice).sentence;
+}
 
 std::string lasted(const Notice& told, WallTime now) {
   const auto length = std::chrono::duration_cast<milliseconds>(now - told.at);
@@ -50,7 +45,7 @@ std::string what_of_many(const Notice& first) {
     case Kind::address_flapping:
       return "change their public address again and again";
     default:
-      return std::string(words_of(first).of_many);
+      return std::string(of_many(first));
   }
 }
 
@@ -87,7 +82,7 @@ Notice past_notice(const DeskEvent& event, std::string_view kind) {
   notice.from = event.from;
   notice.to = event.to;
   notice.at = notice.noticed = event.at;
-  notice.title = fmt::format("{} {}", words_of(notice).sign, words_of(notice).of_many);
+  notice.title = fmt::format("{} {}", words_of(notice).sign, of_many(notice));
   return notice;
 }
 

@@ -12,7 +12,7 @@ namespace {
 using Line = Notice::Line;
 
 constexpr std::size_t most_destinations = 5;
-constexpr std::size_t most_text = 120;
+constexpr std::size_t most_destination_text = 120;
 
 std::string counted(std::uint64_t number, std::string_view what) { return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s"); }
 
@@ -43,7 +43,7 @@ std::vector<Line> not_counted(const Change& change) {
   const auto& leak = change.client.last_report.leak;
   // A silent probe does not count either, and who has no meter is not told so with each message.
   if (!leak || leak->counting || change.to == State::offline || leak->why.empty()) return {};
-  return {sentence(fmt::format("📤 What leaves outside is not counted: {}", shortened(leak->why, most_text)))};
+  return {sentence(fmt::format("📤 What leaves outside is not counted: {}", shortened(leak->why, most_destination_text)))};
 }
 
 }  // namespace
@@ -87,12 +87,12 @@ std::vector<Line> leak_lines(const Change& change) {
 std::string kill_switch_text(const Report& report) {
   if (!report.kill_switch) return {};
   const auto& [mode, state, why, since, stopped] = *report.kill_switch;
-  const auto reason = why.empty() ? std::string() : ": " + shortened(why, most_text);
+  const auto reason = why.empty() ? std::string() : ": " + shortened(why, most_destination_text);
   if (state == "armed") return stopped == 0 ? "holds" : fmt::format("holds, {} stopped", counted(stopped, "packet"));
   if (state == "off") return mode == "armed" ? "OFF although it should be armed" : std::string();
   if (state == "changed") return "somebody CHANGED it" + reason;
   if (state == "unproven") return "could NOT be proved to hold" + reason;
-  return upper(shortened(state, most_text)) + reason;
+  return upper(shortened(state, most_destination_text)) + reason;
 }
 
 }  // namespace vpn_sentinel

@@ -31,7 +31,7 @@ constexpr std::string_view begin_html = R"(<!doctype html>
 constexpr std::string_view end_html = "</div></body></html>\n";
 constexpr std::string_view mono = "font-family:ui-monospace,Menlo,Consolas,monospace";
 
-std::string value_of(const Line& line) {
+std::string html_value(const Line& line) {
   const auto value = escape_html(line.value);
   if (line.look == Line::Look::literal) return fmt::format("<span style=\"{}\">{}</span>{}", mono, value, escape_html(line.after));
   if (line.look == Line::Look::strong) return fmt::format("<strong>{}</strong>{}", value, escape_html(line.after));
@@ -63,13 +63,13 @@ void add_facts(std::string& html, const Notice& notice) {
     const auto* const rule = part && part != line.part ? "border-top:1px solid #e3e6ea;padding:8px 0 2px" : "padding:2px 0";
     part = line.part;
     if (line.label.empty() || line.label == "•") {
-      html += fmt::format("<tr><td colspan=\"2\" style=\"{}\">{}{}</td></tr>\n", rule, line.label.empty() ? "" : "• ", value_of(line));
+      html += fmt::format("<tr><td colspan=\"2\" style=\"{}\">{}{}</td></tr>\n", rule, line.label.empty() ? "" : "• ", html_value(line));
       continue;
     }
     html += fmt::format(
         "<tr><td style=\"{0};color:#555d66;white-space:nowrap;vertical-align:top\">{1}</td>"
         "<td style=\"{0};padding-left:14px;overflow-wrap:anywhere\">{2}</td></tr>\n",
-        rule, escape_html(line.label), value_of(line));
+        rule, escape_html(line.label), html_value(line));
   }
   html += "</table>\n";
 }

@@ -13,9 +13,9 @@ namespace {
 using Kind = Notice::Kind;
 using Line = Notice::Line;
 
-constexpr std::size_t most_bytes = 3'800;
-constexpr std::size_t most_evidence = 300;
-constexpr std::size_t most_title = 300;
+constexpr std::size_t most_message_bytes = 3'800;
+constexpr std::size_t most_evidence_shown = 300;
+constexpr std::size_t most_headline = 300;
 constexpr std::size_t most_sentences = 1'000;
 
 class Text {
@@ -33,7 +33,7 @@ class Text {
   [[nodiscard]] std::string finish() const {
     std::string text;
     for (const auto& next : lines_) {
-      if (text.size() + next.size() + 1 > most_bytes) break;
+      if (text.size() + next.size() + 1 > most_message_bytes) break;
       if (&next != lines_.data()) text += '\n';
       text += next;
     }
@@ -56,13 +56,13 @@ std::string bold_behind_sign(std::string_view text, std::size_t end) {
 
 /// Of a title with a verdict behind it ("🔴 VPN Connected! DANGER: …") only the title is bold.
 std::string headline_of(const Notice& notice) {
-  const auto title = shortened(notice.title, most_title);
+  const auto title = shortened(notice.title, most_headline);
   const bool has_verdict = notice.kind == Kind::connected || notice.kind == Kind::address_changed;
   const auto mark = has_verdict ? title.find('!') : std::string::npos;
   return bold_behind_sign(title, mark == std::string::npos ? title.size() : mark + 1);
 }
 
-std::string value_of(const Line& line) {
+std::string telegram_value(const Line& line) {
   const auto value = escape_html(line.value);
   const auto after = escape_html(line.after);
   switch (line.look) {
@@ -87,7 +87,7 @@ void say_why(Text& text, const Notice& notice) {
   for (const auto& line : worst.evidence) {
     evidence += fmt::format("{}{}{}{}", evidence.empty() ? "" : ", ", line.label, line.label.empty() ? "" : "=", line.value);
   }
-  text.field("🔎 Evidence", escape_html(shortened(evidence, most_evidence)));
+  text.field("🔎 Evidence", escape_html(shortened(evidence, most_evidence_shown)));
 }
 
 void say_clients(Text& text, const Notice& notice) {
@@ -102,7 +102,7 @@ void say_facts(Text& text, const Notice& notice) {
   for (const auto& line : notice.facts) {
     if (part != line.part) text.part();
     part = line.part;
-    const auto value = value_of(line);
+    const auto value = telegram_value(line);
     if (line.label.empty()) {
       text.line(value);
     } else if (line.label == "•") {

@@ -30,7 +30,7 @@ std::optional<Enum> parse_word(const std::array<std::string_view, N>& words, std
 }
 
 /// Fields that are wrong or missing read as empty ones: a row of another version must not stop the hub.
-std::string text_at(const json& object, const char* key) {
+std::string stored_text(const json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
@@ -40,7 +40,7 @@ std::size_t count_at(const json& object, const char* key) {
   return found != object.end() && found->is_number_unsigned() ? found->get<std::size_t>() : 0;
 }
 
-WallTime time_at(const json& object, const char* key) { return parse_rfc3339(text_at(object, key)).value_or(WallTime{}); }
+WallTime time_at(const json& object, const char* key) { return parse_rfc3339(stored_text(object, key)).value_or(WallTime{}); }
 
 template <typename Take>
 void each_at(const json& object, const char* key, std::size_t most, Take take) {
@@ -82,14 +82,14 @@ std::vector<Line> lines_at(const json& object, const char* key) {
   each_at(object, key, most_lines, [&lines](const json& item) {
     if (!item.is_object()) return;
     Line line;
-    line.label = text_at(item, "label");
-    line.value = text_at(item, "value");
-    line.after = text_at(item, "after");
+    line.label = stored_text(item, "label");
+    line.value = stored_text(item, "value");
+    line.after = stored_text(item, "after");
     // Whatever is not surely public is private.
     const auto hidden = item.find("private");
     line.is_private = hidden != item.end() && *hidden != json(false);
-    line.part = parse_word<Line::Part>(part_words, text_at(item, "part")).value_or(Line::Part::when);
-    line.look = parse_word<Line::Look>(look_words, text_at(item, "look")).value_or(Line::Look::plain);
+    line.part = parse_word<Line::Part>(part_words, stored_text(item, "part")).value_or(Line::Part::when);
+    line.look = parse_word<Line::Look>(look_words, stored_text(item, "look")).value_or(Line::Look::plain);
     lines.push_back(std::move(line));
   });
   return lines;
@@ -133,25 +133,25 @@ std::optional<Notice> parse_notice(std::string_view text) {
   const auto object = json::parse(text, nullptr, false);
   if (!object.is_object() || !object.contains("notice")) return std::nullopt;
   Notice notice;
-  notice.title = text_at(object, "title");
+  notice.title = stored_text(object, "title");
   if (notice.title.empty()) return std::nullopt;
-  notice.to = parse_state(text_at(object, "to"));
-  notice.from = parse_state(text_at(object, "from"));
+  notice.to = parse_state(stored_text(object, "to"));
+  notice.from = parse_state(stored_text(object, "from"));
   const auto unknown = notice.to == State::danger ? Kind::danger : Kind::news;
-  notice.kind = parse_notice_kind(text_at(object, "kind")).value_or(unknown);
-  notice.rule = text_at(object, "rule");
-  notice.client_id = text_at(object, "client_id");
-  notice.group = text_at(object, "group");
+  notice.kind = parse_notice_kind(stored_text(object, "kind")).value_or(unknown);
+  notice.rule = stored_text(object, "rule");
+  notice.client_id = stored_text(object, "client_id");
+  notice.group = stored_text(object, "group");
   if (const auto found = object.find("incident"); found != object.end() && found->is_number_integer()) {
     notice.incident = found->get<std::int64_t>();
   }
   notice.at = time_at(object, "at");
   notice.noticed = time_at(object, "noticed");
-  notice.text = text_at(object, "text");
+  notice.text = stored_text(object, "text");
   each_at(object, "reasons", Notice::most_reasons, [&notice](const json& item) {
     if (!item.is_object()) return;
-    notice.reasons.push_back(
-        {text_at(item, "code"), text_at(item, "severity"), text_at(item, "text"), text_at(item, "advice"), lines_at(item, "evidence")});
+    notice.reasons.push_back({stored_text(item, "code"), stored_text(item, "severity"), stored_text(item, "text"),
+                              stored_text(item, "advice"), lines_at(item, "evidence")});
   });
   notice.more_reasons = count_at(object, "more_reasons");
   notice.facts = lines_at(object, "facts");

@@ -8,6 +8,7 @@
 
 #include "hub/alert/leak_words.hpp"
 #include "hub/alert/notice.hpp"
+#include "hub/alert/state_words.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -20,19 +21,7 @@ using Line = Notice::Line;
 constexpr std::size_t most_text = 120;
 constexpr std::size_t most_evidence = 300;
 constexpr std::size_t most_evidence_lines = 8;
-constexpr std::chrono::seconds late{60};
-
-struct StateWords {
-  std::string_view sign;
-  std::string_view headline;
-};
-
-/// In the order of State. Sign and first word must tell the states apart on a lock screen.
-constexpr std::array<StateWords, 5> state_words{{{"🟢", "SECURE: the VPN protects"},
-                                                 {"🟡", "WARNING: protection is weakened or could not be verified"},
-                                                 {"🔵", "CONTAINED: the VPN is down, nothing can leave"},
-                                                 {"🔴", "DANGER: traffic can leave outside the VPN"},
-                                                 {"⚪", "OFFLINE: the probe is silent, protection unknown"}}};
+constexpr std::chrono::seconds late_notice{60};
 
 std::string clip(std::string_view text) { return shortened(text, most_text); }
 
@@ -49,15 +38,15 @@ std::string_view danger_headline(const Change& change) {
     return "BYPASS: others see your own address, the VPN is not used";
   }
   if (left_outside(change)) return "LEAK: packets have left outside the VPN";
-  return state_words.at(static_cast<std::size_t>(State::danger)).headline;
+  return words_of(State::danger).sentence;
 }
 
-StateWords words_of(const Change& change) {
-  auto words = state_words.at(static_cast<std::size_t>(change.to));
-  if (change.to == State::danger) words.headline = danger_headline(change);
+StateWords words_for(const Change& change) {
+  auto words = words_of(change.to);
+  if (change.to == State::danger) words.sentence = danger_headline(change);
   // That nothing leaves because it is held back is another thing than that there is no way.
   if (held_by_kill_switch(change.client.last_report, change.to)) {
-    words.headline = "CONTAINED: the VPN is down, the kill switch holds everything back";
+    words.sentence = "CONTAINED: the VPN is down, the kill switch holds everything back";
   }
   return words;
 }
@@ -84,7 +73,7 @@ std::string meaning_of(const Finding& finding) {
 
 /// The original's title, and the verdict whenever it is not the good one.
 std::string titled(std::string_view title, const StateWords& words, State state) {
-  return fmt::format("{} {}{}{}", words.sign, title, state == State::secure ? "" : " ", state == State::secure ? "" : words.headline);
+  return fmt::format("{} {}{}{}", words.sign, title, state == State::secure ? "" : " ", state == State::secure ? "" : words.sentence);
 }
 
 bool stopped_on_purpose(const ClientState& client) {
@@ -92,16 +81,16 @@ bool stopped_on_purpose(const ClientState& client) {
 }
 
 std::string title_of(const Change& change) {
-  const auto words = words_of(change);
+  const auto words = words_for(change);
   const bool secure = change.to == State::secure;
   if (!change.news.empty()) {  // the state was told before: what came is the headline
     const auto findings = to_tell(change);
-    return fmt::format("{} STILL {}, and now: {}", words.sign, first_word(words.headline),
+    return fmt::format("{} STILL {}, and now: {}", words.sign, first_word(words.sentence),
                        findings.empty() ? "" : meaning_of(*findings.front()));
   }
   if (change.past) {
     const bool silent = change.client.state == State::offline;
-    return fmt::format("{} {}: {}", words.sign, silent ? "WHILE IT WAS SILENT" : "EARLIER, TOLD ONLY NOW", words.headline);
+    return fmt::format("{} {}: {}", words.sign, silent ? "WHILE IT WAS SILENT" : "EARLIER, TOLD ONLY NOW", words.sentence);
   }
   switch (change.kind) {
     case Change::Kind::connected:
@@ -112,12 +101,12 @@ std::string title_of(const Change& change) {
       if (stopped_on_purpose(change.client)) return fmt::format("{} STOPPED: the probe was ended, nobody is watching", words.sign);
       break;
     case Change::Kind::came_back:
-      return fmt::format("{} BACK{} {}", words.sign, secure ? " and" : ", but", words.headline);
+      return fmt::format("{} BACK{} {}", words.sign, secure ? " and" : ", but", words.sentence);
     case Change::Kind::state_changed:
       if (secure) return fmt::format("{} SECURE again: the VPN protects", words.sign);
       break;
   }
-  return fmt::format("{} {}", words.sign, words.headline);
+  return fmt::format("{} {}", words.sign, words.sentence);
 }
 
 Kind kind_of_state(const Change& change) {
@@ -233,7 +222,7 @@ void say_when(Notice& notice, const Change& change) {
   }
   const auto delay = std::chrono::duration_cast<milliseconds>(change.noticed - change.at);
   if (change.past && change.client.state == State::offline) facts.add("", "⚪ The probe is still silent: what holds now is unknown");
-  if (delay > late) facts.add("", fmt::format("⏳ Told late: the hub learnt it {} afterwards", human_duration(delay)));
+  if (delay > late_notice) facts.add("", fmt::format("⏳ Told late: the hub learnt it {} afterwards", human_duration(delay)));
 }
 
 /// What it has cost.

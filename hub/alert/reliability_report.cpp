@@ -188,7 +188,7 @@ body{padding:0;max-width:none;font-size:9pt}tr,.card{break-inside:avoid}thead{di
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )css";
 
-constexpr std::string_view words = R"html(<ul class="legend"><li><i class="secure"></i>protected</li>
+constexpr std::string_view legend = R"html(<ul class="legend"><li><i class="secure"></i>protected</li>
 <li><i class="warning"></i>warning: protected as far as could be looked</li><li><i class="contained"></i>contained: no tunnel, and nothing can leave</li>
 <li><i class="danger"></i>in danger: something can leave outside the tunnel</li><li><i class="offline"></i>offline: the probe was silent</li>
 <li><i class="unknown"></i>not known: the hub was not there, or nothing is kept</li></ul>
@@ -239,7 +239,7 @@ std::string report_html(const ReliabilityReport& report) {
   html += table_head;
   for (const auto* subject : worst_first(report)) html += row(*subject, report.zone);
   html += "</tbody></table></div>\n";
-  html += words;
+  html += legend;
   if (total.approximate) {
     html += "<p>Of some hours at the ends of days only the sums are kept; of them as much counts as protected as certainly was.</p>\n";
   }

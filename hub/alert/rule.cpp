@@ -15,15 +15,15 @@ using json = nlohmann::json;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr std::array<std::pair<std::string_view, AlertRule::On>, 9> kinds{{{"state", AlertRule::On::state},
-                                                                           {"finding", AlertRule::On::finding},
-                                                                           {"group", AlertRule::On::group},
-                                                                           {"latency", AlertRule::On::latency},
-                                                                           {"dns_mismatch", AlertRule::On::dns_mismatch},
-                                                                           {"address_changes", AlertRule::On::address_changes},
-                                                                           {"silence", AlertRule::On::silence},
-                                                                           {"exposure", AlertRule::On::exposure},
-                                                                           {"hub", AlertRule::On::hub}}};
+constexpr std::array<std::pair<std::string_view, AlertRule::On>, 9> rule_kinds{{{"state", AlertRule::On::state},
+                                                                                {"finding", AlertRule::On::finding},
+                                                                                {"group", AlertRule::On::group},
+                                                                                {"latency", AlertRule::On::latency},
+                                                                                {"dns_mismatch", AlertRule::On::dns_mismatch},
+                                                                                {"address_changes", AlertRule::On::address_changes},
+                                                                                {"silence", AlertRule::On::silence},
+                                                                                {"exposure", AlertRule::On::exposure},
+                                                                                {"hub", AlertRule::On::hub}}};
 constexpr std::int64_t longest_delay_s = 86'400;
 constexpr std::int64_t longest_remind_minutes = 7 * 24 * 60;
 constexpr std::int64_t longest_group_wait_s = 3'600;
@@ -37,14 +37,14 @@ std::string shown(const json& value) {
 
 std::string list_of_kinds() {
   std::string list;
-  for (const auto& [word, on] : kinds) list += (list.empty() ? "" : ", ") + std::string(word);
+  for (const auto& [word, on] : rule_kinds) list += (list.empty() ? "" : ", ") + std::string(word);
   return list;
 }
 
 AlertRule::On read_kind(RuleFields& fields) {
   const auto text = fields.text("on", longest_text, true);
-  const auto* const found = std::ranges::find(kinds, text, &std::pair<std::string_view, AlertRule::On>::first);
-  if (found != kinds.end()) return found->second;
+  const auto* const found = std::ranges::find(rule_kinds, text, &std::pair<std::string_view, AlertRule::On>::first);
+  if (found != rule_kinds.end()) return found->second;
   fields.refuse("on", "one of " + list_of_kinds());
   return AlertRule::On::state;
 }
@@ -166,7 +166,7 @@ Result<void> RuleFields::finish() {
 }
 
 std::string_view to_string(AlertRule::On on) {
-  return std::ranges::find(kinds, on, &std::pair<std::string_view, AlertRule::On>::second)->first;
+  return std::ranges::find(rule_kinds, on, &std::pair<std::string_view, AlertRule::On>::second)->first;
 }
 
 std::string_view to_string(AlertRule::Source source) {

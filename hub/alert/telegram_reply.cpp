@@ -14,7 +14,7 @@ using nlohmann::json;
 using std::chrono::seconds;
 
 /// A server that wants a longer silence is asked once an hour all the same.
-constexpr seconds longest_pause{3600};
+constexpr seconds longest_telegram_pause{3600};
 constexpr std::size_t most_reason = 200;
 
 std::string description_of(const json& body) {
@@ -40,7 +40,7 @@ std::optional<seconds> pause_of(const json& parameters, std::optional<seconds> h
   const auto found = parameters.find("retry_after");
   if (found != parameters.end() && found->is_number()) header = seconds{static_cast<long>(std::min(found->get<double>(), 86'400.0))};
   if (!header) return std::nullopt;
-  return std::clamp(*header, seconds{1}, longest_pause);
+  return std::clamp(*header, seconds{1}, longest_telegram_pause);
 }
 
 /// Telegram answers 400 for a bad text and for whatever is wrong with chat, rights or topic, in words that grow with its versions. Only

@@ -19,7 +19,7 @@
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::size_t most_bytes = 1024 * 1024;
+constexpr std::size_t most_alerts_bytes = 1024 * 1024;
 constexpr std::array<std::string_view, 4> tables{"channel", "rule", "maintenance", "report"};
 
 /// Nullopt: there is no such file.
@@ -28,11 +28,11 @@ Result<std::optional<std::string>> read_whole(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file && errno == ENOENT) return std::nullopt;
   if (!file) return fail(system_error(errno, fmt::format("{} cannot be read", path)));
-  std::string text(most_bytes + 1, '\0');
+  std::string text(most_alerts_bytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) return fail(system_error(errno, fmt::format("{} cannot be read", path)));
   text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > most_bytes) return fail(Error::Kind::invalid, fmt::format("{}: larger than 1 MiB", path));
+  if (text.size() > most_alerts_bytes) return fail(Error::Kind::invalid, fmt::format("{}: larger than 1 MiB", path));
   return text;
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::chrono::seconds patience{5};
+constexpr std::chrono::seconds stop_patience{5};
 constexpr std::size_t most_open = 500;
 constexpr std::size_t most_latest = 10;
 
@@ -33,7 +33,7 @@ class Waiting {
   }
   [[nodiscard]] Result<Answer> result(bool queued) const {
     auto answer = promise_->get_future();
-    if (!queued || answer.wait_for(patience) != std::future_status::ready) return busy();
+    if (!queued || answer.wait_for(stop_patience) != std::future_status::ready) return busy();
     return answer.get();
   }
 

@@ -15,7 +15,7 @@
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::size_t most_bytes = 512;
+constexpr std::size_t most_place_bytes = 512;
 
 std::optional<BotPlace> parse(std::string_view text) {
   const auto object = nlohmann::json::parse(text, nullptr, false);
@@ -46,7 +46,7 @@ std::string bot_place_path(const std::string& data_dir, std::string_view bot_tok
 Result<std::optional<BotPlace>> read_bot_place(const std::string& path) {
   const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd && errno == ENOENT) return std::nullopt;
-  std::array<char, most_bytes> text{};
+  std::array<char, most_place_bytes> text{};
   const auto size = fd ? read(fd.get(), text.data(), text.size()) : -1;
   if (size < 0) return fail(system_error(errno, fmt::format("{} cannot be read", path)));
   auto place = parse({text.data(), static_cast<std::size_t>(size)});

@@ -7,11 +7,10 @@
 
 #include "hub/alert/channel_protocol.hpp"
 #include "hub/alert/notice.hpp"
+#include "netns/daemon/exit_codes.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-constexpr int exit_usage = 64;
 
 std::string names_of(const HubConfig& config) {
   std::string names;

@@ -10,16 +10,13 @@
 #include "hub/store/backup.hpp"
 #include "netns/base/clock.hpp"
 #include "netns/base/fatal_error.hpp"
+#include "netns/daemon/exit_codes.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int exit_usage = 64;
-constexpr int exit_no_input = 66;
-constexpr int exit_unavailable = 69;
-constexpr int exit_cannot_create = 73;
 constexpr milliseconds pause{100};
 
 template <typename Condition>

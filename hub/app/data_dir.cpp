@@ -3,18 +3,18 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
 
 #include "netns/base/fatal_error.hpp"
 #include "netns/base/result.hpp"
+#include "netns/daemon/exit_codes.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-constexpr int exit_unavailable = 69;
-constexpr int exit_cannot_create = 73;
 
 FatalError cannot_create(const std::string& path, int code) {
   return {exit_cannot_create, fmt::format("{}; set VPN_SENTINEL_DATA_DIR to a folder that this user may write to",
@@ -30,6 +30,12 @@ void make_folder(const std::string& path) {
 }
 
 }  // namespace
+
+bool give_to_owner(const Fd& fd, const std::string& folder) {
+  struct stat owner {};
+  if (geteuid() != 0) return true;
+  return stat(folder.c_str(), &owner) == 0 && fchown(fd.get(), owner.st_uid, owner.st_gid) == 0;
+}
 
 DataDir::DataDir(std::string path) : path_(std::move(path)) {
   make_folder(path_);

@@ -7,6 +7,9 @@
 
 namespace vpn_sentinel {
 
+/// A file that root has made in `folder` is given to the folder's owner, who has to read it. True also for who is not root.
+[[nodiscard]] bool give_to_owner(const Fd& fd, const std::string& folder);
+
 class DataDir {
  public:
   /// Makes the folder (0700) when it is missing and takes its lock. Throws FatalError 73 (cannot create) or 69 (another hub has it).

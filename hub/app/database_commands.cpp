@@ -10,13 +10,10 @@
 #include "hub/accounts/account_schema.hpp"
 #include "hub/store/backup.hpp"
 #include "netns/base/fatal_error.hpp"
+#include "netns/daemon/exit_codes.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-constexpr int exit_damaged = 65;
-constexpr int exit_no_input = 66;
-constexpr int exit_cannot_create = 73;
 
 /// How a shell tells the end by a signal.
 constexpr int exit_by_signal = 128;
@@ -35,7 +32,7 @@ void heed_stop_signals() {
 
 int exit_code_of(BackupFailure::Kind kind) {
   if (kind == BackupFailure::Kind::stopped) return exit_by_signal + stop_signal;
-  return kind == BackupFailure::Kind::damaged ? exit_damaged : exit_cannot_create;
+  return kind == BackupFailure::Kind::damaged ? exit_wrong_data : exit_cannot_create;
 }
 
 std::string database_of(const std::string& data_dir) { return data_dir + "/hub.db"; }

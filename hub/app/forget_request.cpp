@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 
+#include "hub/app/data_dir.hpp"
 #include "hub/state/group.hpp"
 #include "netns/base/fd.hpp"
 #include "probe/report/report.hpp"
@@ -16,17 +17,10 @@ namespace vpn_sentinel {
 namespace {
 
 /// A client id has at most 100 characters.
-constexpr std::size_t most_bytes = 256;
+constexpr std::size_t most_request_bytes = 256;
 
 tl::unexpected<Error> cannot(const char* what, const std::string& path) {
   return fail(system_error(errno, fmt::format("{} cannot be {}", path, what)));
-}
-
-/// Written by root it belongs to the owner of the folder, who has to read it.
-bool give_to_owner(const Fd& fd, const std::string& folder) {
-  struct stat owner {};
-  if (geteuid() != 0) return true;
-  return stat(folder.c_str(), &owner) == 0 && fchown(fd.get(), owner.st_uid, owner.st_gid) == 0;
 }
 
 }  // namespace
@@ -59,7 +53,7 @@ Result<std::string> read_forget_request(const std::string& data_dir) {
   const auto path = forget_request_path(data_dir);
   const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd && errno == ENOENT) return std::string();
-  std::array<char, most_bytes> text{};
+  std::array<char, most_request_bytes> text{};
   const auto size = fd ? read(fd.get(), text.data(), text.size()) : -1;
   if (size < 0) return cannot("read", path);
   std::string client_id(text.data(), static_cast<std::size_t>(size));

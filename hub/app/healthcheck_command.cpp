@@ -12,7 +12,7 @@ namespace vpn_sentinel {
 namespace {
 
 /// Less than the shortest time-out that the container files and manifests give the command (10 s).
-constexpr std::chrono::seconds patience{5};
+constexpr std::chrono::seconds answer_patience{5};
 constexpr std::size_t most_bytes_shown = 200;
 
 Endpoint reachable(Endpoint endpoint) {
@@ -31,7 +31,7 @@ Result<HttpResponse> get(const std::string& url) {
   HttpClient client(io);
   HttpRequest request;
   request.url = url;
-  request.timeout = patience;
+  request.timeout = answer_patience;
   // Its certificate names the hub as others call it, and who answers on this machine's own address needs no proof.
   request.verify = false;
   Result<HttpResponse> answer = fail(Error::Kind::timed_out, "there was no answer");
@@ -39,7 +39,7 @@ Result<HttpResponse> get(const std::string& url) {
     answer = std::move(reply);
     io.stop();
   });
-  io.run_for(patience + std::chrono::seconds{1});
+  io.run_for(answer_patience + std::chrono::seconds{1});
   return answer;
 }
 

@@ -12,18 +12,16 @@
 #include <string_view>
 #include <utility>
 
+#include "hub/app/wish.hpp"
 #include "hub/store/history_export.hpp"
 #include "hub/store/history_import.hpp"
 #include "netns/base/fatal_error.hpp"
 #include "netns/base/fd.hpp"
+#include "netns/daemon/exit_codes.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-constexpr int exit_usage = 64;
-constexpr int exit_wrong_data = 65;
-constexpr int exit_no_input = 66;
-constexpr int exit_cannot_create = 73;
 /// Wrong lines that are named one by one.
 constexpr std::uint64_t most_named = 20;
 constexpr std::uint64_t lines_between_looks = 5'000;
@@ -35,21 +33,14 @@ using File = std::unique_ptr<std::FILE, CloseFile>;
 
 Error cannot(std::string_view what, const std::string& file) { return system_error(errno, fmt::format("cannot {} {}", what, file)); }
 
-WallTime time_of(const std::string& text, const char* flag, WallTime absent) {
-  if (text.empty()) return absent;
-  const auto time = parse_rfc3339(text);
-  if (!time) throw FatalError(exit_usage, fmt::format("{} = '{}': expected an RFC 3339 time such as 2026-11-21T10:15:30Z", flag, text));
-  return *time;
-}
-
 ExportWish wish_of(const HistoryWish& wish) {
   ExportWish wanted;
   if (wish.format != "jsonl" && wish.format != "csv") {
     throw FatalError(exit_usage, fmt::format("--format = '{}': expected jsonl or csv", wish.format));
   }
   if (wish.format == "csv") wanted.format = ExportWish::Format::csv;
-  wanted.range.from = time_of(wish.from, "--from", wanted.range.from);
-  wanted.range.to = time_of(wish.to, "--to", wanted.range.to);
+  wanted.range.from = wished_time(wish.from, "--from", wanted.range.from);
+  wanted.range.to = wished_time(wish.to, "--to", wanted.range.to);
   if (wanted.range.from >= wanted.range.to)
     throw FatalError(exit_usage, fmt::format("--from = '{}': expected a time before --to", wish.from));
   wanted.client = wish.client;

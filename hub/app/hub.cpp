@@ -33,13 +33,11 @@
 #include "hub/metrics/counted_routes.hpp"
 #include "hub/web/pages.hpp"
 #include "netns/base/fatal_error.hpp"
+#include "netns/daemon/exit_codes.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-constexpr int exit_unavailable = 69;
-constexpr int exit_cannot_create = 73;
-constexpr int exit_config = 78;
 /// How often certificate and key are looked at.
 constexpr std::chrono::seconds tls_check_period{60};
 /// How long a channel that was taken out of the file may go on sending what it has.

@@ -9,13 +9,14 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "hub/app/data_dir.hpp"
 #include "netns/base/fd.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 /// 4,096 keys with a few patterns each.
-constexpr std::size_t most_bytes = std::size_t{8} * 1024 * 1024;
+constexpr std::size_t most_key_file_bytes = std::size_t{8} * 1024 * 1024;
 
 tl::unexpected<Error> cannot(const char* what, const std::string& path, int code) {
   return fail(system_error(code, fmt::format("the key file {} cannot be {}", path, what)));
@@ -24,14 +25,14 @@ tl::unexpected<Error> cannot(const char* what, const std::string& path, int code
 Result<std::string> read_whole(const Fd& fd, const std::string& path) {
   std::string text;
   std::array<char, 16'384> part{};
-  while (text.size() <= most_bytes) {
+  while (text.size() <= most_key_file_bytes) {
     const auto count = read(fd.get(), part.data(), part.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return cannot("read", path, errno);
     if (count == 0) return text;
     text.append(part.data(), static_cast<std::size_t>(count));
   }
-  return fail(Error::Kind::invalid, fmt::format("the key file {} is larger than {} bytes", path, most_bytes));
+  return fail(Error::Kind::invalid, fmt::format("the key file {} is larger than {} bytes", path, most_key_file_bytes));
 }
 
 bool write_whole(const Fd& fd, std::string_view text) {
@@ -42,12 +43,6 @@ bool write_whole(const Fd& fd, std::string_view text) {
     text.remove_prefix(static_cast<std::size_t>(count));
   }
   return true;
-}
-
-bool give_to_owner(const Fd& fd, const std::string& folder) {
-  struct stat owner {};
-  if (geteuid() != 0) return true;
-  return stat(folder.c_str(), &owner) == 0 && fchown(fd.get(), owner.st_uid, owner.st_gid) == 0;
 }
 
 /// The new name is on the disk when the folder is.

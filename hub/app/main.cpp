@@ -21,15 +21,13 @@
 #include "hub/app/user_commands.hpp"
 #include "netns/base/fatal_error.hpp"
 #include "netns/daemon/command_line.hpp"
+#include "netns/daemon/exit_codes.hpp"
 
 namespace {
 
 using namespace vpn_sentinel;
 
 constexpr auto default_config_file = "/etc/vpn-sentinel/hub.toml";
-constexpr int exit_usage = 64;
-constexpr int exit_internal = 70;
-constexpr int exit_config = 78;
 
 constexpr auto footer =
     "Exit codes: 0 ended by a signal, 64 wrong usage, 69 a port or the data folder is in use, 70 internal error,\n"

@@ -5,20 +5,13 @@
 #include <utility>
 
 #include "hub/alert/monthly_report.hpp"
+#include "hub/app/wish.hpp"
 #include "hub/store/sqlite_reader.hpp"
 #include "netns/base/fatal_error.hpp"
+#include "netns/daemon/exit_codes.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-constexpr int exit_usage = 64;
-constexpr int exit_no_input = 66;
-
-template <typename T>
-T require(Result<T> result, int exit_code) {
-  if (!result) throw FatalError(exit_code, result.error().message);
-  return std::move(*result);
-}
 
 Stretch month_of(const ReportWish& wish, const TimeZone& zone, WallTime now) {
   if (!wish.month.empty()) return require(zone.month(wish.month), exit_usage);

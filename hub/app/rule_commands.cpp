@@ -12,35 +12,22 @@
 #include "hub/alert/desk_keeper.hpp"
 #include "hub/alert/past_changes.hpp"
 #include "hub/alert/rule_config.hpp"
+#include "hub/app/wish.hpp"
+#include "hub/state/group.hpp"
 #include "hub/store/sqlite_reader.hpp"
 #include "netns/base/fatal_error.hpp"
+#include "netns/daemon/exit_codes.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 using json = nlohmann::json;
 
-constexpr int exit_usage = 64;
-constexpr int exit_no_input = 66;
 constexpr std::chrono::days usual_range{7};
-constexpr std::string_view group_prefix = "group:";
-
-template <typename T>
-T require(Result<T> result, int exit_code) {
-  if (!result) throw FatalError(exit_code, result.error().message);
-  return std::move(*result);
-}
-
-WallTime time_of(const std::string& text, const char* flag, WallTime absent) {
-  if (text.empty()) return absent;
-  const auto time = parse_rfc3339(text);
-  if (!time) throw FatalError(exit_usage, fmt::format("{} = '{}': expected an RFC 3339 time such as 2026-11-21T10:15:30Z", flag, text));
-  return *time;
-}
 
 TimeRange range_of(const RulesWish& wish) {
-  const auto to = time_of(wish.to, "--to", wall_now());
-  const auto from = time_of(wish.from, "--from", to - usual_range);
+  const auto to = wished_time(wish.to, "--to", wall_now());
+  const auto from = wished_time(wish.from, "--from", to - usual_range);
   if (from >= to) throw FatalError(exit_usage, fmt::format("--from = '{}': expected a time before --to", wish.from));
   return {from, to};
 }

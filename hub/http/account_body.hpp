@@ -13,6 +13,9 @@
 
 namespace vpn_sentinel {
 
+/// Of a name of a user, in bytes.
+inline constexpr std::size_t longest_user = 64;
+
 /// After the first thing that is wrong the readers give empty values; the caller asks refusal() once, at the end.
 class AccountBody {
  public:

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "hub/http/account_api.hpp"
+#include "hub/http/keyring.hpp"
 #include "hub/http/reply.hpp"
 #include "probe/report/report.hpp"
 
@@ -13,10 +14,8 @@ namespace {
 
 using json = nlohmann::json;
 
-constexpr std::size_t longest_name = 64;
 constexpr std::size_t longest_id = 128;
-constexpr std::size_t longest_code = 64;
-constexpr std::size_t most_patterns = 64;
+constexpr std::size_t longest_enrolment_code = 64;
 constexpr std::int64_t usual_minutes = 60;
 constexpr std::int64_t most_minutes = 10'080;
 
@@ -38,7 +37,7 @@ json enrolment_json(const Enrolment& enrolment) {
 }
 
 KeyGrant read_grant(AccountBody& body) {
-  KeyGrant grant{body.text("name", 1, longest_name), body.texts("clients", most_patterns), body.flag("read")};
+  KeyGrant grant{body.text("name", 1, longest_key_name), body.texts("clients", most_key_patterns), body.flag("read")};
   if (!is_valid_key_name(grant.name)) body.refuse("name", "1-64 characters out of A-Z a-z 0-9 . _ -");
   if (!std::ranges::all_of(grant.clients, [](const auto& each) { return is_valid_client_pattern(each); })) {
     body.refuse("clients", "client ids, or beginnings of ids followed by '*'");
@@ -135,7 +134,7 @@ void AccountApi::remove_enrolment(AccountCall& call) {
 /// A probe that was installed anew gets a new key in the place of its old one: whoever made the code wanted that.
 void AccountApi::enrol(AccountCall& call) {
   AccountBody body(call.request, {"code"});
-  const auto code = body.text("code", 1, longest_code);
+  const auto code = body.text("code", 1, longest_enrolment_code);
   if (body.refusal()) return call.answer(*body.refusal());
   if (brake(call)) return;
   change(call, [self = shared_from_this(), call, code](AccountFile& file) -> Result<Response> {

@@ -57,7 +57,7 @@ LogQuery read_query(Parameters& parameters) {
 void AccountApi::list_log(AccountCall& call) {
   Parameters parameters(call.request.query, {"level", "text", "limit", "cursor", "after"});
   const auto query = read_query(parameters);
-  if (parameters.problem()) return call.answer(error_response(400, "Invalid parameter", *parameters.problem()));
+  if (parameters.problem()) return call.answer(wrong_parameter(*parameters.problem()));
   if (door_->log == nullptr) return call.answer(failed_response({Error::Kind::not_found, "This hub keeps no log"}));
   const auto page = door_->log->find(query);
   auto lines = json::array();

@@ -7,6 +7,7 @@
 #include "hub/accounts/secrets.hpp"
 #include "hub/accounts/totp.hpp"
 #include "hub/http/account_api.hpp"
+#include "hub/http/account_body.hpp"
 #include "hub/http/reply.hpp"
 
 namespace vpn_sentinel {
@@ -14,7 +15,6 @@ namespace {
 
 constexpr std::size_t longest_code = 32;
 constexpr std::size_t longest_token = 256;
-constexpr std::size_t longest_user = 64;
 /// Ten wrong codes at once, then two per minute: a code of six digits stays out of reach for years.
 constexpr TokenBuckets::Pace code_pace{std::chrono::seconds{30}, 10};
 

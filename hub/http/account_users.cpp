@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "hub/http/account_api.hpp"
+#include "hub/http/account_body.hpp"
 #include "hub/http/parameters.hpp"
 #include "hub/http/reply.hpp"
 
@@ -13,7 +14,6 @@ namespace {
 
 using json = nlohmann::json;
 
-constexpr std::size_t longest_user = 64;
 constexpr std::size_t longest_token_name = 64;
 constexpr std::size_t usual_rows = 100;
 constexpr std::int64_t longest_days = 3650;
@@ -169,7 +169,7 @@ void AccountApi::list_audit(AccountCall& call) {
   Parameters parameters(call.request.query, {"limit", "cursor"});
   const auto limit = parameters.limit(usual_rows);
   const auto cursor = parameters.cursor().value_or(0);
-  if (parameters.problem()) return call.answer(error_response(400, "Invalid parameter", *parameters.problem()));
+  if (parameters.problem()) return call.answer(wrong_parameter(*parameters.problem()));
   change(call, [limit, cursor](AccountFile& file) -> Result<Response> {
     auto rows = file.audit(cursor, limit + 1);
     if (!rows) return fail(rows.error());

@@ -42,7 +42,7 @@ void answer_alerts(Engine& engine, const Request& request, const Respond& respon
       {{"waiting", AlertQuery::State::waiting}, {"delivered", AlertQuery::State::delivered}, {"given_up", AlertQuery::State::given_up}});
   query.cursor = parameters.cursor().value_or(0);
   query.most = parameters.limit(usual_page);
-  if (parameters.problem()) return respond(error_response(400, "Invalid parameter", *parameters.problem()));
+  if (parameters.problem()) return respond(wrong_parameter(*parameters.problem()));
   const bool asked = engine.query([query, respond](StoreReader& reader) {
     auto page = reader.alerts(query);
     if (page) return respond(page_of(std::move(*page)));

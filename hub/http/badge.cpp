@@ -18,11 +18,11 @@ namespace {
 constexpr std::size_t letter_width = 72;
 constexpr std::size_t margin = 12;
 /// A longer name is cut.
-constexpr std::size_t longest_name = 40;
+constexpr std::size_t longest_shown_name = 40;
 
 std::size_t width_of(std::string_view text) { return text.size() * letter_width / 10 + margin; }
 
-std::string escaped(std::string_view text) {
+std::string xml_escaped(std::string_view text) {
   std::string safe;
   for (const char c : text) {
     const bool plain = c >= ' ' && c <= '~' && std::string_view("<>&\"'").find(c) == std::string_view::npos;
@@ -54,10 +54,10 @@ BadgeLook badge_look(const ClientState* client, WallTime now) {
 }
 
 std::string badge_svg(std::string_view name, const BadgeLook& look) {
-  const auto text = name.size() > longest_name ? std::string(name.substr(0, longest_name - 2)) + ".." : std::string(name);
+  const auto text = name.size() > longest_shown_name ? std::string(name.substr(0, longest_shown_name - 2)) + ".." : std::string(name);
   const auto left = width_of(text);
   const auto right = width_of(look.word);
-  const auto safe = escaped(text);
+  const auto safe = xml_escaped(text);
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"20\" role=\"img\" aria-label=\"{1}: {2}\"><title>{1}: {2}</title>"
       "<clipPath id=\"r\"><rect width=\"{0}\" height=\"20\" rx=\"4\"/></clipPath><g clip-path=\"url(#r)\">"

@@ -22,7 +22,7 @@ namespace {
 using json = nlohmann::json;
 
 constexpr std::size_t longest_reason = 500;
-constexpr std::size_t longest_name = 64;
+constexpr std::size_t longest_window_name = 64;
 constexpr std::size_t longest_time = 40;
 constexpr std::chrono::hours longest_window{24 * 366};
 
@@ -98,7 +98,7 @@ class CareApi {
   void announce(const Request& request, const Respond& respond) {
     AccountBody body(request, {"name", "clients", "from", "to", "reason"});
     MaintenanceWindow window;
-    window.name = body.text("name", 1, longest_name);
+    window.name = body.text("name", 1, longest_window_name);
     window.clients = body.texts("clients", MaintenanceWindow::most_patterns);
     if (window.clients.empty() || !std::ranges::all_of(window.clients, is_pattern)) {
       body.refuse("clients", "one or more client ids or group:NAME, with * and ? as wildcards");

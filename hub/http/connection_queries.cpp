@@ -34,7 +34,7 @@ constexpr std::int64_t most_hours_in_hours = 31 * 24;
 constexpr std::size_t most_arcs = 1'000;
 
 /// What all these questions have in common.
-struct Question {
+struct FlowQuestion {
   FlowQuery query{};
   std::int64_t cursor = 0;
   std::size_t limit = usual_page;
@@ -54,7 +54,7 @@ std::optional<std::vector<std::string>> clients_named(const Engine& engine, cons
 }
 
 struct Asked {
-  std::optional<Question> question{};
+  std::optional<FlowQuestion> question{};
   Response refusal{};
 };
 
@@ -90,7 +90,7 @@ Parameters parameters_of(const Request& request, bool past, bool pages) {
 
 Asked ask(const Engine& engine, const Request& request, bool past, bool pages) {
   auto parameters = parameters_of(request, past, pages);
-  Question question;
+  FlowQuestion question;
   const auto client = parameters.client_id("client");
   const auto group = parameters.group("group");
   question.query.filter.outside_only = parameters.flag("outside");
@@ -214,7 +214,7 @@ void sort_page(std::vector<ActiveRow>& rows, std::size_t begin, std::size_t end)
   std::partial_sort(at(begin), at(end), rows.end(), before);
 }
 
-Response active_response(const ActiveFlows& active, const Question& question) {
+Response active_response(const ActiveFlows& active, const FlowQuestion& question) {
   const auto& filter = question.query.filter;
   const auto batches = active_of(active, filter);
   std::vector<ActiveRow> rows;
@@ -309,7 +309,7 @@ json map_json(const std::vector<FlowArc>& arcs, const Origins& origins) {
   return {{"arcs", std::move(list)}, {"unplaced", traffic_json(unplaced)}, {"more", more}};
 }
 
-Response unreadable(const Error& error) {
+Response unreadable_flows(const Error& error) {
   const bool slow = error.kind == Error::Kind::timed_out;
   return unavailable_response(slow ? error.message : "The database of flows cannot be read; the hub's log says why", "5");
 }
@@ -322,49 +322,49 @@ void ask_store(FlowEngine& flows, const Respond& respond, Answer answer) {
 }
 
 /// On the reader's thread, as what asks the file: ten thousand clients with a hundred thousand rows hold up no connection.
-void answer_active(const Engine&, FlowEngine& flows, const Question& question, const Respond& respond) {
+void answer_active(const Engine&, FlowEngine& flows, const FlowQuestion& question, const Respond& respond) {
   ask_store(flows, respond, [question, &flows](FlowReader&) { return active_response(flows.active(), question); });
 }
 
-void answer_stats(const Engine&, FlowEngine& flows, const Question& question, const Respond& respond) {
+void answer_stats(const Engine&, FlowEngine& flows, const FlowQuestion& question, const Respond& respond) {
   ask_store(flows, respond, [query = question.query, &flows](FlowReader& reader) {
     auto stats = reader.stats(query);
-    if (!stats) return unreadable(stats.error());
+    if (!stats) return unreadable_flows(stats.error());
     (*stats)["active"] = active_json(flows.active(), query.filter);
     (*stats)["resolution"] = to_word(query.resolution);
-    if (auto done = put_kept(*stats, reader, query); !done) return unreadable(done.error());
+    if (auto done = put_kept(*stats, reader, query); !done) return unreadable_flows(done.error());
     return json_response(200, *stats);
   });
 }
 
-void answer_map(const Engine& engine, FlowEngine& flows, const Question& question, const Respond& respond) {
+void answer_map(const Engine& engine, FlowEngine& flows, const FlowQuestion& question, const Respond& respond) {
   const auto origins = std::make_shared<const Origins>(engine, flows.active());
   ask_store(flows, respond, [query = question.query, origins](FlowReader& reader) {
     const auto arcs = reader.arcs(query);
-    if (!arcs) return unreadable(arcs.error());
+    if (!arcs) return unreadable_flows(arcs.error());
     auto answer = map_json(*arcs, *origins);
-    if (auto done = put_kept(answer, reader, query); !done) return unreadable(done.error());
+    if (auto done = put_kept(answer, reader, query); !done) return unreadable_flows(done.error());
     return json_response(200, answer);
   });
 }
 
-void answer_history(const Engine&, FlowEngine& flows, const Question& question, const Respond& respond) {
+void answer_history(const Engine&, FlowEngine& flows, const FlowQuestion& question, const Respond& respond) {
   ask_store(flows, respond, [question](FlowReader& reader) {
     auto page = reader.history({question.query, question.cursor, question.limit});
-    if (!page) return unreadable(page.error());
+    if (!page) return unreadable_flows(page.error());
     json answer{{"flows", std::move(page->items)}};
-    if (auto done = put_kept(answer, reader, question.query); !done) return unreadable(done.error());
+    if (auto done = put_kept(answer, reader, question.query); !done) return unreadable_flows(done.error());
     if (page->next) answer["next"] = fmt::format("{}", *page->next);
     return json_response(200, answer);
   });
 }
 
-using Answer = void (*)(const Engine&, FlowEngine&, const Question&, const Respond&);
+using FlowAnswer = void (*)(const Engine&, FlowEngine&, const FlowQuestion&, const Respond&);
 
 }  // namespace
 
 void add_flow_read_routes(Router& router, const std::string& prefix, const Engine& engine, const FlowDoor& flows) {
-  const auto add = [&](const char* leaf, bool past, bool pages, Answer answer) {
+  const auto add = [&](const char* leaf, bool past, bool pages, FlowAnswer answer) {
     router.add("GET", connections_path(prefix) + leaf,
                [&engine, &flows, past, pages, answer](const Request& request, std::string_view, Respond respond) {
                  auto asked = ask(engine, request, past, pages);

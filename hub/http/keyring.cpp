@@ -19,8 +19,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t key_bytes = 32;
-constexpr std::size_t longest_name = 64;
-constexpr std::size_t most_patterns = 64;
 constexpr std::size_t longest_line = 16 * 1024;
 constexpr std::string_view fields = "name, hash, clients, read, created";
 
@@ -55,7 +53,7 @@ const std::string* text_at(const json& object, const char* key) {
 /// The patterns of `object`; nullopt when one is none.
 std::optional<std::vector<std::string>> patterns_of(const json& object) {
   const auto found = object.find("clients");
-  if (found == object.end() || !found->is_array() || found->size() > most_patterns) return std::nullopt;
+  if (found == object.end() || !found->is_array() || found->size() > most_key_patterns) return std::nullopt;
   std::vector<std::string> patterns;
   for (const auto& item : *found) {
     if (!item.is_string() || !is_valid_client_pattern(item.get_ref<const std::string&>())) return std::nullopt;
@@ -78,7 +76,7 @@ Result<ClientKey> parse_line(std::string_view text, std::size_t line) {
   key.hash = *hash;
   auto patterns = patterns_of(object);
   if (!patterns)
-    return wrong(line, "clients", fmt::format("a list of at most {} client ids or beginnings of ids followed by '*'", most_patterns));
+    return wrong(line, "clients", fmt::format("a list of at most {} client ids or beginnings of ids followed by '*'", most_key_patterns));
   key.grant.clients = std::move(*patterns);
   const auto read = object.find("read");
   if (read == object.end() || !read->is_boolean()) return wrong(line, "read", "true or false");
@@ -131,7 +129,7 @@ std::string generate_key() {
 }
 
 bool is_valid_key_name(std::string_view name) noexcept {
-  return !name.empty() && name.size() <= longest_name && std::ranges::all_of(name, is_id_character);
+  return !name.empty() && name.size() <= longest_key_name && std::ranges::all_of(name, is_id_character);
 }
 
 bool is_valid_client_pattern(std::string_view pattern) noexcept {

@@ -40,6 +40,9 @@ struct ClientKey {
 };
 
 inline constexpr std::size_t most_client_keys = 4096;
+inline constexpr std::size_t longest_key_name = 64;
+/// Of one key.
+inline constexpr std::size_t most_key_patterns = 64;
 
 /// "vs_" and 256 random bits as base64url.
 [[nodiscard]] std::string generate_key();

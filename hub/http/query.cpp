@@ -25,8 +25,6 @@ using Snapshot = std::shared_ptr<const ClientState>;
 
 Response unknown_client(std::string_view id) { return error_response(404, "Not found", fmt::format("No client '{}' is known", id)); }
 
-Response wrong_parameter(const std::string& problem) { return error_response(400, "Invalid parameter", problem); }
-
 std::optional<State> read_state(Parameters& parameters) {
   return parameters.choice<State>("state", {{"secure", State::secure},
                                             {"warning", State::warning},
@@ -91,17 +89,12 @@ Response page_response(std::string_view name, Page page) {
   return json_response(200, answer);
 }
 
-Response unreadable(const Error& error) {
-  const bool slow = error.kind == Error::Kind::timed_out;
-  return unavailable_response(slow ? error.message : "The store cannot be read; the hub's log says why", "5");
-}
-
 /// `read`: Result<Page>(StoreReader&).
 template <typename Read>
 void ask_store(Engine& engine, std::string_view name, const Respond& respond, Read read) {
   const bool asked = engine.query([name, respond, read = std::move(read)](StoreReader& reader) {
     auto page = read(reader);
-    respond(page ? page_response(name, std::move(*page)) : unreadable(page.error()));
+    respond(page ? page_response(name, std::move(*page)) : unreadable_response(page.error()));
   });
   if (!asked) respond(unavailable_response("Too many questions are waiting", "1"));
 }
@@ -169,20 +162,20 @@ void answer_incident(Engine& engine, std::string_view text, const Respond& respo
   const bool asked = engine.query([id, unknown, respond, &engine](StoreReader& reader) {
     const auto now = wall_now();
     auto incident = reader.incident(id, now);
-    if (!incident) return respond(unreadable(incident.error()));
+    if (!incident) return respond(unreadable_response(incident.error()));
     if (incident->is_null()) return respond(unknown);
     const auto mutes = reader.kept(KeptKind::mute);
-    if (!mutes) return respond(unreadable(mutes.error()));
+    if (!mutes) return respond(unreadable_response(mutes.error()));
     add_mute(engine, *mutes, now, *incident);
     respond(json_response(200, *incident));
   });
   if (!asked) respond(unavailable_response("Too many questions are waiting", "1"));
 }
 
-using Answer = void (*)(Engine&, const Request&, const std::string& id, const Respond&);
+using AnswerAboutClient = void (*)(Engine&, const Request&, const std::string& id, const Respond&);
 
 /// A question about one client that must be known.
-void add_client_route(Router& router, const std::string& pattern, Engine& engine, Answer answer) {
+void add_client_route(Router& router, const std::string& pattern, Engine& engine, AnswerAboutClient answer) {
   router.add("GET", pattern, [&engine, answer](const Request& request, std::string_view id, Respond respond) {
     const std::string client_id(id);
     if (!engine.client(client_id)) return respond(unknown_client(id));

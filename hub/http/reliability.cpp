@@ -11,6 +11,7 @@
 #include "hub/http/negotiation.hpp"
 #include "hub/http/parameters.hpp"
 #include "hub/http/reply.hpp"
+#include "hub/state/group.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -18,9 +19,8 @@ namespace {
 /// Days of a year and a bit.
 constexpr std::size_t most_periods = 400;
 constexpr std::chrono::days usual_range{30};
-constexpr std::string_view group_prefix = "group:";
 
-struct Question {
+struct ReliabilityQuestion {
   std::optional<std::string> subject;  ///< nullopt: all clients
   std::vector<std::string> client_ids;
   std::vector<Stretch> periods;
@@ -29,8 +29,6 @@ struct Question {
   std::optional<WallTime> hints_at;  ///< of one client
   std::optional<std::string> next;   ///< there are more clients: ask for those after this one
 };
-
-Response wrong_parameter(const std::string& problem) { return error_response(400, "Invalid parameter", problem); }
 
 TimeZone read_zone(Parameters& parameters) { return parameters.value("zone", TimeZone::find).value_or(TimeZone::utc()); }
 
@@ -41,7 +39,7 @@ Stretch range_of(const TimeRange& asked, WallTime now) {
   return {std::min(from, to), to};
 }
 
-void choose_clients(const Engine& engine, const std::string& after, std::size_t limit, Question& question) {
+void choose_clients(const Engine& engine, const std::string& after, std::size_t limit, ReliabilityQuestion& question) {
   for (const auto& client : engine.clients()) {
     if (client->client_id <= after) continue;
     if (question.client_ids.size() == limit) {
@@ -53,7 +51,7 @@ void choose_clients(const Engine& engine, const std::string& after, std::size_t 
 }
 
 /// An Error: what is wrong with the question.
-Result<Question> read_question(const Engine& engine, const Request& request, WallTime now) {
+Result<ReliabilityQuestion> read_question(const Engine& engine, const Request& request, WallTime now) {
   Parameters parameters(request.query, {"client", "group", "from", "to", "period", "zone", "limit", "after"});
   const auto client = parameters.client_id("client");
   const auto group = parameters.group("group");
@@ -61,7 +59,7 @@ Result<Question> read_question(const Engine& engine, const Request& request, Wal
   const auto limit = parameters.limit(usual_page);
   const auto unit =
       parameters.choice<CalendarUnit>("period", {{"day", CalendarUnit::day}, {"week", CalendarUnit::week}, {"month", CalendarUnit::month}});
-  Question question;
+  ReliabilityQuestion question;
   question.range = range_of(parameters.range(), now);
   question.zone = read_zone(parameters);
   if (parameters.problem()) return fail(Error::Kind::invalid, *parameters.problem());
@@ -78,12 +76,7 @@ Result<Question> read_question(const Engine& engine, const Request& request, Wal
   return question;
 }
 
-Response unreadable(const Error& error) {
-  const bool slow = error.kind == Error::Kind::timed_out;
-  return unavailable_response(slow ? error.message : "The store cannot be read; the hub's log says why", "5");
-}
-
-Response answer_of(const Question& question, const std::vector<SubjectReliability>& subjects) {
+Response answer_of(const ReliabilityQuestion& question, const std::vector<SubjectReliability>& subjects) {
   auto list = nlohmann::json::array();
   for (const auto& subject : subjects) {
     list.push_back(to_json(subject));
@@ -105,7 +98,7 @@ void ask_store(Engine& engine, ReliabilityQuery query, const Respond& respond, A
   if (query.client_ids.empty()) return respond(answer(std::vector<SubjectReliability>{}));
   const bool asked = engine.query([respond, query = std::move(query), answer = std::move(answer)](StoreReader& reader) {
     const auto subjects = reader.reliability(query);
-    respond(subjects ? answer(*subjects) : unreadable(subjects.error()));
+    respond(subjects ? answer(*subjects) : unreadable_response(subjects.error()));
   });
   if (!asked) respond(unavailable_response("Too many questions are waiting", "1"));
 }

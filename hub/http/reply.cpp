@@ -111,6 +111,13 @@ Response unavailable_response(std::string_view message, std::string retry_after)
   return response;
 }
 
+Response wrong_parameter(const std::string& problem) { return error_response(400, "Invalid parameter", problem); }
+
+Response unreadable_response(const Error& error) {
+  const bool slow = error.kind == Error::Kind::timed_out;
+  return unavailable_response(slow ? error.message : "The store cannot be read; the hub's log says why", "5");
+}
+
 Response redirect_response(std::string location) { return Response{302, "", "", {{"Location", std::move(location)}}}; }
 
 }  // namespace vpn_sentinel

@@ -7,6 +7,7 @@
 
 #include "hub/http/server.hpp"
 #include "netns/base/clock.hpp"
+#include "netns/base/result.hpp"
 
 namespace vpn_sentinel {
 
@@ -34,6 +35,10 @@ struct ReplyFrame {
 [[nodiscard]] Response error_response(int status, std::string_view error, std::string_view message);
 /// 503 with when to try again, in seconds.
 [[nodiscard]] Response unavailable_response(std::string_view message, std::string retry_after);
+/// 400 for a query string of which Parameters says what is wrong.
+[[nodiscard]] Response wrong_parameter(const std::string& problem);
+/// 503: the store did not answer in time, or cannot be read.
+[[nodiscard]] Response unreadable_response(const Error& error);
 [[nodiscard]] Response redirect_response(std::string location);
 
 }  // namespace vpn_sentinel

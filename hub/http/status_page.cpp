@@ -19,8 +19,7 @@
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::size_t longest_name = 60;
-constexpr std::string_view group_prefix = "group:";
+constexpr std::size_t longest_other_name = 60;
 /// More would be no page that anybody reads: then the worst stand there.
 constexpr std::size_t most_lines = 1000;
 
@@ -42,7 +41,7 @@ constexpr std::array looks{
 
 const Look& look_of(std::string_view word) { return *std::ranges::find(looks, word, &Look::word); }
 
-std::string escaped(std::string_view text) {
+std::string html_escaped(std::string_view text) {
   std::string safe;
   for (const char c : text) {
     if (std::string_view("<>&\"'").find(c) == std::string_view::npos) {
@@ -89,7 +88,7 @@ std::string page_of(std::string_view title, const std::vector<StatusLine>& lines
     items += fmt::format(
         "<li data-state=\"{}\"><span class=\"name\">{}</span><span class=\"state\"><span aria-hidden=\"true\">{}</span> {}"
         "</span></li>",
-        line.word, escaped(line.name), look.sign, look.text);
+        line.word, html_escaped(line.name), look.sign, look.text);
   }
   if (lines.size() > most_lines) items += fmt::format("<li>and {} more, none of them worse</li>", lines.size() - most_lines);
   const auto time = to_rfc3339(now);
@@ -104,7 +103,7 @@ std::string page_of(std::string_view title, const std::vector<StatusLine>& lines
       "<ul id=\"list\">{3}</ul>\n"
       "<p id=\"asked\" class=\"quiet\">As of <time datetime=\"{4}\">{5} UTC</time>; asked again every 30 "
       "seconds.</p>\n</main>\n</body>\n</html>\n",
-      escaped(title), worst_of(lines), headline_of(lines), items, time, time.substr(0, 10) + " " + time.substr(11, 8));
+      html_escaped(title), worst_of(lines), headline_of(lines), items, time, time.substr(0, 10) + " " + time.substr(11, 8));
 }
 
 nlohmann::json json_of(std::string_view title, const std::vector<StatusLine>& lines, WallTime now) {
@@ -141,7 +140,8 @@ Result<StatusPagePick> parse_status_page_pick(std::string_view text) {
   if (equals == std::string_view::npos) return pick;
   pick.name = text.substr(equals + 1);
   const bool clean = std::ranges::all_of(pick.name, [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != '\x7f'; });
-  if (pattern.ends_with('*') || pick.name.empty() || pick.name.size() > longest_name || !clean) return fail(Error::Kind::invalid, expected);
+  if (pattern.ends_with('*') || pick.name.empty() || pick.name.size() > longest_other_name || !clean)
+    return fail(Error::Kind::invalid, expected);
   return pick;
 }
 

@@ -3,11 +3,10 @@
 #include <algorithm>
 
 #include "netns/base/ip.hpp"
+#include "netns/base/letters.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool is_control(char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f'; }
 

@@ -10,6 +10,7 @@
 #include "hub/ingest/fast_value.hpp"
 #include "hub/ingest/original.hpp"
 #include "hub/ingest/parse.hpp"
+#include "hub/ingest/reject.hpp"
 #include "hub/ingest/text.hpp"
 #include "netns/base/ip.hpp"
 #include "probe/report/decode_rules.hpp"
@@ -29,12 +30,8 @@ constexpr std::uint32_t longest_lease_s = 7 * 24 * 3600;
 /// SQLite's integers are signed.
 constexpr auto greatest_seq = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
-tl::unexpected<Rejection> reject(std::string error, std::string message = {}) {
-  return tl::unexpected<Rejection>(Rejection{400, std::move(error), std::move(message)});
-}
-
 tl::unexpected<Rejection> bad_field(std::string_view field, std::string_view expected, const json& value) {
-  return reject("Invalid report", fmt::format("{}: expected {}, got {}", field, expected, shown(value)));
+  return reject(400, "Invalid report", fmt::format("{}: expected {}, got {}", field, expected, shown(value)));
 }
 
 using Checked = tl::expected<void, Rejection>;
@@ -50,8 +47,8 @@ tl::expected<std::string, Rejection> client_id_of(const typename Value::Object& 
   const auto found = body.find("client_id");
   const bool falsy = !found || counts_as_missing(*found);
   constexpr auto expected = "client_id: expected 1-100 characters out of A-Z a-z 0-9 . _ -";
-  if (falsy) return reject("client_id is required", expected);
-  const auto format = [&] { return reject("Invalid client_id format", fmt::format("{}, got {}", expected, shown(found->to_json()))); };
+  if (falsy) return reject(400, "client_id is required", expected);
+  const auto format = [&] { return reject(400, "Invalid client_id format", fmt::format("{}, got {}", expected, shown(found->to_json()))); };
   if (!found->is_string()) return format();
   const auto text = trimmed(found->text());
   if (!is_valid_client_id(text) || text == "unknown") return format();
@@ -224,7 +221,7 @@ Checked read_ours(const decode_rules::Fields<Value>& fields, Report& report) {
   try {
     decode_rules::read_report(fields, report);
   } catch (const decode_rules::BadField& bad) {
-    return reject("Invalid report", bad.message);
+    return reject(400, "Invalid report", bad.message);
   }
   report.schema = 2;
   auto checked = check_identity(report);

@@ -6,16 +6,13 @@
 #include <utility>
 
 #include "hub/ingest/parse.hpp"
+#include "hub/ingest/reject.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 /// Object, list, and the deepest report.
 constexpr int most_depth = most_json_depth + 2;
-
-tl::unexpected<Rejection> reject(int status, std::string error, std::string message) {
-  return tl::unexpected<Rejection>(Rejection{status, std::move(error), std::move(message)});
-}
 
 class Scanner {
  public:

@@ -5,11 +5,10 @@
 
 #include "hub/ingest/country_names.hpp"
 #include "hub/ingest/country_places.hpp"
+#include "netns/base/letters.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// Letters outside ASCII are compared as they are.
 bool same_word(std::string_view left, std::string_view right) {

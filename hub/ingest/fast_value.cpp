@@ -60,9 +60,9 @@ bool is_plain(simdjson::dom::element value) {
 }
 
 /// One for each thread; it keeps its memory, a few times the longest report at most.
-simdjson::dom::parser& parser() {
-  thread_local simdjson::dom::parser parser(max_report_bytes);
-  return parser;
+simdjson::dom::parser& report_parser() {
+  thread_local simdjson::dom::parser report_parser(max_report_bytes);
+  return report_parser;
 }
 
 }  // namespace
@@ -102,11 +102,11 @@ nlohmann::json FastValue::to_json() const {
 std::optional<FastValue> parse_plain_object(std::string_view body) {
   // The library takes half of a pair of such escapes for a character.
   if (body.size() > max_report_bytes || body.find("\\u") != std::string_view::npos) return std::nullopt;
-  static thread_local const bool bounded = parser().allocate(max_report_bytes, most_json_depth) == simdjson::SUCCESS;
+  static thread_local const bool bounded = report_parser().allocate(max_report_bytes, most_json_depth) == simdjson::SUCCESS;
   if (!bounded) return std::nullopt;
   FastValue::Element element;
   if (body.empty()) return std::nullopt;  // has no address that simdjson may copy from
-  if (parser().parse(body.data(), body.size(), true).get(element) != simdjson::SUCCESS) return std::nullopt;
+  if (report_parser().parse(body.data(), body.size(), true).get(element) != simdjson::SUCCESS) return std::nullopt;
   const FastValue value(element);
   if (!value.is_object() || element.get_object().value_unsafe().size() == 0 || !is_plain(element)) return std::nullopt;
   return value;

@@ -11,6 +11,7 @@
 
 #include "hub/ingest/fast_value.hpp"
 #include "hub/ingest/parse.hpp"
+#include "hub/ingest/reject.hpp"
 #include "hub/ingest/text.hpp"
 #include "netns/base/printable_ascii.hpp"
 #include "probe/report/flow_rules.hpp"
@@ -25,14 +26,10 @@ constexpr std::chrono::seconds clocks_agree{60};
 /// Object, list, row, and what nobody knows yet.
 constexpr int most_levels = 8;
 
-tl::unexpected<Rejection> reject(int status, std::string error, std::string message) {
-  return tl::unexpected<Rejection>(Rejection{status, std::move(error), std::move(message)});
-}
-
 /// One for each thread; it keeps its memory, a few times the longest batch at most.
-simdjson::dom::parser& parser() {
-  thread_local simdjson::dom::parser parser(most_flow_batch_bytes);
-  return parser;
+simdjson::dom::parser& batch_parser() {
+  thread_local simdjson::dom::parser batch_parser(most_flow_batch_bytes);
+  return batch_parser;
 }
 
 template <typename Value>
@@ -46,9 +43,9 @@ void read(const Value& value, FlowBatch& batch) {
 
 /// Nullopt: it is no JSON. Throws BadField.
 std::optional<FlowBatch> read_fast(std::string_view body) {
-  static thread_local const bool bounded = parser().allocate(most_flow_batch_bytes, most_levels) == simdjson::SUCCESS;
+  static thread_local const bool bounded = batch_parser().allocate(most_flow_batch_bytes, most_levels) == simdjson::SUCCESS;
   FastValue::Element element;
-  if (!bounded || parser().parse(body.data(), body.size(), true).get(element) != simdjson::SUCCESS) return std::nullopt;
+  if (!bounded || batch_parser().parse(body.data(), body.size(), true).get(element) != simdjson::SUCCESS) return std::nullopt;
   FlowBatch batch;
   read(FastValue(element), batch);
   return batch;

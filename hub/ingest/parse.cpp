@@ -6,12 +6,10 @@
 #include <set>
 #include <vector>
 
+#include "hub/ingest/reject.hpp"
+
 namespace vpn_sentinel {
 namespace {
-
-tl::unexpected<Rejection> reject(int status, std::string error, std::string message) {
-  return tl::unexpected<Rejection>(Rejection{status, std::move(error), std::move(message)});
-}
 
 constexpr std::size_t most_shown = 60;
 

@@ -25,7 +25,7 @@ std::size_t control_length(std::string_view text) {
   return 0;
 }
 
-std::string without_control_characters(std::string_view text) {
+std::string with_question_marks(std::string_view text) {
   std::string clean;
   clean.reserve(text.size());
   while (!text.empty()) {
@@ -40,7 +40,7 @@ void replace_in_object(nlohmann::json& object) {
   auto clean = nlohmann::json::object();
   for (auto& [key, value] : object.items()) {
     replace_control_characters(value);
-    clean[without_control_characters(key)] = std::move(value);
+    clean[with_question_marks(key)] = std::move(value);
   }
   object = std::move(clean);
 }
@@ -74,7 +74,7 @@ bool is_plain_text(std::string_view text, std::size_t most) {
 }
 
 void replace_control_characters(std::string& text) {
-  if (has_control_characters(text)) text = without_control_characters(text);
+  if (has_control_characters(text)) text = with_question_marks(text);
 }
 
 void replace_control_characters(nlohmann::json& value) {

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "netns/base/letters.hpp"
+
 namespace vpn_sentinel {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// `small` has no large letters.
 bool contains(std::string_view text, std::string_view small) {

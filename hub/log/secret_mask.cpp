@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "netns/base/letters.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -16,7 +18,6 @@ constexpr std::array<std::string_view, 10> secret_names{"token",         "key", 
                                                         "authorization", "csrf", "cookie",   "bearer", "basic"};
 constexpr std::array<std::string_view, 4> secret_beginnings{"vst_", "vsr_", "vs_", "eyJ"};
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }

@@ -11,7 +11,7 @@ using json = nlohmann::json;
 
 json time_or_null(const std::optional<WallTime>& time) { return time ? json(to_rfc3339(*time)) : json(nullptr); }
 
-std::optional<WallTime> time_of(const json& object, const char* name) {
+std::optional<WallTime> read_time(const json& object, const char* name) {
   const auto time = parse_rfc3339(object.at(name).get<std::string>());
   return time ? std::optional(*time) : std::nullopt;
 }
@@ -63,11 +63,11 @@ std::optional<Mute> parse_mute(std::string_view text) {
   return read_object<Mute>(text, [](const json& object) -> std::optional<Mute> {
     Mute mute;
     mute.subject = object.at("subject").get<std::string>();
-    if (!object.at("until").is_null()) mute.until = time_of(object, "until");
+    if (!object.at("until").is_null()) mute.until = read_time(object, "until");
     // A mute without its end would last for ever.
     if (mute.until.has_value() == object.at("until").is_null()) return std::nullopt;
     mute.by = object.at("by").get<std::string>();
-    mute.at = time_of(object, "at").value_or(WallTime{});
+    mute.at = read_time(object, "at").value_or(WallTime{});
     mute.reason = object.at("reason").get<std::string>();
     return mute;
   });
@@ -79,8 +79,8 @@ std::optional<MaintenanceWindow> parse_maintenance(std::string_view text) {
     window.id = object.at("id").get<std::int64_t>();
     window.name = object.at("name").get<std::string>();
     window.clients = object.at("clients").get<std::vector<std::string>>();
-    const auto from = time_of(object, "from");
-    const auto to = time_of(object, "to");
+    const auto from = read_time(object, "from");
+    const auto to = read_time(object, "to");
     if (!from || !to) return std::nullopt;
     window.from = *from;
     window.to = *to;
@@ -95,7 +95,7 @@ std::optional<Acknowledgement> parse_acknowledgement(const json& object) {
   Acknowledgement acknowledgement;
   acknowledgement.by = object["by"].get<std::string>();
   if (object.contains("at") && object["at"].is_string()) {
-    acknowledgement.at = time_of(object, "at").value_or(WallTime{});
+    acknowledgement.at = read_time(object, "at").value_or(WallTime{});
   }
   if (object.contains("note") && object["note"].is_string()) acknowledgement.note = object["note"].get<std::string>();
   return acknowledgement;

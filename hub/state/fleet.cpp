@@ -5,6 +5,7 @@
 #include "hub/state/clock_skew.hpp"
 #include "hub/state/exit_paths.hpp"
 #include "hub/state/known_exit.hpp"
+#include "hub/state/late_report.hpp"
 #include "hub/state/order.hpp"
 #include "hub/state/twin.hpp"
 #include "hub/state/view.hpp"
@@ -13,9 +14,6 @@ namespace vpn_sentinel {
 namespace {
 
 using std::chrono::milliseconds;
-
-/// When the report was true.
-WallTime time_of(const Admitted& admitted) { return admitted.report.timestamp.value_or(admitted.received); }
 
 bool ends_on_purpose(const Report& report) { return report.trigger == "stop"; }
 

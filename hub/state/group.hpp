@@ -12,6 +12,7 @@
 
 namespace vpn_sentinel {
 
+inline constexpr std::string_view group_prefix = "group:";
 /// A group is kept, stored, shown and alerted like a client of this name; no client can be called so: their names have no ':'.
 [[nodiscard]] std::string group_client_id(std::string_view group);
 

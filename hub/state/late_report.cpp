@@ -8,8 +8,6 @@
 namespace vpn_sentinel {
 namespace {
 
-WallTime time_of(const Admitted& admitted) { return admitted.report.timestamp.value_or(admitted.received); }
-
 Change past_change(const Admitted& late, const ClientState& client, State from, State to, WallTime at) {
   Change change;
   change.kind = Change::Kind::state_changed;

@@ -11,6 +11,9 @@
 
 namespace vpn_sentinel {
 
+/// When the report was true, as far as it says.
+[[nodiscard]] inline WallTime time_of(const Admitted& admitted) { return admitted.report.timestamp.value_or(admitted.received); }
+
 /// A stored report, as much of it as the history needs.
 struct StoredReport {
   std::uint64_t seq = 0;

@@ -4,7 +4,7 @@ namespace vpn_sentinel {
 namespace {
 
 /// A meter that has counted nothing yet.
-const LeakReport& nothing() {
+const LeakReport& nothing_counted() {
   static const LeakReport none;
   return none;
 }
@@ -22,7 +22,7 @@ void begin_with(LeakStep& step, std::uint64_t seq, const LeakReport& before) {
 LeakStep blind_step(const Report& report) { return {report.client_id, report.boot_id, report.seq, nullptr, 0, nullptr}; }
 
 /// The meter began after the report before: all that it counted is new.
-void begin_with_nothing(LeakStep& step) { begin_with(step, step.seq - 1, nothing()); }
+void begin_with_nothing(LeakStep& step) { begin_with(step, step.seq - 1, nothing_counted()); }
 
 /// An earlier report of the same start of the probe.
 struct Earlier {

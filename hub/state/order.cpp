@@ -9,11 +9,11 @@ namespace {
 constexpr std::chrono::seconds fresh{60};
 constexpr std::size_t most_retired_boots = 8;
 
-bool contains(const std::vector<std::string>& texts, const std::string& text) {
-  return std::find(texts.begin(), texts.end(), text) != texts.end();
-}
-
 }  // namespace
+
+bool is_retired(const std::vector<std::string>& retired_boots, const std::string& boot_id) {
+  return std::ranges::find(retired_boots, boot_id) != retired_boots.end();
+}
 
 bool is_newer(const Report& report, WallTime received, const ClientState& known) {
   const auto& last = known.last_report;
@@ -22,7 +22,7 @@ bool is_newer(const Report& report, WallTime received, const ClientState& known)
   const auto time = report.timestamp.value_or(received);
   const bool later = time > last.timestamp.value_or(known.last_seen);
   const bool is_fresh = (report.sent_at ? age_when_sent(report) : received - time) <= fresh;
-  if (contains(known.retired_boots, report.boot_id)) return later && is_fresh;
+  if (is_retired(known.retired_boots, report.boot_id)) return later && is_fresh;
   return later || is_fresh || known.state == State::offline || last.boot_id.empty();
 }
 
@@ -30,7 +30,7 @@ std::vector<std::string> retire_boot(const ClientState& known, const Report& rep
   auto retired = known.retired_boots;
   std::erase(retired, report.boot_id);
   const auto& last = known.last_report.boot_id;
-  if (last.empty() || report.boot_id.empty() || last == report.boot_id || contains(retired, last)) return retired;
+  if (last.empty() || report.boot_id.empty() || last == report.boot_id || is_retired(retired, last)) return retired;
   if (retired.size() >= most_retired_boots) retired.erase(retired.begin());
   retired.push_back(last);
   return retired;

@@ -10,6 +10,8 @@ namespace vpn_sentinel {
 /// it plainly lives: two probes under one name must show, not hide each other.
 [[nodiscard]] bool is_newer(const Report& report, WallTime received, const ClientState& known);
 
+[[nodiscard]] bool is_retired(const std::vector<std::string>& retired_boots, const std::string& boot_id);
+
 /// The boots that others followed, after `report` became the newest.
 [[nodiscard]] std::vector<std::string> retire_boot(const ClientState& known, const Report& report);
 

@@ -54,16 +54,16 @@ std::optional<double> share(Time part, const TimeParts& parts) {
   return static_cast<double>(part.count()) / static_cast<double>(whole.count());
 }
 
-double seconds(Time time) { return static_cast<double>(time.count()) / 1e6; }
+double in_seconds(Time time) { return static_cast<double>(time.count()) / 1e6; }
 
 nlohmann::json or_null(std::optional<double> number) { return number ? nlohmann::json(*number) : nlohmann::json(nullptr); }
 
 nlohmann::json to_json(const IncidentNumbers& numbers) {
   nlohmann::json json{{"count", numbers.count},     {"began", numbers.began}, {"recovered", numbers.recovered}, {"open", numbers.open},
                       {"mean_recovery_s", nullptr}, {"longest_s", nullptr},   {"longest_id", nullptr}};
-  if (numbers.recovered > 0) json["mean_recovery_s"] = seconds(numbers.recovery_sum) / static_cast<double>(numbers.recovered);
+  if (numbers.recovered > 0) json["mean_recovery_s"] = in_seconds(numbers.recovery_sum) / static_cast<double>(numbers.recovered);
   if (numbers.longest_id == 0) return json;
-  json["longest_s"] = seconds(numbers.longest);
+  json["longest_s"] = in_seconds(numbers.longest);
   json["longest_id"] = numbers.longest_id;
   return json;
 }
@@ -181,15 +181,15 @@ nlohmann::json to_json(const Reliability& reliability) {
   const auto& parts = reliability.parts;
   nlohmann::json json{{"from", to_rfc3339(reliability.period.from)},
                       {"to", to_rfc3339(reliability.period.to)},
-                      {"length_s", seconds(reliability.period.length())},
-                      {"protected_s", seconds(parts.in(State::secure))},
-                      {"warning_s", seconds(parts.in(State::warning))},
-                      {"contained_s", seconds(parts.in(State::contained))},
-                      {"danger_s", seconds(parts.in(State::danger))},
-                      {"reported_s", seconds(parts.reported())},
-                      {"offline_s", seconds(parts.offline)},
-                      {"unknown_s", seconds(parts.unknown)},
-                      {"absent_s", seconds(parts.absent)},
+                      {"length_s", in_seconds(reliability.period.length())},
+                      {"protected_s", in_seconds(parts.in(State::secure))},
+                      {"warning_s", in_seconds(parts.in(State::warning))},
+                      {"contained_s", in_seconds(parts.in(State::contained))},
+                      {"danger_s", in_seconds(parts.in(State::danger))},
+                      {"reported_s", in_seconds(parts.reported())},
+                      {"offline_s", in_seconds(parts.offline)},
+                      {"unknown_s", in_seconds(parts.unknown)},
+                      {"absent_s", in_seconds(parts.absent)},
                       {"protected_share", or_null(protected_share(parts))},
                       {"reported_share", or_null(reported_share(parts))},
                       {"incidents", to_json(reliability.incidents)}};

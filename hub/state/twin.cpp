@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hub/state/exit_paths.hpp"
+#include "hub/state/order.hpp"
 #include "hub/state/view.hpp"
 
 namespace vpn_sentinel {
@@ -11,8 +12,6 @@ namespace {
 /// Whoever has taken one of both away sees it gone after this time.
 constexpr std::chrono::minutes shown_after{10};
 constexpr std::string_view code = "duplicate_client_id";
-
-bool contains(const std::vector<std::string>& texts, const std::string& text) { return std::ranges::find(texts, text) != texts.end(); }
 
 void add_missing(std::vector<Finding>& findings, const std::vector<Finding>& others) {
   for (const auto& other : others) {
@@ -46,7 +45,7 @@ void note_twin(const ClientState& before, const Admitted& admitted, ClientState&
   const auto& report = admitted.report;
   const auto& last = before.last_report.boot_id;
   const bool other_boot = !last.empty() && last != report.boot_id;
-  const bool came_back = other_boot && contains(before.retired_boots, report.boot_id) && before.state != State::offline;
+  const bool came_back = other_boot && is_retired(before.retired_boots, report.boot_id) && before.state != State::offline;
   if (came_back) {
     after.twin = twin_from(before, admitted);
   } else if (before.twin && before.twin->shown_until > admitted.received) {

@@ -5,6 +5,7 @@
 #include "hub/store/exposure_codec.hpp"
 #include "hub/store/json_writer.hpp"
 #include "hub/store/report_text.hpp"
+#include "hub/store/stored_time.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -13,9 +14,6 @@ using nlohmann::json;
 
 /// Text that is not UTF-8 must not stop the writer: it is shown with replacement characters.
 std::string to_text(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
-
-std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
-WallTime time_of(std::int64_t number) { return WallTime{std::chrono::microseconds{number}}; }
 
 json encode_finding(const Finding& finding) {
   return {{"code", finding.code},

@@ -1,5 +1,6 @@
 #include "hub/store/exposure_codec.hpp"
 
+#include "hub/store/stored_time.hpp"
 #include "probe/report/decode_rules.hpp"
 #include "probe/report/library_value.hpp"
 
@@ -7,9 +8,6 @@ namespace vpn_sentinel {
 namespace {
 
 using nlohmann::json;
-
-json number_of(WallTime time) { return time.time_since_epoch().count(); }
-WallTime time_of(const json& number) { return WallTime{std::chrono::microseconds{number.get<std::int64_t>()}}; }
 
 json encode_mark(const LeakMark& mark) { return {mark.seq, mark.packets, mark.bytes}; }
 
@@ -65,7 +63,7 @@ json encode_meter(const MeterSpan& span) {
 
 MeterSpan decode_meter(const json& object) {
   MeterSpan span{object.at("boot").get<std::string>(),
-                 time_of(object.at("since")),
+                 time_of(object.at("since").get<std::int64_t>()),
                  decode_mark(object.at("first")),
                  decode_mark(object.at("last")),
                  {}};
@@ -88,7 +86,7 @@ LeakLedger decode_ledger(const json& object) {
   ledger.client_id = object.at("client").get<std::string>();
   for (const auto& span : object.at("meters")) ledger.meters.push_back(decode_meter(span));
   if (!object.contains("until")) return ledger;
-  ledger.settled_until = time_of(object.at("until"));
+  ledger.settled_until = time_of(object.at("until").get<std::int64_t>());
   const auto& settled = object.at("settled");
   ledger.settled.packets = settled.at(0).get<std::uint64_t>();
   ledger.settled.bytes = settled.at(1).get<std::uint64_t>();

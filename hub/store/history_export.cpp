@@ -13,17 +13,12 @@
 #include "hub/store/sqlite.hpp"
 #include "hub/store/sqlite_file.hpp"
 #include "hub/store/sqlite_roll_up.hpp"
+#include "hub/store/stored_time.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
-WallTime time_of(std::int64_t number) { return WallTime{std::chrono::microseconds{number}}; }
-/// Of sample_columns: how many, and which of them is a text.
-constexpr int sample_width = 15;
-constexpr int exits_column = 10;
 
 std::string json_text(std::string_view text) { return json(text).dump(-1, ' ', false, json::error_handler_t::replace); }
 std::string time_text(const Statement& row, int column) { return json_text(to_rfc3339(time_of(row.integer(column)))); }

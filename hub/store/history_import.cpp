@@ -18,20 +18,17 @@
 #include "hub/store/roll_up.hpp"
 #include "hub/store/sqlite.hpp"
 #include "hub/store/sqlite_roll_up.hpp"
+#include "hub/store/stored_time.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
-
 /// Lines of one transaction.
 constexpr std::size_t most_together = 1'000;
 /// Brackets in brackets of a line: those of a report and three more.
 constexpr int deepest_line = 64;
-constexpr std::size_t sample_width = 15;
-constexpr std::size_t exits_column = 10;
 constexpr std::size_t longest_exits = 1'000;
 constexpr auto largest = std::numeric_limits<std::int64_t>::max();
 
@@ -45,7 +42,7 @@ Result<std::string> text_of(const json& line, const char* member) {
   return found->get<std::string>();
 }
 
-Result<WallTime> time_of(const json& line, const char* member) {
+Result<WallTime> read_time(const json& line, const char* member) {
   const auto text = text_of(line, member);
   const auto time = text ? parse_rfc3339(*text) : fail(text.error());
   if (!time) return wrong(member, "an RFC 3339 time such as 2026-11-21T10:15:30Z");
@@ -155,7 +152,7 @@ class Importer final : public HistoryImport {
   Result<void> take_head(const json& line) {
     if (line["vpn_sentinel_export"] != export_version)
       return wrong("vpn_sentinel_export", fmt::format("{}: it was made by a newer hub", export_version));
-    const auto made = time_of(line, "made");
+    const auto made = read_time(line, "made");
     if (!made) return fail(made.error());
     made_ = *made;
     return {};
@@ -180,8 +177,8 @@ class Importer final : public HistoryImport {
     if (!object) return fail(object.error());
     auto report = decode_report(**object);
     if (!report) return wrong("report", fmt::format("one of a probe: {}", report.error().message));
-    const auto time = time_of(line, "time");
-    const auto received = time_of(line, "received");
+    const auto time = read_time(line, "time");
+    const auto received = read_time(line, "received");
     const auto source = text_of(line, "source");
     if (!time) return fail(time.error());
     if (!received) return fail(received.error());
@@ -249,8 +246,8 @@ class Importer final : public HistoryImport {
   }
 
   Result<bool> take_change(const json& line) {
-    const auto at = time_of(line, "at");
-    const auto noticed = time_of(line, "noticed");
+    const auto at = read_time(line, "at");
+    const auto noticed = read_time(line, "noticed");
     const auto kind = text_of(line, "kind");
     const auto object = object_of(line, "change");
     if (!at) return fail(at.error());
@@ -292,15 +289,15 @@ class Importer final : public HistoryImport {
   }
 
   Result<bool> take_sample(const json& line) {
-    const auto start = time_of(line, "start");
+    const auto start = read_time(line, "start");
     if (!start) return fail(start.error());
     const auto resolution = line.value("resolution", json());
     if (!resolution.is_number_integer() || resolution < 0 || resolution > 2) return wrong("resolution", "0 (minute), 1 (hour) or 2 (day)");
     const auto place = resolution.get<std::int64_t>();
     if (start_of(*start, static_cast<Resolution>(place)) != *start) return wrong("start", "the beginning of a minute, hour or day (UTC)");
     const auto values = line.value("values", json());
-    if (!values.is_array() || values.size() != sample_width) return wrong("values", fmt::format("{} of them", sample_width));
-    for (std::size_t column = 0; column < sample_width; ++column) {
+    if (!values.is_array() || values.size() != std::size_t{sample_width}) return wrong("values", fmt::format("{} of them", sample_width));
+    for (std::size_t column = 0; column < std::size_t{sample_width}; ++column) {
       const auto& value = values[column];
       const bool fits = column == exits_column
                             ? value.is_string() && value.get_ref<const std::string&>().size() <= longest_exits
@@ -319,8 +316,8 @@ class Importer final : public HistoryImport {
   }
 
   Result<bool> take_presence(const json& line) {
-    const auto start = time_of(line, "start");
-    const auto until = time_of(line, "until");
+    const auto start = read_time(line, "start");
+    const auto until = read_time(line, "until");
     if (!start) return fail(start.error());
     if (!until || *until < *start) return wrong("until", "an RFC 3339 time not before start");
     if (auto done = write_beside(); !done) return fail(done.error());

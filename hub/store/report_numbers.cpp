@@ -10,7 +10,7 @@ namespace vpn_sentinel {
 namespace {
 
 /// Boots without waiting reports that are remembered, roughly: more than clients report at one time. The others are looked up again.
-constexpr std::size_t most_boots = 50'000;
+constexpr std::size_t most_boots_in_memory = 50'000;
 /// For each report that is added, while many wait.
 constexpr std::size_t entered_per_added = 2;
 constexpr std::size_t fewest_entered = 64;
@@ -259,7 +259,7 @@ Result<void> ReportNumbers::finish_portion() {
   first_turn_ += portion_length_;
   portion_.clear();
   portion_length_ = entered_ = 0;
-  if (boots_.size() > most_boots) {
+  if (boots_.size() > most_boots_in_memory) {
     std::erase_if(boots_, [this](const auto& boot) { return boot.second.newest < first_turn_; });
   }
   return {};

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "hub/store/stored_time.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -10,8 +12,6 @@ using std::chrono::microseconds;
 
 constexpr std::array resolution_lengths{microseconds{std::chrono::minutes{1}}, microseconds{std::chrono::hours{1}},
                                         microseconds{std::chrono::hours{24}}};
-
-std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
 
 double seconds(microseconds time) { return static_cast<double>(time.count()) / 1e6; }
 

@@ -17,6 +17,9 @@
 
 namespace vpn_sentinel {
 
+inline constexpr std::array resolutions{Resolution::minute, Resolution::hour, Resolution::day};
+/// As the tables keep it.
+[[nodiscard]] constexpr std::int64_t number_of(Resolution resolution) noexcept { return static_cast<std::int64_t>(resolution); }
 [[nodiscard]] std::chrono::microseconds length_of(Resolution resolution) noexcept;
 /// The stretch of `resolution` (UTC) that holds `time`.
 [[nodiscard]] WallTime start_of(WallTime time, Resolution resolution) noexcept;

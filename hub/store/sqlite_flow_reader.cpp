@@ -17,6 +17,7 @@
 #include "hub/store/roll_up.hpp"
 #include "hub/store/sqlite.hpp"
 #include "hub/store/sqlite_time_limit.hpp"
+#include "hub/store/stored_time.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -26,9 +27,6 @@ using nlohmann::json;
 constexpr std::size_t most_top = 20;
 /// Distinct programs or countries of one answer; programs choose their names themselves.
 constexpr std::size_t most_distinct = 20'000;
-
-std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
-WallTime time_of(std::int64_t number) { return WallTime{std::chrono::microseconds{number}}; }
 
 /// ?1 resolution, ?2 from, ?3 to, ?4 a list of client ids in JSON, ?5 whether that list counts, ?6 whether only outside counts.
 constexpr std::string_view from_sql =

@@ -9,19 +9,16 @@
 
 #include "hub/store/roll_up.hpp"
 #include "hub/store/sqlite_housekeeping.hpp"
+#include "hub/store/stored_time.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 constexpr auto slice = static_cast<std::int64_t>(FlowStore::most_removed);
 /// Pages given back by one slice: 4 MB.
-constexpr int most_given_back = 500;
+constexpr int most_flow_pages_given_back = 500;
 /// To find clients of whom nothing is kept, all kinds are read.
 constexpr std::chrono::hours clients_pause{1};
-constexpr std::array resolutions{Resolution::minute, Resolution::hour, Resolution::day};
-
-std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
-std::int64_t number_of(Resolution resolution) { return static_cast<std::int64_t>(resolution); }
 
 std::chrono::hours age_of(const FlowRetention& retention, Resolution resolution) {
   return resolution == Resolution::minute ? retention.minutes : resolution == Resolution::hour ? retention.hours : retention.days;
@@ -114,7 +111,8 @@ Result<void> FlowRemoval::keep_small(Database& database, const FlowRetention& re
   const auto use = file_use(database);
   if (!use) return fail(use.error());
   if (use->bytes > use->used) {
-    if (auto done = database.execute(fmt::format("PRAGMA incremental_vacuum({})", most_given_back)); !done) return fail(done.error());
+    if (auto done = database.execute(fmt::format("PRAGMA incremental_vacuum({})", most_flow_pages_given_back)); !done)
+      return fail(done.error());
   }
   if (retention.most_bytes == 0 || use->used <= retention.most_bytes) return {};
   const auto resolution = most_kept(retention);

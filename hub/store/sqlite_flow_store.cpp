@@ -20,6 +20,7 @@
 #include "hub/store/sqlite_file.hpp"
 #include "hub/store/sqlite_flow_reader.hpp"
 #include "hub/store/sqlite_flow_removal.hpp"
+#include "hub/store/stored_time.hpp"
 #include "netns/base/fd.hpp"
 
 namespace vpn_sentinel {
@@ -27,26 +28,22 @@ namespace {
 
 using std::chrono::microseconds;
 
-constexpr std::array resolutions{Resolution::minute, Resolution::hour, Resolution::day};
 /// Starts of probes that are remembered at all: whoever may report can name as many as he likes.
-constexpr std::size_t most_boots = 100'000;
-
-std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
-std::int64_t number_of(Resolution resolution) { return static_cast<std::int64_t>(resolution); }
+constexpr std::size_t most_flow_boots = 100'000;
 
 template <typename T>
-std::int64_t number_of(const std::optional<T>& number) {
+std::int64_t or_absent(const std::optional<T>& number) {
   return number ? std::int64_t{*number} : std::int64_t{-1};
 }
 
 /// Losing the last commits at a power failure is allowed here, a damaged file is not (sqlite.org/pragma.html, synchronous).
-constexpr auto settings = "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 2000; PRAGMA cache_size = -24576";
+constexpr auto flow_settings = "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 2000; PRAGMA cache_size = -24576";
 
 struct Statements {
   Statement begin, commit, find_client, add_client, find_kind, add_kind, add_sample, add_gap, load_boots, save_boot;
 };
 
-constexpr std::pair<Statement Statements::*, std::string_view> statement_texts[] = {
+constexpr std::pair<Statement Statements::*, std::string_view> flow_statement_texts[] = {
     {&Statements::begin, "BEGIN IMMEDIATE"},
     {&Statements::commit, "COMMIT"},
     {&Statements::find_client, "SELECT id FROM flow_clients WHERE client_id = ?1"},
@@ -107,7 +104,7 @@ class SqliteFlowStore final : public FlowStore {
         [this](const Statement& row) {
           boots_[{std::string(row.text(0)), std::string(row.text(1))}] = {row.integer(2), 0, false, 0};
         },
-        static_cast<std::int64_t>(most_boots));
+        static_cast<std::int64_t>(most_flow_boots));
   }
 
   Result<bool> add(const FlowBatch& batch, WallTime received) override {
@@ -148,7 +145,7 @@ class SqliteFlowStore final : public FlowStore {
     for (auto& [key, boot] : boots_) boot.dirty = false;
     rows_ = 0;
     anything_ = false;
-    if (clients_.size() > most_boots) forget_clients();
+    if (clients_.size() > most_flow_boots) forget_clients();
     return {};
   }
 
@@ -164,7 +161,7 @@ class SqliteFlowStore final : public FlowStore {
     // What waits may mean kinds and clients by numbers that are gone.
     if (!removed.kinds.empty()) kinds_.forget_ids(removed.kinds);
     if (removed.clients) stored_clients_.clear();
-    if (removed.boots || boots_.size() > most_boots) forget_boots();
+    if (removed.boots || boots_.size() > most_flow_boots) forget_boots();
     crowded_ = removed.crowded;
     return removed.more;
   }
@@ -262,8 +259,8 @@ class SqliteFlowStore final : public FlowStore {
     const auto& texts = kind.texts;
     const auto with_texts = [&](Statement& statement, const auto& on_row) {
       return statement.query(on_row, hash, *client, std::int64_t{texts.incoming ? 1 : 0}, texts.listener, texts.program,
-                             number_of(texts.uid), texts.container, texts.protocol, texts.destination, number_of(texts.port), texts.country,
-                             number_of(texts.asn), texts.organisation, texts.interface, texts.way, std::int64_t{texts.folded > 0 ? 1 : 0});
+                             or_absent(texts.uid), texts.container, texts.protocol, texts.destination, or_absent(texts.port), texts.country,
+                             or_absent(texts.asn), texts.organisation, texts.interface, texts.way, std::int64_t{texts.folded > 0 ? 1 : 0});
     };
     auto done = with_texts(sql_.find_kind, [&kind](const Statement& row) { kind.id = row.integer(0); });
     if (!done || kind.id != 0) return done;
@@ -314,7 +311,7 @@ class SqliteFlowStore final : public FlowStore {
         [this](const Statement& row) {
           boots_.try_emplace({std::string(row.text(0)), std::string(row.text(1))}, Boot{row.integer(2), 0, false, 0});
         },
-        static_cast<std::int64_t>(most_boots)));
+        static_cast<std::int64_t>(most_flow_boots)));
   }
 
   Fd claim_;  ///< outlives the database: closing any descriptor of the file would drop SQLite's own locks
@@ -338,9 +335,9 @@ class SqliteFlowStore final : public FlowStore {
 Result<std::unique_ptr<FlowStore>> open_sqlite_flow_store(const std::string& file) {
   auto opened = open_database_file(file, flow_schema());
   if (!opened) return fail(opened.error());
-  if (auto done = opened->database.execute(settings); !done) return fail(done.error());
+  if (auto done = opened->database.execute(flow_settings); !done) return fail(done.error());
   Statements statements;
-  for (const auto& [statement, sql] : statement_texts) {
+  for (const auto& [statement, sql] : flow_statement_texts) {
     auto prepared = opened->database.prepare(sql);
     if (!prepared) return fail(prepared.error());
     statements.*statement = std::move(*prepared);

@@ -6,6 +6,8 @@
 #include <limits>
 #include <utility>
 
+#include "hub/store/stored_time.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -20,8 +22,6 @@ constexpr std::uint64_t worth_giving_back = std::uint64_t{64} * 1024 * 1024;
 constexpr WallTime first_possible{std::chrono::sys_days{std::chrono::year{2025} / 1 / 1}};
 /// Reports of one moment are stamped by more than one thread.
 constexpr std::chrono::minutes clock_tolerance{1};
-
-std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
 
 Result<std::uint64_t> pragma(Database& database, std::string_view sql) {
   const auto text = database.value(sql);

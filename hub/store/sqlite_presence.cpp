@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "hub/store/stored_time.hpp"
+
 namespace vpn_sentinel {
-namespace {
-
-std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
-WallTime time_of(std::int64_t number) { return WallTime{std::chrono::microseconds{number}}; }
-
-}  // namespace
+namespace {}  // namespace
 
 Result<SqlitePresence> SqlitePresence::prepare(Database& database) {
   SqlitePresence presence;

@@ -16,14 +16,12 @@
 #include "hub/store/sqlite_reliability.hpp"
 #include "hub/store/sqlite_roll_up.hpp"
 #include "hub/store/sqlite_time_limit.hpp"
+#include "hub/store/stored_time.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 using std::chrono::microseconds;
-
-constexpr std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
-WallTime time_of(std::int64_t number) { return WallTime{std::chrono::microseconds{number}}; }
 
 std::int64_t rows_of(std::size_t most) { return static_cast<std::int64_t>(std::clamp<std::size_t>(most, 1, largest_page)); }
 std::int64_t below(std::int64_t cursor) { return cursor > 0 ? cursor : std::numeric_limits<std::int64_t>::max(); }

@@ -6,14 +6,13 @@
 
 #include "hub/store/roll_up.hpp"
 #include "hub/store/sqlite_presence.hpp"
+#include "hub/store/stored_time.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 using std::chrono::microseconds;
 
-constexpr std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
-WallTime time_of(std::int64_t number) { return WallTime{microseconds{number}}; }
 constexpr std::int64_t still_open = std::numeric_limits<std::int64_t>::max();
 
 Resolution finer(Resolution resolution) { return resolution == Resolution::day ? Resolution::hour : Resolution::minute; }

@@ -7,12 +7,12 @@
 #include <limits>
 #include <utility>
 
+#include "hub/store/stored_time.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
 using std::chrono::microseconds;
-
-WallTime time_of(std::int64_t number) { return WallTime{microseconds{number}}; }
 
 /// More than a day is no measurement.
 constexpr std::int64_t longest_latency_us = 86'400'000'000;

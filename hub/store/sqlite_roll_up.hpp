@@ -98,5 +98,8 @@ class SqliteRollUp {
 inline constexpr std::string_view sample_columns =
     "reports, worst, secure, warning, contained, danger, latencies, latency_sum, latency_min, latency_max, exits, more_exits, "
     "counted, packets_outside, bytes_outside";
+/// How many these are, and which of them, from 0, is a text.
+inline constexpr int sample_width = 15;
+inline constexpr int exits_column = 10;
 
 }  // namespace vpn_sentinel

@@ -10,11 +10,10 @@
 #include "hub/store/report_text.hpp"
 #include "hub/store/sqlite_file.hpp"
 #include "hub/store/sqlite_reader.hpp"
+#include "hub/store/stored_time.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-constexpr std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
 
 /// The times of a clock that runs far ahead are set right with each try to send a report, and differ by what the tries took.
 constexpr std::chrono::minutes same_report_within{1};

@@ -8,11 +8,11 @@
 #include "hub/store/codec.hpp"
 #include "hub/store/sqlite_kept.hpp"
 #include "hub/store/sqlite_store.hpp"
+#include "hub/store/stored_time.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::int64_t number_of(WallTime time) { return time.time_since_epoch().count(); }
 std::int64_t limit_of(std::size_t most) {
   return static_cast<std::int64_t>(std::min<std::size_t>(most, std::numeric_limits<std::int64_t>::max()));
 }

@@ -18,13 +18,13 @@ using Json = nlohmann::json;
 
 constexpr std::size_t most_bytes = 1024 * 1024;
 
-struct Transfer {
+struct EngineTransfer {
   std::string body;
   const std::function<bool()>* give_up = nullptr;
 };
 
 std::size_t on_body(char* data, std::size_t size, std::size_t count, void* transfer) {
-  auto& body = static_cast<Transfer*>(transfer)->body;
+  auto& body = static_cast<EngineTransfer*>(transfer)->body;
   const auto bytes = size * count;
   if (body.size() + bytes > most_bytes) return 0;
   body.append(data, bytes);
@@ -32,7 +32,7 @@ std::size_t on_body(char* data, std::size_t size, std::size_t count, void* trans
 }
 
 int on_progress(void* transfer, curl_off_t /*total*/, curl_off_t /*now*/, curl_off_t /*up_total*/, curl_off_t /*up_now*/) {
-  return (*static_cast<Transfer*>(transfer)->give_up)() ? 1 : 0;
+  return (*static_cast<EngineTransfer*>(transfer)->give_up)() ? 1 : 0;
 }
 
 Error connect_error(const std::string& socket, long code) {
@@ -62,7 +62,7 @@ Error transfer_error(CURL* easy, CURLcode code, const std::string& socket) {
   }
 }
 
-void set_up(CURL* easy, const std::string& socket, const std::string& url, std::chrono::milliseconds timeout, Transfer& transfer) {
+void set_up(CURL* easy, const std::string& socket, const std::string& url, std::chrono::milliseconds timeout, EngineTransfer& transfer) {
   curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, socket.c_str());
   curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
@@ -107,7 +107,7 @@ Result<EngineAnswer> ask_container_engine(const std::string& socket, const std::
   init_curl();
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy(curl_easy_init(), &curl_easy_cleanup);
   if (!easy) throw std::bad_alloc();
-  Transfer transfer{{}, &give_up};
+  EngineTransfer transfer{{}, &give_up};
   // Without a version in the path the engine takes its own; both have served this answer in all of them.
   set_up(easy.get(), socket, fmt::format("http://localhost/containers/{}/json", container), timeout, transfer);
   const auto code = curl_easy_perform(easy.get());

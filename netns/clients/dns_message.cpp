@@ -19,7 +19,7 @@
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::size_t header_size = 12;
+constexpr std::size_t dns_header_size = 12;
 // RFC 9715: fits IPv6's minimum link of 1280 bytes, so that no answer is fragmented.
 constexpr std::uint16_t udp_payload = 1232;
 
@@ -32,7 +32,7 @@ struct FreeWith {
 };
 using Packet = std::unique_ptr<ldns_pkt, FreeWith<ldns_pkt_free>>;
 using Rdata = std::unique_ptr<ldns_rdf, FreeWith<ldns_rdf_deep_free>>;
-using Bytes = std::unique_ptr<std::uint8_t, FreeWith<std::free>>;
+using WireBytes = std::unique_ptr<std::uint8_t, FreeWith<std::free>>;
 
 std::uint8_t octet(std::span<const std::byte> message, std::size_t at) { return std::to_integer<std::uint8_t>(message[at]); }
 
@@ -130,28 +130,28 @@ Result<DnsQuery> build_dns_query(const DnsQuestion& question, DnsNameCase name_c
   std::uint8_t* raw = nullptr;
   std::size_t size = 0;
   const auto status = ldns_pkt2wire(&raw, packet.get(), &size);
-  const Bytes owned(raw);
-  if (status != LDNS_STATUS_OK || size < header_size + question_size) {
+  const WireBytes owned(raw);
+  if (status != LDNS_STATUS_OK || size < dns_header_size + question_size) {
     return fail(Error::Kind::invalid, fmt::format("'{}' cannot be asked: {}", question.name, ldns_get_errorstr_by_id(status)));
   }
   DnsQuery query{.wire = {}, .question = {}, .type = question.type, .dns_class = question.dns_class};
   const auto bytes = std::as_bytes(std::span(raw, size));
   query.wire.assign(bytes.begin(), bytes.end());
-  const auto asked = std::span{query.wire}.subspan(header_size, question_size);
+  const auto asked = std::span{query.wire}.subspan(dns_header_size, question_size);
   if (name_case == DnsNameCase::mixed) mix_case(asked.first(question_size - 4));
   query.question.assign(asked.begin(), asked.end());
   return query;
 }
 
 DnsMatch match_dns_answer(const DnsQuery& query, std::span<const std::byte> message) {
-  if (message.size() < header_size + query.question.size()) return DnsMatch::no;
+  if (message.size() < dns_header_size + query.question.size()) return DnsMatch::no;
   const bool same_id = message[0] == query.wire[0] && message[1] == query.wire[1];
   const bool is_answer = (octet(message, 2) & 0x80U) != 0;
   const bool is_query_opcode = (octet(message, 2) & 0x78U) == 0;
   const bool one_question = octet(message, 4) == 0 && octet(message, 5) == 1;
   if (!same_id || !is_answer || !is_query_opcode || !one_question) return DnsMatch::no;
   // The first name of a message cannot be compressed, so the bytes must be the same.
-  const auto repeated = message.subspan(header_size, query.question.size());
+  const auto repeated = message.subspan(dns_header_size, query.question.size());
   if (std::ranges::equal(repeated, query.question)) return DnsMatch::yes;
   return equal_without_case(query.question, repeated) ? DnsMatch::case_lost : DnsMatch::no;
 }

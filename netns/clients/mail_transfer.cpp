@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "netns/clients/curl_multi.hpp"
+#include "netns/clients/curl_values.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -45,26 +46,16 @@ Result<void> check(const MailRequest& request) {
   return {};
 }
 
-void append(List& list, const std::string& line) {
-  auto* longer = curl_slist_append(list.get(), line.c_str());
-  if (longer == nullptr) throw std::bad_alloc();
-  std::ignore = list.release();
-  list.reset(longer);
-}
-
-void set(CURL* easy, CURLoption option, long value) { curl_easy_setopt(easy, option, value); }
-void set(CURL* easy, CURLoption option, const char* value) { curl_easy_setopt(easy, option, value); }
-
-class Transfer {
+class MailTransfer {
  public:
-  Transfer(const MailRequest& request, const std::atomic<bool>& stop) : request_(request), stop_(stop), easy_(curl_easy_init()) {
+  MailTransfer(const MailRequest& request, const std::atomic<bool>& stop) : request_(request), stop_(stop), easy_(curl_easy_init()) {
     if (!easy_) throw std::bad_alloc();
     set_connection();
     set_envelope();
     set_content();
   }
-  Transfer(const Transfer&) = delete;
-  Transfer& operator=(const Transfer&) = delete;
+  MailTransfer(const MailTransfer&) = delete;
+  MailTransfer& operator=(const MailTransfer&) = delete;
 
   MailReply run() {
     const auto code = curl_easy_perform(easy_.get());
@@ -88,37 +79,37 @@ class Transfer {
  private:
   void set_connection() {
     auto* easy = easy_.get();
-    set(easy, CURLOPT_URL, request_.url.c_str());
-    set(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-    set(easy, CURLOPT_PROXY, "");
-    set(easy, CURLOPT_NOSIGNAL, 1L);
-    set(easy, CURLOPT_TIMEOUT_MS, std::max(1L, static_cast<long>(request_.timeout.count())));
-    set(easy, CURLOPT_QUICK_EXIT, 1L);
-    set(easy, CURLOPT_USE_SSL, static_cast<long>(request_.require_starttls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
-    set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    set_option(easy, CURLOPT_URL, request_.url.c_str());
+    set_option(easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
+    set_option(easy, CURLOPT_PROXY, "");
+    set_option(easy, CURLOPT_NOSIGNAL, 1L);
+    set_option(easy, CURLOPT_TIMEOUT_MS, std::max(1L, static_cast<long>(request_.timeout.count())));
+    set_option(easy, CURLOPT_QUICK_EXIT, 1L);
+    set_option(easy, CURLOPT_USE_SSL, static_cast<long>(request_.require_starttls ? CURLUSESSL_ALL : CURLUSESSL_NONE));
+    set_option(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     if (!request_.ca_file.empty()) {
-      set(easy, CURLOPT_CAINFO, request_.ca_file.c_str());
-      set(easy, CURLOPT_CAPATH, nullptr);  // libcurl would go on trusting the system's directory
+      set_option(easy, CURLOPT_CAINFO, request_.ca_file.c_str());
+      set_option(easy, CURLOPT_CAPATH, nullptr);  // libcurl would go on trusting the system's directory
     }
     if (!request_.user.empty()) {
-      set(easy, CURLOPT_USERNAME, request_.user.c_str());
-      set(easy, CURLOPT_PASSWORD, request_.password.c_str());
+      set_option(easy, CURLOPT_USERNAME, request_.user.c_str());
+      set_option(easy, CURLOPT_PASSWORD, request_.password.c_str());
     }
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error_text_.data());
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &Transfer::take_line);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &MailTransfer::take_line);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
-    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, &Transfer::goes_on);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, &MailTransfer::goes_on);
     curl_easy_setopt(easy, CURLOPT_XFERINFODATA, this);
-    set(easy, CURLOPT_NOPROGRESS, 0L);
+    set_option(easy, CURLOPT_NOPROGRESS, 0L);
   }
 
   void set_envelope() {
     auto* easy = easy_.get();
-    set(easy, CURLOPT_MAIL_FROM, fmt::format("<{}>", request_.from).c_str());
-    for (const auto& recipient : request_.recipients) append(recipients_, fmt::format("<{}>", recipient));
+    set_option(easy, CURLOPT_MAIL_FROM, fmt::format("<{}>", request_.from).c_str());
+    for (const auto& recipient : request_.recipients) append_line(recipients_, fmt::format("<{}>", recipient));
     curl_easy_setopt(easy, CURLOPT_MAIL_RCPT, recipients_.get());
     // One who has left must not keep the alert from the others.
-    set(easy, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
+    set_option(easy, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
   }
 
   static curl_mimepart* add_part(curl_mime* mime, const std::string& text, const char* type) {
@@ -151,12 +142,12 @@ class Transfer {
       curl_mime_filename(add_part(mime_.get(), attachment.data, attachment.type.c_str()), attachment.name.c_str());
     }
     curl_easy_setopt(easy, CURLOPT_MIMEPOST, mime_.get());
-    for (const auto& [name, value] : request_.headers) append(headers_, fmt::format("{}: {}", name, value));
+    for (const auto& [name, value] : request_.headers) append_line(headers_, fmt::format("{}: {}", name, value));
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
   }
 
   static std::size_t take_line(char* data, std::size_t size, std::size_t count, void* self) {
-    auto& transfer = *static_cast<Transfer*>(self);
+    auto& transfer = *static_cast<MailTransfer*>(self);
     std::string_view line(data, size * count);
     while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
     const bool bad = line.starts_with('4') || line.starts_with('5');
@@ -168,7 +159,7 @@ class Transfer {
   }
 
   static int goes_on(void* self, curl_off_t /*total*/, curl_off_t /*now*/, curl_off_t /*up*/, curl_off_t /*sent*/) {
-    return static_cast<const Transfer*>(self)->stop_ ? 1 : 0;
+    return static_cast<const MailTransfer*>(self)->stop_ ? 1 : 0;
   }
 
   const MailRequest& request_;
@@ -186,7 +177,7 @@ class Transfer {
 Result<MailReply> send_mail(const MailRequest& request, const std::atomic<bool>& stop) {
   if (auto checked = check(request); !checked) return fail(checked.error());
   init_curl();
-  return Transfer(request, stop).run();
+  return MailTransfer(request, stop).run();
 }
 
 }  // namespace vpn_sentinel

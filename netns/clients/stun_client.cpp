@@ -23,8 +23,8 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 // More than one loop turn may spend on a flood of forged answers; the rest waits for the next turn.
-constexpr int most_datagrams_per_turn = 64;
-constexpr std::size_t most_datagram = 2048;
+constexpr int most_answers_per_turn = 64;
+constexpr std::size_t most_stun_bytes = 2048;
 
 /// One binding from its first try to its result.
 class Binding : public std::enable_shared_from_this<Binding> {
@@ -83,8 +83,8 @@ class Binding : public std::enable_shared_from_this<Binding> {
   }
 
   void receive() {
-    std::array<std::byte, most_datagram> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by recv
-    for (int i = 0; i < most_datagrams_per_turn; ++i) {
+    std::array<std::byte, most_stun_bytes> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by recv
+    for (int i = 0; i < most_answers_per_turn; ++i) {
       const auto size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
       if (size < 0 && errno == EINTR) continue;
       if (size < 0 && errno == EAGAIN) break;

@@ -14,7 +14,7 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
-constexpr std::size_t header_size = 20;
+constexpr std::size_t stun_header_size = 20;
 constexpr std::size_t id_at = 4;  // with the magic cookie, which is secret-free but must be repeated too
 constexpr std::uint16_t binding_request = 0x0001;
 constexpr std::uint16_t binding_success = 0x0101;
@@ -31,8 +31,8 @@ std::uint16_t read16(Bytes bytes, std::size_t at) {
 /// The value of the first attribute of this type (RFC 8489 section 14: values are padded to four bytes). invalid: an attribute that runs
 /// over the message's end.
 Result<std::optional<Bytes>> find_attribute(Bytes message, std::uint16_t type) {
-  std::size_t at = header_size;
-  const auto end = header_size + read16(message, 2);
+  std::size_t at = stun_header_size;
+  const auto end = stun_header_size + read16(message, 2);
   while (at < end) {
     if (end - at < 4) return fail(Error::Kind::invalid, "an attribute is cut off");
     const std::size_t length = read16(message, at + 2);
@@ -77,11 +77,11 @@ StunRequest make_stun_request() {
 }
 
 bool is_stun_answer(const StunRequest& request, Bytes message) {
-  if (message.size() < header_size) return false;
+  if (message.size() < stun_header_size) return false;
   const auto type = read16(message, 0);
   const auto length = read16(message, 2);
-  return (type == binding_success || type == binding_error) && length % 4 == 0 && header_size + length <= message.size() &&
-         std::ranges::equal(message.subspan(id_at, header_size - id_at), std::span{request}.subspan(id_at));
+  return (type == binding_success || type == binding_error) && length % 4 == 0 && stun_header_size + length <= message.size() &&
+         std::ranges::equal(message.subspan(id_at, stun_header_size - id_at), std::span{request}.subspan(id_at));
 }
 
 Result<Endpoint> read_stun_answer(const StunRequest& request, Bytes message) {

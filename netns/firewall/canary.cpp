@@ -13,11 +13,12 @@
 #include <cerrno>
 #include <string_view>
 
+#include "netns/firewall/firewall_policy.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
 constexpr std::uint16_t discard_port = 9;
-constexpr std::size_t most_device_name = 15;
 constexpr std::array<std::string_view, 3> addresses_v4{"203.0.113.253", "198.51.100.253", "192.0.2.253"};
 constexpr std::array<std::string_view, 2> addresses_v6{"2001:db8:ffff:ffff::fd", "3fff:fff:ffff:ffff::fd"};
 

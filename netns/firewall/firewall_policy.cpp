@@ -11,7 +11,6 @@ namespace vpn_sentinel {
 namespace {
 
 constexpr std::size_t most_id = 32;
-constexpr std::size_t most_device_name = 15;  // IFNAMSIZ with its NUL is 16
 
 Result<void> check_count(std::string_view field, std::size_t count, std::size_t most) {
   if (count <= most) return {};

@@ -1,6 +1,7 @@
 /// What may leave a namespace outside the tunnel, as a value: leak_meter counts the rest, kill_switch drops it. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,9 @@
 #include "netns/base/result.hpp"
 
 namespace vpn_sentinel {
+
+/// IFNAMSIZ with its NUL is 16.
+inline constexpr std::size_t most_device_name = 15;
 
 /// A VPN server as the packets to it look.
 struct TunnelEndpoint {

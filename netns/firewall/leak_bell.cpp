@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint32_t group_of_changes = 1U << (NFNLGRP_NFTABLES - 1);
 /// Somebody who loads a large ruleset must not keep the loop busy.
-constexpr int most_datagrams = 256;
+constexpr int most_datagrams_per_turn = 256;
 
 constexpr std::uint16_t type_of(unsigned message) { return static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8U | message); }
 
@@ -32,7 +32,7 @@ Result<LeakBell> LeakBell::open(const SocketOpener& opener, std::string_view id)
 Result<bool> LeakBell::take() {
   bool rings = false;
   std::array<std::byte, netlink_datagram_size> buffer;
-  for (int i = 0; i < most_datagrams; ++i) {
+  for (int i = 0; i < most_datagrams_per_turn; ++i) {
     const auto datagram = receive_netlink(socket_.fd.get(), buffer);
     switch (datagram.outcome) {
       case Datagram::Outcome::data:

@@ -29,7 +29,6 @@ constexpr std::string_view kill_switch_end = "-killswitch";
 // drops.
 constexpr std::int32_t count_priority = std::numeric_limits<std::int32_t>::max();
 constexpr std::int32_t drop_priority = count_priority - 1;
-constexpr std::uint32_t netdev_egress = 1;  // NF_NETDEV_EGRESS, not in headers before Linux 5.16
 constexpr std::uint64_t seen_timeout_ms = std::chrono::milliseconds{seen_timeout}.count();
 constexpr std::uint16_t rsn_preauthentication = 0x88c7;  // IEEE 802.11i
 constexpr std::uint16_t link_discovery = 0x88cc;         // LLDP, IEEE 802.1AB

@@ -22,6 +22,7 @@
 #include <new>
 #include <optional>
 
+#include "netns/firewall/firewall_policy.hpp"
 #include "netns/firewall/nft_encode_expression.hpp"
 #include "netns/netlink/decode.hpp"
 
@@ -31,9 +32,8 @@ namespace {
 // libnftnl writes without looking at the buffer's end. No message whose lengths were checked is longer than this.
 constexpr std::size_t most_message_bytes = 16384;
 constexpr std::size_t first_room = 65536;
-constexpr std::size_t most_name = 255;
-constexpr std::size_t most_device_name = 15;
-constexpr std::size_t most_devices = 64;
+constexpr std::size_t most_object_name = 255;
+constexpr std::size_t most_chain_devices = 64;
 constexpr std::size_t most_comment = 127;
 
 template <auto Free>
@@ -52,12 +52,13 @@ Thing* allocated(Thing* thing) {
   return thing;
 }
 
-bool sane_name(const std::string& name) { return !name.empty() && name.size() <= most_name && name.find('\0') == std::string::npos; }
+bool sane_name(const std::string& name) { return !name.empty() && name.size() <= most_object_name && name.find('\0') == std::string::npos; }
 
 bool sane_hook(const std::optional<Hook>& hook) {
-  return !hook || (hook->devices.size() <= most_devices && std::all_of(hook->devices.begin(), hook->devices.end(), [](const auto& device) {
-                     return sane_name(device) && device.size() <= most_device_name;
-                   }));
+  return !hook ||
+         (hook->devices.size() <= most_chain_devices && std::all_of(hook->devices.begin(), hook->devices.end(), [](const auto& device) {
+            return sane_name(device) && device.size() <= most_device_name;
+          }));
 }
 
 bool sane_rule(const Rule& rule) {

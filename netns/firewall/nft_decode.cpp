@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "netns/firewall/nft_decode_expression.hpp"
+#include "netns/firewall/nft_walk.hpp"
 #include "netns/netlink/attribute_cursor.hpp"
 
 namespace vpn_sentinel::nft {
@@ -19,27 +20,6 @@ namespace {
 constexpr std::size_t most_devices = 256;
 constexpr std::size_t most_error_text = 200;
 constexpr std::uint8_t comment_type = 0;  // NFTNL_UDATA_RULE_COMMENT
-
-/// Calls `take` for each attribute; returns the table's name, whose attribute has the number 1 in each of these messages.
-template <typename Take>
-Result<TableName> walk(std::span<const std::byte> payload, const Take& take) {
-  const auto header = take_header<nfgenmsg>(payload);
-  if (!header) return fail(Error::Kind::invalid, "the nf_tables message is shorter than its header");
-  TableName table{header->nfgen_family, {}};
-  AttributeCursor attributes{payload};
-  while (const auto attribute = attributes.next()) {
-    if (attribute->type == 1) {
-      table.name = attribute->as_string();
-    } else {
-      take(*attribute);
-    }
-  }
-  if (table.name.empty()) return fail(Error::Kind::invalid, "the nf_tables message names no table");
-  return table;
-}
-
-static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1 && NFTA_SET_TABLE == 1 && NFTA_OBJ_TABLE == 1 &&
-              NFTA_SET_ELEM_LIST_TABLE == 1);
 
 template <typename Value>
 Result<Owned<Value>> owned_or(const Result<TableName>& table, Value&& value, bool named, std::string_view kind) {
@@ -115,7 +95,7 @@ std::string comment_of(std::span<const std::byte> data) {
 
 Result<Table> decode_table(std::span<const std::byte> payload) {
   Table table;
-  const auto name = walk(payload, [&](const Attribute& attribute) {
+  const auto name = walk_attributes(payload, [&](const Attribute& attribute) {
     if (attribute.type == NFTA_TABLE_FLAGS) table.flags = number32(attribute).value_or(0);
     if (attribute.type == NFTA_TABLE_HANDLE) table.handle = number64(attribute).value_or(0);
     if (attribute.type == NFTA_TABLE_OWNER) table.owner = number32(attribute).value_or(0);
@@ -128,7 +108,7 @@ Result<Table> decode_table(std::span<const std::byte> payload) {
 Result<Owned<Chain>> decode_chain(std::span<const std::byte> payload) {
   Chain chain;
   Policy policy = Policy::accept;
-  const auto table = walk(payload, [&](const Attribute& attribute) {
+  const auto table = walk_attributes(payload, [&](const Attribute& attribute) {
     if (attribute.type == NFTA_CHAIN_NAME) chain.name = attribute.as_string();
     if (attribute.type == NFTA_CHAIN_HOOK) chain.hook = decode_hook(attribute);
     if (attribute.type == NFTA_CHAIN_POLICY && number32(attribute) == 0U) policy = Policy::drop;
@@ -140,7 +120,7 @@ Result<Owned<Chain>> decode_chain(std::span<const std::byte> payload) {
 
 Result<Owned<Rule>> decode_rule(std::span<const std::byte> payload) {
   Rule rule;
-  const auto table = walk(payload, [&](const Attribute& attribute) {
+  const auto table = walk_attributes(payload, [&](const Attribute& attribute) {
     if (attribute.type == NFTA_RULE_CHAIN) rule.chain = attribute.as_string();
     if (attribute.type == NFTA_RULE_USERDATA) rule.comment = comment_of(attribute.payload);
     if (attribute.type != NFTA_RULE_EXPRESSIONS) return;
@@ -159,7 +139,7 @@ Result<Owned<Rule>> decode_rule(std::span<const std::byte> payload) {
 
 Result<Owned<Set>> decode_set(std::span<const std::byte> payload) {
   Set set;
-  const auto table = walk(payload, [&](const Attribute& attribute) {
+  const auto table = walk_attributes(payload, [&](const Attribute& attribute) {
     switch (attribute.type) {
       case NFTA_SET_NAME:
         set.name = attribute.as_string();
@@ -187,7 +167,7 @@ Result<Owned<Set>> decode_set(std::span<const std::byte> payload) {
 Result<Owned<Counter>> decode_counter(std::span<const std::byte> payload) {
   Counter counter;
   bool is_counter = false;
-  const auto table = walk(payload, [&](const Attribute& attribute) {
+  const auto table = walk_attributes(payload, [&](const Attribute& attribute) {
     if (attribute.type == NFTA_OBJ_NAME) counter.name = attribute.as_string();
     if (attribute.type == NFTA_OBJ_TYPE) is_counter = number32(attribute) == static_cast<std::uint32_t>(NFT_OBJECT_COUNTER);
     if (attribute.type == NFTA_OBJ_DATA) counter.traffic = decode_traffic(attribute);
@@ -201,7 +181,7 @@ Result<Owned<std::string>> decode_quota(std::span<const std::byte> payload) {
   bool is_quota = false;
   std::uint64_t bytes = 0;
   bool inverted = false;
-  const auto table = walk(payload, [&](const Attribute& attribute) {
+  const auto table = walk_attributes(payload, [&](const Attribute& attribute) {
     if (attribute.type == NFTA_OBJ_NAME) name = attribute.as_string();
     if (attribute.type == NFTA_OBJ_TYPE) is_quota = number32(attribute) == static_cast<std::uint32_t>(NFT_OBJECT_QUOTA);
     if (attribute.type != NFTA_OBJ_DATA) return;
@@ -217,7 +197,7 @@ Result<Owned<std::string>> decode_quota(std::span<const std::byte> payload) {
 
 Result<Owned<std::vector<Element>>> decode_elements(std::span<const std::byte> payload, std::size_t most) {
   std::vector<Element> elements;
-  const auto table = walk(payload, [&](const Attribute& attribute) {
+  const auto table = walk_attributes(payload, [&](const Attribute& attribute) {
     if (attribute.type != NFTA_SET_ELEM_LIST_ELEMENTS) return;
     AttributeCursor list{attribute.nested()};
     while (const auto one = list.next()) {

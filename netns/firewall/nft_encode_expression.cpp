@@ -12,7 +12,7 @@ namespace vpn_sentinel::nft {
 namespace {
 
 constexpr std::size_t most_value = 64;
-constexpr std::size_t most_name = 255;
+constexpr std::size_t most_expression_name = 255;
 constexpr std::uint8_t words = 16;
 
 nftnl_expr* made(const char* name) {
@@ -31,7 +31,7 @@ void set_bytes(nftnl_expr* expression, std::uint16_t attribute, const Bytes& byt
 }
 
 bool fits(const Bytes& bytes) { return !bytes.empty() && bytes.size() <= most_value; }
-bool fits(const std::string& name) { return !name.empty() && name.size() <= most_name; }
+bool fits(const std::string& name) { return !name.empty() && name.size() <= most_expression_name; }
 
 struct Checks {
   bool operator()(const LoadMeta& load) const { return load.word < words; }

@@ -14,6 +14,8 @@ namespace vpn_sentinel::nft {
 /// NFPROTO_INET and NFPROTO_NETDEV (linux/netfilter.h).
 inline constexpr std::uint8_t family_inet = 1;
 inline constexpr std::uint8_t family_netdev = 5;
+/// NF_NETDEV_EGRESS, not in headers before Linux 5.16.
+inline constexpr std::uint32_t netdev_egress = 1;
 
 /// A name is at most 255 bytes (NFT_NAME_MAXLEN), a device's 15 (IFNAMSIZ).
 struct TableName {

@@ -19,7 +19,7 @@ using namespace chain_names;
 
 constexpr std::uint8_t link_only_hops = 255;  // a packet that was forwarded has fewer (RFC 4861)
 constexpr std::array<std::uint8_t, 2> with_ports{IPPROTO_UDP, IPPROTO_TCP};
-constexpr std::uint8_t tcp_syn = 0x02;
+constexpr std::uint8_t tcp_flag_syn = 0x02;
 constexpr std::uint8_t tcp_reset = 0x04;
 struct Types {
   std::uint8_t first;
@@ -146,8 +146,8 @@ void write_allowed(RuleWriter& rules, const FirewallPolicy& policy) {
   }
   // What the kernel sends for a closed socket has no user any more, and may be the end of a connection of somebody who is allowed. The
   // first of these rules ends at such a packet.
-  rules.start(outside).protocol_is(IPPROTO_TCP).field_is_without(tcp_flags, {tcp_syn}).has_user().go_to(not_allowed, "of a user");
-  rules.start(outside).protocol_is(IPPROTO_TCP).field_is_without(tcp_flags, {tcp_syn}).accept("end of a connection, of nobody");
+  rules.start(outside).protocol_is(IPPROTO_TCP).field_is_without(tcp_flags, {tcp_flag_syn}).has_user().go_to(not_allowed, "of a user");
+  rules.start(outside).protocol_is(IPPROTO_TCP).field_is_without(tcp_flags, {tcp_flag_syn}).accept("end of a connection, of nobody");
   rules.start(outside).go_to(not_allowed, {});
 }
 

@@ -25,11 +25,11 @@ constexpr std::array<std::string_view, 3> public_v6{"2000::1", "2a00::1", "3000:
 /// Never sent to the Internet, whatever the settings say.
 constexpr std::array<std::string_view, 5> never_public{"0.0.0.0/8", "127.0.0.0/8", "::/128", "::1/128", "::ffff:0:0/96"};
 
-void note(std::vector<std::string>& into, std::string words) {
+void note_reason(std::vector<std::string>& into, std::string words) {
   if (into.size() < most_reasons && std::find(into.begin(), into.end(), words) == into.end()) into.push_back(std::move(words));
 }
 
-std::string_view name_of(Family family) { return family == Family::v4 ? "IPv4" : "IPv6"; }
+std::string_view family_name(Family family) { return family == Family::v4 ? "IPv4" : "IPv6"; }
 
 /// IPPROTO_ICMP, IPPROTO_ICMPV6.
 std::uint32_t echo_protocol(Family family) { return family == Family::v4 ? 1 : 58; }
@@ -120,7 +120,7 @@ class OneWay {
     return ordinary_packet(*destination_, protocol, port, user);
   }
 
-  [[nodiscard]] std::string way() const { return fmt::format("{} by {}", name_of(family_), uplink_.name); }
+  [[nodiscard]] std::string way() const { return fmt::format("{} by {}", family_name(family_), uplink_.name); }
 
   [[nodiscard]] std::string way_out(const Fate& fate) const {
     if (!fate.accepted_by.empty()) return fate.accepted_by;
@@ -151,7 +151,7 @@ class OneWay {
     if (passing.empty()) return false;
     audit.verdict = AuditVerdict::lets_out;
     if (passing.size() == packets.size()) {
-      note(audit.reasons, fmt::format("{}: everything passes ({})", way(), way_out(passing.front().second)));
+      note_reason(audit.reasons, fmt::format("{}: everything passes ({})", way(), way_out(passing.front().second)));
       return true;
     }
     for (const auto& [one, fate] : passing) tell(audit, one, fate);
@@ -159,7 +159,8 @@ class OneWay {
   }
 
   void tell(Audit& audit, const Packet& one, const Fate& fate) const {
-    note(audit.reasons, fmt::format("{}: {} of user {} passes ({})", way(), protocol_words(one), one.number(Part::user), way_out(fate)));
+    note_reason(audit.reasons,
+                fmt::format("{}: {} of user {} passes ({})", way(), protocol_words(one), one.number(Part::user), way_out(fate)));
   }
 
   /// What is not known of these packets may be anything, so what holds them holds all.
@@ -171,12 +172,12 @@ class OneWay {
       auto fate = walk_.run(any_packet(like, protocol), like);
       std::move(fate.witnesses.begin(), fate.witnesses.end(), std::back_inserter(witnesses_));
       if (!fate.may_pass) {
-        for (auto& words : fate.drops) note(drops_, fmt::format("{}: {}", way(), words));
+        for (auto& words : fate.drops) note_reason(drops_, fmt::format("{}: {}", way(), words));
         continue;
       }
       held = false;
-      for (auto& words : fate.doubts) note(doubts_, fmt::format("{}: {}", way(), words));
-      for (auto& words : fate.passes) note(passes_, fmt::format("{}: {}", way(), words));
+      for (auto& words : fate.doubts) note_reason(doubts_, fmt::format("{}: {}", way(), words));
+      for (auto& words : fate.passes) note_reason(passes_, fmt::format("{}: {}", way(), words));
     }
     audit.anything_held = audit.anything_held || held;
     audit.verdict = held ? AuditVerdict::holds : AuditVerdict::undecided;
@@ -191,8 +192,8 @@ class OneWay {
         continue;
       const auto fate = walk_.run(witness, witness);
       if (!fate.surely_passes) continue;
-      note(holes, fmt::format("{}: {} at {} of user {} passes ({})", way(), protocol_words(witness), witness.destination().to_string(),
-                              witness.number(Part::user), way_out(fate)));
+      note_reason(holes, fmt::format("{}: {} at {} of user {} passes ({})", way(), protocol_words(witness),
+                                     witness.destination().to_string(), witness.number(Part::user), way_out(fate)));
     }
     if (holes.empty()) return false;
     audit.verdict = AuditVerdict::lets_out;
@@ -219,7 +220,7 @@ void take_worse(Audit& whole, Audit part) {
   if (rank(part.verdict) < rank(whole.verdict)) return;
   if (rank(part.verdict) > rank(whole.verdict)) whole.reasons.clear();
   whole.verdict = part.verdict;
-  for (auto& words : part.reasons) note(whole.reasons, std::move(words));
+  for (auto& words : part.reasons) note_reason(whole.reasons, std::move(words));
 }
 
 Audit undecided(std::string reason) { return {AuditVerdict::undecided, {std::move(reason)}, false}; }

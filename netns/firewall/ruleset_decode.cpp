@@ -10,6 +10,7 @@
 
 #include "netns/firewall/nft_decode.hpp"
 #include "netns/firewall/nft_decode_expression.hpp"
+#include "netns/firewall/nft_walk.hpp"
 
 namespace vpn_sentinel::audit {
 namespace {
@@ -21,24 +22,6 @@ using nft::value_bytes;
 constexpr std::size_t most_devices = 256;
 constexpr std::size_t most_fields = 16;    // NFT_REG32_COUNT
 constexpr std::uint32_t flag_dormant = 1;  // NFT_TABLE_F_DORMANT
-
-/// Calls `take` for each attribute but the table's name, which has the number 1 in each of these messages.
-template <typename Take>
-Result<nft::TableName> walk(std::span<const std::byte> payload, const Take& take) {
-  const auto header = take_header<nfgenmsg>(payload);
-  if (!header) return fail(Error::Kind::invalid, "the nf_tables message is shorter than its header");
-  nft::TableName table{header->nfgen_family, {}};
-  AttributeCursor attributes{payload};
-  while (const auto attribute = attributes.next()) {
-    if (attribute->type == 1) {
-      table.name = attribute->as_string();
-    } else {
-      take(*attribute);
-    }
-  }
-  if (table.name.empty()) return fail(Error::Kind::invalid, "the nf_tables message names no table");
-  return table;
-}
 
 template <typename Value>
 Result<Owned<Value>> owned(const Result<nft::TableName>& table, std::string owner, Value&& value, bool named) {
@@ -178,7 +161,7 @@ std::optional<Decide> decode_verdict(const Attribute& data) {
 
 Result<Table> decode_table(std::span<const std::byte> payload) {
   Table table;
-  const auto name = walk(payload, [&](const Attribute& attribute) {
+  const auto name = nft::walk_attributes(payload, [&](const Attribute& attribute) {
     if (attribute.type == NFTA_TABLE_FLAGS) table.dormant = (number32(attribute).value_or(0) & flag_dormant) != 0;
   });
   if (!name) return fail(name.error());
@@ -189,7 +172,7 @@ Result<Table> decode_table(std::span<const std::byte> payload) {
 Result<Owned<Chain>> decode_chain(std::span<const std::byte> payload) {
   Chain chain;
   auto policy = nft::Policy::accept;
-  const auto table = walk(payload, [&](const Attribute& attribute) {
+  const auto table = nft::walk_attributes(payload, [&](const Attribute& attribute) {
     if (attribute.type == NFTA_CHAIN_NAME) chain.name = attribute.as_string();
     if (attribute.type == NFTA_CHAIN_HOOK) chain.hook = decode_hook(attribute);
     if (attribute.type == NFTA_CHAIN_TYPE) chain.type = attribute.as_string();
@@ -203,7 +186,7 @@ Result<Owned<Chain>> decode_chain(std::span<const std::byte> payload) {
 Result<Owned<Rule>> decode_rule(std::span<const std::byte> payload) {
   Rule rule;
   std::string chain;
-  const auto table = walk(payload, [&](const Attribute& attribute) {
+  const auto table = nft::walk_attributes(payload, [&](const Attribute& attribute) {
     if (attribute.type == NFTA_RULE_CHAIN) chain = attribute.as_string();
     if (attribute.type == NFTA_RULE_USERDATA) rule.comment = nft::comment_of(attribute.payload);
     if (attribute.type == NFTA_RULE_HANDLE) rule.handle = number64(attribute).value_or(0);
@@ -222,7 +205,7 @@ Result<Owned<Rule>> decode_rule(std::span<const std::byte> payload) {
 
 Result<Owned<Set>> decode_set(std::span<const std::byte> payload) {
   Set set;
-  const auto table = walk(payload, [&](const Attribute& attribute) {
+  const auto table = nft::walk_attributes(payload, [&](const Attribute& attribute) {
     switch (attribute.type) {
       case NFTA_SET_NAME:
         set.name = attribute.as_string();
@@ -257,7 +240,7 @@ Result<Owned<Set>> decode_set(std::span<const std::byte> payload) {
 Result<Owned<Elements>> decode_elements(std::span<const std::byte> payload) {
   Elements found;
   std::string set;
-  const auto table = walk(payload, [&](const Attribute& attribute) {
+  const auto table = nft::walk_attributes(payload, [&](const Attribute& attribute) {
     if (attribute.type == NFTA_SET_ELEM_LIST_SET) set = attribute.as_string();
     if (attribute.type != NFTA_SET_ELEM_LIST_ELEMENTS) return;
     AttributeCursor elements{attribute.nested()};

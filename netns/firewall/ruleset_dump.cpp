@@ -19,8 +19,7 @@ namespace vpn_sentinel::audit {
 namespace {
 
 constexpr std::string_view purpose = "look at the firewall's rules";
-constexpr int most_tries = 4;
-constexpr std::uint32_t netdev_egress = 1;  // NF_NETDEV_EGRESS, not in headers before Linux 5.16
+constexpr int most_dump_tries = 4;
 
 nft::Question everything(std::uint16_t type, std::string_view what) { return {type, NLM_F_DUMP, NFPROTO_UNSPEC, {}, what, purpose}; }
 
@@ -47,7 +46,7 @@ Table* find_table(Ruleset& ruleset, const nft::TableName& name) {
 bool is_on_the_way_out(const Table& table) {
   return std::any_of(table.chains.begin(), table.chains.end(), [&](const Chain& chain) {
     if (!chain.hook) return false;
-    if (table.name.family == nft::family_netdev) return chain.hook->number == netdev_egress;
+    if (table.name.family == nft::family_netdev) return chain.hook->number == nft::netdev_egress;
     return chain.hook->number == NF_INET_LOCAL_OUT || chain.hook->number == NF_INET_POST_ROUTING;
   });
 }
@@ -207,7 +206,7 @@ Result<void> read_names(const char* path, std::string_view family, std::vector<s
 }  // namespace
 
 Result<Ruleset> read_whole_ruleset(nft::Socket& socket, const Limits& limits) {
-  for (int tries = 0; tries < most_tries; ++tries) {
+  for (int tries = 0; tries < most_dump_tries; ++tries) {
     const auto before = read_generation(socket);
     if (!before) return fail(before.error());
     auto ruleset = Reader{socket, limits}.read();

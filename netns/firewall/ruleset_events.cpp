@@ -24,8 +24,8 @@ namespace {
 
 constexpr std::size_t most_tables = 16;
 constexpr std::size_t most_changes = 64;
-constexpr std::size_t most_datagrams = 256;  // of one call: the loop must not be held up
-constexpr std::size_t most_name = 15;        // TASK_COMM_LEN
+constexpr std::size_t most_datagrams = 256;    // of one call: the loop must not be held up
+constexpr std::size_t most_program_name = 15;  // TASK_COMM_LEN
 constexpr std::size_t most_command = 160;
 constexpr std::size_t most_status = 512;  // Tgid is among the first lines
 constexpr int receive_buffer = 1 << 20;
@@ -46,7 +46,7 @@ void take_author(std::span<const std::byte> payload, RulesetChange& change) {
   while (const auto attribute = attributes.next()) {
     if (attribute->type == NFTA_GEN_ID) change.generation = nft::number32(*attribute).value_or(0);
     if (attribute->type == NFTA_GEN_PROC_PID) change.process = nft::number32(*attribute).value_or(0);
-    if (attribute->type == NFTA_GEN_PROC_NAME) change.program = printable(attribute->as_string(), most_name);
+    if (attribute->type == NFTA_GEN_PROC_NAME) change.program = printable(attribute->as_string(), most_program_name);
   }
 }
 
@@ -78,9 +78,9 @@ std::string read_start(const std::string& path, std::size_t most) {
 }
 
 std::string read_name(std::uint32_t task) {
-  auto name = read_start(fmt::format("/proc/{}/comm", task), most_name + 1);
+  auto name = read_start(fmt::format("/proc/{}/comm", task), most_program_name + 1);
   if (name.ends_with('\n')) name.pop_back();
-  return printable(name, most_name);
+  return printable(name, most_program_name);
 }
 
 /// The process that a thread belongs to ("Tgid:" of proc(5)), or the thread's own number where it is not told.
@@ -122,7 +122,7 @@ std::vector<RulesetChange> ChangeReader::take(std::span<const std::byte> datagra
 bool is_own_change(const RulesetChange& change, std::uint32_t own_process, std::string_view own_program) {
   if (change.tables.empty() || !std::all_of(change.tables.begin(), change.tables.end(), is_ours)) return false;
   // In a container the host's number of this process is not known.
-  return change.process == own_process || change.program == own_program.substr(0, most_name);
+  return change.process == own_process || change.program == own_program.substr(0, most_program_name);
 }
 
 std::string describe_author(const RulesetChange& change) {

@@ -16,7 +16,6 @@ namespace vpn_sentinel::audit {
 namespace {
 
 constexpr std::int32_t conntrack_priority = -200;  // NF_IP_PRI_CONNTRACK
-constexpr std::size_t register_bytes = 64;
 constexpr std::uint8_t tcp_syn = 2;
 constexpr std::uint8_t tcp_known_flags = 0x3f;
 constexpr std::size_t tcp_flags_offset = 13;

@@ -18,7 +18,6 @@ using nft::number32;
 using nft::register_word;
 using nft::value_bytes;
 
-constexpr std::size_t register_bytes = 64;
 constexpr std::size_t most_name_bytes = 64;
 
 /// The attributes of an expression by their numbers.

@@ -2,6 +2,7 @@
 /// does that nobody here understands is a value, too: see Anything. Other than nft_values these are only read, never written. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,6 +13,9 @@
 #include "netns/firewall/nft_values.hpp"
 
 namespace vpn_sentinel::audit {
+
+/// Of all registers together (NFT_REG32_COUNT words).
+inline constexpr std::size_t register_bytes = 64;
 
 using Bytes = nft::Bytes;
 

@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::uint8_t family_ip = NFPROTO_IPV4;
 constexpr std::uint8_t family_ip6 = NFPROTO_IPV6;
-constexpr std::uint32_t netdev_egress = 1;     // NF_NETDEV_EGRESS, not in headers before Linux 5.16
 constexpr std::int32_t nat_output = -100;      // NF_IP_PRI_NAT_DST: where the kernel asks chains of type nat
 constexpr std::int32_t nat_postrouting = 100;  // NF_IP_PRI_NAT_SRC
 
@@ -23,7 +22,7 @@ std::optional<Stage::Place> place_of(const Table& table, const Chain& chain, Fam
   const auto& hook = *chain.hook;
   if (table.name.family == nft::family_netdev) {
     const bool here = std::find(hook.devices.begin(), hook.devices.end(), uplink.name) != hook.devices.end();
-    if (hook.number != netdev_egress || !(here || hook.more_devices)) return std::nullopt;
+    if (hook.number != nft::netdev_egress || !(here || hook.more_devices)) return std::nullopt;
     return Stage::Place::egress;
   }
   const auto own = family == Family::v4 ? family_ip : family_ip6;

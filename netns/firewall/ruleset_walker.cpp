@@ -19,10 +19,9 @@ namespace {
 
 constexpr unsigned most_jumps = 64;  // the kernel allows 16; goto needs none
 constexpr std::size_t most_words = 4;
-constexpr std::size_t register_bytes = sizeof(Cells) / sizeof(Cell);
 constexpr std::size_t most_witnesses = 32;
 
-void note(std::vector<std::string>& into, std::string words) {
+void note_words(std::vector<std::string>& into, std::string words) {
   if (into.size() < most_words && std::find(into.begin(), into.end(), words) == into.end()) into.push_back(std::move(words));
 }
 
@@ -62,7 +61,7 @@ Fate Walker::run(const Packet& like) {
   if (budget_ == 0) {
     fate_.may_pass = fate_.may_drop = true;
     fate_.surely_passes = false;
-    note(fate_.doubts, "the rules are too many to be followed");
+    note_words(fate_.doubts, "the rules are too many to be followed");
   }
   return std::move(fate_);
 }
@@ -88,7 +87,7 @@ void Walker::run_stage(const Stage& stage, std::optional<State>& state) {
       join_into(accepted_, *end);
     } else {
       fate_.may_drop = true;
-      note(fate_.drops, fmt::format("policy of chain {} in table {}", stage.chain->name, stage.table->name.to_string()));
+      note_words(fate_.drops, fmt::format("policy of chain {} in table {}", stage.chain->name, stage.table->name.to_string()));
     }
   }
   // A changed mark or address may lead to another device.
@@ -135,7 +134,7 @@ void Walker::condition(InRule& rule, Answer answer, std::string_view doubt) {
   if (answer == Answer::yes) return;
   if (answer == Answer::no) return leave(rule);
   rule.depends = true;
-  if (!doubt.empty()) note(fate_.doubts, fmt::format("{}: {}", words(rule), doubt));
+  if (!doubt.empty()) note_words(fate_.doubts, fmt::format("{}: {}", words(rule), doubt));
   join_into(rule.next, *rule.here);
 }
 
@@ -293,7 +292,7 @@ void Walker::follow_map(InRule& rule, const LookIn& step, const Set& set, std::o
   const auto found = look_up(set, cells, never_);
   const bool depends = found.misses ? !found.elements.empty() : found.elements.size() > 1;
   if (depends) rule.depends = true;
-  if (depends && (set.unsteady || is_strange(cells))) note(fate_.doubts, words(rule) + ": a field that is not followed");
+  if (depends && (set.unsteady || is_strange(cells))) note_words(fate_.doubts, words(rule) + ": a field that is not followed");
   const auto before = *rule.here;
   std::optional<State> after;
   if (found.misses) after = before;
@@ -335,7 +334,7 @@ void Walker::decide(InRule& rule, const Decide& verdict, std::optional<State>& r
       return jump(rule, verdict, returned, depth);
     default:
       // A queue's program decides.
-      note(fate_.doubts, words(rule) + ": a program decides (queue)");
+      note_words(fate_.doubts, words(rule) + ": a program decides (queue)");
       fate_.may_drop = true;
       accept(rule);
       break;
@@ -353,7 +352,7 @@ void Walker::jump(InRule& rule, const Decide& verdict, std::optional<State>& ret
 }
 
 void Walker::anything(InRule& rule, std::string_view name) {
-  note(fate_.doubts, fmt::format("{}: {}", words(rule), name));
+  note_words(fate_.doubts, fmt::format("{}: {}", words(rule), name));
   fate_.may_drop = true;
   escaped_ = true;
   auto& state = *rule.here;
@@ -368,13 +367,13 @@ void Walker::anything(InRule& rule, std::string_view name) {
 void Walker::accept(const InRule& rule) {
   join_into(accepted_, *rule.here);
   fate_.accepted_by = words(rule);
-  note(fate_.passes, words(rule));
+  note_words(fate_.passes, words(rule));
   if (fate_.witnesses.size() < most_witnesses) fate_.witnesses.push_back(rule.here->witness);
 }
 
 void Walker::drop(const InRule& rule) {
   fate_.may_drop = true;
-  note(fate_.drops, words(rule));
+  note_words(fate_.drops, words(rule));
 }
 
 }  // namespace vpn_sentinel::audit

@@ -25,7 +25,7 @@
 namespace vpn_sentinel::audit {
 namespace {
 
-constexpr std::size_t most_name_bytes = 64;
+constexpr std::size_t most_extension_name_bytes = 64;
 constexpr std::uint32_t unknown_state = 1U << 16;
 constexpr std::uint32_t tracked_states = 0xf;  // invalid, established, related, new
 constexpr std::uint16_t notrack_flag = 1;      // XT_CT_NOTRACK
@@ -263,7 +263,7 @@ void decode_xtables(bool target, const Attribute& data, std::vector<Step>& steps
     return place != known.end() && place->decode(extension, steps);
   };
   if (target ? find(targets) : find(matches)) return;
-  const std::string name(extension.name.substr(0, most_name_bytes));
+  const std::string name(extension.name.substr(0, most_extension_name_bytes));
   steps.push_back(target ? Step{Anything{"-j " + name}} : Step{MayEnd{"-m " + name}});
 }
 

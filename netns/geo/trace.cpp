@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <optional>
 
+#include "netns/base/letters.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::size_t most_bytes = 4096;
+constexpr std::size_t most_trace_bytes = 4096;
 
 /// The value of the first line that begins with `key=`.
 std::optional<std::string_view> value_of(std::string_view text, std::string_view key) {
@@ -27,8 +29,6 @@ bool is_repeated(std::string_view text, std::string_view key) {
   const auto first = value_of(text, key);
   return first && value_of(text.substr(static_cast<std::size_t>(first->data() - text.data())), key).has_value();
 }
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 std::string_view without_brackets(std::string_view host) {
   return host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
@@ -49,7 +49,7 @@ std::string word(std::optional<std::string_view> value, std::size_t least, std::
 }  // namespace
 
 Result<TraceAnswer> parse_trace(std::string_view text, std::string_view host) {
-  if (text.size() > most_bytes)
+  if (text.size() > most_trace_bytes)
     return fail(Error::Kind::invalid, fmt::format("the reply has {} bytes, a trace has about 300", text.size()));
   if (const auto named = value_of(text, "h"); named && !same_host(*named, host)) {
     return fail(Error::Kind::invalid, fmt::format("'{}' was asked, but another host answered", host));

@@ -12,12 +12,11 @@
 #include "netns/base/clock.hpp"
 #include "netns/netlink/decode.hpp"
 #include "netns/netlink/netlink_socket.hpp"
+#include "netns/netlink/patience.hpp"
 #include "netns/netlink/request.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-constexpr std::chrono::seconds patience{1};
 
 /// The reply with number `sequence` in `datagram`; empty when it is an older one, whose reader had given up.
 std::optional<Result<Link>> find_reply(std::span<const std::byte> datagram, std::uint32_t sequence) {
@@ -33,7 +32,7 @@ std::optional<Result<Link>> find_reply(std::span<const std::byte> datagram, std:
 Result<Link> receive_link(int fd, std::uint32_t sequence) {
   std::array<std::byte, netlink_datagram_size> buffer;
   std::optional<Result<Link>> reply;
-  const auto done = receive_answer(fd, buffer, mono_now() + patience, "reading a link", [&](std::span<const std::byte> datagram) {
+  const auto done = receive_answer(fd, buffer, mono_now() + kernel_patience, "reading a link", [&](std::span<const std::byte> datagram) {
     reply = find_reply(datagram, sequence);
     return reply.has_value();
   });

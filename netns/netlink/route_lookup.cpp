@@ -6,6 +6,7 @@
 #include "netns/netlink/decode.hpp"
 #include "netns/netlink/link_reader.hpp"
 #include "netns/netlink/netlink_socket.hpp"
+#include "netns/netlink/patience.hpp"
 #include "netns/netlink/request.hpp"
 
 namespace vpn_sentinel {
@@ -13,7 +14,6 @@ namespace {
 
 /// Each reply takes 832 bytes of the default receive buffer of 212992: more than 256 at once would be an overrun.
 constexpr std::size_t batch_size = 128;
-constexpr std::chrono::seconds patience{1};
 /// Received at once; a reply has at most about 300 bytes.
 constexpr std::size_t replies_at_once = 16;
 constexpr std::size_t reply_room = 2048;
@@ -67,7 +67,7 @@ class Batch {
 Result<void> receive_all(int fd, Batch& batch) {
   std::array<std::byte, replies_at_once * reply_room> buffer;
   std::array<Datagram, replies_at_once> datagrams;
-  const auto deadline = mono_now() + patience;
+  const auto deadline = mono_now() + kernel_patience;
   while (!batch.complete()) {
     // Also while answers to earlier questions, or somebody else's datagrams, go on to come.
     if (mono_now() >= deadline) return fail(Error::Kind::timed_out, "route look-up: the kernel's answers do not come");

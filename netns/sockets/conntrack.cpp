@@ -22,7 +22,7 @@ constexpr const char* accounting = "/proc/sys/net/netfilter/nf_conntrack_acct";
 constexpr int event_buffer = 4 << 20;
 constexpr std::uint32_t groups = 1U << (NFNLGRP_CONNTRACK_NEW - 1U) | 1U << (NFNLGRP_CONNTRACK_DESTROY - 1U);
 
-constexpr std::uint16_t type_of(unsigned message) { return static_cast<std::uint16_t>(NFNL_SUBSYS_CTNETLINK << 8U | message); }
+constexpr std::uint16_t conntrack_type(unsigned message) { return static_cast<std::uint16_t>(NFNL_SUBSYS_CTNETLINK << 8U | message); }
 
 Error conntrack_error(int code) {
   if (code == EPERM) return {Error::Kind::not_permitted, "CAP_NET_ADMIN is needed in the namespace to read its connections"};
@@ -48,7 +48,7 @@ Result<ConntrackTable> list_tracked_connections(const SocketOpener& opener, std:
   const auto socket = open_netfilter(opener, 0);
   if (!socket) return fail(socket.error());
   ConntrackTable table;
-  const auto request = netfilter_request(type_of(IPCTNL_MSG_CT_GET), NLM_F_DUMP, 1, AF_UNSPEC, 0);
+  const auto request = netfilter_request(conntrack_type(IPCTNL_MSG_CT_GET), NLM_F_DUMP, 1, AF_UNSPEC, 0);
   const auto code =
       ask_netlink(socket->fd.get(), request, 1, mono_now() + patience, "listing connections", [&](const NetlinkMessage& message) {
         const auto found = decode_tracked_connection(message.payload);
@@ -95,8 +95,8 @@ Result<ConntrackEvents::Heard> ConntrackEvents::take(std::size_t most) {
     heard.lost = heard.lost || datagram.outcome == Datagram::Outcome::overrun;
     MessageCursor messages{datagram.bytes};
     while (const auto message = messages.next()) {
-      const bool begins = message->type == type_of(IPCTNL_MSG_CT_NEW);
-      if (!begins && message->type != type_of(IPCTNL_MSG_CT_DELETE)) continue;
+      const bool begins = message->type == conntrack_type(IPCTNL_MSG_CT_NEW);
+      if (!begins && message->type != conntrack_type(IPCTNL_MSG_CT_DELETE)) continue;
       if (const auto found = decode_tracked_connection(message->payload)) heard.events.push_back({!begins, *found});
     }
   }

@@ -12,11 +12,11 @@
 
 #include "netns/base/clock.hpp"
 #include "netns/netlink/decode.hpp"
+#include "netns/netlink/patience.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::chrono::seconds patience{1};
 constexpr std::uint32_t family_sequence = 1;
 constexpr std::uint8_t controller_version = 1;
 
@@ -71,7 +71,7 @@ Result<std::uint16_t> resolve_family(const NetlinkSocket& socket, std::string_vi
   if (auto sent = send_netlink(socket.fd.get(), request); !sent) return fail(sent.error());
   std::array<std::byte, netlink_datagram_size> buffer;
   std::optional<Result<std::uint16_t>> family;
-  const auto done = receive_answer(socket.fd.get(), buffer, mono_now() + patience, "asking for a generic netlink family",
+  const auto done = receive_answer(socket.fd.get(), buffer, mono_now() + kernel_patience, "asking for a generic netlink family",
                                    [&](std::span<const std::byte> datagram) {
                                      family = find_family(datagram, name);
                                      return family.has_value();

@@ -13,17 +13,17 @@
 #include <utility>
 
 #include "netns/base/clock.hpp"
+#include "netns/netlink/patience.hpp"
 #include "netns/netlink/question.hpp"
 #include "netns/sockets/netfilter_socket.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::chrono::seconds patience{1};
 constexpr std::uint32_t copied_bytes = 128;
 constexpr int receive_buffer = 1 << 20;
 
-constexpr std::uint16_t type_of(unsigned message) { return static_cast<std::uint16_t>(NFNL_SUBSYS_ULOG << 8U | message); }
+constexpr std::uint16_t nflog_type(unsigned message) { return static_cast<std::uint16_t>(NFNL_SUBSYS_ULOG << 8U | message); }
 
 template <typename Value>
 void put(std::vector<std::byte>& request, std::uint16_t type, const Value& value) {
@@ -49,16 +49,16 @@ Error nflog_error(int code, std::uint16_t group) {
 
 Result<void> configure(int fd, std::uint16_t group) {
   const auto ask = [&](std::uint32_t sequence, std::vector<std::byte> request) -> Result<void> {
-    const auto code =
-        ask_netlink(fd, request, sequence, mono_now() + patience, "listening to logged packets", [](const NetlinkMessage&) { return; });
+    const auto code = ask_netlink(fd, request, sequence, mono_now() + kernel_patience, "listening to logged packets",
+                                  [](const NetlinkMessage&) { return; });
     if (!code) return fail(code.error());
     if (*code != 0) return fail(nflog_error(*code, group));
     return {};
   };
-  auto bind = netfilter_request(type_of(NFULNL_MSG_CONFIG), NLM_F_ACK, 1, AF_UNSPEC, group);
+  auto bind = netfilter_request(nflog_type(NFULNL_MSG_CONFIG), NLM_F_ACK, 1, AF_UNSPEC, group);
   put(bind, NFULA_CFG_CMD, nfulnl_msg_config_cmd{NFULNL_CFG_CMD_BIND});
   if (auto done = ask(1, std::move(bind)); !done) return done;
-  auto mode = netfilter_request(type_of(NFULNL_MSG_CONFIG), NLM_F_ACK, 2, AF_UNSPEC, group);
+  auto mode = netfilter_request(nflog_type(NFULNL_MSG_CONFIG), NLM_F_ACK, 2, AF_UNSPEC, group);
   put(mode, NFULA_CFG_MODE, nfulnl_msg_config_mode{htonl(copied_bytes), NFULNL_COPY_PACKET, 0});
   put(mode, NFULA_CFG_FLAGS, htons(NFULNL_CFG_F_SEQ));
   // One packet is told at once: who asks what was tried just now must not wait for more of them.
@@ -85,7 +85,7 @@ Result<NflogListener::Heard> NflogListener::take(std::size_t most) {
     if (datagram.outcome == Datagram::Outcome::failed) return fail(system_error(datagram.code, "listening to logged packets"));
     MessageCursor messages{datagram.bytes};
     while (const auto message = messages.next()) {
-      if (message->type != type_of(NFULNL_MSG_PACKET)) continue;
+      if (message->type != nflog_type(NFULNL_MSG_PACKET)) continue;
       auto packet = decode_logged_packet(message->payload);
       if (!packet) continue;
       if (packet->sequence && last_sequence_) heard.lost += *packet->sequence - *last_sequence_ - 1U;

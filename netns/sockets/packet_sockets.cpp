@@ -8,12 +8,12 @@
 
 #include "netns/base/clock.hpp"
 #include "netns/netlink/attribute_cursor.hpp"
+#include "netns/netlink/patience.hpp"
 #include "netns/sockets/sock_diag.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::chrono::seconds patience{1};
 constexpr std::size_t most = 4096;
 
 }  // namespace
@@ -44,7 +44,7 @@ Result<std::vector<PacketSocket>> list_packet_sockets(const SocketOpener& opener
   body.sdiag_family = AF_PACKET;
   body.pdiag_show = PACKET_SHOW_INFO;
   std::vector<PacketSocket> sockets;
-  const auto done = run_diag_dump(netlink->fd.get(), diag_dump_request(body, 1), 1, mono_now() + patience, "packet",
+  const auto done = run_diag_dump(netlink->fd.get(), diag_dump_request(body, 1), 1, mono_now() + kernel_patience, "packet",
                                   [&sockets](std::span<const std::byte> payload) {
                                     const auto socket = decode_packet_socket(payload);
                                     if (socket && sockets.size() < most) sockets.push_back(*socket);

@@ -20,6 +20,9 @@
 
 namespace vpn_sentinel {
 
+/// Of a state of TCP (netinet/tcp.h) in a mask of states.
+[[nodiscard]] constexpr std::uint32_t state_bit(unsigned state) noexcept { return 1U << state; }
+
 /// Differs from a rtnetlink socket in its protocol only.
 [[nodiscard]] Result<NetlinkSocket> open_diag(const SocketOpener& opener);
 

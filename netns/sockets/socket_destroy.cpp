@@ -15,23 +15,23 @@
 
 #include "netns/base/clock.hpp"
 #include "netns/netlink/decode.hpp"
+#include "netns/netlink/patience.hpp"
 #include "netns/netlink/question.hpp"
 #include "netns/sockets/sock_diag.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::chrono::seconds patience{1};
-constexpr std::uint32_t state_bit(unsigned state) { return 1U << state; }
 /// What can still send. UDP knows the first of them only: the others have no far end.
 constexpr std::uint32_t open_states = state_bit(TCP_ESTABLISHED) | state_bit(TCP_SYN_SENT) | state_bit(TCP_FIN_WAIT1) |
                                       state_bit(TCP_CLOSE_WAIT) | state_bit(TCP_LAST_ACK) | state_bit(TCP_CLOSING);
 
-struct Sort {
+struct SortToDestroy {
   int family;
   std::uint8_t protocol;
 };
-constexpr std::array<Sort, 4> sorts{{{AF_INET, IPPROTO_TCP}, {AF_INET6, IPPROTO_TCP}, {AF_INET, IPPROTO_UDP}, {AF_INET6, IPPROTO_UDP}}};
+constexpr std::array<SortToDestroy, 4> sorts_to_destroy{
+    {{AF_INET, IPPROTO_TCP}, {AF_INET6, IPPROTO_TCP}, {AF_INET, IPPROTO_UDP}, {AF_INET6, IPPROTO_UDP}}};
 
 void put_address(int family, const IpAddress& address, std::uint32_t (&words)[4]) {
   std::array<std::uint8_t, 16> bytes{};
@@ -99,17 +99,17 @@ Result<std::vector<OpenConnection>> list_open_connections(const SocketOpener& op
   const auto socket = open_diag(opener);
   if (!socket) return fail(socket.error());
   std::uint32_t sequence = 0;
-  for (const auto& sort : sorts) {
+  for (const auto& sort : sorts_to_destroy) {
     inet_diag_req_v2 body{};
     body.sdiag_family = static_cast<std::uint8_t>(sort.family);
     body.sdiag_protocol = sort.protocol;
     body.idiag_states = open_states;
     const auto request = make_request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, ++sequence, body);
-    const auto code =
-        ask_netlink(socket->fd.get(), request, sequence, mono_now() + patience, "listing connections", [&](const NetlinkMessage& message) {
-          auto found = decode_open_connection(message.payload, sort.protocol);
-          if (found && connections.size() < most) connections.push_back(*found);
-        });
+    const auto code = ask_netlink(socket->fd.get(), request, sequence, mono_now() + kernel_patience, "listing connections",
+                                  [&](const NetlinkMessage& message) {
+                                    auto found = decode_open_connection(message.payload, sort.protocol);
+                                    if (found && connections.size() < most) connections.push_back(*found);
+                                  });
     if (!code) return fail(code.error());
     if (*code == ENOENT) return fail(Error::Kind::unavailable, "this kernel cannot list connections (sock_diag)");
     if (*code != 0) return fail(system_error(*code, "listing connections"));
@@ -124,7 +124,7 @@ Result<Destroyed> destroy_connections(const SocketOpener& opener, std::span<cons
   std::uint32_t sequence = 0;
   for (const auto& connection : connections) {
     const auto request = make_request(SOCK_DESTROY, NLM_F_ACK, ++sequence, name_of(connection));
-    const auto code = ask_netlink(socket->fd.get(), request, sequence, mono_now() + patience, "ending a connection",
+    const auto code = ask_netlink(socket->fd.get(), request, sequence, mono_now() + kernel_patience, "ending a connection",
                                   [](const NetlinkMessage&) { return; });
     if (!code) return fail(code.error());
     switch (*code) {

@@ -16,13 +16,11 @@
 
 #include "netns/base/clock.hpp"
 #include "netns/netlink/attribute_cursor.hpp"
+#include "netns/netlink/patience.hpp"
 #include "netns/sockets/sock_diag.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-constexpr std::chrono::seconds patience{1};
-constexpr std::uint32_t state_bit(unsigned state) { return 1U << state; }
 
 struct Question {
   int family;
@@ -78,8 +76,8 @@ Result<std::vector<std::uint32_t>> list_udp_listeners(const SocketOpener& opener
     body.idiag_states = state_bit(TCP_CLOSE);  // of UDP: not connected
     body.id.idiag_sport = htons(address.port);
     const auto request = diag_dump_request(body, ++sequence);
-    auto done =
-        run_diag_dump(socket->fd.get(), request, sequence, mono_now() + patience, question.what, [&](std::span<const std::byte> payload) {
+    auto done = run_diag_dump(
+        socket->fd.get(), request, sequence, mono_now() + kernel_patience, question.what, [&](std::span<const std::byte> payload) {
           const auto found = decode_bound_socket(payload);
           if (!found || found->local.port != address.port) return;
           if (found->local.address == address.address) exact.push_back(found->inode);
@@ -106,11 +104,11 @@ Result<std::vector<ConnectedSocket>> list_connected_sockets(const SocketOpener& 
     // UDP knows two states: 7 (closed) is "not connected", which most VPN programs are.
     body.idiag_states = state_bit(TCP_ESTABLISHED) | state_bit(TCP_SYN_SENT);
     const auto request = diag_dump_request(body, ++sequence);
-    auto done =
-        run_diag_dump(socket->fd.get(), request, sequence, mono_now() + patience, question.what, [&](std::span<const std::byte> payload) {
-          const auto found = decode_connected_socket(payload);
-          if (found && std::ranges::binary_search(inodes, found->inode)) sockets.push_back(*found);
-        });
+    auto done = run_diag_dump(socket->fd.get(), request, sequence, mono_now() + kernel_patience, question.what,
+                              [&](std::span<const std::byte> payload) {
+                                const auto found = decode_connected_socket(payload);
+                                if (found && std::ranges::binary_search(inodes, found->inode)) sockets.push_back(*found);
+                              });
     if (!done) return fail(done.error());
   }
   return sockets;
@@ -141,7 +139,7 @@ Result<bool> find_listener(const SocketOpener& opener, const SocketFile& file, c
   body.udiag_states = state_bit(TCP_LISTEN);
   body.udiag_show = UDIAG_SHOW_VFS;
   bool found = false;
-  const auto done = run_diag_dump(socket->fd.get(), diag_dump_request(body, 1), 1, mono_now() + patience, "Unix",
+  const auto done = run_diag_dump(socket->fd.get(), diag_dump_request(body, 1), 1, mono_now() + kernel_patience, "Unix",
                                   [&](std::span<const std::byte> payload) {
                                     const auto listening = decode_listening_file(payload);
                                     found = found || (listening && listening->file == file && is_meant(listening->inode));

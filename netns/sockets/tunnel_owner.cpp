@@ -12,7 +12,7 @@ namespace vpn_sentinel {
 namespace {
 
 /// For all readings below /proc together.
-constexpr std::chrono::seconds patience{2};
+constexpr std::chrono::seconds owner_patience{2};
 
 Error nobody(const std::string& name, const TunHolders& found) {
   if (found.unreadable == 0) return {Error::Kind::not_found, fmt::format("no process that the probe can see holds the interface {}", name)};
@@ -83,7 +83,7 @@ Result<void> read_peers(const SocketOpener& inside, const NamespaceIdentity& ide
 
 Result<TunnelOwner> find_tunnel_owner(const SocketOpener& inside, const NamespaceIdentity& identity, const std::string& name,
                                       TunnelPrograms& programs, MonoTime not_before) {
-  const auto deadline = mono_now() + patience;
+  const auto deadline = mono_now() + owner_patience;
   const auto holder = find_holder(identity, name, programs, not_before, deadline);
   if (!holder) return fail(holder.error());
   const auto& facts = programs.facts_of(holder->pid, deadline);

@@ -15,13 +15,13 @@
 #include "netns/base/clock.hpp"
 #include "netns/netlink/decode.hpp"
 #include "netns/netlink/netlink_socket.hpp"
+#include "netns/netlink/patience.hpp"
 #include "netns/sockets/generic_netlink.hpp"
 #include "netns/sockets/wiped_buffer.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::chrono::seconds patience{1};
 constexpr std::uint32_t dump_sequence = 2;
 
 std::optional<std::string> public_key(const Attribute& attribute) {
@@ -131,7 +131,7 @@ Result<WireGuardDevice> receive_dump(int fd, const std::string& name) {
   WipedBuffer buffer{netlink_datagram_size};
   buffer.note_used(netlink_datagram_size);
   WireGuardDump dump;
-  const auto done = receive_answer(fd, buffer.bytes(), mono_now() + patience, "asking the kernel for a WireGuard interface",
+  const auto done = receive_answer(fd, buffer.bytes(), mono_now() + kernel_patience, "asking the kernel for a WireGuard interface",
                                    [&](std::span<const std::byte> datagram) { return take_datagram(datagram, name, dump); });
   if (!done) return fail(done.error());
   return dump.device();

@@ -14,10 +14,13 @@ target_compile_options(standard_settings INTERFACE -fstack-protector-strong -fno
 target_link_options(standard_settings INTERFACE -Wl,-z,relro,-z,now)
 
 add_library(standard_warnings INTERFACE)
+# Among sources that are compiled together a name of one may hide a name of another; packaging/tidy looks at each alone.
+set(is_unity $<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>)
 target_compile_options(standard_warnings INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  -Wall -Wextra -Wpedantic $<$<NOT:${is_unity}>:-Wshadow> -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
   -Wnull-dereference -Wformat=2 -Wimplicit-fallthrough)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(standard_warnings INTERFACE $<${is_unity}:-Wno-subobject-linkage>)
   # g++ 12 reports these inside its own <string> and <optional> at -O1 and -O2 (gcc bugs 105329, 105562); real cases are found by the sanitizer presets.
   target_compile_options(standard_warnings INTERFACE -Wlogical-op -Wno-maybe-uninitialized -Wno-restrict -Wno-null-dereference
     -Wno-array-bounds)

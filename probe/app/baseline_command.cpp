@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "netns/daemon/exit_codes.hpp"
 #include "probe/app/commands.hpp"
 #include "probe/app/one_look.hpp"
 #include "probe/app/output.hpp"
@@ -14,13 +15,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int exit_differs = 1;
-constexpr int exit_refused = 2;
-constexpr int exit_could_not_look = 4;
-constexpr int exit_cannot_write = 73;
+constexpr int exit_not_pinned = 2;
 /// Nothing is sent; a container engine and the tunnel's program are asked.
-constexpr auto longest_look = 15s;
-
-std::string name_of(const TargetPolicy& policy) { return fmt::format("{} ({})", policy.client_id, policy.netns.to_string()); }
+constexpr auto longest_baseline_look = 15s;
 
 std::string lines_below(std::string_view title, const std::vector<std::string>& lines) {
   auto text = fmt::format("  {} ({}):\n", title, lines.size());
@@ -56,7 +53,7 @@ std::string dangers(const Verdict& verdict) {
 
 int pin(const TargetPolicy& policy, const std::string& file, bool force) {
   OneLook look(policy);
-  const auto& watch = look.run(longest_look);
+  const auto& watch = look.run(longest_baseline_look);
   if (watch.seen().blind) {
     fmt::print(stderr, "vpn-sentinel-probe: {} was not pinned, it could not be looked at: {}\n", name_of(policy),
                watch.seen().blind->message);
@@ -73,14 +70,14 @@ int pin(const TargetPolicy& policy, const std::string& file, bool force) {
   if (watch.verdict().state >= State::contained) {
     fmt::print(stderr, "vpn-sentinel-probe: {} was not pinned, because its state is {}:{}\n", name_of(policy),
                to_string(watch.verdict().state), dangers(watch.verdict()));
-    return exit_refused;
+    return exit_not_pinned;
   }
   const auto healthy = watch.present_state();
   if (!healthy) return exit_could_not_look;
   if (const auto written = write_baseline(file, *healthy); !written) {
     fmt::print(stderr, "vpn-sentinel-probe: {}. Hint: set VPN_SENTINEL_DATA_DIR to a folder that this user can write\n",
                written.error().message);
-    return exit_cannot_write;
+    return exit_cannot_create;
   }
   print_out(fmt::format("{} is pinned: tunnel {}, {} rules, {} routes\n{}", name_of(policy),
                         healthy->tunnel.empty() ? "none" : healthy->tunnel, healthy->rules.size(), healthy->routes.size(),
@@ -91,7 +88,7 @@ int pin(const TargetPolicy& policy, const std::string& file, bool force) {
 
 int compare(const TargetPolicy& policy, const Baseline& pinned) {
   OneLook look(policy);
-  const auto& watch = look.run(longest_look);
+  const auto& watch = look.run(longest_baseline_look);
   const auto now = watch.present_state();
   if (!now) {
     print_out(fmt::format("  now: could not look: {}\n", watch.seen().blind ? watch.seen().blind->message : "the namespace is gone"));
@@ -112,7 +109,7 @@ int show(const TargetPolicy& policy, const std::string& file) {
   const auto pinned = read_baseline(file);
   if (!pinned && pinned.error().kind == Error::Kind::not_found) {
     print_out(fmt::format("{}: no healthy state is pinned\n", name_of(policy)));
-    return exit_refused;
+    return exit_not_pinned;
   }
   if (!pinned) {
     fmt::print(stderr, "vpn-sentinel-probe: {}\n", pinned.error().message);
@@ -129,7 +126,7 @@ int forget(const TargetPolicy& policy, const std::string& file) {
   const bool removed = std::filesystem::remove(file, error);
   if (error) {
     fmt::print(stderr, "vpn-sentinel-probe: cannot remove {}: {}\n", file, error.message());
-    return exit_cannot_write;
+    return exit_cannot_create;
   }
   print_out(fmt::format("{}: {}\n", name_of(policy), removed ? "the pinned healthy state is forgotten" : "no healthy state was pinned"));
   return 0;

@@ -11,8 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int exit_could_not_look = 4;
-
 int exit_code(const TargetWatch& watch) {
   if (watch.seen().blind) return exit_could_not_look;
   switch (watch.verdict().state) {

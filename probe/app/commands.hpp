@@ -11,6 +11,10 @@
 
 namespace vpn_sentinel {
 
+/// Of some it is not known, while nothing worse was seen.
+inline constexpr int exit_unknown = 3;
+inline constexpr int exit_could_not_look = 4;
+
 /// One look with everything that is asked through the tunnel, printed. 0 secure, 1 warning, 2 danger, 3 contained, 4 could not look.
 [[nodiscard]] int check_command(const TargetPolicy& policy, bool json);
 /// Prints each change until SIGINT or SIGTERM: 0.

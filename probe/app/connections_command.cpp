@@ -25,21 +25,12 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int exit_outside = 2;
-constexpr int exit_unknown = 3;
-constexpr int exit_could_not = 4;
-constexpr auto longest_look = 3s;
+constexpr auto longest_flows_look = 3s;
 /// Between looks with --watch at what has no events.
-constexpr auto pause = 500ms;
+constexpr auto between_looks = 500ms;
 /// Events are looked at together.
 constexpr auto soonest = 20ms;
 constexpr std::size_t most_flows = 200'000;
-
-std::string name_of(const TargetPolicy& policy) { return fmt::format("{} ({})", policy.client_id, policy.netns.to_string()); }
-
-int could_not(const TargetPolicy& policy, const std::string& why) {
-  fmt::print(stderr, "vpn-sentinel-probe: {}: {}\n", name_of(policy), why);
-  return exit_could_not;
-}
 
 /// Sources and table of one namespace.
 class Flows {
@@ -230,7 +221,7 @@ int follow(const TargetPolicy& policy, const ConnectionsWish& wish, const NetNam
   TargetWatch watch(io, http, dns, kernel_facts_only(policy), [](const auto&, const auto&) {});
   watch.start();
   Flows flows(space, policy);
-  if (!flows.has_sources()) return could_not(policy, fmt::format("{}", fmt::join(flows.refused(), "; ")));
+  if (!flows.has_sources()) return could_not_look(name_of(policy), fmt::format("{}", fmt::join(flows.refused(), "; ")));
   NewFlows follower(policy, wish);
   boost::asio::steady_timer timer(io);
   int code = 0;
@@ -248,12 +239,12 @@ int follow(const TargetPolicy& policy, const ConnectionsWish& wish, const NetNam
   });
   tick = [&](bool events) {
     if (watch.seen().blind && !watch.space()) {
-      code = could_not(policy, "the namespace is gone");
+      code = could_not_look(name_of(policy), "the namespace is gone");
       return io.stop();
     }
     const auto looked = watch.settled() || told ? flows.look(watch.seen(), events) : Result<void>{};
     if (!looked) {
-      code = could_not(policy, looked.error().message);
+      code = could_not_look(name_of(policy), looked.error().message);
       return io.stop();
     }
     if (watch.settled() && !std::exchange(told, true)) {
@@ -264,7 +255,7 @@ int follow(const TargetPolicy& policy, const ConnectionsWish& wish, const NetNam
     if (told) follower.print_new(flows);
     if (flush_output() != 0) return io.stop();
     const auto now = mono_now();
-    if (!events) whole_look = now + pause;
+    if (!events) whole_look = now + between_looks;
     if (told) bell.wait();
     tick_after(told ? std::chrono::ceil<std::chrono::milliseconds>(std::max(whole_look, now) - now) : 5ms, false);
   };
@@ -276,16 +267,17 @@ int follow(const TargetPolicy& policy, const ConnectionsWish& wish, const NetNam
 }  // namespace
 
 int connections_command(const TargetPolicy& policy, const ConnectionsWish& wish) {
-  if (policy.connections.mode == ConnectionsMode::off) return could_not(policy, "connections are switched off (VPN_SENTINEL_CONNECTIONS)");
+  if (policy.connections.mode == ConnectionsMode::off)
+    return could_not_look(name_of(policy), "connections are switched off (VPN_SENTINEL_CONNECTIONS)");
   OneLook look(kernel_facts_only(policy));
-  const auto& watch = look.run(longest_look);
-  if (watch.seen().blind) return could_not(policy, watch.seen().blind->message);
+  const auto& watch = look.run(longest_flows_look);
+  if (watch.seen().blind) return could_not_look(name_of(policy), watch.seen().blind->message);
   const auto space = watch.space();
-  if (!space) return could_not(policy, "the namespace is gone");
+  if (!space) return could_not_look(name_of(policy), "the namespace is gone");
   if (wish.watch) return follow(policy, wish, *space);
   Flows flows(*space, policy);
-  if (!flows.has_sources()) return could_not(policy, fmt::format("{}", fmt::join(flows.refused(), "; ")));
-  if (const auto looked = flows.look(watch.seen()); !looked) return could_not(policy, looked.error().message);
+  if (!flows.has_sources()) return could_not_look(name_of(policy), fmt::format("{}", fmt::join(flows.refused(), "; ")));
+  if (const auto looked = flows.look(watch.seen()); !looked) return could_not_look(name_of(policy), looked.error().message);
   print_all(flows, policy, wish);
   return exit_code(flows.flows(false));
 }

@@ -36,6 +36,9 @@ struct DoctorLine {
   bool required = false;  ///< without it the configured targets cannot be watched
 };
 
+/// The group of kernel_lines(), nftables_lines() and bpf_lines().
+inline constexpr std::string_view kernel_group = "kernel";
+
 /// What the lines are about, without what was seen.
 struct DoctorTopic {
   std::string_view name;

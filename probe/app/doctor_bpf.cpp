@@ -16,7 +16,6 @@ namespace vpn_sentinel {
 namespace {
 
 using Status = DoctorLine::Status;
-constexpr std::string_view group = "kernel";
 
 /// Loads "return 1" as a cgroup_skb program, the kind that counts leaks, and lets go of it at once.
 Result<void> load_program() {
@@ -39,18 +38,19 @@ constexpr std::string_view lost_without =
 DoctorLine program_line() {
   const DoctorTopic topic{"BPF", "naming the program that leaks, with destination and bytes", lost_without,
                           "CAP_BPF and CAP_NET_ADMIN, and a seccomp profile that allows bpf (SystemCallFilter=bpf in a unit)"};
-  if (const auto built = Tracer::built(); !built) return doctor_line(group, topic, Status::missing, built.error().message);
+  if (const auto built = Tracer::built(); !built) return doctor_line(kernel_group, topic, Status::missing, built.error().message);
   const auto loaded = load_program();
-  if (loaded) return doctor_line(group, topic, Status::ok, "a cgroup program was accepted");
+  if (loaded) return doctor_line(kernel_group, topic, Status::ok, "a cgroup program was accepted");
   // Refused is an answer here: whoever may not load programs has none.
-  return doctor_line(group, topic, Status::missing, loaded.error().message);
+  return doctor_line(kernel_group, topic, Status::missing, loaded.error().message);
 }
 
 DoctorLine btf_line() {
   const DoctorTopic topic{"BTF", "the programs of sockets that are older than the probe, by eBPF",
                           "they are asked of sock_diag, which is sure of fewer", "a kernel with CONFIG_DEBUG_INFO_BTF"};
   const bool there = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
-  return doctor_line(group, topic, there ? Status::ok : Status::missing, there ? "/sys/kernel/btf/vmlinux" : "no /sys/kernel/btf/vmlinux");
+  return doctor_line(kernel_group, topic, there ? Status::ok : Status::missing,
+                     there ? "/sys/kernel/btf/vmlinux" : "no /sys/kernel/btf/vmlinux");
 }
 
 /// Field 5 of the first line whose type is cgroup2: proc(5), /proc/PID/mountinfo.
@@ -69,10 +69,10 @@ DoctorLine cgroup_line() {
   const DoctorTopic topic{"cgroup2", "where the BPF programs are attached", lost_without,
                           "mount -t cgroup2 none /sys/fs/cgroup, or -v /sys/fs/cgroup:/sys/fs/cgroup:ro for a container"};
   const auto path = cgroup_mount();
-  if (!path) return doctor_line(group, topic, Status::missing, "not mounted");
-  if (::access(path->c_str(), R_OK) == 0) return doctor_line(group, topic, Status::ok, *path);
+  if (!path) return doctor_line(kernel_group, topic, Status::missing, "not mounted");
+  if (::access(path->c_str(), R_OK) == 0) return doctor_line(kernel_group, topic, Status::ok, *path);
   const auto error = system_error(errno, *path);
-  return doctor_line(group, topic, status_of(error), error.message);
+  return doctor_line(kernel_group, topic, status_of(error), error.message);
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ namespace vpn_sentinel {
 namespace {
 
 using Status = DoctorLine::Status;
-constexpr std::string_view group = "files";
+constexpr std::string_view files_group = "files";
 
 /// 0, or why the effective user may not do it.
 int refusal(const std::string& path, int mode) { return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0 ? 0 : errno; }
@@ -32,8 +32,9 @@ DoctorLine data_folder_line(const std::string& folder) {
   std::error_code error;
   while (!std::filesystem::exists(path, error) && path.has_relative_path()) path = path.parent_path();
   const int code = refusal(path.native(), W_OK | X_OK);
-  if (code != 0) return doctor_line(group, topic, Status::missing, system_error(code, path.native()).message);
-  return doctor_line(group, topic, Status::ok, path == std::filesystem::absolute(folder) ? folder : fmt::format("{} can be made", folder));
+  if (code != 0) return doctor_line(files_group, topic, Status::missing, system_error(code, path.native()).message);
+  return doctor_line(files_group, topic, Status::ok,
+                     path == std::filesystem::absolute(folder) ? folder : fmt::format("{} can be made", folder));
 }
 
 DoctorLine ca_line(const ProbeConfig& config) {
@@ -48,8 +49,8 @@ DoctorLine ca_line(const ProbeConfig& config) {
                                  "/etc/ssl/cert.pem"};
   if (!config.hub.ca_file.empty()) files.insert(files.begin(), config.hub.ca_file);
   const auto found = std::ranges::find_if(files, [](const auto& file) { return refusal(file, R_OK) == 0; });
-  if (found != files.end()) return doctor_line(group, topic, Status::ok, *found);
-  return doctor_line(group, topic, needed ? Status::missing : Status::not_needed, "no readable bundle at the usual places");
+  if (found != files.end()) return doctor_line(files_group, topic, Status::ok, *found);
+  return doctor_line(files_group, topic, needed ? Status::missing : Status::not_needed, "no readable bundle at the usual places");
 }
 
 /// Connects and hangs up: a container engine sees a client that says nothing.
@@ -82,7 +83,7 @@ DoctorLine engine_line(const std::vector<TargetPolicy>& targets) {
   const bool needed = std::ranges::any_of(targets, [](const TargetPolicy& target) {
     return target.netns.kind == NamespaceRef::Kind::container && !is_container_id(target.netns.value);
   });
-  if (!needed) return doctor_line(group, topic, Status::not_needed, "no target is a container's name");
+  if (!needed) return doctor_line(files_group, topic, Status::not_needed, "no target is a container's name");
   std::string answering;
   std::string silent;
   for (const auto& socket : engine_sockets(targets)) {
@@ -90,8 +91,8 @@ DoctorLine engine_line(const std::vector<TargetPolicy>& targets) {
     auto& text = tried ? answering : silent;
     text += (text.empty() ? "" : ", ") + (tried ? socket : tried.error().message);
   }
-  if (!answering.empty()) return doctor_line(group, topic, Status::ok, answering);
-  return doctor_line(group, topic, Status::missing, silent.empty() ? "no socket is configured" : silent);
+  if (!answering.empty()) return doctor_line(files_group, topic, Status::ok, answering);
+  return doctor_line(files_group, topic, Status::missing, silent.empty() ? "no socket is configured" : silent);
 }
 
 DoctorLine limit_line(std::size_t targets) {

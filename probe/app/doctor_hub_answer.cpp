@@ -23,7 +23,7 @@ struct Remedy {
   std::string_view kubernetes;
 };
 
-constexpr std::array remedies{
+constexpr std::array answer_remedies{
     Remedy{HubTrouble::name, "an address in VPN_SENTINEL_URL, or the name in /etc/hosts; 'getent hosts NAME' tries it",
            "an address in VPN_SENTINEL_URL: beside a VPN its resolver answers, which knows no container's name",
            "the Service's address in VPN_SENTINEL_URL, or DNS_KEEP_NAMESERVER=on for gluetun, so that the cluster resolves its own names"},
@@ -138,8 +138,8 @@ HubVerdict judge_hub(const Result<HttpResponse>& answer, const HttpProgress& pro
 }
 
 std::string_view hub_remedy(HubTrouble trouble, DoctorPlace place) {
-  const auto* const found = std::ranges::find(remedies, trouble, &Remedy::trouble);
-  if (found == remedies.end()) return {};
+  const auto* const found = std::ranges::find(answer_remedies, trouble, &Remedy::trouble);
+  if (found == answer_remedies.end()) return {};
   const auto there = place == DoctorPlace::kubernetes ? found->kubernetes : found->container;
   return place == DoctorPlace::host || there.empty() ? found->host : there;
 }

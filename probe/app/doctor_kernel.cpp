@@ -24,7 +24,6 @@ namespace vpn_sentinel {
 namespace {
 
 using Status = DoctorLine::Status;
-constexpr std::string_view group = "kernel";
 
 template <typename Body>
 nlmsghdr* put_request(std::array<std::byte, 256>& room, std::uint16_t type, std::uint16_t flags, const Body& body) {
@@ -58,36 +57,36 @@ Result<KernelAnswer> ask_route(const SocketOpener& own, unsigned flags, bool wit
 bool is_answer(int code) { return code == 0 || code == ENETUNREACH || code == EHOSTUNREACH; }
 
 DoctorLine from_code(const DoctorTopic& topic, const Result<KernelAnswer>& answer, std::string_view good) {
-  if (!answer) return doctor_line(group, topic, status_of(answer.error()), answer.error().message);
+  if (!answer) return doctor_line(kernel_group, topic, status_of(answer.error()), answer.error().message);
   const int code = answer->codes.begin()->second;
-  if (is_answer(code)) return doctor_line(group, topic, Status::ok, std::string(good));
+  if (is_answer(code)) return doctor_line(kernel_group, topic, Status::ok, std::string(good));
   const auto error = system_error(code, "the kernel answers");
-  return doctor_line(group, topic, status_of(error), error.message);
+  return doctor_line(kernel_group, topic, status_of(error), error.message);
 }
 
 DoctorLine version_line() {
   const DoctorTopic topic{"version", "everything: 5.10 is the oldest kernel that the probe is made for",
                           "later lines tell what this kernel lacks", "a newer kernel"};
   utsname system{};
-  if (::uname(&system) != 0) return doctor_line(group, topic, Status::could_not_look, "uname");
+  if (::uname(&system) != 0) return doctor_line(kernel_group, topic, Status::could_not_look, "uname");
   int major = 0;
   int minor = 0;
   const bool read = std::sscanf(system.release, "%d.%d", &major, &minor) == 2;
   const bool old = read && (major < 5 || (major == 5 && minor < 10));
-  return doctor_line(group, topic, !read ? Status::could_not_look : old ? Status::missing : Status::ok, system.release);
+  return doctor_line(kernel_group, topic, !read ? Status::could_not_look : old ? Status::missing : Status::ok, system.release);
 }
 
 DoctorLine look_up_line(const SocketOpener& own) {
   const DoctorTopic topic{"route look-up", "the verdict: where would a packet go (RTM_GETROUTE)", "nothing can be judged",
                           "a seccomp profile that allows AF_NETLINK sockets (RestrictAddressFamilies=AF_NETLINK in a unit)", true};
   auto look_up = RouteLookup::open(own);
-  if (!look_up) return doctor_line(group, topic, status_of(look_up.error()), look_up.error().message);
+  if (!look_up) return doctor_line(kernel_group, topic, status_of(look_up.error()), look_up.error().message);
   const std::array question{RouteQuestion{IpAddress::v4({127, 0, 0, 1}), {}}};
   const auto started = mono_now();
   const auto answer = look_up->look_up(question).front();
   const auto took = std::chrono::duration_cast<std::chrono::microseconds>(mono_now() - started).count();
-  if (!answer) return doctor_line(group, topic, status_of(answer.error()), answer.error().message);
-  return doctor_line(group, topic, Status::ok, fmt::format("answered in {} µs", took));
+  if (!answer) return doctor_line(kernel_group, topic, status_of(answer.error()), answer.error().message);
+  return doctor_line(kernel_group, topic, Status::ok, fmt::format("answered in {} µs", took));
 }
 
 DoctorLine fib_match_line(const SocketOpener& own) {
@@ -134,16 +133,16 @@ DoctorLine sock_diag_line(const SocketOpener& own) {
   for (const auto* module : {"inet_diag", "tcp_diag", "udp_diag", "unix_diag"}) {
     if (may_ask(module)) continue;
     const auto status = can_be_loaded(module) ? Status::ok : Status::could_not_look;
-    return doctor_line(group, topic, status,
+    return doctor_line(kernel_group, topic, status,
                        fmt::format("{} is not loaded{}; asking would load it", module,
                                    status == Status::ok ? " and lies ready" : ", and whether it is installed cannot be seen"));
   }
   constexpr std::array<std::uint32_t, 1> nobody{0};
   const auto inet = list_connected_sockets(own, nobody);
-  if (!inet) return doctor_line(group, topic, status_of(inet.error()), inet.error().message);
+  if (!inet) return doctor_line(kernel_group, topic, status_of(inet.error()), inet.error().message);
   const auto files = listens_on_file(own, nobody, SocketFile{});
-  if (!files) return doctor_line(group, topic, status_of(files.error()), files.error().message);
-  return doctor_line(group, topic, Status::ok, "TCP, UDP and Unix sockets can be listed");
+  if (!files) return doctor_line(kernel_group, topic, status_of(files.error()), files.error().message);
+  return doctor_line(kernel_group, topic, Status::ok, "TCP, UDP and Unix sockets can be listed");
 }
 
 bool names_wireguard(const KernelReply& reply) {
@@ -173,12 +172,12 @@ DoctorLine wireguard_line(const SocketOpener& own) {
 DoctorLine ipv6_line() {
   const DoctorTopic topic{"IPv6", "judging IPv6 beside IPv4", "nothing: what is not there cannot leak", ""};
   const Fd socket{::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  if (!socket && errno == EAFNOSUPPORT) return doctor_line(group, topic, Status::not_needed, "the kernel has none");
-  if (!socket) return doctor_line(group, topic, Status::could_not_look, system_error(errno, "socket").message);
+  if (!socket && errno == EAFNOSUPPORT) return doctor_line(kernel_group, topic, Status::not_needed, "the kernel has none");
+  if (!socket) return doctor_line(kernel_group, topic, Status::could_not_look, system_error(errno, "socket").message);
   std::ifstream file("/proc/sys/net/ipv6/conf/all/disable_ipv6");
   char value = '?';
   file >> value;
-  return doctor_line(group, topic, value == '?' ? Status::could_not_look : Status::ok,
+  return doctor_line(kernel_group, topic, value == '?' ? Status::could_not_look : Status::ok,
                      value == '0'   ? "on in the probe's namespace"
                      : value == '1' ? "switched off in the probe's namespace (disable_ipv6)"
                                     : "disable_ipv6 cannot be read");
@@ -188,7 +187,7 @@ DoctorLine tun_line() {
   const DoctorTopic topic{"/dev/net/tun", "tunnels that a program runs (OpenVPN, wireguard-go); the probe itself never opens it", "", ""};
   struct stat status {};
   const bool there = ::stat("/dev/net/tun", &status) == 0 && S_ISCHR(status.st_mode);
-  return doctor_line(group, topic, there ? Status::ok : Status::not_needed, there ? "there" : "not there");
+  return doctor_line(kernel_group, topic, there ? Status::ok : Status::not_needed, there ? "there" : "not there");
 }
 
 }  // namespace

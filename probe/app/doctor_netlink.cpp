@@ -20,7 +20,7 @@
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::chrono::seconds patience{1};
+constexpr std::chrono::seconds netlink_patience{1};
 constexpr std::size_t most_replies = 4096;
 
 bool is_asked(const KernelQuestion& question, std::uint32_t sequence) {
@@ -49,10 +49,11 @@ void take(std::span<const std::byte> datagram, const KernelQuestion& question, K
 Result<KernelAnswer> receive(int fd, const KernelQuestion& question) {
   KernelAnswer answer;
   std::array<std::byte, netlink_datagram_size> buffer;
-  const auto done = receive_answer(fd, buffer, mono_now() + patience, "asking the kernel", [&](std::span<const std::byte> datagram) {
-    take(datagram, question, answer);
-    return is_complete(question, answer);
-  });
+  const auto done =
+      receive_answer(fd, buffer, mono_now() + netlink_patience, "asking the kernel", [&](std::span<const std::byte> datagram) {
+        take(datagram, question, answer);
+        return is_complete(question, answer);
+      });
   if (!done) return fail(done.error());
   return answer;
 }

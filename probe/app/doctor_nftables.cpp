@@ -23,7 +23,6 @@ namespace vpn_sentinel {
 namespace {
 
 using Status = DoctorLine::Status;
-constexpr std::string_view group = "kernel";
 // linux/netfilter/nf_tables.h and linux/netfilter.h of Linux 6.9 and 5.16; older headers lack them.
 constexpr std::uint32_t table_flag_owner = 2;
 constexpr std::uint32_t table_flag_persist = 4;
@@ -75,7 +74,7 @@ std::string table_name() { return fmt::format("vpn-sentinel-doctor-{}", ::getpid
 
 DoctorLine from_error(const DoctorTopic& topic, Error error) {
   if (error.kind == Error::Kind::not_permitted) error.message += " (CAP_NET_ADMIN is needed)";
-  return doctor_line(group, topic, status_of(error), std::move(error.message));
+  return doctor_line(kernel_group, topic, status_of(error), std::move(error.message));
 }
 
 /// The verdict is the first refusal of any message.
@@ -84,7 +83,7 @@ DoctorLine from_answer(const DoctorTopic& topic, const Result<KernelAnswer>& ans
   for (const auto& [sequence, code] : answer->codes) {
     if (code != 0) return from_error(topic, system_error(code, "the kernel answers"));
   }
-  return doctor_line(group, topic, Status::ok, std::string(good));
+  return doctor_line(kernel_group, topic, Status::ok, std::string(good));
 }
 
 Result<KernelAnswer> ask(const SocketOpener& own, Batch& batch, std::vector<std::uint32_t> answers) {
@@ -154,7 +153,7 @@ DoctorLine nflog_line(const SocketOpener& own, const DoctorTopic& topic) {
 DoctorLine unless_it_loads(const char* module, const DoctorTopic& topic, const std::function<DoctorLine()>& look) {
   if (may_ask(module)) return look();
   const bool ready = can_be_loaded(module);
-  return doctor_line(group, topic, ready ? Status::ok : Status::could_not_look,
+  return doctor_line(kernel_group, topic, ready ? Status::ok : Status::could_not_look,
                      fmt::format("{} is not loaded{}; asking would load it", module,
                                  ready ? " and lies ready" : ", and whether it is installed cannot be seen"));
 }

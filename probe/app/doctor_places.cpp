@@ -15,7 +15,7 @@ struct PlaceRemedy {
   std::string_view kubernetes;
 };
 
-constexpr std::array remedies{
+constexpr std::array place_remedies{
     PlaceRemedy{"data folder", "a volume: -v vpn-sentinel:/var/lib/vpn-sentinel", "a volumeMount at /var/lib/vpn-sentinel"},
     PlaceRemedy{"open files", "--ulimit nofile=16384:16384", "a higher LimitNOFILE= of the node's container runtime"},
     PlaceRemedy{"CA bundle", "VPN_SENTINEL_CA_FILE with a bundle that is mounted", "VPN_SENTINEL_CA_FILE with a bundle from a ConfigMap"},
@@ -55,8 +55,8 @@ bool is_for_the_host(std::string_view remedy) { return remedy.starts_with("modpr
 
 std::string remedy_at(const DoctorLine& line, DoctorPlace place) {
   if (line.group == "capabilities") return capability_remedy(line.name, place);
-  const auto found = std::ranges::find(remedies, line.name, &PlaceRemedy::name);
-  if (found != remedies.end()) return std::string(place == DoctorPlace::kubernetes ? found->kubernetes : found->container);
+  const auto found = std::ranges::find(place_remedies, line.name, &PlaceRemedy::name);
+  if (found != place_remedies.end()) return std::string(place == DoctorPlace::kubernetes ? found->kubernetes : found->container);
   return is_for_the_host(line.remedy) ? (place == DoctorPlace::kubernetes ? "on the node: " : "on the host: ") + line.remedy : line.remedy;
 }
 

@@ -8,15 +8,16 @@
 namespace vpn_sentinel {
 namespace {
 
-struct Look {
+struct StatusLook {
   std::string_view symbol;
   std::string_view word;  ///< of the JSON form, and of the text where it is not ok
   std::string_view ansi;
 };
 /// In the order of DoctorLine::Status.
-constexpr std::array<Look, 4> looks{{{"✔", "ok", "32"}, {"✖", "missing", "33"}, {"–", "not_needed", "90"}, {"?", "could_not_look", "33"}}};
+constexpr std::array<StatusLook, 4> looks{
+    {{"✔", "ok", "32"}, {"✖", "missing", "33"}, {"–", "not_needed", "90"}, {"?", "could_not_look", "33"}}};
 
-const Look& look_of(const DoctorLine& line) { return looks.at(static_cast<std::size_t>(line.status)); }
+const StatusLook& look_of(const DoctorLine& line) { return looks.at(static_cast<std::size_t>(line.status)); }
 
 bool is_bad(const DoctorLine& line) {
   return line.status == DoctorLine::Status::missing || line.status == DoctorLine::Status::could_not_look;

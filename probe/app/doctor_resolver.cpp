@@ -18,7 +18,7 @@ namespace {
 using Status = DoctorLine::Status;
 
 /// A file system that somebody mounted into the program's tree may hang for ever.
-constexpr std::chrono::seconds patience{2};
+constexpr std::chrono::seconds resolver_patience{2};
 
 constexpr DoctorTopic topic{"resolv.conf", "which name servers the target's programs ask, and by which way packets go there",
                             "DNS is unverifiable: a resolver outside the tunnel goes unnoticed",
@@ -39,9 +39,9 @@ DoctorLine resolver_line(const std::string& group, const ResolverSource& source,
   auto answer = told->get_future();
   // Left behind when it hangs: the command ends without it.
   std::thread([told, source, inside] { told->set_value(read_resolver_files(source, inside)); }).detach();
-  if (answer.wait_for(patience) != std::future_status::ready) {
+  if (answer.wait_for(resolver_patience) != std::future_status::ready) {
     return doctor_line(group, topic, Status::could_not_look,
-                       fmt::format("no answer within {} s: what is mounted there hangs", patience.count()));
+                       fmt::format("no answer within {} s: what is mounted there hangs", resolver_patience.count()));
   }
   const auto read = answer.get();
   if (!read) return doctor_line(group, topic, status_of(read.error()), read.error().message);

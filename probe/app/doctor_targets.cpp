@@ -23,7 +23,7 @@ namespace {
 using Status = DoctorLine::Status;
 
 /// Two engines that hang, and some processes.
-constexpr std::chrono::seconds longest_search{6};
+constexpr std::chrono::seconds longest_container_search{6};
 
 constexpr DoctorTopic open_topic{
     "namespace", "watching this target", "it is not watched",
@@ -63,7 +63,7 @@ Result<ContainerProcess> find_container(const TargetPolicy& target) {
                                                                             io.stop();
                                                                           });
   const auto work = boost::asio::make_work_guard(io);
-  io.run_for(longest_search);
+  io.run_for(longest_container_search);
   return process;
 }
 

@@ -18,22 +18,22 @@
 #include "netns/base/fd.hpp"
 #include "netns/base/text.hpp"
 #include "netns/clients/http_client.hpp"
+#include "netns/daemon/exit_codes.hpp"
 #include "probe/app/probe_settings.hpp"
 #include "probe/report/report.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::chrono::seconds patience{20};
+constexpr std::chrono::seconds hub_patience{20};
 constexpr std::size_t most_shown = 200;
 constexpr std::size_t longest_key = 128;
-constexpr int exit_refused = 1;
-constexpr int exit_cannot_create = 73;
+constexpr int exit_not_enrolled = 1;
 constexpr std::array<std::string_view, 4> names{"url", "api_key", "client_id", "group"};
 
 int refused(const std::string& why) {
   fmt::print(stderr, "vpn-sentinel-probe: {}\n", without_control_characters(why));
-  return exit_refused;
+  return exit_not_enrolled;
 }
 
 Result<HttpResponse> ask(const EnrollWish& wish) {
@@ -44,14 +44,14 @@ Result<HttpResponse> ask(const EnrollWish& wish) {
   request.url = wish.url.substr(0, wish.url.find_last_not_of('/') + 1) + wish.api_path + "/enrol";
   request.headers = {{"Content-Type", "application/json"}};
   request.body = nlohmann::json{{"code", wish.code}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  request.timeout = patience;
+  request.timeout = hub_patience;
   request.ca_file = wish.ca_file;
   Result<HttpResponse> answer = fail(Error::Kind::timed_out, "the hub did not answer");
   client.send(std::move(request), [&](Result<HttpResponse> reply) {
     answer = std::move(reply);
     io.stop();
   });
-  io.run_for(patience + std::chrono::seconds{1});
+  io.run_for(hub_patience + std::chrono::seconds{1});
   return answer;
 }
 

@@ -10,7 +10,7 @@ namespace vpn_sentinel {
 namespace {
 
 /// Less than the shortest time-out that the container files and manifests give the command (10 s).
-constexpr std::chrono::seconds patience{5};
+constexpr std::chrono::seconds daemon_patience{5};
 
 std::string_view hint_for(Error::Kind kind) {
   switch (kind) {
@@ -27,7 +27,7 @@ std::string_view hint_for(Error::Kind kind) {
 }  // namespace
 
 int healthcheck_command(const std::string& data_dir) {
-  const auto answer = ask_health(data_dir, patience);
+  const auto answer = ask_health(data_dir, daemon_patience);
   if (!answer) {
     print_out(fmt::format("unhealthy: {}; {}\n", without_control_characters(answer.error().message), hint_for(answer.error().kind)));
     return 1;

@@ -23,19 +23,11 @@ using nlohmann::json;
 
 constexpr int exit_not_armed = 1;
 constexpr int exit_not_holding = 2;
-constexpr int exit_could_not = 4;
-constexpr auto longest_look = 5s;
+constexpr auto longest_kill_switch_look = 5s;
 /// A daemon looks for the user's word once a second; who puts the tables there again does it within that time.
 constexpr auto longest_owned = 3s;
 constexpr auto watched_after = 1200ms;
-constexpr auto pause = 50ms;
-
-std::string name_of(const TargetPolicy& policy) { return fmt::format("{} ({})", policy.client_id, policy.netns.to_string()); }
-
-int could_not(const std::string& name, const Error& error) {
-  fmt::print(stderr, "vpn-sentinel-probe: {}: {}\n", name, error.message);
-  return exit_could_not;
-}
+constexpr auto between_tries = 50ms;
 
 void print_json(const json& value) { print_out(fmt::format("{}\n", value.dump(2, ' ', false, json::error_handler_t::replace))); }
 
@@ -53,7 +45,7 @@ class Opened {
       return;
     }
     look_.emplace(policy);
-    const auto& watch = look_->run(longest_look);
+    const auto& watch = look_->run(longest_kill_switch_look);
     if (watch.opener()) {
       opener = *watch.opener();
     } else if (watch.seen().blind) {
@@ -95,7 +87,7 @@ Result<void> take_away(const SocketOpener& opener, Disarming& done) {
       return {};
     }
     if (taken.error().kind != Error::Kind::not_permitted || mono_now() > deadline) return fail(taken.error());
-    std::this_thread::sleep_for(pause);
+    std::this_thread::sleep_for(between_tries);
   }
 }
 
@@ -111,7 +103,7 @@ Result<Disarming> disarm(const SocketOpener& opener, const std::string& folder, 
   if (auto taken = take_away(opener, done); !taken) return fail(taken.error());
   const auto deadline = mono_now() + watched_after;
   while (mono_now() < deadline) {
-    std::this_thread::sleep_for(pause);
+    std::this_thread::sleep_for(between_tries);
     const auto again = kill_switch_ids(opener);
     if (!again) return fail(again.error());
     if (again->empty()) continue;
@@ -123,7 +115,7 @@ Result<Disarming> disarm(const SocketOpener& opener, const std::string& folder, 
 }
 
 int tell_disarmed(const std::string& name, const Result<Disarming>& done, bool as_json) {
-  if (!done) return could_not(name, done.error());
+  if (!done) return could_not_look(name, done.error().message);
   if (!done->unmarked.empty()) {
     fmt::print(stderr, "vpn-sentinel-probe: warning: a daemon may arm it again, no word could be left for it: {}\n", done->unmarked);
   }
@@ -315,14 +307,14 @@ void warn_of(const FirewallPolicy& wanted, const TargetPolicy& target, std::size
 
 int arm(const TargetPolicy& target, const std::string& id, const KillSwitchRecord& record, bool as_json) {
   OneLook look(target);
-  const auto& watch = look.run(longest_look);
+  const auto& watch = look.run(longest_kill_switch_look);
   WantedPolicy making(target.kill_switch.hubs);
   const auto wanted = policy_of(watch, target, record, making);
-  if (!wanted) return could_not(name_of(target), wanted.error());
+  if (!wanted) return could_not_look(name_of(target), wanted.error().message);
   auto kill_switch = KillSwitch::open(*watch.opener(), id);
-  if (!kill_switch) return could_not(name_of(target), kill_switch.error());
-  if (const auto unmarked = record.forget_disarmed(); !unmarked) return could_not(name_of(target), unmarked.error());
-  if (const auto armed = kill_switch->arm(*wanted); !armed) return could_not(name_of(target), armed.error());
+  if (!kill_switch) return could_not_look(name_of(target), kill_switch.error().message);
+  if (const auto unmarked = record.forget_disarmed(); !unmarked) return could_not_look(name_of(target), unmarked.error().message);
+  if (const auto armed = kill_switch->arm(*wanted); !armed) return could_not_look(name_of(target), armed.error().message);
   if (const auto kept = record.remember(*wanted, making.added_hubs()); !kept) warn(kept.error().message);
   warn_of(*wanted, target, making.added_hubs().size());
   Standing standing{"armed", {}, *wanted, {}, {}, {}};
@@ -350,12 +342,12 @@ int killswitch_command(TargetPolicy policy, KillSwitchAction action, bool json) 
   const KillSwitchRecord record(policy.kill_switch.folder, id);
   if (action == KillSwitchAction::arm) return arm(policy, id, record, json);
   const Opened space(policy);
-  if (!space.opener) return could_not(name_of(policy), space.opener.error());
+  if (!space.opener) return could_not_look(name_of(policy), space.opener.error().message);
   if (action == KillSwitchAction::disarm) {
     return tell_disarmed(name_of(policy), disarm(*space.opener, policy.kill_switch.folder, id), json);
   }
   const auto standing = look_at(*space.opener, id, record, true);
-  if (!standing) return could_not(name_of(policy), standing.error());
+  if (!standing) return could_not_look(name_of(policy), standing.error().message);
   return tell(policy, id, *standing, record, json);
 }
 
@@ -387,7 +379,7 @@ int killswitch_disarm_all(const std::string& folder, bool json) {
   }
   if (closed > 0) {
     fmt::print(stderr, "vpn-sentinel-probe: the namespaces of {} processes or names could not be looked at: {}\n", closed, why_closed);
-    worst = exit_could_not;
+    worst = exit_could_not_look;
   }
   if (found == 0 && worst == 0 && !json) print_out("no namespace has a kill switch\n");
   return worst;

@@ -10,6 +10,7 @@
 #include "netns/base/fatal_error.hpp"
 #include "netns/daemon/capabilities.hpp"
 #include "netns/daemon/command_line.hpp"
+#include "netns/daemon/exit_codes.hpp"
 #include "probe/app/commands.hpp"
 #include "probe/app/enroll_command.hpp"
 #include "probe/app/findings_table.hpp"
@@ -22,10 +23,6 @@ namespace {
 using namespace vpn_sentinel;
 
 constexpr auto default_config_file = "/etc/vpn-sentinel/probe.toml";
-constexpr int exit_could_not_look = 4;
-constexpr int exit_usage = 64;
-constexpr int exit_internal = 70;
-constexpr int exit_config = 78;
 
 constexpr auto footer =
     "Exit codes of check: 0 secure, 1 warning, 2 danger, 3 contained, 4 could not look.\n"

@@ -1,5 +1,8 @@
 #include "probe/app/one_look.hpp"
 
+#include <fmt/format.h>
+
+#include "probe/app/commands.hpp"
 #include "probe/app/meter_settings.hpp"
 
 namespace vpn_sentinel {
@@ -25,6 +28,13 @@ TargetPolicy kernel_facts_only(TargetPolicy policy) {
   policy.connections.mode = ConnectionsMode::off;
   policy.path.stun_servers.clear();
   return policy;
+}
+
+std::string name_of(const TargetPolicy& policy) { return fmt::format("{} ({})", policy.client_id, policy.netns.to_string()); }
+
+int could_not_look(const std::string& name, const std::string& why) {
+  fmt::print(stderr, "vpn-sentinel-probe: {}: {}\n", name, why);
+  return exit_could_not_look;
 }
 
 OneLook::OneLook(const TargetPolicy& policy)

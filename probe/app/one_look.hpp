@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <string>
 
 #include "probe/watch/target_watch.hpp"
 
@@ -11,6 +12,12 @@ namespace vpn_sentinel {
 
 /// For commands that only want to know where packets go, and who the VPN's servers are: nothing is sent, counted or read beside that.
 [[nodiscard]] TargetPolicy kernel_facts_only(TargetPolicy policy);
+
+/// "home (name:vpn)": as people are told which target it is.
+[[nodiscard]] std::string name_of(const TargetPolicy& policy);
+
+/// Prints why to standard error and returns exit_could_not_look. `name`: name_of().
+[[nodiscard]] int could_not_look(const std::string& name, const std::string& why);
 
 class OneLook {
  public:

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "netns/base/result.hpp"
+#include "netns/daemon/exit_codes.hpp"
 
 namespace vpn_sentinel {
 namespace {

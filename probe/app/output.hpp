@@ -5,9 +5,6 @@
 
 namespace vpn_sentinel {
 
-/// EX_IOERR of sysexits.h.
-inline constexpr int exit_not_printed = 74;
-
 /// Never throws (a closed pipe or a full disk would end a loop in the middle); flush_output() tells.
 void print_out(std::string_view text) noexcept;
 /// 0, or the errno of the first thing that could not be written.

@@ -19,19 +19,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int exit_unknown = 3;
-constexpr int exit_could_not = 4;
 constexpr auto longest_search = 3s;
-constexpr auto pause = 1s;
+constexpr auto between_peers = 1s;
 constexpr std::size_t most_peers = 20'000;
 constexpr std::size_t most_tries = 1024;
-
-std::string name_of(const TargetPolicy& policy) { return fmt::format("{} ({})", policy.client_id, policy.netns.to_string()); }
-
-int could_not(const TargetPolicy& policy, const std::string& why) {
-  fmt::print(stderr, "vpn-sentinel-probe: {}: {}\n", name_of(policy), why);
-  return exit_could_not;
-}
 
 std::string one_line(const nlohmann::json& value) { return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
 
@@ -137,10 +128,10 @@ int follow(const TargetPolicy& policy, const PeersWish& wish) {
       if (attached) clients.attach(*watch.space());
     }
     if (!attached) {
-      code = could_not(policy, watch.seen().blind ? watch.seen().blind->message : "the namespace is gone");
+      code = could_not_look(name_of(policy), watch.seen().blind ? watch.seen().blind->message : "the namespace is gone");
       return io.stop();
     }
-    if (const auto* const snapshot = watch.snapshot()) clients.refresh(*snapshot, pause);
+    if (const auto* const snapshot = watch.snapshot()) clients.refresh(*snapshot, between_peers);
     timer.expires_after(200ms);
     timer.async_wait([&](const boost::system::error_code& error) {
       if (!error) tick();
@@ -155,13 +146,13 @@ int follow(const TargetPolicy& policy, const PeersWish& wish) {
 }  // namespace
 
 int peers_command(const TargetPolicy& policy, const PeersWish& wish) {
-  if (policy.serving.ports.empty()) return could_not(policy, "no port is named (--listen udp/51820, VPN_SENTINEL_LISTEN)");
+  if (policy.serving.ports.empty()) return could_not_look(name_of(policy), "no port is named (--listen udp/51820, VPN_SENTINEL_LISTEN)");
   if (wish.watch) return follow(policy, wish);
   OneLook look(kernel_facts_only(policy));
   const auto& watch = look.run(longest_search);
-  if (watch.seen().blind) return could_not(policy, watch.seen().blind->message);
+  if (watch.seen().blind) return could_not_look(name_of(policy), watch.seen().blind->message);
   const auto* const snapshot = watch.snapshot();
-  if (!watch.space() || snapshot == nullptr) return could_not(policy, "the namespace is gone");
+  if (!watch.space() || snapshot == nullptr) return could_not_look(name_of(policy), "the namespace is gone");
   ServingState state(policy.serving.ports);
   PortLooker looker(*watch.space(), policy.serving.ports);
   TunnelPrograms programs;

@@ -13,17 +13,17 @@
 namespace vpn_sentinel {
 namespace {
 
-struct Look {
+struct StateLook {
   std::string_view symbol;
   std::string_view word;
   std::string_view ansi;
 };
 
 /// In the order of State.
-constexpr std::array<Look, 5> state_looks{
+constexpr std::array<StateLook, 5> state_looks{
     {{"✔", "SECURE", "1;32"}, {"!", "WARNING", "1;33"}, {"■", "CONTAINED", "1;34"}, {"✖", "DANGER", "1;31"}, {"?", "OFFLINE", "1;90"}}};
 /// In the order of Severity.
-constexpr std::array<Look, 4> severity_looks{
+constexpr std::array<StateLook, 4> severity_looks{
     {{"i", "information", "36"}, {"!", "warning", "33"}, {"■", "contained", "34"}, {"✖", "danger", "31"}}};
 
 /// The line of `ip route get`, then what is special about it.

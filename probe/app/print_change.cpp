@@ -9,7 +9,7 @@
 namespace vpn_sentinel {
 namespace {
 
-std::string codes(const Verdict& verdict) {
+std::string codes_for_people(const Verdict& verdict) {
   std::string text;
   for (const auto& finding : verdict.findings) {
     text += text.empty() ? "" : " ";
@@ -30,7 +30,8 @@ std::string print_change(const ChangeView& change, const Style& style) {
   const auto plain = state_badge(change.verdict.state, Style{false});
   // "2026-11-21T10:15:30.123456Z": the time of day stands after the T.
   auto line = fmt::format("{}  {}{}  {}  {}", to_rfc3339(change.time).substr(11, 15), state_badge(change.verdict.state, style),
-                          std::string(badge_width - std::min(badge_width, width_of(plain)), ' '), change.client_id, codes(change.verdict));
+                          std::string(badge_width - std::min(badge_width, width_of(plain)), ' '), change.client_id,
+                          codes_for_people(change.verdict));
   if (!change.news.empty()) line += fmt::format("  {}", change.news);
   if (change.shown) line += fmt::format("  held back, {} is shown", to_string(*change.shown));
   const auto cause = fmt::format("[{}, {} µs]", change.cause, change.took.count());

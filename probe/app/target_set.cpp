@@ -8,6 +8,7 @@
 
 #include "netns/base/fatal_error.hpp"
 #include "netns/base/text.hpp"
+#include "netns/daemon/exit_codes.hpp"
 #include "probe/app/target_names.hpp"
 
 namespace vpn_sentinel {
@@ -15,7 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int exit_unavailable = 69;
 constexpr std::size_t files_beside_targets = open_files_for(0);
 constexpr std::size_t files_per_target = open_files_for(1) - open_files_for(0);
 /// Finds new namespaces where inotify cannot.

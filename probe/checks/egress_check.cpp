@@ -13,7 +13,7 @@
 namespace vpn_sentinel {
 namespace {
 
-constexpr unsigned most_names = 32;
+constexpr unsigned most_asked_names = 32;
 constexpr std::size_t most_addresses = 32;
 
 /// SERVFAIL, NOTIMP, REFUSED: those after which glibc asks the next server (resolv/res_send.c).
@@ -38,7 +38,7 @@ class EgressCheck::Round : public std::enable_shared_from_this<Round> {
       answer_.error = "there is no name server to ask";
       return finish();
     }
-    request_.names = std::min(request_.names, most_names);
+    request_.names = std::min(request_.names, most_asked_names);
     ask_next_name();
   }
 

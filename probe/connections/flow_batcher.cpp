@@ -30,16 +30,16 @@ std::uint64_t bounded(std::uint64_t number) { return std::min(number, most_flow_
 /// Another source may have taken over, or the counter has begun anew: then it is only remembered.
 std::uint64_t growth(std::uint64_t before, std::uint64_t now) { return now > before ? bounded(now - before) : 0; }
 
-void add(std::optional<std::uint64_t>& sum, const std::optional<std::uint64_t>& more) {
+void add_to_sum(std::optional<std::uint64_t>& sum, const std::optional<std::uint64_t>& more) {
   if (more) sum = bounded(sum.value_or(0) + *more);
 }
 
 /// All but what stands for one of them alone.
 void merge(FlowRow& row, const FlowRow& more) {
-  add(row.bytes_out, more.bytes_out);
-  add(row.bytes_in, more.bytes_in);
-  add(row.packets_out, more.packets_out);
-  add(row.packets_in, more.packets_in);
+  add_to_sum(row.bytes_out, more.bytes_out);
+  add_to_sum(row.bytes_in, more.bytes_in);
+  add_to_sum(row.packets_out, more.packets_out);
+  add_to_sum(row.packets_in, more.packets_in);
   row.opened += more.opened;
   row.closed += more.closed;
   row.open += more.open;

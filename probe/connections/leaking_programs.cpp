@@ -45,7 +45,7 @@ OutsideProgram program_of(const Program& program, const OutsideDestination& dest
 }
 
 /// One entry for each process, whatever the number of its sockets.
-void add(std::vector<OutsideProgram>& programs, OutsideProgram named) {
+void add_process(std::vector<OutsideProgram>& programs, OutsideProgram named) {
   const auto known = std::ranges::find(programs, named.pid, &OutsideProgram::pid);
   if (known == programs.end()) {
     programs.push_back(std::move(named));
@@ -174,7 +174,7 @@ NamedPrograms name_programs(const OutsideDestination& destination, std::span<con
     // A TCP connection that is bound to the outside has sent its first packet there, whoever sent the others. Of all other sockets only
     // the one that can have sent it, and has, is certain.
     const bool certain = (one_program && sent_more && !hints.traced) || (socket->by_itself && socket->entry.protocol == IPPROTO_TCP);
-    if (owner.program && certain) add(named.programs, program_of(*owner.program, destination, *socket));
+    if (owner.program && certain) add_process(named.programs, program_of(*owner.program, destination, *socket));
   }
   if (!named.programs.empty()) {
     named.why_not.clear();
@@ -220,7 +220,7 @@ NamedPrograms confirm_traced(const OutsideDestination& destination, std::span<co
     } else {
       auto program = program_of(*owner.program, destination, {*entry, {}, false});
       program.bytes = bytes_of(leak);
-      add(named.programs, std::move(program));
+      add_process(named.programs, std::move(program));
     }
   }
   if (!named.programs.empty()) named.why_not.clear();

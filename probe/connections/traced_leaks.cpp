@@ -48,7 +48,7 @@ OutsideProgram program_of(const TracedLeak& leak, const OutsideDestination& dest
   return named;
 }
 
-void add(std::vector<OutsideProgram>& programs, OutsideProgram named) {
+void add_program(std::vector<OutsideProgram>& programs, OutsideProgram named) {
   const auto known = std::ranges::find_if(programs, [&named](const OutsideProgram& one) { return is_same_program(one, named); });
   if (known == programs.end()) {
     programs.push_back(std::move(named));
@@ -256,7 +256,7 @@ TracedAnswer name_traced(const OutsideDestination& destination, std::span<const 
     } else if (certainty == Certainty::ask || !is_users || way != FlowWay::outside) {
       answer.to_confirm.push_back(*leak);
     } else {
-      add(answer.programs, program_of(*leak, destination, facts_once));
+      add_program(answer.programs, program_of(*leak, destination, facts_once));
     }
   }
   return answer;

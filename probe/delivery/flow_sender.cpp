@@ -26,9 +26,9 @@ constexpr milliseconds until_hub_is_newer = std::chrono::hours{1};
 struct PacksFlows;
 
 /// Shared, so that handlers of the loop that come after the sender's end find it gone.
-class Core : public std::enable_shared_from_this<Core> {
+class FlowSenderCore : public std::enable_shared_from_this<FlowSenderCore> {
  public:
-  Core(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, const HubAddress& hub, FlowSender::Hooks hooks)
+  FlowSenderCore(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, const HubAddress& hub, FlowSender::Hooks hooks)
       : io_(io), hooks_(std::move(hooks)), timer_(io) {
     for (const auto& url : hub.urls) channels_.push_back(std::make_shared<HubChannel>(io, http, dns, hub, url));
   }
@@ -128,20 +128,20 @@ class Core : public std::enable_shared_from_this<Core> {
 
 class FlowSenderImpl final : public FlowSender {
  public:
-  explicit FlowSenderImpl(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+  explicit FlowSenderImpl(std::shared_ptr<FlowSenderCore> core) : core_(std::move(core)) {}
   void submit(FlowBatch batch) override { core_->submit(std::move(batch)); }
   void forget(const std::string& client_id) override { core_->forget(client_id); }
   [[nodiscard]] std::uint64_t dropped() const override { return core_->dropped(); }
 
  private:
-  std::shared_ptr<Core> core_;
+  std::shared_ptr<FlowSenderCore> core_;
 };
 
 }  // namespace
 
 std::unique_ptr<FlowSender> FlowSender::make(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, const HubAddress& hub,
                                              Hooks hooks) {
-  return std::make_unique<FlowSenderImpl>(std::make_shared<Core>(io, http, dns, hub, std::move(hooks)));
+  return std::make_unique<FlowSenderImpl>(std::make_shared<FlowSenderCore>(io, http, dns, hub, std::move(hooks)));
 }
 
 std::string packed_batch(FlowBatch batch) {

@@ -1,3 +1,4 @@
+#include "probe/report/put.hpp"
 #include "probe/report/report.hpp"
 
 #include <algorithm>
@@ -6,15 +7,6 @@ namespace vpn_sentinel {
 namespace {
 
 using nlohmann::json;
-
-template <typename T>
-void put(json& object, const char* key, const std::optional<T>& value) {
-  if (value) object[key] = *value;
-}
-
-void put(json& object, const char* key, const std::string& value) {
-  if (!value.empty()) object[key] = value;
-}
 
 json encode_finding(const Finding& finding) {
   return json{{"code", finding.code},

@@ -5,23 +5,15 @@
 
 #include "probe/report/flow_rules.hpp"
 #include "probe/report/library_value.hpp"
+#include "probe/report/put.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 using nlohmann::json;
 
-void put(json& object, const char* key, const std::string& text) {
-  if (!text.empty()) object[key] = text;
-}
-
-void put(json& object, const char* key, std::uint64_t number) {
+void put_number(json& object, const char* key, std::uint64_t number) {
   if (number > 0) object[key] = number;
-}
-
-template <typename T>
-void put(json& object, const char* key, const std::optional<T>& value) {
-  if (value) object[key] = *value;
 }
 
 json encode_row(const FlowRow& row) {
@@ -44,10 +36,10 @@ json encode_row(const FlowRow& row) {
   put(object, "bytes_in", row.bytes_in);
   put(object, "packets_out", row.packets_out);
   put(object, "packets_in", row.packets_in);
-  put(object, "opened", row.opened);
-  put(object, "closed", row.closed);
-  put(object, "open", row.open);
-  put(object, "folded", row.folded);
+  put_number(object, "opened", row.opened);
+  put_number(object, "closed", row.closed);
+  put_number(object, "open", row.open);
+  put_number(object, "folded", row.folded);
   return object;
 }
 

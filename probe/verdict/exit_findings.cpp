@@ -7,12 +7,12 @@
 #include <cstddef>
 #include <utility>
 
+#include "probe/verdict/exit_words.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
 using nlohmann::json;
-
-constexpr const char* key_of(Family family) { return family == Family::v4 ? "v4" : "v6"; }
 
 bool is_among(const IpAddress& address, const std::vector<IpAddress>& others) {
   return std::ranges::any_of(others, [&](const IpAddress& other) { return is_same_line(address, other); });
@@ -23,8 +23,6 @@ json addresses_json(const std::vector<IpAddress>& addresses) {
   for (const auto& address : addresses) list.push_back(address.to_string());
   return list;
 }
-
-bool all_plain(const ExitOfFamily& exit) { return !exit.voices.empty() && std::ranges::all_of(exit.voices, &ExitVoice::plain); }
 
 /// A host route may have been made by anybody for anything; the other sources name VPN servers.
 bool is_vpn_server(const IpAddress& address, const std::vector<EndpointView>& endpoints) {

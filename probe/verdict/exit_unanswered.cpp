@@ -3,20 +3,17 @@
 #include <array>
 
 #include "probe/verdict/exit_findings.hpp"
+#include "probe/verdict/exit_words.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 using nlohmann::json;
 
-constexpr const char* key_of(Family family) { return family == Family::v4 ? "v4" : "v6"; }
-
 /// Whether one of `addresses` is of this family.
 bool is_known(const std::vector<IpAddress>& addresses, Family family) {
   return std::ranges::any_of(addresses, [&](const IpAddress& address) { return address.family() == family; });
 }
-
-bool all_plain(const ExitOfFamily& exit) { return !exit.voices.empty() && std::ranges::all_of(exit.voices, &ExitVoice::plain); }
 
 /// Fewer voices than a quorum end no danger that more of them showed; and what was said by plain HTTP ends only what was so shown.
 bool is_outvoted(const json& shown, const ExitOfFamily& exit) {

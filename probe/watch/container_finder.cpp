@@ -14,7 +14,7 @@ namespace vpn_sentinel {
 namespace {
 
 /// An engine on a busy machine answers within 100 ms.
-constexpr std::chrono::seconds patience{2};
+constexpr std::chrono::seconds engine_patience{2};
 constexpr std::chrono::seconds left_alone{5};
 
 /// Which of two failures tells more: a refusal or a silent engine may hide the container that another engine does not know.
@@ -119,7 +119,7 @@ Result<ContainerProcess> ContainerFinder::ask(const std::string& socket, const s
   if (hanging != hanging_.end() && mono_now() < hanging->second) {
     return fail(Error::Kind::timed_out, fmt::format("the container engine at {} did not answer in time", socket));
   }
-  const auto answer = ask_container_engine(socket, container, patience, [&stop] { return stop.stop_requested(); });
+  const auto answer = ask_container_engine(socket, container, engine_patience, [&stop] { return stop.stop_requested(); });
   hanging_.erase(socket);
   if (!answer) {
     if (answer.error().kind == Error::Kind::timed_out) hanging_[socket] = mono_now() + left_alone;

@@ -15,9 +15,9 @@ namespace {
 using namespace std::chrono_literals;
 
 /// As the Verifier: changes come in bursts; one failed round is repeated before it counts; later ones come sooner than usual.
-constexpr auto after_change = 150ms;
-constexpr auto second_try = 2s;
-constexpr auto while_failing = 15s;
+constexpr auto dns_after_change = 150ms;
+constexpr auto dns_second_try = 2s;
+constexpr auto dns_while_failing = 15s;
 /// What is not proved is looked at again sooner than usual.
 constexpr auto while_unproved = 60s;
 /// Between two names: 4 a second are polite.
@@ -106,7 +106,7 @@ void DnsKeeper::recheck() {
   forget();
   // Not from the newest change: what changes for ever would put the end of the patience off for ever.
   if (!waiting_since_) waiting_since_ = mono_now();
-  run_in(after_change);
+  run_in(dns_after_change);
 }
 
 void DnsKeeper::check_now() {
@@ -177,7 +177,7 @@ void DnsKeeper::on_part_done() {
   release_idle_memory();
   const bool failed = next_answer_.egress.empty();
   failed_rounds_ = failed ? failed_rounds_ + 1 : 0;
-  if (failed_rounds_ == 1 && !is_overdue()) return run_in(second_try);
+  if (failed_rounds_ == 1 && !is_overdue()) return run_in(dns_second_try);
   if (answer_) remember_answered(*answer_, next_answer_);
   answer_ = next_answer_;
   answer_exits_ = next_exits_;
@@ -188,7 +188,7 @@ void DnsKeeper::on_part_done() {
   judged_ = false;
   differences_ = next_differences_;
   waiting_since_.reset();
-  run_in(failed ? std::min<std::chrono::milliseconds>(while_failing, policy_.check_interval) : policy_.check_interval);
+  run_in(failed ? std::min<std::chrono::milliseconds>(dns_while_failing, policy_.check_interval) : policy_.check_interval);
   on_news_();
 }
 

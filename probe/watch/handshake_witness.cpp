@@ -4,7 +4,7 @@ namespace vpn_sentinel {
 namespace {
 
 /// The age is asked for every five seconds when nothing else answers; two of these may be lost.
-constexpr std::chrono::seconds fresh{15};
+constexpr std::chrono::seconds fresh_handshake{15};
 
 }  // namespace
 
@@ -30,6 +30,6 @@ std::optional<std::chrono::seconds> HandshakeWitness::untold(BootTime boot) cons
   return std::chrono::floor<std::chrono::seconds>(boot - *mute_since_);
 }
 
-bool HandshakeWitness::is_told(BootTime boot) const noexcept { return told_at_ && boot - *told_at_ <= fresh; }
+bool HandshakeWitness::is_told(BootTime boot) const noexcept { return told_at_ && boot - *told_at_ <= fresh_handshake; }
 
 }  // namespace vpn_sentinel

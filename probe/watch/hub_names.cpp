@@ -10,7 +10,7 @@
 namespace vpn_sentinel {
 namespace {
 
-constexpr std::chrono::milliseconds longest_question{2000};
+constexpr std::chrono::milliseconds longest_look_up{2000};
 
 /// Names that no public resolver knows: RFC 6761 (localhost), 6762 (local), 8375 (home.arpa), and what routers use.
 bool is_local_name(std::string name) {
@@ -46,7 +46,7 @@ void HubNames::ask(const std::string& host, const OutsideQuestion& question, con
   }
   DnsOptions options;
   options.open_socket = opener;
-  options.timeout = std::min(longest_question, question.timeout);
+  options.timeout = std::min(longest_look_up, question.timeout);
   ask_next(std::make_shared<Name>(Name{host, round_, std::move(done), question.resolvers, std::move(options)}));
 }
 

@@ -20,7 +20,7 @@ using boost::asio::posix::stream_descriptor;
 constexpr double repairs_per_second = 5;
 constexpr auto repair_pause = 200ms;
 /// Of the loop's time at most such a part, however fast others change our tables.
-constexpr int rest_factor = 20;
+constexpr int checks_rest_factor = 20;
 /// Whoever takes it away just after something harmless was heard of it does not gain more.
 constexpr auto longest_rest = 50ms;
 /// More than the sets of both families ever hold.
@@ -100,7 +100,7 @@ void KillSwitchKeeper::check_in_place(bool heard) {
   }
   if (heard) {
     const auto after = mono_now();
-    rests_until_ = after + std::min<MonoTime::duration>(rest_factor * (after - now), longest_rest);
+    rests_until_ = after + std::min<MonoTime::duration>(checks_rest_factor * (after - now), longest_rest);
     return;
   }
   read_at_ = now;

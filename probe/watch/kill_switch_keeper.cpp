@@ -16,7 +16,7 @@ using Standing = KillSwitchView::State;
 using What = KillSwitchEvent::What;
 
 /// What could not be put in place is tried again as often.
-constexpr auto retry_pause = 1s;
+constexpr auto arming_pause = 1s;
 constexpr auto unprotected = "others can change it: this kernel does not protect tables that stay (Linux 6.9)";
 
 KillSwitchView::Mode view_of(KillSwitchMode mode) {
@@ -159,7 +159,7 @@ void KillSwitchKeeper::follow(const SeenOutside& outside) {
   wanted_ = wanted_policy_.complete(outside, own_, now);
   has_wanted_ = true;
   left_out_ = outside.left_out;
-  if (disarmed_ || !switch_ || (failed_at_ && now - *failed_at_ < retry_pause)) return;
+  if (disarmed_ || !switch_ || (failed_at_ && now - *failed_at_ < arming_pause)) return;
   if (armed_) {
     if (state_ == Standing::off || state_ == Standing::failed || wanted_ != in_place_) put_in_place();
   } else if (policy_.mode == KillSwitchMode::on_danger && (!prepared_ || wanted_ != in_place_)) {
@@ -218,7 +218,7 @@ bool KillSwitchKeeper::decide(TargetSafety safety, bool packets_leave) {
   const bool is_tried = tried_at_ && now - *tried_at_ < quiet_before_letting_go;
   if (safety == TargetSafety::safe && is_tried) safety = TargetSafety::unknown;
   const bool wants = wants_armed(policy_.mode, armed_, safety);
-  if (wants == armed_ || (failed_at_ && now - *failed_at_ < retry_pause)) return false;
+  if (wants == armed_ || (failed_at_ && now - *failed_at_ < arming_pause)) return false;
   if (wants) {
     if (packets_leave) tried_at_ = now;
     put_in_place();

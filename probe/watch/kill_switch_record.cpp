@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t most_bytes = 64 * 1024;
+constexpr std::size_t most_record_bytes = 64 * 1024;
 
 tl::unexpected<Error> wrong(std::string_view member) {
   return fail(Error::Kind::invalid, fmt::format("'{}' is missing or of another form", member));
@@ -203,7 +203,7 @@ KillSwitchRecord::KillSwitchRecord(std::string folder, const std::string& id) {
 
 json KillSwitchRecord::read() const {
   if (policy_file_.empty()) return json::value_t::discarded;
-  const auto text = read_small_file(policy_file_, most_bytes);
+  const auto text = read_small_file(policy_file_, most_record_bytes);
   return text ? json::parse(*text, nullptr, false) : json(json::value_t::discarded);
 }
 

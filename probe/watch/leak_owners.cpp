@@ -18,7 +18,7 @@ constexpr auto longest_question = 1s;
 constexpr auto ask_again_after = 1s;
 /// Of one socket that may have sent, a second look makes sure.
 constexpr auto look_twice_after = 100ms;
-constexpr unsigned most_questions = 20;
+constexpr unsigned most_times_asked = 20;
 constexpr auto age_each = 1s;
 /// Room or memory that was missing may be there by then.
 constexpr auto join_again_after = 60s;
@@ -181,7 +181,7 @@ std::vector<LeakQuestion> LeakOwners::to_ask(const OutsideTraffic& leak, MonoTim
     if (known != nullptr) {
       const bool grown = destination.traffic.packets > known->destination.traffic.packets;
       const auto pause = known->named.candidate.cookie != 0 ? look_twice_after : ask_again_after;
-      const bool again = known->times < most_questions && now - known->asked >= pause && grown;
+      const bool again = known->times < most_times_asked && now - known->asked >= pause && grown;
       const bool confirm = !traced.to_confirm.empty() && !known->confirmed;
       if (!known->is_nobodys() || (!again && !confirm)) continue;
     }

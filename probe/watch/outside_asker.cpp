@@ -8,6 +8,7 @@
 
 #include "netns/firewall/own_packets.hpp"
 #include "netns/namespace/net_namespace.hpp"
+#include "probe/verdict/exit_words.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -17,14 +18,13 @@ using namespace std::chrono_literals;
 /// A change of the uplink without a message to us: a look-up costs 2-3 µs, so the kernel is simply asked.
 constexpr auto route_period = 1s;
 /// Changes come in bursts, and a line needs a moment.
-constexpr auto after_change = 300ms;
-constexpr std::chrono::milliseconds while_failing = 60s;
+constexpr auto outside_after_change = 300ms;
+constexpr std::chrono::milliseconds outside_while_failing = 60s;
 constexpr unsigned most_doublings = 6;
 /// However many exits change: the services count questions.
 constexpr auto shortest_pause = 10s;
 
 constexpr std::array both_families{Family::v4, Family::v6};
-constexpr const char* key_of(Family family) { return family == Family::v4 ? "v4" : "v6"; }
 
 }  // namespace
 
@@ -52,7 +52,7 @@ void OutsideAsker::stop() {
 void OutsideAsker::wake() {
   if (const auto changed = ways_.look(uplink_); !changed.empty()) {
     forget_uplink(changed);
-    return ask_in(after_change);
+    return ask_in(outside_after_change);
   }
   ask_when_due();
 }
@@ -106,7 +106,7 @@ void OutsideAsker::watch_routes() {
     if (!self || error) return;
     if (const auto changed = self->has_seats() ? self->ways_.look(self->uplink_) : std::vector<Family>{}; !changed.empty()) {
       self->forget_uplink(changed);
-      self->ask_in(after_change);
+      self->ask_in(outside_after_change);
       self->tell();
     }
     self->watch_routes();
@@ -197,7 +197,7 @@ void OutsideAsker::ask_hub(const std::string& host) {
 }
 
 std::chrono::milliseconds pause_after_failures(unsigned failed_before, std::chrono::milliseconds interval) {
-  return std::min(while_failing * (1U << std::min(failed_before, most_doublings)), interval);
+  return std::min(outside_while_failing * (1U << std::min(failed_before, most_doublings)), interval);
 }
 
 /// What fails does not make the others be asked sooner.

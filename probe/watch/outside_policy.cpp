@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "netns/base/dns_ports.hpp"
+#include "probe/watch/covers.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -49,8 +50,6 @@ std::vector<TunnelEndpoint> endpoints(const Observation& seen) {
   }
   return all;
 }
-
-bool covers(const IpPrefix& network, const IpPrefix& part) { return network.length() <= part.length() && network.contains(part.address()); }
 
 bool is_covered(const std::vector<IpPrefix>& networks, const IpPrefix& part) {
   return std::ranges::any_of(networks, [&](const IpPrefix& network) { return covers(network, part); });

@@ -12,8 +12,8 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Changes come in bursts, as for the other checks.
-constexpr auto after_change = 150ms;
-constexpr auto while_failing = 60s;
+constexpr auto path_after_change = 150ms;
+constexpr auto path_while_failing = 60s;
 /// Less than this is no difference between two ways: it is within what one server's load makes.
 constexpr auto least_drop = 5ms;
 
@@ -98,7 +98,7 @@ void PathChecks::recheck(bool has_v6) {
     udp_.of(family).current = false;
   }
   due_ = is_on();
-  if (due_) run_in(after_change);
+  if (due_) run_in(path_after_change);
 }
 
 void PathChecks::follow(const Observation& seen) {
@@ -210,7 +210,7 @@ void PathChecks::on_part_done() {
   if (--running_ == 0) {
     large_packets_ = next_large_packets_;
     const bool failed = udp_.in_v4.asked && !udp_.in_v4.address;
-    run_in(failed ? std::min<std::chrono::milliseconds>(while_failing, policy_.check_interval) : policy_.check_interval);
+    run_in(failed ? std::min<std::chrono::milliseconds>(path_while_failing, policy_.check_interval) : policy_.check_interval);
   }
   on_news_();
 }

@@ -15,7 +15,7 @@ namespace {
 
 using boost::asio::posix::stream_descriptor;
 
-constexpr std::chrono::seconds usual_pause{60};
+constexpr std::chrono::seconds usual_resolver_pause{60};
 /// A file that is written is first emptied and then filled: a look in between would tell of a change that is none.
 constexpr std::chrono::milliseconds after_event{30};
 constexpr std::chrono::milliseconds patience{500};
@@ -61,7 +61,7 @@ void ResolverWatch::stop() {
 }
 
 void ResolverWatch::refresh(MonoTime now) {
-  if (job_ && !reading_ && now - read_at_ >= usual_pause) read();
+  if (job_ && !reading_ && now - read_at_ >= usual_resolver_pause) read();
 }
 
 void ResolverWatch::read_soon() {

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t most_listed = 20'000;
 constexpr std::size_t most_closed = 256;
 constexpr std::size_t most_told = 8;
-constexpr std::size_t most_servers = 64;
+constexpr std::size_t most_spared_servers = 64;
 
 std::string words(const OpenConnection& connection) {
   return fmt::format("{} to {} of user {}", connection.protocol == IPPROTO_TCP ? "TCP" : "UDP", connection.remote.to_string(),
@@ -79,7 +79,7 @@ void SocketCloser::follow(State state, const Observation& seen, const Snapshot& 
                           RouteLookup& look_up) {
   if (!policy_.audit.close_leaking_sockets || policy_.offline) return;
   const auto remember = [&](const IpAddress& address) {
-    if (servers_.size() < most_servers && std::ranges::find(servers_, address) == servers_.end()) servers_.push_back(address);
+    if (servers_.size() < most_spared_servers && std::ranges::find(servers_, address) == servers_.end()) servers_.push_back(address);
   };
   for (const auto& server : seen.endpoints) remember(server.address);
   for (const auto& address : seen.possible_endpoints) remember(address);

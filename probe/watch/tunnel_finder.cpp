@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 #include <fnmatch.h>
-#include <net/if_arp.h>
+#include <linux/if_arp.h>
 
 #include <algorithm>
 #include <array>

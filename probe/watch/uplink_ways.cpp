@@ -16,7 +16,7 @@ const IpAddress& far_address(Family family) {
   return addresses[family == Family::v4 ? 0 : 1];
 }
 
-constexpr std::array both_families{Family::v4, Family::v6};
+constexpr std::array families{Family::v4, Family::v6};
 
 }  // namespace
 
@@ -28,13 +28,13 @@ bool UplinkWays::open(const SocketOpener& own) {
 std::vector<Family> UplinkWays::look(UplinkView& uplink) {
   std::vector<Family> changed;
   if (!look_up_) return changed;
-  std::array<RouteQuestion, both_families.size()> questions;
-  for (std::size_t i = 0; i < questions.size(); ++i) questions[i].destination = far_address(both_families[i]);
+  std::array<RouteQuestion, families.size()> questions;
+  for (std::size_t i = 0; i < questions.size(); ++i) questions[i].destination = far_address(families[i]);
   const auto answers = look_up_->look_up(questions);
   std::vector<IpAddress> gateways;
-  for (std::size_t i = 0; i < answers.size() && i < both_families.size(); ++i) {
+  for (std::size_t i = 0; i < answers.size() && i < families.size(); ++i) {
     if (!answers[i]) continue;
-    const auto family = both_families[i];
+    const auto family = families[i];
     const auto way = read_way(family, *answers[i], uplink);
     for (const auto& hop : answers[i]->route.next_hops) {
       if (hop.gateway) gateways.push_back(*hop.gateway);

@@ -11,10 +11,10 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Changes come in bursts (a restart sends a dozen messages): the checks wait until they are over.
-constexpr auto after_change = 150ms;
+constexpr auto exit_after_change = 150ms;
 /// One failed round is repeated before it counts; later rounds come sooner than the usual interval.
-constexpr auto second_try = 2s;
-constexpr auto while_failing = 15s;
+constexpr auto exit_second_try = 2s;
+constexpr auto exit_while_failing = 15s;
 
 }  // namespace
 
@@ -59,7 +59,7 @@ void Verifier::recheck(bool has_v6) {
   if (exit_rounds_.is_wanted() && !no_exit_since_) no_exit_since_ = mono_now();
   if (!policy_.whoami_servers.empty() && !no_whoami_since_) no_whoami_since_ = mono_now();
   checks_due_ = no_exit_since_ || no_whoami_since_;
-  if (checks_due_) check_in(after_change);
+  if (checks_due_) check_in(exit_after_change);
 }
 
 void Verifier::check_now() {
@@ -211,7 +211,7 @@ void Verifier::on_check_done() {
     retried_ = true;
     keep_answers(exit_, whoami_);
     checks_due_ = true;
-    check_in(second_try);
+    check_in(exit_second_try);
     return on_news_();
   }
   if (!failed && !no_v4) retried_ = false;
@@ -220,7 +220,7 @@ void Verifier::on_check_done() {
   no_whoami_since_ = whoami_failed ? std::optional(no_whoami_since_.value_or(mono_now())) : std::nullopt;
   if (exit_rounds_.is_wanted()) exit_ = found;
   whoami_ = next_whoami_;
-  check_in(failed ? std::min<std::chrono::milliseconds>(while_failing, policy_.check_interval) : policy_.check_interval);
+  check_in(failed ? std::min<std::chrono::milliseconds>(exit_while_failing, policy_.check_interval) : policy_.check_interval);
   on_news_();
 }
 

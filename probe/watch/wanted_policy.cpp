@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "probe/watch/covers.hpp"
 #include "probe/watch/outside_policy.hpp"
 
 namespace vpn_sentinel {
 namespace {
 
 bool has(const auto& items, const auto& item) { return std::ranges::find(items, item) != items.end(); }
-
-bool covers(const IpPrefix& network, const IpPrefix& part) { return network.length() <= part.length() && network.contains(part.address()); }
 
 /// A machine may have come to another place meanwhile: the LAN there is a LAN also where such a network was behind the tunnel.
 void keep_networks(FirewallPolicy& policy, const FirewallPolicy& earlier) {
