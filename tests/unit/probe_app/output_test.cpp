@@ -11,6 +11,8 @@
 #include <functional>
 #include <string>
 
+#include "netns/daemon/exit_codes.hpp"
+
 using namespace vpn_sentinel;
 
 namespace {
