@@ -9,9 +9,9 @@ namespace {
 using nlohmann::json;
 
 /// What a client's record takes over from its last report, as the report spells it.
-constexpr std::array copied_keys{"schema",   "client_version", "path", "trigger", "public_ip",  "location",
-                                 "dns_test", "tunnel",         "exit", "dns",     "leak",       "kill_switch",
-                                 "ruleset",  "udp_exit",       "mtu",  "peers",   "latency_ms", "group"};
+constexpr std::array copied_keys{"schema", "client_version", "path",       "trigger", "public_ip",   "location", "dns_test",
+                                 "tunnel", "exit",           "dns",        "leak",    "kill_switch", "ruleset",  "udp_exit",
+                                 "mtu",    "peers",          "latency_ms", "group",   "tags"};
 
 json encode_members(const std::vector<GroupMember>& members) {
   auto list = json::array();

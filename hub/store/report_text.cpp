@@ -165,7 +165,7 @@ static void append_dns_test(JsonText& out, const std::string& location, const st
 }
 
 void append(JsonText& out, const Report& report) {
-  const auto& [schema, client_id, boot_id, seq, timestamp, sent_at, group, client_version, dropped, lease_s, path, trigger, public_ip,
+  const auto& [schema, client_id, boot_id, seq, timestamp, sent_at, group, tags, client_version, dropped, lease_s, path, trigger, public_ip,
                location, dns_location, dns_colo, state, findings, tunnel, exit, dns, leak, kill_switch, ruleset, udp_exit, mtu, peers,
                latency_ms] = report;
   ObjectWriter object(out);
@@ -178,6 +178,7 @@ void append(JsonText& out, const Report& report) {
   object.put("timestamp", timestamp);
   object.put("sent_at", sent_at);
   object.put_unless_empty("group", group);
+  if (!tags.empty()) append_list(object.key("tags"), tags, [&out](const std::string& tag) { append(out, tag); });
   object.put("dropped", dropped);
   object.put("lease_s", lease_s);
   object.put_unless_empty("path", path);

@@ -53,6 +53,7 @@ constexpr std::array rows{
                true, "", true},
     SettingRow{"group", "VPN_SENTINEL_GROUP", Type::text, "",
                "Targets of one group watch the same VPN from several places; the hub judges them together", 0, 0, true},
+    SettingRow{"tags", "VPN_SENTINEL_TAGS", Type::list, "", "Words to find the target by in the hub's dashboard, at most 16", 0, 0, true},
     SettingRow{"interval", "VPN_SENTINEL_INTERVAL", Type::seconds, "15s", "Time between keepalives; changes are reported at once", 1, 86400,
                false, "INTERVAL"},
     SettingRow{"timeout", "VPN_SENTINEL_TIMEOUT", Type::seconds, "10s", "Time-out of one request to the hub and of one round of the checks",

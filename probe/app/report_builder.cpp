@@ -90,6 +90,7 @@ Report build_report(const TargetWatch& watch, std::string trigger) {
   Report report;
   report.client_id = watch.policy().client_id;
   report.group = watch.policy().group;
+  report.tags = watch.policy().tags;
   report.client_version = VPN_SENTINEL_VERSION;
   report.timestamp = watch.seen().time;
   report.trigger = std::move(trigger);

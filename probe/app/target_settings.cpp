@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "probe/app/bypass_values.hpp"
 #include "probe/app/connection_settings.hpp"
@@ -56,6 +57,16 @@ Result<void> read_group(const Settings& settings, TargetPolicy& target) {
   target.group = settings.text("group");
   if (target.group.empty() || is_valid_group(target.group)) return {};
   return wrong_setting(settings, "group", target.group, "1-64 characters out of A-Z a-z 0-9 . _ -");
+}
+
+Result<void> read_tags(const Settings& settings, TargetPolicy& target) {
+  target.tags = settings.list("tags");
+  for (const auto& tag : target.tags) {
+    if (!is_valid_tag(tag)) return wrong_setting(settings, "tags", tag, "words of 1-32 characters out of A-Z a-z 0-9 . _ -");
+  }
+  const std::set<std::string> words(target.tags.begin(), target.tags.end());
+  if (words.size() == target.tags.size() && words.size() <= most_tags) return {};
+  return wrong_setting(settings, "tags", settings.text("tags"), fmt::format("at most {} words, each once", most_tags));
 }
 
 Result<void> read_networks(const Settings& settings, TargetPolicy& target) {
@@ -194,6 +205,7 @@ Result<TargetPolicy> make_target_policy(const Settings& settings) {
   auto result = read_netns(settings, target)
                     .and_then([&] { return read_client_id(settings, target); })
                     .and_then([&] { return read_group(settings, target); })
+                    .and_then([&] { return read_tags(settings, target); })
                     .and_then([&] { return read_networks(settings, target); })
                     .and_then([&] { return read_bypasses(settings, target); })
                     .and_then([&] { return read_checks(settings, target); })

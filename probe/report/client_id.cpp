@@ -9,6 +9,8 @@ constexpr std::size_t longest_client_id = 100;
 
 constexpr std::size_t longest_group = 64;
 
+constexpr std::size_t longest_tag = 32;
+
 bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 bool is_name(std::string_view text, std::size_t longest) {
@@ -34,5 +36,7 @@ std::string sanitize_client_id(std::string_view text) {
 bool is_valid_client_id(std::string_view text) { return is_name(text, longest_client_id) && text != "unknown"; }
 
 bool is_valid_group(std::string_view text) { return is_name(text, longest_group); }
+
+bool is_valid_tag(std::string_view text) { return is_name(text, longest_tag); }
 
 }  // namespace vpn_sentinel

@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -328,6 +329,21 @@ void read_firewall(const Fields<Value>& fields, Report& report) {
 }
 
 template <typename Value>
+std::vector<std::string> read_tags(const Fields<Value>& fields) {
+  std::vector<std::string> tags;
+  const auto list = fields.find("tags");
+  if (!list) return tags;
+  if (!list->is_array() || list->size() > most_tags) fields.refuse("tags", fmt::format("at most {} words", most_tags));
+  list->each([&](const Value& item) {
+    auto tag = fields.text_of(item, "tags");
+    if (!is_valid_tag(tag)) fields.refuse("tags", "words of 1-32 characters out of A-Z a-z 0-9 . _ -");
+    if (std::ranges::find(tags, tag) != tags.end()) fields.refuse("tags", "each word once");
+    tags.push_back(std::move(tag));
+  });
+  return tags;
+}
+
+template <typename Value>
 void read_network(const Fields<Value>& fields, Report& report) {
   if (const auto location = fields.object("location")) report.location = read_location(*location);
   if (const auto test = fields.object("dns_test")) {
@@ -351,6 +367,7 @@ void read_report(const Fields<Value>& fields, Report& report) {
   report.sent_at = fields.time("sent_at");
   report.group = fields.text("group");
   if (!report.group.empty() && !is_valid_group(report.group)) fields.refuse("group", "1-64 of A-Z a-z 0-9 . _ -");
+  report.tags = read_tags(fields);
   report.client_version = fields.text("client_version");
   report.dropped = fields.template number<std::uint64_t>("dropped");
   report.lease_s = fields.template number<std::uint32_t>("lease_s");

@@ -152,6 +152,7 @@ json encode(const Report& report) {
   json object{{"schema", report.schema}, {"client_id", report.client_id}, {"status", "alive"}, {"client_version", report.client_version}};
   put(object, "boot_id", report.boot_id);
   put(object, "group", report.group);
+  if (!report.tags.empty()) object["tags"] = report.tags;
   if (report.seq > 0) object["seq"] = report.seq;
   if (report.timestamp) object["timestamp"] = to_rfc3339(*report.timestamp);
   if (report.sent_at) object["sent_at"] = to_rfc3339(*report.sent_at);

@@ -145,14 +145,18 @@ struct PeersReport {
   friend bool operator==(const PeersReport&, const PeersReport&) = default;
 };
 
+/// Of one target.
+inline constexpr std::size_t most_tags = 16;
+
 struct Report {
-  int schema = 2;                     ///< 1: the Python original's payload
-  std::string client_id;              ///< 1-100 of [A-Za-z0-9._-]
-  std::string boot_id;                ///< random per start of the probe; empty in schema 1
-  std::uint64_t seq = 0;              ///< 1, 2, … within boot_id; 0 in schema 1
-  std::optional<WallTime> timestamp;  ///< when it was true, probe's clock
-  std::optional<WallTime> sent_at;    ///< when this try to send it began, the same clock; absent in schema 1
-  std::string group;                  ///< of targets that watch the same VPN: 1-64 of [A-Za-z0-9._-]; empty: none
+  int schema = 2;                      ///< 1: the Python original's payload
+  std::string client_id;               ///< 1-100 of [A-Za-z0-9._-]
+  std::string boot_id;                 ///< random per start of the probe; empty in schema 1
+  std::uint64_t seq = 0;               ///< 1, 2, … within boot_id; 0 in schema 1
+  std::optional<WallTime> timestamp;   ///< when it was true, probe's clock
+  std::optional<WallTime> sent_at;     ///< when this try to send it began, the same clock; absent in schema 1
+  std::string group;                   ///< of targets that watch the same VPN: 1-64 of [A-Za-z0-9._-]; empty: none
+  std::vector<std::string> tags = {};  ///< the user's own words for it, each 1-32 of [A-Za-z0-9._-], at most most_tags; for people only
   std::string client_version;
   std::optional<std::uint64_t> dropped;  ///< reports that this start of the probe had to give up unsent; absent: none
   std::optional<std::uint32_t> lease_s;  ///< the next report comes within; absent in schema 1
@@ -191,5 +195,6 @@ struct Report {
 [[nodiscard]] std::string sanitize_client_id(std::string_view text);
 [[nodiscard]] bool is_valid_client_id(std::string_view text);
 [[nodiscard]] bool is_valid_group(std::string_view text);
+[[nodiscard]] bool is_valid_tag(std::string_view text);
 
 }  // namespace vpn_sentinel

@@ -91,6 +91,7 @@ struct MeterPolicy {
 struct TargetPolicy {
   std::string client_id;
   std::string group;                           ///< of targets that watch the same VPN; empty: none
+  std::vector<std::string> tags;               ///< the user's words for it, shown at the hub
   bool client_id_given = true;                 ///< false: client_id was made of host name and namespace
   NamespaceRef netns;                          ///< a pattern stands for many targets: see TargetSet
   std::vector<std::string> container_sockets;  ///< of the engines that are asked for container:, in order

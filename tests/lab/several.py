@@ -102,12 +102,13 @@ class Several(unittest.TestCase):
 
     def test_two_probes_of_a_group_are_one_client_more_and_who_is_missing_is_told(self) -> None:
         self.stack.start_hub(VPN_SENTINEL_GROUP_RULES="quorum:2", VPN_SENTINEL_DASHBOARD_BIND="127.0.0.1")
-        self.stack.probe_named("a", VPN_SENTINEL_GROUP="office")
+        self.stack.probe_named("a", VPN_SENTINEL_GROUP="office", VPN_SENTINEL_TAGS="home,nas-2")
         second = self.stack.probe_named("b", VPN_SENTINEL_GROUP="office")
         wait_for("the group is secure", lambda: self.stack.state("group:office") == "secure")
         groups = self.stack.fetch(f"{API}/api/v1/groups")[1]["groups"]
         self.assertEqual([(group["client_id"], group["rule"]) for group in groups], [("group:office", "quorum:2")])
         self.assertEqual([member["client_id"] for member in groups[0]["members"]], ["a", "b"])
+        self.assertEqual([self.stack.client(name).get("tags") for name in ("a", "b")], [["home", "nas-2"], None])
         self.look_at_the_page()
         self.lab.break_tunnel("link_down")
         wait_for("the group is in danger", lambda: self.stack.state("group:office") == "danger")

@@ -47,9 +47,10 @@ void check_value(const json& value, const json& schema, const std::string& place
 }
 
 void check_keywords(const json& schema, const std::string& place, Problems& problems) {
-  static const std::set<std::string> known{
-      "$ref",    "type",    "required", "properties", "additionalProperties", "items",  "maxItems", "enum", "const", "minimum",
-      "maximum", "pattern", "format",   "anyOf",      "description",          "default"};
+  static const std::set<std::string> known{"$ref",        "type",     "required",    "properties", "additionalProperties",
+                                           "items",       "maxItems", "uniqueItems", "enum",       "const",
+                                           "minimum",     "maximum",  "pattern",     "format",     "anyOf",
+                                           "description", "default"};
   for (const auto& [keyword, rest] : schema.items()) {
     if (!known.contains(keyword)) problems.push_back(fmt::format("{}: the schema uses '{}', which is not checked", place, keyword));
   }
@@ -79,6 +80,8 @@ void SchemaChecker::walk(const json& value, const json& reference, const std::st
   }
   if (value.is_array()) {
     if (schema.contains("maxItems") && value.size() > schema["maxItems"]) problems.push_back(place + ": too many items");
+    if (schema.value("uniqueItems", false) && std::set<json>(value.begin(), value.end()).size() < value.size())
+      problems.push_back(place + ": an item comes twice");
     for (std::size_t i = 0; schema.contains("items") && i < value.size(); ++i) {
       walk(value[i], schema["items"], fmt::format("{}[{}]", place, i), problems);
     }

@@ -132,7 +132,7 @@ const std::string full_report =
     R"("peers":{"connected":1,"ports":[{"port":"udp/51820","told_by":"wireguard","connected":1,"unanswered":2,"why":"x"}],)"
     R"("list":[{"port":"udp/51820","from":"203.0.113.7:40000","key":"a","since":"2026-11-21T10:00:00Z","since_before":true,)"
     R"("rx_bytes":7,"tx_bytes":8}],"not_listed":1,"blocked_since":"2026-11-21T10:00:00Z","blocked_packets":3,"blocked_lost":0},)"
-    R"("latency_ms":12.5)";
+    R"("latency_ms":12.5,"tags":["home","nas-2"])";
 const std::string danger_finding =
     R"(,"findings":[{"code":"default_route_outside","severity":"danger","since":"2026-11-21T10:00:00Z","evidence":{"table":254}}])";
 
@@ -382,10 +382,10 @@ BOOST_AUTO_TEST_CASE(samples_of_all_kinds_fit_their_schema) {
 BOOST_AUTO_TEST_CASE(the_checker_finds_what_does_not_fit) {
   const json schema = json::parse(R"({"type":"object","required":["a"],"additionalProperties":false,"properties":{
       "a":{"type":"integer","minimum":1},"b":{"type":"array","maxItems":1,"items":{"enum":["x"]}},"c":{"anyOf":[{"type":"null"},{"pattern":"^y$"}]},
-      "t":{"type":"string","format":"date-time"}}})");
+      "t":{"type":"string","format":"date-time"},"u":{"type":"array","uniqueItems":true}}})");
   BOOST_TEST(checker.check(json::parse(R"({"a":1,"b":["x"],"c":null,"t":"2026-11-21T10:00:00Z"})"), schema).empty());
   for (const auto* wrong : {"[]", "{}", R"({"a":0})", R"({"a":1.5})", R"({"a":1,"d":1})", R"({"a":1,"b":["y"]})",
-                            R"({"a":1,"b":["x","x"]})", R"({"a":1,"c":"z"})", R"({"a":1,"t":"now"})"}) {
+                            R"({"a":1,"b":["x","x"]})", R"({"a":1,"u":[1,1]})", R"({"a":1,"c":"z"})", R"({"a":1,"t":"now"})"}) {
     BOOST_TEST_CONTEXT(wrong) { BOOST_TEST(!checker.check(json::parse(wrong), schema).empty()); }
   }
   BOOST_TEST(!checker.check(1, json::parse(R"({"oneOf":[]})")).empty());

@@ -24,6 +24,19 @@ std::string error_with(const std::string& pointer, const json& value) {
 
 BOOST_AUTO_TEST_SUITE(decode)
 
+BOOST_AUTO_TEST_CASE(tags_are_few_and_plain_words) {
+  BOOST_TEST(error_with("/tags", json::array()) == "accepted");
+  auto tags = json::array();
+  for (std::size_t length = 17; length <= 32; ++length) tags.push_back(std::string(length, 'x'));
+  BOOST_TEST(error_with("/tags", tags) == "accepted");
+  BOOST_TEST(error_with("/tags", json(2, "home")).starts_with("tags: expected each word once"));
+  BOOST_TEST(error_with("/tags", json(17, "home")).starts_with("tags: expected at most 16 words"));
+  BOOST_TEST(error_with("/tags", "home").starts_with("tags: expected at most 16 words"));
+  for (const auto& wrong : {json(""), json("two words"), json("<b>"), json(std::string(33, 'x')), json(7)}) {
+    BOOST_TEST(error_with("/tags", json::array({wrong})).starts_with("tags: expected"), wrong.dump());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_payload_of_the_python_original_is_schema_1) {
   const auto wire = json::parse(R"({"client_id": "office-vpn-primary", "timestamp": "2026-11-20T23:30:56+0000", "public_ip": "198.18.7.10",
     "status": "alive", "client_version": "1.1.4", "location": {"country": "RO", "city": "Bucharest", "region": "Bucharest",
@@ -36,6 +49,7 @@ BOOST_AUTO_TEST_CASE(the_payload_of_the_python_original_is_schema_1) {
   BOOST_TEST(report.dns_colo == "OTP");
   BOOST_TEST(!report.state.has_value());
   BOOST_TEST(!report.lease_s.has_value());
+  BOOST_TEST(report.tags.empty());
 }
 
 BOOST_AUTO_TEST_CASE(unknown_keys_and_nulls_are_ignored) {

@@ -13,6 +13,7 @@ inline Report full_report() {
   report.seq = 1841;
   report.timestamp = time;
   report.sent_at = time + std::chrono::seconds{2};
+  report.tags = {"home", "nas-2"};
   report.client_version = "1.0.0";
   report.dropped = 3;
   report.lease_s = 30;
