@@ -380,4 +380,11 @@ Result<std::vector<ChannelConfig>> parse_channels(const toml::table& document, c
   return channels;
 }
 
+std::vector<std::string> names_of(const std::vector<ChannelConfig>& channels) {
+  std::vector<std::string> names;
+  names.reserve(channels.size());
+  for (const auto& channel : channels) names.push_back(channel.name);
+  return names;
+}
+
 }  // namespace vpn_sentinel

@@ -20,4 +20,7 @@ inline constexpr std::size_t most_channels = 32;
 [[nodiscard]] Result<std::vector<ChannelConfig>> parse_channels(const toml::table& document, const std::string& file,
                                                                 const std::map<std::string, std::string>& environment);
 
+/// In the order of `channels`.
+[[nodiscard]] std::vector<std::string> names_of(const std::vector<ChannelConfig>& channels);
+
 }  // namespace vpn_sentinel

@@ -1,10 +1,12 @@
 #include "hub/app/channel_commands.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdio>
 
+#include "hub/alert/channel_config.hpp"
 #include "hub/alert/channel_protocol.hpp"
 #include "hub/alert/notice.hpp"
 #include "netns/daemon/exit_codes.hpp"
@@ -12,10 +14,8 @@
 namespace vpn_sentinel {
 namespace {
 
-std::string names_of(const HubConfig& config) {
-  std::string names;
-  for (const auto& channel : config.channels) names += fmt::format("{}{}", names.empty() ? "" : ", ", channel.name);
-  return names.empty() ? "none" : names;
+std::string listed(const std::vector<ChannelConfig>& channels) {
+  return channels.empty() ? "none" : fmt::format("{}", fmt::join(names_of(channels), ", "));
 }
 
 }  // namespace
@@ -23,7 +23,7 @@ std::string names_of(const HubConfig& config) {
 int test_channel_command(const HubConfig& config, const std::string& name) {
   const auto channel = std::ranges::find(config.channels, name, &ChannelConfig::name);
   if (channel == config.channels.end()) {
-    fmt::print(stderr, "vpn-sentinel-hub: there is no channel '{}'; there are: {}\n", name, names_of(config));
+    fmt::print(stderr, "vpn-sentinel-hub: there is no channel '{}'; there are: {}\n", name, listed(config.channels));
     return exit_usage;
   }
   const auto delivery = try_channel(*channel, test_notice(name, "the command line", wall_now()));

@@ -21,6 +21,7 @@ class Heartbeat {
     std::chrono::milliseconds interval{60'000};
     std::string ca_file;                           ///< PEM bundle; empty: the system's
     std::chrono::milliseconds most_retry{60'000};  ///< a beat that was not taken comes again after a quarter of `interval`, or after this
+    friend bool operator==(const Options&, const Options&) = default;
   };
   /// `works` is asked before each beat, on this object's thread; false: no beat.
   Heartbeat(Options options, std::function<bool()> works);
@@ -28,6 +29,7 @@ class Heartbeat {
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
 
+  [[nodiscard]] const Options& options() const noexcept { return options_; }
   /// The last beat was not taken. From any thread.
   [[nodiscard]] bool is_failing() const noexcept { return failing_; }
 
@@ -36,7 +38,7 @@ class Heartbeat {
   void wait();
   void on_response(const Result<HttpResponse>& response);
 
-  Options options_;
+  const Options options_;
   std::function<bool()> works_;
   std::atomic<bool> failing_{false};
   boost::asio::io_context io_{1};

@@ -52,6 +52,9 @@ class Hub {
   /// until the rules that may still name them are.
   void apply_alerts(const HubConfig& config);
 
+  /// Another address or pause of the heartbeat, or none any more; from the thread that calls turn().
+  void apply_heartbeat(const HubConfig& config);
+
   /// What is due; call it about ten times per second. False: there is nobody to see it, once per second is enough.
   bool turn();
   /// Reads certificate and key again, whether they have changed or not. A bad pair is told in the log and changes nothing.
@@ -70,6 +73,7 @@ class Hub {
   };
 
  private:
+  static std::shared_ptr<Access> make_access(const HubConfig& config);
   Result<void> read_keys_again();
   void heed_forget_request();
   void replace_access();
@@ -87,6 +91,7 @@ class Hub {
   void listen(const HubConfig& config);
   void offer_public(std::vector<Site>& sites, const HubConfig& config);
   void open(std::vector<Site> sites, const HubConfig& config, std::size_t max_connections);
+  [[nodiscard]] std::shared_ptr<Heartbeat> heartbeat() const;
   [[nodiscard]] std::vector<HealthComponent> health() const;
   [[nodiscard]] HubView view() const;
   [[nodiscard]] HubFacts facts() const;
@@ -125,7 +130,8 @@ class Hub {
   std::unique_ptr<Server> server_;
   std::unique_ptr<Accounts> accounts_;
   std::shared_ptr<const AccountDoor> door_;
-  std::unique_ptr<Heartbeat> heartbeat_;  ///< null: nobody wants one
+  mutable std::mutex heartbeat_mutex_;    ///< of the pointer
+  std::shared_ptr<Heartbeat> heartbeat_;  ///< null: nobody wants one
   std::unique_ptr<OwnExit> own_exit_;     ///< null: switched off
   bool setup_token_gone_ = false;
   MonoTime next_heartbeat_{};

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "hub/alert/channel_config.hpp"
 #include "hub/alert/desk_keeper.hpp"
 #include "hub/alert/past_changes.hpp"
 #include "hub/alert/rule_config.hpp"
@@ -58,8 +59,7 @@ std::vector<PastSubject> read_subjects(StoreReader& reader) {
 }
 
 std::vector<std::string> channels_of(const HubConfig& config) {
-  std::vector<std::string> names;
-  for (const auto& channel : config.channels) names.push_back(channel.name);
+  auto names = names_of(config.channels);
   if (names.empty()) names.emplace_back("none");  // what would be told is shown all the same
   return names;
 }

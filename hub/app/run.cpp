@@ -62,7 +62,7 @@ class Runner {
     if (!fresh) {
       return log(LogLevel::error, "reload_failed", {{"message", fresh.error().message}, {"next", "the settings stay as they were"}});
     }
-    apply_access(*fresh);
+    apply(*fresh);
     if (const auto level = parse_log_level(fresh->text("log_level"))) set_log_level(*level);
     adopt("log_level", *fresh);
     hub_.reload_tls();
@@ -75,11 +75,12 @@ class Runner {
 
   void adopt(std::string_view key, const Settings& fresh) { static_cast<void>(settings_.set(key, fresh.text(key), fresh.origin(key))); }
 
-  void apply_access(const Settings& fresh) {
+  void apply(const Settings& fresh) {
     auto config = make_hub_config(fresh, machine_has_ipv6());
     if (!config) return log(LogLevel::error, "reload_failed", {{"message", config.error().message}});
-    for (const auto* const key : {"allowed_ips", "trusted_proxies", "rate_limit", "alerts_file", "telegram_bot_token", "telegram_chat_id",
-                                  "telegram_enabled", "telegram_commands", "telegram_command_chats", "telegram_api_url"}) {
+    for (const auto* const key :
+         {"allowed_ips", "trusted_proxies", "rate_limit", "alerts_file", "telegram_bot_token", "telegram_chat_id", "telegram_enabled",
+          "telegram_commands", "telegram_command_chats", "telegram_api_url", "heartbeat_url", "heartbeat"}) {
       adopt(key, fresh);
     }
     // Whether there is a key decides where the hub listens by default: that is for the next start.
@@ -87,6 +88,7 @@ class Runner {
     config->api_key = settings_.text("api_key");
     hub_.apply_access(*config);
     hub_.apply_alerts(*config);
+    hub_.apply_heartbeat(*config);
   }
 
   void turn() {

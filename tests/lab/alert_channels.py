@@ -215,6 +215,17 @@ class AlertChannels(unittest.TestCase):
         self.assertEqual(len(self.book.of("/beat-of-a-secret-name")), before)
         self.assertNotIn("secret-name", self.hub.log.read_text())
 
+    def test_a_reload_takes_another_address_of_the_heartbeat(self) -> None:
+        place = self.hub.folder / "heartbeat"
+        place.write_text(f"{self.web.url}/beat-one")
+        self.hub.start(VPN_SENTINEL_HEARTBEAT_URL_FILE=str(place), VPN_SENTINEL_HEARTBEAT="10s")
+        self.book.wait("/beat-one", 1)
+        place.write_text(f"{self.web.url}/beat-two")
+        self.hub.process.send_signal(signal.SIGHUP)
+        self.book.wait("/beat-two", 1)
+        self.until("all is taken over", lambda: "event=reloaded" in self.hub.log.read_text())
+        self.assertNotIn("restart_needed", self.hub.log.read_text())
+
     def heartbeat(self) -> dict:
         status, body = self.hub.fetch("/health", self.hub.health_port)
         self.assertEqual(status, 200)

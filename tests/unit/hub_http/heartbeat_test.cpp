@@ -123,4 +123,24 @@ BOOST_FIXTURE_TEST_CASE(a_hub_whose_store_takes_nothing_falls_silent_until_it_do
   static_cast<void>(watcher.wait("GET /beat", last + 2));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_running_hub_takes_another_address_and_none, HubFolder) {
+  HookServer watcher;
+  auto beating = config();
+  beating.heartbeat_interval = 50ms;
+  beating.heartbeat_url = watcher.url("/one");
+  Hub hub(beating);
+  static_cast<void>(watcher.wait("GET /one", 1));
+  beating.heartbeat_url = watcher.url("/two");
+  hub.apply_heartbeat(beating);
+  static_cast<void>(watcher.wait("GET /two", 2));  // the last of /one has been read meanwhile
+  const auto before = watcher.count("GET /one");
+  static_cast<void>(watcher.wait("GET /two", 6));
+  BOOST_TEST(watcher.count("GET /one") == before);
+  beating.heartbeat_url.clear();
+  hub.apply_heartbeat(beating);
+  beating.heartbeat_url = watcher.url("/three");
+  hub.apply_heartbeat(beating);
+  static_cast<void>(watcher.wait("GET /three", 2));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
