@@ -60,14 +60,15 @@ Hub::Hub(const HubConfig& config)
       metrics_clients_(config.metrics_clients) {
   hide_secrets();
   load_tls(config);
-  start_engine(config);
+  load_engine(config);
   server_ = Server::make(config.io_threads);
   start_accounts(config);
   listen(config);
   // Only now: a hub that cannot listen, and is started again and again, must not tell each time that it has started. And before all that
-  // reports bring.
+  // silence and reports bring.
   const auto started = start_notice(VPN_SENTINEL_VERSION, wall_now(), engine_->clients().size());
   for (auto& alert : for_each_channel(names_of(config.channels), started)) engine_->add_alert(std::move(alert));
+  engine_->run();
   apply_heartbeat(config);
   if (!config.trace_urls.empty()) {
     OwnExit::Options options{config.trace_urls, config.ipinfo_url, usual_geo_databases(), config.ca_file,
@@ -101,7 +102,7 @@ Hub::~Hub() {
   accounts_.reset();  // what the engine carried out at its end is noted there
 }
 
-void Hub::start_engine(const HubConfig& config) {
+void Hub::load_engine(const HubConfig& config) {
   auto store = open_sqlite_store(data_dir_.file("hub.db"));
   if (!store) throw FatalError(exit_cannot_create, fmt::format("the database cannot be opened: {}", store.error().message));
   EngineHooks hooks;
@@ -122,7 +123,7 @@ void Hub::start_engine(const HubConfig& config) {
   policy.default_lease = config.client_timeout;
   policy.groups = config.groups;
   policy.public_addresses = config.public_addresses;
-  auto engine = Engine::start(std::move(*store), policy, std::move(hooks), std::move(options));
+  auto engine = Engine::load(std::move(*store), policy, std::move(hooks), std::move(options));
   if (!engine) throw FatalError(exit_cannot_create, fmt::format("the database cannot be read: {}", engine.error().message));
   engine_ = std::move(*engine);
   counted_engine_ = count_reports(*engine_, counters_);

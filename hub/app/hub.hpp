@@ -83,7 +83,7 @@ class Hub {
   void hide_secrets();
   void start_accounts(const HubConfig& config);
   [[nodiscard]] KeyAdmin key_admin();
-  void start_engine(const HubConfig& config);
+  void load_engine(const HubConfig& config);
   void open_flows(FlowEngineOptions options);
   void load_tls(const HubConfig& config);
   void check_tls();

@@ -94,8 +94,12 @@ class EngineThread final : public Engine {
     auto reader = writer_.store().open_reader();
     if (!reader) return fail(reader.error());
     readers_ = std::make_unique<ReadThread>(std::move(*reader));
-    thread_ = std::thread([this] { run(); });
     return {};
+  }
+
+  void run() override {
+    last_turn_ = mono_now();
+    thread_ = std::thread([this] { turn_until_closed(); });
   }
 
   bool submit(Admitted&& admitted, std::function<void(SubmitResult)> done) override {
@@ -128,7 +132,7 @@ class EngineThread final : public Engine {
   }
 
  private:
-  void run() {
+  void turn_until_closed() {
     bool last_turn = false;
     while (!last_turn) {
       auto work = queue_.take(pause());
@@ -170,7 +174,8 @@ class EngineThread final : public Engine {
       stepped_at_ = up;
     }
     if (step > great_step || step < -great_step) doubted_since_ = up;
-    if (elapsed > blind_after) writer_.grant_grace(now);
+    if (elapsed > blind_after) return writer_.grant_grace(now);
+    if (healthy_) writer_.listen(elapsed);
   }
 
   /// The leases have moved with the clock; a report that was stamped before would make one that ends at once, or hours later.
@@ -187,7 +192,7 @@ class EngineThread final : public Engine {
     if (!healthy_ && work.empty()) return try_again(now);
     const auto deadline = writer_.next_alarm();
     const bool overdue = deadline && *deadline <= now;
-    if (work.empty() && !overdue && !writer_.flush_due(now)) return;
+    if (work.empty() && !overdue && !writer_.flush_due(now) && !writer_.listening_due()) return;
     // After trouble nobody is silent before there was a chance to be heard.
     auto written = writer_.write(work, now, healthy_);
     if (!written) return failed(std::move(work), written.error(), now);
@@ -379,11 +384,18 @@ class EngineThread final : public Engine {
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> Engine::start(std::unique_ptr<Store> store, const FleetPolicy& policy, EngineHooks hooks,
-                                              EngineOptions options) {
+Result<std::unique_ptr<Engine>> Engine::load(std::unique_ptr<Store> store, const FleetPolicy& policy, EngineHooks hooks,
+                                             EngineOptions options) {
   auto engine = std::make_unique<EngineThread>(std::move(store), policy, std::move(hooks), std::move(options));
   if (auto opened = engine->open(); !opened) return fail(opened.error());
   return std::unique_ptr<Engine>(std::move(engine));
+}
+
+Result<std::unique_ptr<Engine>> Engine::start(std::unique_ptr<Store> store, const FleetPolicy& policy, EngineHooks hooks,
+                                              EngineOptions options) {
+  auto engine = load(std::move(store), policy, std::move(hooks), std::move(options));
+  if (engine) (*engine)->run();
+  return engine;
 }
 
 }  // namespace vpn_sentinel

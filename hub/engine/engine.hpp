@@ -47,10 +47,16 @@ struct EngineOptions {
 
 class Engine {
  public:
-  /// Loads the store on the caller's thread, then starts its own.
+  /// Loads the store on the caller's thread. Nothing is judged, stored or told before run().
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> load(std::unique_ptr<Store> store, const FleetPolicy& policy, EngineHooks hooks,
+                                                            EngineOptions options = {});
+  /// load() and run().
   [[nodiscard]] static Result<std::unique_ptr<Engine>> start(std::unique_ptr<Store> store, const FleetPolicy& policy, EngineHooks hooks,
                                                              EngineOptions options = {});
   virtual ~Engine() = default;  ///< drains what is queued, then stops
+
+  /// Starts the engine's thread, once. A message that was added before comes before all others of this run.
+  virtual void run() = 0;
 
   /// False: the queue is full (answer 503). `done` is called on the engine's thread after the commit.
   [[nodiscard]] virtual bool submit(Admitted&& admitted, std::function<void(SubmitResult)> done) = 0;

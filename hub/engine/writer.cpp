@@ -30,6 +30,7 @@ Result<std::vector<ClientSnapshot>> Writer::load(WallTime now) {
   if (!incidents) return fail(incidents.error());
   if (auto done = load_care(); !done) return fail(done.error());
   incidents_.restore(std::move(*incidents));
+  if (auto done = load_listening(); !done) return fail(done.error());
   fleet_.restore(std::move(*clients), now);
   groups_.rebuild(fleet_);
   if (auto done = load_desk(now); !done) return fail(done.error());
@@ -62,7 +63,7 @@ Result<Written> Writer::write(const Work& work, WallTime now, bool expire) {
 Result<void> Writer::flush(WallTime now) {
   flushing_.insert(flushing_.end(), unsaved_.begin(), unsaved_.end());
   unsaved_.clear();
-  while (!flushing_.empty()) {
+  while (!flushing_.empty() || has_unsaved_listening()) {
     if (const auto written = write(Work{}, now, false); !written) return fail(written.error());
   }
   return {};
@@ -144,6 +145,7 @@ Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& 
     if (auto done = add_result(result, now); !done) return done;
   }
   if (auto done = finish_desk(now, written.alerts); !done) return done;
+  if (auto done = save_listening(); !done) return done;
   return save_touched(now);
 }
 
@@ -298,7 +300,8 @@ bool Writer::must_save(const ClientState& client) const {
   if (before == nullptr) return true;
   const auto& saved = *before;
   return client.state != saved.state || client.since != saved.since || client.known_address != saved.known_address ||
-         client.last_report.boot_id != saved.last_report.boot_id || client.findings != saved.findings;
+         client.last_report.boot_id != saved.last_report.boot_id || client.findings != saved.findings ||
+         (saved.heard_after < run_began_ && client.heard_after >= run_began_);
 }
 
 Result<void> Writer::save_touched(WallTime now) {
@@ -321,6 +324,7 @@ Result<void> Writer::save_touched(WallTime now) {
 }
 
 void Writer::note_saved(WallTime now) {
+  listening_saved_ = listening_saving_;
   flushing_.erase(flushing_.begin(), flushing_.begin() + static_cast<std::ptrdiff_t>(flushed_));
   if (unsaved_.empty()) unsaved_since_ = now;
   unsaved_.insert(touched_.begin(), touched_.end());

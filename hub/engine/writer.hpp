@@ -1,6 +1,7 @@
 /// One transaction at a time: reports through the state machine into the store, with their changes and alerts. No threads.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <map>
@@ -64,8 +65,11 @@ class Writer {
   /// Messages that came of care() and forget(), once.
   [[nodiscard]] std::vector<StoredAlert> take_alerts() { return std::exchange(alerts_, {}); }
 
-  /// See Fleet.
+  /// See Fleet. writer_listening.cpp
   void grant_grace(WallTime now) { fleet_.grant_grace(now); }
+  void listen(std::chrono::microseconds time) { fleet_.listen(time); }
+  /// It is time that a write() notes for how long the hub has listened: the next start counts on from there.
+  [[nodiscard]] bool listening_due() const;
   /// Every client's new snapshot.
   [[nodiscard]] std::vector<ClientSnapshot> shift_leases(std::chrono::microseconds by, WallTime now);
 
@@ -99,6 +103,9 @@ class Writer {
   Result<void> add_group_history(const std::string& group, const PastStretch& member);
   Result<void> fill_in_incidents(std::vector<Incident> touching, const PastStretch& stretch);
   Result<void> add_change(const Change& change, WallTime now);
+  Result<void> load_listening();
+  Result<void> save_listening();
+  [[nodiscard]] bool has_unsaved_listening() const;
   Result<void> load_desk(WallTime now);
   /// When rules are others, the desk learns what stands.
   void take_stock(WallTime now);
@@ -146,6 +153,9 @@ class Writer {
   std::deque<std::string> flushing_;                                 ///< their time to be saved has come
   std::unordered_set<std::string> unsaved_;                          ///< renewed their lease since they were saved
   WallTime unsaved_since_{};
+  std::chrono::microseconds run_began_{0};         ///< as Fleet::listened(), so the next two
+  std::chrono::microseconds listening_saved_{0};   ///< as the store has it
+  std::chrono::microseconds listening_saving_{0};  ///< by the transaction under way
 };
 
 }  // namespace vpn_sentinel

@@ -47,6 +47,8 @@ struct ClientState {
   std::optional<State> state_before_offline;
   std::string source_address;  ///< of the last report
   Report last_report;
+  /// How long the hub had listened, in all its runs together, when it heard the client last. Absent: not by this hub's clock.
+  std::optional<std::chrono::microseconds> heard_after;
   std::string known_address;               ///< last public address that was known; reports without one keep it
   std::vector<std::string> retired_boots;  ///< boots that others followed: their late reports are history
   std::optional<Twin> twin;                ///< not stored: the next reports tell again

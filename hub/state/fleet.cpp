@@ -114,6 +114,15 @@ std::chrono::seconds Fleet::grace_of(const Report& report) const {
   return std::max(policy_.restart_grace, std::min(lease_of(report), policy_.default_lease));
 }
 
+/// What a hub listened to a silent client in vain, in this run or another, is no chance that he still has to get.
+std::chrono::microseconds Fleet::grace_left(const ClientState& client) const {
+  using std::chrono::microseconds;
+  const auto& report = client.last_report;
+  const microseconds grace = grace_of(report);
+  const microseconds in_vain = listened_ - client.heard_after.value_or(listened_) - patience_with(report);
+  return std::clamp(grace - in_vain, microseconds{0}, grace);
+}
+
 ClientState Fleet::after_report(const ClientState* before, const Admitted& admitted) const {
   const auto& report = admitted.report;
   const auto time = time_of(admitted);
@@ -142,6 +151,7 @@ ClientState Fleet::after_report(const ClientState* before, const Admitted& admit
   note_clock(before, admitted, after);
   note_exit_paths(before, admitted, policy_.public_addresses, after);
   if (before != nullptr && !ends_on_purpose(report)) note_twin(*before, admitted, after);
+  after.heard_after = after.lease_deadline > admitted.received || before == nullptr ? listened_ : before->heard_after;
   if (was_silent && !ends_on_purpose(report) && age_when_sent(report) > lease_of(report)) {
     after = still_silent(before, after);
   } else {
@@ -198,6 +208,7 @@ void Fleet::restore(std::vector<ClientState> clients, WallTime now) {
   for (auto& client : clients) {
     const bool has_lease = client.state != State::offline && !client.is_group();
     if (has_lease) client.lease_deadline = std::min(client.lease_deadline, now + patience_with(client.last_report));
+    client.heard_after = std::min(client.heard_after.value_or(listened_), listened_);
     put(std::move(client));
   }
   grant_grace(now);
@@ -205,7 +216,7 @@ void Fleet::restore(std::vector<ClientState> clients, WallTime now) {
 
 void Fleet::grant_grace(WallTime now) {
   for (const auto& [client_id, client] : clients_) {
-    if (!client->is_group()) leases_.grant(client_id, now + grace_of(client->last_report));
+    if (!client->is_group()) leases_.grant(client_id, now + grace_left(*client));
   }
 }
 

@@ -50,8 +50,14 @@ class Fleet {
   /// What the store knew when the hub started.
   void restore(std::vector<ClientState> clients, WallTime now);
 
-  /// Nobody could be heard for a while, so silence proves nothing: expire() waits. What is shown does not: see overdue().
+  /// Nobody could be heard for a while, so silence proves nothing: expire() waits. What is shown does not: see overdue(). Whoever was
+  /// silent before while the hub listened has so much less: a hub that starts again and again says in the end who is gone.
   void grant_grace(WallTime now);
+  /// Somebody may still be waited for by grace.
+  [[nodiscard]] bool has_grace() const noexcept { return leases_.has_grace(); }
+  /// The hub went on listening for so long. Before restore(): what it did in its runs before.
+  void listen(std::chrono::microseconds time) { listened_ += time; }
+  [[nodiscard]] std::chrono::microseconds listened() const noexcept { return listened_; }
   /// The hub's clock was set to `now`: leases are stretches of time and move with it.
   void shift_leases(std::chrono::microseconds by, WallTime now);
   /// A group's state, as its members make it (Groups): it has no lease of its own.
@@ -83,6 +89,7 @@ class Fleet {
   /// How long the hub waits for the report after this one.
   [[nodiscard]] std::chrono::milliseconds patience_with(const Report& report) const;
   [[nodiscard]] std::chrono::seconds grace_of(const Report& report) const;
+  [[nodiscard]] std::chrono::microseconds grace_left(const ClientState& client) const;
   const ClientState& put(Snapshot client);
   const ClientState& put(ClientState client) { return put(std::make_shared<const ClientState>(std::move(client))); }
 
@@ -90,6 +97,7 @@ class Fleet {
   std::unordered_map<std::string, Snapshot> clients_;
   std::unordered_map<std::string, Snapshot> before_;  ///< of those that changed since begin()
   Leases leases_;                                     ///< of every client that is not offline
+  std::chrono::microseconds listened_{0};             ///< while somebody could be heard, in all runs together
 };
 
 }  // namespace vpn_sentinel

@@ -15,6 +15,7 @@ void Leases::set(const std::string& client_id, WallTime deadline) {
 void Leases::grant(const std::string& client_id, WallTime until) {
   const auto found = leases_.find(client_id);
   if (found == leases_.end()) return;
+  if (!found->second.grace) ++with_grace_;
   found->second.grace = until;
   follow(*found);
 }
@@ -22,6 +23,7 @@ void Leases::grant(const std::string& client_id, WallTime until) {
 void Leases::heard(const std::string& client_id) {
   const auto found = leases_.find(client_id);
   if (found == leases_.end()) return;
+  if (found->second.grace) --with_grace_;
   found->second.grace.reset();
   follow(*found);
 }
@@ -31,6 +33,7 @@ void Leases::erase(const std::string& client_id) {
   if (found == leases_.end()) return;
   deadlines_.remove(*found);
   alarms_.remove(*found);
+  if (found->second.grace) --with_grace_;
   leases_.erase(found);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,6 +31,8 @@ class Leases {
   void heard(const std::string& client_id);
   void erase(const std::string& client_id);
 
+  /// Somebody has.
+  [[nodiscard]] bool has_grace() const noexcept { return with_grace_ > 0; }
   /// Until when the client has grace.
   [[nodiscard]] std::optional<WallTime> grace(const std::string& client_id) const;
   [[nodiscard]] std::optional<WallTime> next_alarm() const { return alarms_.next(); }
@@ -80,6 +83,7 @@ class Leases {
   void follow(Entry& entry);
 
   std::unordered_map<std::string, Lease> leases_;
+  std::size_t with_grace_ = 0;
   Calendar deadlines_{&Lease::end, &Lease::listed_end};
   Calendar alarms_{&Lease::alarm, &Lease::listed_alarm};
 };

@@ -64,6 +64,9 @@ ClientState decode_client(const json& object) {
     client.state_before_offline = parse_state(object.at("state_before_offline").get<std::string>());
   }
   client.source_address = object.at("source_address").get<std::string>();
+  if (const auto heard = object.find("heard_after"); heard != object.end()) {
+    client.heard_after = std::chrono::microseconds{heard->get<std::int64_t>()};
+  }
   client.known_address = object.at("known_address").get<std::string>();
   client.retired_boots = object.at("retired_boots").get<std::vector<std::string>>();
   client.paths = {address_of(object, "tunnel_path"), address_of(object, "uplink_path"), address_of(object, "shared_path"),
@@ -146,6 +149,7 @@ std::string encode_client_text(const ClientState& client) {
     object.put("lease_deadline", number_of(client.lease_deadline));
     if (client.state_before_offline) object.put("state_before_offline", to_string(*client.state_before_offline));
     object.put("source_address", client.source_address);
+    if (client.heard_after) object.put("heard_after", client.heard_after->count());
     object.put("known_address", client.known_address);
     append_list(object.key("retired_boots"), client.retired_boots, [&out](const std::string& boot) { append(out, boot); });
     if (client.paths.tunnel) object.put("tunnel_path", client.paths.tunnel->to_string());

@@ -214,8 +214,9 @@ class Importer final : public HistoryImport {
   Result<bool> take_client(const json& line) {
     const auto object = object_of(line, "client");
     if (!object) return fail(object.error());
-    const auto client = decode_client_text(compact(**object));
+    auto client = decode_client_text(compact(**object));
     if (!client) return wrong("client", fmt::format("the state of one: {}", client.error().message));
+    client->heard_after.reset();  // of another hub
     if (const auto id = subject_of(**object); !id) return fail(id.error());
     bool known = !clients_.insert(client->client_id).second;  // in the transaction under way the other connection does not see it
     auto done = sql_.find_client.query([&known](const Statement&) { known = true; }, client->client_id);

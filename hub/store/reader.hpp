@@ -74,7 +74,7 @@ struct ReportQuery {
 };
 
 /// What is kept by name beside the reports; the numbers are those of the file.
-enum class KeptKind : std::uint8_t { mute = 0, maintenance = 1, rule = 2, desk = 3 };
+enum class KeptKind : std::uint8_t { mute = 0, maintenance = 1, rule = 2, desk = 3, hub = 4 };
 struct Kept {
   std::string name;
   std::string json;

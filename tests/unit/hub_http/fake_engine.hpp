@@ -91,6 +91,7 @@ class FakeEngine final : public Engine {
     submitted.emplace_back(std::move(admitted), std::move(done));
     return true;
   }
+  void run() override {}
   void add_alert(StoredAlert /*alert*/) override {}
   void alert_delivered(std::int64_t /*id*/) override {}
   void alert_failed(std::int64_t /*id*/, std::string /*reason*/, bool /*give_up*/) override {}

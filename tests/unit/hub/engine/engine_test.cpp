@@ -220,6 +220,31 @@ BOOST_AUTO_TEST_CASE(alerts_are_stored_first_then_handed_on_and_their_results_ke
   BOOST_TEST(again->pending_alerts().empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_is_added_before_it_runs_is_told_before_all_that_is_due_at_once) {
+  const test::TemporaryDirectory directory;
+  Record record;
+  {
+    const auto engine = start(sqlite(directory), record.hooks());
+    submit(*engine, now_report("a", 1));
+    BOOST_REQUIRE(record.wait([](Record& seen) { return seen.alerts_.size() == 1; }));
+  }
+  // Everybody is silent at its first turn.
+  EngineOptions later;
+  later.now = [] { return wall_now() + 24h; };
+  FleetPolicy policy;
+  policy.restart_grace = 0s;
+  policy.default_lease = 0s;
+  const auto engine = Engine::load(sqlite(directory), policy, record.hooks(), later).value();
+  BOOST_REQUIRE(engine->submit(test::report("b", "b", 1, State::danger, later.now()), {}));
+  engine->add_alert({0, "telegram", "started", later.now(), 0});
+  engine->run();
+  BOOST_REQUIRE(record.wait([](Record& seen) { return seen.alerts_.size() >= 4; }));
+  const auto alerts = record.alerts();
+  BOOST_TEST(alerts.at(1).text == "started");
+  BOOST_TEST(alerts.at(0).id < alerts.at(1).id);
+  BOOST_TEST(alerts.at(1).id < alerts.at(2).id);
+}
+
 BOOST_AUTO_TEST_CASE(alerts_and_results_wait_for_a_store_that_fails) {
   const auto shelf = std::make_shared<Shelf>();
   Record record;

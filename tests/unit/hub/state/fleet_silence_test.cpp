@@ -109,6 +109,70 @@ BOOST_AUTO_TEST_CASE(after_a_restart_silence_is_shown_at_once_and_told_after_the
   BOOST_TEST((change.noticed == at(7260)));
 }
 
+BOOST_AUTO_TEST_CASE(a_hub_that_starts_again_and_again_says_offline_when_it_has_listened_in_vain_for_as_long_as_one_grace) {
+  Fleet first(policy);
+  first.apply(report("a", "b", 1, State::secure, at(0)));
+  auto clients = clients_of(first);
+  // Each run listens for 20 s, and then nobody does for 5 s. The lease takes 32 s of it, grace the next 60 s.
+  const std::vector<double> said_at{25 + 60, 50 + 52, 75 + 32, 100 + 12};
+  for (std::size_t run = 0; run < said_at.size(); ++run) {
+    const auto start = 25.0 * static_cast<double>(run + 1);
+    Fleet fleet(policy);
+    fleet.listen(seconds{20} * static_cast<int>(run + 1));
+    fleet.restore(clients, at(start));
+    BOOST_TEST((fleet.next_deadline() == at(said_at.at(run))));
+    BOOST_TEST((fleet.overdue(at(start)) == (start > 32 ? Ids{"a"} : Ids{})));
+    clients = clients_of(fleet);
+  }
+  Fleet last(policy);
+  last.listen(seconds{100});
+  last.restore(clients, at(200));
+  const auto change = only(last.expire(at(200)));
+  BOOST_TEST((change.kind == Kind::went_offline && change.at == at(32)));
+}
+
+BOOST_AUTO_TEST_CASE(who_was_heard_in_a_run_has_the_whole_grace_after_it) {
+  Fleet first(policy);
+  first.listen(seconds{500});
+  first.apply(report("a", "b", 1, State::secure, at(0)));
+  Fleet second(policy);
+  second.listen(seconds{530});
+  second.restore(clients_of(first), at(100));
+  BOOST_TEST((second.next_deadline() == at(160)));
+  second.listen(seconds{20});
+  second.apply(report("a", "b", 2, State::secure, at(120)));
+  Fleet third(policy);
+  third.listen(seconds{550});
+  third.restore(clients_of(second), at(200));
+  BOOST_TEST((third.next_deadline() == at(260)));
+}
+
+BOOST_AUTO_TEST_CASE(a_client_of_another_hubs_file_has_the_whole_grace) {
+  Fleet fleet(policy);
+  fleet.apply(report("a", "b", 1, State::secure, at(0)));
+  auto clients = clients_of(fleet);
+  for (const auto heard : {std::optional<std::chrono::microseconds>(), std::optional<std::chrono::microseconds>(seconds{9'000})}) {
+    clients.front().heard_after = heard;
+    Fleet here(policy);
+    here.listen(seconds{5'000});
+    here.restore(clients, at(100));
+    BOOST_TEST((here.next_deadline() == at(160)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_fails_again_and_again_gives_no_new_grace_for_the_time_in_which_the_hub_listened) {
+  Fleet fleet(policy);
+  fleet.apply(report("a", "b", 1, State::secure, at(0)));
+  fleet.listen(seconds{50});
+  fleet.grant_grace(at(50));
+  BOOST_TEST((fleet.next_deadline() == at(50 + 42)));
+  BOOST_TEST(fleet.has_grace());
+  fleet.apply(report("a", "b", 2, State::secure, at(60)));
+  BOOST_TEST(!fleet.has_grace());
+  fleet.grant_grace(at(61));
+  BOOST_TEST((fleet.next_deadline() == at(121)));
+}
+
 BOOST_AUTO_TEST_CASE(who_is_heard_after_a_restart_has_his_own_lease_again) {
   auto fleet = restarted(report("a", "b", 1, State::secure, at(0)), at(7200));
   BOOST_TEST(fleet.apply(report("a", "b", 2, State::secure, at(7201))).empty());
