@@ -81,12 +81,7 @@ Hub::Hub(const HubConfig& config)
   flows.retention.most_bytes = flow_share(config);
   flows.on_trouble = [](const std::string& problem) { log(LogLevel::error, "flows", {{"message", problem}}); };
   flow_opener_ = std::jthread([this, flows = std::move(flows)] { open_flows(flows); });
-  if (!config.alerts_warning.empty()) log(LogLevel::warning, "alerts_file", {{"message", config.alerts_warning}});
-  bot_options_ = bots_of(config);
-  channels_ = with_buttons(config.channels, bot_options_);
-  warn_of_missing_channels();
-  alerts_.start(channels_, *engine_);
-  start_bots();
+  start_alerts(config);
 }
 
 Hub::~Hub() {

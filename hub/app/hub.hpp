@@ -78,6 +78,7 @@ class Hub {
   void heed_forget_request();
   void replace_access();
   void retire_channels();
+  void start_alerts(const HubConfig& config);
   void start_bots();
   void warn_of_missing_channels() const;
   void hide_secrets();

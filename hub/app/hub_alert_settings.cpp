@@ -60,8 +60,8 @@ Result<void> read_telegram(const Settings& settings, HubConfig& config) {
   }
   if (wanted != "false" && !complete && (!token.empty() || !chat.empty())) {
     return fail(Error::Kind::invalid, fmt::format("{} is set but {} is not: alerts would silently not be sent; set both or neither",
-                                                  setting_name(token.empty() ? "telegram_chat_id" : "telegram_bot_token"),
-                                                  setting_name(token.empty() ? "telegram_bot_token" : "telegram_chat_id")));
+                                                  settings.name(token.empty() ? "telegram_chat_id" : "telegram_bot_token"),
+                                                  settings.name(token.empty() ? "telegram_bot_token" : "telegram_chat_id")));
   }
   const auto& url = settings.text("telegram_api_url");
   if (!url.starts_with("https://") && !url.starts_with("http://"))
@@ -80,7 +80,7 @@ Result<void> read_alerts(const Settings& settings, HubConfig& config) {
   auto file = read_alerts_file(path, settings.is_set("alerts_file"), read_environment());
   if (!file) {
     return fail(file.error().kind,
-                fmt::format("{} (from {}): {}", setting_name("alerts_file"), settings.origin("alerts_file"), file.error().message));
+                fmt::format("{} (from {}): {}", settings.name("alerts_file"), settings.origin("alerts_file"), file.error().message));
   }
   config.channels = std::move(file->channels);
   config.alerts = std::move(file->desk);
@@ -91,7 +91,7 @@ Result<void> read_alerts(const Settings& settings, HubConfig& config) {
       return fail(Error::Kind::invalid,
                   fmt::format("{}: channel 'telegram': {} makes a channel of that name; give this one another name, or "
                               "set {} to false",
-                              path, setting_name("telegram_bot_token"), setting_name("telegram_enabled")));
+                              path, settings.name("telegram_bot_token"), settings.name("telegram_enabled")));
     }
     config.channels.insert(config.channels.begin(), channel_of(*config.telegram));
   }
@@ -103,7 +103,7 @@ Result<void> read_heartbeat(const Settings& settings, HubConfig& config) {
   config.heartbeat_interval = settings.duration("heartbeat");
   if (!config.heartbeat_url.empty() && !HttpUrl::parse(config.heartbeat_url)) {
     return fail(Error::Kind::invalid, fmt::format("{} (from {}): expected a URL such as https://example.org/…, without user",
-                                                  setting_name("heartbeat_url"), settings.origin("heartbeat_url")));
+                                                  settings.name("heartbeat_url"), settings.origin("heartbeat_url")));
   }
   return {};
 }

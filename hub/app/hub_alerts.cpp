@@ -72,6 +72,15 @@ void Hub::hide_secrets() {
   log_.hide(SecretMask(std::move(secrets)));
 }
 
+void Hub::start_alerts(const HubConfig& config) {
+  if (!config.alerts_warning.empty()) log(LogLevel::warning, "alerts_file", {{"message", config.alerts_warning}});
+  bot_options_ = bots_of(config);
+  channels_ = with_buttons(config.channels, bot_options_);
+  warn_of_missing_channels();
+  alerts_.start(channels_, *engine_);
+  start_bots();
+}
+
 /// First the new channels are there, then rules that name them; the old ones go when nothing is told by the old rules any more.
 void Hub::apply_alerts(const HubConfig& config) {
   auto settings = config.alerts;

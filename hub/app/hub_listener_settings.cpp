@@ -38,8 +38,8 @@ Result<std::vector<Endpoint>> read_endpoints(const Settings& settings, const Lis
     if (!address->is_loopback() && !keys.secret.empty() && !keys.everywhere) {
       return fail(Error::Kind::invalid, fmt::format("{} = '{}' (from {}): without {} only loopback addresses (127.0.0.1, ::1) are safe; "
                                                     "set {}, or bind to 127.0.0.1",
-                                                    setting_name(keys.bind), item, settings.origin(keys.bind), setting_name(keys.secret),
-                                                    setting_name(keys.secret)));
+                                                    settings.name(keys.bind), item, settings.origin(keys.bind), settings.name(keys.secret),
+                                                    settings.name(keys.secret)));
     }
     addresses.push_back(*address);
   }
@@ -69,8 +69,8 @@ Result<ClientCertificates> read_client_certificates(const Settings& settings) {
 }
 
 tl::unexpected<Error> needs(const Settings& settings, std::string_view set, std::string_view missing, std::string_view why) {
-  return fail(Error::Kind::invalid, fmt::format("{} = '{}' (from {}): {} is not set; {}", setting_name(set), settings.text(set),
-                                                settings.origin(set), setting_name(missing), why));
+  return fail(Error::Kind::invalid, fmt::format("{} = '{}' (from {}): {} is not set; {}", settings.name(set), settings.text(set),
+                                                settings.origin(set), settings.name(missing), why));
 }
 
 }  // namespace
@@ -102,7 +102,7 @@ Result<void> check_ports(const HubConfig& config, const Settings& settings) {
       if (!collide) continue;
       return wrong_setting(
           settings, keys.at(i), settings.text(keys.at(i)),
-          fmt::format("another port than {}, or exactly the same addresses (one listener serves both then)", setting_name(keys.at(j))));
+          fmt::format("another port than {}, or exactly the same addresses (one listener serves both then)", settings.name(keys.at(j))));
     }
   }
   return {};
@@ -121,8 +121,8 @@ Result<void> read_tls(const Settings& settings, HubConfig& config) {
   if (asks && files.certificate.empty()) return needs(settings, "tls_client_cert", "tls_cert_path", who);
   if (!asks && !files.client_ca.empty()) {
     return fail(Error::Kind::invalid, fmt::format("{} = '{}' (from {}): {} is off; set it to optional or required, or unset the CA",
-                                                  setting_name("tls_client_ca_path"), files.client_ca,
-                                                  settings.origin("tls_client_ca_path"), setting_name("tls_client_cert")));
+                                                  settings.name("tls_client_ca_path"), files.client_ca,
+                                                  settings.origin("tls_client_ca_path"), settings.name("tls_client_cert")));
   }
   if (files.certificate.empty()) return {};
   if (const auto checked = TlsCredentials::load(files); !checked) {
@@ -130,7 +130,7 @@ Result<void> read_tls(const Settings& settings, HubConfig& config) {
     std::string_view key = "tls_cert_path";
     if (message.starts_with(files.client_ca + ":") && !files.client_ca.empty()) key = "tls_client_ca_path";
     if (message.starts_with(files.key + ":")) key = "tls_key_path";
-    return fail(Error::Kind::invalid, fmt::format("{} (from {}): {}", setting_name(key), settings.origin(key), message));
+    return fail(Error::Kind::invalid, fmt::format("{} (from {}): {}", settings.name(key), settings.origin(key), message));
   }
   config.tls = files;
   return {};

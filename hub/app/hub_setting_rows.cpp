@@ -1,10 +1,7 @@
 // The table of the hub's settings.
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <array>
 
-#include "hub/app/setting_readers.hpp"
+#include "hub/app/hub_settings.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -118,13 +115,6 @@ std::vector<std::string> differing_settings(const Settings& left, const Settings
     if (left.text(row.key) != right.text(row.key)) names.emplace_back(row.environment);
   }
   return names;
-}
-
-std::string_view setting_name(std::string_view key) { return std::ranges::find(setting_rows, key, &SettingRow::key)->environment; }
-
-tl::unexpected<Error> wrong_setting(const Settings& settings, std::string_view key, std::string_view value, std::string_view expected) {
-  return fail(Error::Kind::invalid,
-              fmt::format("{} = '{}' (from {}): expected {}", setting_name(key), value, settings.origin(key), expected));
 }
 
 }  // namespace vpn_sentinel

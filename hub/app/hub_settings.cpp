@@ -56,8 +56,8 @@ Result<void> read_forward_auth(const Settings& settings, HubConfig& config) {
   if (config.forward_auth_header.empty() == config.forward_auth_proxies.empty()) return {};
   const bool header = !config.forward_auth_header.empty();
   return fail(Error::Kind::invalid, fmt::format("{} is set but {} is not: nobody could log in so; set both or neither",
-                                                setting_name(header ? "forward_auth_header" : "forward_auth_proxies"),
-                                                setting_name(header ? "forward_auth_proxies" : "forward_auth_header")));
+                                                settings.name(header ? "forward_auth_header" : "forward_auth_proxies"),
+                                                settings.name(header ? "forward_auth_proxies" : "forward_auth_header")));
 }
 
 /// After read_client_keys(), which reads the data folder.
@@ -71,11 +71,11 @@ Result<void> read_accounts(const Settings& settings, HubConfig& config) {
   }
   if (config.admin_user.empty() != config.admin_password.empty()) {
     return fail(Error::Kind::invalid,
-                fmt::format("{} and {} go together: set both or neither", setting_name("admin_user"), setting_name("admin_password")));
+                fmt::format("{} and {} go together: set both or neither", settings.name("admin_user"), settings.name("admin_password")));
   }
   if (!config.admin_user.empty() && !is_valid_password(config.admin_password)) {
     return fail(Error::Kind::invalid,
-                fmt::format("{} (from {}): expected {}", setting_name("admin_password"), settings.origin("admin_password"), password_rule));
+                fmt::format("{} (from {}): expected {}", settings.name("admin_password"), settings.origin("admin_password"), password_rule));
   }
   const auto users = has_accounts(config.data_dir);
   if (!users) return fail(users.error());
@@ -118,7 +118,7 @@ Result<void> read_rest(const Settings& settings, HubConfig& config) {
   auto groups = parse_group_rules(settings.list("group_rules"));
   if (!groups) {
     return fail(Error::Kind::invalid,
-                fmt::format("{} (from {}): {}", setting_name("group_rules"), settings.origin("group_rules"), groups.error().message));
+                fmt::format("{} (from {}): {}", settings.name("group_rules"), settings.origin("group_rules"), groups.error().message));
   }
   config.groups = std::move(*groups);
   if (auto read = read_prefixes(settings, "public_addresses", config.public_addresses); !read) return read;

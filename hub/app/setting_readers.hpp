@@ -1,16 +1,9 @@
 /// The parts of make_hub_config(). Each reads its settings into `config`; the Error names setting, value and what was expected.
 #pragma once
 
-#include <string_view>
-
 #include "hub/app/hub_settings.hpp"
 
 namespace vpn_sentinel {
-
-/// As users know it: the variable of the environment.
-[[nodiscard]] std::string_view setting_name(std::string_view key);
-[[nodiscard]] tl::unexpected<Error> wrong_setting(const Settings& settings, std::string_view key, std::string_view value,
-                                                  std::string_view expected);
 
 [[nodiscard]] Result<void> read_tls(const Settings& settings, HubConfig& config);
 /// It becomes part of every route.

@@ -96,6 +96,8 @@ const SettingRow& Settings::row(std::string_view key) const {
   return *found;
 }
 
+std::string_view Settings::name(std::string_view key) const { return row(key).environment; }
+
 const SettingValue& Settings::value(std::string_view key) const {
   const auto found = values_.find(key);
   if (found == values_.end()) throw std::logic_error(fmt::format("no setting is called {}", key));
@@ -132,6 +134,11 @@ Result<void> Settings::set(std::string_view key, std::string text, std::string o
   }
   values_.insert_or_assign(std::string(key), SettingValue{std::move(text), std::move(origin)});
   return {};
+}
+
+tl::unexpected<Error> wrong_setting(const Settings& settings, std::string_view key, std::string_view value, std::string_view expected) {
+  return fail(Error::Kind::invalid,
+              fmt::format("{} = '{}' (from {}): expected {}", settings.name(key), value, settings.origin(key), expected));
 }
 
 }  // namespace vpn_sentinel

@@ -48,6 +48,8 @@ class Settings {
   [[nodiscard]] std::chrono::milliseconds duration(std::string_view key) const;
   [[nodiscard]] std::vector<std::string> list(std::string_view key) const;
   [[nodiscard]] const std::string& origin(std::string_view key) const;
+  /// As users know it: the variable of the environment.
+  [[nodiscard]] std::string_view name(std::string_view key) const;
   /// False when the value is the default.
   [[nodiscard]] bool is_set(std::string_view key) const;
 
@@ -61,6 +63,10 @@ class Settings {
   std::span<const SettingRow> rows_;
   std::map<std::string, SettingValue, std::less<>> values_;
 };
+
+/// The Error of a value that is refused: the setting's name, the value, where it came from, and what was expected.
+[[nodiscard]] tl::unexpected<Error> wrong_setting(const Settings& settings, std::string_view key, std::string_view value,
+                                                  std::string_view expected);
 
 /// What a TOML file may hold beside the rows: [[target]] tables, each a copy of the settings with its own per_target values. Without
 /// targets the global values are the one target. Whoever names a target by flag or environment means that one, not those of the file.

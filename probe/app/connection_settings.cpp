@@ -1,6 +1,5 @@
 #include "probe/app/connection_settings.hpp"
 
-#include "probe/app/setting_values.hpp"
 
 namespace vpn_sentinel {
 

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "netns/clients/http_url.hpp"
-#include "probe/app/setting_values.hpp"
 
 namespace vpn_sentinel {
 namespace {

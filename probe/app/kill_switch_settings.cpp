@@ -3,7 +3,6 @@
 #include <netinet/in.h>
 
 #include "netns/clients/http_url.hpp"
-#include "probe/app/setting_values.hpp"
 
 namespace vpn_sentinel {
 namespace {

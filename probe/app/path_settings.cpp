@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "probe/app/setting_values.hpp"
 
 namespace vpn_sentinel {
 namespace {

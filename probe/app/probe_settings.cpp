@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <set>
 
-#include "probe/app/setting_values.hpp"
+#include "probe/app/http_url.hpp"
 
 namespace vpn_sentinel {
 namespace {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "probe/app/setting_values.hpp"
 
 namespace vpn_sentinel {
 namespace {

@@ -14,7 +14,7 @@
 #include "probe/app/path_settings.hpp"
 #include "probe/app/probe_settings.hpp"
 #include "probe/app/serving_settings.hpp"
-#include "probe/app/setting_values.hpp"
+#include "probe/app/http_url.hpp"
 
 namespace vpn_sentinel {
 namespace {
