@@ -27,6 +27,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "tests" / "lab"))
 
+from lab_requirements import why_impossible  # noqa: E402
 from laboratory import TELEGRAM_TOKEN, Lab  # noqa: E402
 from network import DNS  # noqa: E402
 from own_tunnel import own_tunnel, tunnel_links, why_none  # noqa: E402
@@ -215,6 +216,8 @@ def banner(job: Job, rows: list[tuple[str, str]]) -> None:
 
 
 def run_demo(job: Job) -> None:
+    if reason := why_impossible():
+        raise CannotStart(f"the demonstration cannot run: {reason}")
     say("Starting a demonstration with a real WireGuard tunnel in namespaces of its own …")
     lab = job.stack.enter_context(Lab())
     lab.start("wg-quick")

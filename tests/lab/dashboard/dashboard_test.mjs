@@ -145,14 +145,14 @@ test("each cell of the table stands below its head and holds what is in it", asy
 });
 
 test("tags stand beside the name, are searched, and choose who is shown", async () => {
-  await hub.report("tagged-1", healthy(1, { tags: ["home", "nas-2"] }));
-  await hub.report("tagged-2", healthy(2, { tags: ["home"] }));
+  await hub.report("tagged-1", healthy(1, { tags: ["shelf", "nas-2"] }));
+  await hub.report("tagged-2", healthy(2, { tags: ["shelf"] }));
   const { page, close } = await openPage(browser, hub.page);
   await isLive(page);
   const names = (...wanted) =>
     page.waitForFunction((all) => [...document.querySelectorAll("#clients a")].map((each) => each.textContent).join() === all, wanted.join());
   await rowOf(page, "tagged-1").getByText("nas-2", { exact: true }).waitFor();
-  await page.getByRole("combobox", { name: "Tag" }).selectOption("home");
+  await page.getByRole("combobox", { name: "Tag" }).selectOption("shelf");
   await names("tagged-1", "tagged-2");
   await page.getByPlaceholder(/^Search/).fill("nas-2");
   await names("tagged-1");
