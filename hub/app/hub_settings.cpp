@@ -74,8 +74,8 @@ Result<void> read_accounts(const Settings& settings, HubConfig& config) {
                 fmt::format("{} and {} go together: set both or neither", settings.name("admin_user"), settings.name("admin_password")));
   }
   if (!config.admin_user.empty() && !is_valid_password(config.admin_password)) {
-    return fail(Error::Kind::invalid,
-                fmt::format("{} (from {}): expected {}", settings.name("admin_password"), settings.origin("admin_password"), password_rule));
+    return fail(Error::Kind::invalid, fmt::format("{} (from {}): expected {}", settings.name("admin_password"),
+                                                  settings.origin("admin_password"), password_rule));
   }
   const auto users = has_accounts(config.data_dir);
   if (!users) return fail(users.error());

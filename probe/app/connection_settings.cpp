@@ -1,6 +1,5 @@
 #include "probe/app/connection_settings.hpp"
 
-
 namespace vpn_sentinel {
 
 Result<ConnectionsPolicy> make_connections_policy(const Settings& settings) {

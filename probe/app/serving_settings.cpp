@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 
-
 namespace vpn_sentinel {
 namespace {
 

@@ -9,12 +9,12 @@
 #include "probe/app/bypass_values.hpp"
 #include "probe/app/connection_settings.hpp"
 #include "probe/app/exit_settings.hpp"
+#include "probe/app/http_url.hpp"
 #include "probe/app/kill_switch_settings.hpp"
 #include "probe/app/meter_settings.hpp"
 #include "probe/app/path_settings.hpp"
 #include "probe/app/probe_settings.hpp"
 #include "probe/app/serving_settings.hpp"
-#include "probe/app/http_url.hpp"
 
 namespace vpn_sentinel {
 namespace {

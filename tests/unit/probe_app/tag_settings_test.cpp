@@ -26,7 +26,8 @@ BOOST_AUTO_TEST_CASE(tags_are_words_in_the_order_of_the_user) {
 BOOST_AUTO_TEST_CASE(what_the_hub_would_refuse_is_refused_at_the_start) {
   std::string seventeen;
   for (int i = 0; i < 17; ++i) seventeen += "w" + std::to_string(i) + ",";
-  for (const std::string& wrong : {std::string("two words"), std::string("<b>"), std::string(33, 'x'), std::string("home,nas,home"), seventeen}) {
+  for (const std::string& wrong :
+       {std::string("two words"), std::string("<b>"), std::string(33, 'x'), std::string("home,nas,home"), seventeen}) {
     const auto tags = tags_of(wrong);
     BOOST_TEST_REQUIRE(!tags.has_value(), wrong);
     BOOST_TEST(tags.error().message.starts_with("VPN_SENTINEL_TAGS = '"), tags.error().message);
