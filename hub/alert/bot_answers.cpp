@@ -7,6 +7,7 @@
 
 #include "hub/alert/bot_words.hpp"
 #include "hub/alert/notice.hpp"
+#include "hub/state/incident.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -20,23 +21,6 @@ constexpr std::size_t incidents_of_page = 10;
 constexpr std::size_t most_named = 20;
 
 std::size_t pages_of(std::size_t items, std::size_t each) { return std::max<std::size_t>(1, (items + each - 1) / each); }
-
-/// Danger is known, silence may be anything.
-int badness(State state) {
-  switch (state) {
-    case State::danger:
-      return 4;
-    case State::offline:
-      return 3;
-    case State::contained:
-      return 2;
-    case State::warning:
-      return 1;
-    case State::secure:
-      break;
-  }
-  return 0;
-}
 
 bool is_worse(const Snapshot& left, const Snapshot& right) {
   if (left->state != right->state) return badness(left->state) > badness(right->state);

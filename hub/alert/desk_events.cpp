@@ -5,6 +5,7 @@
 #include "hub/alert/desk.hpp"
 #include "hub/alert/desk_words.hpp"
 #include "hub/state/group.hpp"
+#include "hub/state/incident.hpp"
 
 namespace vpn_sentinel {
 namespace {

@@ -44,22 +44,6 @@ std::optional<T> read_object(std::string_view text, Read read) {
 
 }  // namespace
 
-int badness(State state) noexcept {
-  switch (state) {
-    case State::danger:
-      return 4;
-    case State::offline:
-      return 3;
-    case State::contained:
-      return 2;
-    case State::warning:
-      return 1;
-    case State::secure:
-      break;
-  }
-  return 0;
-}
-
 std::string to_text(const Watch& watch) {
   json object{{"rule", watch.rule},
               {"subject", watch.subject},

@@ -17,9 +17,6 @@ struct PendingNotice {
   friend bool operator==(const PendingNotice&, const PendingNotice&) = default;
 };
 
-/// danger > offline > contained > warning > secure, as incidents count it: danger is known, silence may be anything.
-[[nodiscard]] int badness(State state) noexcept;
-
 struct Watch {
   std::string rule;
   std::string subject;

@@ -31,7 +31,7 @@ struct CloseFile {
 };
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
-Error cannot(std::string_view what, const std::string& file) { return system_error(errno, fmt::format("cannot {} {}", what, file)); }
+Error trouble_with(std::string_view what, const std::string& file) { return system_error(errno, fmt::format("cannot {} {}", what, file)); }
 
 ExportWish wish_of(const HistoryWish& wish) {
   ExportWish wanted;
@@ -51,19 +51,19 @@ ExportWish wish_of(const HistoryWish& wish) {
 File open_target(const std::string& name) {
   Fd fd(name == "-" ? ::dup(STDOUT_FILENO) : ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   File file(fd ? ::fdopen(fd.get(), "w") : nullptr);
-  if (!file) throw FatalError(exit_cannot_create, cannot("make", name).message);
+  if (!file) throw FatalError(exit_cannot_create, trouble_with("make", name).message);
   static_cast<void>(fd.release());
   return file;
 }
 
 Result<void> put(std::FILE* file, std::string_view line, const std::string& name) {
   const bool written = std::fwrite(line.data(), 1, line.size(), file) == line.size() && std::fputc('\n', file) != EOF;
-  return written ? Result<void>() : fail(cannot("write", name));
+  return written ? Result<void>() : fail(trouble_with("write", name));
 }
 
 Result<void> close_durably(File file, const std::string& name) {
   const bool regular = name != "-";
-  if (std::fflush(file.get()) != 0 || (regular && ::fsync(::fileno(file.get())) != 0)) return fail(cannot("write", name));
+  if (std::fflush(file.get()) != 0 || (regular && ::fsync(::fileno(file.get())) != 0)) return fail(trouble_with("write", name));
   return {};
 }
 
@@ -130,7 +130,7 @@ std::uint64_t read_all(std::FILE* input, HistoryImport& import, const HistoryWis
     }
     if (++wrong <= most_named) fmt::print(stderr, "vpn-sentinel-hub: skipped: {}\n", message);
   }
-  if (std::ferror(input) != 0) throw FatalError(exit_no_input, cannot("read", wish.file).message);
+  if (std::ferror(input) != 0) throw FatalError(exit_no_input, trouble_with("read", wish.file).message);
   return wrong;
 }
 
@@ -141,7 +141,7 @@ int export_command(const std::string& data_dir, const HistoryWish& wish) {
   const auto database = data_dir + "/hub.db";
   if (::access(database.c_str(), R_OK) != 0) {
     throw FatalError(exit_no_input, fmt::format("{}; name the folder with --data-dir, and run as the hub's user or root",
-                                                cannot("read", database).message));
+                                                trouble_with("read", database).message));
   }
   auto file = open_target(wish.file);
   const auto lines = export_history(database, wanted, [&](std::string_view line) { return put(file.get(), line, wish.file); });
@@ -156,7 +156,7 @@ int export_command(const std::string& data_dir, const HistoryWish& wish) {
 
 int import_command(const std::string& data_dir, const HistoryWish& wish) {
   const File input(wish.file == "-" ? ::fdopen(::dup(STDIN_FILENO), "r") : std::fopen(wish.file.c_str(), "re"));
-  if (!input) throw FatalError(exit_no_input, cannot("read", wish.file).message);
+  if (!input) throw FatalError(exit_no_input, trouble_with("read", wish.file).message);
   auto import = HistoryImport::open(data_dir + "/hub.db");
   if (!import) throw FatalError(exit_cannot_create, fmt::format("nothing was imported: {}", import.error().message));
   const auto wrong = read_all(input.get(), **import, wish);

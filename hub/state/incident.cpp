@@ -8,25 +8,9 @@ namespace {
 
 using std::chrono::microseconds;
 
-constexpr std::size_t most_findings = 100;
+constexpr std::size_t most_incident_findings = 100;
 
-int rank(State state) {
-  switch (state) {
-    case State::secure:
-      return 0;
-    case State::warning:
-      return 1;
-    case State::contained:
-      return 2;
-    case State::offline:
-      return 3;
-    case State::danger:
-      return 4;
-  }
-  return 3;
-}
-
-State worse(State left, State right) { return rank(left) >= rank(right) ? left : right; }
+State worse(State left, State right) { return badness(left) >= badness(right) ? left : right; }
 
 /// True: something new was learnt, newer evidence alone is not.
 bool add_findings(Incident& incident, const std::vector<Finding>& findings) {
@@ -34,7 +18,7 @@ bool add_findings(Incident& incident, const std::vector<Finding>& findings) {
   for (const auto& finding : findings) {
     auto known = std::ranges::find(incident.findings, finding.code, &Finding::code);
     if (known == incident.findings.end()) {
-      if (incident.findings.size() >= most_findings) continue;
+      if (incident.findings.size() >= most_incident_findings) continue;
       incident.findings.push_back(finding);
       learnt = true;
       continue;
@@ -126,6 +110,22 @@ void cut_exposure(std::vector<Incident>& touching, const PastStretch& secure) {
 }
 
 }  // namespace
+
+int badness(State state) noexcept {
+  switch (state) {
+    case State::secure:
+      return 0;
+    case State::warning:
+      return 1;
+    case State::contained:
+      return 2;
+    case State::offline:
+      return 3;
+    case State::danger:
+      return 4;
+  }
+  return 3;
+}
 
 microseconds exposed_until(const Incident& incident, WallTime now) {
   const auto until = incident.end.value_or(now);
@@ -244,7 +244,7 @@ std::vector<std::string> IncidentBook::unknown(const ClientState& client, const 
     const auto known = std::ranges::find(incident->findings, code, &Finding::code);
     const auto now = std::ranges::find(client.findings, code, &Finding::code);
     // Of a full list nobody can tell what it has not seen yet.
-    const bool is_new = known == incident->findings.end() ? incident->findings.size() < most_findings
+    const bool is_new = known == incident->findings.end() ? incident->findings.size() < most_incident_findings
                                                           : now != client.findings.end() && now->severity > known->severity;
     if (is_new) list.push_back(code);
   }

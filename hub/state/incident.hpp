@@ -13,6 +13,9 @@
 
 namespace vpn_sentinel {
 
+/// danger > offline > contained > warning > secure: danger is known, silence may be anything.
+[[nodiscard]] int badness(State state) noexcept;
+
 struct Incident {
   std::int64_t id = 0;  ///< given by the store; 0: not stored yet
   std::string client_id;

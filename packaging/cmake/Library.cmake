@@ -5,7 +5,7 @@
 #   With VPN_SENTINEL_UNITY some sources of a folder are compiled together, so a name of an anonymous namespace occurs once in its folder.
 
 option(VPN_SENTINEL_UNITY "Compile some sources of a folder together: a whole build takes a fraction of the time" OFF)
-set(unity_batch 10)
+set(unity_batch 20)
 
 function(vpn_sentinel_library name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE")
