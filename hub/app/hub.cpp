@@ -85,7 +85,8 @@ Hub::Hub(const HubConfig& config)
 }
 
 Hub::~Hub() {
-  trials_.stop();                // their answers are still sent
+  trials_.stop();  // their answers are still sent
+  if (engine_) engine_->stop_listening();
   if (server_) server_->stop();  // the engine still runs: reports under way are stored and answered
   bots_.stop();
   heartbeat_.reset();

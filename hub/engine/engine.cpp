@@ -98,9 +98,15 @@ class EngineThread final : public Engine {
   }
 
   void run() override {
+    // What passed since open() was no listening.
+    const auto up = options_.uptime();
+    wall_ += up - std::exchange(uptime_, up);
+    writer_.grant_grace(options_.now());
     last_turn_ = mono_now();
     thread_ = std::thread([this] { turn_until_closed(); });
   }
+
+  void stop_listening() override { listens_ = false; }
 
   bool submit(Admitted&& admitted, std::function<void(SubmitResult)> done) override {
     return queue_.push(WaitingReport(std::move(admitted), std::move(done)));
@@ -160,7 +166,7 @@ class EngineThread final : public Engine {
       longest = std::clamp(std::chrono::duration_cast<microseconds>(next_roll_up_ - mono_now()), microseconds{0}, longest);
     }
     const auto deadline = writer_.next_alarm();
-    if (!deadline || !healthy_) return longest;
+    if (!deadline || !may_expire()) return longest;
     return std::clamp(*deadline - options_.now(), microseconds{0}, longest);
   }
 
@@ -175,8 +181,11 @@ class EngineThread final : public Engine {
     }
     if (step > great_step || step < -great_step) doubted_since_ = up;
     if (elapsed > blind_after) return writer_.grant_grace(now);
-    if (healthy_) writer_.listen(elapsed);
+    if (may_expire()) writer_.listen(elapsed);
   }
+
+  /// Silence counts.
+  bool may_expire() const { return healthy_ && listens_; }
 
   /// The leases have moved with the clock; a report that was stamped before would make one that ends at once, or hours later.
   void follow_clock(std::vector<WaitingReport>& reports, WallTime now) const {
@@ -194,7 +203,7 @@ class EngineThread final : public Engine {
     const bool overdue = deadline && *deadline <= now;
     if (work.empty() && !overdue && !writer_.flush_due(now) && !writer_.listening_due()) return;
     // After trouble nobody is silent before there was a chance to be heard.
-    auto written = writer_.write(work, now, healthy_);
+    auto written = writer_.write(work, now, may_expire());
     if (!written) return failed(std::move(work), written.error(), now);
     if (!now_healthy()) writer_.grant_grace(now);
     committed(std::move(work), std::move(*written), now);
@@ -224,6 +233,7 @@ class EngineThread final : public Engine {
     trouble_.set(error.message);
     if (healthy_.exchange(false)) tell(fmt::format("reports cannot be stored, their senders are told to try again: {}", error.message));
     publish({}, display_.refuse(writer_.fleet(), work.reports, now));
+    for (const auto& report : work.reports) writer_.tried(report.admitted->report.client_id);
     for (auto& report : work.reports) finish(report, refusal_for(error.kind));
     work.reports.clear();
     keep_newest(work.alerts);
@@ -358,6 +368,7 @@ class EngineThread final : public Engine {
   WorkQueue queue_;
   Board board_;
   std::atomic<bool> healthy_{true};
+  std::atomic<bool> listens_{true};
   SharedText trouble_;
   std::atomic<std::uint64_t> stored_reports_{0};
   std::atomic<MonoTime> last_turn_{};

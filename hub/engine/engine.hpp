@@ -57,6 +57,8 @@ class Engine {
 
   /// Starts the engine's thread, once. A message that was added before comes before all others of this run.
   virtual void run() = 0;
+  /// Nobody can be heard any more, so that nobody's silence means anything: before a server that stops. From any thread.
+  virtual void stop_listening() = 0;
 
   /// False: the queue is full (answer 503). `done` is called on the engine's thread after the commit.
   [[nodiscard]] virtual bool submit(Admitted&& admitted, std::function<void(SubmitResult)> done) = 0;

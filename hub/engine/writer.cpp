@@ -31,6 +31,7 @@ Result<std::vector<ClientSnapshot>> Writer::load(WallTime now) {
   if (auto done = load_care(); !done) return fail(done.error());
   incidents_.restore(std::move(*incidents));
   if (auto done = load_listening(); !done) return fail(done.error());
+  place_in_listening(*clients);
   fleet_.restore(std::move(*clients), now);
   groups_.rebuild(fleet_);
   if (auto done = load_desk(now); !done) return fail(done.error());
@@ -301,7 +302,7 @@ bool Writer::must_save(const ClientState& client) const {
   const auto& saved = *before;
   return client.state != saved.state || client.since != saved.since || client.known_address != saved.known_address ||
          client.last_report.boot_id != saved.last_report.boot_id || client.findings != saved.findings ||
-         (saved.heard_after < run_began_ && client.heard_after >= run_began_);
+         (saved.heard_after <= run_began_ && client.heard_after > run_began_);
 }
 
 Result<void> Writer::save_touched(WallTime now) {

@@ -68,6 +68,7 @@ class Writer {
   /// See Fleet. writer_listening.cpp
   void grant_grace(WallTime now) { fleet_.grant_grace(now); }
   void listen(std::chrono::microseconds time) { fleet_.listen(time); }
+  void tried(const std::string& client_id) { fleet_.tried(client_id); }
   /// It is time that a write() notes for how long the hub has listened: the next start counts on from there.
   [[nodiscard]] bool listening_due() const;
   /// Every client's new snapshot.
@@ -104,6 +105,8 @@ class Writer {
   Result<void> fill_in_incidents(std::vector<Incident> touching, const PastStretch& stretch);
   Result<void> add_change(const Change& change, WallTime now);
   Result<void> load_listening();
+  /// Who has no place in that time yet gets one that the next start finds.
+  void place_in_listening(const std::vector<ClientState>& clients);
   Result<void> save_listening();
   [[nodiscard]] bool has_unsaved_listening() const;
   Result<void> load_desk(WallTime now);

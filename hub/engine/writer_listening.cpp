@@ -28,6 +28,12 @@ Result<void> Writer::load_listening() {
   return {};
 }
 
+void Writer::place_in_listening(const std::vector<ClientState>& clients) {
+  for (const auto& client : clients) {
+    if (!client.is_group() && (!client.heard_after || *client.heard_after > fleet_.listened())) flushing_.push_back(client.client_id);
+  }
+}
+
 Result<void> Writer::save_listening() {
   listening_saving_ = listening_saved_;
   if (!has_unsaved_listening()) return {};

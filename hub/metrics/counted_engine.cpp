@@ -31,6 +31,7 @@ class CountedEngine final : public Engine {
   }
 
   void run() override { engine_.run(); }
+  void stop_listening() override { engine_.stop_listening(); }
   void add_alert(StoredAlert alert) override { engine_.add_alert(std::move(alert)); }
   void alert_delivered(std::int64_t id) override { engine_.alert_delivered(id); }
   void alert_failed(std::int64_t id, std::string reason, bool give_up) override { engine_.alert_failed(id, std::move(reason), give_up); }

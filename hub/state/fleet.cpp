@@ -214,6 +214,14 @@ void Fleet::restore(std::vector<ClientState> clients, WallTime now) {
   grant_grace(now);
 }
 
+void Fleet::tried(const std::string& client_id) {
+  const auto found = clients_.find(client_id);
+  if (found == clients_.end()) return;
+  auto client = *found->second;
+  client.heard_after = listened_;
+  found->second = std::make_shared<const ClientState>(std::move(client));
+}
+
 void Fleet::grant_grace(WallTime now) {
   for (const auto& [client_id, client] : clients_) {
     if (!client->is_group()) leases_.grant(client_id, now + grace_left(*client));

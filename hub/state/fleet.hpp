@@ -53,6 +53,8 @@ class Fleet {
   /// Nobody could be heard for a while, so silence proves nothing: expire() waits. What is shown does not: see overdue(). Whoever was
   /// silent before while the hub listened has so much less: a hub that starts again and again says in the end who is gone.
   void grant_grace(WallTime now);
+  /// A report of it came and could not be stored: that is not listening in vain. Between transactions.
+  void tried(const std::string& client_id);
   /// Somebody may still be waited for by grace.
   [[nodiscard]] bool has_grace() const noexcept { return leases_.has_grace(); }
   /// The hub went on listening for so long. Before restore(): what it did in its runs before.

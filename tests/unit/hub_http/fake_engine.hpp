@@ -92,6 +92,7 @@ class FakeEngine final : public Engine {
     return true;
   }
   void run() override {}
+  void stop_listening() override {}
   void add_alert(StoredAlert /*alert*/) override {}
   void alert_delivered(std::int64_t /*id*/) override {}
   void alert_failed(std::int64_t /*id*/, std::string /*reason*/, bool /*give_up*/) override {}

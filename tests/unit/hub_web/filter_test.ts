@@ -39,6 +39,17 @@ test("tags are found by typing and chosen from all that there are", () => {
   assert.deepEqual(ids(all, { tag: "hom" }), []);
 });
 
+test("a tag shows the groups of those who have it", () => {
+  const member = (client_id) => ({ client_id, state: "secure", since: "", sees: true });
+  const all = [
+    shown("a", "secure", { tags: ["home"] }),
+    shown("b"),
+    shown("group:x", "warning", { members: [member("a"), member("b")] }),
+    shown("group:y", "warning", { members: [member("b")] }),
+  ];
+  assert.deepEqual(ids(all, { tag: "home" }), ["group:x", "a"]);
+});
+
 test("a finding is found by its code and by its sentence", () => {
   const finding = { code: "mtu_blackhole", severity: "warning", since: "", evidence: {}, meaning: "Large packets are lost." };
   const all = [shown("a", "warning", { findings: [finding] }), shown("b")];

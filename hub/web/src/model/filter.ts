@@ -49,10 +49,16 @@ function haystack({ client, state }: Shown): string {
   return parts.filter(Boolean).join("\n").toLowerCase();
 }
 
+/** Who has the tag, and the groups of which a member has it: what stands wrong with a group is wrong with him. */
+function taggedIn(all: Shown[], tag: string): Set<string> {
+  const tagged = new Set(all.filter(({ client }) => client.tags?.includes(tag)).map(({ client }) => client.client_id));
+  const groups = all.filter(({ client }) => client.members?.some((member) => tagged.has(member.client_id)));
+  return new Set([...tagged, ...groups.map(({ client }) => client.client_id)]);
+}
+
 function matches(shown: Shown, view: View, words: string[]): boolean {
   if (view.states.length > 0 && !view.states.includes(shown.state)) return false;
   if (view.group && shown.client.group !== view.group && shown.client.client_id !== `group:${view.group}`) return false;
-  if (view.tag && !shown.client.tags?.includes(view.tag)) return false;
   if (words.length === 0) return true;
   const text = haystack(shown);
   return words.every((word) => text.includes(word));
@@ -73,7 +79,9 @@ const orders: Record<SortKey, (a: Shown, b: Shown) => number> = {
 export function select(all: Shown[], view: View): Shown[] {
   const words = view.text.toLowerCase().split(/\s+/).filter(Boolean);
   const order = orders[view.sort];
-  return all.filter((shown) => matches(shown, view, words)).sort((a, b) => order(a, b) || byName(a, b));
+  const tagged = view.tag ? taggedIn(all, view.tag) : undefined;
+  const chosen = all.filter((shown) => (tagged?.has(shown.client.client_id) ?? true) && matches(shown, view, words));
+  return chosen.sort((a, b) => order(a, b) || byName(a, b));
 }
 
 export function tagsOf(clients: Iterable<Client>): string[] {

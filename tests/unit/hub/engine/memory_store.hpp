@@ -18,6 +18,7 @@ namespace vpn_sentinel::test {
 /// What outlives the store, and what goes wrong with it. The engine's thread writes, the test reads when the engine is gone or idle.
 struct Shelf {
   std::atomic<bool> begin_fails{false};
+  std::atomic<bool> report_fails{false};
   std::atomic<bool> change_fails{false};
   std::atomic<bool> commit_fails{false};
   std::atomic<Error::Kind> failure{Error::Kind::failed};  ///< of a commit
@@ -73,6 +74,7 @@ class MemoryStore final : public Store {
 
   Result<bool> is_another(const Admitted&) override { return false; }
   Result<bool> add_report(const Admitted& admitted) override {
+    if (shelf_->report_fails) return fail(Error::Kind::failed, "the disk is full");
     const auto& report = admitted.report;
     return report.boot_id.empty() || draft_.reports.emplace(report.client_id, report.boot_id, report.seq).second;
   }
