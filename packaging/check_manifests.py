@@ -168,7 +168,12 @@ class Checker:
             return
         self.expect(security["readOnlyRootFilesystem"] is True, f"{where}: not read-only")
         self.expect("/var/lib/vpn-sentinel" in [each["mountPath"] for each in container["volumeMounts"]], f"{where}: no data folder")
-        self.command(where, container["livenessProbe"]["exec"]["command"])
+        if program == "hub":
+            for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
+                place = container[kind]["httpGet"]["path"]
+                self.expect(place == "/health/startup", f"{where}: {kind}: a hub whose disk is full must go on, so not {place}")
+        else:
+            self.command(where, container["livenessProbe"]["exec"]["command"])
         self.expect(container["livenessProbe"]["timeoutSeconds"] >= 10, f"{where}: healthcheck itself waits 5 s")
         for port in container.get("ports", []):
             self.expect(port["containerPort"] in (5000, 8080, 8081), f"{where}: nobody listens on {port}")

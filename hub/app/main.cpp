@@ -73,9 +73,14 @@ Settings require_settings(const CommandLine& line) {
   return std::move(loaded->global);
 }
 
+/// What a disk could not give for now is worth another start, a wrong setting is not: the unit looks at the code.
+int exit_code_of(Error::Kind kind) {
+  return kind == Error::Kind::failed || kind == Error::Kind::no_space ? exit_cannot_create : exit_config;
+}
+
 HubConfig require_config(const Settings& settings) {
   auto config = make_hub_config(settings, machine_has_ipv6());
-  if (!config) throw FatalError(exit_config, config.error().message);
+  if (!config) throw FatalError(exit_code_of(config.error().kind), config.error().message);
   return std::move(*config);
 }
 

@@ -5,10 +5,9 @@
 
 #include <array>
 #include <cerrno>
-#include <fstream>
-#include <optional>
 #include <string>
 
+#include "ebpf/cgroup_mount.hpp"
 #include "ebpf/tracer.hpp"
 #include "probe/app/doctor.hpp"
 
@@ -53,26 +52,13 @@ DoctorLine btf_line() {
                      there ? "/sys/kernel/btf/vmlinux" : "no /sys/kernel/btf/vmlinux");
 }
 
-/// Field 5 of the first line whose type is cgroup2: proc(5), /proc/PID/mountinfo.
-std::optional<std::string> cgroup_mount() {
-  std::ifstream mounts("/proc/self/mountinfo");
-  for (std::string line; std::getline(mounts, line);) {
-    if (line.find(" - cgroup2 ") == std::string::npos) continue;
-    std::size_t at = 0;
-    for (int field = 0; field < 4; ++field) at = line.find(' ', at) + 1;
-    return line.substr(at, line.find(' ', at) - at);
-  }
-  return std::nullopt;
-}
-
 DoctorLine cgroup_line() {
   const DoctorTopic topic{"cgroup2", "where the BPF programs are attached", lost_without,
-                          "mount -t cgroup2 none /sys/fs/cgroup, or -v /sys/fs/cgroup:/sys/fs/cgroup:ro for a container"};
-  const auto path = cgroup_mount();
-  if (!path) return doctor_line(kernel_group, topic, Status::missing, "not mounted");
-  if (::access(path->c_str(), R_OK) == 0) return doctor_line(kernel_group, topic, Status::ok, *path);
-  const auto error = system_error(errno, *path);
-  return doctor_line(kernel_group, topic, status_of(error), error.message);
+                          "mount -t cgroup2 none /sys/fs/cgroup, or the volume and the namespace of the host for a container"};
+  const auto tree = open_cgroup_tree("");
+  if (!tree) return doctor_line(kernel_group, topic, status_of(tree.error()), tree.error().message);
+  if (tree->whole) return doctor_line(kernel_group, topic, Status::ok, tree->path);
+  return doctor_line(kernel_group, topic, Status::missing, tree->path + " is this container's part: programs elsewhere are not seen");
 }
 
 }  // namespace

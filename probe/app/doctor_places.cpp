@@ -40,7 +40,7 @@ constexpr std::array place_remedies{
         "--cap-add BPF --cap-add PERFMON --cap-add NET_ADMIN, and --security-opt seccomp=FILE that allows bpf (Docker's own profile does "
         "with CAP_BPF)",
         "capabilities: {add: [BPF, PERFMON, NET_ADMIN]}, and a seccompProfile that allows bpf"},
-    PlaceRemedy{"cgroup2", "-v /sys/fs/cgroup:/sys/fs/cgroup:ro", "a hostPath volume at /sys/fs/cgroup"},
+    PlaceRemedy{"cgroup2", "--cgroupns host -v /sys/fs/cgroup:/sys/fs/cgroup:ro", "a hostPath volume at /sys/fs/cgroup"},
 };
 
 /// Engines give added capabilities to root only.

@@ -55,6 +55,11 @@ class Units(unittest.TestCase):
 
         self.assertEqual(box("vpn-sentinel-probe.service"), box("vpn-sentinel-probe@.service"))
 
+    def test_a_namespace_whose_name_has_a_dash_is_taken_as_it_is_written(self) -> None:
+        for unit in UNITS.glob("*@.service"):
+            settings = [line for line in unit.read_text().splitlines() if not line.startswith("#")]
+            self.assertEqual([line for line in settings if "%I" in line], [], unit.name)
+
     def test_the_rights_are_those_that_doctor_names(self) -> None:
         done = subprocess.run([str(BUILD / "vpn-sentinel-probe"), "doctor", "--json"], capture_output=True, text=True, timeout=60)
         lines = [line for line in json.loads(done.stdout)["lines"] if line["group"] == "capabilities"]
