@@ -1,6 +1,7 @@
 #include "probe/checks/resolver_path.hpp"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -126,6 +127,10 @@ BOOST_AUTO_TEST_CASE(a_file_that_names_no_process_tells_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(the_files_of_an_own_process_are_read_through_its_root) {
+  if (::syscall(SYS_openat2, -1, "", nullptr, 0) == -1 && errno == ENOSYS) {
+    BOOST_TEST_MESSAGE("SKIPPED: no openat2 here (a kernel before 5.6, or qemu-user)");
+    return;
+  }
   const auto read = read_resolver_files({NamespaceRef::of_pid(::getpid()), ::getpid(), {}}, own_opener);
   BOOST_REQUIRE_MESSAGE(read.has_value(), (read ? "" : read.error().message));
   BOOST_TEST(read->files.file == "/etc/resolv.conf of process " + std::to_string(::getpid()));
