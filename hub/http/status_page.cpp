@@ -95,11 +95,11 @@ std::string page_of(std::string_view title, const std::vector<StatusLine>& lines
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n"
-      "<meta name=\"robots\" content=\"noindex\">\n<title>{0}</title>\n"
+      "<meta name=\"robots\" content=\"noindex\">\n<title>{0}</title>\n<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>\n"
       "<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"/status-page.css\">\n<script type=\"module\" "
       "src=\"/status-page.js\"></script>\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n"
-      "<p id=\"overall\" role=\"status\" data-state=\"{1}\">{2}.</p>\n<p id=\"late\" role=\"alert\" hidden>Not live: no answer. What "
-      "stands here may be over.</p>\n"
+      "<p id=\"overall\" role=\"status\" data-state=\"{1}\">{2}.</p>\n<p id=\"late\" role=\"alert\" hidden>Not live: no answer. "
+      "Nobody knows how it is now.</p>\n"
       "<ul id=\"list\">{3}</ul>\n"
       "<p id=\"asked\" class=\"quiet\">As of <time datetime=\"{4}\">{5} UTC</time>; asked again every 30 "
       "seconds.</p>\n</main>\n</body>\n</html>\n",

@@ -1,10 +1,18 @@
-// Asks for the page again and takes over what has changed, so that nobody's place in it is lost; says so when no answer comes.
+// Asks for the page again and takes over what has changed, so that nobody's place in it is lost; when no answer comes it says so, and
+// nothing that was true before stays on the page.
 const period = 30_000;
 const late = document.getElementById("late");
 
 function tellTime() {
   const time = document.querySelector("time");
   time.textContent = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+}
+
+function forget() {
+  late.hidden = false;
+  for (const each of document.querySelectorAll("[data-state]")) each.dataset.state = "offline";
+  document.getElementById("overall").textContent = "Not known now.";
+  for (const state of document.querySelectorAll("#list .state")) state.textContent = "Not known now";
 }
 
 async function follow() {
@@ -19,8 +27,7 @@ async function follow() {
     tellTime();
     late.hidden = true;
   } catch {
-    late.hidden = false;
-    document.getElementById("overall").dataset.state = "offline";
+    forget();
   }
   setTimeout(follow, period);
 }

@@ -71,6 +71,33 @@ test("the status page follows what happens, in the viewer's time, and says when 
   await close();
 });
 
+test("when the hub has ended nobody stands on the status page as protected, until it is back", async () => {
+  const own = await Hub.start(hubBinary, { VPN_SENTINEL_STATUS_PAGE: "nas,cellar" });
+  try {
+    for (const [place, id] of ["nas", "cellar"].entries()) await own.report(id, healthy(place));
+    const { page, close } = await openPage(browser, own.page.replace("/dashboard", "/status-page"), { expected: /ERR_|Failed to load/ });
+    await page.clock.install();
+    await page.reload();
+    await page.locator("#overall[data-state=secure]").getByText("All are protected.").waitFor();
+    await own.end();
+    await page.clock.fastForward(31_000);
+    await page.getByText("Not live: no answer.").waitFor();
+    assert.equal(await page.locator("[data-state]:not([data-state=offline])").count(), 0);
+    assert.doesNotMatch(await page.locator("main").innerText(), /protected|✓/i);
+    await page.locator("#overall").getByText("Not known now.").waitFor();
+    assert.deepEqual(await lines(page).locator(".state").allTextContents(), ["Not known now", "Not known now"]);
+    assert.deepEqual(await axeFindings(page), []);
+    await own.launch();
+    await page.clock.fastForward(31_000);
+    await page.locator("#overall[data-state=secure]").getByText("All are protected.").waitFor();
+    assert.equal(await page.locator("#late").isVisible(), false);
+    assert.equal(await lines(page).getByText("✓ Protected").count(), 2);
+    await close();
+  } finally {
+    await own.stop();
+  }
+});
+
 test("the status page fits a small phone, axe-core finds nothing in either theme, and it is whole without its script", async () => {
   const wrong = [];
   for (const colorScheme of ["light", "dark"]) {
@@ -87,6 +114,7 @@ test("the status page fits a small phone, axe-core finds nothing in either theme
   await page.goto(statusPage());
   await page.getByText(" UTC").waitFor();
   assert.equal(await lines(page).count(), 4);
+  assert.equal(await page.locator("meta[http-equiv=refresh]").getAttribute("content"), "30");
   await context.close();
 });
 
