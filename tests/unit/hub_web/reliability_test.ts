@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { colourOf, monthName, monthRange, partsOf, percentText, secondsText, sumOf, worstFirst } from "../../../hub/web/src/model/reliability";
+import { colourOf, colourOfSum, monthName, monthRange, partsOf, percentText, secondsText, sumOf, worstFirst } from "../../../hub/web/src/model/reliability";
 import { placeOf } from "../../../hub/web/src/model/place";
 
 const hour = 3600;
@@ -66,6 +66,18 @@ test("all clients together count each second alike, and recovery by incidents", 
   assert.equal(sum.incidents, 4);
   assert.equal(sum.recovery_s, 40);
   assert.equal(sumOf([]).protected, null);
+});
+
+test("all clients together are green only for all of the time", () => {
+  assert.equal(colourOfSum([]), "nobody");
+  assert.equal(colourOfSum([subject("a", { protected_s: 0, absent_s: 24 * hour, protected_share: null })]), "nobody");
+  assert.equal(colourOfSum([subject("a"), subject("b")]), "secure");
+  const less = (more) => colourOfSum([subject("a"), subject("b", { protected_s: 24 * hour - 1, ...more })]);
+  assert.equal(less({ danger_s: 0.5, offline_s: 0.5 }), "danger");
+  assert.equal(less({ offline_s: 1 }), "offline");
+  assert.equal(less({ contained_s: 0.5, warning_s: 0.5 }), "contained");
+  assert.equal(less({ warning_s: 1 }), "warning");
+  assert.equal(less({ unknown_s: 1 }), "unknown");
 });
 
 test("parts that are nothing are not drawn", () => {

@@ -91,6 +91,18 @@ export interface Sum {
   recovery_s: number | null;
 }
 
+/** Green is only all of the time; else all together have the colour of the worst that was. */
+export function colourOfSum(subjects: SubjectReliability[]): string {
+  const share = sumOf(subjects).protected;
+  if (share === null) return "nobody";
+  const was = (part: "danger_s" | "offline_s" | "contained_s" | "warning_s"): boolean => subjects.some(({ total }) => total[part] > 0);
+  if (was("danger_s")) return "danger";
+  if (was("offline_s")) return "offline";
+  if (was("contained_s")) return "contained";
+  if (was("warning_s")) return "warning";
+  return share >= 1 ? "secure" : "unknown";
+}
+
 /** Of all clients together, each second of each of them alike. */
 export function sumOf(subjects: SubjectReliability[]): Sum {
   let there = 0;

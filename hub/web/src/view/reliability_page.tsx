@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { askReliability, reportAddress } from "../api";
 import {
   colourOf,
+  colourOfSum,
   monthName,
   monthRange,
   partsOf,
@@ -140,7 +141,7 @@ export function ReliabilityPage() {
   const subjects = answer.value?.items ?? [];
   const sum = sumOf(subjects);
   const cards: [string, string, string][] = [
-    ["protected", percentText(sum.protected), "secure"],
+    ["protected", percentText(sum.protected), answer.error ? "nobody" : colourOfSum(subjects)],
     ["in danger", secondsText(sum.danger_s), sum.danger_s > 0 ? "danger" : "nobody"],
     ["incidents", `${sum.incidents}`, "all"],
     ["mean recovery", secondsText(sum.recovery_s), "all"],
