@@ -165,6 +165,29 @@ test("connections that go outside are red on the map and first in the list, and 
   await close();
 });
 
+test("a list of incidents hears of a new one, and does not count on when the hub is gone", async () => {
+  await hub.report("cellar", healthy(1));
+  const { page, close } = await openPage(browser, `${hub.page}#/incidents?client=cellar`, { expected: broken });
+  await page.clock.install();
+  await page.reload();
+  await page.getByRole("checkbox", { name: "Only those that go on" }).check();
+  await page.getByText("No incident is known that goes on.").waitFor();
+  await hub.report("cellar", healthy(1, { state: "danger", findings: [finding("ipv6_outside", "danger")] }));
+  await page.clock.fastForward(16_000);
+  const row = page.locator("table.incidents tbody tr[data-open=yes]");
+  await row.getByText("and goes on").waitFor();
+  await hub.end();
+  try {
+    await row.getByText("went on when the hub was heard last").waitFor();
+    assert.equal(await row.getByText("and goes on").count(), 0);
+  } finally {
+    await hub.launch();
+  }
+  await page.clock.fastForward(31_000);
+  await row.getByText("and goes on").waitFor();
+  await close();
+});
+
 test("where no probe tells of connections stands the command that changes that", async () => {
   const { page, close } = await openPage(browser, hub.page, { expected: /404/ });
   await page.route("**/api/v1/connections/**", (route) => route.fulfill({ json: flowAnswers(route.request().url(), true) }));

@@ -126,6 +126,7 @@ function RawText({ id, seen }: { id: string; seen: string }) {
 }
 
 function Incidents({ client }: { client: Client }) {
+  const { live } = useStore();
   const id = client.client_id;
   const answer = useAnswer(`${id} ${client.state} ${client.since}`, (signal) => askIncidents({ client: id }, 10, undefined, signal));
   return (
@@ -133,7 +134,7 @@ function Incidents({ client }: { client: Client }) {
       <Standing what="Incidents" answer={answer} />
       {answer.value &&
         (answer.value.items.length > 0 ? (
-          <IncidentTable incidents={answer.value.items} withClient={false} />
+          <IncidentTable incidents={answer.value.items} withClient={false} current={live && !answer.error} />
         ) : (
           <p class="quiet">None is known.</p>
         ))}

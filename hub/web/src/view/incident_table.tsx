@@ -11,7 +11,8 @@ export function exposedText(incident: Incident): string {
   return incident.worst === "danger" ? "Less than 1 s" : "None";
 }
 
-function Lasted({ incident }: { incident: Incident }) {
+function Lasted({ incident, current }: { incident: Incident; current: boolean }) {
+  if (incident.end === null && !current) return <>went on when the hub was heard last</>;
   if (incident.end === null)
     return (
       <>
@@ -21,8 +22,15 @@ function Lasted({ incident }: { incident: Incident }) {
   return <>{duration(Date.parse(incident.end) - Date.parse(incident.start))}</>;
 }
 
+interface IncidentTableProps {
+  incidents: Incident[];
+  withClient: boolean;
+  /** False: which of them go on is the past. */
+  current: boolean;
+}
+
 /** What an incident was is history and has its colour; whether it goes on is another question. */
-export function IncidentTable({ incidents, withClient }: { incidents: Incident[]; withClient: boolean }) {
+export function IncidentTable({ incidents, withClient, current }: IncidentTableProps) {
   const heads = ["Worst", ...(withClient ? ["Client"] : []), "Began", "Lasted", "Exposed", "Left outside", "What", ""];
   return (
     <div class="scroll" role="region" aria-label="Incidents, a table" tabIndex={0}>
@@ -58,7 +66,7 @@ export function IncidentTable({ incidents, withClient }: { incidents: Incident[]
                 </td>
                 <td role="cell" data-label="Lasted">
                   <span>
-                    <Lasted incident={incident} />
+                    <Lasted incident={incident} current={current} />
                   </span>
                 </td>
                 <td role="cell" data-label="Exposed">

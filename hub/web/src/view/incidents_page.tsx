@@ -14,6 +14,7 @@ import { Panel } from "./parts";
 import { Standing } from "./standing";
 
 const page = 50;
+const period = 15_000;
 // So many are one file; who wants more asks the API.
 const mostExported = 20_000;
 
@@ -55,11 +56,19 @@ function Export({ client, open, from }: { client?: string; open?: boolean; from?
   );
 }
 
-function More({ first, client, open, from }: { first: Listed<Incident>; client?: string; open?: boolean; from?: string }) {
+interface MoreProps {
+  first: Listed<Incident>;
+  client?: string;
+  open?: boolean;
+  from?: string;
+  current: boolean;
+}
+
+function More({ first, client, open, from, current }: MoreProps) {
   const [incidents, rest] = useOlder(first, "Older incidents", (cursor) => askIncidents({ client, open, from }, page, cursor));
   return (
     <>
-      <IncidentTable incidents={incidents} withClient={!client} />
+      <IncidentTable incidents={incidents} withClient={!client} current={current} />
       {rest}
     </>
   );
@@ -74,11 +83,14 @@ const spans: [string, number][] = [
 ];
 
 export function IncidentsPage({ client, open: asked }: { client?: string; open?: boolean }) {
-  const { fleet } = useStore();
+  const { fleet, live } = useStore();
   const [open, setOpen] = useState(asked ?? false);
   const [days, setDays] = useState(0);
   const from = days > 0 ? new Date(Math.floor(store.hubTime() / 60_000) * 60_000 - days * 86_400_000).toISOString() : undefined;
-  const answer = useAnswer(`${client} ${open} ${days}`, (signal) => askIncidents({ client, open, from }, page, undefined, signal));
+  const answer = useAnswer(`${client} ${open} ${days}`, (signal) => askIncidents({ client, open, from }, page, undefined, signal), period);
+  const current = live && !answer.error;
+  // The older ones stay while the first page has the same incidents; else a new list begins.
+  const first = answer.value?.items.map((incident) => incident.id).join(" ");
   const ids = [...new Set([...fleet.clients.keys(), ...(client ? [client] : [])])].sort();
   const follow = (event: Event): void => {
     location.hash = incidentsAddress((event.currentTarget as HTMLSelectElement).value || undefined);
@@ -125,9 +137,12 @@ export function IncidentsPage({ client, open: asked }: { client?: string; open?:
         <Standing what="Incidents" answer={answer} />
         {answer.value &&
           (answer.value.items.length > 0 ? (
-            <More key={answer.value.items[0]!.id} first={answer.value} client={client} open={open} from={from} />
+            <More key={first} first={answer.value} client={client} open={open} from={from} current={current} />
           ) : (
-            <p class="nothing">No incident is known {open ? "that goes on" : "of this time"}.</p>
+            <p class="nothing">
+              No incident {current ? "is" : "was"} known {open ? "that goes on" : "of this time"}
+              {current ? "." : " when the hub was heard last."}
+            </p>
           ))}
       </Panel>
     </>
