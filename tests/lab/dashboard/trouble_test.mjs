@@ -165,6 +165,38 @@ test("connections that go outside are red on the map and first in the list, and 
   await close();
 });
 
+test("what has no line on the map is told beside it, in red what went outside", async () => {
+  const { page, close } = await openPage(browser, hub.page);
+  const moved = (opened) => ({ bytes_out: 500, bytes_in: 0, opened, uncounted: 0 });
+  let told = {};
+  await page.route("**/api/v1/connections/**", (route) => {
+    const answer = flowAnswers(route.request().url());
+    return route.fulfill({ json: "unplaced" in answer ? { ...answer, ...told } : answer });
+  });
+  const reopen = async (more) => {
+    told = more;
+    await page.goto(`${hub.page}#/`);
+    await page.goto(`${hub.page}#/connections`);
+    await page.locator(".map .arc.outside").first().waitFor();
+  };
+  await reopen({});
+  assert.equal(await page.getByText(/Not on the map|more lines/).count(), 0);
+  await reopen({ more: true, unplaced: { outside: moved(3), tunnel: moved(1), other: moved(0) } });
+  await page.locator(".off-map[data-state=danger]").getByText("outside the tunnel: 500 bytes in 3 connections").waitFor();
+  const colour = (selector, of) =>
+    page
+      .locator(selector)
+      .first()
+      .evaluate((node, of) => getComputedStyle(node)[of], of);
+  assert.equal(await colour(".off-map", "color"), await colour(".map .arc.outside", "stroke"));
+  await page.getByText("Not on the map, by the tunnel").waitFor();
+  await page.getByText("all that are outside the tunnel are among them").waitFor();
+  const { arcs } = flowAnswers("http://hub/map");
+  await reopen({ more: true, arcs: arcs.filter((arc) => arc.outside) });
+  await page.locator(".off-map[data-state=danger]").getByText("some of those may be outside the tunnel").waitFor();
+  await close();
+});
+
 test("a list of incidents hears of a new one, and does not count on when the hub is gone", async () => {
   await hub.report("cellar", healthy(1));
   const { page, close } = await openPage(browser, `${hub.page}#/incidents?client=cellar`, { expected: broken });

@@ -8,6 +8,7 @@ import {
   bytesUnknown,
   ratesOverTime,
   type ActiveFlows,
+  type FlowMap,
   type FlowStats,
   type Traffic,
   type TrafficByWay,
@@ -110,6 +111,32 @@ function Top({ title, rows }: { title: string; rows: ({ name: string } & Traffic
   );
 }
 
+/** What happened and has no line on the map. What went outside is red here too. */
+function NotOnMap({ map }: { map: FlowMap }) {
+  const { outside, tunnel, other } = map.unplaced;
+  const moved = (traffic: Traffic): boolean => traffic.opened > 0 || traffic.uncounted > 0 || bytesOf(traffic) > 0;
+  const text = (traffic: Traffic): string => `${amount(traffic)} in ${counted(traffic.opened, "connection")}`;
+  // The hub tells of those outside first.
+  const cutOutside = map.arcs.every((arc) => arc.outside);
+  return (
+    <>
+      {moved(outside) && (
+        <p class="off-map" data-state="danger">
+          Not on the map, outside the tunnel: {text(outside)} with countries that are not known.
+        </p>
+      )}
+      {moved(tunnel) && <p class="quiet">Not on the map, by the tunnel: {text(tunnel)} with countries that are not known.</p>}
+      {moved(other) && <p class="quiet">Not on the map, by other ways: {text(other)} with countries that are not known.</p>}
+      {map.more && (
+        <p class={cutOutside ? "off-map" : "quiet"} data-state={cutOutside ? "danger" : undefined}>
+          There are more lines than the {map.arcs.length} that are drawn
+          {cutOutside ? ", and some of those may be outside the tunnel." : "; all that are outside the tunnel are among them."}
+        </p>
+      )}
+    </>
+  );
+}
+
 /** What is missing in all of this is said beside it. */
 function Gaps({ active, stats }: { active: ActiveFlows; stats: FlowStats | null }) {
   const lines = active.clients.filter((each) => each.why).map((each) => `${each.client_id}: ${each.why}`);
@@ -207,6 +234,7 @@ export function ConnectionsPage() {
       {active.value && <Gaps active={active.value} stats={stats.value} />}
       <Panel title="Map">
         <MapView data={map.value} client={filter.client} />
+        {map.value && <NotOnMap map={map.value} />}
       </Panel>
       {stats.value && !nobody && (
         <>
