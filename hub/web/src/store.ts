@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { access, askSession } from "./api";
+import { Clock } from "./model/clock";
 import { Fleet } from "./model/fleet";
 import type { Shown } from "./model/filter";
 import { Live } from "./model/live";
@@ -13,8 +14,10 @@ type Listener = () => void;
 
 export class Store {
   readonly fleet = new Fleet();
+  /** By which silence, ages and deadlines are counted. */
+  readonly clock = new Clock();
   live = false;
-  /** When the hub was heard last, by the viewer's clock; null: never. */
+  /** When the hub was heard last, by `clock`; null: never. */
   lastHeard: number | null = null;
   about: About | null = null;
   /** Null: the hub has not said yet, and nothing is shown. */
@@ -34,8 +37,8 @@ export class Store {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     this.#live = new Live(`${scheme}//${location.host}/api/v1/live`, {
       message: (message) => {
-        this.fleet.take(message, Date.now());
-        this.lastHeard = Date.now();
+        this.lastHeard = this.clock.now();
+        this.fleet.take(message, this.lastHeard);
         if (message.type !== "heartbeat") this.#drawSoon();
       },
       live: () => this.#setLive(true),
@@ -93,16 +96,16 @@ export class Store {
   }
 
   hubTime(): number {
-    return this.fleet.hubTime(Date.now());
+    return this.fleet.hubTime(this.clock.now());
   }
 
   shown(client: Client): Shown {
-    return { client, state: this.fleet.shownState(client, Date.now()) };
+    return { client, state: this.fleet.shownState(client, this.clock.now()) };
   }
 
   /** Whether what is known of a client is true now, and not merely the last that was heard. */
   isCurrent(client: Client): boolean {
-    return this.live && client.state !== "offline" && !this.fleet.isOverdue(client, Date.now());
+    return this.live && client.state !== "offline" && !this.fleet.isOverdue(client, this.clock.now());
   }
 
   listen(listener: Listener): () => void {
@@ -131,7 +134,7 @@ export class Store {
 
   /** Who became overdue changes no message: it shows here. */
   #tick(): void {
-    const now = Date.now();
+    const now = this.clock.now();
     let changed = this.#states.size !== this.fleet.clients.size;
     const states = new Map<string, string>();
     for (const [id, client] of this.fleet.clients) {

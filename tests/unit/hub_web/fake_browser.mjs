@@ -1,7 +1,11 @@
 // A clock and a WebSocket made of plain objects: as much of a browser as the live channel uses.
 
+const start = Date.parse("2026-11-21T10:00:00Z");
+
 class Clock {
-  now = Date.parse("2026-11-21T10:00:00Z");
+  now = start;
+  /** What the viewer's clock is wrong by. */
+  wrong = 0;
   #timers = [];
 
   setTimeout(call, pause, every) {
@@ -51,7 +55,8 @@ export function openBrowser() {
       this.onclose?.();
     }
   }
-  Date.now = () => clock.now;
+  Date.now = () => clock.now + clock.wrong;
+  performance.now = () => clock.now - start;
   Math.random = () => 1;
   Object.assign(globalThis, {
     document: { hidden: false, addEventListener: listen },

@@ -52,6 +52,14 @@ test("a connection that is silent for too long is lost and opened again", () => 
   assert.equal(told.at(-1), "live");
 });
 
+for (const [hours, way] of [[-1, "back"], [1, "forward"]] as const)
+  test(`a viewer's clock that is set ${way} does not keep a silent connection live`, () => {
+    newest().hears(snapshot);
+    browser.clock.wrong = hours * 3_600_000;
+    silence(13);
+    assert.equal(told.filter((word) => word === "lost").length, 1);
+  });
+
 test("a heartbeat is a sign of life", () => {
   newest().hears(snapshot);
   for (let i = 0; i < 6; ++i) {

@@ -107,3 +107,16 @@ test("another user begins with nothing of the one before him", async () => {
   assert.equal(browser.sockets[0].closed, true);
   assert.equal(browser.sockets.length, 2);
 });
+
+test("a viewer's clock that is set back makes nobody's report young again", async () => {
+  await answered({ ...login, state: "open" });
+  hears();
+  const office = store.fleet.clients.get("office");
+  assert.equal(store.isCurrent(office), true);
+  browser.clock.wrong = -3_600_000;
+  browser.clock.advance(11_000);
+  assert.equal(store.hubTime(), browser.clock.now);
+  browser.clock.advance(25_000);
+  assert.equal(store.live, false);
+  assert.equal(store.shown(office).state, "overdue");
+});

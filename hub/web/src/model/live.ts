@@ -1,5 +1,6 @@
 // The live channel: a WebSocket that is opened again whenever it breaks, and that counts as broken when it is silent.
 
+import { Clock } from "./clock";
 import type { Message } from "./types";
 
 const firstPause = 500;
@@ -18,6 +19,7 @@ export class Live {
   #socket: WebSocket | null = null;
   #heard = false;
   #lastHeard = 0;
+  readonly #clock = new Clock();
   #retry: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
@@ -46,7 +48,7 @@ export class Live {
 
   /** Call once per second. */
   check(): void {
-    if (this.#socket && this.#heard && Date.now() - this.#lastHeard > mostSilence) this.#lose(this.#socket);
+    if (this.#socket && this.#heard && this.#clock.now() - this.#lastHeard > mostSilence) this.#lose(this.#socket);
   }
 
   #connect(): void {
@@ -61,7 +63,7 @@ export class Live {
   #hear(socket: WebSocket, text: string): void {
     if (socket !== this.#socket) return;
     const message = JSON.parse(text) as Message;
-    this.#lastHeard = Date.now();
+    this.#lastHeard = this.#clock.now();
     this.on.message(message);
     // Live only from the snapshot on: before it, the page shows what it knew before the break.
     if (this.#heard || message.type !== "snapshot") return;

@@ -51,7 +51,7 @@ function Connection() {
   useEffect(() => {
     const tick = (): void => {
       if (!text.current) return;
-      const silent = lastHeard === null ? "" : ` (last heard ${duration(Date.now() - lastHeard)} ago)`;
+      const silent = lastHeard === null ? "" : ` (last heard ${duration(store.clock.now() - lastHeard)} ago)`;
       text.current.textContent = live ? "" : silent;
     };
     tick();
@@ -138,7 +138,7 @@ function Page({ place }: { place: Place }) {
 function title(): string {
   if (!mayRead(store.session)) return "VPN Sentinel";
   if (!store.live) return "(not live) VPN Sentinel";
-  const totals = store.fleet.totals(Date.now());
+  const totals = store.fleet.totals(store.clock.now());
   const worst = ["danger", "contained", "warning", "offline", "overdue"].find((state) => (totals[state] ?? 0) > 0);
   return worst ? `${totals[worst]} ${stateText(worst).word.toLowerCase()} – VPN Sentinel` : "VPN Sentinel";
 }

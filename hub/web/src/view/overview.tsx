@@ -228,7 +228,7 @@ export function Overview() {
     <>
       <h1 class="hidden">Overview</h1>
       <Verdict all={all} />
-      <Cards totals={store.fleet.totals(Date.now())} chosen={view.states} toggle={toggle} />
+      <Cards totals={store.fleet.totals(store.clock.now())} chosen={view.states} toggle={toggle} />
       <HubLine />
       <section id="fleet" aria-labelledby="fleet-title">
         <h2 id="fleet-title" class="hidden">
