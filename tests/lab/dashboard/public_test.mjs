@@ -136,6 +136,16 @@ test("the overview tells where the hub itself is, and its page more of it", asyn
   await isLive(page);
   const line = page.locator("#this-hub");
   for (const text of [ownAddress, "Bucharest, Romania", "AS64500 Example Transit", "is not asked"]) await line.getByText(text).waitFor();
+  assert.equal(await line.getByText("no answer now").count(), 0);
+  await page.route("**/api/v1/hub", async (route) => {
+    const answer = await route.fetch();
+    const told = await answer.json();
+    await route.fulfill({ response: answer, json: { ...told, exit: { ...told.exit, problem: "nobody answers" } } });
+  });
+  await page.reload();
+  await line.getByText(ownAddress).waitFor();
+  await line.getByText("no answer now: nobody answers").waitFor();
+  await page.unroute("**/api/v1/hub");
   await line.getByRole("link", { name: "This hub" }).click();
   await page.locator("#hub").getByText(ownAddress).waitFor();
   await page.locator("#hub").getByText(/asked \d+ s ago/).waitFor();

@@ -44,6 +44,7 @@ export function HubLine() {
           {each}
         </span>
       ))}
+      {exit && exit.addresses.length > 0 && exit.problem && <span>no answer now: {exit.problem}</span>}
       {exit && placeOfHub(exit) && (
         <span>
           <Flag country={exit.country ?? ""} />
