@@ -46,6 +46,18 @@ KeyGrant read_grant(AccountBody& body) {
   return grant;
 }
 
+/// A token makes no key that may do more than itself. Nullopt: it may, as may whoever has logged in.
+std::optional<Response> refuse_more_than_own(const Identity& identity, const KeyGrant& grant) {
+  if (identity.by != Identity::By::token) return std::nullopt;
+  if (grant.may_read && !identity.scopes.read) {
+    return error_response(403, "Access denied", "read: a key that reads needs of a token the scope read");
+  }
+  if (!grant.clients.empty() && !identity.scopes.report) {
+    return error_response(403, "Access denied", "clients: a key that reports needs of a token the scope report");
+  }
+  return std::nullopt;
+}
+
 /// The key that an enrolled probe gets: named as its client, for itself and its group alone.
 KeyGrant grant_for(const Enrolment& enrolment) {
   KeyGrant grant{enrolment.client_id, {enrolment.client_id}, false};
@@ -69,6 +81,7 @@ void AccountApi::add_key(AccountCall& call) {
   AccountBody body(call.request, {"name", "clients", "read"});
   const auto grant = read_grant(body);
   if (body.refusal()) return call.answer(*body.refusal());
+  if (auto refused = refuse_more_than_own(*call.identity, grant)) return call.answer(std::move(*refused));
   change(call, [call, grant, add = keys_.add](AccountFile& file) -> Result<Response> {
     const auto key = add(grant);
     if (!key) return fail(key.error());
@@ -82,7 +95,13 @@ void AccountApi::add_key(AccountCall& call) {
 void AccountApi::rotate_key(AccountCall& call) {
   const AccountBody body(call.request, {});
   if (body.refusal()) return call.answer(*body.refusal());
-  change(call, [call, rotate = keys_.rotate](AccountFile& file) -> Result<Response> {
+  change(call, [call, list = keys_.list, rotate = keys_.rotate](AccountFile& file) -> Result<Response> {
+    const auto keys = list();
+    if (!keys) return fail(keys.error());
+    const auto old = std::ranges::find(*keys, call.parameter, [](const ClientKey& each) { return each.grant.name; });
+    if (old != keys->end()) {
+      if (auto refused = refuse_more_than_own(*call.identity, old->grant)) return *refused;
+    }
     const auto key = rotate(call.parameter);
     if (!key) return fail(key.error());
     if (auto noted = file.note(call.actor, "key_rotated", call.parameter); !noted) return fail(noted.error());
@@ -115,6 +134,8 @@ void AccountApi::add_enrolment(AccountCall& call) {
   }
   if (!enrolment.group.empty() && !is_valid_client_id(enrolment.group)) body.refuse("group", "the name of a group, as in client ids");
   if (body.refusal()) return call.answer(*body.refusal());
+  const KeyGrant grant{enrolment.client_id, {enrolment.client_id}, false};
+  if (auto refused = refuse_more_than_own(*call.identity, grant)) return call.answer(std::move(*refused));
   enrolment.expires = now() + std::chrono::minutes{minutes.value_or(usual_minutes)};
   change(call, [self = shared_from_this(), call, enrolment](AccountFile& file) -> Result<Response> {
     const auto made = file.add_enrolment(enrolment, self->now(), call.actor);

@@ -68,12 +68,47 @@ BOOST_AUTO_TEST_CASE(a_token_may_do_what_its_scopes_say_within_the_role_of_its_u
   const json key{{"name", "k"}, {"clients", {"office"}}};
   BOOST_TEST(post("/keys", key, make("anna", {"read", "report"})).status == 403);
   BOOST_TEST(post("/keys", key, make("victor", {"manage"})).status == 403);
-  BOOST_TEST(post("/keys", key, make("oscar", {"manage"})).status == 201);
+  BOOST_TEST(post("/keys", key, make("oscar", {"report", "manage"})).status == 201);
   // No token makes another one, or changes the secrets of its user.
   BOOST_TEST(post("/tokens", {{"name", "t"}, {"scopes", {"read"}}}, make("anna", {"read", "manage"})).status == 403);
   BOOST_TEST(post("/session/password", {{"old", usual_password}, {"new", "another one"}}, make("anna", {"manage"})).status == 403);
   BOOST_TEST(post("/tokens", {{"name", "t"}, {"scopes", {"report"}}}, logged_in("victor")).status == 403);
   BOOST_TEST(get("/users", {{"Authorization", "Bearer vst_wrong"}}).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(a_token_makes_no_key_that_may_do_more_than_itself) {
+  open();
+  const auto make = [this](const json& scopes) {
+    const auto answer = post("/tokens", {{"name", "t"}, {"scopes", scopes}}, logged_in("oscar"));
+    BOOST_REQUIRE(answer.status == 201);
+    return Headers{{"Authorization", "Bearer " + answer.body["token"].get<std::string>()}};
+  };
+  const auto oscar = logged_in("oscar");
+  const auto manages = make({"manage"});
+  const auto reads = make({"read", "manage"});
+  const auto reports = make({"report", "manage"});
+  const json everything{{"name", "all"}, {"clients", {"*"}}, {"read", true}};
+  const json reader{{"name", "reader"}, {"clients", json::array()}, {"read", true}};
+  const json reporter{{"name", "reporter"}, {"clients", {"office"}}};
+  const json code{{"client_id", "lab"}};
+  BOOST_TEST(post("/keys", everything, manages).status == 403);
+  BOOST_TEST(post("/keys", everything, reads).body["message"] == "clients: a key that reports needs of a token the scope report");
+  BOOST_TEST(post("/keys", everything, reports).body["message"] == "read: a key that reads needs of a token the scope read");
+  BOOST_TEST(post("/keys", reader, reports).status == 403);
+  BOOST_TEST(post("/keys", reporter, reads).status == 403);
+  BOOST_TEST(post("/enrolments", code, reads).status == 403);
+  BOOST_TEST(keys.empty());
+  BOOST_TEST(get("/enrolments", oscar).body["enrolments"].empty());
+  BOOST_TEST(post("/keys", reader, reads).status == 201);
+  BOOST_TEST(post("/keys", reporter, reports).status == 201);
+  BOOST_TEST(post("/enrolments", code, reports).status == 201);
+  // Neither does it get one that is there already.
+  BOOST_TEST(post("/keys/reader/rotate", json::object(), reports).status == 403);
+  BOOST_TEST(post("/keys/reporter/rotate", json::object(), reads).status == 403);
+  BOOST_TEST(post("/keys/reader/rotate", json::object(), reads).status == 200);
+  BOOST_TEST(post("/keys/nobody/rotate", json::object(), manages).status == 404);
+  BOOST_TEST(post("/keys", everything, oscar).status == 201);  // who has logged in may
+  BOOST_TEST(post("/keys/all/rotate", json::object(), oscar).status == 200);
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_token_is_not_passed_over_for_a_right_cookie) {
