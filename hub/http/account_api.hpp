@@ -32,10 +32,16 @@ class AccountApi : public std::enable_shared_from_this<AccountApi> {
 
   using Handler = void (AccountApi::*)(AccountCall&);
   struct Row {
+  /// What a caller may have been let in with.
+  enum class Means : std::uint8_t {
+    any,
+    no_api_token,  ///< it must not make itself another one, or change its user's secrets
+    person,        ///< neither by an API token nor by a JWT: who sets passwords of others or makes users can log in as them
+  };
     std::string_view method;
     std::string_view path;
     std::optional<Role> least;  ///< nullopt: no log-in is asked for
-    bool by_person = false;     ///< not by an API token: it must not make itself another one, or change its user's secrets
+    Means means = Means::any;
     Handler handler = nullptr;
   };
   [[nodiscard]] static std::vector<Row> rows();

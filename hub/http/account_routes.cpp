@@ -49,35 +49,38 @@ std::optional<std::int64_t> number_of_path(const std::string& text) {
 std::vector<AccountApi::Row> AccountApi::rows() {
   using Api = AccountApi;
   constexpr std::optional<Role> anybody;
+  constexpr auto any = Means::any;
+  constexpr auto no_token = Means::no_api_token;
+  constexpr auto person = Means::person;
   return {
-      {"GET", "/session", anybody, false, &Api::show_session},
-      {"POST", "/setup", anybody, false, &Api::set_up},
-      {"POST", "/login", anybody, false, &Api::log_in},
-      {"POST", "/logout", Role::viewer, true, &Api::log_out},
-      {"POST", "/session/password", Role::viewer, true, &Api::change_password},
-      {"POST", "/session/totp", Role::viewer, true, &Api::begin_totp},
-      {"POST", "/session/totp/confirm", Role::viewer, true, &Api::confirm_totp},
-      {"POST", "/session/totp/remove", Role::viewer, true, &Api::remove_totp},
-      {"GET", "/users", Role::admin, false, &Api::list_users},
-      {"POST", "/users", Role::admin, false, &Api::add_user},
-      {"PUT", "/users/{name}", Role::admin, false, &Api::change_user},
-      {"DELETE", "/users/{name}", Role::admin, false, &Api::remove_user},
-      {"GET", "/tokens", Role::viewer, false, &Api::list_tokens},
-      {"POST", "/tokens", Role::viewer, true, &Api::add_token},
-      {"DELETE", "/tokens/{id}", Role::viewer, false, &Api::remove_token},
-      {"GET", "/keys", Role::operator_, false, &Api::list_keys},
-      {"POST", "/keys", Role::operator_, false, &Api::add_key},
-      {"POST", "/keys/{name}/rotate", Role::operator_, false, &Api::rotate_key},
-      {"DELETE", "/keys/{name}", Role::operator_, false, &Api::revoke_key},
-      {"GET", "/enrolments", Role::operator_, false, &Api::list_enrolments},
-      {"POST", "/enrolments", Role::operator_, false, &Api::add_enrolment},
-      {"DELETE", "/enrolments/{id}", Role::operator_, false, &Api::remove_enrolment},
-      {"POST", "/enrol", anybody, false, &Api::enrol},
-      {"GET", "/audit", Role::admin, false, &Api::list_audit},
-      {"GET", "/logs", Role::operator_, false, &Api::list_log},
-      {"POST", "/jwt", anybody, false, &Api::log_in_for_jwt},
-      {"POST", "/jwt/refresh", anybody, false, &Api::refresh_jwt},
-      {"POST", "/jwt/revoke", anybody, false, &Api::revoke_jwt},
+      {"GET", "/session", anybody, any, &Api::show_session},
+      {"POST", "/setup", anybody, any, &Api::set_up},
+      {"POST", "/login", anybody, any, &Api::log_in},
+      {"POST", "/logout", Role::viewer, no_token, &Api::log_out},
+      {"POST", "/session/password", Role::viewer, no_token, &Api::change_password},
+      {"POST", "/session/totp", Role::viewer, no_token, &Api::begin_totp},
+      {"POST", "/session/totp/confirm", Role::viewer, no_token, &Api::confirm_totp},
+      {"POST", "/session/totp/remove", Role::viewer, no_token, &Api::remove_totp},
+      {"GET", "/users", Role::admin, any, &Api::list_users},
+      {"POST", "/users", Role::admin, person, &Api::add_user},
+      {"PUT", "/users/{name}", Role::admin, person, &Api::change_user},
+      {"DELETE", "/users/{name}", Role::admin, person, &Api::remove_user},
+      {"GET", "/tokens", Role::viewer, any, &Api::list_tokens},
+      {"POST", "/tokens", Role::viewer, no_token, &Api::add_token},
+      {"DELETE", "/tokens/{id}", Role::viewer, any, &Api::remove_token},
+      {"GET", "/keys", Role::operator_, any, &Api::list_keys},
+      {"POST", "/keys", Role::operator_, any, &Api::add_key},
+      {"POST", "/keys/{name}/rotate", Role::operator_, any, &Api::rotate_key},
+      {"DELETE", "/keys/{name}", Role::operator_, any, &Api::revoke_key},
+      {"GET", "/enrolments", Role::operator_, any, &Api::list_enrolments},
+      {"POST", "/enrolments", Role::operator_, any, &Api::add_enrolment},
+      {"DELETE", "/enrolments/{id}", Role::operator_, any, &Api::remove_enrolment},
+      {"POST", "/enrol", anybody, any, &Api::enrol},
+      {"GET", "/audit", Role::admin, any, &Api::list_audit},
+      {"GET", "/logs", Role::operator_, any, &Api::list_log},
+      {"POST", "/jwt", anybody, any, &Api::log_in_for_jwt},
+      {"POST", "/jwt/refresh", anybody, any, &Api::refresh_jwt},
+      {"POST", "/jwt/revoke", anybody, any, &Api::revoke_jwt},
   };
 }
 
@@ -85,8 +88,12 @@ std::optional<Response> AccountApi::refuse(const Row& row, const AccountCall& ca
   if (!row.least) return std::nullopt;
   if (!call.identity) return log_in_required();
   if (auto refused = refuse_role(*call.identity, *row.least, row.method == "GET")) return refused;
-  if (row.by_person && call.identity->by == Identity::By::token) {
+  const auto by = call.identity->by;
+  if (by == Identity::By::token && row.means != Means::any) {
     return error_response(403, "Access denied", "API tokens may not do this; log in");
+  }
+  if (by == Identity::By::jwt && row.means == Means::person) {
+    return error_response(403, "Access denied", "Tokens may not do this; log in at the dashboard");
   }
   return row.method == "GET" ? std::nullopt : refuse_foreign_page(*call.identity, call.request);
 }

@@ -111,6 +111,23 @@ BOOST_AUTO_TEST_CASE(a_token_makes_no_key_that_may_do_more_than_itself) {
   BOOST_TEST(post("/keys/all/rotate", json::object(), oscar).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(users_are_made_changed_and_removed_by_a_log_in_and_by_no_token) {
+  open();
+  const auto anna = logged_in("anna");
+  const auto token = post("/tokens", {{"name", "t"}, {"scopes", {"read", "report", "manage"}}}, anna).body["token"];
+  const auto jwt = post("/jwt", {{"user", "anna"}, {"password", usual_password}}).body["access_token"];
+  for (const auto& bearer : {token, jwt}) {
+    const Headers headers{{"Authorization", "Bearer " + bearer.get<std::string>()}};
+    BOOST_TEST(get("/users", headers).status == 200);
+    BOOST_TEST(post("/users", {{"name", "bert"}, {"role", "admin"}, {"password", usual_password}}, headers).status == 403);
+    BOOST_TEST(ask({"PUT", "/users/anna", "", R"({"password":"another password","remove_totp":true})", "127.0.0.1", headers}).status ==
+               403);
+    BOOST_TEST(ask({"DELETE", "/users/victor", "", "", "127.0.0.1", headers}).status == 403);
+  }
+  BOOST_TEST(get("/users", anna).body["users"].size() == 3U);
+  BOOST_TEST(post("/login", {{"user", "anna"}, {"password", usual_password}}).status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(a_wrong_token_is_not_passed_over_for_a_right_cookie) {
   open();
   auto anna = logged_in("anna");
