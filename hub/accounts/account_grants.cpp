@@ -24,8 +24,10 @@ Result<std::optional<AccountFile::Refreshed>> AccountFile::refresh(const std::st
     if (!hash) return fail(hash.error());
     if (hash->empty()) return {};
     if (!is_same_secret(*hash, hash_secret(token))) {
+      const auto owner = text("SELECT name FROM users WHERE id = (SELECT user FROM families WHERE id = ?1)", family);
+      if (!owner) return fail(owner.error());
       return run("DELETE FROM families WHERE id = ?1", family).and_then(any_rows).and_then([&] {
-        return write_audit(actor, "refresh_token_reused", "all of this log-in are revoked");
+        return write_audit({*owner, actor.address}, "refresh_token_reused", "all of this log-in are revoked");
       });
     }
     const auto user = number("SELECT user FROM families WHERE id = ?1", family);
@@ -40,10 +42,13 @@ Result<std::optional<AccountFile::Refreshed>> AccountFile::refresh(const std::st
 
 Result<bool> AccountFile::end_family(const std::string& token, const Actor& actor) {
   bool ended = false;
-  auto done = in_transaction([&] {
-    return run("DELETE FROM families WHERE hash = ?1", hash_secret(token)).and_then([&](std::int64_t removed) -> Result<void> {
+  auto done = in_transaction([&]() -> Result<void> {
+    const auto hash = hash_secret(token);
+    const auto owner = text("SELECT name FROM users WHERE id = (SELECT user FROM families WHERE hash = ?1)", hash);
+    if (!owner) return fail(owner.error());
+    return run("DELETE FROM families WHERE hash = ?1", hash).and_then([&](std::int64_t removed) -> Result<void> {
       ended = removed > 0;
-      return ended ? write_audit(actor, "jwt_revoked", "") : Result<void>{};
+      return ended ? write_audit({*owner, actor.address}, "jwt_revoked", "") : Result<void>{};
     });
   });
   if (!done) return fail(done.error());

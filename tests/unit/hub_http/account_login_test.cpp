@@ -1,4 +1,5 @@
 #include <boost/test/unit_test.hpp>
+#include <set>
 
 #include "account_fixture.hpp"
 #include "hub/accounts/secrets.hpp"
@@ -266,6 +267,22 @@ BOOST_AUTO_TEST_CASE(only_a_trusted_proxy_names_users) {
   auto with_token = key;
   with_token.headers["X-CSRF-Token"] = in["csrf"];
   BOOST_TEST(ask(with_token).status == 201);
+}
+
+BOOST_AUTO_TEST_CASE(the_audit_log_names_whose_log_in_by_tokens_has_ended) {
+  open();
+  const auto revoked = post("/jwt", credentials_of("oscar"));
+  BOOST_TEST(post("/jwt/revoke", {{"refresh_token", revoked.body["refresh_token"]}}).status == 200);
+  const auto reused = post("/jwt", credentials_of("victor")).body["refresh_token"];
+  BOOST_TEST(post("/jwt/refresh", {{"refresh_token", reused}}).status == 200);
+  BOOST_TEST(post("/jwt/refresh", {{"refresh_token", reused}}).status == 401);
+  std::set<std::string> lines;
+  const auto log = get("/audit", logged_in("anna")).body["audit"];
+  for (const auto& row : log) {
+    lines.insert(row["action"].get<std::string>() + " " + row["who"].get<std::string>() + " " + row["address"].get<std::string>());
+  }
+  BOOST_TEST(lines.contains("jwt_revoked oscar 127.0.0.1"));
+  BOOST_TEST(lines.contains("refresh_token_reused victor 127.0.0.1"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
