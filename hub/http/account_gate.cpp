@@ -103,7 +103,10 @@ std::optional<Identity> identify(const AccountDoor& door, const Request& request
     return key.starts_with(api_token_prefix) ? door.accounts.by_token(key) : door.accounts.by_jwt(key);
   }
   if (!door.forward_auth_header.empty() && comes_from(request, door.forward_auth_proxies)) {
-    if (const auto name = request.header(door.forward_auth_header); !name.empty()) return door.accounts.by_name(name);
+    const auto name = request.header(door.forward_auth_header);
+    // Of two lines one may be the client's own, which the proxy let through.
+    if (request.all_lines(door.forward_auth_header) != name) return std::nullopt;
+    if (!name.empty()) return door.accounts.by_name(name);
   }
   const auto secret = session_secret(door, request);
   return secret.empty() ? std::nullopt : door.accounts.by_session(secret);

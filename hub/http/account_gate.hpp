@@ -37,7 +37,8 @@ struct AccountDoor {
 
 /// True when `X-API-Key` or `Authorization: Bearer` has a token of an account, right or wrong, not the key of a probe.
 [[nodiscard]] bool has_account_token(const Request& request);
-/// A token counts first, then the proxy's word, then the cookie; one that is wrong is not passed over for the next.
+/// A token counts first, then the proxy's word, then the cookie; one that is wrong is not passed over for the next. Two
+/// words of a proxy are none and wrong.
 [[nodiscard]] std::optional<Identity> identify(const AccountDoor& door, const Request& request);
 
 /// As require_key(), and an account's token or session instead of a key: `read` to read, `report` (and at least an operator) to report. Who

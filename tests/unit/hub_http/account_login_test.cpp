@@ -269,6 +269,19 @@ BOOST_AUTO_TEST_CASE(only_a_trusted_proxy_names_users) {
   BOOST_TEST(ask(with_token).status == 201);
 }
 
+BOOST_AUTO_TEST_CASE(a_proxy_that_names_two_users_names_none) {
+  open([](AccountDoor& made) {
+    made.forward_auth_header = "Remote-User";
+    made.forward_auth_proxies = {IpPrefix::parse("192.0.2.1").value()};
+  });
+  FakeRequest asked{"GET", "/users", "", "", "192.0.2.1", {{"Remote-User", "anna"}}};
+  BOOST_TEST(ask(asked).status == 200);
+  asked.twice = {"Remote-User"};
+  BOOST_TEST(ask(asked).status == 401);
+  asked.headers.merge(logged_in("anna"));  // the cookie does not stand in for it
+  BOOST_TEST(ask(asked).status == 401);
+}
+
 BOOST_AUTO_TEST_CASE(the_audit_log_names_whose_log_in_by_tokens_has_ended) {
   open();
   const auto revoked = post("/jwt", credentials_of("oscar"));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "hub/http/server.hpp"
@@ -16,6 +17,7 @@ struct FakeRequest {
   std::string body = {};
   std::string peer = "127.0.0.1";
   std::map<std::string, std::string> headers = {};
+  std::set<std::string> twice = {};  ///< the names of headers that are there a second time
 
   /// Refers to this object.
   [[nodiscard]] Request view() const {
@@ -31,7 +33,10 @@ struct FakeRequest {
       }
       return {};
     };
-    request.all_lines = [this](std::string_view name) { return std::string(view().header(name)); };
+    request.all_lines = [this](std::string_view name) {
+      const auto value = std::string(view().header(name));
+      return twice.contains(std::string(name)) ? value + ", " + value : value;
+    };
     return request;
   }
 };
