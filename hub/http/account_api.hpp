@@ -21,6 +21,7 @@ struct AccountCall {
   Actor actor;
   IpAddress address;
   bool secure = false;
+  bool open = false;  ///< to who asks, as long as nobody has an account
   std::shared_ptr<const Respond> respond;
 
   void answer(Response response) const { (*respond)(std::move(response)); }
@@ -31,13 +32,13 @@ class AccountApi : public std::enable_shared_from_this<AccountApi> {
   AccountApi(std::shared_ptr<const AccountDoor> door, KeyAdmin keys) : door_(std::move(door)), keys_(std::move(keys)) {}
 
   using Handler = void (AccountApi::*)(AccountCall&);
-  struct Row {
   /// What a caller may have been let in with.
   enum class Means : std::uint8_t {
     any,
     no_api_token,  ///< it must not make itself another one, or change its user's secrets
     person,        ///< neither by an API token nor by a JWT: who sets passwords of others or makes users can log in as them
   };
+  struct Row {
     std::string_view method;
     std::string_view path;
     std::optional<Role> least;  ///< nullopt: no log-in is asked for
@@ -51,7 +52,7 @@ class AccountApi : public std::enable_shared_from_this<AccountApi> {
   // account_routes.cpp
   [[nodiscard]] std::optional<Response> refuse(const Row& row, const AccountCall& call) const;
   void show_session(AccountCall& call);
-  [[nodiscard]] Response session_response(int status, const std::optional<Identity>& identity) const;
+  [[nodiscard]] Response session_response(const AccountCall& call, int status, const std::optional<Identity>& identity) const;
   /// A change and its answer; 503 when too many wait. `change`: Result<Response>(AccountFile&), an Error is answered by its kind.
   void change(const AccountCall& call, std::function<Result<Response>(AccountFile&)> change);
   /// On the thread of passwords.

@@ -75,6 +75,8 @@ bool is_secure(const AccountDoor& door, const Request& request) {
   return equal_ignoring_case(request.header("X-Forwarded-Proto"), "https") && comes_from(request, door.access->rules()->trusted_proxies);
 }
 
+bool is_open_to(const AccountDoor& door, const Request& request) { return door.open && is_own_machine(request); }
+
 std::string_view cookie_name(bool secure) noexcept { return secure ? "__Host-vs_session" : "vs_session"; }
 
 std::string_view cookie_value(std::string_view header, std::string_view name) noexcept {
@@ -157,7 +159,7 @@ Gate require_log_in(std::shared_ptr<const AccountDoor> door, std::string data_pa
     return caller.identity ? door->accounts.holds(*caller.identity) : !door->accounts.has_users();
   };
   auto pass = [door = std::move(door), before, data_path = std::move(data_path) + "/"](Request& request) -> std::optional<Response> {
-    const bool by_account = door->accounts.has_users() || (!door->open && door->password.empty());
+    const bool by_account = door->accounts.has_users() || (door->password.empty() && !is_open_to(*door, request));
     if (!by_account) return before(request);
     if (!request.path.starts_with(data_path)) return std::nullopt;
     return let_in(*door, request);

@@ -17,9 +17,9 @@ namespace vpn_sentinel {
 struct AccountDoor {
   Accounts& accounts;
   std::shared_ptr<Access> access;
-  bool tls = false;           ///< the listeners speak HTTPS themselves
-  bool open = false;          ///< the dashboard listens on loopback only and has no password: as long as nobody has an account all may read
-  std::string password = {};  ///< of the dashboard, by HTTP Basic, as long as nobody has an account
+  bool tls = false;   ///< the listeners speak HTTPS themselves
+  bool open = false;  ///< the dashboard listens on loopback only and has no password: as long as nobody has an account its machine may read
+  std::string password = {};                        ///< of the dashboard, by HTTP Basic, as long as nobody has an account
   std::string forward_auth_header = {};             ///< names the user; empty: none does
   std::vector<IpPrefix> forward_auth_proxies = {};  ///< from whom alone it counts
   const LogRing* log = nullptr;                     ///< the hub's own; null: there is none to show
@@ -27,6 +27,9 @@ struct AccountDoor {
 
 /// Does the caller's browser speak HTTPS, to us or to a trusted proxy (X-Forwarded-Proto)?
 [[nodiscard]] bool is_secure(const AccountDoor& door, const Request& request);
+
+/// May who asks read as long as nobody has an account? The door is open, and he is on its machine (is_own_machine).
+[[nodiscard]] bool is_open_to(const AccountDoor& door, const Request& request);
 
 /// "__Host-" (RFC 6265bis 4.1.3.2) with HTTPS: no other host or path can set it.
 [[nodiscard]] std::string_view cookie_name(bool secure) noexcept;

@@ -30,7 +30,7 @@ Response code_failed(bool missing) {
 }  // namespace
 
 Response AccountApi::logged_in(const AccountCall& call, int status, const std::string& secret) {
-  auto response = session_response(status, accounts().by_session(secret));
+  auto response = session_response(call, status, accounts().by_session(secret));
   const auto lifetime = std::chrono::duration_cast<std::chrono::seconds>(accounts().options().limits.absolute);
   response.headers.emplace_back("Set-Cookie", session_cookie(secret, call.secure, lifetime));
   return response;

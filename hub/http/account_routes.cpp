@@ -105,16 +105,17 @@ void AccountApi::handle(const Row& row, const Request& request, std::string_view
                    {"-", request.source()},
                    request.caller.address.value(),
                    is_secure(*door_, request),
+                   is_open_to(*door_, request),
                    std::make_shared<const Respond>(std::move(respond))};
   if (call.identity) call.actor.who = call.identity->user;
   if (auto refused = refuse(row, call)) return call.answer(std::move(*refused));
   (this->*row.handler)(call);
 }
 
-Response AccountApi::session_response(int status, const std::optional<Identity>& identity) const {
+Response AccountApi::session_response(const AccountCall& call, int status, const std::optional<Identity>& identity) const {
   const bool users = accounts().has_users();
   nlohmann::json json{{"user", nullptr}, {"csrf", nullptr}, {"setup_possible", !users}};
-  json["state"] = users ? "login" : door_->open ? "open" : !door_->password.empty() ? "basic" : "setup";
+  json["state"] = users ? "login" : call.open ? "open" : !door_->password.empty() ? "basic" : "setup";
   if (identity) {
     json["state"] = "in";
     json["user"] = {
@@ -124,7 +125,7 @@ Response AccountApi::session_response(int status, const std::optional<Identity>&
   return json_response(status, json);
 }
 
-void AccountApi::show_session(AccountCall& call) { call.answer(session_response(200, call.identity)); }
+void AccountApi::show_session(AccountCall& call) { call.answer(session_response(call, 200, call.identity)); }
 
 void AccountApi::change(const AccountCall& call, std::function<Result<Response>(AccountFile&)> change) {
   const bool queued = accounts().change([respond = call.respond, change = std::move(change)](AccountFile& file) -> Accounts::Reply {

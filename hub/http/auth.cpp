@@ -97,7 +97,17 @@ Response password_missing() {
   return response;
 }
 
+Response not_own_machine() {
+  auto response =
+      error_response(401, "Authentication required",
+                     "Without users and keys the hub answers its own machine only, and no proxy; make a user (vpn-sentinel-hub user "
+                     "add NAME admin) or a key (vpn-sentinel-hub key add NAME)");
+  response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
+}
+
 std::optional<Response> check_loopback_host(const Request& request) {
+  if (!is_own_machine(request)) return not_own_machine();
   if (is_loopback_host(request.header("Host"))) return std::nullopt;
   return error_response(421, "Misdirected request", "Open this address as localhost, 127.0.0.1 or [::1]");
 }
@@ -167,6 +177,13 @@ bool key_holds(const Access& access, const Caller& caller) {
 }
 
 }  // namespace
+
+bool is_own_machine(const Request& request) {
+  constexpr std::array<std::string_view, 4> of_proxies{"X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded"};
+  const auto peer = IpAddress::parse(request.peer_address);
+  return peer && unmapped(*peer).is_loopback() &&
+         std::ranges::all_of(of_proxies, [&](std::string_view name) { return request.all_lines(name).empty(); });
+}
 
 Gate find_address(std::shared_ptr<const Access> access) {
   Gate::Holds holds = [access](const Caller& caller) {

@@ -34,6 +34,10 @@ class Gate {
   Holds holds_;
 };
 
+/// False when it comes from another machine, or a proxy says that it passes it on (X-Forwarded-For, X-Forwarded-Host, X-Real-IP,
+/// Forwarded): what is open on loopback is not open to those, though the proxy may write a loopback name as Host.
+[[nodiscard]] bool is_own_machine(const Request& request);
+
 /// Notes the client's own address; 400 when a trusted proxy names none. All other gates need this one before them.
 [[nodiscard]] Gate find_address(std::shared_ptr<const Access> access);
 
@@ -52,7 +56,7 @@ class Gate {
 [[nodiscard]] Gate require_password(const std::string& password, std::shared_ptr<Access> access);
 
 /// 421 unless the Host header is a loopback name: a page of another site whose name was made to resolve to 127.0.0.1 (DNS rebinding)
-/// is refused. For listeners on loopback that ask for no password.
+/// is refused. 401 unless is_own_machine(). For listeners on loopback that ask for no password.
 [[nodiscard]] Gate require_loopback_host();
 
 /// 403 when a browser sends the request from a page of another site (Origin header): a page must not report in the name of a probe.

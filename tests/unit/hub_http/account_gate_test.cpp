@@ -51,6 +51,26 @@ BOOST_AUTO_TEST_CASE(on_loopback_without_users_nobody_is_asked) {
   BOOST_TEST(pass(data(), rebound) == 421);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_proxy_passes_on_is_not_open_though_it_comes_from_loopback) {
+  access = std::make_shared<Access>(AccessRules{}, Access::Options{true, mono_now, {}});
+  start([](AccountDoor& made) { made.open = true; });
+  for (const auto* name : {"X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded"}) {
+    BOOST_TEST_CONTEXT(name) {
+      const Headers headers{{"Host", "127.0.0.1:8080"}, {name, "198.51.100.7"}};
+      BOOST_TEST(pass(data(), get("/api/v1/clients", headers)) == 401);
+      BOOST_TEST(pass(data(), get("/api/v1/live", headers)) == 401);
+      BOOST_TEST(pass(data(), get("/dashboard", headers)) == 200);
+      BOOST_TEST(pass(api(), get("/api/v1/clients", headers)) == 401);
+      BOOST_TEST(pass(api(), report(headers)) == 401);
+    }
+  }
+  auto elsewhere = get("/api/v1/clients");
+  elsewhere.peer = "192.0.2.7";
+  BOOST_TEST(pass(data(), elsewhere) == 401);
+  BOOST_TEST(pass(api(), elsewhere) == 401);
+  BOOST_TEST(pass(api(), report()) == 200);
+}
+
 BOOST_AUTO_TEST_CASE(elsewhere_nothing_is_open_also_without_users) {
   start();
   BOOST_TEST(pass(data(), get("/api/v1/clients")) == 401);

@@ -134,6 +134,7 @@ BOOST_AUTO_TEST_CASE(each_state_before_a_log_in_has_its_word) {
   start([](AccountDoor& made) { made.open = true; });
   BOOST_TEST(get("/session").body["state"] == "open");
   BOOST_TEST(get("/session").body["setup_possible"] == true);
+  BOOST_TEST(get("/session", {{"X-Forwarded-For", "192.0.2.7"}}).body["state"] == "setup");
   accounts.reset();
   start();
   BOOST_TEST(get("/session").body["state"] == "setup");

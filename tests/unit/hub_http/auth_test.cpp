@@ -149,6 +149,19 @@ BOOST_AUTO_TEST_CASE(a_name_that_was_made_to_resolve_to_loopback_is_refused) {
   BOOST_TEST(door.status(gate, {}) == 421);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_open_on_loopback_is_open_to_no_proxy_and_no_other_machine) {
+  const Door door({}, true);
+  const FakeRequest proxied{.headers = {{"Host", "127.0.0.1:8080"}, {"X-Forwarded-For", "198.51.100.7"}}};
+  BOOST_TEST(door.status(require_loopback_host(), proxied) == 401);
+  const auto refused = door.answer(require_key(door.access), proxied);
+  BOOST_TEST_REQUIRE(refused.has_value());
+  BOOST_TEST(refused->status == 401);
+  BOOST_TEST(refused->body.find("vpn-sentinel-hub key add") != std::string::npos);
+  BOOST_TEST(door.status(require_key(door.access), {.peer = "192.0.2.7", .headers = {{"Host", "localhost"}}}) == 401);
+  BOOST_TEST(door.status(require_key(door.access), {.peer = "::ffff:127.0.0.1", .headers = {{"Host", "localhost"}}}) == 0);
+  BOOST_TEST(door.status(require_key(door.access), {.peer = "::1", .headers = {{"Host", "localhost"}}}) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(pages_of_other_sites_are_refused_and_programs_are_not) {
   const Door door;
   const auto gate = refuse_other_sites();
