@@ -51,7 +51,7 @@ KeyAdmin Hub::key_admin() {
     if (auto read = read_keys_again(); !read) return fail(read.error());
     return key;
   };
-  const auto wish = [](const KeyGrant& grant) { return NewKey{grant.name, grant.clients, grant.may_read}; };
+  const auto wish = [](const KeyGrant& grant) { return NewKey{grant.name, grant.clients, grant.may_read, grant.groups}; };
   const auto data_dir = config_.data_dir;
   KeyAdmin admin;
   admin.list = [data_dir] { return read_keys(key_file_path(data_dir)); };

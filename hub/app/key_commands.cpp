@@ -10,6 +10,7 @@
 #include <functional>
 
 #include "hub/app/key_file.hpp"
+#include "hub/state/group.hpp"
 #include "netns/base/fd.hpp"
 
 namespace vpn_sentinel {
@@ -54,6 +55,13 @@ Result<void> change_keys(const std::string& data_dir, const std::function<Result
   return write_keys(path, *keys);
 }
 
+/// "office,group:berlin"; "-" for none.
+std::string shown_clients(const KeyGrant& grant) {
+  auto all = grant.clients;
+  for (const auto& group : grant.groups.value_or(std::vector<std::string>{})) all.push_back(group_client_id(group));
+  return all.empty() ? "-" : fmt::format("{}", fmt::join(all, ","));
+}
+
 }  // namespace
 
 Result<std::string> add_key(const std::string& data_dir, const NewKey& key, WallTime now) {
@@ -63,7 +71,7 @@ Result<std::string> add_key(const std::string& data_dir, const NewKey& key, Wall
     if (std::ranges::any_of(keys, [&](const ClientKey& other) { return other.grant.name == key.name; })) {
       return fail(Error::Kind::invalid, fmt::format("NAME = '{}': there is a key of that name; revoke it first", key.name));
     }
-    keys.push_back({{key.name, key.clients, key.may_read}, hash_key(text), now});
+    keys.push_back({{key.name, key.clients, key.may_read, key.groups}, hash_key(text), now});
     return {};
   });
   if (!added) return fail(added.error());
@@ -88,7 +96,7 @@ Result<std::string> put_key(const std::string& data_dir, const NewKey& key, Wall
   auto text = generate_key();
   auto put = change_keys(data_dir, [&](std::vector<ClientKey>& keys) -> Result<void> {
     std::erase_if(keys, [&](const ClientKey& other) { return other.grant.name == key.name; });
-    keys.push_back({{key.name, key.clients, key.may_read}, hash_key(text), now});
+    keys.push_back({{key.name, key.clients, key.may_read, key.groups}, hash_key(text), now});
     return {};
   });
   if (!put) return fail(put.error());
@@ -110,7 +118,7 @@ Result<std::string> list_keys(const std::string& data_dir) {
   for (const auto& key : *keys) {
     const auto created = to_rfc3339(std::chrono::floor<std::chrono::seconds>(key.created));
     text += fmt::format("{:<24} {:<20} {:<5} {}\n", key.grant.name, created.substr(0, 19) + "Z", key.grant.may_read ? "yes" : "no",
-                        key.grant.clients.empty() ? "-" : fmt::format("{}", fmt::join(key.grant.clients, ",")));
+                        shown_clients(key.grant));
   }
   return text;
 }

@@ -1,6 +1,7 @@
 /// `vpn-sentinel-hub key …`: makes, lists and revokes the keys of single clients. A running hub sees the change within a second or so.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@ struct NewKey {
   std::string name;
   std::vector<std::string> clients;
   bool may_read = false;
+  std::optional<std::vector<std::string>> groups = {};  ///< as in KeyGrant
 };
 
 /// Returns the key, which is nowhere else from then on. The Error names the argument that is wrong, or the file.

@@ -19,7 +19,11 @@ constexpr std::size_t longest_enrolment_code = 64;
 constexpr std::int64_t usual_minutes = 60;
 constexpr std::int64_t most_minutes = 10'080;
 
-json grant_json(const KeyGrant& grant) { return {{"name", grant.name}, {"clients", grant.clients}, {"read", grant.may_read}}; }
+json grant_json(const KeyGrant& grant) {
+  json shown{{"name", grant.name}, {"clients", grant.clients}, {"read", grant.may_read}};
+  if (grant.groups) shown["groups"] = *grant.groups;
+  return shown;
+}
 
 json key_json(const ClientKey& key) {
   auto shown = grant_json(key.grant);
@@ -58,10 +62,11 @@ std::optional<Response> refuse_more_than_own(const Identity& identity, const Key
   return std::nullopt;
 }
 
-/// The key that an enrolled probe gets: named as its client, for itself and its group alone.
+/// The key that an enrolled probe gets: named as its client, for itself alone, and in its group alone. A client that is called like the
+/// group is somebody else.
 KeyGrant grant_for(const Enrolment& enrolment) {
-  KeyGrant grant{enrolment.client_id, {enrolment.client_id}, false};
-  if (!enrolment.group.empty() && enrolment.group != enrolment.client_id) grant.clients.push_back(enrolment.group);
+  KeyGrant grant{enrolment.client_id, {enrolment.client_id}, false, std::vector<std::string>{}};
+  if (!enrolment.group.empty()) grant.groups->push_back(enrolment.group);
   return grant;
 }
 

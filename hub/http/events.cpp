@@ -88,7 +88,7 @@ tl::expected<Admitted, Rejection> admit_for(const Caller& caller, std::string_vi
   const auto& report = admitted->report;
   if (!caller.key->may_report(report.client_id)) {
     admitted = refuse("client", std::string(report.client_id));
-  } else if (!report.group.empty() && !caller.key->may_report(report.group)) {  // a vote in a group decides what is said of others
+  } else if (!report.group.empty() && !caller.key->may_report_in(report.group)) {  // a vote in a group decides what is said of others
     admitted = refuse("group", std::string(report.group));
   }
   return admitted;

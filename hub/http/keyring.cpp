@@ -20,7 +20,7 @@ using nlohmann::json;
 
 constexpr std::size_t key_bytes = 32;
 constexpr std::size_t longest_line = 16 * 1024;
-constexpr std::string_view fields = "name, hash, clients, read, created";
+constexpr std::string_view fields = "name, hash, clients, read, created, and groups or none";
 
 static_assert(sizeof(KeyHash) == crypto_hash_sha256_BYTES);
 
@@ -62,6 +62,19 @@ std::optional<std::vector<std::string>> patterns_of(const json& object) {
   return patterns;
 }
 
+/// The groups of `object`, which may have none; nullopt when one is no name of a group.
+std::optional<std::optional<std::vector<std::string>>> groups_of(const json& object) {
+  const auto found = object.find("groups");
+  if (found == object.end()) return std::optional<std::vector<std::string>>{};
+  if (!found->is_array() || found->size() > most_key_patterns) return std::nullopt;
+  std::vector<std::string> groups;
+  for (const auto& item : *found) {
+    if (!item.is_string() || !is_valid_client_id(item.get_ref<const std::string&>())) return std::nullopt;
+    groups.push_back(item.get<std::string>());
+  }
+  return groups;
+}
+
 Result<ClientKey> parse_line(std::string_view text, std::size_t line) {
   if (text.size() > longest_line) return wrong(line, "length", fmt::format("at most {} bytes", longest_line));
   const auto object = json::parse(text, nullptr, false);
@@ -78,6 +91,9 @@ Result<ClientKey> parse_line(std::string_view text, std::size_t line) {
   if (!patterns)
     return wrong(line, "clients", fmt::format("a list of at most {} client ids or beginnings of ids followed by '*'", most_key_patterns));
   key.grant.clients = std::move(*patterns);
+  auto groups = groups_of(object);
+  if (!groups) return wrong(line, "groups", fmt::format("a list of at most {} names of groups", most_key_patterns));
+  key.grant.groups = std::move(*groups);
   const auto read = object.find("read");
   if (read == object.end() || !read->is_boolean()) return wrong(line, "read", "true or false");
   key.grant.may_read = read->get<bool>();
@@ -116,6 +132,10 @@ bool KeyGrant::may_report(std::string_view client_id) const noexcept {
   return std::ranges::any_of(clients, [client_id](std::string_view pattern) {
     return pattern.ends_with('*') ? client_id.starts_with(pattern.substr(0, pattern.size() - 1)) : client_id == pattern;
   });
+}
+
+bool KeyGrant::may_report_in(std::string_view group) const noexcept {
+  return groups ? std::ranges::find(*groups, group) != groups->end() : may_report(group);
 }
 
 std::string generate_key() {
@@ -159,11 +179,12 @@ Result<std::vector<ClientKey>> parse_keys(std::string_view text) {
 std::string format_keys(const std::vector<ClientKey>& keys) {
   std::string text;
   for (const auto& key : keys) {
-    const json line{{"name", key.grant.name},
-                    {"hash", to_hex(key.hash)},
-                    {"clients", key.grant.clients},
-                    {"read", key.grant.may_read},
-                    {"created", to_rfc3339(key.created)}};
+    json line{{"name", key.grant.name},
+              {"hash", to_hex(key.hash)},
+              {"clients", key.grant.clients},
+              {"read", key.grant.may_read},
+              {"created", to_rfc3339(key.created)}};
+    if (key.grant.groups) line["groups"] = *key.grant.groups;
     text += line.dump() + '\n';
   }
   return text;

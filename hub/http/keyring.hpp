@@ -25,10 +25,13 @@ struct KeyGrant {
   std::string name;                  ///< 1-64 of [A-Za-z0-9._-]; empty: the shared key
   std::vector<std::string> clients;  ///< ids, or beginnings of ids followed by '*', that it may report for; at most 64
   bool may_read = false;             ///< states and history of all clients
+  /// In whose votes it may take part. Nullopt, as of keys that were not enrolled: groups that `clients` would let pass as ids.
+  std::optional<std::vector<std::string>> groups = {};
   friend bool operator==(const KeyGrant&, const KeyGrant&) = default;
 
   [[nodiscard]] bool is_shared() const noexcept { return name.empty(); }
   [[nodiscard]] bool may_report(std::string_view client_id) const noexcept;
+  [[nodiscard]] bool may_report_in(std::string_view group) const noexcept;
 };
 
 /// One line of the key file.

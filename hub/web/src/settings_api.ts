@@ -9,6 +9,7 @@ const named = (what: string, name: string | number): string => `/${what}/${encod
 export interface Key {
   name: string;
   clients: string[];
+  groups?: string[];
   read: boolean;
   created: string;
 }

@@ -207,7 +207,8 @@ BOOST_AUTO_TEST_CASE(a_probe_enrols_once_with_the_code_and_gets_a_key_for_itself
   BOOST_TEST(enrolled.body["group"] == "berlin");
   BOOST_TEST(enrolled.body["key"] == "vs_enrolled");
   BOOST_REQUIRE(keys.size() == 1U);
-  BOOST_TEST((keys[0].grant == KeyGrant{"office", {"office", "berlin"}, false}));
+  BOOST_TEST((keys[0].grant == KeyGrant{"office", {"office"}, false, std::vector<std::string>{"berlin"}}));
+  BOOST_TEST(get("/keys", oscar).body["keys"][0]["groups"] == json({"berlin"}));
   BOOST_TEST(post("/enrol", {{"code", typed}}).status == 403);
   BOOST_TEST(get("/enrolments", oscar).body["enrolments"].empty());
   BOOST_TEST(post("/enrolments", {{"client_id", "a b"}}, oscar).status == 400);

@@ -99,6 +99,21 @@ BOOST_AUTO_TEST_CASE(a_key_reports_only_for_its_clients) {
   BOOST_TEST(results()[1].dump() == R"({"error":"Authentication failed","message":"this key may not report for client 'b'","status":403})");
 }
 
+BOOST_AUTO_TEST_CASE(a_probe_that_was_enrolled_for_a_group_is_no_client_of_that_name) {
+  const auto in_group = [](const std::string& client, const std::string& group) {
+    auto made = nlohmann::json::parse(report(client, 1));
+    made["group"] = group;
+    return made.dump();
+  };
+  caller.key = std::make_shared<const KeyGrant>(KeyGrant{"office-2", {"office-2"}, false, std::vector<std::string>{"office"}});
+  post(R"({"reports":[)" + in_group("office-2", "office") + "," + report("office", 1) + "," + in_group("office-2", "office-2") + "]}");
+  BOOST_TEST_REQUIRE(engine.submitted.size() == 1U);
+  finish(0, SubmitResult::stored);
+  BOOST_TEST(results()[0]["status"] == 200);
+  BOOST_TEST(results()[1]["message"] == "this key may not report for client 'office'");
+  BOOST_TEST(results()[2]["message"] == "this key may not report for group 'office-2'");
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_batch_is_refused_with_the_field_named) {
   struct Row {
     std::string body;

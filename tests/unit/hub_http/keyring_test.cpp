@@ -57,6 +57,19 @@ BOOST_AUTO_TEST_CASE(a_key_reports_for_its_ids_and_for_what_begins_like_its_patt
   BOOST_TEST(!(KeyGrant{"reader", {}, true}.may_report("anybody")));
 }
 
+BOOST_AUTO_TEST_CASE(a_group_of_a_key_is_no_client_of_it_and_a_client_no_group) {
+  const KeyGrant enrolled{"office-2", {"office-2"}, false, std::vector<std::string>{"office"}};
+  BOOST_TEST(enrolled.may_report("office-2"));
+  BOOST_TEST(enrolled.may_report_in("office"));
+  BOOST_TEST(!enrolled.may_report("office"));
+  BOOST_TEST(!enrolled.may_report_in("office-2"));
+  const KeyGrant alone{"office", {"office"}, false, std::vector<std::string>{}};
+  BOOST_TEST(!alone.may_report_in("office"));
+  const KeyGrant by_hand{"lab", {"lab-*"}, false};
+  BOOST_TEST(by_hand.may_report_in("lab-group"));
+  BOOST_TEST(!by_hand.may_report_in("office"));
+}
+
 BOOST_AUTO_TEST_CASE(a_generated_key_is_43_characters_of_base64url_and_never_the_same) {
   BOOST_REQUIRE(sodium_init() >= 0);
   std::set<std::string> seen;
@@ -73,11 +86,15 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read_again_and_holds_the_hash_that_sha25
   auto keys = std::vector<ClientKey>{key_of("a", "abc"), key_of("b", "x")};
   keys[1].grant.may_read = true;
   keys[1].grant.clients.clear();
+  keys.push_back(key_of("c", "y"));
+  keys[2].grant.groups = {"berlin"};
+  keys.push_back(key_of("d", "z"));
+  keys[3].grant.groups.emplace();
   const auto text = format_keys(keys);
   BOOST_TEST(text.find("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad") != std::string::npos);
   BOOST_TEST((parse_keys(text).value() == keys));
   BOOST_TEST(parse_keys("").value().empty());
-  BOOST_TEST(parse_keys("\n \n" + text).value().size() == 2U);
+  BOOST_TEST(parse_keys("\n \n" + text).value().size() == 4U);
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_line_is_named_with_its_field) {
@@ -96,6 +113,7 @@ BOOST_AUTO_TEST_CASE(a_wrong_line_is_named_with_its_field) {
         Row{changed("\"b\"", "\"a\""), "name"}, Row{changed("\"b\"", "\"" + std::string(65, 'b') + "\""), "name"},
         Row{changed("\"hash\":\"", "\"hash\":\"0"), "hash"}, Row{changed("\"hash\":\"2", "\"hash\":\"g"), "hash"},
         Row{changed("lab-*", "l*b"), "clients"}, Row{changed("[\"office-vpn\"", "[5"), "clients"}, Row{changed("false", "0"), "read"},
+        Row{changed("\"hash\"", "\"groups\":\"b\",\"hash\""), "groups"}, Row{changed("\"hash\"", "\"groups\":[\"*\"],\"hash\""), "groups"},
         Row{changed("1970", "70"), "created"}, Row{good + std::string(20'000, 'x'), "length"}}) {
     if (row.field == "clients" && row.text == good) continue;
     const auto keys = parse_keys(row.text);

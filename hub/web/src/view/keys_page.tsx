@@ -94,11 +94,11 @@ function Keys() {
       {told && <Once title={`The key ${told.name}.`} text={told.key} />}
       <Standing what="The keys" answer={keys} none="None." />
       <ul class="entries">
-        {(keys.value ?? []).map(({ name, clients, read, created }) => (
+        {(keys.value ?? []).map(({ name, clients, groups = [], read, created }) => (
           <li key={name}>
             <div class="entry-head">
               <strong>{name}</strong>
-              <code>{clients.join(" ")}</code>
+              <code>{[...clients, ...groups.map((group) => `group:${group}`)].join(" ")}</code>
               {read && <span class="badge">reads</span>}
               <span class="quiet">
                 since <Time at={created} />
