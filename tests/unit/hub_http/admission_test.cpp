@@ -181,9 +181,10 @@ BOOST_AUTO_TEST_CASE(a_live_session_ends_when_its_address_is_not_allowed_any_mor
 BOOST_AUTO_TEST_CASE(a_live_session_ends_when_the_proxy_that_told_its_address_is_not_trusted_any_more) {
   auto proxied = config();
   proxied.trusted_proxies = {IpPrefix::parse("127.0.0.1").value()};
+  proxied.api_key = "k";
   Hub hub(proxied);
-  LiveListener behind(endpoint_of(hub, "api"), "X-Forwarded-For: 203.0.113.9\r\n");
-  LiveListener direct(endpoint_of(hub, "api"));
+  LiveListener behind(endpoint_of(hub, "api"), "X-Forwarded-For: 203.0.113.9\r\n" + key_header("k"));
+  LiveListener direct(endpoint_of(hub, "api"), key_header("k"));
   proxied.trusted_proxies.clear();
   hub.apply_access(proxied);
   BOOST_TEST(behind.close_code() == 1008);
@@ -208,14 +209,15 @@ BOOST_AUTO_TEST_CASE(a_key_file_that_is_wrong_changes_nothing) {
 BOOST_AUTO_TEST_CASE(the_clients_address_behind_a_trusted_proxy_is_the_one_that_is_kept) {
   auto proxied = config();
   proxied.trusted_proxies = {IpPrefix::parse("127.0.0.1").value()};
+  proxied.api_key = "k";
   Hub hub(proxied);
   RawClient client(endpoint_of(hub, "api"));
   // Two lines, as HAProxy leaves the client's and adds its own.
-  client.send(post(R"({"client_id":"a"})", "X-Forwarded-For: 198.51.100.99\r\nX-Forwarded-For: 203.0.113.9\r\n"));
+  client.send(post(R"({"client_id":"a"})", "X-Forwarded-For: 198.51.100.99\r\nX-Forwarded-For: 203.0.113.9\r\n" + key_header("k")));
   BOOST_TEST(status_of(client.read_reply()) == 200);
-  client.send(get("/api/v1/clients/a"));
+  client.send(get("/api/v1/clients/a", key_header("k")));
   BOOST_TEST(body_of(client.read_reply()).find("\"203.0.113.9\"") != std::string::npos);
-  client.send(post(R"({"client_id":"a"})", "X-Forwarded-For: unknown\r\n"));
+  client.send(post(R"({"client_id":"a"})", "X-Forwarded-For: unknown\r\n" + key_header("k")));
   BOOST_TEST(status_of(client.read_reply()) == 400);
 }
 
