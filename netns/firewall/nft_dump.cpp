@@ -7,8 +7,8 @@
 #include <linux/netlink.h>
 
 #include "netns/firewall/nft_decode.hpp"
+#include "netns/firewall/nft_generation.hpp"
 #include "netns/firewall/nft_question.hpp"
-#include "netns/firewall/ruleset_decode.hpp"
 
 namespace vpn_sentinel::nft {
 namespace {
@@ -42,22 +42,6 @@ Result<std::vector<Value>> none_if_gone(Result<std::vector<Value>> values) {
 
 Question about(const TableName& table, std::uint16_t type, std::uint16_t attribute, std::string_view what, std::string_view purpose) {
   return {type, NLM_F_DUMP, table.family, {{{attribute, &table.name}, {}}}, what, purpose};
-}
-
-/// Another one after each change of the namespace's nf_tables.
-Result<std::uint32_t> read_generation(Socket& socket, std::string_view purpose) {
-  const Question question{NFT_MSG_GETGEN, 0, NFPROTO_UNSPEC, {}, "asking for the ruleset's generation", purpose};
-  std::uint32_t generation = 0;
-  const auto take = [&](std::span<const std::byte> payload) -> Result<void> {
-    const auto found = audit::decode_generation(payload);
-    if (!found) return fail(found.error());
-    generation = *found;
-    return {};
-  };
-  const auto done = ask(
-      socket, question, [] {}, take);
-  if (!done) return fail(done.error());
-  return generation;
 }
 
 /// `failed` means a difference.
@@ -154,7 +138,7 @@ Result<Ruleset> read_ruleset(Socket& socket, const TableName& name, std::string_
 Result<void> verify_ruleset(Socket& socket, const Ruleset& wanted, std::string_view purpose) {
   constexpr int most_tries = 8;
   for (int tries = 0; tries < most_tries; ++tries) {
-    const auto before = read_generation(socket, purpose);
+    const auto before = settled_generation(socket, purpose);
     if (!before) return fail(before.error());
     const auto found = read_ruleset(socket, wanted.table.name, purpose);
     const auto after = read_generation(socket, purpose);

@@ -12,6 +12,7 @@
 #include <cerrno>
 
 #include "netns/firewall/leak_rules.hpp"
+#include "netns/firewall/nft_generation.hpp"
 #include "netns/firewall/nft_question.hpp"
 #include "netns/firewall/ruleset_decode.hpp"
 
@@ -171,21 +172,6 @@ class Reader {
   std::size_t elements_ = 0;
 };
 
-Result<std::uint32_t> read_generation(nft::Socket& socket) {
-  const nft::Question question{NFT_MSG_GETGEN, 0, NFPROTO_UNSPEC, {}, "asking for the ruleset's generation", purpose};
-  std::uint32_t generation = 0;
-  const auto done = nft::ask(
-      socket, question, [] {},
-      [&](std::span<const std::byte> payload) -> Result<void> {
-        const auto found = decode_generation(payload);
-        if (!found) return fail(found.error());
-        generation = *found;
-        return {};
-      });
-  if (!done) return fail(done.error());
-  return generation;
-}
-
 /// Of the thread that asks: it may be in another namespace than the process.
 Result<void> read_names(const char* path, std::string_view family, std::vector<std::string>& names) {
   const Fd file{::open(path, O_RDONLY | O_CLOEXEC)};
@@ -207,11 +193,11 @@ Result<void> read_names(const char* path, std::string_view family, std::vector<s
 
 Result<Ruleset> read_whole_ruleset(nft::Socket& socket, const Limits& limits) {
   for (int tries = 0; tries < most_dump_tries; ++tries) {
-    const auto before = read_generation(socket);
+    const auto before = nft::settled_generation(socket, purpose);
     if (!before) return fail(before.error());
     auto ruleset = Reader{socket, limits}.read();
     if (!ruleset) return fail(ruleset.error());
-    const auto after = read_generation(socket);
+    const auto after = nft::read_generation(socket, purpose);
     if (!after) return fail(after.error());
     ruleset->generation = *after;
     if (*before == *after) return ruleset;

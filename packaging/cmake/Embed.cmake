@@ -51,7 +51,5 @@ function(embed_files)
     COMMAND "${CMAKE_COMMAND}" "-DOUTPUT=${source}" "-DFUNCTION=${ARG_FUNCTION}" "-DHEADER=${ARG_HEADER}" "-DFILES=${joined}"
             "-DFOLDER=${ARG_FOLDER}" -P "${EMBED_SCRIPT}"
     DEPENDS ${ARG_FILES} ${ARG_DEPENDS} "${EMBED_SCRIPT}" VERBATIM)
-  # Each has the same names of its own.
-  set_source_files_properties("${source}" PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   set(EMBEDDED_SOURCE "${source}" PARENT_SCOPE)
 endfunction()

@@ -1,14 +1,37 @@
-# vpn_sentinel_library(NAME SOURCES a.cpp… HEADERS a.hpp… [PUBLIC libs…] [PRIVATE libs…])
+# vpn_sentinel_library(NAME SOURCES a.cpp… [ALONE b.cpp…] HEADERS a.hpp… [PUBLIC libs…] [PRIVATE libs…])
 #   One library target per folder. Headers lie beside their sources and are included from the root ("netns/base/fd.hpp"). A source includes
 #   its own header first, so that compiling it shows that the header needs no other (packaging/tidy does so without precompiled headers);
 #   headers without a source are compiled alone by the target all_verify_interface_header_sets.
-#   With VPN_SENTINEL_UNITY some sources of a folder are compiled together, so a name of an anonymous namespace occurs once in its folder.
+#   With VPN_SENTINEL_UNITY the SOURCES of a folder are compiled together, so a name of an anonymous namespace occurs once in its folder;
+#   those in ALONE and generated ones are not.
 
 option(VPN_SENTINEL_UNITY "Compile some sources of a folder together: a whole build takes a fraction of the time" OFF)
 set(unity_batch 20)
 
+# Makes the target compile `sources` (names in this folder) some at a time. CMake's own UNITY_BUILD writes where the checkout lies into the
+# files it makes, with which a compiler cache is of no use to another checkout.
+function(compile_together target sources)
+  set_source_files_properties(${sources} PROPERTIES HEADER_FILE_ONLY ON)
+  file(RELATIVE_PATH folder "${CMAKE_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
+  list(LENGTH sources count)
+  set(first 0)
+  while(first LESS count)
+    list(SUBLIST sources ${first} ${unity_batch} batch)
+    list(TRANSFORM batch REPLACE "(.+)" "#include \"${folder}/\\1\"\n" OUTPUT_VARIABLE lines)
+    list(JOIN lines "" text)
+    set(together "${CMAKE_CURRENT_BINARY_DIR}/${target}_${first}.cpp")
+    file(CONFIGURE OUTPUT "${together}" CONTENT "${text}" @ONLY)
+    target_sources(${target} PRIVATE "${together}")
+    math(EXPR first "${first} + ${unity_batch}")
+  endwhile()
+  set_target_properties(${target} PROPERTIES IS_COMPILED_TOGETHER ON)
+endfunction()
+
 function(vpn_sentinel_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;ALONE;HEADERS;PUBLIC;PRIVATE")
+  set(together ${ARG_SOURCES})
+  list(FILTER together EXCLUDE REGEX "^/")
+  list(APPEND ARG_SOURCES ${ARG_ALONE})
   if(ARG_SOURCES)
     add_library(${name} STATIC)
     set(alone "")
@@ -28,8 +51,9 @@ function(vpn_sentinel_library name)
     set_target_properties(${name} PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY alone)
     target_link_libraries(${name} PUBLIC standard_settings ${ARG_PUBLIC} PRIVATE standard_warnings ${ARG_PRIVATE})
     use_precompiled_headers(${name} precompiled_product)
-    if(VPN_SENTINEL_UNITY)
-      set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${unity_batch})
+    list(LENGTH together count)
+    if(VPN_SENTINEL_UNITY AND count GREATER 1)
+      compile_together(${name} "${together}")
     endif()
   else()
     add_library(${name} INTERFACE)

@@ -15,7 +15,7 @@ target_link_options(standard_settings INTERFACE -Wl,-z,relro,-z,now)
 
 add_library(standard_warnings INTERFACE)
 # Among sources that are compiled together a name of one may hide a name of another; packaging/tidy looks at each alone.
-set(is_unity $<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>)
+set(is_unity $<BOOL:$<TARGET_PROPERTY:IS_COMPILED_TOGETHER>>)
 target_compile_options(standard_warnings INTERFACE
   -Wall -Wextra -Wpedantic $<$<NOT:${is_unity}>:-Wshadow> -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
   -Wnull-dereference -Wformat=2 -Wimplicit-fallthrough)

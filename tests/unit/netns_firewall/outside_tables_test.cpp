@@ -1,5 +1,6 @@
 #include "netns/firewall/outside_tables.hpp"
 
+#include <fmt/format.h>
 #include <sched.h>
 #include <sys/personality.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 
 #include "netns/firewall/kill_switch.hpp"
 #include "netns/firewall/leak_meter.hpp"
+#include "netns/firewall/ruleset_dump.hpp"
 #include "tests/unit/netns_firewall/largest_policy.hpp"
 #include "tests/unit/netns_firewall/two_uplinks.hpp"
 
@@ -73,6 +75,37 @@ BOOST_FIXTURE_TEST_CASE(an_uplink_that_is_not_there_is_no_difference_and_one_tha
   BOOST_TEST((tables.compare(with_uplinks({"eth0", "eth1"})).error().kind == Error::Kind::failed));
   client.run("ip link delete eth0");
   BOOST_TEST(tables.compare(with_uplinks({"eth0"})).has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(who_looks_while_the_same_tables_are_made_anew_sees_the_old_ones_or_the_new_ones, Tabled) {
+  const auto wanted = with_uplinks({"eth0", "eth1"});
+  auto tables = opened(OutsideAction::drop);
+  BOOST_TEST_REQUIRE(tables.install(wanted).has_value());
+  auto others = opened(OutsideAction::drop);
+  auto socket = nft::open_nft(client.opener()).value();
+  const auto chains = [](const audit::Ruleset& ruleset) {
+    std::size_t count = 0;
+    for (const auto& table : ruleset.tables) count += table.chains.size();
+    return count;
+  };
+  const auto at_first = chains(audit::read_whole_ruleset(socket).value());
+  std::atomic<bool> done{false};
+  std::thread maker([&] {
+    for (int i = 0; i < 400; ++i) (void)tables.install(wanted);
+    done = true;
+  });
+  std::size_t looks = 0;
+  std::string difference;
+  while (!done) {
+    const auto same = others.compare(wanted);
+    if (same) ++looks;
+    if (!same && same.error().kind != Error::Kind::timed_out) difference = same.error().message;
+    const auto ruleset = audit::read_whole_ruleset(socket);
+    if (ruleset && chains(*ruleset) != at_first) difference = fmt::format("{} chains instead of {}", chains(*ruleset), at_first);
+  }
+  maker.join();
+  BOOST_TEST(difference == "");
+  BOOST_TEST(looks > 0U);
 }
 
 BOOST_FIXTURE_TEST_CASE(where_a_kernel_cannot_look_at_uplinks_what_is_there_without_them_is_adopted, Tabled) {
