@@ -79,6 +79,14 @@ def start_unbound(lab: Lab, space: str = "inet", address: str = PUBLIC_DNS, upst
     return name
 
 
+def _close_listener(listener: socket.socket, server: threading.Thread) -> None:
+    """recvfrom() in the other thread ends with the socket's shutdown only, and as long as it runs the address stays in use."""
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    server.join()
+    listener.close()
+
+
 class DockerModel:
     """Docker's embedded resolver: it listens on 127.0.0.11 in the container's namespace and asks from another one.
 
@@ -89,7 +97,8 @@ class DockerModel:
         self._asks_from = lab.netns(asks_from)
         self._server = server
         self._listener = netns.call(lab.netns("vpn"), self._listen)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._server_thread = threading.Thread(target=self._serve, daemon=True)
+        self._server_thread.start()
 
     @staticmethod
     def _listen() -> socket.socket:
@@ -116,12 +125,7 @@ class DockerModel:
                 return
 
     def close(self) -> None:
-        # recvfrom() in the other thread ends with the socket's shutdown only.
-        try:
-            self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self._listener.close()
+        _close_listener(self._listener, self._server_thread)
 
 
 class Forger:
@@ -136,7 +140,8 @@ class Forger:
         self._netns = lab.netns(space)
         self.forged = 0
         self._listener = netns.call(self._netns, self._listen, address)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._server_thread = threading.Thread(target=self._serve, daemon=True)
+        self._server_thread.start()
 
     @staticmethod
     def _listen(address: str) -> socket.socket:
@@ -177,9 +182,7 @@ class Forger:
         return [message(other_identity, name), message(query[:2], other_name), message(query[:2], name.swapcase())]
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        _close_listener(self._listener, self._server_thread)
 
 
 _RESOLVED_SCRIPT = """
