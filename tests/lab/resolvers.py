@@ -9,6 +9,7 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import dns_server
@@ -79,6 +80,15 @@ def start_unbound(lab: Lab, space: str = "inet", address: str = PUBLIC_DNS, upst
     return name
 
 
+def _questions(listener: socket.socket) -> Iterator[tuple[bytes, tuple[str, int]]]:
+    """Until the socket is shut down, after which recvfrom() gives nothing at once."""
+    while True:
+        query, asker = listener.recvfrom(4096)
+        if not query:
+            return
+        yield query, asker
+
+
 def _close_listener(listener: socket.socket, server: threading.Thread) -> None:
     """recvfrom() in the other thread ends with the socket's shutdown only, and as long as it runs the address stays in use."""
     with contextlib.suppress(OSError):
@@ -107,11 +117,7 @@ class DockerModel:
         return listener
 
     def _serve(self) -> None:
-        while True:
-            try:
-                query, asker = self._listener.recvfrom(4096)
-            except OSError:
-                return
+        for query, asker in _questions(self._listener):
             threading.Thread(target=self._forward, args=(query, asker), daemon=True).start()
 
     def _forward(self, query: bytes, asker: tuple[str, int]) -> None:
@@ -150,11 +156,7 @@ class Forger:
         return listener
 
     def _serve(self) -> None:
-        while True:
-            try:
-                query, asker = self._listener.recvfrom(4096)
-            except OSError:
-                return
+        for query, asker in _questions(self._listener):
             with contextlib.suppress(OSError):
                 true = netns.call(self._netns, self._ask, query)
                 for message in (*self._forge(query), true):
