@@ -228,20 +228,6 @@ test("where no probe tells of connections stands the command that changes that",
   await close();
 });
 
-test("a hub without clients shows the command that adds one", async () => {
-  const empty = await Hub.start(hubBinary);
-  try {
-    const { page, close } = await openPage(browser, empty.page);
-    await page.getByText(`vpn-sentinel-probe run --url http://127.0.0.1:${empty.apiPort} --netns name:vpn --client-id my-vpn`).waitFor();
-    assert.deepEqual(await axeFindings(page), []);
-    await empty.report("first", healthy(0));
-    await rowOf(page, "first").waitFor();
-    await close();
-  } finally {
-    await empty.stop();
-  }
-});
-
 /** While somebody scrolls those that he sees go on, and when he has stopped all of them do. */
 async function timesTick(page) {
   await page.evaluate(

@@ -120,13 +120,14 @@ interface FieldProps {
   /** What password managers and browsers may put here. */
   autocomplete?: string;
   maxLength?: number;
+  /** To begin with. */
   value?: string;
   hint?: string;
   /** The first one of a form that has just been opened. */
   focus?: boolean;
 }
 
-export function Field({ label, hint, secret = false, kind = "text", focus = false, ...input }: FieldProps) {
+export function Field({ label, hint, secret = false, kind = "text", focus = false, value, ...input }: FieldProps) {
   const node = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => {
     if (focus) node.current?.focus();
@@ -142,6 +143,7 @@ export function Field({ label, hint, secret = false, kind = "text", focus = fals
         maxLength={4096}
         autocapitalize="none"
         spellcheck={false}
+        defaultValue={value}
         aria-describedby={hint && `${id}-hint`}
         {...input}
       />

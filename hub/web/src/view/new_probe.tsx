@@ -15,7 +15,13 @@ interface Made {
   expires: string;
 }
 
-export function NewProbe({ made: tell = () => {} }: { made?: () => void }) {
+interface NewProbeProps {
+  made?: () => void;
+  /** A name to begin with. */
+  client?: string;
+}
+
+export function NewProbe({ made: tell = () => {}, client }: NewProbeProps) {
   const { about } = useStore();
   const [made, setMade] = useState<Made | null>(null);
   const send = async ({ client_id = "", group = "" }: Fields, form: HTMLFormElement): Promise<void> => {
@@ -27,7 +33,7 @@ export function NewProbe({ made: tell = () => {} }: { made?: () => void }) {
   return (
     <>
       <Form name="new-probe" button="Make a code" send={send}>
-        <Field name="client_id" label="Client" hint="Its name here, such as office-vpn" autocomplete="off" maxLength={64} />
+        <Field name="client_id" label="Client" hint="Its name here, such as office-vpn" autocomplete="off" maxLength={64} value={client} />
         <Field name="group" label="Group (may be empty)" autocomplete="off" maxLength={128} />
       </Form>
       {made && (
