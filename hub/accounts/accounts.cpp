@@ -115,6 +115,7 @@ std::optional<Identity> Accounts::by_jwt(std::string_view token) const {
   if (user == nullptr) return std::nullopt;
   auto identity = identity_of(*user, Identity::By::jwt);
   identity.credential = claims->family;
+  identity.until = claims->expires;
   return identity;
 }
 
@@ -124,6 +125,7 @@ std::optional<Identity> Accounts::by_name(std::string_view name) const {
   if (user == nullptr) return std::nullopt;
   auto identity = identity_of(*user, Identity::By::forward_auth);
   identity.credential = user->name;
+  identity.until = options_.now() + options_.limits.access_token;
   identity.csrf = csrf_token(all->signing_key, identity.by, user->name);
   return identity;
 }
@@ -132,7 +134,7 @@ bool Accounts::holds(const Identity& identity) {
   const auto all = directory();
   const auto now = options_.now();
   const auto* const user = all->find(identity.user_id);
-  if (user == nullptr) return false;
+  if (user == nullptr || (identity.until && now >= *identity.until)) return false;
   if (identity.by == Identity::By::forward_auth) return true;
   if (identity.by == Identity::By::token) {
     const auto token = all->tokens.find(identity.credential);
@@ -187,7 +189,10 @@ void Accounts::run_passwords() {
 /// A file that cannot be read changes nothing: rights stay as they were, and that is told.
 void Accounts::reload() {
   auto fresh = file_.load();
-  if (!fresh) return options_.on_trouble(fresh.error());
+  if (!fresh) {
+    options_.on_trouble(fresh.error());
+    return options_.on_changed();  // what has ended by itself ends nevertheless
+  }
   version_ = file_.version().value_or("");
   {
     const std::lock_guard lock(mutex_);

@@ -78,9 +78,9 @@ struct Directory {
 
 /// How long log-ins last.
 struct SessionLimits {
-  std::chrono::minutes idle{12 * 60};     ///< without a request, and without a page that is open
-  std::chrono::hours absolute{30 * 24};   ///< after the log-in; refresh tokens likewise
-  std::chrono::minutes access_token{10};  ///< of a JWT
+  std::chrono::minutes idle{12 * 60};      ///< without a request, and without a page that is open
+  std::chrono::hours absolute{30 * 24};    ///< after the log-in; refresh tokens likewise
+  std::chrono::seconds access_token{600};  ///< of a JWT; a proxy's word counts as long for what stays open
 };
 
 /// `seen`: the newest that is known, which may be later than the stored one. A session of the future (a clock that was set back) is none.
@@ -95,8 +95,9 @@ struct Identity {
   Role role = Role::viewer;
   Scopes scopes;  ///< of a token; all but report for the others
   bool has_totp = false;
-  std::string credential;  ///< hash of the session or token, id of the family
-  std::string csrf;        ///< to be sent with what changes something; empty: not needed
+  std::string credential;         ///< hash of the session or token, id of the family
+  std::string csrf;               ///< to be sent with what changes something; empty: not needed
+  std::optional<WallTime> until;  ///< what it opened ends then: of a JWT, and of a proxy's user, whose log-out only the proxy hears of
 
   [[nodiscard]] bool may_act_as(Role least) const noexcept { return role >= least; }
 };

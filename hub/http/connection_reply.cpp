@@ -69,7 +69,7 @@ bool Connection::try_upgrade(const Request& request) {
   }
   phase_ = Phase::closed;
   address_hook.unlink();
-  start_websocket(loop_, std::move(stream_), std::move(slot_), reader_->release(), std::move(admission.holds));
+  start_websocket(loop_, std::move(stream_), std::move(slot_), reader_->release(), std::move(admission));
   loop_.remove(shared_from_this());
   return true;
 }

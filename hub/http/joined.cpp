@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "hub/accounts/directory.hpp"
 #include "hub/http/reply.hpp"
 
 namespace vpn_sentinel {
@@ -33,7 +34,9 @@ LiveAdmission admit_live(const std::shared_ptr<const std::vector<Service>>& serv
   if (chosen.service->live_path.empty() || request.path != chosen.service->live_path) {
     return {error_response(404, "Not found", "No WebSocket is served at this path")};
   }
-  return {std::nullopt, [services, service = chosen.service, caller = request.caller] { return gates_hold(service->gates, caller); }};
+  auto holds = [services, service = chosen.service, caller = request.caller] { return gates_hold(service->gates, caller); };
+  const auto& identity = request.caller.identity;
+  return {std::nullopt, std::move(holds), identity ? identity->until : std::nullopt};
 }
 
 std::optional<Response> admit_large(const std::vector<Service>& services, Request request) {

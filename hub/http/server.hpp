@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "hub/http/keyring.hpp"
+#include "netns/base/clock.hpp"
 #include "netns/base/ip.hpp"
 #include "netns/base/result.hpp"
 
@@ -59,7 +61,12 @@ struct LiveAdmission {
   std::optional<Response> refused;
   /// Asked when Server::review_live() was called, on the connection's thread: does the peer still have what let it in? Null: it does.
   std::function<bool()> holds = {};
+  /// It is closed then with close_renew: who still may opens another one. Null: never.
+  std::optional<WallTime> until = {};
 };
+
+/// RFC 6455 7.4.2, a private code: what let the peer in has ended by itself, and is to be shown again.
+inline constexpr std::uint16_t close_renew = 4001;
 
 /// A WebSocket (RFC 6455) that was accepted by a route. Text messages only.
 class LiveChannel {

@@ -1,11 +1,13 @@
 #include "hub/http/websocket.hpp"
 
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace vpn_sentinel {
@@ -99,10 +101,10 @@ bool Outbox::close() {
 
 class WebSocketSession final : public Session {
  public:
-  WebSocketSession(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, std::function<bool()> holds)
+  WebSocketSession(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, LiveAdmission admission)
       : loop_(loop),
         slot_(std::move(slot)),
-        holds_(std::move(holds)),
+        admission_(std::move(admission)),
         stream_(std::move(stream)),
         outbox_(std::make_shared<Outbox>(loop.shared_from_this(), slot_->listener().options)) {
     websocket::stream_base::timeout timeouts{};
@@ -125,15 +127,17 @@ class WebSocketSession final : public Session {
  private:
   void read();
   void write_next();
+  void end_in_time();
   void close(const websocket::close_reason& reason);
   void finish();
 
   Loop& loop_;
   std::unique_ptr<Slot> slot_;
-  const std::function<bool()> holds_;
+  const LiveAdmission admission_;
   websocket::stream<Stream, false> stream_;  // false: without permessage-deflate, which costs 8.5 KB more per peer
   std::shared_ptr<Outbox> outbox_;
   beast::flat_buffer incoming_{most_incoming_bytes};
+  std::optional<asio::steady_timer> end_;
   std::shared_ptr<void> held_;
   Text current_;
   bool accepted_ = false;
@@ -153,6 +157,7 @@ void WebSocketSession::accept(const UpgradeRequest& request) {
     accepted_ = true;
     review();  // what was asked before the handshake may not hold any more
     if (closing_) return;
+    end_in_time();
     held_ = slot_->listener().routes.on_live(outbox_);
     read();
   });
@@ -178,8 +183,19 @@ void WebSocketSession::read() {
 
 /// Nothing is told any more from here on, however long the peer takes to say goodbye.
 void WebSocketSession::review() {
-  if (!accepted_ || ended_ || !holds_ || holds_()) return;
+  if (!accepted_ || ended_ || !admission_.holds || admission_.holds()) return;
   close(websocket::close_reason(websocket::close_code::policy_error, "access was withdrawn"));
+}
+
+void WebSocketSession::end_in_time() {
+  if (!admission_.until) return;
+  end_.emplace(loop_.io(), *admission_.until - wall_now());
+  end_->async_wait([weak = weak_from_this()](const ErrorCode& error) {
+    const auto session = weak.lock();
+    if (error || !session) return;
+    static_cast<WebSocketSession&>(*session).close(
+        websocket::close_reason(static_cast<websocket::close_code>(close_renew), "show again who you are"));
+  });
 }
 
 void WebSocketSession::close(const websocket::close_reason& reason) {
@@ -192,6 +208,7 @@ void WebSocketSession::close(const websocket::close_reason& reason) {
 /// Closes without a word: a peer that was too slow would not read a close frame either.
 void WebSocketSession::finish() {
   if (std::exchange(ended_, true)) return;
+  end_.reset();
   stream_.next_layer().close();  // also ends a write that the peer does not take
   static_cast<void>(outbox_->close());
   const auto held = std::exchange(held_, nullptr);
@@ -200,8 +217,8 @@ void WebSocketSession::finish() {
 
 }  // namespace
 
-void start_websocket(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, const UpgradeRequest& request, std::function<bool()> holds) {
-  const auto session = std::make_shared<WebSocketSession>(loop, std::move(stream), std::move(slot), std::move(holds));
+void start_websocket(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, const UpgradeRequest& request, LiveAdmission admission) {
+  const auto session = std::make_shared<WebSocketSession>(loop, std::move(stream), std::move(slot), std::move(admission));
   loop.add(session, Loop::Sweep::no);
   session->accept(request);
 }

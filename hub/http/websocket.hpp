@@ -14,7 +14,7 @@ namespace vpn_sentinel {
 
 using UpgradeRequest = boost::beast::http::request<boost::beast::http::string_body>;
 
-/// Answers the handshake and calls the listener's on_live. `holds`: see LiveAdmission. On the loop's thread.
-void start_websocket(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, const UpgradeRequest& request, std::function<bool()> holds);
+/// Answers the handshake and calls the listener's on_live. `admission`: that was not refused. On the loop's thread.
+void start_websocket(Loop& loop, Stream stream, std::unique_ptr<Slot> slot, const UpgradeRequest& request, LiveAdmission admission);
 
 }  // namespace vpn_sentinel

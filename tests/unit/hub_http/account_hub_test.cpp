@@ -237,6 +237,37 @@ BOOST_AUTO_TEST_CASE(a_live_page_ends_with_its_session) {
   BOOST_TEST(close_code(page) == 1008);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_jwt_or_a_proxy_s_word_has_opened_ends_with_it) {
+  auto made = with_admin();
+  made.session_limits.access_token = std::chrono::seconds{3};
+  made.forward_auth_header = "Remote-User";
+  made.forward_auth_proxies = {IpPrefix::parse("127.0.0.1").value()};
+  start(made);
+  const auto tokens = told(ask("POST", "/jwt", json{{"user", "anna"}, {"password", password}}.dump()));
+  const auto bearer = "Authorization: Bearer " + tokens["access_token"].get<std::string>() + "\r\n";
+  for (const auto& who : {bearer, std::string("Remote-User: anna\r\n")}) {
+    BOOST_TEST_CONTEXT(who) {
+      RawClient page(endpoint_of(*hub, "dashboard"));
+      page.send(get("/api/v1/live", upgrade + who));
+      BOOST_TEST(status_of(page.read_reply(false)) == 101);
+      BOOST_TEST(close_code(page) == close_renew);
+    }
+  }
+  RawClient late(endpoint_of(*hub, "dashboard"));
+  late.send(get("/api/v1/live", upgrade + bearer));
+  BOOST_TEST(status_of(late.read_reply()) == 401);
+}
+
+BOOST_AUTO_TEST_CASE(a_live_page_ends_with_the_tokens_that_are_revoked) {
+  start(with_admin());
+  const auto tokens = told(ask("POST", "/jwt", json{{"user", "anna"}, {"password", password}}.dump()));
+  RawClient page(endpoint_of(*hub, "dashboard"));
+  page.send(get("/api/v1/live", upgrade + "Authorization: Bearer " + tokens["access_token"].get<std::string>() + "\r\n"));
+  BOOST_TEST(status_of(page.read_reply(false)) == 101);
+  BOOST_TEST(status_of(ask("POST", "/jwt/revoke", json{{"refresh_token", tokens["refresh_token"]}}.dump())) == 200);
+  BOOST_TEST(close_code(page) == 1008);
+}
+
 BOOST_AUTO_TEST_CASE(users_and_sessions_are_there_after_a_restart_and_the_settings_make_no_second_admin) {
   start(with_admin());
   log_in("anna");

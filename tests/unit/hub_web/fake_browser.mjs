@@ -51,8 +51,8 @@ export function openBrowser() {
     hears(message) {
       this.onmessage?.({ data: JSON.stringify({ server_time: new Date(clock.now).toISOString(), ...message }) });
     }
-    breaks() {
-      this.onclose?.();
+    breaks(code = 1006) {
+      this.onclose?.({ code });
     }
   }
   Date.now = () => clock.now + clock.wrong;

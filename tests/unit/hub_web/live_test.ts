@@ -60,6 +60,46 @@ for (const [hours, way] of [[-1, "back"], [1, "forward"]] as const)
     assert.equal(told.filter((word) => word === "lost").length, 1);
   });
 
+for (const [how, say] of [
+  ["says nothing", () => {}],
+  ["sends no snapshot", () => newest().hears({ type: "heartbeat" })],
+] as const)
+  test(`a connection that ${how} before the first snapshot is given up, too`, () => {
+    silence(30);
+    say();
+    assert.equal(told.includes("lost"), false);
+    silence(1);
+    assert.equal(told.at(-1), "lost");
+    assert.equal(browser.sockets[0].closed, true);
+    browser.clock.advance(500);
+    assert.equal(browser.sockets.length, 2);
+    newest().hears(snapshot);
+    assert.equal(told.at(-1), "live");
+  });
+
+test("a connection that the hub wants anew is replaced without a break, and only for as long as silence may last", () => {
+  newest().hears(snapshot);
+  newest().breaks(4001);
+  assert.equal(browser.sockets.length, 2);
+  newest().hears(snapshot);
+  assert.deepEqual(told, ["snapshot", "live", "snapshot"]);
+  newest().breaks(4001);
+  silence(12);
+  assert.equal(told.includes("lost"), false);
+  silence(1);
+  assert.equal(told.at(-1), "lost");
+});
+
+test("a connection that is refused when it is to be replaced is lost", () => {
+  newest().hears(snapshot);
+  newest().breaks(4001);
+  newest().breaks();
+  assert.equal(told.at(-1), "lost");
+  browser.clock.advance(500);
+  newest().breaks(4001);
+  assert.equal(told.filter((word) => word === "lost").length, 2);
+});
+
 test("a heartbeat is a sign of life", () => {
   newest().hears(snapshot);
   for (let i = 0; i < 6; ++i) {

@@ -7,6 +7,10 @@ const firstPause = 500;
 const mostPause = 15000;
 // The hub sends a heartbeat every 5 s. A connection that died without a word (cable, suspended laptop) shows in its silence only.
 const mostSilence = 12000;
+// Before the first snapshot, which may be large and the line slow.
+const mostWait = 30000;
+/** The hub closes with it what was opened by a word that has ended: who still may opens another one, and nothing is lost meanwhile. */
+const renewCode = 4001;
 
 export interface LiveHandlers {
   message(message: Message): void;
@@ -17,7 +21,9 @@ export interface LiveHandlers {
 export class Live {
   #pause = firstPause;
   #socket: WebSocket | null = null;
-  #heard = false;
+  /** The snapshot has come, and the hub was not silent since. */
+  #live = false;
+  /** Of the snapshot and what follows it; before it, when the connection was begun. */
   #lastHeard = 0;
   readonly #clock = new Clock();
   #retry: ReturnType<typeof setTimeout> | null = null;
@@ -43,31 +49,33 @@ export class Live {
     this.#retry = null;
     const socket = this.#socket;
     this.#socket = null;
+    this.#live = false;
     if (socket) this.#leave(socket);
   }
 
   /** Call once per second. */
   check(): void {
-    if (this.#socket && this.#heard && this.#clock.now() - this.#lastHeard > mostSilence) this.#lose(this.#socket);
+    const most = this.#live ? mostSilence : mostWait;
+    if (this.#socket && this.#clock.now() - this.#lastHeard > most) this.#lose(this.#socket);
   }
 
   #connect(): void {
     this.#retry = null;
     const socket = new WebSocket(this.url);
-    this.#heard = false;
+    if (!this.#live) this.#lastHeard = this.#clock.now();
     this.#socket = socket;
     socket.onmessage = (event) => this.#hear(socket, event.data);
-    socket.onclose = () => this.#lose(socket);
+    socket.onclose = (event) => (event.code === renewCode && this.#live ? this.#renew(socket) : this.#lose(socket));
   }
 
   #hear(socket: WebSocket, text: string): void {
     if (socket !== this.#socket) return;
     const message = JSON.parse(text) as Message;
-    this.#lastHeard = this.#clock.now();
+    if (this.#live || message.type === "snapshot") this.#lastHeard = this.#clock.now();
     this.on.message(message);
     // Live only from the snapshot on: before it, the page shows what it knew before the break.
-    if (this.#heard || message.type !== "snapshot") return;
-    this.#heard = true;
+    if (this.#live || message.type !== "snapshot") return;
+    this.#live = true;
     this.#pause = firstPause;
     this.on.live();
   }
@@ -75,12 +83,20 @@ export class Live {
   #lose(socket: WebSocket): void {
     if (socket !== this.#socket) return;
     this.#socket = null;
+    this.#live = false;
     this.#leave(socket);
     // Half of the pause is chance, so that the pages of many viewers do not all come back in the same moment.
     this.#retry = setTimeout(() => this.#connect(), this.#pause * (0.5 + Math.random() / 2));
     this.#pause = Math.min(this.#pause * 2, mostPause);
     // Last: who hears it may close the channel for good.
     this.on.lost();
+  }
+
+  /** It stays live as long as silence may last; refused, it is lost at once. */
+  #renew(socket: WebSocket): void {
+    if (socket !== this.#socket) return;
+    this.#leave(socket);
+    this.#connect();
   }
 
   #leave(socket: WebSocket): void {

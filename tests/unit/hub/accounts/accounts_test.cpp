@@ -126,6 +126,23 @@ BOOST_AUTO_TEST_CASE(a_jwt_is_good_as_long_as_its_log_in) {
   BOOST_TEST(!accounts->holds(*identity));
 }
 
+BOOST_AUTO_TEST_CASE(what_a_jwt_or_a_proxy_s_word_has_opened_does_not_hold_for_good) {
+  const auto login = log_in(LoginKind::jwt);
+  const auto now = accounts->options().now();
+  const auto jwt =
+      accounts->by_jwt(make_jwt(accounts->directory()->signing_key, {anna.id, "anna", login.family, now, now + std::chrono::seconds{60}}));
+  const auto named = accounts->by_name("anna");
+  BOOST_REQUIRE((jwt && named));
+  BOOST_TEST((jwt->until == now + std::chrono::seconds{60}));
+  BOOST_TEST((named->until == now + accounts->options().limits.access_token));
+  pass(std::chrono::seconds{59});
+  BOOST_TEST((accounts->holds(*jwt) && accounts->holds(*named)));
+  pass(std::chrono::seconds{1});
+  BOOST_TEST(!accounts->holds(*jwt));
+  pass(std::chrono::seconds{540});
+  BOOST_TEST(!accounts->holds(*named));
+}
+
 BOOST_AUTO_TEST_CASE(a_token_ends_in_time_and_has_its_own_scopes) {
   const auto expires = accounts->options().now() + std::chrono::hours{1};
   const auto made = changed([&](AccountFile& file) {
