@@ -11,7 +11,6 @@ namespace vpn_sentinel {
 namespace {
 
 constexpr std::size_t recovery_codes = 10;
-constexpr std::size_t recovery_code_characters = 12;
 
 tl::unexpected<Error> no_user(const std::string& name) { return fail(Error::Kind::not_found, fmt::format("There is no user '{}'", name)); }
 

@@ -17,8 +17,9 @@ std::int64_t bits_of(const Scopes& scopes) { return (scopes.read ? 1 : 0) | (sco
 
 Result<std::optional<AccountFile::Refreshed>> AccountFile::refresh(const std::string& token, WallTime now, const Actor& actor) {
   std::optional<Refreshed> refreshed;
-  if (!token.starts_with(refresh_token_prefix)) return refreshed;
-  const auto family = token.substr(refresh_token_prefix.size(), token.find('.') - refresh_token_prefix.size());
+  const auto named = family_of(token);
+  if (!named) return refreshed;
+  const std::string family(*named);
   auto done = in_transaction([&]() -> Result<void> {
     const auto hash = text("SELECT hash FROM families WHERE id = ?1 AND expires > ?2", family, number_of(now));
     if (!hash) return fail(hash.error());

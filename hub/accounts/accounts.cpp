@@ -5,6 +5,7 @@
 
 #include "hub/accounts/jwt.hpp"
 #include "hub/accounts/secrets.hpp"
+#include "hub/accounts/token_prefix.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -117,6 +118,11 @@ std::optional<Identity> Accounts::by_jwt(std::string_view token) const {
   identity.credential = claims->family;
   identity.until = claims->expires;
   return identity;
+}
+
+bool Accounts::knows_family_of(std::string_view refresh_token) const {
+  const auto family = family_of(refresh_token);
+  return family && directory()->families.contains(std::string(*family));
 }
 
 std::optional<Identity> Accounts::by_name(std::string_view name) const {

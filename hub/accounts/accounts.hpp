@@ -49,6 +49,8 @@ class Accounts {
   [[nodiscard]] std::optional<Identity> by_jwt(std::string_view token) const;
   /// Whom a trusted proxy names; nullopt: no user of that name.
   [[nodiscard]] std::optional<Identity> by_name(std::string_view name) const;
+  /// False: nonsense, or a log-in that has ended; found out without the file and its thread, as anybody may ask.
+  [[nodiscard]] bool knows_family_of(std::string_view refresh_token) const;
   /// Would it still be let in? A page that is open counts as using its session.
   [[nodiscard]] bool holds(const Identity& identity);
 

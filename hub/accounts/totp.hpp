@@ -1,6 +1,7 @@
 /// One-time codes of an authenticator (RFC 6238: SHA-1, 30 s, six digits). Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +10,9 @@
 #include "netns/base/clock.hpp"
 
 namespace vpn_sentinel {
+
+/// Of what replaces a lost authenticator once: 60 random bits.
+inline constexpr std::size_t recovery_code_characters = 12;
 
 /// RFC 4226 5.3 with `digits` 6 to 8.
 [[nodiscard]] std::string hotp(std::string_view secret, std::uint64_t counter, unsigned digits = 6);

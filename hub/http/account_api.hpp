@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "hub/accounts/code_brake.hpp"
 #include "hub/http/account_body.hpp"
 #include "hub/http/account_routes.hpp"
 
@@ -115,8 +116,8 @@ class AccountApi : public std::enable_shared_from_this<AccountApi> {
 
   const std::shared_ptr<const AccountDoor> door_;
   const KeyAdmin keys_;
-  TokenBuckets code_failures_{1024};  ///< of one-time codes, by user: only who knows the password gets there
-  TokenBuckets failure_lines_{1};     ///< of the audit log
+  CodeBrake code_brake_;           ///< on the thread of changes
+  TokenBuckets failure_lines_{1};  ///< of the audit log
 };
 
 [[nodiscard]] Response done_response();

@@ -1,8 +1,10 @@
 // Log-in, the first admin, the user's own secrets, and tokens for API users.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "hub/accounts/code_brake.hpp"
 #include "hub/accounts/jwt.hpp"
 #include "hub/accounts/secrets.hpp"
 #include "hub/accounts/totp.hpp"
@@ -15,16 +17,30 @@ namespace {
 
 constexpr std::size_t longest_code = 32;
 constexpr std::size_t longest_token = 256;
-/// Ten wrong codes at once, then two per minute: a code of six digits stays out of reach for years.
-constexpr TokenBuckets::Pace code_pace{std::chrono::seconds{30}, 10};
 
 Response log_in_failed() { return error_response(401, "Log-in failed", "User or password is wrong"); }
+
+Response unknown_refresh_token() {
+  return error_response(401, "Log-in required", "refresh_token: unknown, used before, or too old; log in again");
+}
 
 Response code_failed(bool missing) {
   if (!missing) return error_response(401, "Log-in failed", "The code is wrong, was used already, or is too old");
   return json_response(
       401,
       {{"error", "Code required"}, {"message", "code: expected the authenticator's code, or a recovery code"}, {"code_required", true}});
+}
+
+/// Says for whom it waits: other than with an address, going elsewhere does not help, and a recovery code does.
+Response too_many_codes(std::chrono::nanoseconds wait) {
+  const auto seconds = std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
+  const auto time = seconds < 120 ? fmt::format("{} s", seconds) : fmt::format("{} min", (seconds + 59) / 60);
+  auto response = json_response(
+      429, {{"error", "Too many failed logins"},
+            {"message", fmt::format("Too many wrong codes for this user: the next one is looked at in {}, a recovery code at once", time)},
+            {"code_required", true}});
+  response.headers.emplace_back("Retry-After", std::to_string(seconds));
+  return response;
 }
 
 }  // namespace
@@ -76,20 +92,21 @@ void AccountApi::verify(const AccountCall& call, const Attempt& attempt) {
 }
 
 void AccountApi::complete(const AccountCall& call, const User& user, const Attempt& attempt) {
-  const auto who = bucket_of(std::string_view(user.name));
   const auto time = door_->access->options().now();
-  if (!user.totp_secret.empty() && !attempt.code.empty() && code_failures_.wait(who, code_pace, time)) {
-    failed(call, user.name);
-    return call.answer(error_response(429, "Too many failed logins", "Too many wrong codes; try again in some minutes"));
-  }
   const Actor actor{user.name, call.actor.address};
   const bool queued =
-      accounts().change([self = shared_from_this(), call, user, attempt, actor, who, time](AccountFile& file) -> Accounts::Reply {
+      accounts().change([self = shared_from_this(), call, user, attempt, actor, time](AccountFile& file) -> Accounts::Reply {
+        const bool guessable = !user.totp_secret.empty() && !attempt.code.empty() && !looks_like_recovery_code(attempt.code);
+        if (const auto wait = guessable ? self->code_brake_.wait(user.id, time) : std::nullopt) {
+          self->failed(call, user.name);
+          return [call, wait] { call.answer(too_many_codes(*wait)); };
+        }
         const auto& limits = self->accounts().options().limits;
         const auto login = file.log_in(user, attempt.code, attempt.kind, limits, self->now(), actor);
         if (!login) return [call, error = login.error()] { call.answer(failed_response(error)); };
         switch (login->result) {
           case LoginResult::ok:
+            self->code_brake_.succeeded(user.id);
             self->door_->access->dashboard_logins().succeeded(call.address, time);
             return [self, call, user, attempt, login = *login, &limits] {
               if (attempt.kind == LoginKind::session) return call.answer(self->logged_in(call, 200, login.secret));
@@ -98,7 +115,7 @@ void AccountApi::complete(const AccountCall& call, const User& user, const Attem
           case LoginResult::code_required:
             return [call] { call.answer(code_failed(true)); };
           case LoginResult::code_wrong:
-            static_cast<void>(self->code_failures_.take(who, code_pace, 1, 0, time));
+            self->code_brake_.failed(user.id, time);
             self->failed(call, user.name);
             return [call] { call.answer(code_failed(false)); };
           case LoginResult::wrong:
@@ -237,12 +254,13 @@ void AccountApi::refresh_jwt(AccountCall& call) {
   AccountBody body(call.request, {"refresh_token"});
   const auto token = body.text("refresh_token", 1, longest_token);
   if (body.refusal()) return call.answer(*body.refusal());
+  if (!accounts().knows_family_of(token)) return call.answer(unknown_refresh_token());
   change(call, [self = shared_from_this(), call, token](AccountFile& file) -> Result<Response> {
     const auto next = file.refresh(token, self->now(), call.actor);
     if (!next) return fail(next.error());
     const auto all = self->accounts().directory();
     const auto* const user = *next ? all->find((*next)->user) : nullptr;
-    if (user == nullptr) return error_response(401, "Log-in required", "refresh_token: unknown, used before, or too old; log in again");
+    if (user == nullptr) return unknown_refresh_token();
     return self->jwt_response(*user, (*next)->family, (*next)->token, (*next)->expires);
   });
 }
@@ -251,10 +269,11 @@ void AccountApi::revoke_jwt(AccountCall& call) {
   AccountBody body(call.request, {"refresh_token"});
   const auto token = body.text("refresh_token", 1, longest_token);
   if (body.refusal()) return call.answer(*body.refusal());
+  if (!accounts().knows_family_of(token)) return call.answer(unknown_refresh_token());
   change(call, [call, token](AccountFile& file) -> Result<Response> {
     const auto ended = file.end_family(token, call.actor);
     if (!ended) return fail(ended.error());
-    return *ended ? done_response() : error_response(401, "Log-in required", "refresh_token: unknown, used before, or too old");
+    return *ended ? done_response() : unknown_refresh_token();
   });
 }
 

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <set>
 
@@ -16,6 +17,20 @@ json credentials_of(const std::string& user, const std::string& password = usual
 
 std::string code_at(const std::string& secret, std::int64_t steps_later) {
   return hotp(secret, static_cast<std::uint64_t>(totp_step(wall_now()) + steps_later));
+}
+
+/// The bytes of what an authenticator is told (RFC 4648 6).
+std::string from_base32(const std::string& text) {
+  static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  std::string bytes;
+  unsigned bits = 0;
+  unsigned waiting = 0;
+  for (const char c : text) {
+    waiting = (waiting << 5U | static_cast<unsigned>(letters.find(c))) & 0xfffU;
+    bits += 5;
+    if (bits >= 8) bytes += static_cast<char>(waiting >> (bits -= 8) & 0xffU);
+  }
+  return bytes;
 }
 
 BOOST_FIXTURE_TEST_SUITE(account_login, AccountApiFixture)
@@ -175,15 +190,7 @@ BOOST_AUTO_TEST_CASE(a_second_factor_is_asked_for_after_the_password_only) {
   BOOST_TEST(begun.body["uri"].get<std::string>().starts_with("otpauth://totp/"));
   BOOST_TEST(post("/session/totp/confirm", {{"code", "x"}}, anna).status == 403);
   // The secret itself is in no answer but the base32 text; the file has it as soon as it is confirmed, which needs a code first.
-  static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-  std::string secret;
-  unsigned bits = 0;
-  unsigned waiting = 0;
-  for (const char c : begun.body["secret"].get<std::string>()) {
-    waiting = (waiting << 5U | static_cast<unsigned>(letters.find(c))) & 0xfffU;
-    bits += 5;
-    if (bits >= 8) secret += static_cast<char>(waiting >> (bits -= 8) & 0xffU);
-  }
+  const auto secret = from_base32(begun.body["secret"]);
   const auto confirmed = post("/session/totp/confirm", {{"code", code_at(secret, 0)}}, anna);
   BOOST_REQUIRE(confirmed.status == 200);
   BOOST_TEST(confirmed.body["recovery_codes"].size() == 10U);
@@ -206,6 +213,39 @@ BOOST_AUTO_TEST_CASE(a_second_factor_is_asked_for_after_the_password_only) {
   BOOST_TEST(post("/session/totp/remove", {{"password", usual_password}}, anna).status == 200);
   attempt.erase("code");
   BOOST_TEST(post("/login", attempt).status == 200);
+}
+
+BOOST_AUTO_TEST_CASE(wrong_codes_make_their_user_wait_longer_and_longer_and_nobody_else_can) {
+  auto time = std::make_shared<std::atomic<std::int64_t>>(0);
+  Access::Options options;
+  options.now = [time] { return MonoTime{std::chrono::hours{1} + std::chrono::seconds{*time}}; };
+  access = std::make_shared<Access>(AccessRules{}, std::move(options));
+  open();
+  const auto anna = logged_in("anna");
+  const auto secret = from_base32(post("/session/totp", {{"password", usual_password}}, anna).body["secret"]);
+  const auto recovery = post("/session/totp/confirm", {{"code", code_at(secret, 0)}}, anna).body["recovery_codes"];
+  auto attempt = credentials_of("anna");
+  const auto guess = [&](const std::string& code) {
+    *time += 6;  // as fast as the address may
+    attempt["code"] = code;
+    return post("/login", attempt);
+  };
+  // Who does not know the password reaches no code, so that he makes nobody wait.
+  attempt["password"] = "wrong password";
+  for (int i = 0; i < 20; ++i) BOOST_TEST(guess("000000").status == 401);
+  attempt["password"] = usual_password;
+  for (int i = 0; i < 5; ++i) BOOST_TEST(guess("000000").status == 401);
+  const auto braked = guess(code_at(secret, 1));
+  BOOST_TEST(braked.status == 429);
+  BOOST_TEST(braked.seconds == "24");
+  BOOST_TEST(braked.body["code_required"] == true);
+  BOOST_TEST(braked.body["message"].get<std::string>().find("is looked at in 24 s") != std::string::npos);
+  BOOST_TEST(post("/login", credentials_of("oscar")).status == 200);
+  *time += 24;
+  BOOST_TEST(guess("000000").status == 401);
+  BOOST_TEST(guess("000000").seconds == "54");
+  BOOST_TEST(guess(recovery[0]).status == 200);
+  BOOST_TEST(guess(code_at(secret, 1)).status == 200);
 }
 
 BOOST_AUTO_TEST_CASE(a_new_password_needs_the_old_one_and_ends_the_other_log_ins) {
@@ -239,6 +279,21 @@ BOOST_AUTO_TEST_CASE(an_api_user_gets_tokens_that_follow_each_other) {
   BOOST_TEST(post("/jwt/refresh", {{"refresh_token", first.body["refresh_token"]}}).status == 401);
   BOOST_TEST(post("/jwt/refresh", {{"refresh_token", second.body["refresh_token"]}}).status == 401);
   BOOST_TEST(get("/users", bearer(second)).status == 401);
+}
+
+BOOST_AUTO_TEST_CASE(a_refresh_token_that_is_nonsense_costs_the_accounts_nothing) {
+  open();
+  const auto tokens = post("/jwt", credentials_of("anna"));
+  const auto before = accounts->directory();
+  const std::string real = tokens.body["refresh_token"];
+  for (const auto& nonsense : {std::string("x"), std::string("vsr_"), std::string("vsr_x"), std::string("vsr_no-such-log-in.secret"),
+                               real.substr(0, real.find('.')), std::string("vst_") + real.substr(4)}) {
+    BOOST_TEST(post("/jwt/refresh", {{"refresh_token", nonsense}}).status == 401, nonsense);
+    BOOST_TEST(post("/jwt/revoke", {{"refresh_token", nonsense}}).status == 401, nonsense);
+  }
+  BOOST_TEST(accounts->directory() == before);  // it was not even read again
+  BOOST_TEST(post("/jwt/refresh", {{"refresh_token", real}}).status == 200);
+  BOOST_TEST(accounts->directory() != before);
 }
 
 BOOST_AUTO_TEST_CASE(a_revoked_refresh_token_takes_its_access_tokens_with_it) {
