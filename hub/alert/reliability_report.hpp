@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hub/alert/notice.hpp"
@@ -29,6 +30,8 @@ inline constexpr std::size_t most_strips = 200;
 
 /// One HTML file that needs nothing else: no script, no picture, no font; light and dark, and A4 on paper.
 [[nodiscard]] std::string report_html(const ReliabilityReport& report);
+/// What is between its <style> and </style>, for a policy that takes no other.
+[[nodiscard]] std::string_view report_style() noexcept;
 /// The same for a terminal.
 [[nodiscard]] std::string report_text(const ReliabilityReport& report);
 /// The sums as a message, for whoever opens no page, and who was worst off.

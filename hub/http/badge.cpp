@@ -77,7 +77,7 @@ void add_badge_route(Router& router, const Engine& engine, std::vector<std::stri
                // Who may not be seen and who is not there look alike.
                if (!client || !named.may_report(*id)) return respond(error_response(404, "Not found", "There is no such badge"));
                Response response{200, "image/svg+xml", badge_svg(*id, badge_look(client.get(), wall_now())), {}};
-               response.headers = {{"Content-Security-Policy", "default-src 'none'"}, {"X-Content-Type-Options", "nosniff"}};
+               response.headers = {{"Content-Security-Policy", page_policy("")}, {"X-Content-Type-Options", "nosniff"}};
                negotiated(request, respond)(std::move(response));
              });
 }

@@ -1,12 +1,14 @@
 #include "hub/http/reliability.hpp"
 
 #include <fmt/format.h>
+#include <sodium.h>
 
 #include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "hub/accounts/secrets.hpp"
 #include "hub/alert/reliability_report.hpp"
 #include "hub/http/negotiation.hpp"
 #include "hub/http/parameters.hpp"
@@ -118,12 +120,21 @@ void answer_reliability(Engine& engine, const Request& request, const Respond& r
             });
 }
 
+/// For a policy (CSP 3): the page stays one file that can be kept, and no other style is taken.
+std::string hash_of_report_style() {
+  const auto style = report_style();
+  std::string hash(crypto_hash_sha256_BYTES, '\0');
+  crypto_hash_sha256(reinterpret_cast<unsigned char*>(hash.data()), reinterpret_cast<const unsigned char*>(style.data()), style.size());
+  return "sha256-" + to_base64(hash);
+}
+
 Response page_of(ReliabilityReport report, const std::vector<SubjectReliability>& subjects) {
   report.subjects = subjects;
   return {200,
           "text/html; charset=utf-8",
           report_html(report),
-          {{"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"}, {"X-Content-Type-Options", "nosniff"}}};
+          {{"Content-Security-Policy", page_policy(fmt::format("style-src '{}'", hash_of_report_style()))},
+           {"X-Content-Type-Options", "nosniff"}}};
 }
 
 void answer_report(Engine& engine, const Request& request, const Respond& respond) {

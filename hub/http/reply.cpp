@@ -118,6 +118,11 @@ Response unreadable_response(const Error& error) {
   return unavailable_response(slow ? error.message : "The store cannot be read; the hub's log says why", "5");
 }
 
+std::string page_policy(std::string_view sources) {
+  return fmt::format("default-src 'none'; {}{}base-uri 'none'; form-action 'none'; frame-ancestors 'none'", sources,
+                     sources.empty() ? "" : "; ");
+}
+
 Response redirect_response(std::string location) { return Response{302, "", "", {{"Location", std::move(location)}}}; }
 
 }  // namespace vpn_sentinel

@@ -41,4 +41,7 @@ struct ReplyFrame {
 [[nodiscard]] Response unreadable_response(const Error& error);
 [[nodiscard]] Response redirect_response(std::string location);
 
+/// A Content-Security-Policy: nothing but `sources` ("script-src 'self'; …"), no frame around it, no form, no other base.
+[[nodiscard]] std::string page_policy(std::string_view sources);
+
 }  // namespace vpn_sentinel

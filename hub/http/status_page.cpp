@@ -116,8 +116,7 @@ nlohmann::json json_of(std::string_view title, const std::vector<StatusLine>& li
 
 Response guarded(Response response) {
   response.headers.emplace_back("Content-Security-Policy",
-                                "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
-                                "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+                                page_policy("script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'"));
   return response;
 }
 

@@ -13,9 +13,7 @@ namespace vpn_sentinel {
 namespace {
 
 /// Nothing from elsewhere, nothing inline: what a probe or an attacker writes into a field can be shown but never run.
-constexpr std::string_view content_security_policy =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'";
+constexpr std::string_view sources = "script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'";
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 5> content_types{{
     {".html", "text/html; charset=utf-8"},
@@ -48,7 +46,7 @@ Response page_response(const Request& request, const Content& content, bool for_
     const auto cache = std::ranges::find(response.headers, "Cache-Control", [](const auto& header) { return header.first; });
     cache->second = "private, max-age=31536000, immutable";
   }
-  response.headers.emplace(response.headers.begin(), "Content-Security-Policy", std::string(content_security_policy));
+  response.headers.emplace(response.headers.begin(), "Content-Security-Policy", page_policy(sources));
   return response;
 }
 

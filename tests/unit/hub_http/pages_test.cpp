@@ -64,6 +64,8 @@ BOOST_AUTO_TEST_CASE(files_have_their_type_and_forbid_everything_foreign) {
       BOOST_TEST(!page.body.empty());
       BOOST_TEST(page.headers.at(0).first == "Content-Security-Policy");
       BOOST_TEST(page.headers.at(0).second.starts_with("default-src 'none'; script-src 'self'"));
+      BOOST_TEST(page.headers.at(0).second.ends_with("; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"));
+      BOOST_TEST(page.headers.at(0).second.find("unsafe") == std::string::npos);
     }
   }
 }

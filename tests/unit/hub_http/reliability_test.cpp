@@ -1,9 +1,13 @@
 #include "hub/http/reliability.hpp"
 
+#include <sodium.h>
+
+#include <array>
 #include <boost/test/unit_test.hpp>
 
 #include "fake_engine.hpp"
 #include "fake_request.hpp"
+#include "hub/accounts/secrets.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -103,10 +107,17 @@ BOOST_AUTO_TEST_CASE(a_report_is_a_page_of_clients_and_groups_that_runs_nothing)
   BOOST_TEST(page.content_type == "text/html; charset=utf-8");
   BOOST_TEST(page.body.find("October 2025") != std::string::npos);
   BOOST_TEST(page.body.find("group:office") != std::string::npos);
-  bool guarded = false;
-  for (const auto& [name, value] : page.headers)
-    guarded = guarded || (name == "Content-Security-Policy" && value.starts_with("default-src 'none'"));
-  BOOST_TEST(guarded);
+  // The one style of the page by its hash, and nothing else that is inline.
+  const auto begin = page.body.find("<style>") + 7;
+  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
+  const auto style = page.body.substr(begin, page.body.find("</style>") - begin);
+  crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(style.data()), style.size());
+  const auto policy = std::ranges::find(page.headers, "Content-Security-Policy", [](const auto& each) { return each.first; });
+  BOOST_REQUIRE((policy != page.headers.end()));
+  BOOST_TEST(policy->second == "default-src 'none'; style-src 'sha256-" +
+                                   to_base64({reinterpret_cast<const char*>(hash.data()), hash.size()}) +
+                                   "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+  BOOST_TEST(page.body.find(" style=") == std::string::npos);
   BOOST_TEST(engine.reader.asked_reliability.periods.size() == 31U);
   // Without a month it is this one.
   BOOST_TEST(get("/report").status == 200);

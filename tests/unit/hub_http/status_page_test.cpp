@@ -122,6 +122,7 @@ BOOST_AUTO_TEST_CASE(pages_run_nothing_but_the_page_s_own_script_and_are_asked_f
       BOOST_TEST(answer.status == 200);
       BOOST_TEST(header_of(answer, "Content-Security-Policy").starts_with("default-src 'none'; script-src 'self'; style-src 'self'"));
       BOOST_TEST(!has(header_of(answer, "Content-Security-Policy"), "unsafe"));
+      BOOST_TEST(header_of(answer, "Content-Security-Policy").ends_with("; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"));
       BOOST_TEST(has(header_of(answer, "Cache-Control"), "no-cache"));
     }
   }
