@@ -81,29 +81,37 @@ std::string headline_of(const std::vector<StatusLine>& lines) {
   return fmt::format("{} of {} {} {}", count, lines.size(), count == 1 ? "is" : "are", worst.headline);
 }
 
-std::string page_of(std::string_view title, const std::vector<StatusLine>& lines, WallTime now) {
+/// Who runs no script is led to the whole page at once, which asks again by itself.
+constexpr std::string_view with_script =
+    "<noscript><meta http-equiv=\"refresh\" content=\"0; url=/status-page?whole\"></noscript>\n"
+    "<script type=\"module\" src=\"/status-page.js\"></script>";
+constexpr std::string_view by_itself = "<meta http-equiv=\"refresh\" content=\"30\">";
+
+/// `live`: without any claim, which the script alone brings and takes away; else whole, for browsers that run none.
+std::string page_of(std::string_view title, const std::vector<StatusLine>& lines, WallTime now, bool live) {
   std::string items;
   for (const auto& line : worth_showing(lines)) {
     const auto& look = look_of(line.word);
     items += fmt::format(
         "<li data-state=\"{}\"><span class=\"name\">{}</span><span class=\"state\"><span aria-hidden=\"true\">{}</span> {}"
         "</span></li>",
-        line.word, html_escaped(line.name), look.sign, look.text);
+        live ? "offline" : line.word, html_escaped(line.name), live ? "?" : look.sign, live ? "Not known yet" : look.text);
   }
   if (lines.size() > most_lines) items += fmt::format("<li>and {} more, none of them worse</li>", lines.size() - most_lines);
   const auto time = to_rfc3339(now);
+  const auto asked = fmt::format("As of <time datetime=\"{}\">{} {} UTC</time>; asked again every 30 seconds.", time, time.substr(0, 10),
+                                 time.substr(11, 8));
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n"
-      "<meta name=\"robots\" content=\"noindex\">\n<title>{0}</title>\n<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>\n"
-      "<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"/status-page.css\">\n<script type=\"module\" "
-      "src=\"/status-page.js\"></script>\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n"
+      "<meta name=\"robots\" content=\"noindex\">\n<title>{0}</title>\n{4}\n"
+      "<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"/status-page.css\">\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n"
       "<p id=\"overall\" role=\"status\" data-state=\"{1}\">{2}.</p>\n<p id=\"late\" role=\"alert\" hidden>Not live: no answer. "
       "Nobody knows how it is now.</p>\n"
       "<ul id=\"list\">{3}</ul>\n"
-      "<p id=\"asked\" class=\"quiet\">As of <time datetime=\"{4}\">{5} UTC</time>; asked again every 30 "
-      "seconds.</p>\n</main>\n</body>\n</html>\n",
-      html_escaped(title), worst_of(lines), headline_of(lines), items, time, time.substr(0, 10) + " " + time.substr(11, 8));
+      "<p id=\"asked\" class=\"quiet\">{5}</p>\n</main>\n</body>\n</html>\n",
+      html_escaped(title), live ? "offline" : worst_of(lines), live ? "Not known yet" : headline_of(lines), items,
+      live ? with_script : by_itself, live ? "The hub has not been asked yet." : asked);
 }
 
 nlohmann::json json_of(std::string_view title, const std::vector<StatusLine>& lines, WallTime now) {
@@ -172,8 +180,10 @@ void add_status_page(Router& router, const Engine& engine, std::vector<StatusPag
   const auto page = std::make_shared<const StatusPage>(StatusPage{engine, std::move(picks), std::move(title)});
   router.add("GET", "/status-page", [page](const Request& request, std::string_view, const Respond& respond) {
     const auto now = wall_now();
-    negotiated(request, respond)(
-        guarded({200, "text/html; charset=utf-8", page_of(page->title, status_lines(page->engine, page->picks, now), now), {}}));
+    negotiated(request, respond)(guarded({200,
+                                          "text/html; charset=utf-8",
+                                          page_of(page->title, status_lines(page->engine, page->picks, now), now, request.query != "whole"),
+                                          {}}));
   });
   router.add("GET", "/status-page.json", [page](const Request& request, std::string_view, const Respond& respond) {
     const auto now = wall_now();

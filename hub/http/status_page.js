@@ -1,10 +1,10 @@
-// Asks for the page again and takes over what has changed, so that nobody's place in it is lost; when no answer comes it says so, and
-// nothing that was true before stays on the page.
+// Asks for the whole page at once and again, and takes over what has changed, so that nobody's place in it is lost. Before the first answer,
+// and when none comes any more, nothing is claimed.
 const period = 30_000;
 const late = document.getElementById("late");
 
 function tellTime() {
-  const time = document.querySelector("time");
+  const time = document.querySelector("#asked time");
   time.textContent = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
 
@@ -17,7 +17,7 @@ function forget() {
 
 async function follow() {
   try {
-    const answer = await fetch(location.pathname, { cache: "no-store", signal: AbortSignal.timeout(15_000) });
+    const answer = await fetch(`${location.pathname}?whole`, { cache: "no-store", signal: AbortSignal.timeout(15_000) });
     if (!answer.ok) throw new Error(String(answer.status));
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const id of ["overall", "list", "asked"]) {
@@ -32,5 +32,4 @@ async function follow() {
   setTimeout(follow, period);
 }
 
-tellTime();
-setTimeout(follow, period);
+follow();

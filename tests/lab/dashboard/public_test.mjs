@@ -39,7 +39,7 @@ test("the status page has names and states of who was picked, for everybody, and
   const { page, close } = await openPage(browser, statusPage());
   await page.getByRole("heading", { name: "Our connections" }).waitFor();
   assert.deepEqual(await lines(page).locator(".name").allTextContents(), ["The <b>store</b> room", "office-1", "office-2", "never-seen"]);
-  assert.equal(await page.locator("#overall").textContent(), "1 of 4 is never heard of.");
+  await page.locator("#overall").getByText("1 of 4 is never heard of.").waitFor();
   const html = await page.content();
   for (const hidden of ["secret", "198.51.100", "127.0.0.1", "Example", "Bucharest"]) assert.ok(!html.includes(hidden), hidden);
   const told = await (await fetch(`${statusPage()}.json`)).json();
@@ -53,7 +53,7 @@ test("the status page follows what happens, in the viewer's time, and says when 
   const { page, close } = await openPage(browser, statusPage(), { expected: /ERR_|Failed to load/ });
   await page.clock.install();
   await page.reload();
-  await page.locator("time").waitFor();
+  await page.locator("#asked time").waitFor();
   assert.doesNotMatch(await page.locator("time").textContent(), /\d{4}-\d\d-\d\d/);
   await hub.report("office-2", healthy(2, { state: "danger", findings: [finding("ipv6_outside", "danger")] }));
   await page.clock.fastForward(31_000);
@@ -62,10 +62,10 @@ test("the status page follows what happens, in the viewer's time, and says when 
   await hub.report("office-2", healthy(2));
   await page.clock.fastForward(31_000);
   await page.locator("#overall[data-state=unknown]").waitFor();
-  await page.route("**/status-page", (route) => route.abort());
+  await page.route("**/status-page?whole", (route) => route.abort());
   await page.clock.fastForward(31_000);
   await page.getByText("Not live: no answer.").waitFor();
-  await page.unroute("**/status-page");
+  await page.unroute("**/status-page?whole");
   await page.clock.fastForward(31_000);
   await page.locator("#late").waitFor({ state: "hidden" });
   await close();
@@ -113,9 +113,33 @@ test("the status page fits a small phone, axe-core finds nothing in either theme
   const page = await context.newPage();
   await page.goto(statusPage());
   await page.getByText(" UTC").waitFor();
+  await page.getByText("1 of 4 is never heard of.").waitFor();
   assert.equal(await lines(page).count(), 4);
   assert.equal(await page.locator("meta[http-equiv=refresh]").getAttribute("content"), "30");
   await context.close();
+});
+
+test("while its script has not told anything the status page claims nothing", async () => {
+  const { page, close } = await openPage(browser, `${statusPage()}.css`, { expected: /ERR_|Failed to load/ });
+  await page.route("**/status-page.js", (route) => route.abort());
+  await page.goto(statusPage());
+  await page.getByText("Not known yet.").waitFor();
+  assert.equal(await lines(page).count(), 4);
+  assert.equal(await page.locator("[data-state]:not([data-state=offline])").count(), 0);
+  assert.doesNotMatch(await page.locator("main").innerText(), /protected|✓|As of/i);
+  assert.deepEqual(await axeFindings(page), []);
+  await page.unroute("**/status-page.js");
+  let let_go;
+  const held = new Promise((done) => (let_go = done));
+  await page.route("**/status-page?whole", (route) => held.then(() => route.continue()));
+  const asked = page.waitForRequest("**/status-page?whole");
+  await page.reload();
+  await asked;
+  await page.getByText("Not known yet.").waitFor();
+  assert.equal(await page.locator("[data-state]:not([data-state=offline])").count(), 0);
+  let_go();
+  await lines(page).getByText("✓ Protected").first().waitFor();
+  await close();
 });
 
 test("without the setting there is no such page", async () => {

@@ -31,6 +31,13 @@ struct StatusPage {
     router.handle(request.view(), [&](Response response) { answer = std::move(response); });
     return answer;
   }
+  /// As the script and browsers without scripts ask for it.
+  [[nodiscard]] std::string whole_page() const {
+    Response answer;
+    const FakeRequest request{.path = "/status-page", .query = "whole"};
+    router.handle(request.view(), [&](Response response) { answer = std::move(response); });
+    return answer.body;
+  }
   [[nodiscard]] nlohmann::json told() const { return nlohmann::json::parse(get("/status-page.json").body); }
 };
 
@@ -55,7 +62,7 @@ BOOST_AUTO_TEST_CASE(of_very_many_the_worst_are_listed_and_none_is_left_out_of_t
   BOOST_TEST(json["clients"][0] == nlohmann::json::parse(R"({"name":"office-9999","state":"danger"})"));
   BOOST_TEST(json["clients"][1]["name"] == "office-1000");
   BOOST_TEST(json["not_listed"] == 6);
-  const auto page = get("/status-page").body;
+  const auto page = whole_page();
   BOOST_TEST(has(page, "1 of 1006 is not protected"));
   BOOST_TEST(has(page, "and 6 more, none of them worse"));
 }
@@ -78,7 +85,7 @@ BOOST_AUTO_TEST_CASE(only_who_was_picked_is_there_and_of_him_his_name_and_state_
     BOOST_TEST(has(body, "The store room"), path);
     for (const auto* hidden : {"secret", "192.0.2.77", "nas"}) BOOST_TEST(!has(body, hidden), path << " " << hidden);
   }
-  BOOST_TEST(has(get("/status-page").body, "1 of 4 is not protected."));
+  BOOST_TEST(has(whole_page(), "1 of 4 is not protected."));
 }
 
 BOOST_AUTO_TEST_CASE(silence_and_who_was_never_heard_of_are_not_protected) {
@@ -94,16 +101,32 @@ BOOST_AUTO_TEST_CASE(all_is_well_only_when_all_are_protected) {
   add("b", State::secure);
   serve({"*"});
   BOOST_TEST(told()["overall"] == "secure");
-  BOOST_TEST(has(get("/status-page").body, "All are protected."));
+  BOOST_TEST(has(whole_page(), "All are protected."));
   add("b", State::offline);
   BOOST_TEST(told()["overall"] == "offline");
-  BOOST_TEST(has(get("/status-page").body, "1 of 2 is not heard of."));
+  BOOST_TEST(has(whole_page(), "1 of 2 is not heard of."));
 }
 
 BOOST_AUTO_TEST_CASE(a_page_of_nobody_says_so_and_is_not_green) {
   serve({"office-*"});
   BOOST_TEST(told()["overall"] == "unknown");
-  BOOST_TEST(has(get("/status-page").body, "Nobody is shown here yet."));
+  BOOST_TEST(has(whole_page(), "Nobody is shown here yet."));
+}
+
+BOOST_AUTO_TEST_CASE(before_its_script_has_asked_the_page_claims_nothing) {
+  add("office-1", State::secure);
+  add("office-2", State::danger);
+  serve({"office-*"});
+  const auto page = get("/status-page").body;
+  BOOST_TEST(has(page, "Not known yet."));
+  BOOST_TEST(has(page, ">office-1<"));
+  for (const auto* claim : {"rotected", "data-state=\"secure\"", "data-state=\"danger\"", "\u2713", "As of"})
+    BOOST_TEST(!has(page, claim), claim);
+  BOOST_TEST(has(page, "<noscript><meta http-equiv=\"refresh\" content=\"0; url=/status-page?whole\"></noscript>"));
+  const auto whole = whole_page();
+  BOOST_TEST(has(whole, "Not protected"));
+  BOOST_TEST(has(whole, "<meta http-equiv=\"refresh\" content=\"30\">"));
+  BOOST_TEST(!has(whole, "<script"));
 }
 
 BOOST_AUTO_TEST_CASE(names_and_the_title_are_text) {
