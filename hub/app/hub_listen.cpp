@@ -117,6 +117,8 @@ void Hub::listen(const HubConfig& config) {
                               "(LimitNOFILE= of the unit, ulimit -Hn, --ulimit nofile= of a container)",
                               wanted_connections)}});
   }
+  const auto plain = warning_of_plain_log_in(config.dashboard_endpoints, tls_ != nullptr, config.trusted_proxies);
+  if (!plain.empty()) log(LogLevel::warning, "plain_log_in", {{"message", plain}});
   offer_public(sites, config);
   while (!sites.empty()) open(take_joined(sites), config, connections);
 }

@@ -146,6 +146,15 @@ Result<void> read_api_path(const Settings& settings, HubConfig& config) {
   return {};
 }
 
+std::string warning_of_plain_log_in(const std::vector<Endpoint>& dashboard, bool tls, const std::vector<IpPrefix>& trusted_proxies) {
+  const bool reachable = std::ranges::any_of(dashboard, [](const Endpoint& each) { return !each.address.is_loopback(); });
+  if (!reachable || tls || !trusted_proxies.empty()) return {};
+  return "The dashboard is reached from other machines by plain HTTP: passwords and session cookies (without Secure) can be read on the "
+         "way. "
+         "Set VPN_SENTINEL_TLS_CERT_PATH and VPN_SENTINEL_TLS_KEY_PATH, or listen on loopback behind a proxy with HTTPS that "
+         "VPN_SENTINEL_SERVER_TRUSTED_PROXIES names.";
+}
+
 bool is_one_place(const std::vector<Endpoint>& left, const std::vector<Endpoint>& right) {
   return !left.empty() && left.front().port != 0 && std::ranges::is_permutation(left, right);
 }

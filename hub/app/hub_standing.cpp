@@ -88,6 +88,8 @@ HubFacts Hub::facts() const {
   facts.clients = now.clients.size() + engine_->groups().size();
   facts.live_pages = now.live_listeners;
   facts.limits = limits_of(config_);
+  auto warning = warning_of_plain_log_in(config_.dashboard_endpoints, tls_ != nullptr, access_->rules()->trusted_proxies);
+  if (!warning.empty()) facts.warnings.push_back(std::move(warning));
   if (own_exit_) {
     facts.exit = own_exit_->exit();
     facts.dns = own_exit_->dns();

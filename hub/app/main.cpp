@@ -112,6 +112,8 @@ int check_config(const CommandLine& line) {
   print_listener("health", config.health_endpoints, tls && joined);
   fmt::print("{:<10} {}\n{:<10} {}\n", "telegram", config.telegram ? "on" : "off", "data", config.data_dir);
   for (const auto& channel : config.channels) fmt::print("{:<10} {} ({})\n", "channel", channel.name, to_string(channel.kind));
+  const auto plain = warning_of_plain_log_in(config.dashboard_endpoints, tls, config.trusted_proxies);
+  if (!plain.empty()) fmt::print(stderr, "vpn-sentinel-hub: warning: {}\n", plain);
   if (!config.alerts_warning.empty()) fmt::print(stderr, "vpn-sentinel-hub: warning: {}\n", config.alerts_warning);
   fmt::print("The settings are fine.\n");
   return 0;

@@ -37,6 +37,7 @@ std::string first_name(const std::vector<std::string>& urls) {
 HubDns dns_of(const Result<std::vector<IpAddress>>& answer, const std::vector<Endpoint>& servers, MonoTime began) {
   HubDns dns;
   dns.state = answer ? "answers" : "fails";
+  dns.at = wall_now();
   for (const auto& server : servers) dns.servers.push_back(server.port == dns_port ? server.address.to_string() : server.to_string());
   if (answer) {
     dns.took = std::chrono::duration_cast<std::chrono::milliseconds>(mono_now() - began);

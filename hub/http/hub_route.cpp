@@ -25,7 +25,8 @@ json to_json(const HubExit& exit) {
 }
 
 json to_json(const HubDns& dns) {
-  json object{{"state", dns.state}, {"servers", dns.servers}, {"problem", dns.problem}};
+  json object{{"state", dns.state}, {"servers", dns.servers}, {"problem", dns.problem}, {"at", nullptr}};
+  if (dns.at) object["at"] = to_rfc3339(*dns.at);
   if (dns.took) object["took_ms"] = dns.took->count();
   return object;
 }
@@ -45,6 +46,7 @@ json to_json(const HubFacts& facts) {
           {"clients", facts.clients},
           {"live_pages", facts.live_pages},
           {"limits", std::move(limits)},
+          {"warnings", facts.warnings},
           {"exit", facts.exit ? to_json(*facts.exit) : json(nullptr)},
           {"dns", facts.dns ? to_json(*facts.dns) : json(nullptr)}};
 }

@@ -28,7 +28,8 @@ struct HubDns {
   std::string state = "not_asked";  ///< "answers", "fails", "not_asked"
   std::vector<std::string> servers;
   std::optional<std::chrono::milliseconds> took;
-  std::string problem;  ///< of "fails"
+  std::string problem;         ///< of "fails"
+  std::optional<WallTime> at;  ///< when they were asked last
 };
 
 struct HubFacts {
@@ -53,7 +54,8 @@ struct HubFacts {
   std::size_t clients = 0;
   std::size_t live_pages = 0;  ///< that follow the live channel now
   std::vector<Limit> limits;
-  std::optional<HubExit> exit;  ///< absent: switched off
+  std::vector<std::string> warnings;  ///< what of the settings is not safe, in sentences
+  std::optional<HubExit> exit;        ///< absent: switched off
   std::optional<HubDns> dns;
 };
 

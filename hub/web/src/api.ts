@@ -150,7 +150,14 @@ export interface HubSelf {
     organisation?: string;
     asn?: number;
   } | null;
-  dns: { state: "answers" | "fails" | "not_asked"; servers: string[]; problem: string; took_ms?: number } | null;
+  dns: {
+    state: "answers" | "fails" | "not_asked";
+    servers: string[];
+    problem: string;
+    /** When they were asked last; null: never. */
+    at: string | null;
+    took_ms?: number;
+  } | null;
 }
 
 export const askHubSelf = (signal?: AbortSignal): Promise<HubSelf & { version: string; started: string }> => get(hubAddress, signal);

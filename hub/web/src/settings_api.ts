@@ -97,6 +97,8 @@ export interface HubFacts extends HubSelf {
   store: { works: boolean; bytes: number; connection_bytes: number };
   clients: number;
   live_pages: number;
+  /** What of the settings is not safe. */
+  warnings: string[];
   /** 0: no limit. */
   limits: { setting: string; meaning: string; value: number; unit: string }[];
 }

@@ -170,6 +170,22 @@ test("the overview tells where the hub itself is, and its page more of it", asyn
   await line.getByText(ownAddress).waitFor();
   await line.getByText("no answer now: nobody answers").waitFor();
   await page.unroute("**/api/v1/hub");
+  const warning = "The dashboard is reached from other machines by plain HTTP";
+  await page.route("**/api/v1/hub", async (route) => {
+    const answer = await route.fetch();
+    const told = await answer.json();
+    const at = new Date(Date.now() - 12 * 60_000).toISOString();
+    const dns = { state: "answers", servers: ["192.0.2.53"], problem: "", took_ms: 5, at };
+    await route.fulfill({ response: answer, json: { ...told, dns, warnings: [warning] } });
+  });
+  await page.reload();
+  await line.getByText(/answers, asked 12 min ago/).waitFor();
+  await line.getByRole("link", { name: "This hub" }).click();
+  await page.locator("#hub").getByText(/answers, asked 12 min ago/).waitFor();
+  await page.locator("#hub .failure").getByText(warning).waitFor();
+  await page.unroute("**/api/v1/hub");
+  await page.goto(hub.page);
+  await page.reload();
   await line.getByRole("link", { name: "This hub" }).click();
   await page.locator("#hub").getByText(ownAddress).waitFor();
   await page.locator("#hub").getByText(/asked \d+ s ago/).waitFor();

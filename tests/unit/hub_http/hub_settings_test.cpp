@@ -60,6 +60,26 @@ BOOST_AUTO_TEST_CASE(an_admin_of_the_settings_opens_the_dashboard_and_whoever_bi
   BOOST_TEST(endpoints(bound.dashboard_endpoints) == "192.0.2.1:8080");
 }
 
+BOOST_AUTO_TEST_CASE(a_log_in_that_can_be_read_on_the_way_is_warned_of) {
+  const auto warning = [](const Environment& environment) {
+    const auto config = config_of(environment).value();
+    return warning_of_plain_log_in(config.dashboard_endpoints, config.tls.has_value(), config.trusted_proxies);
+  };
+  const Environment open{{"VPN_SENTINEL_DASHBOARD_PASSWORD", "p"}, {"VPN_SENTINEL_DASHBOARD_BIND", "0.0.0.0"}};
+  const auto with = [&](const char* name, const char* value) {
+    auto more = open;
+    more[name] = value;
+    return more;
+  };
+  BOOST_TEST(warning({}).empty());
+  BOOST_TEST(warning(open).starts_with("The dashboard is reached from other machines by plain HTTP"));
+  BOOST_TEST(warning(with("VPN_SENTINEL_DASHBOARD_BIND", "127.0.0.1,::1")).empty());
+  BOOST_TEST(warning(with("VPN_SENTINEL_SERVER_TRUSTED_PROXIES", "192.0.2.1")).empty());
+  BOOST_TEST(warning(with("VPN_SENTINEL_SERVER_WEB_DASHBOARD_ENABLED", "false")).empty());
+  const auto config = config_of(open).value();
+  BOOST_TEST(warning_of_plain_log_in(config.dashboard_endpoints, true, {}).empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_machine_without_ipv6_gets_ipv4_by_default_but_what_was_asked_for_stays) {
   BOOST_TEST(endpoints(config_of({}, false).value().api_endpoints) == "127.0.0.1:5000");
   BOOST_TEST(endpoints(config_of({{"VPN_SENTINEL_SERVER_BIND", "::1"}}, false).value().api_endpoints) == "[::1]:5000");

@@ -68,6 +68,7 @@ BOOST_FIXTURE_TEST_CASE(the_address_is_told_with_its_place_and_the_place_is_aske
   until("more looks", [&] { return traces > before + 3; });
   BOOST_TEST(places == 1);
   BOOST_TEST(own.dns().state == "not_asked");
+  BOOST_TEST(!own.dns().at);
 }
 
 BOOST_FIXTURE_TEST_CASE(what_was_known_stays_when_nobody_answers_any_more_and_the_reason_is_told, Services) {
@@ -98,8 +99,12 @@ BOOST_FIXTURE_TEST_CASE(the_hubs_resolvers_are_asked_for_the_services_name, Serv
   options.trace_urls = {"http://localhost:" + std::to_string(server.port()) + "/cdn-cgi/trace"};
   options.resolvers = [server = dns.endpoint()] { return std::vector<Endpoint>{server}; };
   options.timeout = 2s;
+  const auto before = wall_now();
   const OwnExit own(options);
   until("an answer", [&] { return own.dns().state == "answers"; });
+  const auto answered = own.dns().at.value();
+  BOOST_TEST((answered >= before));
+  until("a newer answer", [&] { return own.dns().at.value() > answered; });
   BOOST_TEST(own.dns().took.has_value());
   BOOST_TEST(own.dns().servers == std::vector<std::string>{dns.endpoint().to_string()});
   dns.names.clear();

@@ -7,6 +7,7 @@ import { countryName } from "../model/words";
 import { useStore } from "../store";
 import { useAnswer } from "./ask";
 import { Flag } from "./flag";
+import { Ago } from "./ticking";
 
 type Exit = NonNullable<HubSelf["exit"]>;
 
@@ -19,12 +20,17 @@ const dnsWords = { answers: "answers", fails: "does not answer", not_asked: "is 
 const dnsSigns = { answers: "✓", fails: "✕", not_asked: "–" };
 const dnsHow = { answers: "good", fails: "bad", not_asked: "none" };
 
-/** `current`: false, it is the past and has no colour. */
+/** They are asked now and then alone: when is told, too. `current`: false, it is the past and has no colour. */
 export function HubDnsState({ dns, current }: { dns: NonNullable<HubSelf["dns"]>; current: boolean }) {
   return (
     <span class="dns" data-how={current ? dnsHow[dns.state] : "past"}>
       <span aria-hidden="true">{dnsSigns[dns.state]} </span>
       {dnsWords[dns.state]}
+      {dns.at && (
+        <span class="quiet">
+          , asked <Ago at={dns.at} />
+        </span>
+      )}
     </span>
   );
 }

@@ -14,6 +14,11 @@ import { Ago, For } from "./ticking";
 function Facts({ facts, current }: { facts: HubFacts; current: boolean }) {
   return (
     <Panel title="This hub" id="hub">
+      {facts.warnings.map((each) => (
+        <p key={each} class="failure">
+          {each}
+        </p>
+      ))}
       <dl class="facts">
         <dt>Version</dt>
         <dd>{facts.version}</dd>
