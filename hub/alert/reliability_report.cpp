@@ -180,7 +180,7 @@ tbody th,td{padding:.6rem .5rem;border-top:1px solid var(--line);vertical-align:
 .bar{display:block;margin:.4rem 0 .25rem;border-radius:.25rem;overflow:hidden;background:var(--unknown)}
 .days{display:flex;gap:1px}.days i{flex:1;height:.7rem;border-radius:1px}
 .secure{background:var(--secure);fill:var(--secure)}.partly{background:var(--partly)}.warning{background:var(--warning);fill:var(--warning)}
-.contained{background:var(--contained);fill:var(--contained)}.danger{background:var(--danger);fill:var(--danger);stroke:var(--danger)}
+.contained{background:var(--contained);fill:var(--contained)}.danger{background:var(--danger);fill:var(--danger);stroke:var(--danger);stroke-width:2}
 .offline{background:var(--offline);fill:var(--offline)}.unknown{background:var(--unknown);fill:var(--unknown)}
 .days .absent{border:1px solid var(--line)}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1.1rem;margin:1.2rem 0 .6rem;padding:0;list-style:none;font-size:.85rem;color:var(--soft)}
@@ -232,7 +232,7 @@ std::string report_html(const ReliabilityReport& report) {
   std::string html = fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width,initial-scale=1\">"
-      "<title>VPN Sentinel, {0}</title><style>{1}</style></head><body>\n<h1>VPN Sentinel, {0}</h1>\n<p>{2} to {3} ({4}), made {5}</p>\n",
+      "<title>VPN Sentinel, {0}</title><style>{1}</style></head><body><main>\n<h1>VPN Sentinel, {0}</h1>\n<p>{2} to {3} ({4}), made {5}</p>\n",
       escaped(report.title), style, report.zone.text(report.period.from), report.zone.text(report.period.to), escaped(report.zone.name()),
       report.zone.text(report.made));
   const auto clients = std::ranges::count_if(report.subjects, [](const auto& subject) { return !is_group(subject); });
@@ -241,7 +241,7 @@ std::string report_html(const ReliabilityReport& report) {
           card("incidents", fmt::format("{}", total.incidents.count)) + card("mean time to recover", mean_recovery(total.incidents)) +
           card("reported, of all clients' time", percent(reported_share(total.parts))) + card("clients", fmt::format("{}", clients)) +
           "</div>\n";
-  if (report.subjects.empty()) return html + "<p>No client was known in this time.</p></body></html>\n";
+  if (report.subjects.empty()) return html + "<p>No client was known in this time.</p></main></body></html>\n";
   html += table_head;
   for (const auto* subject : worst_first(report)) html += row(*subject, report.zone);
   html += "</tbody></table></div>\n";
@@ -249,7 +249,7 @@ std::string report_html(const ReliabilityReport& report) {
   if (total.approximate) {
     html += "<p>Of some hours at the ends of days only the sums are kept; of them as much counts as protected as certainly was.</p>\n";
   }
-  return html + "</body></html>\n";
+  return html + "</main></body></html>\n";
 }
 
 std::string report_text(const ReliabilityReport& report) {

@@ -287,3 +287,15 @@ test("scripts and styles are no larger than promised", async () => {
   console.log(`scripts and styles, packed: ${(first / 1000).toFixed(1)} kB at first, ${(whole / 1000).toFixed(1)} kB with the map and the settings`);
   assert.ok(first <= 75_000 && whole <= 150_000);
 });
+
+test("the report of a month is one page with its colours, though its policy takes no style from elsewhere", async () => {
+  const { page, close } = await openPage(browser, hub.page.replace("/dashboard", "/api/v1/report"), { expected: /404/ });
+  const colour = (selector, of) =>
+    page
+      .locator(selector)
+      .first()
+      .evaluate((node, of) => getComputedStyle(node)[of], of);
+  assert.equal(await colour(".bar rect.unknown", "fill"), await colour(".legend .unknown", "backgroundColor"));
+  assert.deepEqual(await axeFindings(page), []);
+  await close();
+});
