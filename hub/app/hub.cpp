@@ -119,6 +119,7 @@ void Hub::load_engine(const HubConfig& config) {
   policy.default_lease = config.client_timeout;
   policy.groups = config.groups;
   policy.public_addresses = config.public_addresses;
+  policy.limits = config.client_limits;
   auto engine = Engine::load(std::move(*store), policy, std::move(hooks), std::move(options));
   if (!engine) throw FatalError(exit_cannot_create, fmt::format("the database cannot be read: {}", engine.error().message));
   engine_ = std::move(*engine);
@@ -176,7 +177,8 @@ void Hub::tell_store_trouble() {
 
 void Hub::watch_hub() {
   const auto now = wall_now();
-  const auto findings = hub_watch_.look(now, mono_now(), tls_ ? tls_->warnings(now) : std::vector<std::string>());
+  const auto findings =
+      hub_watch_.look(now, mono_now(), tls_ ? tls_->warnings(now) : std::vector<std::string>(), counters_.without_room.get());
   if (!findings) return;
   for (const auto& [what, trouble, sentence] : *findings) desk_->on_hub(what, trouble, sentence, now);
 }

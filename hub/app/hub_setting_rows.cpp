@@ -22,6 +22,11 @@ constexpr std::array setting_rows{
                "API requests per minute, as many at once, of one address (IPv6: /64) and of one client key; "
                "each 4 KiB of a body count as one; 0: no limit",
                0, 6'000'000},
+    SettingRow{"max_clients", "VPN_SENTINEL_SERVER_MAX_CLIENTS", Type::integer, "100000",
+               "Clients that the hub knows at most; reports of new ones are refused then, those of known ones are taken; 0: no limit", 0,
+               10'000'000},
+    SettingRow{"clients_per_key", "VPN_SENTINEL_SERVER_CLIENTS_PER_KEY", Type::integer, "10000",
+               "Of these, clients that one key has told first, the shared key like any other; 0: no limit", 0, 10'000'000},
     SettingRow{"dashboard_enabled", "VPN_SENTINEL_SERVER_WEB_DASHBOARD_ENABLED", Type::boolean, "true", "Serve the dashboard"},
     SettingRow{"dashboard_port", "VPN_SENTINEL_SERVER_DASHBOARD_PORT", Type::integer, "8080",
                "Port of the dashboard, may be the API's; 0 switches it off", 0, 65535},

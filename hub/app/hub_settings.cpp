@@ -31,6 +31,8 @@ Result<void> read_prefixes(const Settings& settings, std::string_view key, std::
 
 Result<void> read_access(const Settings& settings, HubConfig& config) {
   config.rate_limit = static_cast<unsigned>(settings.integer("rate_limit"));
+  config.client_limits.all = static_cast<std::size_t>(settings.integer("max_clients"));
+  config.client_limits.per_key = static_cast<std::size_t>(settings.integer("clients_per_key"));
   return read_prefixes(settings, "allowed_ips", config.allowed).and_then([&] {
     return read_prefixes(settings, "trusted_proxies", config.trusted_proxies);
   });

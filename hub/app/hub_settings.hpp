@@ -15,6 +15,7 @@
 #include "hub/http/access.hpp"
 #include "hub/http/status_page.hpp"
 #include "hub/http/tls_credentials.hpp"
+#include "hub/state/client_room.hpp"
 #include "hub/state/group_rule.hpp"
 #include "netns/base/ip.hpp"
 #include "netns/daemon/log.hpp"
@@ -43,6 +44,7 @@ struct HubConfig {
   unsigned rate_limit = 0;      ///< requests per minute; 0: no limit
   std::optional<TlsFiles> tls;  ///< of API and dashboard; nothing: plain HTTP
   std::size_t connections_per_address = 4096;
+  ClientLimits client_limits;
   std::chrono::minutes client_timeout{};
   GroupRules groups;
   std::vector<IpPrefix> public_addresses;  ///< the hub's own, as the Internet sees them

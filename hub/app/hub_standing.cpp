@@ -23,6 +23,8 @@ std::vector<HubFacts::Limit> limits_of(const HubConfig& config) {
   return {
       {"VPN_SENTINEL_RETENTION_DAYS", "Reports are kept for", counted_in<Days>(config.keep_reports), "days"},
       {"VPN_SENTINEL_DATABASE_SIZE_MB", "Largest size of the database", config.most_database_bytes / 1024 / 1024, "MiB"},
+      {"VPN_SENTINEL_SERVER_MAX_CLIENTS", "Clients that the hub knows at most", config.client_limits.all, "clients"},
+      {"VPN_SENTINEL_SERVER_CLIENTS_PER_KEY", "Of these, told first with one key", config.client_limits.per_key, "clients"},
       {"VPN_SENTINEL_CLIENT_TIMEOUT_MINUTES", "A client without a lease of its own is offline after",
        counted_in<std::chrono::minutes>(config.client_timeout), "minutes"},
       {"VPN_SENTINEL_SESSION_IDLE_MINUTES", "A log-in that nobody uses ends after",

@@ -3,14 +3,17 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <utility>
 
 namespace vpn_sentinel {
 
-std::optional<std::vector<HubWatch::Finding>> HubWatch::look(WallTime now, MonoTime mono, const std::vector<std::string>& certificate) {
+std::optional<std::vector<HubWatch::Finding>> HubWatch::look(WallTime now, MonoTime mono, const std::vector<std::string>& certificate,
+                                                             std::uint64_t without_room) {
   if (mono < next_) return std::nullopt;
   next_ = mono + period;
   return std::vector<Finding>{look_at_disk(),
                               look_at_clock(now, mono),
+                              look_at_room(without_room, mono),
                               {"certificate", !certificate.empty(), certificate.empty() ? "It is good." : certificate.front()}};
 }
 
@@ -37,6 +40,15 @@ HubWatch::Finding HubWatch::look_at_clock(WallTime now, MonoTime mono) {
   last_ = {now, mono};
   const bool trouble = stepped_ && mono - *stepped_ < clock_doubted;
   return {"clock", trouble, trouble ? step_ : "It goes evenly."};
+}
+
+HubWatch::Finding HubWatch::look_at_room(std::uint64_t without_room, MonoTime mono) {
+  if (std::exchange(without_room_, without_room) != without_room) refused_ = mono;
+  const bool trouble = refused_ && mono - *refused_ < without_room_for;
+  constexpr auto sentence =
+      "New clients are refused, those that are known are not. Remove some (vpn-sentinel-hub client forget ID), or raise "
+      "VPN_SENTINEL_SERVER_MAX_CLIENTS or VPN_SENTINEL_SERVER_CLIENTS_PER_KEY.";
+  return {"room for clients", trouble, trouble ? sentence : "New clients are taken."};
 }
 
 }  // namespace vpn_sentinel

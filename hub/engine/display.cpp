@@ -7,6 +7,12 @@
 #include "hub/state/view.hpp"
 
 namespace vpn_sentinel {
+namespace {
+
+/// Shown although nothing of them was ever stored: the names cost whoever sends them nothing.
+constexpr std::size_t most_refused = 10'000;
+
+}  // namespace
 
 std::vector<ClientSnapshot> Display::show(const Fleet& fleet, const std::vector<ClientSnapshot>& stored, WallTime now) {
   std::vector<ClientSnapshot> views;
@@ -45,6 +51,8 @@ Display::Turned Display::turn(const Fleet& fleet, WallTime now) {
 std::vector<ClientSnapshot> Display::refuse(const Fleet& fleet, const std::vector<WaitingReport>& reports, WallTime now) {
   std::map<std::string, ClientSnapshot> views;
   for (const auto& waiting : reports) {
+    const bool is_new = fleet.find(waiting.admitted->report.client_id) == nullptr;
+    if (is_new && (refused_.size() >= most_refused || fleet.room_for(*waiting.admitted) != ClientRoom::Verdict::free)) continue;
     auto reported = fleet.preview(*waiting.admitted);
     if (!reported || reported->state == State::offline || is_overdue(*reported, now)) continue;
     const auto client_id = reported->client_id;
@@ -83,11 +91,13 @@ ClientSnapshot Display::refuse_group(const Fleet& fleet, const ClientState& memb
   return view;
 }
 
-void Display::stored(const std::vector<WaitingReport>& reports) {
+void Display::stored(const std::vector<WaitingReport>& reports, const std::vector<SubmitResult>& results) {
   if (refused_.empty()) return;
-  for (const auto& waiting : reports) {
-    refused_.erase(waiting.admitted->report.client_id);
-    forget_group_of(waiting.admitted->report.group);
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    if (!is_kept(results[i])) continue;
+    const auto& report = reports[i].admitted->report;
+    refused_.erase(report.client_id);
+    forget_group_of(report.group);
   }
 }
 

@@ -25,7 +25,7 @@ class Display {
   /// Reports that could not be stored: what they said must be seen all the same. It stays until a report of the client is stored, or
   /// until its lease passes.
   [[nodiscard]] std::vector<ClientSnapshot> refuse(const Fleet& fleet, const std::vector<WaitingReport>& reports, WallTime now);
-  void stored(const std::vector<WaitingReport>& reports);
+  void stored(const std::vector<WaitingReport>& reports, const std::vector<SubmitResult>& results);
   void forget(const std::vector<std::string>& client_ids);
 
  private:

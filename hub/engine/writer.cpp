@@ -152,6 +152,10 @@ Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& 
 
 Result<void> Writer::add_reports(const std::vector<WaitingReport>& reports, Written& written, WallTime now) {
   for (const auto& waiting : reports) {
+    if (const auto room = fleet_.room_for(*waiting.admitted); room != ClientRoom::Verdict::free) {
+      written.results.push_back(room == ClientRoom::Verdict::full ? SubmitResult::too_many_clients : SubmitResult::too_many_of_key);
+      continue;
+    }
     const auto stored = store_report(*waiting.admitted);
     if (!stored) return fail(stored.error());
     written.results.push_back(*stored != nullptr ? SubmitResult::stored : SubmitResult::duplicate);

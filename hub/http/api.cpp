@@ -25,9 +25,8 @@ Response stored_response() {
 
 Response submitted_response(SubmitResult result) {
   if (is_kept(result)) return stored_response();
-  if (result != SubmitResult::store_full) return unavailable_response(reason_of(result), "5");
-  auto response = error_response(http_status(result), "Insufficient storage", reason_of(result));
-  response.headers.emplace_back("Retry-After", "15");  // people have to make room
+  auto response = error_response(http_status(result), error_of(result), reason_of(result));
+  response.headers.emplace_back("Retry-After", std::string(retry_after(result)));
   return response;
 }
 

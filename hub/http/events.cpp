@@ -18,14 +18,14 @@ struct Outcome {
   int status = 200;
   std::string word;  ///< "stored" or "duplicate", otherwise the error
   std::string message = {};
+  std::string_view retry_after = "5";
 };
 
 Outcome queue_is_full() { return {503, "Service unavailable", "Too many reports are waiting to be stored"}; }
 
 Outcome outcome_of(SubmitResult result) {
   if (is_kept(result)) return {200, result == SubmitResult::stored ? "stored" : "duplicate"};
-  return {http_status(result), result == SubmitResult::store_full ? "Insufficient storage" : "Service unavailable",
-          std::string(reason_of(result))};
+  return {http_status(result), std::string(error_of(result)), std::string(reason_of(result)), retry_after(result)};
 }
 
 nlohmann::json to_json(const Outcome& outcome) {
@@ -55,7 +55,7 @@ class Batch {
     if (std::ranges::all_of(outcomes_, failed)) {
       const auto& first = outcomes_.front();
       auto response = error_response(first.status, first.word, first.message);
-      response.headers.emplace_back("Retry-After", first.status == 507 ? "15" : "5");
+      response.headers.emplace_back("Retry-After", std::string(first.retry_after));
       return response;
     }
     auto results = nlohmann::json::array();
@@ -81,6 +81,7 @@ std::string events_path(const std::string& prefix) { return prefix + "/events"; 
 tl::expected<Admitted, Rejection> admit_for(const Caller& caller, std::string_view body, const std::string& source, WallTime now) {
   auto admitted = admit(body, source, now);
   if (!admitted || !caller.key) return admitted;
+  admitted->key = caller.key->name;
   const auto refuse = [](std::string_view what, std::string_view name) {
     return tl::unexpected<Rejection>(
         Rejection{403, "Authentication failed", fmt::format("this key may not report for {} '{}'", what, name)});

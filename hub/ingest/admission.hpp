@@ -22,6 +22,8 @@ struct Admitted {
   std::optional<std::chrono::microseconds> clock_skew{};
   /// The report's time lay ahead of the hub's clock and became `received`: each try to send it has another one.
   bool time_is_replaced = false;
+  /// Name of the key that it came with; empty: the shared one, or none.
+  std::string key = {};
 };
 
 struct Rejection {

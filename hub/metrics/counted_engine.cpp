@@ -9,6 +9,7 @@ using std::chrono::microseconds;
 
 void count(HubCounters& counters, SubmitResult result, microseconds took) {
   counters.waiting.take_back();
+  if (is_without_room(result)) return counters.without_room.add();
   if (!is_kept(result)) return counters.not_stored.add();
   (result == SubmitResult::stored ? counters.stored : counters.duplicate).add();
   counters.acknowledged.add(took);

@@ -97,6 +97,7 @@ struct HubCounters {
   Counter duplicate;
   Counter rejected;                ///< refused by what they say or by who sent them
   Counter not_stored;              ///< the store could not write
+  Counter without_room;            ///< of new clients when there are too many
   Counter turned_away;             ///< too many were waiting
   Counter waiting;                 ///< handed to the engine and not answered yet
   DurationHistogram acknowledged;  ///< from the end of admission until the report was durable (stored or duplicate)

@@ -113,6 +113,7 @@ void add_reports(MetricsText& text, const HubCounters& counters) {
   text.sample({{"result", "duplicate"}}, counters.duplicate.get());
   text.sample({{"result", "rejected"}}, counters.rejected.get());
   text.sample({{"result", "not_stored"}}, counters.not_stored.get());
+  text.sample({{"result", "without_room"}}, counters.without_room.get());
   text.sample({{"result", "turned_away"}}, counters.turned_away.get());
   add_one(text, "vpn_sentinel_reports_waiting", Type::gauge, "Reports that wait to become durable.", counters.waiting.get());
 }

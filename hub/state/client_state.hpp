@@ -46,6 +46,7 @@ struct ClientState {
   WallTime lease_deadline{};  ///< hub's clock; passes -> offline. Absolute, so that it survives a restart
   std::optional<State> state_before_offline;
   std::string source_address;  ///< of the last report
+  std::string key;             ///< name of the key that told it first; empty: the shared one, or none
   Report last_report;
   /// How long the hub had listened, in all its runs together, when it heard the client last. Absent: not by this hub's clock.
   std::optional<std::chrono::microseconds> heard_after;

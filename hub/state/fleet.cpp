@@ -130,6 +130,7 @@ ClientState Fleet::after_report(const ClientState* before, const Admitted& admit
   ClientState after;
   after.client_id = report.client_id;
   after.first_seen = before != nullptr ? before->first_seen : admitted.received;
+  after.key = before != nullptr ? before->key : admitted.key;
   after.last_seen = true_at(admitted);
   after.source_address = admitted.source_address;
   after.last_report = report;
@@ -166,6 +167,10 @@ ClientState Fleet::still_silent(const ClientState* before, const ClientState& re
   if (before != nullptr) after.since = before->since;
   after.findings.front().since = after.since;
   return after;
+}
+
+ClientRoom::Verdict Fleet::room_for(const Admitted& admitted) const {
+  return clients_.contains(admitted.report.client_id) ? ClientRoom::Verdict::free : room_.look(admitted.key);
 }
 
 std::optional<ClientState> Fleet::preview(const Admitted& admitted) const {
@@ -266,7 +271,10 @@ void Fleet::take_back() {
 
 void Fleet::forget(const std::string& client_id) {
   leases_.erase(client_id);
-  clients_.erase(client_id);
+  const auto found = clients_.find(client_id);
+  if (found == clients_.end()) return;
+  if (!found->second->is_group()) room_.remove(found->second->key);
+  clients_.erase(found);
 }
 
 std::vector<std::string> Fleet::offline_since(WallTime before, std::size_t most) const {
@@ -296,6 +304,7 @@ const ClientState& Fleet::put(Snapshot client) {
   }
   auto& place = clients_[client->client_id];
   before_.try_emplace(client->client_id, place);
+  if (!place && !client->is_group()) room_.add(client->key);
   place = std::move(client);
   return *place;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hub/ingest/admission.hpp"
+#include "hub/state/client_room.hpp"
 #include "hub/state/client_state.hpp"
 #include "hub/state/group_rule.hpp"
 #include "hub/state/leases.hpp"
@@ -27,6 +28,7 @@ struct FleetPolicy {
   GroupRules groups = {};
   /// The hub's own, as the Internet sees them: no client's exit may be one.
   std::vector<IpPrefix> public_addresses = {};
+  ClientLimits limits = {};
 };
 
 class Fleet {
@@ -34,13 +36,15 @@ class Fleet {
   /// A client's state never changes: a report makes a new one. Whoever keeps one (readers, the page, what is taken back) copies nothing.
   using Snapshot = std::shared_ptr<const ClientState>;
 
-  explicit Fleet(FleetPolicy policy) : policy_(std::move(policy)) {}
+  explicit Fleet(FleetPolicy policy) : policy_(std::move(policy)), room_(policy_.limits) {}
 
   /// A stored report changes the state only when it is newer than what is known (boot_id and seq; timestamps across boots); an older one
   /// is history and gives no change. The lease counts from `received` less the time that the report had waited: a probe's clock never
   /// makes it longer. A report that waited longer than its lease is no sign of life of a silent client. A change that has `news` is one
   /// only if the client's incident does not know them: what comes and goes is told once.
   std::vector<Change> apply(const Admitted& admitted);
+  /// Free for whoever is known already. Asked before apply(), which takes everybody.
+  [[nodiscard]] ClientRoom::Verdict room_for(const Admitted& admitted) const;
   /// The client as apply() would leave it; nullopt: the report is history.
   [[nodiscard]] std::optional<ClientState> preview(const Admitted& admitted) const;
   /// Clients whose lease passed at `now`, and who have no grace any more. The changes carry the time at which the lease passed.
@@ -96,6 +100,7 @@ class Fleet {
   const ClientState& put(ClientState client) { return put(std::make_shared<const ClientState>(std::move(client))); }
 
   FleetPolicy policy_;
+  ClientRoom room_;  ///< of those in clients_, without groups
   std::unordered_map<std::string, Snapshot> clients_;
   std::unordered_map<std::string, Snapshot> before_;  ///< of those that changed since begin()
   Leases leases_;                                     ///< of every client that is not offline

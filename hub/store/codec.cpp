@@ -64,6 +64,7 @@ ClientState decode_client(const json& object) {
     client.state_before_offline = parse_state(object.at("state_before_offline").get<std::string>());
   }
   client.source_address = object.at("source_address").get<std::string>();
+  client.key = object.value("key", std::string());
   if (const auto heard = object.find("heard_after"); heard != object.end()) {
     client.heard_after = std::chrono::microseconds{heard->get<std::int64_t>()};
   }
@@ -149,6 +150,7 @@ std::string encode_client_text(const ClientState& client) {
     object.put("lease_deadline", number_of(client.lease_deadline));
     if (client.state_before_offline) object.put("state_before_offline", to_string(*client.state_before_offline));
     object.put("source_address", client.source_address);
+    if (!client.key.empty()) object.put("key", client.key);
     if (client.heard_after) object.put("heard_after", client.heard_after->count());
     object.put("known_address", client.known_address);
     append_list(object.key("retired_boots"), client.retired_boots, [&out](const std::string& boot) { append(out, boot); });

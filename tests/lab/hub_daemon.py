@@ -50,8 +50,10 @@ class HubDaemon:
             "VPN_SENTINEL_SERVER_DASHBOARD_PORT": str(self.dashboard_port),
             "VPN_SENTINEL_SERVER_HEALTH_PORT": str(self.health_port),
             "VPN_SENTINEL_DATA_DIR": str(self.data),
-            # A bench measures the hub and not its patience with one address.
+            # A bench measures the hub and not its patience with one address or key.
             "VPN_SENTINEL_SERVER_RATE_LIMIT": "0",
+            "VPN_SENTINEL_SERVER_MAX_CLIENTS": "0",
+            "VPN_SENTINEL_SERVER_CLIENTS_PER_KEY": "0",
             "VPN_SENTINEL_SERVER_OWN_ADDRESS": "false",  # nobody outside is asked
             "VPN_SENTINEL_LOG_LEVEL": "error",
             "PATH": "/usr/bin:/bin",

@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 
+#include "hub/app/forget_request.hpp"
 #include "hub/app/key_commands.hpp"
 #include "hub_fixture.hpp"
 #include "raw_client.hpp"
@@ -219,6 +220,43 @@ BOOST_AUTO_TEST_CASE(the_clients_address_behind_a_trusted_proxy_is_the_one_that_
   BOOST_TEST(body_of(client.read_reply()).find("\"203.0.113.9\"") != std::string::npos);
   client.send(post(R"({"client_id":"a"})", "X-Forwarded-For: unknown\r\n" + key_header("k")));
   BOOST_TEST(status_of(client.read_reply()) == 400);
+}
+
+BOOST_AUTO_TEST_CASE(too_many_clients_are_refused_in_every_layout_and_a_removal_makes_room) {
+  auto limited = config();
+  limited.client_limits = {2, 0};
+  {
+    Hub hub(limited);
+    RawClient client(endpoint_of(hub, "api"));
+    const auto status = [&](const std::string& request) {
+      client.send(request);
+      return status_of(client.read_reply());
+    };
+    BOOST_TEST(status(post(R"({"client_id":"a"})")) == 200);
+    BOOST_TEST(status(post_to("/api/v1/events", batch(1, "b"))) == 200);
+    BOOST_TEST(status(post_to("/api/v1/events", batch(2, "c"))) == 507);
+    const std::string nested = R"({"client_id":"d","vpn_info":{"ip":"198.51.100.2"},"dns_info":{"location":"RO"}})";
+    const std::string flat = R"({"client_id":"d","public_ip":"198.51.100.2","location":{"country":"RO"}})";
+    BOOST_TEST(status(post_to("//api/v1/keepalive", nested)) == 507);
+    client.send(post(flat));
+    const auto refused = client.read_reply();
+    BOOST_TEST(status_of(refused) == 507);
+    BOOST_TEST(body_of(refused).find("VPN_SENTINEL_SERVER_MAX_CLIENTS") != std::string::npos);
+    BOOST_TEST(header_of(refused, "Retry-After") == "60");
+    client.send(get("/api/v1/clients/d"));
+    BOOST_TEST(status_of(client.read_reply()) == 404);
+    BOOST_TEST(status(post(R"({"client_id":"a","public_ip":"198.51.100.3"})")) == 200);
+  }
+  Hub again(limited);
+  RawClient client(endpoint_of(again, "api"));
+  client.send(post(R"({"client_id":"e"})"));
+  BOOST_TEST(status_of(client.read_reply()) == 507);
+  // A command leaves its wish in the folder.
+  BOOST_REQUIRE(leave_forget_request(limited.data_dir, "a").value());
+  while (again.turn(), client.send(get("/api/v1/clients/a")), status_of(client.read_reply()) == 200) {
+  }
+  client.send(post(R"({"client_id":"e"})"));
+  BOOST_TEST(status_of(client.read_reply()) == 200);
 }
 
 BOOST_AUTO_TEST_CASE(the_rate_limit_holds_for_the_api_and_can_be_changed_and_health_has_none) {

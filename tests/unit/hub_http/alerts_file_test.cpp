@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
@@ -113,14 +114,31 @@ BOOST_AUTO_TEST_CASE(a_step_of_the_clock_is_trouble_for_an_hour_and_a_bad_certif
     }
     return false;
   };
-  BOOST_TEST(!trouble(watch.look(wall, mono, {}), "clock"));
-  BOOST_TEST(!watch.look(wall, mono + 10s, {}).has_value());
-  const auto stepped = watch.look(wall + 5h, mono + 31s, {"it ends tomorrow"});
+  BOOST_TEST(!trouble(watch.look(wall, mono, {}, 0), "clock"));
+  BOOST_TEST(!watch.look(wall, mono + 10s, {}, 0).has_value());
+  const auto stepped = watch.look(wall + 5h, mono + 31s, {"it ends tomorrow"}, 0);
   BOOST_TEST(trouble(stepped, "clock"));
   BOOST_TEST(trouble(stepped, "certificate"));
-  const auto later = watch.look(wall + 6h + 1min, mono + 1h + 91s, {});
+  const auto later = watch.look(wall + 6h + 1min, mono + 1h + 91s, {}, 0);
   BOOST_TEST(!trouble(later, "clock"));
   BOOST_TEST(!trouble(later, "certificate"));
+}
+
+BOOST_AUTO_TEST_CASE(that_new_clients_are_refused_is_trouble_until_none_was_for_ten_minutes) {
+  using namespace std::chrono_literals;
+  HubWatch watch(path);
+  const auto mono = mono_now();
+  const auto wall = wall_now();
+  const auto look = [&](std::chrono::seconds after, std::uint64_t refused) {
+    const auto findings = watch.look(wall + after, mono + after, {}, refused);
+    return std::ranges::find(findings.value(), std::string("room for clients"), &HubWatch::Finding::what)->trouble;
+  };
+  BOOST_TEST(!look(0s, 0));
+  BOOST_TEST(look(30s, 3));
+  BOOST_TEST(look(9min, 3));
+  BOOST_TEST(look(10min, 4));
+  BOOST_TEST(look(19min, 4));
+  BOOST_TEST(!look(21min, 4));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

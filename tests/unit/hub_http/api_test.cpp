@@ -93,6 +93,20 @@ BOOST_AUTO_TEST_CASE(a_full_disk_is_507_and_every_refusal_says_why_and_what_to_d
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_new_client_without_room_is_507_and_the_setting_is_named) {
+  for (int i = 0; i < 2; ++i) post(R"({"client_id":"office"})");
+  engine.submitted[0].second(SubmitResult::too_many_clients);
+  engine.submitted[1].second(SubmitResult::too_many_of_key);
+  const std::vector<std::string> settings{"VPN_SENTINEL_SERVER_MAX_CLIENTS", "VPN_SENTINEL_SERVER_CLIENTS_PER_KEY"};
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    BOOST_TEST(answers.at(i).status == 507);
+    BOOST_TEST(header(answers[i], "Retry-After") == "60");
+    const auto json = nlohmann::json::parse(answers[i].body);
+    BOOST_TEST(json["error"] == "Too many clients");
+    BOOST_TEST((json["message"].get<std::string>().find(settings[i]) != std::string::npos));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_bad_report_is_refused_with_its_reason_and_never_submitted) {
   post("{}");
   BOOST_TEST(answers.at(0).status == 400);

@@ -84,6 +84,17 @@ BOOST_AUTO_TEST_CASE(when_nothing_could_be_stored_the_answer_is_503_with_when_to
   BOOST_TEST((json.contains("error") && json.contains("message")));
 }
 
+BOOST_AUTO_TEST_CASE(in_a_batch_a_new_client_without_room_is_refused_beside_those_that_are_known) {
+  post(R"({"reports":[)" + report("a", 1) + "," + report("new", 2) + "]}");
+  finish(0, SubmitResult::stored);
+  finish(1, SubmitResult::too_many_clients);
+  BOOST_TEST(answers.at(0).status == 200);
+  BOOST_TEST(results()[0]["status"] == 200);
+  BOOST_TEST(results()[1]["status"] == 507);
+  BOOST_TEST(results()[1]["error"] == "Too many clients");
+  BOOST_TEST((results()[1]["message"].get<std::string>().find("VPN_SENTINEL_SERVER_MAX_CLIENTS") != std::string::npos));
+}
+
 BOOST_AUTO_TEST_CASE(behind_a_report_that_does_not_fit_any_more_none_is_taken) {
   engine.full = true;
   post(R"({"reports":[)" + report("a", 1) + "," + report("a", 2) + "]}");
@@ -92,9 +103,10 @@ BOOST_AUTO_TEST_CASE(behind_a_report_that_does_not_fit_any_more_none_is_taken) {
 }
 
 BOOST_AUTO_TEST_CASE(a_key_reports_only_for_its_clients) {
-  caller.key = std::make_shared<const KeyGrant>(KeyGrant{"a", {"a*"}, false});
+  caller.key = std::make_shared<const KeyGrant>(KeyGrant{"the-key", {"a*"}, false});
   post(R"({"reports":[)" + report("a1", 1) + "," + report("b", 2) + "]}");
   BOOST_TEST_REQUIRE(engine.submitted.size() == 1U);
+  BOOST_TEST(engine.submitted[0].first.key == "the-key");
   finish(0, SubmitResult::stored);
   BOOST_TEST(results()[1].dump() == R"({"error":"Authentication failed","message":"this key may not report for client 'b'","status":403})");
 }

@@ -39,6 +39,8 @@ BOOST_AUTO_TEST_CASE(without_a_key_everything_stays_on_loopback) {
   BOOST_TEST(config.client_timeout.count() == 30);
   BOOST_TEST(config.keep_reports.count() == 720);
   BOOST_TEST(config.most_database_bytes == std::uint64_t{2} * 1024 * 1024 * 1024);
+  BOOST_TEST(config.client_limits.all == 100'000U);
+  BOOST_TEST(config.client_limits.per_key == 10'000U);
   BOOST_TEST(config.io_threads >= 1U);
   BOOST_TEST(!config.telegram.has_value());
 }

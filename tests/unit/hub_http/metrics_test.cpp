@@ -131,14 +131,17 @@ BOOST_AUTO_TEST_CASE(every_report_is_counted_once_by_what_became_of_it) {
   HubCounters counters;
   const auto counted = count_reports(engine, counters);
   int answers = 0;
-  for (int i = 0; i < 3; ++i) BOOST_TEST(counted->submit({}, [&](SubmitResult) { ++answers; }));
-  BOOST_TEST(counters.waiting.get() == 3U);
+  for (int i = 0; i < 4; ++i) BOOST_TEST(counted->submit({}, [&](SubmitResult) { ++answers; }));
+  BOOST_TEST(counters.waiting.get() == 4U);
   engine.submitted[0].second(SubmitResult::stored);
   engine.submitted[1].second(SubmitResult::duplicate);
   engine.submitted[2].second(SubmitResult::store_full);
+  engine.submitted[3].second(SubmitResult::too_many_of_key);
   engine.full = true;
   BOOST_TEST(!counted->submit({}, [&](SubmitResult) { ++answers; }));
-  BOOST_TEST(answers == 3);
+  BOOST_TEST(answers == 4);
+  BOOST_TEST(counters.without_room.get() == 1U);
+  BOOST_TEST(has_line(text_of(HubView(), counters), R"(vpn_sentinel_reports_total{result="without_room"} 1)"));
   BOOST_TEST((counters.stored.get() == 1 && counters.duplicate.get() == 1 && counters.not_stored.get() == 1));
   BOOST_TEST((counters.turned_away.get() == 1 && counters.waiting.get() == 0));
 }

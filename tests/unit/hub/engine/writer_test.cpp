@@ -53,6 +53,32 @@ BOOST_AUTO_TEST_CASE(a_duplicate_is_told_and_changes_nothing) {
   BOOST_TEST(written->touched.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_new_client_without_room_is_not_stored_and_forgetting_another_makes_room) {
+  Bench bench;
+  FleetPolicy policy;
+  policy.limits = {2, 1};
+  Writer writer(std::make_unique<test::MemoryStore>(bench.shelf), policy, nullptr);
+  const auto write = [&](std::vector<Admitted> reports) {
+    Work work;
+    for (auto& admitted : reports) work.reports.push_back({std::move(admitted), nullptr});
+    return writer.write(work, at(0), true).value();
+  };
+  auto of_key = report("of-key", "b", 1, State::secure, at(0));
+  of_key.key = "k";
+  auto another = report("another", "b", 1, State::secure, at(0));
+  another.key = "k";
+  const auto third = report("third", "b", 1, State::danger, at(0));
+  // Within one transaction, too.
+  const auto written =
+      write({of_key, another, report("a", "b", 1, State::secure, at(0)), third, report("a", "b", 2, State::danger, at(1))});
+  using enum SubmitResult;
+  BOOST_TEST((written.results == std::vector{stored, too_many_of_key, stored, too_many_clients, stored}));
+  BOOST_TEST(written.changes.size() == 3U);
+  BOOST_TEST(bench.shelf->content.clients.size() == 2U);
+  BOOST_REQUIRE(writer.forget({"of-key"}, at(1)).has_value());
+  BOOST_TEST((write({another}).results == std::vector{stored}));
+}
+
 BOOST_AUTO_TEST_CASE(a_lease_that_passes_is_stored_with_its_change_and_alert) {
   Bench bench;
   BOOST_REQUIRE(bench.write({report("a", "b", 1, State::secure, at(0))}).has_value());

@@ -71,6 +71,16 @@ BOOST_AUTO_TEST_CASE(when_a_client_was_heard_comes_back_and_may_be_missing_as_ol
   BOOST_TEST(!decode_client_text(object.dump()).value().heard_after.has_value());
 }
 
+BOOST_AUTO_TEST_CASE(the_key_that_told_a_client_first_comes_back_and_may_be_missing_as_older_versions_store_it) {
+  auto client = full_client();
+  client.key = "office";
+  const auto text = encode_client_text(client);
+  BOOST_TEST((decode_client_text(text).value() == client));
+  auto object = nlohmann::json::parse(text);
+  object.erase("key");
+  BOOST_TEST(decode_client_text(object.dump()).value().key.empty());
+}
+
 BOOST_AUTO_TEST_CASE(an_unreadable_last_report_leaves_the_rest_usable) {
   auto object = nlohmann::json::parse(encode_client_text(full_client()));
   object["last_report"]["public_ip"] = 5;
