@@ -1,6 +1,9 @@
 #include "hub/http/access.hpp"
 
+#include <algorithm>
 #include <utility>
+
+#include "hub/ingest/admission.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -8,6 +11,7 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr std::size_t bytes_per_token = 4096;
+constexpr unsigned longest_report = max_report_bytes / bytes_per_token;
 constexpr TokenBuckets::Pace failure_pace{std::chrono::seconds{6}, 10};
 constexpr TokenBuckets::Pace line_pace{std::chrono::seconds{10}, 6};
 constexpr std::chrono::hours known_for{24};
@@ -54,7 +58,8 @@ std::optional<nanoseconds> Access::charge(const BucketKey& who, std::size_t body
   if (rate == 0) return std::nullopt;
   const TokenBuckets::Pace pace{nanoseconds{std::chrono::minutes{1}} / rate, rate};
   const auto cost = 1 + static_cast<unsigned>((body_bytes == 0 ? 0 : body_bytes - 1) / bytes_per_token);
-  return requests_.take(who, pace, cost, cost > 1 || gives_way ? rate / 4 : 0, options_.now());
+  const auto left_to_reports = std::max(rate / 4, std::min(rate / 2, longest_report));
+  return requests_.take(who, pace, cost, gives_way ? left_to_reports : 0, options_.now());
 }
 
 }  // namespace vpn_sentinel

@@ -61,9 +61,9 @@ class Access {
 
   [[nodiscard]] const Options& options() const noexcept { return options_; }
   /// Takes what a request with a body of `body_bytes` costs: one token, and one more for each started 4 KiB after the first, so that a
-  /// batch of reports costs about a fifth of what they would cost one by one. Whoever costs more than one, or `gives_way`, must leave a
-  /// quarter of the bucket: live reports behind the same NAT go before replayed ones, and before flows. Otherwise the time until there is
-  /// enough.
+  /// batch of reports costs about a fifth of what they would cost one by one. What `gives_way` must leave a quarter of the bucket, and
+  /// where there is as much what the longest report costs: reports behind the same NAT go before flows and before what is replayed.
+  /// Otherwise the time until there is enough.
   [[nodiscard]] std::optional<std::chrono::nanoseconds> charge(const BucketKey& who, std::size_t body_bytes, bool gives_way = false);
   [[nodiscard]] LoginBrake& api_logins() noexcept { return api_logins_; }
   [[nodiscard]] LoginBrake& dashboard_logins() noexcept { return dashboard_logins_; }

@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "hub/http/client_address.hpp"
+#include "hub/http/events.hpp"
 #include "hub/http/reply.hpp"
 #include "hub/http/target.hpp"
+#include "hub/ingest/batch.hpp"
 #include "netns/base/random.hpp"
 
 namespace vpn_sentinel {
@@ -135,15 +137,19 @@ std::optional<Response> pass_brake(Access& access, LoginBrake& logins, std::stri
   return refusal();
 }
 
-/// What is worth less than a report.
-bool tells_flows(const Request& request) { return request.method == "POST" && request.path.ends_with("/connections"); }
+/// What is worth less than a report, and reports of what went on as it was. The reports are looked at only when there is no room for all.
+std::optional<std::chrono::nanoseconds> charge(Access& access, const BucketKey& who, const Request& request) {
+  const bool flows = request.method == "POST" && request.path.ends_with("/connections");
+  const bool batch = request.method == "POST" && request.path.ends_with(events_path(""));
+  const auto wait = access.charge(who, request.body.size(), flows || batch);
+  return wait && batch && tells_changes(request.body) ? access.charge(who, request.body.size()) : wait;
+}
 
 Response key_wrong() { return error_response(403, "Authentication failed", "Invalid API key"); }
 
 std::optional<Response> check_grant(Access& access, const Request& request, const KeyGrant& grant) {
   if (grant.is_shared()) return std::nullopt;  // its holders are limited by their addresses
-  if (const auto wait = access.charge(bucket_of(std::string_view(grant.name)), request.body.size(), tells_flows(request)))
-    return too_many_requests(*wait);
+  if (const auto wait = charge(access, bucket_of(std::string_view(grant.name)), request)) return too_many_requests(*wait);
   if (request.method == "GET" && !grant.may_read) {
     return error_response(403, "Authentication failed", "this key may report but not read; keys made with --read may");
   }
@@ -220,7 +226,7 @@ Gate allow_addresses(std::shared_ptr<const Access> access) {
 
 Gate limit_rate(std::shared_ptr<Access> access) {
   return [access = std::move(access)](Request& request) -> std::optional<Response> {
-    const auto wait = access->charge(bucket_of(address_of(request)), request.body.size(), tells_flows(request));
+    const auto wait = charge(*access, bucket_of(address_of(request)), request);
     if (!wait) return std::nullopt;
     return too_many_requests(*wait);
   };

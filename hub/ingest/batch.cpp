@@ -95,7 +95,25 @@ tl::expected<Reports, Rejection> take_reports(Scanner& scanner) {
   return reports;
 }
 
+/// By its own word; empty: it says none, or is no object.
+std::string_view trigger_of(std::string_view report) {
+  Scanner scanner(report);
+  if (!scanner.take('{')) return {};
+  do {
+    const auto key = scanner.take_string();
+    if (key.empty() || !scanner.take(':')) return {};
+    const auto value = scanner.take_value();
+    if (key == "\"trigger\"") return value;
+  } while (scanner.take(','));
+  return {};
+}
+
 }  // namespace
+
+bool tells_changes(std::string_view body) {
+  const auto reports = split_batch(body);
+  return reports && std::ranges::any_of(*reports, [](std::string_view report) { return trigger_of(report) != "\"interval\""; });
+}
 
 tl::expected<Reports, Rejection> split_batch(std::string_view body) {
   if (body.size() > max_batch_bytes) {

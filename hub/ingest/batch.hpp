@@ -16,4 +16,7 @@ inline constexpr std::size_t max_batch_reports = 256;
 /// that is admit()'s business. Other members of the object are skipped.
 [[nodiscard]] tl::expected<std::vector<std::string_view>, Rejection> split_batch(std::string_view body);
 
+/// False: it is no batch, or each of its reports says that it came because of the time only ("trigger":"interval").
+[[nodiscard]] bool tells_changes(std::string_view body);
+
 }  // namespace vpn_sentinel

@@ -41,7 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   judge(body);
   const auto reports = split_batch(body);
+  const bool changes = tells_changes(body);
   if (!reports) {
+    require(!changes);
     require_clear(reports.error());
     return 0;
   }

@@ -5,6 +5,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "fake_request.hpp"
+#include "hub/ingest/admission.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -220,17 +221,56 @@ BOOST_AUTO_TEST_CASE(an_address_that_asks_too_much_is_told_when_to_come_back_bef
   BOOST_TEST(door.status(gate, {.peer = "2001:db8::1"}) == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_long_body_costs_more_and_leaves_a_quarter_to_short_ones) {
+namespace {
+
+FakeRequest sent_to(const std::string& path, std::string body) {
+  return {.method = "POST", .path = path, .body = std::move(body), .peer = "192.0.2.7"};
+}
+
+/// As long as `tokens` of the rate limit.
+std::string batch_of(const std::string& trigger, std::size_t tokens) {
+  std::string body = R"({"reports":[{"note":"}],\"","trigger":"interval"},{"trigger":")" + trigger + R"("}],"more":")";
+  return body + std::string(tokens * 4096 - body.size() - 2, 'x') + "\"}";
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_long_body_costs_more) {
   AccessRules rules;
   rules.rate_limit = 100;
   const Door door(rules);
   const auto gate = limit_rate(door.access);
-  const FakeRequest batch{.body = std::string(10 * 4096, 'x'), .peer = "192.0.2.7"};
-  for (int i = 0; i < 7; ++i) BOOST_TEST(door.status(gate, batch) == 0);
-  BOOST_TEST(door.status(gate, batch) == 429);
-  for (int i = 0; i < 30; ++i) BOOST_TEST(door.status(gate, {.body = std::string(4096, 'x'), .peer = "192.0.2.7"}) == 0);
+  for (int i = 0; i < 10; ++i) BOOST_TEST(door.status(gate, sent_to("/api/v1/keepalive", std::string(10 * 4096, 'x'))) == 0);
   BOOST_TEST(door.status(gate, {.peer = "192.0.2.7"}) == 429);
   BOOST_TEST(door.status(gate, {.body = std::string(1024 * 1024, 'x'), .peer = "192.0.2.8"}) == 0);  // more than all there ever is
+}
+
+BOOST_AUTO_TEST_CASE(flows_leave_room_for_the_longest_report) {
+  for (const unsigned rate : {40U, 100U}) {
+    AccessRules rules;
+    rules.rate_limit = rate;
+    const Door door(rules);
+    const auto gate = limit_rate(door.access);
+    const auto flows = sent_to("/api/v1/connections", "{}");
+    while (door.status(gate, flows) == 0) {
+    }
+    BOOST_TEST(door.status(gate, sent_to("/api/v1/keepalive", std::string(max_report_bytes, 'x'))) == 0);
+    BOOST_TEST(door.status(gate, flows) == 429);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_gives_way_unless_it_tells_a_change) {
+  AccessRules rules;
+  rules.rate_limit = 100;
+  const Door door(rules);
+  const auto gate = limit_rate(door.access);
+  const auto replayed = sent_to("/api/v1/events", batch_of("interval", 10));
+  for (int i = 0; i < 7; ++i) BOOST_TEST(door.status(gate, replayed) == 0);
+  BOOST_TEST(door.status(gate, replayed) == 429);
+  BOOST_TEST(door.status(gate, sent_to("/api/v1/events", "no batch")) == 0);  // one token, which it has
+  BOOST_TEST(door.status(gate, sent_to("/api/v1/events", batch_of("change", 10))) == 0);
+  BOOST_TEST(door.status(gate, sent_to("/api/v1/events", std::string(8192, 'x'))) == 429);
+  BOOST_TEST(door.status(gate, sent_to("/api/v1/keepalive", std::string(10 * 4096, 'x'))) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(each_client_key_has_a_limit_of_its_own_wherever_it_comes_from) {
