@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The disk under a hub gets full and has room again: clear refusals, reading goes on, no restart, and nothing acknowledged is lost.
+"""The disk under a hub gets full and has room again: clear refusals, reading and live pages go on, the hub tells people of its trouble
+and of its end, no restart, and nothing acknowledged is lost.
 
     hub_disk_full.py --build FOLDER
 
@@ -20,12 +21,16 @@ from pathlib import Path
 
 from hub_daemon import KEY, HubDaemon, simulate
 from hub_store_check import Acknowledged, complaints_about
+from telegram_bot import CHAT, TOKEN, BotApi, wait_for
+from websocket import WebSocket, WebSocketError
 
 # The write-ahead log alone may grow to 32 MiB before it is used again from its start.
 DISK_BYTES = 160 * 2**20
 PROBES = 50
 REFUSALS = {503, 507}
 RECOVERED_WITHIN = 15.0
+SHOWN_WITHIN = 5.0
+TOLD_WITHIN = 30.0
 INSIDE = "VPN_SENTINEL_TEST_HAS_ITS_MOUNTS"
 
 
@@ -73,8 +78,8 @@ class DiskFull:
         statuses = simulate(self.build, self.hub.url, seconds, **options)["statuses"]
         return {int(status): count for status, count in statuses.items()}
 
-    def one_report(self) -> tuple[int, dict, str | None]:
-        body = {"schema": 2, "client_id": "by-hand", "boot_id": "b", "seq": time.monotonic_ns(), "state": "secure", "findings": []}
+    def one_report(self, state: str = "secure") -> tuple[int, dict, str | None]:
+        body = {"schema": 2, "client_id": "by-hand", "boot_id": "b", "seq": time.monotonic_ns(), "state": state, "findings": []}
         connection = http.client.HTTPConnection("127.0.0.1", self.hub.api_port, timeout=10)
         headers = {"X-API-Key": KEY, "Content-Type": "application/json"}
         connection.request("POST", "/api/v1/keepalive", json.dumps(body), headers)
@@ -92,6 +97,26 @@ class DiskFull:
             fill(ballast)
         self.require(False, "the health page says that all is well")
         return answer
+
+    def live_page(self) -> WebSocket:
+        return WebSocket.connect(f"{self.hub.url.replace('http', 'ws', 1)}/live", {"X-API-Key": KEY})
+
+    def require_shown(self, page: WebSocket, state: str, when: str) -> None:
+        try:
+            for message in page.messages(SHOWN_WITHIN):
+                client = json.loads(message.text).get("client", {})  # of "client" and of "change"
+                if client.get("client_id") == "by-hand" and client["state"] == state:
+                    return
+        except WebSocketError as error:
+            self.require(False, f"{when} the live page failed: {error}")
+        self.require(False, f"{when} a live page did not show '{state}' within {SHOWN_WITHIN:g} s")
+
+    def refused_danger_is_shown(self, page: WebSocket, ballast: Path) -> None:
+        for _ in range(50):
+            fill(ballast)
+            if self.one_report("danger")[0] in REFUSALS:
+                return self.require_shown(page, "danger", "with a full disk")
+        self.require(False, "with a full disk a danger is always taken")
 
     def while_full(self, ballast: Path) -> str:
         statuses = self.report(3)
@@ -130,18 +155,26 @@ class DiskFull:
         self.hub.start()
         self.require(self.hub.stop() == 0, "it does not start with room again")
 
-    def run(self) -> None:
+    def once(self, ballast: Path, bot: BotApi) -> None:
+        before = self.report(1)
+        self.require(before.keys() == {200}, f"with room reports are answered {before}")
+        with self.live_page() as page:
+            fill(ballast)
+            told = self.while_full(ballast)
+            self.refused_danger_is_shown(page, ballast)
+            wait_for("that the hub tells of its trouble", lambda: bot.sent("cannot store reports"), TOLD_WITHIN)
+            ballast.unlink()
+            print(f"full: {told}; taken again {self.wait_for_recovery():.1f} s after there was room")
+            self.require_shown(page, "secure", "with room again")
+        after = self.report(1)
+        self.require(after.keys() == {200}, f"with room again reports are answered {after}")
+
+    def run(self, bot: BotApi) -> None:
         ballast = self.hub.data / "ballast"
         self.hub.start()
         for _ in range(2):
-            before = self.report(1)
-            self.require(before.keys() == {200}, f"with room reports are answered {before}")
-            fill(ballast)
-            told = self.while_full(ballast)
-            ballast.unlink()
-            print(f"full: {told}; taken again {self.wait_for_recovery():.1f} s after there was room")
-            after = self.report(1)
-            self.require(after.keys() == {200}, f"with room again reports are answered {after}")
+            self.once(ballast, bot)
+        wait_for("that the hub tells the end of its trouble", lambda: bot.sent("stores reports again"), TOLD_WITHIN)
         code = self.hub.stop()
         self.require(code == 0, f"exit code {code}")
         self.start_while_full(ballast)
@@ -159,9 +192,12 @@ def main() -> int:
         mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=700", "tmpfs", folder]
         subprocess.run(mount, check=True)
         try:
-            with HubDaemon(given.build.resolve(), Path(folder) / "data") as hub:
-                proof = DiskFull(given.build.resolve(), hub)
-                proof.run()
+            with BotApi() as bot:
+                telegram = {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_CHAT_ID": str(CHAT), "VPN_SENTINEL_TELEGRAM_COMMANDS": "false"}
+                telegram["VPN_SENTINEL_TELEGRAM_API_URL"] = f"http://127.0.0.1:{bot.port}"
+                with HubDaemon(given.build.resolve(), Path(folder) / "data", **telegram) as hub:
+                    proof = DiskFull(given.build.resolve(), hub)
+                    proof.run(bot)
         finally:
             subprocess.run(["umount", "--lazy", folder], check=True)
     for complaint in proof.complaints:
