@@ -56,6 +56,8 @@ Hub::Hub(const HubConfig& config)
       key_file_(key_file_path(config.data_dir)),
       hub_watch_(config.data_dir),
       access_(make_access(config)),
+      dashboard_access_(make_access(config, config.dashboard_access)),
+      health_access_(make_access(config, config.health_access)),
       api_prefix_(config.api_prefix),
       metrics_clients_(config.metrics_clients) {
   hide_secrets();

@@ -74,6 +74,7 @@ class Hub {
 
  private:
   static std::shared_ptr<Access> make_access(const HubConfig& config);
+  static std::shared_ptr<Access> make_access(const HubConfig& config, const PageAccess& pages);
   Result<void> read_keys_again();
   void heed_forget_request();
   void replace_access();
@@ -107,7 +108,9 @@ class Hub {
   HubConfig config_;  ///< its part that apply_access() takes over is the one in force
   KeyFileWatch key_file_;
   HubWatch hub_watch_;
-  std::shared_ptr<Access> access_;
+  std::shared_ptr<Access> access_;            ///< of the API, and all keys and log-ins
+  std::shared_ptr<Access> dashboard_access_;  ///< addresses and rate only, so the next
+  std::shared_ptr<Access> health_access_;
   std::mutex rules_mutex_;  ///< keys are made by the API, too: guards that part of config_ and what comes of it
   std::unique_ptr<Broker> broker_ = Broker::make();
   LiveFeed feed_{*broker_};

@@ -25,6 +25,13 @@ std::shared_ptr<Access> Hub::make_access(const HubConfig& config) {
   return std::make_shared<Access>(std::move(rules), std::move(options));
 }
 
+std::shared_ptr<Access> Hub::make_access(const HubConfig& config, const PageAccess& pages) {
+  Access::Options options;
+  options.requesters = 4'096;
+  options.logins = 1;  // nobody logs in here
+  return std::make_shared<Access>(access_rules(config, pages), std::move(options));
+}
+
 /// After the server is made, which has to be told of changes, and before it runs.
 void Hub::start_accounts(const HubConfig& config) {
   const auto cannot = [](const Error& error) {
@@ -71,12 +78,16 @@ void Hub::apply_access(const HubConfig& config) {
   config_.allowed = config.allowed;
   config_.trusted_proxies = config.trusted_proxies;
   config_.rate_limit = config.rate_limit;
+  config_.dashboard_access = config.dashboard_access;
+  config_.health_access = config.health_access;
   hide_secrets();
   replace_access();
 }
 
 void Hub::replace_access() {
   access_->replace(access_rules(config_));
+  dashboard_access_->replace(access_rules(config_, config_.dashboard_access));
+  health_access_->replace(access_rules(config_, config_.health_access));
   server_->review_live();
 }
 

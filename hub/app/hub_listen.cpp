@@ -34,16 +34,22 @@ std::vector<Gate> api_gates(const std::shared_ptr<Access>& access, const std::sh
 }
 
 std::vector<Gate> dashboard_gates(const std::shared_ptr<Access>& access, const std::shared_ptr<const AccountDoor>& door) {
-  return {find_address(access), require_log_in(door, dashboard_api_path), refuse_other_sites()};
+  return {find_address(access), allow_addresses(access), limit_rate(access), require_log_in(door, dashboard_api_path),
+          refuse_other_sites()};
 }
 
 /// The routes of accounts ask for rights themselves.
 std::vector<Gate> account_gates(const std::shared_ptr<Access>& access) {
-  return {find_address(access), limit_rate(access), refuse_other_sites()};
+  return {find_address(access), allow_addresses(access), limit_rate(access), refuse_other_sites()};
 }
 
-std::vector<Gate> api_account_gates(const std::shared_ptr<Access>& access) {
-  return {find_address(access), allow_addresses(access), limit_rate(access), refuse_other_sites()};
+/// A check of the machine itself comes from loopback, or from the address that the pages are bound to.
+std::vector<Gate> health_gates(const std::shared_ptr<Access>& access, const std::vector<Endpoint>& endpoints) {
+  std::vector<IpAddress> own;
+  for (const auto& endpoint : endpoints) {
+    if (!endpoint.address.is_unspecified()) own.push_back(endpoint.address);
+  }
+  return {spare_own_machine({find_address(access), allow_addresses(access), limit_rate(access)}, std::move(own))};
 }
 
 /// The first of `sites` and all that stand at the same place.
@@ -74,14 +80,14 @@ void Hub::listen(const HubConfig& config) {
   const RuleDoor rules{[this] { return desk_->rules(); }, [this] { return desk_->file_settings(); }};
   const ChannelDoor channels{[this](const std::string& name) { return alerts_.channel(name); }, trials_};
   const FileWindows windows = [this] { return file_windows_json(desk_->file_settings()); };
-  sites.push_back({"api",
-                   config.api_prefix,
-                   config.api_endpoints,
-                   {account_service(door_, keys, config.api_prefix, api_account_gates(access_)),
-                    care_service(door_, *engine_, config.api_prefix, api_account_gates(access_), require_key_or_account(door_), windows),
-                    rule_service(door_, *engine_, rules, config.api_prefix, api_account_gates(access_), require_key_or_account(door_)),
-                    channel_service(door_, channels, config.api_prefix, api_account_gates(access_), require_key_or_account(door_)),
-                    std::move(service)}});
+  sites.push_back(
+      {"api",
+       config.api_prefix,
+       config.api_endpoints,
+       {account_service(door_, keys, config.api_prefix, account_gates(access_)),
+        care_service(door_, *engine_, config.api_prefix, account_gates(access_), require_key_or_account(door_), windows),
+        rule_service(door_, *engine_, rules, config.api_prefix, account_gates(access_), require_key_or_account(door_)),
+        channel_service(door_, channels, config.api_prefix, account_gates(access_), require_key_or_account(door_)), std::move(service)}});
 
   const auto dashboard = std::make_shared<Router>();
   add_read_routes(*dashboard, dashboard_api_path, *engine_);
@@ -90,22 +96,24 @@ void Hub::listen(const HubConfig& config) {
   add_flow_read_routes(*dashboard, dashboard_api_path, *engine_, flows_);
   const std::uint16_t api_port = config.api_endpoints.empty() ? 0 : config.api_endpoints.front().port;
   add_page_routes(*dashboard, {VPN_SENTINEL_VERSION, api_port, tls_ != nullptr, config.api_prefix});
-  service = live_service(dashboard_gates(access_, door_), dashboard, dashboard_api_path, feed_);
+  service = live_service(dashboard_gates(dashboard_access_, door_), dashboard, dashboard_api_path, feed_);
   sites.push_back(
       {"dashboard",
        "/dashboard",
        config.dashboard_endpoints,
-       {account_service(door_, keys, dashboard_api_path, account_gates(access_)),
-        care_service(door_, *engine_, dashboard_api_path, account_gates(access_), require_log_in(door_, dashboard_api_path), windows),
-        rule_service(door_, *engine_, rules, dashboard_api_path, account_gates(access_), require_log_in(door_, dashboard_api_path)),
-        channel_service(door_, channels, dashboard_api_path, account_gates(access_), require_log_in(door_, dashboard_api_path)),
+       {account_service(door_, keys, dashboard_api_path, account_gates(dashboard_access_)),
+        care_service(door_, *engine_, dashboard_api_path, account_gates(dashboard_access_), require_log_in(door_, dashboard_api_path),
+                     windows),
+        rule_service(door_, *engine_, rules, dashboard_api_path, account_gates(dashboard_access_),
+                     require_log_in(door_, dashboard_api_path)),
+        channel_service(door_, channels, dashboard_api_path, account_gates(dashboard_access_), require_log_in(door_, dashboard_api_path)),
         std::move(service)}});
 
   const auto health_pages = std::make_shared<Router>();
   add_health_routes(*health_pages, [this] { return health(); });
   add_metrics_route(
       *health_pages, [this] { return view(); }, counters_);
-  sites.push_back({"health", "/health", config.health_endpoints, {{health_pages, {}}}});
+  sites.push_back({"health", "/health", config.health_endpoints, {{health_pages, health_gates(health_access_, config.health_endpoints)}}});
 
   const auto open_files = raise_open_files(sites.size());
   const auto connections = connections_within(open_files, sites.size());
@@ -131,8 +139,9 @@ void Hub::offer_public(std::vector<Site>& sites, const HubConfig& config) {
   if (!config.status_page.empty()) add_status_page(*open_to_all, *engine_, config.status_page, config.status_page_title);
   for (auto& site : sites) {
     // The last service answers for paths that nobody serves.
-    if (site.what != "health")
-      site.services.insert(site.services.begin(), Service{open_to_all, {find_address(access_), limit_rate(access_)}});
+    if (site.what == "health") continue;
+    const auto& access = site.what == "api" ? access_ : dashboard_access_;
+    site.services.insert(site.services.begin(), Service{open_to_all, {find_address(access), limit_rate(access)}});
   }
 }
 

@@ -34,6 +34,10 @@ constexpr std::array setting_rows{
         "dashboard_bind", "VPN_SENTINEL_DASHBOARD_BIND", Type::list, "",
         "Addresses of the dashboard; empty: all with users or a password, loopback without; elsewhere than on loopback it always asks "
         "for a log-in"},
+    SettingRow{"dashboard_allowed_ips", "VPN_SENTINEL_DASHBOARD_ALLOWED_IPS", Type::list, "",
+               "Addresses and networks (CIDR) that may open the dashboard, badges and the status page aside; empty: all"},
+    SettingRow{"dashboard_rate_limit", "VPN_SENTINEL_DASHBOARD_RATE_LIMIT", Type::integer, "6000",
+               "Requests per minute, as many at once, of one address (IPv6: /64) to the dashboard; 0: no limit", 0, 6'000'000},
     SettingRow{"dashboard_password", "VPN_SENTINEL_DASHBOARD_PASSWORD", Type::secret, "",
                "Password of the dashboard, with any user name, as long as nobody has an account"},
     SettingRow{"admin_user", "VPN_SENTINEL_ADMIN_USER", Type::text, "",
@@ -50,6 +54,13 @@ constexpr std::array setting_rows{
                "Port of the health pages, may be another's; 0 switches them off", 0, 65535},
     SettingRow{"health_bind", "VPN_SENTINEL_HEALTH_BIND", Type::list, "",
                "Addresses of the health pages; empty: all with an API key, loopback without"},
+    SettingRow{
+        "health_allowed_ips", "VPN_SENTINEL_HEALTH_ALLOWED_IPS", Type::list, "",
+        "Addresses and networks (CIDR) that may ask for the health pages and /metrics; empty: all; the hub's own machine always may"},
+    SettingRow{"health_rate_limit", "VPN_SENTINEL_HEALTH_RATE_LIMIT", Type::integer, "600",
+               "Requests per minute, as many at once, of one address (IPv6: /64) to the health pages, but for the hub's own machine; 0: no "
+               "limit",
+               0, 6'000'000},
     SettingRow{"client_timeout_minutes", "VPN_SENTINEL_CLIENT_TIMEOUT_MINUTES", Type::integer, "30",
                "Minutes of silence after which a client that names no lease is offline", 1, 10080},
     SettingRow{"group_rules", "VPN_SENTINEL_GROUP_RULES", Type::list, "any",

@@ -33,9 +33,12 @@ Result<void> read_access(const Settings& settings, HubConfig& config) {
   config.rate_limit = static_cast<unsigned>(settings.integer("rate_limit"));
   config.client_limits.all = static_cast<std::size_t>(settings.integer("max_clients"));
   config.client_limits.per_key = static_cast<std::size_t>(settings.integer("clients_per_key"));
-  return read_prefixes(settings, "allowed_ips", config.allowed).and_then([&] {
-    return read_prefixes(settings, "trusted_proxies", config.trusted_proxies);
-  });
+  config.dashboard_access.rate_limit = static_cast<unsigned>(settings.integer("dashboard_rate_limit"));
+  config.health_access.rate_limit = static_cast<unsigned>(settings.integer("health_rate_limit"));
+  return read_prefixes(settings, "allowed_ips", config.allowed)
+      .and_then([&] { return read_prefixes(settings, "trusted_proxies", config.trusted_proxies); })
+      .and_then([&] { return read_prefixes(settings, "dashboard_allowed_ips", config.dashboard_access.allowed); })
+      .and_then([&] { return read_prefixes(settings, "health_allowed_ips", config.health_access.allowed); });
 }
 
 Result<void> read_client_keys(const Settings& settings, HubConfig& config) {
@@ -143,6 +146,10 @@ Result<void> read_rest(const Settings& settings, HubConfig& config) {
 
 AccessRules access_rules(const HubConfig& config) {
   return {config.allowed, config.trusted_proxies, config.rate_limit, Keyring(config.api_key, config.client_keys)};
+}
+
+AccessRules access_rules(const HubConfig& config, const PageAccess& pages) {
+  return {pages.allowed, config.trusted_proxies, pages.rate_limit, {}};
 }
 
 Result<HubConfig> make_hub_config(const Settings& settings, bool has_ipv6) {

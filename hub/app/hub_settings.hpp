@@ -25,6 +25,12 @@ namespace vpn_sentinel {
 
 [[nodiscard]] std::span<const SettingRow> hub_setting_rows();
 
+/// Of dashboard and health pages; keys and log-ins are those of the API.
+struct PageAccess {
+  std::vector<IpPrefix> allowed;  ///< empty: everybody
+  unsigned rate_limit = 0;        ///< requests per minute; 0: no limit
+};
+
 struct HubConfig {
   std::string api_key;                  ///< shared by all; without it and client keys only loopback addresses
   std::vector<ClientKey> client_keys;   ///< from the key file
@@ -41,7 +47,9 @@ struct HubConfig {
   std::vector<IpPrefix> forward_auth_proxies;
   std::vector<IpPrefix> allowed;  ///< clients of the API; empty: everybody
   std::vector<IpPrefix> trusted_proxies;
-  unsigned rate_limit = 0;      ///< requests per minute; 0: no limit
+  unsigned rate_limit = 0;  ///< requests per minute; 0: no limit
+  PageAccess dashboard_access;
+  PageAccess health_access;
   std::optional<TlsFiles> tls;  ///< of API and dashboard; nothing: plain HTTP
   std::size_t connections_per_address = 4096;
   ClientLimits client_limits;
@@ -71,6 +79,8 @@ struct HubConfig {
 };
 
 [[nodiscard]] AccessRules access_rules(const HubConfig& config);
+/// Behind the same proxies as the API.
+[[nodiscard]] AccessRules access_rules(const HubConfig& config, const PageAccess& pages);
 
 /// Checks every value, and that the values fit together: what would be unsafe is refused. The Error names setting, value and what was
 /// expected. Reads the file of client keys, and certificate and key. `has_ipv6`: default addresses that the machine does not have are left

@@ -79,8 +79,9 @@ class Runner {
     auto config = make_hub_config(fresh, machine_has_ipv6());
     if (!config) return log(LogLevel::error, "reload_failed", {{"message", config.error().message}});
     for (const auto* const key :
-         {"allowed_ips", "trusted_proxies", "rate_limit", "alerts_file", "telegram_bot_token", "telegram_chat_id", "telegram_enabled",
-          "telegram_commands", "telegram_command_chats", "telegram_api_url", "heartbeat_url", "heartbeat"}) {
+         {"allowed_ips", "trusted_proxies", "rate_limit", "dashboard_allowed_ips", "dashboard_rate_limit", "health_allowed_ips",
+          "health_rate_limit", "alerts_file", "telegram_bot_token", "telegram_chat_id", "telegram_enabled", "telegram_commands",
+          "telegram_command_chats", "telegram_api_url", "heartbeat_url", "heartbeat"}) {
       adopt(key, fresh);
     }
     // Whether there is a key decides where the hub listens by default: that is for the next start.

@@ -38,7 +38,12 @@ void LoginBrake::succeeded(const IpAddress& address, MonoTime now) {
 bool LoginBrake::knows(const IpAddress& address, MonoTime now) const { return known_until_.find(bucket_of(address)) > now; }
 
 Access::Access(AccessRules rules, Options options)
-    : options_(std::move(options)), rules_(std::make_shared<const AccessRules>(std::move(rules))), rate_limit_(rules_->rate_limit) {}
+    : options_(std::move(options)),
+      rules_(std::make_shared<const AccessRules>(std::move(rules))),
+      rate_limit_(rules_->rate_limit),
+      requests_(options_.requesters),
+      api_logins_(options_.logins),
+      dashboard_logins_(options_.logins) {}
 
 std::shared_ptr<const AccessRules> Access::rules() const {
   const std::lock_guard lock(mutex_);

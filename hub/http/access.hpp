@@ -49,6 +49,9 @@ class Access {
   struct Options {
     /// Nobody needs a key while there is none: for listeners on loopback. Otherwise nobody passes then.
     bool open_without_keys = false;
+    /// Whose requests and failed log-ins are counted at a time.
+    std::size_t requesters = 16'384;
+    std::size_t logins = 16'384;
     std::function<MonoTime()> now = mono_now;
     /// An address sent too many wrong keys or passwords ("api", "dashboard"). On an I/O thread, a few times per minute at most.
     std::function<void(std::string_view what, const IpAddress& address)> on_refused;
@@ -73,7 +76,7 @@ class Access {
   mutable std::mutex mutex_;
   std::shared_ptr<const AccessRules> rules_;
   std::atomic<unsigned> rate_limit_;
-  TokenBuckets requests_{16'384};
+  TokenBuckets requests_;
   LoginBrake api_logins_;
   LoginBrake dashboard_logins_;
 };

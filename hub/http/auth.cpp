@@ -184,11 +184,11 @@ bool key_holds(const Access& access, const Caller& caller) {
 
 }  // namespace
 
-bool is_own_machine(const Request& request) {
+bool is_own_machine(const Request& request, const std::vector<IpAddress>& own) {
   constexpr std::array<std::string_view, 4> of_proxies{"X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded"};
   const auto peer = IpAddress::parse(request.peer_address);
-  return peer && unmapped(*peer).is_loopback() &&
-         std::ranges::all_of(of_proxies, [&](std::string_view name) { return request.all_lines(name).empty(); });
+  const bool here = peer && (unmapped(*peer).is_loopback() || std::ranges::find(own, unmapped(*peer)) != own.end());
+  return here && std::ranges::all_of(of_proxies, [&](std::string_view name) { return request.all_lines(name).empty(); });
 }
 
 Gate find_address(std::shared_ptr<const Access> access) {
@@ -229,6 +229,12 @@ Gate limit_rate(std::shared_ptr<Access> access) {
     const auto wait = charge(*access, bucket_of(address_of(request)), request);
     if (!wait) return std::nullopt;
     return too_many_requests(*wait);
+  };
+}
+
+Gate spare_own_machine(std::vector<Gate> gates, std::vector<IpAddress> own) {
+  return [gates = std::move(gates), own = std::move(own)](Request& request) -> std::optional<Response> {
+    return is_own_machine(request, own) ? std::nullopt : pass_gates(gates, request);
   };
 }
 

@@ -35,8 +35,9 @@ class Gate {
 };
 
 /// False when it comes from another machine, or a proxy says that it passes it on (X-Forwarded-For, X-Forwarded-Host, X-Real-IP,
-/// Forwarded): what is open on loopback is not open to those, though the proxy may write a loopback name as Host.
-[[nodiscard]] bool is_own_machine(const Request& request);
+/// Forwarded): what is open on loopback is not open to those, though the proxy may write a loopback name as Host. `own`: addresses that
+/// only this machine has, beside loopback.
+[[nodiscard]] bool is_own_machine(const Request& request, const std::vector<IpAddress>& own = {});
 
 /// Notes the client's own address; 400 when a trusted proxy names none. All other gates need this one before them.
 [[nodiscard]] Gate find_address(std::shared_ptr<const Access> access);
@@ -46,6 +47,9 @@ class Gate {
 
 /// 429 with Retry-After when the address asks too much.
 [[nodiscard]] Gate limit_rate(std::shared_ptr<Access> access);
+
+/// All of these but for requests that is_own_machine(): a health check of the machine itself is always answered.
+[[nodiscard]] Gate spare_own_machine(std::vector<Gate> gates, std::vector<IpAddress> own);
 
 /// 401 without `X-API-Key: KEY` or `Authorization: Bearer KEY`, 403 with a wrong one or when a key that may not read reads, 429 when the
 /// address sent too many wrong ones or when a client's key asks too much. A generated key that is right always passes: it cannot be

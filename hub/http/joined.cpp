@@ -21,8 +21,11 @@ Chosen choose(const std::vector<Service>& services, Request& request) {
   for (const auto& service : services) {
     if (!service.router->serves(request.path)) continue;
     request.caller = {};
-    chosen = {&service, pass_gates(service.gates, request)};
-    if (!chosen.refused) break;
+    Chosen next{&service, pass_gates(service.gates, request)};
+    const bool passed = !next.refused;
+    // Who has to wait at one service must not read at the next that he should log in.
+    if (passed || !chosen.refused || chosen.refused->status != 429) chosen = std::move(next);
+    if (passed) break;
   }
   if (!chosen.service) chosen = {&services.back(), pass_gates(services.back().gates, request)};
   return chosen;

@@ -56,6 +56,7 @@ class HubDaemon:
             "VPN_SENTINEL_SERVER_CLIENTS_PER_KEY": "0",
             "VPN_SENTINEL_SERVER_OWN_ADDRESS": "false",  # nobody outside is asked
             "VPN_SENTINEL_LOG_LEVEL": "error",
+            "VPN_SENTINEL_DASHBOARD_RATE_LIMIT": "0",
             "PATH": "/usr/bin:/bin",
             **more,
         }

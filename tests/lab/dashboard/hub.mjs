@@ -86,6 +86,7 @@ export class Hub {
         VPN_SENTINEL_SERVER_HEALTH_PORT: String(this.healthPort),
         VPN_SENTINEL_DATA_DIR: path.join(this.folder, "data"),
         VPN_SENTINEL_SERVER_RATE_LIMIT: "0",
+        VPN_SENTINEL_DASHBOARD_RATE_LIMIT: "0",
         // Nobody outside is asked.
         VPN_SENTINEL_SERVER_OWN_ADDRESS: "false",
         VPN_SENTINEL_LOG_LEVEL: "error",

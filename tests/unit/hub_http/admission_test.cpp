@@ -259,6 +259,41 @@ BOOST_AUTO_TEST_CASE(too_many_clients_are_refused_in_every_layout_and_a_removal_
   BOOST_TEST(status_of(client.read_reply()) == 200);
 }
 
+BOOST_AUTO_TEST_CASE(dashboard_and_health_pages_have_an_allow_list_and_a_rate_of_their_own) {
+  auto limited = config();
+  limited.health_endpoints = limited.api_endpoints;
+  limited.dashboard_access = {{IpPrefix::parse("127.0.0.2").value()}, 3};
+  limited.health_access = {{IpPrefix::parse("192.0.2.0/24").value()}, 2};
+  Hub hub(limited);
+  const auto status = [](RawClient& who, const std::string& path, const std::string& more = {}) {
+    who.send(get(path, more));
+    return status_of(who.read_reply());
+  };
+  RawClient stranger(endpoint_of(hub, "dashboard"));
+  for (const auto* const path : {"/", "/api/v1/clients", "/api/v1/account", "/nowhere"}) BOOST_TEST(status(stranger, path) == 403);
+  RawClient friendly(endpoint_of(hub, "dashboard"), "127.0.0.2");
+  for (int i = 0; i < 3; ++i) BOOST_TEST(status(friendly, "/api/v1/clients") == 200);
+  friendly.send(get("/api/v1/clients"));
+  const auto refused = friendly.read_reply();
+  BOOST_TEST(status_of(refused) == 429);
+  BOOST_TEST(header_of(refused, "Retry-After") == "20");
+  // The machine's own checks are not counted; what a proxy passes on is.
+  RawClient health(endpoint_of(hub, "health"));
+  for (int i = 0; i < 10; ++i) BOOST_TEST(status(health, i % 2 == 0 ? "/health" : "/metrics") == 200);
+  const std::string proxied = "X-Forwarded-For: 192.0.2.7\r\n";
+  BOOST_TEST(status(health, "/health", proxied) == 403);
+  limited.trusted_proxies = {IpPrefix::parse("127.0.0.1").value()};
+  limited.dashboard_access = {};
+  hub.apply_access(limited);
+  for (int i = 0; i < 10; ++i) BOOST_TEST(status(friendly, "/api/v1/clients") == 200);
+  for (int i = 0; i < 2; ++i) BOOST_TEST(status(health, "/metrics", proxied) == 200);
+  BOOST_TEST(status(health, "/metrics", proxied) == 429);
+  BOOST_TEST(status(health, "/health", "X-Forwarded-For: 198.51.100.7\r\n") == 403);
+  BOOST_TEST(status(health, "/health") == 200);
+  RawClient api(endpoint_of(hub, "api"));
+  BOOST_TEST(status(api, "/api/v1/clients", "X-Forwarded-For: 203.0.113.9\r\n") != 429);
+}
+
 BOOST_AUTO_TEST_CASE(the_rate_limit_holds_for_the_api_and_can_be_changed_and_health_has_none) {
   auto limited = config();
   limited.rate_limit = 3;

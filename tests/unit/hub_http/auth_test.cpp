@@ -273,6 +273,26 @@ BOOST_AUTO_TEST_CASE(a_batch_gives_way_unless_it_tells_a_change) {
   BOOST_TEST(door.status(gate, sent_to("/api/v1/keepalive", std::string(10 * 4096, 'x'))) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(the_own_machine_is_spared_and_whoever_a_proxy_passes_on_is_not) {
+  AccessRules rules;
+  rules.allowed = {IpPrefix::parse("198.51.100.0/24").value(), IpPrefix::parse("2001:db8::/32").value()};
+  rules.rate_limit = 1;
+  const Door door(rules);
+  const auto gate = spare_own_machine({find_address(door.access), allow_addresses(door.access), limit_rate(door.access)},
+                                      {IpAddress::parse("192.0.2.1").value()});
+  for (const auto* const peer : {"127.0.0.1", "::1", "::ffff:127.0.0.1", "192.0.2.1"}) {
+    for (int i = 0; i < 3; ++i) BOOST_TEST(door.status(gate, {.peer = peer}) == 0);
+    BOOST_TEST(door.status(gate, {.peer = peer, .headers = {{"X-Forwarded-For", "127.0.0.1"}}}) == 403);
+  }
+  for (const auto* const peer : {"198.51.100.7", "2001:db8::7"}) {
+    BOOST_TEST(door.status(gate, {.peer = peer}) == 0);
+    const auto refused = door.answer(gate, {.peer = peer});
+    BOOST_TEST((refused && refused->status == 429 && !retry_after(refused).empty()));
+  }
+  BOOST_TEST(door.status(gate, {.peer = "192.0.2.2"}) == 403);
+  BOOST_TEST(door.status(gate, {.peer = "2001:db9::7"}) == 403);
+}
+
 BOOST_AUTO_TEST_CASE(each_client_key_has_a_limit_of_its_own_wherever_it_comes_from) {
   AccessRules rules;
   rules.rate_limit = 2;

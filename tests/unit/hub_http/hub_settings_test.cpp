@@ -145,6 +145,25 @@ BOOST_AUTO_TEST_CASE(mapped_networks_mean_ipv4_and_proxies_are_read_like_the_all
   BOOST_TEST(config_of({}).value().trusted_proxies.empty());
 }
 
+BOOST_AUTO_TEST_CASE(dashboard_and_health_pages_have_lists_and_limits_of_their_own) {
+  const auto usual = config_of({{"VPN_SENTINEL_SERVER_ALLOWED_IPS", "192.0.2.7"}, {"VPN_SENTINEL_SERVER_RATE_LIMIT", "5"}}).value();
+  BOOST_TEST((usual.dashboard_access.allowed.empty() && usual.health_access.allowed.empty()));
+  BOOST_TEST(usual.dashboard_access.rate_limit == 6000U);
+  BOOST_TEST(usual.health_access.rate_limit == 600U);
+  const auto set = config_of({{"VPN_SENTINEL_DASHBOARD_ALLOWED_IPS", "::ffff:192.0.2.0/120, 2001:db8::/48"},
+                              {"VPN_SENTINEL_DASHBOARD_RATE_LIMIT", "7"},
+                              {"VPN_SENTINEL_HEALTH_ALLOWED_IPS", "198.51.100.0/24"},
+                              {"VPN_SENTINEL_HEALTH_RATE_LIMIT", "0"}})
+                       .value();
+  BOOST_TEST(set.dashboard_access.allowed.at(0).to_string() == "192.0.2.0/24");
+  BOOST_TEST(set.dashboard_access.allowed.at(1).to_string() == "2001:db8::/48");
+  BOOST_TEST(set.dashboard_access.rate_limit == 7U);
+  BOOST_TEST(set.health_access.allowed.at(0).to_string() == "198.51.100.0/24");
+  BOOST_TEST(set.health_access.rate_limit == 0U);
+  BOOST_TEST(config_of({{"VPN_SENTINEL_HEALTH_ALLOWED_IPS", "home"}}).error().message.find("VPN_SENTINEL_HEALTH_ALLOWED_IPS") !=
+             std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_clients_key_opens_the_api_as_a_shared_one_does) {
   BOOST_REQUIRE(sodium_init() >= 0);
   const auto folder = std::filesystem::temp_directory_path() / ("hub_settings_test." + std::to_string(getpid()));
