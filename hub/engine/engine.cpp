@@ -4,16 +4,16 @@
 
 #include <algorithm>
 #include <atomic>
-#include <iterator>
-#include <mutex>
-#include <optional>
 #include <thread>
 #include <utility>
 
 #include "hub/engine/alert_flow.hpp"
 #include "hub/engine/board.hpp"
+#include "hub/engine/clock_steps.hpp"
 #include "hub/engine/display.hpp"
 #include "hub/engine/read_thread.hpp"
+#include "hub/engine/shared_text.hpp"
+#include "hub/engine/upkeep.hpp"
 #include "hub/engine/work_queue.hpp"
 #include "hub/engine/writer.hpp"
 
@@ -25,42 +25,14 @@ using std::chrono::microseconds;
 constexpr microseconds longest_pause{1'000'000};
 /// Between two portions of clients to be saved, when no report comes to take them along.
 constexpr microseconds flush_pause{10'000};
-/// More than this between the wall clock and the uptime within a turn: the clock was set.
-constexpr microseconds clock_step{2'000'000};
-/// A step of more than this may be a clock that was never set, or one that is set to a wrong time: nothing is removed for its age until the
-/// clock has gone on evenly for so long.
-constexpr microseconds great_step{std::chrono::hours{1}};
-constexpr microseconds doubted_for{std::chrono::hours{24}};
-/// As long after a step of the clock reports may come that were stamped before it; and no report waits longer in the queue.
-constexpr microseconds stamped_before{10'000'000};
 /// A turn that took longer than this, sleep of the machine included: the hub could hear nobody, so silence proves nothing.
 constexpr microseconds blind_after{5'000'000};
 /// What waits for a store that fails, at most.
 constexpr std::size_t most_kept = 10'000;
-/// From the start to the first housekeeping, at most.
-constexpr std::chrono::milliseconds first_pause{1'000};
-
 template <typename T>
 void keep_newest(std::vector<T>& list) {
   if (list.size() > most_kept) list.erase(list.begin(), list.end() - most_kept);
 }
-
-/// Written by the engine's thread, read by any.
-class SharedText {
- public:
-  void set(std::string text) {
-    const std::lock_guard lock(mutex_);
-    text_ = std::move(text);
-  }
-  [[nodiscard]] std::string get() const {
-    const std::lock_guard lock(mutex_);
-    return text_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::string text_;
-};
 
 class EngineThread final : public Engine {
  public:
@@ -68,7 +40,8 @@ class EngineThread final : public Engine {
       : hooks_(std::move(hooks)),
         options_(std::move(options)),
         queue_(options_.queue_bound),
-        writer_(std::move(store), policy, hooks_.desk) {}
+        writer_(std::move(store), policy, hooks_.desk),
+        upkeep_(options_) {}
 
   ~EngineThread() override {
     readers_.reset();
@@ -79,15 +52,12 @@ class EngineThread final : public Engine {
   EngineThread& operator=(const EngineThread&) = delete;
 
   Result<void> open() {
-    wall_ = options_.now();
-    uptime_ = options_.uptime();
-    // Soon: a hub that is restarted again and again must not put it off for ever.
-    last_maintenance_ = mono_now() - options_.maintenance_pause + std::min(options_.maintenance_pause, first_pause);
-    next_roll_up_ = mono_now() + std::min(options_.roll_up_pause, first_pause);
+    const auto now = options_.now();
+    clock_.begin(now, options_.uptime());
     last_turn_ = mono_now();
-    auto clients = writer_.load(wall_);
+    auto clients = writer_.load(now);
     if (!clients) return fail(clients.error());
-    board_.show(display_.show(writer_.fleet(), *clients, wall_));
+    board_.show(display_.show(writer_.fleet(), *clients, now));
     auto pending = flow_.load(writer_.store());
     if (!pending) return fail(pending.error());
     pending_ = std::move(*pending);
@@ -99,8 +69,7 @@ class EngineThread final : public Engine {
 
   void run() override {
     // What passed since open() was no listening.
-    const auto up = options_.uptime();
-    wall_ += up - std::exchange(uptime_, up);
+    clock_.skip_to(options_.uptime());
     writer_.grant_grace(options_.now());
     last_turn_ = mono_now();
     thread_ = std::thread([this] { turn_until_closed(); });
@@ -151,8 +120,7 @@ class EngineThread final : public Engine {
       carry_out(orders, now);
       carry_out(care, now);
       turn_display(now);
-      roll_up();
-      maintain(now);
+      keep_up(now);
       last_turn_ = mono_now();
     }
     // What fails here costs the newest last_seen of some clients, nothing that was acknowledged.
@@ -160,11 +128,8 @@ class EngineThread final : public Engine {
   }
 
   microseconds pause() const {
-    if (more_to_remove_ && healthy_ && maintenance_works_) return microseconds{0};
     auto longest = writer_.is_flushing() && healthy_ ? flush_pause : longest_pause;
-    if (more_to_roll_up_ && healthy_) {
-      longest = std::clamp(std::chrono::duration_cast<microseconds>(next_roll_up_ - mono_now()), microseconds{0}, longest);
-    }
+    longest = std::min(upkeep_.pause(healthy_).value_or(longest), longest);
     const auto deadline = writer_.next_alarm();
     if (!deadline || !may_expire()) return longest;
     return std::clamp(*deadline - options_.now(), microseconds{0}, longest);
@@ -172,14 +137,8 @@ class EngineThread final : public Engine {
 
   /// Leases are stretches of time: when the clock is set they move with it, else everyone would seem silent, or nobody.
   void follow_clock(WallTime now) {
-    const auto up = options_.uptime();
-    const auto elapsed = up - std::exchange(uptime_, up);
-    const auto step = (now - std::exchange(wall_, now)) - elapsed;
-    if (step > clock_step || step < -clock_step) {
-      show({}, writer_.shift_leases(step, now), now);
-      stepped_at_ = up;
-    }
-    if (step > great_step || step < -great_step) doubted_since_ = up;
+    const auto [elapsed, step] = clock_.turn(now, options_.uptime());
+    if (step != microseconds{0}) show({}, writer_.shift_leases(step, now), now);
     if (elapsed > blind_after) return writer_.grant_grace(now);
     if (may_expire()) writer_.listen(elapsed);
   }
@@ -187,14 +146,8 @@ class EngineThread final : public Engine {
   /// Silence counts.
   bool may_expire() const { return healthy_ && listens_; }
 
-  /// The leases have moved with the clock; a report that was stamped before would make one that ends at once, or hours later.
-  void follow_clock(std::vector<WaitingReport>& reports, WallTime now) const {
-    if (!stepped_at_ || uptime_ - *stepped_at_ > stamped_before) return;
-    for (auto& waiting : reports) waiting.admitted->received = std::clamp(waiting.admitted->received, now - stamped_before, now);
-  }
-
   void write(Work work, WallTime now) {
-    follow_clock(work.reports, now);
+    clock_.set_right(work.reports, now);
     work.alerts.insert(work.alerts.begin(), kept_.alerts.begin(), kept_.alerts.end());
     work.results.insert(work.results.begin(), kept_.results.begin(), kept_.results.end());
     kept_ = {};
@@ -290,54 +243,14 @@ class EngineThread final : public Engine {
     if (hooks_.on_store_trouble) hooks_.on_store_trouble(sentence);
   }
 
-  /// By time, however busy the hub is, and when the store asks. What is old goes slice by slice with reports in between, and never slower
-  /// than new reports come.
-  void maintain(WallTime now) {
-    const auto added = stored_reports_ - std::exchange(counted_reports_, stored_reports_);
-    const bool wanted = healthy_ && maintenance_works_ && (more_to_remove_ || writer_.store().needs_maintenance());
-    if (!wanted && mono_now() - last_maintenance_ < options_.maintenance_pause) return;
-    last_maintenance_ = mono_now();
-    Result<bool> more = true;
-    for (std::uint64_t removed = 0; removed <= added && more && *more; removed += Store::most_removed) {
-      more = writer_.store().maintain(retention(now));
+  void keep_up(WallTime now) {
+    upkeep_.roll_up(writer_.store(), healthy_);
+    const auto outcome = upkeep_.maintain(writer_, {now, healthy_, clock_.is_trusted(), stored_reports_});
+    if (!outcome.forgotten.empty()) {
+      forgotten(outcome.forgotten);
+      hand_on(flow_.admit(writer_.take_alerts()));
     }
-    more_to_remove_ = more && *more;
-    if (!healthy_) return;  // That much is known already.
-    if (const auto forgotten = more ? forget_old(now) : Result<void>{}; !forgotten) more = fail(forgotten.error());
-    if (!more && maintenance_works_) tell(fmt::format("housekeeping of the store fails, the file may grow: {}", more.error().message));
-    if (more && !maintenance_works_) tell("housekeeping of the store works again");
-    maintenance_works_ = more.has_value();
-  }
-
-  bool trusts_clock() const { return !doubted_since_ || uptime_ - *doubted_since_ >= doubted_for; }
-
-  Retention retention(WallTime now) const {
-    Retention retention;
-    retention.now = now;
-    retention.reports = options_.keep_reports;
-    retention.most_bytes = options_.most_bytes;
-    retention.by_age = trusts_clock();
-    return retention;
-  }
-
-  /// Reports become minutes, hours and days now and then; after a busy time in no more than a tenth of the engine's. That it fails is
-  /// told by maintain(), which writes, too.
-  void roll_up() {
-    const auto begun = mono_now();
-    if (!healthy_ || !maintenance_works_ || begun < next_roll_up_) return;
-    const auto more = writer_.store().roll_up();
-    more_to_roll_up_ = more && *more;
-    const MonoTime::duration pause = options_.roll_up_pause;
-    next_roll_up_ = mono_now() + (more_to_roll_up_ ? std::min(9 * (mono_now() - begun), pause) : pause);
-  }
-
-  Result<void> forget_old(WallTime now) {
-    if (!trusts_clock()) return {};
-    const auto client_ids = writer_.forget(now - options_.keep_reports, now);
-    if (!client_ids) return fail(client_ids.error());
-    forgotten(*client_ids);
-    hand_on(flow_.admit(writer_.take_alerts()));
-    return {};
+    if (!outcome.sentence.empty()) tell(outcome.sentence);
   }
 
   /// After the reports that came before.
@@ -379,17 +292,9 @@ class EngineThread final : public Engine {
   Writer writer_;
   Display display_;
   AlertFlow flow_;
+  ClockSteps clock_;
+  Upkeep upkeep_;
   Work kept_;  ///< alerts and results that a failed transaction left over
-  WallTime wall_{};
-  microseconds uptime_{};
-  std::optional<microseconds> stepped_at_;     ///< uptime at the last step of the clock
-  std::optional<microseconds> doubted_since_;  ///< uptime at the last great step of the clock
-  MonoTime last_maintenance_{};
-  std::uint64_t counted_reports_ = 0;
-  bool maintenance_works_ = true;
-  bool more_to_remove_ = false;
-  bool more_to_roll_up_ = false;
-  MonoTime next_roll_up_{};
   std::thread thread_;
 };
 
