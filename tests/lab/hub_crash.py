@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills a hub under load at random moments: what it acknowledged must be in its database, each report once.
 
-    hub_crash.py --build FOLDER [--rounds N] [--seconds S] [--seed N]
+    hub_crash.py --build FOLDER [--rounds N] [--seconds S] [--seed N]      # by hand: --rounds 1000 --seconds 1200
 
 200 simulated probes report without a pause and send again whatever was not acknowledged, as probes do. After each SIGKILL the files
 are looked at as they were left, then the next hub starts with them. Before the files get large, a new database is begun.
@@ -85,8 +85,8 @@ class Epoch:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=50, help="begin no more rounds after this time")
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=60, help="begin no more rounds after this time")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     given = parser.parse_args()
     dice = random.Random(given.seed)
