@@ -297,8 +297,10 @@ class Importer final : public HistoryImport {
     const auto place = resolution.get<std::int64_t>();
     if (start_of(*start, static_cast<Resolution>(place)) != *start) return wrong("start", "the beginning of a minute, hour or day (UTC)");
     const auto values = line.value("values", json());
-    if (!values.is_array() || values.size() != std::size_t{sample_width}) return wrong("values", fmt::format("{} of them", sample_width));
-    for (std::size_t column = 0; column < std::size_t{sample_width}; ++column) {
+    const bool whole =
+        values.is_array() && (values.size() == std::size_t{sample_width} || values.size() == std::size_t{oldest_sample_width});
+    if (!whole) return wrong("values", fmt::format("{} of them", sample_width));
+    for (std::size_t column = 0; column < values.size(); ++column) {
       const auto& value = values[column];
       const bool fits = column == exits_column
                             ? value.is_string() && value.get_ref<const std::string&>().size() <= longest_exits
@@ -308,10 +310,11 @@ class Importer final : public HistoryImport {
     }
     const auto client = begin_beside(line);
     if (!client) return fail(client.error());
-    const auto number = [&values](std::size_t column) { return values[column].get<std::int64_t>(); };
+    const auto number = [&values](std::size_t column) { return column < values.size() ? values[column].get<std::int64_t>() : 0; };
     const auto added = sql_.add_sample.run_counted(place, number_of(*start), *client, number(0), number(1), number(2), number(3), number(4),
                                                    number(5), number(6), number(7), number(8), number(9),
-                                                   values[exits_column].get<std::string>(), number(11), number(12), number(13), number(14));
+                                                   values[exits_column].get<std::string>(), number(11), number(12), number(13), number(14),
+                                                   number(15), number(16), number(17), number(18), number(19), number(20));
     if (!added) return fail(added.error());
     return *added > 0;
   }
@@ -354,7 +357,8 @@ Result<std::unique_ptr<HistoryImport>> HistoryImport::open(const std::string& fi
   Statements statements;
   const auto add_sample = fmt::format(
       "INSERT OR IGNORE INTO samples (resolution, start, client, {}) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, "
+      "?22, ?23, ?24)",
       sample_columns);
   const std::pair<Statement Statements::*, std::string_view> texts[] = {
       {&Statements::begin, "BEGIN IMMEDIATE"},

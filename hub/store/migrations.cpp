@@ -154,6 +154,15 @@ CREATE TABLE kept (
     R"sql(
 CREATE TABLE IF NOT EXISTS presence (start INTEGER PRIMARY KEY, until INTEGER NOT NULL);
 )sql",
+    // What the tunnel carried and how old its handshake was. Of what was rolled up before nothing was recorded.
+    R"sql(
+ALTER TABLE samples ADD COLUMN handshakes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE samples ADD COLUMN handshake_sum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE samples ADD COLUMN handshake_max INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE samples ADD COLUMN traffic_time INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE samples ADD COLUMN rx_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE samples ADD COLUMN tx_bytes INTEGER NOT NULL DEFAULT 0;
+)sql",
 };
 
 // Kinds of flows are kept once; what came to them lies in the order of time, as `samples` above. A kind is found by a hash of its texts:

@@ -128,7 +128,8 @@ class StoreReader {
 
   /// {"start","length_s","reports","worst"|null,"secure_s","warning_s","contained_s","danger_s","unknown_s",
   ///  "latency_ms": {"min","mean","max"}|null,"exits": [addresses, at most 8],"more_exits"?: true,
-  ///  "packets_outside"|null (nobody counted),"bytes_outside"|null}
+  ///  "packets_outside"|null (nobody counted),"bytes_outside"|null,"traffic_bytes_per_s": {"rx","tx"}|null (not recorded),
+  ///  "handshake_age_s": {"mean","max"}|null}
   [[nodiscard]] virtual Result<Page> samples(const SampleQuery& query) = 0;
 
   /// {"id","channel","text" (as it was stored),"created","attempts","delivered"|null,"gave_up","last_error"}

@@ -40,6 +40,17 @@ std::optional<Counted> growth(const Spoken* from, const Spoken& to) {
   return began_after ? to.counted : std::nullopt;
 }
 
+/// Of one tunnel, between two reports of it. A counter that fell began anew.
+std::optional<Carried> traffic(const Spoken& from, const Spoken& to) {
+  if (!from.carried || !to.carried || to.from <= from.from || to.from - from.from > Carried::longest) return std::nullopt;
+  const auto& [tunnel, since, rx_bytes, tx_bytes] = *from.carried;
+  if (to.carried->tunnel != tunnel || to.carried->since != since) return std::nullopt;
+  if (to.carried->rx_bytes < rx_bytes || to.carried->tx_bytes < tx_bytes) return std::nullopt;
+  return Carried{tunnel, since, to.carried->rx_bytes - rx_bytes, to.carried->tx_bytes - tx_bytes};
+}
+
+std::int64_t sum_of_bytes(std::int64_t left, std::int64_t right) { return std::min(bounded_sum(left, right), Sample::most_bytes); }
+
 void add_exit(Sample& sample, std::string_view exit) {
   const auto place = std::lower_bound(sample.exits.begin(), sample.exits.end(), exit);
   if (place != sample.exits.end() && *place == exit) return;
@@ -82,13 +93,20 @@ void merge(Sample& sample, const Sample& other) {
   sample.counted += other.counted;
   sample.packets_outside = bounded_sum(sample.packets_outside, other.packets_outside);
   sample.bytes_outside = bounded_sum(sample.bytes_outside, other.bytes_outside);
+  sample.handshakes += other.handshakes;
+  sample.handshake_sum += other.handshake_sum;
+  sample.handshake_max = std::max(sample.handshake_max, other.handshake_max);
+  sample.traffic_time += other.traffic_time;
+  sample.rx_bytes = sum_of_bytes(sample.rx_bytes, other.rx_bytes);
+  sample.tx_bytes = sum_of_bytes(sample.tx_bytes, other.tx_bytes);
   sample.more_exits = sample.more_exits || other.more_exits;
   for (const auto& exit : other.exits) add_exit(sample, exit);
 }
 
 bool is_nothing(const Sample& sample) {
   const bool nothing_left = sample.packets_outside == 0 && sample.bytes_outside == 0;
-  return sample.reports == 0 && sample.counted == 0 && nothing_left &&
+  const bool nothing_carried = sample.traffic_time == microseconds{0} && sample.rx_bytes == 0 && sample.tx_bytes == 0;
+  return sample.reports == 0 && sample.counted == 0 && nothing_left && nothing_carried &&
          std::all_of(sample.time.begin(), sample.time.end(), [](auto time) { return time == microseconds{0}; });
 }
 
@@ -117,6 +135,18 @@ nlohmann::json sample_json(const Sample& sample, WallTime start, Resolution reso
   const bool counted = sample.counted > 0;
   json["packets_outside"] = counted ? nlohmann::json(std::max<std::int64_t>(sample.packets_outside, 0)) : nlohmann::json(nullptr);
   json["bytes_outside"] = counted ? nlohmann::json(std::max<std::int64_t>(sample.bytes_outside, 0)) : nlohmann::json(nullptr);
+  json["traffic_bytes_per_s"] = nullptr;
+  if (sample.traffic_time > microseconds{0}) {
+    const auto per_second = [passed = seconds(sample.traffic_time)](std::int64_t bytes) {
+      return static_cast<double>(std::max<std::int64_t>(bytes, 0)) / passed;
+    };
+    json["traffic_bytes_per_s"] = {{"rx", per_second(sample.rx_bytes)}, {"tx", per_second(sample.tx_bytes)}};
+  }
+  json["handshake_age_s"] = nullptr;
+  if (sample.handshakes > 0) {
+    const auto mean = static_cast<double>(sample.handshake_sum) / static_cast<double>(sample.handshakes);
+    json["handshake_age_s"] = {{"mean", mean}, {"max", sample.handshake_max}};
+  }
   return json;
 }
 
@@ -131,6 +161,11 @@ void ClientMinutes::add(WallTime time, const Measured& measured) {
     ++sample.latencies;
   }
   if (!measured.exit.empty()) add_exit(sample, measured.exit);
+  if (const auto age = measured.handshake_age_s) {
+    ++sample.handshakes;
+    sample.handshake_sum += *age;
+    sample.handshake_max = std::max(sample.handshake_max, *age);
+  }
 }
 
 void ClientMinutes::speak(const Spoken& report, const Spoken* before, std::optional<WallTime> next) {
@@ -147,9 +182,21 @@ void ClientMinutes::speak(const Spoken& report, const Spoken* before, std::optio
 
 void ClientMinutes::leave(const Spoken& report, const Spoken* before, const Spoken* after) {
   add_growth(before, report, 1);
+  if (before != nullptr) add_traffic(*before, report, 1);
   if (after == nullptr) return;
   add_growth(before, *after, -1);
   add_growth(&report, *after, 1);
+  if (before != nullptr) add_traffic(*before, *after, -1);
+  add_traffic(report, *after, 1);
+}
+
+void ClientMinutes::add_traffic(const Spoken& from, const Spoken& to, int sign) {
+  const auto moved = traffic(from, to);
+  if (!moved) return;
+  auto& sample = minute(to.from);
+  sample.traffic_time += sign * (to.from - from.from);
+  sample.rx_bytes = sum_of_bytes(sample.rx_bytes, sign * moved->rx_bytes);
+  sample.tx_bytes = sum_of_bytes(sample.tx_bytes, sign * moved->tx_bytes);
 }
 
 void ClientMinutes::add_growth(const Spoken* from, const Spoken& to, int sign) {

@@ -27,6 +27,8 @@ inline constexpr std::array resolutions{Resolution::minute, Resolution::hour, Re
 /// One stretch of one client.
 struct Sample {
   static constexpr std::size_t most_exits = 8;
+  /// Numbers come from outside; their sum goes no further.
+  static constexpr std::int64_t most_bytes = 9'000'000'000'000'000'000;
 
   std::int64_t reports = 0;                         ///< that were true in it
   std::optional<State> worst;                       ///< of them
@@ -40,6 +42,12 @@ struct Sample {
   std::int64_t counted = 0;          ///< reports of which it is known what left since the one before
   std::int64_t packets_outside = 0;  ///< that left between them, at the time of the later one; never wraps around
   std::int64_t bytes_outside = 0;
+  std::int64_t handshakes = 0;  ///< reports with the age of a handshake; its sum and most in seconds
+  std::int64_t handshake_sum = 0;
+  std::int64_t handshake_max = 0;
+  std::chrono::microseconds traffic_time{};  ///< between reports of one tunnel, at the time of the later one; never negative in a table
+  std::int64_t rx_bytes = 0;                 ///< that it carried in this time
+  std::int64_t tx_bytes = 0;
   friend bool operator==(const Sample&, const Sample&) = default;
 };
 
@@ -55,6 +63,17 @@ struct Counted {
   std::int64_t bytes = 0;
 };
 
+/// What a tunnel had carried when the report was made.
+struct Carried {
+  /// Reports that are further apart say nothing of the time between them.
+  static constexpr std::chrono::hours longest{24};
+
+  std::string tunnel;
+  WallTime since{};  ///< of the tunnel: one that was made anew counts anew; 1970: not told
+  std::int64_t rx_bytes = 0;
+  std::int64_t tx_bytes = 0;
+};
+
 /// What a report says until the next one of its boot, at most for its lease.
 struct Spoken {
   /// A longer lease speaks for no more than this.
@@ -67,13 +86,15 @@ struct Spoken {
   WallTime until{};  ///< end of the lease
   std::optional<Counted> counted = {};
   std::int64_t seq = 0;
+  std::optional<Carried> carried = {};
 };
 
 /// What a report measured itself.
 struct Measured {
   State state = State::warning;
-  std::optional<std::int64_t> latency_us = {};  ///< not negative
-  std::string_view exit = {};                   ///< address; empty: unknown
+  std::optional<std::int64_t> latency_us = {};       ///< not negative
+  std::string_view exit = {};                        ///< address; empty: unknown
+  std::optional<std::int64_t> handshake_age_s = {};  ///< not negative
 };
 
 /// Stretches of many clients, as the table has them: start in microseconds since 1970, number of the client.
@@ -85,8 +106,8 @@ class ClientMinutes {
   void add(WallTime time, const Measured& measured);
   /// A report between its neighbours, as far as those were added: the one before speaks shorter now. `before` may be null.
   void speak(const Spoken& report, const Spoken* before, std::optional<WallTime> next);
-  /// What left since the report before, by the rule of incidents (leak_step); the one after, which was compared with that one, is compared
-  /// with this now. Both may be null.
+  /// What left and what the tunnel carried since the report before, the former by the rule of incidents (leak_step); the one after, which
+  /// was compared with that one, is compared with this now. Both may be null.
   void leave(const Spoken& report, const Spoken* before, const Spoken* after);
 
   /// Those that change come to `samples`.
@@ -97,6 +118,7 @@ class ClientMinutes {
   [[nodiscard]] Sample& minute(WallTime time);
   void add_time(State state, WallTime from, WallTime until, int sign);
   void add_growth(const Spoken* from, const Spoken& to, int sign);
+  void add_traffic(const Spoken& from, const Spoken& to, int sign);
 
   std::vector<std::pair<std::int64_t, Sample>> minutes_;  ///< by start; nearly always the last one is meant
 };

@@ -16,15 +16,19 @@ using std::chrono::microseconds;
 
 /// More than a day is no measurement.
 constexpr std::int64_t longest_latency_us = 86'400'000'000;
+/// The largest number that a report can tell.
+constexpr double longest_age_s = std::numeric_limits<std::uint32_t>::max();
 /// An address has at most 45 characters; the Python original may send any text.
 constexpr std::size_t longest_exit = 64;
 
-/// Of every report that speaks: time, state, lease, trigger, what was counted, and its number.
+/// Of every report that speaks: time, state, lease, trigger, what was counted, its number, and what the tunnel carried.
 constexpr std::string_view spoken_columns =
     "time, state, coalesce(json_extract(json, '$.lease_s'), 0), coalesce(json_extract(json, '$.trigger'), ''), "
     "coalesce(json_extract(json, '$.leak.counting'), 0), coalesce(json_extract(json, '$.leak.since'), ''), "
-    "coalesce(json_extract(json, '$.leak.packets'), 0), coalesce(json_extract(json, '$.leak.bytes'), 0), reports.seq";
-constexpr int spoken_width = 9;
+    "coalesce(json_extract(json, '$.leak.packets'), 0), coalesce(json_extract(json, '$.leak.bytes'), 0), reports.seq, "
+    "coalesce(json_extract(json, '$.tunnel.name'), ''), coalesce(json_extract(json, '$.tunnel.since'), ''), "
+    "coalesce(json_extract(json, '$.tunnel.rx_bytes'), -1), coalesce(json_extract(json, '$.tunnel.tx_bytes'), -1)";
+constexpr int spoken_width = 13;
 
 std::chrono::seconds lease_of(std::int64_t named) {
   return std::min<std::chrono::seconds>(named > 0 ? std::chrono::seconds{named} : Spoken::usual_lease, Spoken::at_most);
@@ -38,6 +42,12 @@ Spoken read_spoken(const Statement& row, int first) {
   spoken.seq = row.integer(first + 8);
   if (row.integer(first + 4) != 0)
     spoken.counted = Counted{parse_rfc3339(row.text(first + 5)).value_or(WallTime{}), row.integer(first + 6), row.integer(first + 7)};
+  const auto rx_bytes = row.integer(first + 11);
+  const auto tx_bytes = row.integer(first + 12);
+  if (rx_bytes >= 0 && tx_bytes >= 0) {
+    const auto since = parse_rfc3339(row.text(first + 10)).value_or(WallTime{});
+    spoken.carried = Carried{std::string(row.text(first + 9)), since, rx_bytes, tx_bytes};
+  }
   return spoken;
 }
 
@@ -57,14 +67,19 @@ Spoken spoken_of(const Admitted& admitted) {
   if (report.leak && report.leak->counting) {
     spoken.counted = Counted{report.leak->since.value_or(WallTime{}), bounded(report.leak->packets), bounded(report.leak->bytes)};
   }
+  if (const auto& tunnel = report.tunnel; tunnel && tunnel->rx_bytes && tunnel->tx_bytes) {
+    spoken.carried = Carried{tunnel->name, tunnel->since.value_or(WallTime{}), bounded(*tunnel->rx_bytes), bounded(*tunnel->tx_bytes)};
+  }
   return spoken;
 }
 
-Measured measured_of(const Spoken& spoken, std::optional<double> latency_ms, std::string_view exit) {
-  Measured measured{spoken.state, {}, {}};
+Measured measured_of(const Spoken& spoken, std::optional<double> latency_ms, std::optional<double> handshake_age_s, std::string_view exit) {
+  Measured measured{spoken.state};
   if (latency_ms && *latency_ms >= 0) {
     measured.latency_us = static_cast<std::int64_t>(std::round(std::min(*latency_ms * 1000, static_cast<double>(longest_latency_us))));
   }
+  if (handshake_age_s && *handshake_age_s >= 0)
+    measured.handshake_age_s = static_cast<std::int64_t>(std::min(*handshake_age_s, longest_age_s));
   if (exit.size() <= longest_exit) measured.exit = exit;
   return measured;
 }
@@ -108,6 +123,12 @@ Sample read_sample(const Statement& row, int first) {
   sample.counted = row.integer(first + 12);
   sample.packets_outside = row.integer(first + 13);
   sample.bytes_outside = row.integer(first + 14);
+  sample.handshakes = row.integer(first + 15);
+  sample.handshake_sum = row.integer(first + 16);
+  sample.handshake_max = row.integer(first + 17);
+  sample.traffic_time = microseconds{row.integer(first + 18)};
+  sample.rx_bytes = row.integer(first + 19);
+  sample.tx_bytes = row.integer(first + 20);
   return sample;
 }
 
@@ -116,29 +137,38 @@ Result<SqliteRollUp> SqliteRollUp::prepare(Database& database) {
   const auto insert = [](std::string_view or_update) {
     return fmt::format(
         "INSERT INTO samples (resolution, start, client, {}) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) ON CONFLICT DO UPDATE SET {}",
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24) ON "
+        "CONFLICT DO UPDATE SET {}",
         sample_columns, or_update);
   };
   const std::pair<Statement SqliteRollUp::*, std::string> texts[] = {
       {&SqliteRollUp::read_mark_, "SELECT coalesce((SELECT value FROM marks WHERE name = ?1), 0)"},
       {&SqliteRollUp::write_mark_, "INSERT INTO marks (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2"},
-      {&SqliteRollUp::reports_, fmt::format("SELECT id, client, boot_id, seq, {}, json_extract(json, '$.latency_ms'), "
-                                            "coalesce(json_extract(json, '$.exit.v4'), json_extract(json, '$.public_ip'), '') "
-                                            "FROM reports WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
-                                            spoken_columns)},
+      {&SqliteRollUp::reports_,
+       fmt::format(
+           "SELECT id, client, boot_id, seq, {}, json_extract(json, '$.latency_ms'), json_extract(json, '$.tunnel.handshake_age_s'), "
+           "coalesce(json_extract(json, '$.exit.v4'), json_extract(json, '$.public_ip'), '') "
+           "FROM reports WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
+           spoken_columns)},
       {&SqliteRollUp::spoken_at_, fmt::format("SELECT {} FROM reports WHERE id = ?1", spoken_columns)},
       {&SqliteRollUp::newest_without_boot_,
        fmt::format("SELECT seq, {} FROM reports WHERE client = ?1 AND boot_id = '' AND id < ?2 ORDER BY id DESC LIMIT 1", spoken_columns)},
       {&SqliteRollUp::load_, fmt::format("SELECT {} FROM samples WHERE {}", sample_columns, this_one)},
-      {&SqliteRollUp::add_, insert("reports = reports + ?4, worst = max(worst, ?5), secure = secure + ?6, warning = warning + ?7, "
-                                   "contained = contained + ?8, danger = danger + ?9, latency_min = CASE WHEN ?10 = 0 THEN latency_min "
-                                   "WHEN latencies = 0 THEN ?12 ELSE min(latency_min, ?12) END, latency_max = max(latency_max, ?13), "
-                                   "latencies = latencies + ?10, latency_sum = latency_sum + ?11, more_exits = max(more_exits, ?15), "
-                                   "counted = counted + ?16 "
-                                   "WHERE ?14 = '' OR exits = ?14")},
-      {&SqliteRollUp::save_, insert("reports = ?4, worst = ?5, secure = ?6, warning = ?7, contained = ?8, danger = ?9, latencies = ?10, "
-                                    "latency_sum = ?11, latency_min = ?12, latency_max = ?13, exits = ?14, more_exits = ?15, "
-                                    "counted = ?16, packets_outside = ?17, bytes_outside = ?18")},
+      {&SqliteRollUp::add_,
+       insert(fmt::format("reports = reports + ?4, worst = max(worst, ?5), secure = secure + ?6, warning = warning + ?7, "
+                          "contained = contained + ?8, danger = danger + ?9, latency_min = CASE WHEN ?10 = 0 THEN latency_min "
+                          "WHEN latencies = 0 THEN ?12 ELSE min(latency_min, ?12) END, latency_max = max(latency_max, ?13), "
+                          "latencies = latencies + ?10, latency_sum = latency_sum + ?11, more_exits = max(more_exits, ?15), "
+                          "counted = counted + ?16, handshakes = handshakes + ?19, handshake_sum = handshake_sum + ?20, "
+                          "handshake_max = max(handshake_max, ?21), traffic_time = traffic_time + ?22, "
+                          "rx_bytes = min(rx_bytes + ?23, {0}), tx_bytes = min(tx_bytes + ?24, {0}) "
+                          "WHERE ?14 = '' OR exits = ?14",
+                          Sample::most_bytes))},
+      {&SqliteRollUp::save_,
+       insert("reports = ?4, worst = ?5, secure = ?6, warning = ?7, contained = ?8, danger = ?9, latencies = ?10, "
+              "latency_sum = ?11, latency_min = ?12, latency_max = ?13, exits = ?14, more_exits = ?15, "
+              "counted = ?16, packets_outside = ?17, bytes_outside = ?18, handshakes = ?19, handshake_sum = ?20, handshake_max = ?21, "
+              "traffic_time = ?22, rx_bytes = ?23, tx_bytes = ?24")},
       {&SqliteRollUp::remove_, fmt::format("DELETE FROM samples WHERE {}", this_one)},
   };
   for (const auto& [statement, sql] : texts) {
@@ -205,7 +235,7 @@ Result<std::size_t> SqliteRollUp::read_on(std::size_t most, ReportNumbers& numbe
         const std::string boot_id(from.text(2));
         constexpr int behind = 4 + spoken_width;
         const auto spoken = read_spoken(from, 4);
-        const auto measured = measured_of(spoken, from.optional_number(behind), from.text(behind + 1));
+        const auto measured = measured_of(spoken, from.optional_number(behind), from.optional_number(behind + 1), from.text(behind + 2));
         added = add({from.integer(0), from.integer(1), boot_id, from.integer(3), spoken, measured}, numbers);
       },
       through_, until, static_cast<std::int64_t>(most));
@@ -229,7 +259,8 @@ Result<void> SqliteRollUp::added(std::int64_t id, std::int64_t client, const Adm
   const auto& report = admitted.report;
   const auto spoken = spoken_of(admitted);
   const auto& exit = report.exit && report.exit->v4 ? report.exit->v4 : report.public_ip;
-  const auto measured = measured_of(spoken, report.latency_ms, exit ? std::string_view(*exit) : std::string_view());
+  const auto age = report.tunnel ? report.tunnel->handshake_age_s : std::nullopt;
+  const auto measured = measured_of(spoken, report.latency_ms, age, exit ? std::string_view(*exit) : std::string_view());
   return add({id, client, report.boot_id, static_cast<std::int64_t>(report.seq), spoken, measured}, numbers);
 }
 

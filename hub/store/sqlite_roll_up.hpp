@@ -97,9 +97,11 @@ class SqliteRollUp {
 [[nodiscard]] Sample read_sample(const Statement& row, int first);
 inline constexpr std::string_view sample_columns =
     "reports, worst, secure, warning, contained, danger, latencies, latency_sum, latency_min, latency_max, exits, more_exits, "
-    "counted, packets_outside, bytes_outside";
+    "counted, packets_outside, bytes_outside, handshakes, handshake_sum, handshake_max, traffic_time, rx_bytes, tx_bytes";
 /// How many these are, and which of them, from 0, is a text.
-inline constexpr int sample_width = 15;
+inline constexpr int sample_width = 21;
+/// Exports of older hubs have so many: what came later they had not recorded.
+inline constexpr int oldest_sample_width = 15;
 inline constexpr int exits_column = 10;
 
 }  // namespace vpn_sentinel

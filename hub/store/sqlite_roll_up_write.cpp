@@ -63,6 +63,7 @@ Result<void> SqliteRollUp::write_marks() {
 Result<bool> SqliteRollUp::add_simply(const Place& place, const Sample& added) {
   if (std::any_of(added.time.begin(), added.time.end(), [](auto time) { return time < microseconds{0}; })) return false;
   if (added.packets_outside != 0 || added.bytes_outside != 0) return false;  // they stop at the largest number
+  if (added.traffic_time < microseconds{0} || added.rx_bytes < 0 || added.tx_bytes < 0) return false;
   const auto rows = write(add_, place, added);
   if (!rows) return fail(rows.error());
   return *rows > 0;
@@ -73,7 +74,8 @@ Result<std::int64_t> SqliteRollUp::write(Statement& statement, const Place& plac
                                sample.worst ? static_cast<std::int64_t>(*sample.worst) : std::int64_t{-1}, sample.time[0].count(),
                                sample.time[1].count(), sample.time[2].count(), sample.time[3].count(), sample.latencies, sample.latency_sum,
                                sample.latency_min, sample.latency_max, join(sample.exits), std::int64_t{sample.more_exits ? 1 : 0},
-                               sample.counted, sample.packets_outside, sample.bytes_outside);
+                               sample.counted, sample.packets_outside, sample.bytes_outside, sample.handshakes, sample.handshake_sum,
+                               sample.handshake_max, sample.traffic_time.count(), sample.rx_bytes, sample.tx_bytes);
 }
 
 Result<void> SqliteRollUp::merge_into(const Place& place, const Sample& added) {
@@ -81,6 +83,11 @@ Result<void> SqliteRollUp::merge_into(const Place& place, const Sample& added) {
   auto done = load_.query([&sample](const Statement& row) { sample = read_sample(row, 0); }, place.resolution, place.start, place.client);
   if (!done) return done;
   merge(sample, added);
+  // A late report takes back what was compared without it, which an older hub had not written.
+  if (sample.traffic_time < microseconds{0} || sample.rx_bytes < 0 || sample.tx_bytes < 0) {
+    sample.traffic_time = microseconds{0};
+    sample.rx_bytes = sample.tx_bytes = 0;
+  }
   if (is_nothing(sample)) return remove_.run(place.resolution, place.start, place.client);
   const auto written = write(save_, place, sample);
   if (!written) return fail(written.error());

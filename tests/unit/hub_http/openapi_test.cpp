@@ -375,6 +375,10 @@ BOOST_AUTO_TEST_CASE(samples_of_all_kinds_fit_their_schema) {
     sample.latencies = 2;
     sample.latency_sum = 3'000;
     sample.latency_max = 2'000;
+    sample.traffic_time = std::chrono::seconds{20};
+    sample.rx_bytes = 3;
+    sample.handshakes = 2;
+    sample.handshake_sum = sample.handshake_max = 5;
     sample.more_exits = true;
   }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { cell, incidentsCsv } from "../../../hub/web/src/model/export";
-import { hasNumbers, latencies, outside, traffic } from "../../../hub/web/src/model/series";
+import { handshakes, hasNumbers, latencies, outside, recordedSince, traffic } from "../../../hub/web/src/model/series";
 import { shares, stretches } from "../../../hub/web/src/model/timeline";
 
 const at = (minute) => new Date(Date.parse("2026-11-21T10:00:00Z") + minute * 60_000).toISOString();
@@ -85,10 +85,22 @@ test("nobody counted is no zero", () => {
   assert.equal(hasNumbers(outside([sample(0, { packets_outside: null })])), false);
 });
 
-test("traffic is what was added between two reports, and nothing where the counter began anew", () => {
-  const report = (minute, bytes, since = "x") => ({ time: at(minute), tunnel: { name: "wg0", since, rx_bytes: bytes, tx_bytes: 0 } });
-  const [, received] = traffic([report(2, 600), report(0, 0), report(1, 600), report(3, 10), report(4, 610), report(5, 1210, "y")]);
-  assert.deepEqual(received, [10, 0, null, 10, null]);
+test("traffic and handshakes of any range come from samples, and what was not recorded is a gap and no zero", () => {
+  const carried = (minute, rx) => sample(minute, { traffic_bytes_per_s: { rx, tx: 1 }, handshake_age_s: { mean: 40, max: 90 } });
+  const before = (minute) => sample(minute, { traffic_bytes_per_s: null, handshake_age_s: null });
+  const samples = [before(0), before(1), carried(2, 10), carried(3, 0)];
+  assert.deepEqual(traffic(samples).slice(1), [
+    [null, null, 10, 0],
+    [null, null, 1, 1],
+  ]);
+  assert.deepEqual(handshakes(samples).slice(1), [
+    [null, null, 40, 40],
+    [null, null, 90, 90],
+  ]);
+  assert.equal(recordedSince(traffic(samples)), time(2) / 1000);
+  assert.equal(recordedSince(traffic([before(0), before(1)])), null);
+  // The first report of all has none before it.
+  assert.equal(recordedSince(traffic([before(0), carried(1, 5)])), null);
 });
 
 const incident = (more = {}) => ({

@@ -1,22 +1,20 @@
-// Columns of numbers for charts, from samples and reports. Pure. Null is a gap: nobody measured, or nobody counted.
+// Columns of numbers for charts, from samples. Pure. Null is a gap: nobody measured, nobody counted, or nothing was recorded.
 
-import type { Sample, StoredReport } from "./types";
+import type { Sample } from "./types";
 
 export interface Range {
   name: string;
   hours: number;
   resolution: "minute" | "hour" | "day";
-  /** Whether single reports are kept so long that traffic and handshakes can be drawn. */
-  reports: boolean;
 }
 
 export const ranges: Range[] = [
-  { name: "1 hour", hours: 1, resolution: "minute", reports: true },
-  { name: "6 hours", hours: 6, resolution: "minute", reports: true },
-  { name: "1 day", hours: 24, resolution: "minute", reports: false },
-  { name: "1 week", hours: 24 * 7, resolution: "hour", reports: false },
-  { name: "1 month", hours: 24 * 31, resolution: "hour", reports: false },
-  { name: "1 year", hours: 24 * 366, resolution: "day", reports: false },
+  { name: "1 hour", hours: 1, resolution: "minute" },
+  { name: "6 hours", hours: 6, resolution: "minute" },
+  { name: "1 day", hours: 24, resolution: "minute" },
+  { name: "1 week", hours: 24 * 7, resolution: "hour" },
+  { name: "1 month", hours: 24 * 31, resolution: "hour" },
+  { name: "1 year", hours: 24 * 366, resolution: "day" },
 ];
 
 export type Column = (number | null)[];
@@ -64,35 +62,27 @@ export const latencies = (samples: Sample[]): Table =>
 
 export const outside = (samples: Sample[]): Table => table(samples, (each) => each.packets_outside);
 
-function ordered(reports: StoredReport[]): StoredReport[] {
-  return [...reports].sort((a, b) => a.time.localeCompare(b.time));
-}
+export const traffic = (samples: Sample[]): Table =>
+  table(
+    samples,
+    (each) => each.traffic_bytes_per_s?.rx ?? null,
+    (each) => each.traffic_bytes_per_s?.tx ?? null,
+  );
 
-/** Bytes per second through the tunnel between two reports. A counter that fell began anew, and another tunnel is no difference. */
-export function traffic(reports: StoredReport[]): Table {
-  const rows = ordered(reports).filter((each) => each.tunnel?.rx_bytes !== undefined && each.tunnel.tx_bytes !== undefined);
-  const times: number[] = [];
-  const received: Column = [];
-  const sent: Column = [];
-  for (let i = 1; i < rows.length; ++i) {
-    const [before, after] = [rows[i - 1]!, rows[i]!];
-    const passed = seconds(after.time) - seconds(before.time);
-    if (!(passed > 0)) continue;
-    const same = before.tunnel!.name === after.tunnel!.name && before.tunnel!.since === after.tunnel!.since;
-    const rate = (key: "rx_bytes" | "tx_bytes"): number | null => {
-      const more = after.tunnel![key]! - before.tunnel![key]!;
-      return same && more >= 0 ? more / passed : null;
-    };
-    times.push(seconds(after.time));
-    received.push(rate("rx_bytes"));
-    sent.push(rate("tx_bytes"));
-  }
-  return [times, received, sent];
-}
+export const handshakes = (samples: Sample[]): Table =>
+  table(
+    samples,
+    (each) => each.handshake_age_s?.mean ?? null,
+    (each) => each.handshake_age_s?.max ?? null,
+  );
 
-export function handshakes(reports: StoredReport[]): Table {
-  const rows = ordered(reports).filter((each) => each.tunnel);
-  return [rows.map((each) => seconds(each.time)), rows.map((each) => each.tunnel?.handshake_age_s ?? null)];
+/**
+ * The moment, in seconds, before which clients reported and this was not recorded, as it is after an older hub. Null: there is no such time,
+ * or nothing was recorded at all.
+ */
+export function recordedSince(data: Table): number | null {
+  const first = data[0].findIndex((_, place) => data.slice(1).some((column) => column[place] !== null));
+  return first > 1 ? data[0][first]! : null;
 }
 
 export function hasNumbers(data: Table): boolean {

@@ -170,6 +170,9 @@ export interface Sample {
   more_exits?: boolean;
   packets_outside: number | null;
   bytes_outside: number | null;
+  /** Null: not told, or not recorded, as by hubs of before. */
+  traffic_bytes_per_s: { rx: number; tx: number } | null;
+  handshake_age_s: { mean: number; max: number } | null;
 }
 
 export interface StoredReport extends Told {

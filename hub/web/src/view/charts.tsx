@@ -3,10 +3,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 
-import { askReports, askSamples } from "../api";
-import { handshakes, hasNumbers, latencies, outside, ranges, traffic, type Column, type Range, type Table } from "../model/series";
+import { askSamples } from "../api";
+import { handshakes, hasNumbers, latencies, outside, ranges, recordedSince, traffic, type Column, type Table } from "../model/series";
 import { briefTime, byteText } from "../model/times";
-import type { Client } from "../model/types";
+import type { Client, Sample } from "../model/types";
 import { store } from "../store";
 import { useAnswer } from "./ask";
 import { Panel } from "./parts";
@@ -26,6 +26,8 @@ interface ChartProps {
   /** The time that was asked for, in seconds: also where nothing is known of it. */
   from: number;
   to: number;
+  /** In seconds: what was before has not been recorded, and is no quiet time. Null: all was. */
+  recordedSince?: number | null;
 }
 
 const height = 170;
@@ -122,23 +124,25 @@ export function Chart(props: ChartProps) {
     <figure class="chart">
       <figcaption>{title}</figcaption>
       <div ref={place} aria-hidden="true" />
+      {props.recordedSince && <p class="quiet small not-recorded">Not recorded before {briefTime(props.recordedSince * 1000)}.</p>}
       <p class="hidden">{summary(props)}</p>
     </figure>
   );
 }
 
 const milliseconds = (value: number): string => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`;
-const packets = (value: number): string => (Number.isInteger(value) ? value.toLocaleString("en-GB") : value.toFixed(1));
+export const whole = (value: number): string => (Number.isInteger(value) ? value.toLocaleString("en-GB") : value.toFixed(1));
 export const rate = (value: number): string => (value < 1000 ? `${value.toFixed(0)} B/s` : `${byteText(value)}/s`);
 const age = (value: number): string => `${value.toFixed(0)} s`;
 
 type Drawn = Omit<ChartProps, "from" | "to">;
 
-function drawn(range: Range, answer: { samples: Parameters<typeof latencies>[0]; reports: Parameters<typeof traffic>[0] }): Drawn[] {
-  const charts: Drawn[] = [
+function drawn(samples: Sample[]): Drawn[] {
+  const [carried, ages] = [traffic(samples), handshakes(samples)];
+  return [
     {
       title: "Latency through the tunnel",
-      data: latencies(answer.samples),
+      data: latencies(samples),
       word: milliseconds,
       lines: [
         { name: "least", colour: "--quiet" },
@@ -148,33 +152,38 @@ function drawn(range: Range, answer: { samples: Parameters<typeof latencies>[0];
     },
     {
       title: "Packets outside the tunnel",
-      data: outside(answer.samples),
-      word: packets,
+      data: outside(samples),
+      word: whole,
       lines: [{ name: "packets", colour: "--danger", bars: true }],
     },
+    {
+      title: "Traffic of the tunnel",
+      data: carried,
+      recordedSince: recordedSince(carried),
+      word: rate,
+      lines: [
+        { name: "received", colour: "--accent" },
+        { name: "sent", colour: "--secure" },
+      ],
+    },
+    {
+      title: "Age of the handshake",
+      data: ages,
+      recordedSince: recordedSince(ages),
+      word: age,
+      lines: [
+        { name: "mean", colour: "--accent" },
+        { name: "most", colour: "--warning" },
+      ],
+    },
   ];
-  if (range.reports) {
-    charts.push(
-      {
-        title: "Traffic of the tunnel",
-        data: traffic(answer.reports),
-        word: rate,
-        lines: [
-          { name: "received", colour: "--accent" },
-          { name: "sent", colour: "--secure" },
-        ],
-      },
-      { title: "Age of the handshake", data: handshakes(answer.reports), word: age, lines: [{ name: "age", colour: "--accent" }] },
-    );
-  }
-  return charts;
 }
 
 const nothing: Record<string, string> = {
   "Packets outside the tunnel": "Nobody counted in this time.",
   "Latency through the tunnel": "Nobody measured in this time.",
-  "Age of the handshake": "No handshake was told (WireGuard only).",
-  "Traffic of the tunnel": "No traffic was told.",
+  "Age of the handshake": "Not recorded in this time (WireGuard only).",
+  "Traffic of the tunnel": "Not recorded in this time.",
 };
 
 export function Charts({ client }: { client: Client }) {
@@ -185,12 +194,9 @@ export function Charts({ client }: { client: Client }) {
     async (signal) => {
       const to = store.hubTime();
       const from = new Date(to - range.hours * 3_600_000).toISOString();
-      const [samples, reports] = await Promise.all([
-        askSamples(client.client_id, range.resolution, from, signal),
-        range.reports ? askReports(client.client_id, from, 1000, signal) : { items: [], more: false },
-      ]);
+      const samples = await askSamples(client.client_id, range.resolution, from, signal);
       const span = { from: Date.parse(from) / 1000, to: to / 1000 };
-      return drawn(range, { samples: samples.items, reports: reports.items }).map((chart): ChartProps => ({ ...chart, ...span }));
+      return drawn(samples.items).map((chart): ChartProps => ({ ...chart, ...span }));
     },
     60_000,
   );
@@ -220,7 +226,6 @@ export function Charts({ client }: { client: Client }) {
           ),
         )}
       </div>
-      {!range.reports && <p class="quiet small">Traffic and handshakes are drawn from single reports: choose 1 or 6 hours.</p>}
     </Panel>
   );
 }

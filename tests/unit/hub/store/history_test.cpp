@@ -169,6 +169,16 @@ BOOST_AUTO_TEST_CASE(sums_of_a_later_export_give_way_to_the_reports_of_an_earlie
   BOOST_TEST((judged(new_file) == judged(old_file)));
 }
 
+BOOST_AUTO_TEST_CASE(sums_of_an_older_hub_are_taken_without_what_it_did_not_record) {
+  const Lines lines{
+      R"({"vpn_sentinel_export":1,"made":"2026-11-21T10:00:00Z"})",
+      R"({"type":"sample","client_id":"a","start":"2026-11-20T10:00:00Z","resolution":1,"values":[1,0,1,0,0,0,0,0,0,0,"",0,0,0,0]})"};
+  BOOST_TEST(read(lines).added == 1U);
+  const auto again = exported(new_file);
+  BOOST_TEST(std::ranges::count_if(again, [](const auto& line) { return line.find(R"("",0,0,0,0,0,0,0,0,0,0])") != std::string::npos; }) ==
+             1);
+}
+
 BOOST_AUTO_TEST_CASE(a_report_of_a_wrong_clock_hides_no_sums_of_other_times) {
   keep_sums_only();
   {

@@ -19,10 +19,10 @@ inline std::unique_ptr<Store> open_or_fail(const std::string& file) {
   return std::move(*store);
 }
 
-inline void run_sql(const std::string& file, const char* sql) {
+inline void run_sql(const std::string& file, const std::string& sql) {
   sqlite3* handle = nullptr;
   BOOST_REQUIRE_EQUAL(sqlite3_open(file.c_str(), &handle), SQLITE_OK);
-  BOOST_CHECK_EQUAL(sqlite3_exec(handle, sql, nullptr, nullptr, nullptr), SQLITE_OK);
+  BOOST_CHECK_EQUAL(sqlite3_exec(handle, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(handle);
 }
 

@@ -144,6 +144,61 @@ void a_minute_without_a_known_pair_does_not_say_that_nothing_left(const StoreFac
   BOOST_TEST(samples_of(*store, "late", Resolution::minute).at(1).at("packets_outside") == 12);
 }
 
+Admitted carrying(Admitted admitted, std::uint64_t rx_bytes, std::uint64_t tx_bytes, std::uint32_t age_s, double since = -100) {
+  admitted.report.tunnel = TunnelReport{"wg0", "wireguard", true, at(since), rx_bytes, tx_bytes, age_s};
+  return admitted;
+}
+
+void what_a_tunnel_carried_is_a_mean_of_the_time_between_its_reports(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  const auto store = open();
+  auto silent = carrying(report("a", "b", 5, State::secure, at(140)), 0, 0, 7);
+  silent.report.tunnel->rx_bytes.reset();
+  add_and_roll_up(*store, {carrying(report("a", "b", 1, State::secure, at(0)), 1'000'000, 500, 40),
+                           carrying(report("a", "b", 2, State::secure, at(20)), 1'002'000, 700, 60),
+                           carrying(report("a", "b", 3, State::secure, at(70)), 1'003'000, 700, 20),
+                           carrying(report("a", "b", 4, State::secure, at(130)), 600, 6'000, 5, 90),  // a tunnel made anew
+                           silent, report("plain", "b", 1, State::secure, at(0)), report("plain", "b", 2, State::secure, at(30)),
+                           carrying(report("fell", "b", 1, State::secure, at(0)), 900, 900, 1),
+                           carrying(report("fell", "b", 2, State::secure, at(30)), 10, 950, 1)});
+  const auto minutes = samples_of(*store, "a", Resolution::minute);
+  BOOST_REQUIRE_EQUAL(minutes.size(), 3U);
+  BOOST_TEST((minutes[0].at("traffic_bytes_per_s") == json{{"rx", 100.0}, {"tx", 10.0}}));
+  BOOST_TEST((minutes[1].at("traffic_bytes_per_s") == json{{"rx", 20.0}, {"tx", 0.0}}));
+  BOOST_TEST(minutes[2].at("traffic_bytes_per_s").is_null());
+  BOOST_TEST((minutes[0].at("handshake_age_s") == json{{"mean", 50.0}, {"max", 60}}));
+  for (const auto resolution : {Resolution::hour, Resolution::day}) {
+    const auto coarse = samples_of(*store, "a", resolution).at(0);
+    BOOST_TEST((coarse.at("traffic_bytes_per_s") == json{{"rx", 3000.0 / 70}, {"tx", 200.0 / 70}}));
+    BOOST_TEST((coarse.at("handshake_age_s") == json{{"mean", 26.4}, {"max", 60}}));
+  }
+  // A late report splits the time in which it lies.
+  add_and_roll_up(*store, {carrying(report("late", "b", 1, State::secure, at(0)), 0, 0, 1),
+                           carrying(report("late", "b", 3, State::secure, at(100)), 1'000, 0, 1),
+                           carrying(report("late", "b", 2, State::secure, at(50)), 100, 0, 1)});
+  const auto late = samples_of(*store, "late", Resolution::minute);
+  BOOST_TEST(late.at(0).at("traffic_bytes_per_s").at("rx") == 2.0);
+  BOOST_TEST(late.at(1).at("traffic_bytes_per_s").at("rx") == 18.0);
+  for (const auto* silent_client : {"plain", "fell"})
+    BOOST_TEST(samples_of(*store, silent_client, Resolution::day).at(0).at("traffic_bytes_per_s").is_null());
+  BOOST_TEST(samples_of(*store, "plain", Resolution::day).at(0).at("handshake_age_s").is_null());
+}
+
+void numbers_of_a_tunnel_that_lies_stop_at_the_largest(const StoreFactory& factory) {
+  const auto open = factory.fresh();
+  const auto store = open();
+  std::vector<Admitted> reports;
+  for (std::uint64_t seq = 1; seq <= 8; ++seq) {
+    reports.push_back(
+        carrying(report("a", "b", seq, State::secure, at(static_cast<double>(seq))), seq % 2 == 0 ? UINT64_MAX : 0, 0, UINT32_MAX));
+  }
+  add_and_roll_up(*store, {reports.begin(), reports.begin() + 4});
+  add_and_roll_up(*store, {reports.begin() + 4, reports.end()});
+  const auto day = samples_of(*store, "a", Resolution::day).at(0);
+  BOOST_TEST(day.at("traffic_bytes_per_s").at("rx").get<double>() == 9e18 / 4);
+  BOOST_TEST(day.at("handshake_age_s").at("mean") == 4'294'967'295.0);
+}
+
 void reports_become_minutes_hours_and_days(const StoreFactory& factory) {
   const auto open = factory.fresh();
   auto store = open();
@@ -186,6 +241,8 @@ std::vector<Admitted> mixed_reports() {
     const auto state = seq % 5 == 0 ? State::danger : seq % 3 == 0 ? State::warning : State::secure;
     reports.push_back(measured(report("a", seq > 25 ? "second" : "first", seq, state, at(static_cast<double>(seq) * 17)),
                                static_cast<double>(seq), "198.51.100." + std::to_string(seq % 4)));
+    if (seq % 5 != 0)
+      reports.back() = carrying(reports.back(), seq * seq * 1'000, seq * 700, static_cast<std::uint32_t>(seq * 3), seq > 30 ? 500 : 0);
     if (seq % 7 != 0) reports.back() = leaking(reports.back(), seq * seq % 600, seq > 12 ? 12 * 17 : -100);
     if (seq % 7 < 3) reports.back().report.latency_ms.reset();
     if (seq % 4 == 2) reports.back().report.public_ip.reset();
@@ -446,6 +503,8 @@ std::vector<ContractCase> removal_contract() {
       CASE(a_removed_client_is_no_client_any_more_and_its_history_goes_with_the_rest),
       CASE(reports_become_minutes_hours_and_days),
       CASE(a_minute_without_a_known_pair_does_not_say_that_nothing_left),
+      CASE(what_a_tunnel_carried_is_a_mean_of_the_time_between_its_reports),
+      CASE(numbers_of_a_tunnel_that_lies_stop_at_the_largest),
       CASE(what_left_outside_is_in_the_minute_of_the_report_that_told_it),
       CASE(roll_ups_do_not_depend_on_the_order_in_which_reports_arrive),
       CASE(reports_add_up_the_same_while_they_come_and_when_they_are_read_again),
