@@ -165,6 +165,20 @@ export const askHubSelf = (signal?: AbortSignal): Promise<HubSelf & { version: s
 export const askHistory = (id: string, from: string | undefined, signal?: AbortSignal): Promise<Listed<Change>> =>
   all<Change>(client(id, "history"), "changes", { from }, 2000, signal);
 
+const furthestBack = 500;
+
+/** Changes before `to`, newest first, as far back as to one with another exit address. */
+export async function askBefore(id: string, to: string, signal?: AbortSignal): Promise<Change[]> {
+  const found: Change[] = [];
+  let cursor: string | undefined;
+  do {
+    const page: { changes: Change[]; next?: string } = await get(address(client(id, "history"), { to, limit: 100, cursor }), signal);
+    found.push(...page.changes);
+    cursor = page.next;
+  } while (cursor && found.length < furthestBack && found.at(-1)!.public_ip === found[0]!.public_ip);
+  return found;
+}
+
 export const askSamples = (id: string, resolution: string, from: string, signal?: AbortSignal): Promise<Listed<Sample>> =>
   all<Sample>(client(id, "samples"), "samples", { resolution, from }, 3000, signal);
 

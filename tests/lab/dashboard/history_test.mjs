@@ -71,3 +71,19 @@ test("latency, packets outside, traffic and handshakes are drawn for each time f
   }
   await close();
 });
+
+test("the exit addresses begin with the one that held when the chosen time begins", async () => {
+  const { page, close } = await openPage(browser, `${hub.page}#/clients/office`);
+  await isLive(page);
+  const rows = page.locator(".addresses li");
+  const times = page.getByRole("combobox", { name: "Time", exact: true });
+  await times.selectOption({ label: "1 hour" });
+  await settled(page);
+  await page.locator(".addresses li:first-child", { hasText: /^198\.51\.100\.17 since .*, in force when this time begins$/ }).waitFor();
+  assert.match(await rows.nth(1).textContent(), /^198\.51\.100\.33 since (?!.*in force)/);
+  assert.equal(await rows.count(), 2);
+  await times.selectOption({ label: "1 year" });
+  await page.locator(".addresses li:first-child", { hasText: /^198\.51\.100\.2 since/ }).waitFor();
+  assert.equal(await rows.count(), 3);
+  await close();
+});

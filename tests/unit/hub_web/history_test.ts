@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { cell, incidentsCsv } from "../../../hub/web/src/model/export";
 import { handshakes, hasNumbers, latencies, outside, recordedSince, traffic } from "../../../hub/web/src/model/series";
-import { shares, stretches } from "../../../hub/web/src/model/timeline";
+import { exits, shares, stretches } from "../../../hub/web/src/model/timeline";
 
 const at = (minute) => new Date(Date.parse("2026-11-21T10:00:00Z") + minute * 60_000).toISOString();
 const time = (minute) => Date.parse(at(minute));
@@ -54,6 +54,32 @@ test("changes of one moment and those that keep the state make no stretch of the
 test("shares of the time add up to one", () => {
   const part = shares(stretches([change(15, "secure", "danger")], time(0), time(20), true));
   assert.deepEqual(part, { secure: 0.75, danger: 0.25 });
+});
+
+test("the first exit address is the one that held when the span begins, with its own beginning", () => {
+  const moved = (minute, address, kind = "address_changed", previous = undefined) =>
+    change(minute, "secure", "secure", { kind, public_ip: address, previous_address: previous });
+  const list = (...asked) => exits(...asked).map((exit) => [exit.address, exit.from === null ? null : (exit.from - time(0)) / 60_000]);
+  // A change of the state tells the address as well as one of the address does.
+  const earlier = [moved(-10, "b", "state_changed"), moved(-30, "b", "came_back", "a"), moved(-90, "a", "connected")];
+  assert.deepEqual(list([moved(20, "c", "state_changed", "b"), moved(10, "b", "went_offline")], earlier, time(0), "c"), [
+    ["b", -30],
+    ["c", 20],
+  ]);
+  assert.deepEqual(list([], earlier, time(0), "b"), [["b", -30]]);
+  // What was before has been removed.
+  assert.deepEqual(list([moved(20, "c", "address_changed", "b")], [], time(0), "c"), [
+    ["b", null],
+    ["c", 20],
+  ]);
+  assert.deepEqual(list([moved(20, "c", "state_changed")], [], time(0), "c"), [["c", null]]);
+  assert.deepEqual(list([], [], time(0), "c"), [["c", null]]);
+  assert.deepEqual(list([], [], time(0), ""), []);
+  // It was heard of within the span.
+  assert.deepEqual(list([moved(5, "a", "connected"), moved(6, "b", "address_changed", "a")], [], time(0), "b"), [
+    ["a", 5],
+    ["b", 6],
+  ]);
 });
 
 const sample = (minute, more = {}) => ({

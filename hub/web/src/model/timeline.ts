@@ -39,14 +39,26 @@ export function shares(parts: Stretch[]): Record<string, number> {
 
 export interface Exit {
   address: string;
-  from: number;
+  /** Null: it was there before anything that is known. */
+  from: number | null;
 }
 
-/** The exit addresses that its changes tell, newest first. */
-export function exits(changes: Change[]): Exit[] {
-  const newest = [...changes].sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
-  return newest
-    .filter((change) => change.kind === "address_changed" || change.kind === "connected")
-    .map((change) => ({ address: change.public_ip ?? "", from: Date.parse(change.at) }))
-    .filter((exit) => exit.address !== "");
+/**
+ * The exit addresses from `from` on, oldest first: the first is the one that was in force then, as far as it is known. Each change tells the
+ * address after it, whatever its kind; `earlier`: those before `from`. `now`: the address that holds.
+ */
+export function exits(changes: Change[], earlier: Change[], from: number, now: string): Exit[] {
+  const known = [...earlier, ...changes].sort((a, b) => Date.parse(a.at) - Date.parse(b.at) || Date.parse(a.noticed) - Date.parse(b.noticed));
+  const result: Exit[] = [];
+  for (const [place, change] of known.entries()) {
+    const at = Date.parse(change.at);
+    if (place === 0 && change.previous_address) result.push({ address: change.previous_address, from: null });
+    const address = change.public_ip;
+    if (!address || address === result.at(-1)?.address) continue;
+    const begins = place > 0 || change.kind === "connected" || Boolean(change.previous_address);
+    result.push({ address, from: begins ? at : null });
+  }
+  if (result.length === 0 && now) result.push({ address: now, from: null });
+  const inForce = result.findLastIndex((exit) => exit.from === null || exit.from <= from);
+  return result.slice(Math.max(inForce, 0));
 }

@@ -2,8 +2,8 @@
 
 import { useState } from "preact/hooks";
 
-import { askHistory } from "../api";
-import { exits, shares, stretches, type Stretch } from "../model/timeline";
+import { askBefore, askHistory } from "../api";
+import { exits, shares, stretches, type Exit, type Stretch } from "../model/timeline";
 import { briefTime, duration } from "../model/times";
 import type { Change, Client } from "../model/types";
 import { changeText, leakedText, stateText } from "../model/words";
@@ -89,6 +89,34 @@ function ChangeList({ changes, more }: { changes: Change[]; more: boolean }) {
   );
 }
 
+/** `complete`: no change after `from` is missing. */
+function Exits({ list, from, complete }: { list: Exit[]; from: number; complete: boolean }) {
+  const since = (exit: Exit): string => {
+    if (exit.from === null && !complete) return "before the changes that are listed";
+    const inForce = exit.from === null || exit.from < from ? ", in force when this time begins" : "";
+    return `since ${exit.from === null ? `before ${briefTime(from)}` : briefTime(exit.from)}${inForce}`;
+  };
+  return (
+    <>
+      <h3>Exit addresses</h3>
+      <ul class="addresses">
+        {list.map((exit) => (
+          <li key={exit.from}>
+            <span class="address">{exit.address}</span> <span class="quiet">{since(exit)}</span>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+/** Of the span, or of the client when it is younger: late reports tell of what was before it was heard first. */
+function beginning(client: Client, changes: Change[], earlier: Change[], from: number): number {
+  if (earlier.length > 0) return from;
+  const known = [client.first_seen, ...changes.map((change) => change.at)].map((time) => Date.parse(time)).filter(Number.isFinite);
+  return known.length > 0 ? Math.max(from, Math.min(...known)) : from;
+}
+
 export function History({ client }: { client: Client }) {
   const [hours, setHours] = useState(24);
   const key = `${client.client_id} ${hours} ${client.state} ${client.since} ${client.public_ip ?? ""}`;
@@ -96,13 +124,16 @@ export function History({ client }: { client: Client }) {
     key,
     async (signal) => {
       const to = store.hubTime();
-      const from = Math.max(to - hours * 3_600_000, Date.parse(client.first_seen) || 0);
-      return { ...(await askHistory(client.client_id, new Date(from).toISOString(), signal)), from, to };
+      const begin = new Date(to - hours * 3_600_000).toISOString();
+      const [changes, earlier] = await Promise.all([askHistory(client.client_id, begin, signal), askBefore(client.client_id, begin, signal)]);
+      const from = beginning(client, changes.items, earlier, Date.parse(begin));
+      return { ...changes, earlier, from, to };
     },
     60_000,
   );
   const listed = answer.value;
-  const addresses = listed ? exits(listed.items) : [];
+  // Beyond changes that are not listed nothing goes on.
+  const addresses = listed ? exits(listed.items, listed.more ? [] : listed.earlier, listed.from, client.public_ip ?? "") : [];
   return (
     <Panel
       title="Timeline"
@@ -125,18 +156,7 @@ export function History({ client }: { client: Client }) {
           <Bar parts={bar(listed.items, client, listed.from, listed.to, !listed.more)} from={listed.from} to={listed.to} />
           <h3>Changes</h3>
           <ChangeList changes={listed.items} more={listed.more} />
-          {addresses.length > 0 && (
-            <>
-              <h3>Exit addresses</h3>
-              <ul class="addresses">
-                {addresses.map((exit) => (
-                  <li key={exit.from}>
-                    <span class="address">{exit.address}</span> <span class="quiet">from {briefTime(exit.from)}</span>
-                  </li>
-                ))}
-              </ul>
-            </>
-          )}
+          {addresses.length > 0 && <Exits list={addresses} from={listed.from} complete={!listed.more} />}
         </>
       )}
     </Panel>
