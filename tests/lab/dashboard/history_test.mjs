@@ -1,10 +1,11 @@
 // What the page of a client draws of its past, by a hub of its own that has rolled up what it was sent.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { hubBinary, isLive, openBrowser, openPage, settled } from "./browser.mjs";
-import { healthy } from "./clients.mjs";
+import { finding, healthy } from "./clients.mjs";
 import { Hub } from "./hub.mjs";
 
 let hub;
@@ -85,5 +86,20 @@ test("the exit addresses begin with the one that held when the chosen time begin
   await times.selectOption({ label: "1 year" });
   await page.locator(".addresses li:first-child", { hasText: /^198\.51\.100\.2 since/ }).waitFor();
   assert.equal(await rows.count(), 3);
+  await close();
+});
+
+test("the file of incidents tells how long each lasted and which programs sent", async () => {
+  const evidence = { process: "curl", pid: 4242, uid: 1000, destination: "203.0.113.80 TCP port 443" };
+  await hub.report("leaky", healthy(0, { state: "danger", findings: [finding("process_outside", "danger", evidence)] }), 90);
+  await hub.report("leaky", healthy(0));
+  const { page, close } = await openPage(browser, `${hub.page}#/incidents?client=leaky`);
+  await page.locator("table.incidents tbody tr").first().waitFor();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export CSV" }).click()]);
+  const [heads, row] = (await readFile(await download.path(), "utf8")).split("\r\n");
+  for (const name of ["duration_seconds", "exposed_seconds", "bytes_outside", "destinations", "programs"]) assert.ok(heads.split(",").includes(name));
+  const lasted = Number(row.split(",")[heads.split(",").indexOf("duration_seconds")]);
+  assert.ok(lasted >= 89 && lasted < 120, row);
+  assert.match(row, /"curl \(pid 4242, uid 1000\)"/);
   await close();
 });

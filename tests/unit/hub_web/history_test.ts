@@ -151,10 +151,26 @@ test("a cell with a comma, a quote or a line break is quoted, and one that would
 });
 
 test("an amount that nobody knows is an empty cell", () => {
-  const [heads, row] = incidentsCsv([incident()])
+  const [heads, row] = incidentsCsv([incident()], time(2))
     .split("\r\n")
     .map((line) => line.split(","));
   assert.equal(row[heads.indexOf("packets_outside")], "");
   assert.equal(row[heads.indexOf("exposed_seconds")], "12.5");
   assert.equal(heads.length, row.length);
+});
+
+test("the file of incidents has how long each lasted and who sent, of which no name becomes a formula", () => {
+  const sent = (evidence) => [{ code: "process_outside", severity: "danger", since: at(0), evidence }];
+  const over = incident({ id: 8, end: at(1.5), open: false, findings: sent({ process: "curl", pid: 7, uid: 1000 }) });
+  const evil = incident({ id: 9, findings: sent({ process: "=cmd", programs: ['=cmd|"x" (pid 1, uid 0) to 203.0.113.7', "b", 5] }) });
+  const text = incidentsCsv([incident(), over, evil], time(2));
+  const [heads, open, ended, hostile] = text.split("\r\n");
+  const column = heads.split(",").indexOf("programs");
+  assert.ok(column > 0);
+  const lasted = heads.split(",").indexOf("duration_seconds");
+  assert.equal(open.split(",")[lasted], "120");
+  assert.equal(open.split(",")[column], "");
+  assert.equal(ended.split(",")[lasted], "90");
+  assert.match(ended, /"curl \(pid 7, uid 1000\)"/);
+  assert.match(hostile, /,"'=cmd\|""x"" \(pid 1, uid 0\) to 203\.0\.113\.7; b",/);
 });

@@ -34,7 +34,7 @@ function Export({ client, open, from }: { client?: string; open?: boolean; from?
     try {
       const listed = await askIncidents({ client, open, from }, mostExported);
       const name = `incidents-${new Date(store.hubTime()).toISOString().slice(0, 10)}.${kind}`;
-      if (kind === "csv") save(name, "text/csv;charset=utf-8", incidentsCsv(listed.items));
+      if (kind === "csv") save(name, "text/csv;charset=utf-8", incidentsCsv(listed.items, store.hubTime()));
       else save(name, "application/json", `${JSON.stringify(listed.items, null, 2)}\n`);
       setTold(listed.more ? `The newest ${mostExported} are in the file; the API has the others.` : `${listed.items.length} in the file.`);
     } catch (error) {
