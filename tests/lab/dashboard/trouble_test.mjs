@@ -158,7 +158,9 @@ test("connections that go outside are red on the map and first in the list, and 
   await rows.first().getByText("not counted").first().waitFor();
   await page.locator(".notice-quiet summary").click();
   await page.getByText("no CAP_NET_ADMIN").waitFor();
-  await page.locator(".chart canvas").waitFor();
+  for (const title of ["Bytes per second", "Connections opened per hour"])
+    await page.locator(".chart", { has: page.getByText(title, { exact: true }) }).locator("canvas").waitFor();
+  assert.match(await page.locator(".chart .hidden").last().textContent(), /^by the tunnel: 12 to 12, last 12; outside: 0 to 12, last 12;/);
   assert.deepEqual(await axeFindings(page), []);
   await page.setViewportSize({ width: 360, height: 780 });
   await fitsIn(page, 360);

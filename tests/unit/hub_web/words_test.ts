@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { bow, bytesUnknown, drawnArcs, ratesOverTime, unwrapped, wayOf } from "../../../hub/web/src/model/flows";
+import { bow, bytesUnknown, drawnArcs, openedOverTime, ratesOverTime, unwrapped, wayOf } from "../../../hub/web/src/model/flows";
 import { clientAddress, incidentAddress, placeOf } from "../../../hub/web/src/model/place";
 import { ago, byteText, duration } from "../../../hub/web/src/model/times";
 import { byGravity, codeText, dnsLight, flag, leakedText, placeText, stateText } from "../../../hub/web/src/model/words";
@@ -118,6 +118,12 @@ test("bytes over time have a gap where nothing is known or nobody counted", () =
   });
   assert.deepEqual(table[1], [10, null, null]);
   assert.equal(bytesUnknown(traffic(5, 3)), false);
+});
+
+test("connections that were opened are counted also where nobody counted bytes", () => {
+  const bucket = (start, opened) => ({ start, length_s: 60, tunnel: { ...traffic(0, 3), opened }, outside: traffic(0), other: traffic(0) });
+  const [, tunnel] = openedOverTime({ bytes_over_time: [bucket("2026-11-21T10:00:00Z", 4), bucket("2026-11-21T10:10:00Z", 7)] });
+  assert.deepEqual(tunnel, [4, null, 7]);
 });
 
 test("a border that crosses the 180th meridian goes on beyond it", () => {

@@ -136,8 +136,8 @@ export function farEnd(flow: Flow): string {
   return `${flow.destination ?? "not told"}${port}`;
 }
 
-/** Bytes per second by the tunnel, outside and by other ways. A stretch of which nothing is known is a gap. */
-export function ratesOverTime(stats: FlowStats): Table {
+/** By the tunnel, outside and by other ways. A stretch of which nothing is known is a gap. */
+function overTime(stats: FlowStats, value: (traffic: Traffic, seconds: number) => number | null): Table {
   const times: number[] = [];
   const columns: Column[] = [[], [], []];
   let end = NaN;
@@ -148,13 +148,18 @@ export function ratesOverTime(stats: FlowStats): Table {
       for (const column of columns) column.push(null);
     }
     times.push(start);
-    [bucket.tunnel, bucket.outside, bucket.other].forEach((traffic, place) =>
-      columns[place]!.push(bytesUnknown(traffic) ? null : bytesOf(traffic) / bucket.length_s),
-    );
+    [bucket.tunnel, bucket.outside, bucket.other].forEach((traffic, place) => columns[place]!.push(value(traffic, bucket.length_s)));
     end = start + bucket.length_s;
   }
   return [times, ...columns];
 }
+
+/** Bytes per second. */
+export const ratesOverTime = (stats: FlowStats): Table =>
+  overTime(stats, (traffic, seconds) => (bytesUnknown(traffic) ? null : bytesOf(traffic) / seconds));
+
+/** Connections that were opened in each stretch. */
+export const openedOverTime = (stats: FlowStats): Table => overTime(stats, (traffic) => traffic.opened);
 
 export interface DrawnArc {
   outside: boolean;

@@ -6,6 +6,7 @@ import { ApiError, askActive, askFlowMap, askFlowStats, type FlowFilter } from "
 import {
   bytesOf,
   bytesUnknown,
+  openedOverTime,
   ratesOverTime,
   type ActiveFlows,
   type FlowMap,
@@ -20,7 +21,7 @@ import { countryName } from "../model/words";
 import { useStore } from "../store";
 import { Active } from "./active_flows";
 import { useAnswer } from "./ask";
-import { Chart, rate } from "./charts";
+import { Chart, rate, whole } from "./charts";
 import { MapView } from "./map";
 import { Failure, Panel, Time } from "./parts";
 import { Standing } from "./standing";
@@ -180,6 +181,29 @@ function Numbers({ active, stats, live }: { active: ActiveFlows; stats: FlowStat
   );
 }
 
+function OverTime({ stats }: { stats: FlowStats }) {
+  const [rates, opened] = [ratesOverTime(stats), openedOverTime(stats)];
+  const span = { from: Date.parse(stats.from) / 1000, to: Date.parse(stats.to) / 1000 };
+  const lines = [
+    { name: "by the tunnel", colour: "--accent" },
+    { name: "outside", colour: "--danger" },
+    { name: "other", colour: "--quiet" },
+  ];
+  return (
+    <Panel title="Over time">
+      <KeptSince from={stats.from} since={stats.kept_since} />
+      {hasNumbers(rates) ? (
+        <Chart title="Bytes per second" data={rates} word={rate} lines={lines} {...span} />
+      ) : (
+        <p class="quiet">No bytes were counted in this time.</p>
+      )}
+      {hasNumbers(opened) && (
+        <Chart title={`Connections opened per ${stats.resolution}`} data={opened} word={whole} lines={lines} {...span} />
+      )}
+    </Panel>
+  );
+}
+
 export function ConnectionsPage() {
   const { fleet, live } = useStore();
   const [filter, setFilter] = useState<FlowFilter>({ hours: 24 });
@@ -238,25 +262,7 @@ export function ConnectionsPage() {
       </Panel>
       {stats.value && !nobody && (
         <>
-          <Panel title="Bytes over time">
-            <KeptSince from={stats.value.from} since={stats.value.kept_since} />
-            {hasNumbers(ratesOverTime(stats.value)) ? (
-              <Chart
-                title="Per second"
-                data={ratesOverTime(stats.value)}
-                word={rate}
-                from={Date.parse(stats.value.from) / 1000}
-                to={Date.parse(stats.value.to) / 1000}
-                lines={[
-                  { name: "by the tunnel", colour: "--accent" },
-                  { name: "outside", colour: "--danger" },
-                  { name: "other", colour: "--quiet" },
-                ]}
-              />
-            ) : (
-              <p class="quiet">Nothing was counted in this time.</p>
-            )}
-          </Panel>
+          <OverTime stats={stats.value} />
           <div class="two even">
             <Top
               title="Top countries"
