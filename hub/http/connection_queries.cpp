@@ -288,6 +288,7 @@ void add(Traffic& sum, const Traffic& more) {
   sum.uncounted += more.uncounted;
 }
 
+/// `arcs`: outside first, so that what is cut is not red.
 json map_json(const std::vector<FlowArc>& arcs, const Origins& origins) {
   auto list = json::array();
   TrafficByWay unplaced;
@@ -298,8 +299,10 @@ json map_json(const std::vector<FlowArc>& arcs, const Origins& origins) {
       add(arc.outside ? unplaced.outside : unplaced.tunnel, arc.traffic);
       continue;
     }
-    more = list.size() == most_arcs;
-    if (more) break;
+    if (list.size() == most_arcs) {
+      more = true;  // what is unplaced among the rest counts all the same
+      continue;
+    }
     list.push_back({{"client_id", arc.client_id},
                     {"outside", arc.outside},
                     {"from", place_json(origins.of(arc))},
