@@ -2,6 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 import { hubBinary, isLive, openBrowser, openPage } from "./browser.mjs";
+import { measureMap } from "./bench_map.mjs";
 import { finding, healthy } from "./clients.mjs";
 import { Hub } from "./hub.mjs";
 
@@ -140,6 +141,7 @@ try {
   await measureScrolling(page, `all ${clients} rows`, 60);
   await reporting(hub, 60, () => measureScrolling(page, `all ${clients} rows with 60 reports per second`, 60));
   await close();
+  await measureMap(browser, hub);
 } finally {
   await browser?.close();
   await hub.stop();

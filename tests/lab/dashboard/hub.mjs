@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 
 const key = "key-of-the-proofs-0123456789abcdef";
 
@@ -149,6 +150,21 @@ export class Hub {
       body: JSON.stringify(body),
     });
     if (answer.status !== 200) throw new Error(`report of ${client}: ${answer.status} ${await answer.text()}`);
+  }
+
+  /** A batch of connections of a client; `more`: what it says besides. */
+  async connections(client, flows, more = {}) {
+    const place = `${client} connections`;
+    const seq = (this.#seq.get(place) ?? 0) + 1;
+    this.#seq.set(place, seq);
+    const now = new Date().toISOString();
+    const body = { client_id: client, boot_id: "boot", seq, timestamp: now, sent_at: now, interval_s: 60, destinations: "full", flows, ...more };
+    const answer = await fetch(`http://127.0.0.1:${this.apiPort}/api/v1/connections`, {
+      method: "POST",
+      headers: { "X-API-Key": key, "Content-Type": "application/json", "Content-Encoding": "gzip" },
+      body: gzipSync(JSON.stringify(body)),
+    });
+    if (answer.status !== 200) throw new Error(`connections of ${client}: ${answer.status} ${await answer.text()}`);
   }
 
   async ask(question) {
