@@ -199,6 +199,37 @@ test("what has no line on the map is told beside it, in red what went outside", 
   await close();
 });
 
+test("lines of the map that are still there are kept when the hub is asked again", async () => {
+  const { page, close } = await openPage(browser, hub.page);
+  await page.clock.install();
+  const { arcs } = flowAnswers("http://hub/map");
+  let told = arcs;
+  await page.route("**/api/v1/connections/**", (route) => {
+    const answer = flowAnswers(route.request().url());
+    return route.fulfill({ json: "arcs" in answer ? { ...answer, arcs: told } : answer });
+  });
+  await page.goto(`${hub.page}#/connections`);
+  const red = page.locator(".map .arc.outside");
+  const blue = page.locator(".map .arc.tunnel");
+  await blue.nth(2).waitFor();
+  const counts = [await red.count(), await blue.count()];
+  await page.locator(".map .arc").evaluateAll((lines) => lines.forEach((line) => (line.dataset.kept = "yes")));
+  // One outside has carried more, one by the tunnel is gone, another is new.
+  const [first, , gone] = arcs;
+  const fresh = { ...gone, to: { country: "AU", latitude: -25, longitude: 134 } };
+  told = [{ ...first, traffic: { ...first.traffic, bytes_in: 1e12 } }, ...arcs.filter((arc) => arc !== first && arc !== gone), fresh];
+  await page.clock.fastForward(11_000);
+  await page.locator('.map .arc.outside[data-kept][stroke-width="5"]').waitFor();
+  assert.deepEqual([await red.count(), await blue.count()], counts);
+  assert.equal(await page.locator(".map .arc:not([data-kept])").count(), 1);
+  const ways = await page.locator(".map .arc").evaluateAll((lines) => lines.map((line) => line.classList.contains("outside")));
+  assert.ok(ways.indexOf(true) > ways.lastIndexOf(false), "red lines lie on top");
+  told = [];
+  await page.clock.fastForward(11_000);
+  await page.locator(".map .arc").first().waitFor({ state: "detached" });
+  await close();
+});
+
 test("a list of incidents hears of a new one, and does not count on when the hub is gone", async () => {
   await hub.report("cellar", healthy(1));
   const { page, close } = await openPage(browser, `${hub.page}#/incidents?client=cellar`, { expected: broken });

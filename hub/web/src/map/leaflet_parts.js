@@ -22,6 +22,6 @@ Object.assign(LeafletMap, { DoubleClickZoom, Drag, Keyboard, ScrollWheelZoom, To
 
 export { createMap as map };
 export { layerGroup } from "leaflet/src/layer/LayerGroup.js";
-export { circleMarker } from "leaflet/src/layer/vector/CircleMarker.js";
+export { CircleMarker, circleMarker } from "leaflet/src/layer/vector/CircleMarker.js";
 export { polygon } from "leaflet/src/layer/vector/Polygon.js";
 export { polyline } from "leaflet/src/layer/vector/Polyline.js";

@@ -1,13 +1,24 @@
 // The map: borders from the binary, no tiles, nothing asked of anybody. Loaded only by who opens the page. Labels are made as text nodes:
 // Leaflet would take a string for HTML.
 
-import { circleMarker, layerGroup, map, polygon, polyline, type LatLngTuple, type LayerGroup, type Map as LeafletMap } from "leaflet";
+import {
+  CircleMarker,
+  circleMarker,
+  layerGroup,
+  map,
+  polygon,
+  polyline,
+  type LatLngTuple,
+  type LayerGroup,
+  type Map as LeafletMap,
+  type Polyline,
+} from "leaflet";
 import type { FeatureCollection, Position } from "geojson";
 import { feature } from "topojson-client";
 import places from "world:places";
 import shapes from "world:shapes";
 
-import { bow, unwrapped, type DrawnArc } from "../model/flows";
+import { arcKey, bow, unwrapped, type DrawnArc } from "../model/flows";
 import { byteText } from "../model/times";
 import { countryName } from "../model/words";
 
@@ -45,8 +56,26 @@ function lands(): LatLngTuple[][][][] {
   );
 }
 
+const radiusOf = (weight: number): number => 4 + weight / 2;
+
+function labelOf(arc: DrawnArc): HTMLElement {
+  return label(
+    `${arc.from ? countryName(arc.from.country) : "Not known"} → ${countryName(arc.to.country)}`,
+    `${arc.outside ? "Outside the tunnel" : "By the tunnel"}: ${byteText(arc.bytes)}`,
+    names(arc.clients),
+  );
+}
+
+/** An arc with what is drawn of it. */
+interface Shown {
+  arc: DrawnArc;
+  weight: number;
+  layers: (Polyline | CircleMarker)[];
+}
+
 export class WorldMap {
   readonly #map: LeafletMap;
+  readonly #shown = new Map<string, Shown>();
   readonly #arcs: LayerGroup;
   readonly #exits: LayerGroup;
 
@@ -82,27 +111,45 @@ export class WorldMap {
     );
   }
 
+  /** Asked every few seconds: what is drawn already stays, so that nothing stops while it is moved, and a label stays open. */
   show(arcs: DrawnArc[]): void {
-    this.#arcs.clearLayers();
     const most = Math.max(1, ...arcs.map((arc) => arc.bytes));
-    for (const arc of arcs) {
-      const way = arc.outside ? "outside" : "tunnel";
-      const text = (): HTMLElement =>
-        label(
-          `${arc.from ? countryName(arc.from.country) : "Not known"} → ${countryName(arc.to.country)}`,
-          `${arc.outside ? "Outside the tunnel" : "By the tunnel"}: ${byteText(arc.bytes)}`,
-          names(arc.clients),
-        );
-      const weight = 1.5 + 3.5 * Math.sqrt(arc.bytes / most);
-      if (arc.from && arc.from.country !== arc.to.country) {
-        polyline(bow(arc.from, arc.to), { className: `arc ${way}`, weight, fill: false })
-          .bindTooltip(text, { sticky: true })
-          .addTo(this.#arcs);
-      }
-      circleMarker([arc.to.latitude, arc.to.longitude], { className: `end ${way}`, radius: 4 + weight / 2, weight: 1 })
-        .bindTooltip(text)
-        .addTo(this.#arcs);
+    const wanted = new Map(arcs.map((arc) => [arcKey(arc), arc]));
+    for (const [key, shown] of this.#shown) {
+      if (wanted.has(key)) continue;
+      for (const layer of shown.layers) this.#arcs.removeLayer(layer);
+      this.#shown.delete(key);
     }
+    let added = false;
+    for (const [key, arc] of wanted) {
+      // In steps: a line that would be a hair thicker is the same line.
+      const weight = Math.round(4 * (1.5 + 3.5 * Math.sqrt(arc.bytes / most))) / 4;
+      const shown = this.#shown.get(key);
+      if (!shown) {
+        this.#shown.set(key, this.#draw(arc, weight));
+        added = true;
+        continue;
+      }
+      shown.arc = arc;
+      if (shown.weight === weight) continue;
+      shown.weight = weight;
+      for (const layer of shown.layers) layer.setStyle(layer instanceof CircleMarker ? { radius: radiusOf(weight) } : { weight });
+    }
+    if (!added) return;
+    for (const { arc, layers } of this.#shown.values()) if (arc.outside) for (const layer of layers) layer.bringToFront();
+  }
+
+  #draw(arc: DrawnArc, weight: number): Shown {
+    const way = arc.outside ? "outside" : "tunnel";
+    const shown: Shown = { arc, weight, layers: [] };
+    const text = (): HTMLElement => labelOf(shown.arc);
+    if (arc.from && arc.from.country !== arc.to.country)
+      shown.layers.push(polyline(bow(arc.from, arc.to), { className: `arc ${way}`, weight, fill: false }).bindTooltip(text, { sticky: true }));
+    shown.layers.push(
+      circleMarker([arc.to.latitude, arc.to.longitude], { className: `end ${way}`, radius: radiusOf(weight), weight: 1 }).bindTooltip(text),
+    );
+    for (const layer of shown.layers) layer.addTo(this.#arcs);
+    return shown;
   }
 
   showExits(exits: ExitPoint[]): void {

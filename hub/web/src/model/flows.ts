@@ -169,11 +169,14 @@ export interface DrawnArc {
   clients: string[];
 }
 
+/** Of those that are one on the map. */
+export const arcKey = (arc: Arc | DrawnArc): string => `${arc.outside} ${arc.from?.country ?? ""} ${arc.to.country}`;
+
 /** Arcs between the same places are one; those outside come last, so that they lie on top. */
 export function drawnArcs(arcs: Arc[]): DrawnArc[] {
   const joined = new Map<string, DrawnArc>();
   for (const arc of arcs) {
-    const key = `${arc.outside} ${arc.from?.country ?? ""} ${arc.to.country}`;
+    const key = arcKey(arc);
     const known = joined.get(key) ?? { outside: arc.outside, from: arc.from, to: arc.to, bytes: 0, clients: [] };
     known.bytes += bytesOf(arc.traffic);
     if (!known.clients.includes(arc.client_id)) known.clients.push(arc.client_id);
