@@ -23,10 +23,10 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 MAINTAINER = "The VPN Sentinel authors <maintainers@vpn-sentinel.example>"
 UNITS = {
-    "probe": ["vpn-sentinel-probe.service", "vpn-sentinel-probe@.service", "vpn-sentinel-netns@.service"],
+    "probe": ["vpn-sentinel-probe.service", "vpn-sentinel-probe@.service", "vpn-sentinel-netns@.service", "vpn-sentinel-tunnels.target"],
     "hub": ["vpn-sentinel-hub.service"],
 }
-ORDERED_BEFORE = ["wg-quick@.service", "openvpn-client@.service"]
+ORDERED_BEFORE = ["wg-quick@.service", "openvpn-client@.service", "openvpn-server@.service", "openvpn@.service"]
 # dpkg-shlibdeps finds the libraries. systemd brings sysusers and tmpfiles.
 DEPENDS = "init-system-helpers (>= 1.54), passwd, systemd (>= 252)"
 # The hub reads the zones of days, months and quiet hours from there.

@@ -135,6 +135,42 @@ class Debian(unittest.TestCase):
         complaints = self.machine("sh", "-c", f"systemd-analyze verify --man=no {' '.join(units)} 2>&1", check=False)
         self.assertNotIn("vpn-sentinel", complaints)
 
+    def test_01b_probes_start_after_tunnels_and_stop_before_them(self) -> None:
+        """Debian's own units and those of the package; only what they run is replaced. A tunnel stands when somebody writes to its pipe."""
+        probes = ["vpn-sentinel-probe.service", "vpn-sentinel-probe@order.service"]
+        tunnels = ["wg-quick@one.service", "openvpn-client@two.service", "openvpn-server@three.service", "openvpn@four.service"]
+        folder = self.machine.root / "etc/systemd/system"
+        drop_ins = {}
+        for unit in (*probes, *tunnels):
+            wait = "" if unit in probes else "read line </run/tunnel-%i; "
+            drop_ins[unit] = ("[Service]\nType=oneshot\nRemainAfterExit=yes\nRestart=no\nWatchdogSec=0\nWorkingDirectory=/\nExecStop=\nExecReload=\n"
+                              f"ExecStart=\nExecStart=+/bin/sh -c '{wait}echo start %N >>/run/order'\nExecStop=+/bin/sh -c 'echo stop %N >>/run/order'\n")
+        for unit, text in drop_ins.items():
+            (folder / f"{unit}.d").mkdir()
+            (folder / f"{unit}.d/test.conf").write_text(text)
+        for tunnel in tunnels:
+            pipe = f"/run/tunnel-{tunnel.split('@')[1].removesuffix('.service')}"
+            units = f"{tunnel} {' '.join(probes)}"
+            # All stop together, as at a shutdown.
+            (folder / "order.target").write_text(f"[Unit]\nWants={units}\nPropagatesStopTo={units} vpn-sentinel-tunnels.target\n")
+            self.shell(f"mkfifo {pipe}; systemctl daemon-reload; systemctl start --no-block order.target")
+            wait_until(lambda tunnel=tunnel: self.show(tunnel, "ActiveState") == "activating", 10, f"{tunnel} starts")
+            wait_until(lambda: self.show("vpn-sentinel-netns@order.service", "ActiveState") == "active", 10, "the namespace is there")
+            self.assertEqual([self.show(probe, "ActiveState") for probe in probes], ["inactive", "inactive"], tunnel)
+            self.shell(f"echo up >{pipe}")
+            wait_until(lambda: {self.show(probe, "ActiveState") for probe in probes} == {"active"}, 10, "the probes start")
+            self.machine("systemctl", "stop", "order.target")
+            wait_until(lambda tunnel=tunnel: self.show(tunnel, "ActiveState") == "inactive", 10, f"{tunnel} stops")
+            told = [line.split("@")[0] for line in self.shell("cat /run/order; rm /run/order").splitlines()]
+            name, probe = tunnel.split("@")[0], "vpn-sentinel-probe"
+            self.assertEqual(told, [f"start {name}", *[f"start {probe}"] * 2, *[f"stop {probe}"] * 2, f"stop {name}"])
+            wait_until(lambda: self.show("vpn-sentinel-tunnels.target", "ActiveState") == "inactive", 10, "nobody waits for tunnels any more")
+        self.assertNotIn("ordering cycle", self.machine("journalctl", "-o", "cat", "--no-pager"))
+        for unit in drop_ins:
+            shutil.rmtree(folder / f"{unit}.d")
+        (folder / "order.target").unlink()
+        self.shell("rm /run/tunnel-*; systemctl daemon-reload; systemctl stop vpn-sentinel-netns@order.service")
+
     def test_02_a_namespace_is_made_and_watched(self) -> None:
         self.machine("systemctl", "start", "vpn-sentinel-netns@vpn.service")
         for line in ("link add up0 type veth peer name eth0 netns vpn", "link add far0 type veth peer name wg0 netns vpn",

@@ -13,7 +13,8 @@ from pathlib import Path
 from process import Identity, LabError, end, run, spawn, wait_until
 
 _PROGRAMS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux", "dpkg-shlibdeps": "dpkg-dev", "mount": "mount"}
-_ALWAYS = ["systemd-sysv", "dbus", "iproute2", "nftables"]
+# wireguard-tools and openvpn for the units by which they make tunnels.
+_ALWAYS = ["systemd-sysv", "dbus", "iproute2", "nftables", "wireguard-tools", "openvpn"]
 
 
 def missing() -> str | None:
