@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <charconv>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/firewall/leak_rules.hpp"
 #include "netns/firewall/nft_decode_expression.hpp"
 #include "netns/netlink/attribute_cursor.hpp"
@@ -126,6 +127,7 @@ bool is_own_change(const RulesetChange& change, std::uint32_t own_process, std::
 }
 
 std::string describe_author(const RulesetChange& change) {
+  const RaisedCapabilities raised(rights_to_look);
   if (change.process == 0 && change.program.empty()) return "an unknown program";
   if (read_name(change.process) != change.program) return fmt::format("{} (pid {})", change.program, change.process);
   const auto process = process_of(change.process);

@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/base/fd.hpp"
 #include "netns/namespace/process_times.hpp"
 
@@ -244,6 +245,7 @@ std::string container_of_cgroup(std::string_view cgroup_file, std::string_view i
 }
 
 Result<pid_t> find_container_process(std::string_view id, const ContainerFolders& folders) {
+  const RaisedCapabilities raised(rights_to_look);
   if (!is_container_id(id)) return fail(Error::Kind::invalid, fmt::format("'{}' is no id of a container", id));
   std::string unseen;
   for (const auto find : {&find_by_cgroup, &find_by_crun}) {
@@ -257,6 +259,7 @@ Result<pid_t> find_container_process(std::string_view id, const ContainerFolders
 }
 
 bool is_container_process(pid_t pid, std::string_view id, const ContainerFolders& folders) {
+  const RaisedCapabilities raised(rights_to_look);
   if (!is_container_id(id)) return false;
   if (!container_of_cgroup(read_cgroup(pid, folders).text, id).empty()) return true;
   const auto by_crun = find_by_crun(id, folders);

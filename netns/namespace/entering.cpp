@@ -14,10 +14,13 @@
 #include <thread>
 #include <utility>
 
+#include "netns/base/capabilities.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
 Result<void> enter(int space) {
+  const RaisedCapabilities raised(rights_to_enter);
   if (::setns(space, CLONE_NEWNET) == 0) return {};
   auto error = system_error(errno, "cannot enter the network namespace");
   if (error.kind == Error::Kind::not_permitted) error.message += " (CAP_SYS_ADMIN is needed)";
@@ -77,6 +80,8 @@ class SocketMaker {
   }
 
   void serve() {
+    // Whoever asked may have raised some for himself.
+    rest_capabilities(rights_to_enter | rights_to_look);
     while (wait_while(Turn::rest) == Turn::order) change(carry_out() ? Turn::rest : Turn::lost);
   }
   /// False: the thread is not at home.

@@ -13,6 +13,8 @@
 #include <optional>
 #include <vector>
 
+#include "netns/base/capabilities.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -46,6 +48,7 @@ Error not_a_namespace(const NamespaceRef& ref, mode_t mode) {
 }
 
 Result<OpenNamespace> open_file(const NamespaceRef& ref) {
+  const RaisedCapabilities raised(rights_to_look);
   const auto file = ref.file();
   if (file.empty()) return fail(Error::Kind::invalid, fmt::format("{} has no file: its first process must be found", ref.to_string()));
   // O_NONBLOCK: a user may name a FIFO by mistake, and opening one waits for its writer.
@@ -84,6 +87,7 @@ Result<NamespaceIdentity> NetNamespace::identity_of(const NamespaceRef& ref) {
 }
 
 bool NetNamespace::is_named_by(const NamespaceRef& ref) const {
+  const RaisedCapabilities raised(rights_to_look);
   struct stat status {};
   // One stat(2) instead of opening the file: 1,000 targets are asked each second.
   return ::stat(ref.file().c_str(), &status) == 0 && identity_ == NamespaceIdentity{status.st_dev, status.st_ino};

@@ -8,11 +8,14 @@
 #include <charconv>
 #include <string_view>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/base/fd.hpp"
 
 namespace vpn_sentinel {
 
 std::optional<ProcessTimes> read_process_times(pid_t pid, const std::string& proc) {
+  // /proc may be mounted so that it hides other users' processes (hidepid=).
+  const RaisedCapabilities raised(rights_to_look);
   const Fd file{::open(fmt::format("{}/{}/stat", proc, pid).c_str(), O_RDONLY | O_CLOEXEC)};
   std::array<char, 4096> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
   const auto got = file ? ::read(file.get(), buffer.data(), buffer.size()) : -1;

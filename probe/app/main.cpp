@@ -1,14 +1,14 @@
 // vpn-sentinel-probe: the command line. Parses, hands over to a command, turns FatalError into one line and an exit code.
 #include <fmt/format.h>
-#include <linux/capability.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <functional>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/base/fatal_error.hpp"
-#include "netns/daemon/capabilities.hpp"
 #include "netns/daemon/command_line.hpp"
 #include "netns/daemon/exit_codes.hpp"
 #include "probe/app/commands.hpp"
@@ -140,23 +140,30 @@ int run_killswitch(const CommandLine& line) {
 }
 
 /// What the daemon never needs is given up before its first thread, also where it is root; CAP_SYS_ADMIN is for other namespaces only,
-/// CAP_BPF and CAP_PERFMON are for naming programs.
+/// CAP_BPF and CAP_PERFMON are for naming programs. What opens everything rests between the calls that need it.
 void give_up_rights(const ProbeConfig& config) {
   const bool foreign =
       std::ranges::any_of(config.targets, [](const TargetPolicy& target) { return target.netns.kind != NamespaceRef::Kind::self; });
   const bool traced = std::ranges::any_of(config.targets, [](const TargetPolicy& target) { return wants_tracer(target.connections.mode); });
-  const unsigned entering = foreign ? CAP_SYS_ADMIN : CAP_NET_ADMIN;
-  const unsigned tracing = traced ? CAP_BPF : CAP_NET_ADMIN;
-  const unsigned naming = traced ? CAP_PERFMON : CAP_NET_ADMIN;
-  const auto kept =
-      keep_capabilities({CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, entering, tracing, naming});
+  const auto tracing = capability_bit(CAP_BPF) | capability_bit(CAP_PERFMON);
+  const auto keep = capability_bit(CAP_NET_ADMIN) | capability_bit(CAP_NET_RAW) | rights_to_look | (foreign ? rights_to_enter : 0) |
+                    (traced ? tracing : 0);
+  auto resting = rights_to_enter | rights_to_look;
+  // To bpf(2) it is as good as CAP_BPF, and all that a kernel before 5.8 knows.
+  if (traced && (effective_capabilities().value_or(0) & tracing) != tracing) resting &= ~rights_to_enter;
+  // Root's own settings and data may be anybody's files.
+  if (::geteuid() == 0) resting &= ~(capability_bit(CAP_DAC_READ_SEARCH) | capability_bit(CAP_DAC_OVERRIDE));
+  const auto kept = keep_capabilities(keep, resting);
   if (!kept) fmt::print(stderr, "vpn-sentinel-probe: warning: rights that are not needed are kept: {}\n", kept.error().message);
 }
 
 int run_daemon(const CommandLine& line) {
   auto config = require_config(line);
   give_up_rights(config);
-  return run_command(std::move(config), [&line] { return load_config(line); });
+  return run_command(std::move(config), [&line] {
+    const RaisedCapabilities raised(rights_to_look);
+    return load_config(line);
+  });
 }
 
 int run_enroll(const CommandLine& line) {

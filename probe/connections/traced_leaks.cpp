@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "ebpf/cgroup_mount.hpp"
+#include "netns/base/capabilities.hpp"
 #include "netns/namespace/container_process.hpp"
 #include "netns/sockets/process_walk.hpp"
 
@@ -276,6 +277,7 @@ bool has_first_pids() {
 
 /// Another process may have got the number meanwhile, but hardly in the same cgroup.
 OwnerFacts facts_of_owner(const SocketOwner& owner) {
+  const RaisedCapabilities raised(rights_to_look);
   static const auto tree = open_cgroup_tree({});
   OwnerFacts facts{owner.name, {}};
   const auto process = open_process(static_cast<pid_t>(owner.pid));

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/base/helper_thread.hpp"
 
 namespace vpn_sentinel {
@@ -68,6 +69,7 @@ void ServingWatch::refresh(const Snapshot& snapshot, std::chrono::milliseconds p
       [this, &io = io_, weak = std::weak_ptr(looker_), ground = serving_ground(snapshot), pause](TunnelPrograms& programs) {
         auto looker = weak.lock();
         if (!looker) return;
+        const RaisedCapabilities raised(rights_to_look);
         const auto before = thread_time();
         Looked looked{looker->look(ground, programs, mono_now() - shared), {}};
         looked.took = std::chrono::ceil<std::chrono::milliseconds>(thread_time() - before);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/clients/container_engine.hpp"
 #include "netns/namespace/container_process.hpp"
 #include "netns/namespace/process_times.hpp"
@@ -100,6 +101,7 @@ void ContainerFinder::run(const std::stop_token& stop) {
 }
 
 Result<ContainerProcess> ContainerFinder::look_for(const Task& task, const std::stop_token& stop) {
+  const RaisedCapabilities raised(rights_to_look);
   std::optional<Error> trouble;
   for (const auto& socket : task.sockets) {
     auto found = ask(socket, task.container, stop);

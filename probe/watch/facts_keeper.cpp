@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/base/helper_thread.hpp"
 
 namespace vpn_sentinel {
@@ -61,6 +62,7 @@ void FactsKeeper::read(MonoTime not_before) {
       [this, &io = io_, weak = std::weak_ptr(tunnel_), not_before](TunnelPrograms& programs) {
         auto tunnel = weak.lock();
         if (!tunnel) return;
+        const RaisedCapabilities raised(rights_to_look);
         auto facts = read_tunnel_facts(tunnel->space.opener(), tunnel->space.identity(), tunnel->name, tunnel->kind, programs, not_before);
         // Before the answer is told: on the loop it must be the keeper's own hold that shows whether anybody still wants it.
         tunnel.reset();

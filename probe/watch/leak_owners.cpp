@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/base/helper_thread.hpp"
 #include "probe/watch/outside_policy.hpp"
 
@@ -219,6 +220,7 @@ void LeakOwners::ask(const Observation& seen, const Snapshot& snapshot, std::vec
       [this, &io = io_, weak = std::weak_ptr(opener_), ground, questions = std::move(questions)] {
         auto opener = weak.lock();
         if (!opener) return;
+        const RaisedCapabilities raised(rights_to_look);
         auto named = find_leaking_programs(*opener, *ground, questions, mono_now() + longest_question);
         // On the loop it must be the keeper's own hold that shows whether anybody still wants it.
         opener.reset();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/base/fd.hpp"
 #include "probe/watch/inotify.hpp"
 
@@ -57,6 +58,7 @@ NamespaceEvents::Subscription NamespaceEvents::subscribe(const std::string& fold
 
 bool NamespaceEvents::watch(const std::string& path, Folder& folder) {
   if (!inotify_.is_open()) return false;
+  const RaisedCapabilities raised(rights_to_look);
   // Added to what is watched there already: one folder may be another one's parent, and both have one number.
   const auto add = [this](const std::string& where, std::uint32_t mask) {
     return ::inotify_add_watch(inotify_.native_handle(), where.c_str(), mask | IN_ONLYDIR | IN_MASK_ADD);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/base/helper_thread.hpp"
 #include "netns/sockets/patient_look.hpp"
 
@@ -94,6 +95,7 @@ void ResolverWatch::read() {
   boost::asio::use_service<HelperThread<ReadsResolverFiles>>(io_).run(
       [this, &io = io_, weak = std::weak_ptr(job_), job = *job_, watcher = std::move(watcher)] {
         if (weak.expired()) return;
+        const RaisedCapabilities raised(rights_to_look);
         auto outcome = std::make_shared<Outcome>();
         // `look` may go on alone when a file system hangs: it owns all that it uses, and nobody looks at its outcome then.
         auto look = [late = std::make_shared<Outcome>(), job, watcher, outcome]() -> Result<Fd> {
@@ -132,6 +134,7 @@ void ResolverWatch::take(const std::shared_ptr<Outcome>& outcome) {
 /// A bind mount over the file changes neither the file nor its folder: proc_pid_mountinfo(5) tells it by POLLPRI. Opened anew before each
 /// read: it belongs to the mount namespace that the process had then, and tells what changes from then on.
 void ResolverWatch::follow_mounts() {
+  const RaisedCapabilities raised(rights_to_look);
   mounts_.reset();
   const auto path = job_->source.process ? fmt::format("/proc/{}/mountinfo", *job_->source.process) : std::string("/proc/self/mountinfo");
   Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};

@@ -46,6 +46,10 @@ ASK = """import sys, urllib.request
 request = urllib.request.Request("http://127.0.0.1:5000/api/v1" + sys.argv[1], headers={"X-API-Key": sys.argv[2]} if sys.argv[2] else {})
 sys.stdout.write(urllib.request.urlopen(request, timeout=5).read().decode())
 """
+# linux/capability.h
+DAC_OVERRIDE, DAC_READ_SEARCH, NET_ADMIN, SYS_PTRACE, SYS_ADMIN = (1 << number for number in (1, 2, 12, 19, 21))
+RIGHTS_TO_LOOK = DAC_OVERRIDE | DAC_READ_SEARCH | SYS_PTRACE
+BPF_AND_PERFMON = 1 << 38 | 1 << 39
 # What belongs to dpkg, systemd and the day, not to a package.
 NOT_OURS = re.compile(
     r"/(var/(lib/dpkg|lib/systemd|log|cache|tmp)|tmp|root|run|proc|sys|dev|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/\.pwd\.lock)"
@@ -186,6 +190,33 @@ class Debian(unittest.TestCase):
         self.assertIn(self.state(), ("secure", "warning"))
         ready, verdict = self.seconds_to_verdict()
         print(f"\n  with a tunnel: READY after {ready * 1e3:.0f} ms, first verdict after {verdict * 1e3:.0f} ms")
+
+    def rights(self, unit: str) -> dict[str, int]:
+        """The sets of all threads; one that looks at something just now is waited for."""
+        tasks = f"/proc/{self.show(unit, 'MainPID')}/task"
+        told = {}
+
+        def at_rest() -> bool:
+            for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+                told[name] = 0
+                for mask in self.shell(f"sed -n 's/^{name}:.//p' {tasks}/*/status").split():
+                    told[name] |= int(mask, 16)
+            return told["CapEff"] & (RIGHTS_TO_LOOK | SYS_ADMIN) == 0
+
+        wait_until(at_rest, 10, f"the rights of {unit} rest", 0.01)
+        return told
+
+    def test_02b_rights_rest_until_they_are_needed_and_some_are_given_up(self) -> None:
+        kept = NET_ADMIN | BPF_AND_PERFMON | RIGHTS_TO_LOOK | SYS_ADMIN
+        self.assertEqual(self.rights(PROBE), {"CapInh": 0, "CapAmb": 0, "CapBnd": kept, "CapPrm": kept, "CapEff": NET_ADMIN | BPF_AND_PERFMON})
+        # The machine's own namespace need not be entered, and nobody is to be named.
+        own = "vpn-sentinel-probe.service"
+        self.shell(f"mkdir -p /run/systemd/system/{own}.d; printf '[Service]\\nExecStart=\\nExecStart=/usr/bin/vpn-sentinel-probe run --netns self"
+                   f" --client-id own --connections off\\n' >/run/systemd/system/{own}.d/test.conf; systemctl daemon-reload; systemctl start {own}")
+        told = self.rights(own)
+        self.assertEqual((told["CapPrm"], told["CapEff"]), (NET_ADMIN | RIGHTS_TO_LOOK, NET_ADMIN))
+        self.shell(f"systemctl stop {own}; rm -r /run/systemd/system/{own}.d; systemctl daemon-reload")
+        self.assertNotIn("rights that are not needed", self.machine("journalctl", "-o", "cat", "--no-pager"))
 
     def test_03_a_broken_tunnel_is_danger_at_the_hub(self) -> None:
         started = time.monotonic()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -74,12 +75,13 @@ class EndToEnd(unittest.TestCase):
         self.live.wait("secure")
         self.stack.wait_telegram("office", after=mended)
 
-    def leak(self) -> tuple[subprocess.Popen, int]:
-        """A hidden program sends datagrams past the tunnel; the program, and when it sent the first one (ns)."""
+    def leak(self, text: str = "") -> tuple[subprocess.Popen, int]:
+        """A hidden program sends datagrams past the tunnel, or does what `text` says; the program, and when it began to (ns)."""
         program = self.lab.folder / "hidden-leaker"
         program.symlink_to(sys.executable)
-        text = "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(socket.SOL_SOCKET, 25, b'eth0')\n"
-        text += f"while True: began = time.monotonic_ns(); s.sendto(b'leak', ({WEB['v4']!r}, 4444)); print(began, flush=True); time.sleep(1)"
+        if not text:
+            text = "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(socket.SOL_SOCKET, 25, b'eth0')\n"
+            text += f"while True: began = time.monotonic_ns(); s.sendto(b'leak', ({WEB['v4']!r}, 4444)); print(began, flush=True); time.sleep(1)"
         leaker = self.lab.popen("vpn", [str(program), "-c", text], stdout=subprocess.PIPE, text=True)
         self.addCleanup(leaker.stdout.close)
         self.addCleanup(leaker.wait, 5)
@@ -88,8 +90,11 @@ class EndToEnd(unittest.TestCase):
 
     def probe_log(self, text: str) -> str:
         """The first line of the probe's newest log with `text`."""
-        log = max(self.lab.folder.glob("probe-*.log"), key=lambda path: int(path.stem.split("-")[1]))
+        log = self.newest_log()
         return wait_for(text, lambda: next((line for line in log.read_text().splitlines() if text in line), None))
+
+    def newest_log(self) -> Path:
+        return max(self.lab.folder.glob("probe-*.log"), key=lambda path: int(path.stem.split("-")[1]))
 
     def test_a_hidden_program_that_bypasses_the_tunnel_is_named_on_telegram_within_a_second(self) -> None:
         self.probe_log("program_tracer_started")
@@ -101,6 +106,22 @@ class EndToEnd(unittest.TestCase):
         self.assertIn(WEB["v4"], text)
         # No limit: a loaded machine would break it. In peace it is far below the second that is promised.
         print(f"\n  first packet -> named on Telegram {(message['mono_ns'] - sent) / 1e6:.1f} ms")
+
+    def test_a_probe_that_is_not_root_sees_with_the_rights_of_its_unit_what_root_sees(self) -> None:
+        """Rights that rest are raised for each look: at namespaces, root's programs and their sockets. Without eBPF owners are looked for."""
+        self.stack.kill_probe()
+        rights = ",".join(f"+{name}" for name in ("sys_admin", "net_admin", "sys_ptrace", "dac_read_search", "dac_override"))
+        as_unit = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", f"--bounding-set=-all,{rights}",
+                   f"--inh-caps=-all,{rights}", f"--ambient-caps=-all,{rights}"]
+        self.lab.folder.chmod(0o711)
+        for file in (self.stack.folder("probe"), *self.stack.folder("probe").rglob("*")):
+            os.chown(file, 65534, 65534)
+        self.stack.start_probe(as_unit, VPN_SENTINEL_CONNECTIONS="sock_diag")
+        self.probe_log("state=secure")
+        self.assertNotIn("not permitted", self.newest_log().read_text())
+        text = "import socket, time; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, 25, b'eth0'); began = time.monotonic_ns()\n"
+        leaker, sent = self.leak(f"{text}s.connect(({WEB['v4']!r}, 443)); print(began, flush=True); time.sleep(1000)")
+        self.assertIn(f"pid={leaker.pid}", self.stack.wait_telegram("hidden-leaker", after=sent, seconds=30)["params"]["text"])
 
     def test_with_bpf_forbidden_the_probe_says_what_it_can_no_longer_see(self) -> None:
         self.stack.probe.terminate()
