@@ -4,8 +4,8 @@
     check_manifests.py --build FOLDER
 
 Every setting must be one of the program that gets it, every variable be in .env.example, every image have a tag, every capability, port
-and command exist. Then docker-compose and yamllint look (Debian), and the schemas of the Kubernetes API (npm; the part is skipped, with
-the reason, where npm cannot get them). Exit code 77 with SKIPPED where nothing can be checked.
+and command exist. Then docker-compose and yamllint look (Debian), and the schemas of the Kubernetes API (npm). Where one of them cannot, the
+rest is checked, and the exit code is 77 with SKIPPED and the reason unless there is a fault.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ except ImportError:
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "helm"))
-from render import Chart  # noqa: E402
+from render import Chart, MissingValue  # noqa: E402
 
 CAPABILITIES = {"NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE", "DAC_READ_SEARCH", "DAC_OVERRIDE", "BPF", "PERFMON"}
 GLUETUN = {
@@ -39,7 +39,9 @@ GLUETUN = {
 # Of the files themselves, and of the pod.
 OTHER_VARIABLES = {"VPN_CONTAINER", "VPN_SENTINEL_VERSION", "NODE_NAME", "TZ"}
 CHART_VALUES = [{}, {"nodes": {"enabled": True, "settings": {"VPN_SENTINEL_INTERVAL": "30s"}}, "sidecar": {"enabled": True}},
-                {"hub": {"enabled": False, "settings": {}}}, {"sidecar": {"enabled": True, "capabilities": ["NET_ADMIN"]}},
+                {"hub": {"enabled": False, "settings": {}}, "nodes": {"enabled": True}, "probe": {"url": "https://hub.example:5000"}},
+                {"hub": {"enabled": False}},
+                {"sidecar": {"enabled": True, "capabilities": ["NET_ADMIN"]}},
                 {"hub": {"settings": {"VPN_SENTINEL_RETENTION_DAYS": "90"}}}]  # fmt: skip
 
 
@@ -72,6 +74,7 @@ class Checker:
     def __init__(self, programs: Programs) -> None:
         self.programs = programs
         self.faults: list[str] = []
+        self.skipped: list[str] = []
 
     def expect(self, holds: object, fault: str) -> None:
         if not holds:
@@ -166,6 +169,9 @@ class Checker:
         self.capabilities(where, program, given.get("drop", []), given.get("add", []))
         if not program:
             return
+        # The runtime's profile forbids looks at processes that it does not confine.
+        confined = security.get("appArmorProfile", {}).get("type") != "Unconfined"
+        self.expect(confined != ("SYS_PTRACE" in given.get("add", [])), f"{where}: AppArmor is off if and only if there is SYS_PTRACE")
         self.expect(security["readOnlyRootFilesystem"] is True, f"{where}: not read-only")
         self.expect("/var/lib/vpn-sentinel" in [each["mountPath"] for each in container["volumeMounts"]], f"{where}: no data folder")
         if program == "hub":
@@ -198,7 +204,7 @@ def check_guide(checker: Checker, programs: Programs, file: Path) -> None:
 def run_tool(checker: Checker, argv: list[str], **options: object) -> None:
     """A fault is what the tool says; a tool that is not there is told."""
     if shutil.which(argv[0]) is None:
-        print(f"not installed, so not asked: {argv[0]} (packaging/packages-test.txt)")
+        checker.skipped.append(f"not installed, so not asked: {argv[0]} (packaging/packages-test.txt)")
         return
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120, **options)
     if done.returncode != 0:
@@ -227,7 +233,8 @@ def ask_docker_compose(checker: Checker, file: Path) -> None:
 def ask_schemas(checker: Checker, objects: list[dict]) -> None:
     """The schemas are fetched into a folder that goes away; what the lock file says is what comes."""
     if shutil.which("npm") is None:
-        return print("not installed, so Kubernetes' schemas were not asked: npm")
+        checker.skipped.append("not installed, so Kubernetes' schemas were not asked: npm (packaging/packages-build.txt)")
+        return
     with tempfile.TemporaryDirectory(prefix=f"vs{os.getpid()}-schema-") as folder:
         for file in (HERE / "kubernetes/schema").iterdir():
             shutil.copy(file, folder)
@@ -235,7 +242,8 @@ def ask_schemas(checker: Checker, objects: list[dict]) -> None:
         try:
             subprocess.run(argv, cwd=folder, capture_output=True, check=True, timeout=240)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-            return print("npm cannot get the packages here, so Kubernetes' schemas were not asked")
+            checker.skipped.append("npm cannot get the packages here, so Kubernetes' schemas were not asked")
+            return
         done = subprocess.run(["node", "check.mjs"], cwd=folder, input=json.dumps(objects), capture_output=True, text=True, timeout=120)
         if done.returncode != 0:
             checker.faults.append(f"schemas of the Kubernetes API:\n{done.stdout}{done.stderr}")
@@ -247,12 +255,23 @@ def check_values(checker: Checker, chart: Chart) -> None:
     try:
         import jsonschema
     except ImportError:
-        return print("not installed, so values.yaml was not held against its schema: python3-jsonschema")
+        checker.skipped.append("not installed, so values.yaml was not held against its schema: python3-jsonschema (packaging/packages-test.txt)")
+        return
     schema = json.loads((HERE / "helm/vpn-sentinel/values.schema.json").read_text())
     try:
         jsonschema.validate(chart.values, schema)
     except jsonschema.ValidationError as error:
         checker.faults.append(f"values.yaml: {error.message}")
+
+
+def check_chart_asks_for_the_hub(checker: Checker, chart: Chart) -> None:
+    for part in ("nodes", "sidecar"):
+        try:
+            chart.render("sentinel", {"hub": {"enabled": False}, part: {"enabled": True}})
+        except MissingValue as message:
+            checker.expect("probe.url" in str(message), f"chart: {message}")
+        else:
+            checker.faults.append(f"chart: {part} without a hub and without probe.url is not refused")
 
 
 def main() -> int:
@@ -276,6 +295,7 @@ def main() -> int:
         objects += found
     chart = Chart(HERE / "helm/vpn-sentinel")
     check_values(checker, chart)
+    check_chart_asks_for_the_hub(checker, chart)
     for values in CHART_VALUES:
         found = chart.render("sentinel", values)
         checker.objects("chart", found)
@@ -285,7 +305,10 @@ def main() -> int:
     run_tool(checker, ["yamllint", "-s", "-d", rules, *files])
     ask_schemas(checker, objects)
     print("\n".join(checker.faults) or f"{len(compose)} Compose files and {len(objects)} Kubernetes objects: no fault")
-    return 1 if checker.faults else 0
+    # A check that was not made is no success.
+    for reason in dict.fromkeys(checker.skipped):
+        print(f"SKIPPED: {reason}")
+    return 1 if checker.faults else 77 if checker.skipped else 0
 
 
 if __name__ == "__main__":

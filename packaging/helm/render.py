@@ -22,6 +22,11 @@ class Block:
 
     code: str
     parts: list[str | Block] = field(default_factory=list)
+    otherwise: list[str | Block] = field(default_factory=list)
+    is_otherwise: bool = False
+
+    def add(self, part: str | Block) -> None:
+        (self.otherwise if self.is_otherwise else self.parts).append(part)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
@@ -40,12 +45,14 @@ def _parse(text: str) -> Block:
     open_blocks = [Block("")]
     for kind, value in _tokens(text):
         if kind == "text":
-            open_blocks[-1].parts.append(value)
+            open_blocks[-1].add(value)
         elif value == "end":
             open_blocks.pop()
+        elif value == "else":
+            open_blocks[-1].is_otherwise = True
         else:
             block = Block(value)
-            open_blocks[-1].parts.append(block)
+            open_blocks[-1].add(block)
             if value.split()[0] in ("if", "range", "define"):
                 open_blocks.append(block)
     if len(open_blocks) != 1:
@@ -55,6 +62,16 @@ def _parse(text: str) -> Block:
 
 def _to_yaml(value: object) -> str:
     return yaml.safe_dump(value, sort_keys=True, default_flow_style=False).rstrip("\n")
+
+
+class MissingValue(Exception):
+    """What `required` says."""
+
+
+def _required(message: str, value: object) -> object:
+    if value in (None, ""):
+        raise MissingValue(message)
+    return value
 
 
 class Chart:
@@ -83,7 +100,7 @@ class Chart:
             self._templates[json.loads(rest)] = block
             return ""
         if word == "if":
-            return self._render(block, scope) if self._value(rest, scope) else ""
+            return self._render(Block("", block.parts if self._value(rest, scope) else block.otherwise), scope)
         if word == "range":
             names, _, over = rest.partition(" := ")
             key, value = (name.strip() for name in names.split(","))
@@ -138,6 +155,7 @@ class Chart:
             "quote": lambda value: json.dumps(str(value)),
             "default": lambda other, value: value or other,
             "printf": lambda text, *values: text % tuple(values),
+            "required": _required,
             "toYaml": _to_yaml,
             "toJson": json.dumps,
         }

@@ -1,5 +1,9 @@
 {{- define "vpn-sentinel.url" -}}
+{{- if .Values.hub.enabled -}}
 {{ .Values.probe.url | default (printf "http://%s-hub:5000" .Release.Name) }}
+{{- else -}}
+{{ required "probe.url is needed where hub.enabled is false: the hub's address, such as http://hub.example:5000" .Values.probe.url }}
+{{- end -}}
 {{- end -}}
 
 {{- define "vpn-sentinel.key" -}}
