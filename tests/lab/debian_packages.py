@@ -21,6 +21,7 @@ import unittest
 from pathlib import Path
 
 import debian_tree
+import readme_install
 from debian_tree import Booted
 from process import LabError, run, wait_until
 
@@ -52,7 +53,7 @@ RIGHTS_TO_LOOK = DAC_OVERRIDE | DAC_READ_SEARCH | SYS_PTRACE
 BPF_AND_PERFMON = 1 << 38 | 1 << 39
 # What belongs to dpkg, systemd and the day, not to a package.
 NOT_OURS = re.compile(
-    r"/(var/(lib/dpkg|lib/systemd|log|cache|tmp)|tmp|root|run|proc|sys|dev|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/\.pwd\.lock)"
+    r"/(var/(lib/dpkg|lib/apt|lib/systemd|log|cache|tmp)|tmp|root|run|proc|sys|dev|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/\.pwd\.lock)"
 )
 
 
@@ -124,8 +125,25 @@ class Debian(unittest.TestCase):
         wait_until(told, 20, "the first verdict", 0.2)
         return ready - started, verdict - started
 
-    def test_01_a_fresh_install_starts_the_hub_on_loopback_and_no_probe(self) -> None:
+    def test_00_what_readme_tells_to_type_installs_and_starts_it(self) -> None:
         type(self).clean = self.files()
+        folder = self.machine.root / readme_install.TREE.lstrip("/") / "build/release/packages"
+        folder.mkdir(parents=True)
+        for deb in self.new:
+            shutil.copy(deb, folder)
+        typed = [command for command in readme_install.commands() if readme_install.is_for_the_target(command)]
+        self.assertEqual([command.split()[:2] for command in typed], [["apt", "install"], ["systemctl", "enable"]])
+        # What is only recommended would have to be fetched, and this machine has no way out.
+        apt = self.machine.root / "etc/apt/apt.conf.d/test"
+        apt.write_text('APT::Install-Recommends "false";\n')
+        for command in typed:
+            self.shell(f"cd {readme_install.TREE}; {command} </dev/null 2>&1")
+        wait_until(lambda: len(self.ask("/clients")["clients"]) == 1, 20, "the hub hears of the probe")
+        self.shell("dpkg --purge vpn-sentinel-probe vpn-sentinel-hub 2>&1")
+        apt.unlink()
+        self.assertEqual(self.files() - self.clean, set())
+
+    def test_01_a_fresh_install_starts_the_hub_on_loopback_and_no_probe(self) -> None:
         self.install(self.old)
         self.assertEqual(self.machine("systemctl", "is-active", HUB).strip(), "active")
         self.assertEqual(self.machine("systemctl", "is-enabled", "vpn-sentinel-probe.service", check=False).strip(), "disabled")
@@ -358,6 +376,12 @@ class Packages(unittest.TestCase):
             size = run(["dpkg-deb", "-f", str(deb), "Installed-Size"]).strip()
             print(f"\n  {deb.name}: {deb.stat().st_size / 1024:.0f} KiB, installed {size} KiB", end="")
         print()
+
+    def test_readme_s_commands_can_build_them(self) -> None:
+        source = debian_tree.mirror()
+        if source is None:
+            self.skipTest("apt on this machine names no archive of its own release")
+        self.assertEqual([command.split()[0] for command in readme_install.build_as_told(*source)], ["apt", "cmake", "cmake"])
 
     def test_lintian_finds_neither_errors_nor_warnings(self) -> None:
         if shutil.which("lintian") is None:

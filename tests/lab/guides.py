@@ -31,10 +31,10 @@ MODES = {"wg-quick.md": "wg-quick", "openvpn.md": "openvpn", "gluetun.md": "glue
 NOT_RUN = {
     "sudo ./packaging/up": "it is the demonstration itself, and runs until it is interrupted",
     "sudo ./packaging/test": "this test is a part of it",
-    "sudo apt install": "it changes the machine's packages; debian_packages.py does it in a Debian of its own",
-    "sudo systemctl": "debian_packages.py does it in a Debian of its own",
+    "sudo apt install": "it changes the machine's packages; debian_packages.py types README's in a Debian of its own",
+    "sudo systemctl": "debian_packages.py types README's in a Debian of its own",
     "systemctl": "debian_packages.py does it in a Debian of its own",
-    "sudo cmake": "debian_packages.py packs what was built, and installs that",
+    "sudo cmake": "debian_packages.py types README's, and installs what was built",
     "podman build": "sidecar.py builds both images from what was built",
     "docker build": "sidecar.py builds both images from what was built",
     "cd packaging/compose": "there is no VPN provider here; check_manifests.py reads the files of Compose, sidecar.py runs the images",
