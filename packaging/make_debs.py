@@ -86,9 +86,7 @@ class Package:
             self.put(f"lib/systemd/system/{unit}", (TOP / "systemd" / unit).read_text())
         self.put(f"usr/lib/sysusers.d/{self.name}.conf", (TOP / f"systemd/{self.name}.sysusers").read_text())
         self.put(f"usr/lib/tmpfiles.d/{self.name}.conf", (TOP / f"systemd/{self.name}.tmpfiles").read_text())
-        self.put(f"etc/vpn-sentinel/{self.kind}.toml", self.settings(program))
-        if self.kind == "hub":
-            self.put("etc/vpn-sentinel/alerts.toml", (TOP / "packaging/deb/alerts.toml").read_text())
+        self.fill_settings(program)
         self.fill_manuals()
         self.fill_documents()
         self.fill_guides()
@@ -101,14 +99,24 @@ class Package:
             example = "vpn-sentinel-guarded-example.service"
             self.put(f"usr/share/doc/{self.name}/examples/{example}", (TOP / "systemd" / example).read_text())
 
-    def settings(self, program: Path) -> str:
-        """The sample, with a folder that this daemon has for itself: hub and probe of one machine are two users."""
+    def fill_settings(self, program: Path) -> None:
+        """dpkg asks at an upgrade about a file of settings that user and package have changed both. So what is installed there stays the same
+        from one release to the next, and what grows with the settings lies beside the documents."""
+        documents, below = f"usr/share/doc/{self.name}/examples", "/etc/vpn-sentinel"
+        # A folder that this daemon has for itself: hub and probe of one machine are two users.
+        data = f'data_dir = "/var/lib/vpn-sentinel/{self.kind}"'
         sample = run(*self.given.runner, program, "--print-sample-config")
-        filled, count = re.subn(r'^# data_dir = ".*"$', f'data_dir = "/var/lib/vpn-sentinel/{self.kind}"', sample, flags=re.MULTILINE)
+        filled, count = re.subn(r'^# data_dir = ".*"$', data, sample, flags=re.MULTILINE)
         if count != 1:
             raise SystemExit("the sample of the settings has no data_dir")
-        secrets = f"/etc/vpn-sentinel/{self.kind}.credentials/"
-        return f"# Secrets belong into {secrets}, one file each, named as the setting: the unit reads them there.\n{filled}"
+        self.put(f"{documents}/{self.kind}.toml", filled)
+        self.put(f"etc/vpn-sentinel/{self.kind}.toml",
+                 f"# Settings of {self.name}. All of them, each explained and with its default: /{documents}/{self.kind}.toml\n"
+                 f"# Secrets belong into {below}/{self.kind}.credentials/, one file each, named as the setting: the unit reads them there.\n{data}\n")
+        if self.kind == "hub":
+            self.put(f"{documents}/alerts.toml", (TOP / "packaging/deb/alerts.toml").read_text())
+            self.put("etc/vpn-sentinel/alerts.toml", "# More channels of alerts, rules, and maintenance windows. How each of them is written: "
+                     f"/{documents}/alerts.toml\n# Secrets belong into {below}/hub.credentials/, which only root reads.\n")
 
     def fill_manuals(self) -> None:
         manuals = self.given.manuals

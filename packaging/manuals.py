@@ -26,6 +26,7 @@ FACTS = {
         "signals": [("SIGHUP", "reads the settings again and takes over the log level"), ("SIGUSR1", "checks everything again"),
                     ("SIGTERM, SIGINT", "tells the hub that nobody watches any more, and ends")],
         "files": [("/etc/vpn-sentinel/probe.toml", "settings, see \\fBvpn-sentinel-probe.toml\\fR(5)"),
+                  ("/usr/share/doc/vpn-sentinel-probe/examples/probe.toml", "a sample of it with every default"),
                   ("/etc/vpn-sentinel/probe.credentials/", "one secret in each file, read by systemd for the units, and by commands of root: {secrets}"),
                   ("/var/lib/vpn-sentinel/probe/", "reports that wait for the hub, pinned healthy states, what is known of the kill switch")],
         "see": ["vpn-sentinel-hub(8)", "vpn-sentinel-probe.toml(5)", "ip-netns(8)", "nft(8)", "systemd.exec(5)"],
@@ -39,6 +40,7 @@ FACTS = {
                     ("SIGTERM, SIGINT", "ends after what is under way")],
         "files": [("/etc/vpn-sentinel/hub.toml", "settings, see \\fBvpn-sentinel-hub.toml\\fR(5)"),
                   ("/etc/vpn-sentinel/alerts.toml", "more channels of alerts, rules and maintenance windows; it need not exist"),
+                  ("/usr/share/doc/vpn-sentinel-hub/examples/", "samples of both, and files for services beside the hub"),
                   ("/etc/vpn-sentinel/hub.credentials/",
                    "one secret in each file, read by systemd for the unit, and by commands of root: {secrets}, and what \\fIalerts.toml\\fR "
                    "names without a folder"),

@@ -21,6 +21,7 @@ import unittest
 from pathlib import Path
 
 import debian_tree
+import older_package
 import readme_install
 from debian_tree import Booted
 from process import LabError, run, wait_until
@@ -71,6 +72,7 @@ class Debian(unittest.TestCase):
     machine: Booted
     old: list[Path]
     new: list[Path]
+    newer: list[Path]
     clean: set[str]
     key = ""
 
@@ -92,13 +94,14 @@ class Debian(unittest.TestCase):
     def wait_for(self, state: str, seconds: float = 20) -> None:
         wait_until(lambda: self.state() == state, seconds, f"the hub shows {state}", 0.05)
 
-    def install(self, debs: list[Path]) -> None:
+    def install(self, debs: list[Path], options: str = "") -> None:
         folder = self.machine.root / "root/debs"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         for deb in debs:
             shutil.copy(deb, folder)
-        self.shell("dpkg --force-confold -i /root/debs/*.deb")
+        # Where dpkg has to ask it finds nobody, and fails.
+        self.shell(f"dpkg {options} -i /root/debs/*.deb </dev/null")
 
     def files(self) -> set[str]:
         found = self.shell("find / -xdev -not -type l -o -xdev -type l").splitlines()
@@ -157,42 +160,6 @@ class Debian(unittest.TestCase):
         complaints = self.machine("sh", "-c", f"systemd-analyze verify --man=no {' '.join(units)} 2>&1", check=False)
         self.assertNotIn("vpn-sentinel", complaints)
 
-    def test_01b_probes_start_after_tunnels_and_stop_before_them(self) -> None:
-        """Debian's own units and those of the package; only what they run is replaced. A tunnel stands when somebody writes to its pipe."""
-        probes = ["vpn-sentinel-probe.service", "vpn-sentinel-probe@order.service"]
-        tunnels = ["wg-quick@one.service", "openvpn-client@two.service", "openvpn-server@three.service", "openvpn@four.service"]
-        folder = self.machine.root / "etc/systemd/system"
-        drop_ins = {}
-        for unit in (*probes, *tunnels):
-            wait = "" if unit in probes else "read line </run/tunnel-%i; "
-            drop_ins[unit] = ("[Service]\nType=oneshot\nRemainAfterExit=yes\nRestart=no\nWatchdogSec=0\nWorkingDirectory=/\nExecStop=\nExecReload=\n"
-                              f"ExecStart=\nExecStart=+/bin/sh -c '{wait}echo start %N >>/run/order'\nExecStop=+/bin/sh -c 'echo stop %N >>/run/order'\n")
-        for unit, text in drop_ins.items():
-            (folder / f"{unit}.d").mkdir()
-            (folder / f"{unit}.d/test.conf").write_text(text)
-        for tunnel in tunnels:
-            pipe = f"/run/tunnel-{tunnel.split('@')[1].removesuffix('.service')}"
-            units = f"{tunnel} {' '.join(probes)}"
-            # All stop together, as at a shutdown.
-            (folder / "order.target").write_text(f"[Unit]\nWants={units}\nPropagatesStopTo={units} vpn-sentinel-tunnels.target\n")
-            self.shell(f"mkfifo {pipe}; systemctl daemon-reload; systemctl start --no-block order.target")
-            wait_until(lambda tunnel=tunnel: self.show(tunnel, "ActiveState") == "activating", 10, f"{tunnel} starts")
-            wait_until(lambda: self.show("vpn-sentinel-netns@order.service", "ActiveState") == "active", 10, "the namespace is there")
-            self.assertEqual([self.show(probe, "ActiveState") for probe in probes], ["inactive", "inactive"], tunnel)
-            self.shell(f"echo up >{pipe}")
-            wait_until(lambda: {self.show(probe, "ActiveState") for probe in probes} == {"active"}, 10, "the probes start")
-            self.machine("systemctl", "stop", "order.target")
-            wait_until(lambda tunnel=tunnel: self.show(tunnel, "ActiveState") == "inactive", 10, f"{tunnel} stops")
-            told = [line.split("@")[0] for line in self.shell("cat /run/order; rm /run/order").splitlines()]
-            name, probe = tunnel.split("@")[0], "vpn-sentinel-probe"
-            self.assertEqual(told, [f"start {name}", *[f"start {probe}"] * 2, *[f"stop {probe}"] * 2, f"stop {name}"])
-            wait_until(lambda: self.show("vpn-sentinel-tunnels.target", "ActiveState") == "inactive", 10, "nobody waits for tunnels any more")
-        self.assertNotIn("ordering cycle", self.machine("journalctl", "-o", "cat", "--no-pager"))
-        for unit in drop_ins:
-            shutil.rmtree(folder / f"{unit}.d")
-        (folder / "order.target").unlink()
-        self.shell("rm /run/tunnel-*; systemctl daemon-reload; systemctl stop vpn-sentinel-netns@order.service")
-
     def test_02_a_namespace_is_made_and_watched(self) -> None:
         self.machine("systemctl", "start", "vpn-sentinel-netns@vpn.service")
         for line in ("link add up0 type veth peer name eth0 netns vpn", "link add far0 type veth peer name wg0 netns vpn",
@@ -208,33 +175,6 @@ class Debian(unittest.TestCase):
         self.assertIn(self.state(), ("secure", "warning"))
         ready, verdict = self.seconds_to_verdict()
         print(f"\n  with a tunnel: READY after {ready * 1e3:.0f} ms, first verdict after {verdict * 1e3:.0f} ms")
-
-    def rights(self, unit: str) -> dict[str, int]:
-        """The sets of all threads; one that looks at something just now is waited for."""
-        tasks = f"/proc/{self.show(unit, 'MainPID')}/task"
-        told = {}
-
-        def at_rest() -> bool:
-            for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-                told[name] = 0
-                for mask in self.shell(f"sed -n 's/^{name}:.//p' {tasks}/*/status").split():
-                    told[name] |= int(mask, 16)
-            return told["CapEff"] & (RIGHTS_TO_LOOK | SYS_ADMIN) == 0
-
-        wait_until(at_rest, 10, f"the rights of {unit} rest", 0.01)
-        return told
-
-    def test_02b_rights_rest_until_they_are_needed_and_some_are_given_up(self) -> None:
-        kept = NET_ADMIN | BPF_AND_PERFMON | RIGHTS_TO_LOOK | SYS_ADMIN
-        self.assertEqual(self.rights(PROBE), {"CapInh": 0, "CapAmb": 0, "CapBnd": kept, "CapPrm": kept, "CapEff": NET_ADMIN | BPF_AND_PERFMON})
-        # The machine's own namespace need not be entered, and nobody is to be named.
-        own = "vpn-sentinel-probe.service"
-        self.shell(f"mkdir -p /run/systemd/system/{own}.d; printf '[Service]\\nExecStart=\\nExecStart=/usr/bin/vpn-sentinel-probe run --netns self"
-                   f" --client-id own --connections off\\n' >/run/systemd/system/{own}.d/test.conf; systemctl daemon-reload; systemctl start {own}")
-        told = self.rights(own)
-        self.assertEqual((told["CapPrm"], told["CapEff"]), (NET_ADMIN | RIGHTS_TO_LOOK, NET_ADMIN))
-        self.shell(f"systemctl stop {own}; rm -r /run/systemd/system/{own}.d; systemctl daemon-reload")
-        self.assertNotIn("rights that are not needed", self.machine("journalctl", "-o", "cat", "--no-pager"))
 
     def test_03_a_broken_tunnel_is_danger_at_the_hub(self) -> None:
         started = time.monotonic()
@@ -313,23 +253,116 @@ class Debian(unittest.TestCase):
         self.assertIn("channel 'pager' did not take the message", told)
 
     def test_08_an_upgrade_keeps_state_settings_and_a_closed_kill_switch(self) -> None:
-        settings = self.machine.root / "etc/vpn-sentinel/probe.toml"
+        folder = self.machine.root / "etc/vpn-sentinel"
+        settings = folder / "probe.toml"
         settings.write_text(f'{settings.read_text()}kill_switch = "armed"\n')
         self.machine("systemctl", "restart", PROBE)
         wait_until(lambda: "killswitch" in self.tables(), 10, "the kill switch is armed")
         before = self.shell("ip netns exec vpn nft -a list tables | grep killswitch")
+        incidents = {(one["id"], one["start"]) for one in self.ask("/incidents")["incidents"]}
+        self.assertTrue(incidents)
+        database = self.machine.root / "var/lib/vpn-sentinel/hub/hub.db"
+        newest = older_package.schema(database)
+        self.machine("systemctl", "stop", HUB)
+        self.assertLess(older_package.turn_back(self.machine.root), newest)
+        self.machine("systemctl", "start", HUB)
         pids = [self.show(unit, "MainPID") for unit in (HUB, PROBE)]
-        written = settings.read_text()
-        self.install(self.new)
-        versions = self.shell("dpkg-query -W -f '${Version} ${db:Status-Abbrev}\\n' vpn-sentinel-hub vpn-sentinel-probe").split("\n")
-        self.assertEqual({line.strip() for line in versions if line}, {f"{self.new[0].name.split('_')[1]} ii"})
-        self.assertEqual(settings.read_text(), written)
+        written = {name: (folder / name).read_text() for name in ("probe.toml", "alerts.toml")}
+        # The user has changed two files of settings, and so has the package: dpkg asks, and is told to keep the user's.
+        self.install(self.new, "--force-confdef --force-confold")
+        self.assert_installed("0.1.0")
+        self.assertEqual({name: (folder / name).read_text() for name in written}, written)
+        self.assertEqual(self.shell("cd /etc/vpn-sentinel; ls *.dpkg-*").split(), ["alerts.toml.dpkg-dist", "probe.toml.dpkg-dist"])
+        # The third is replaced without a question.
+        self.assertLess(len((folder / "hub.toml").read_text().splitlines()), 10)
+        self.assertEqual(self.shell("stat -c '%a %U %G' /etc/vpn-sentinel/hub.toml").strip(), "640 root vpn-sentinel-hub")
         for unit, old in zip((HUB, PROBE), pids, strict=True):
             self.assertNotEqual(self.show(unit, "MainPID"), old)
             self.assertEqual(self.show(unit, "ActiveState"), "active")
+            self.assertEqual(self.show(unit, "NeedDaemonReload"), "no")
+        self.assertIn("vpn-sentinel-tunnels.target", self.show(PROBE, "Wants"))
         self.assertEqual(self.shell("ip netns exec vpn nft -a list tables | grep killswitch"), before)
+        self.assertEqual(older_package.schema(database), newest)
         self.assertIn("reader", self.machine("vpn-sentinel-hub", "key", "list"))
-        self.assertTrue(self.ask("/incidents")["incidents"])
+        self.assertLessEqual(incidents, {(one["id"], one["start"]) for one in self.ask("/incidents")["incidents"]})
+        self.wait_for("contained")
+
+    def assert_installed(self, version: str) -> None:
+        told = self.shell("dpkg-query -W -f '${Version} ${db:Status-Abbrev}\\n' vpn-sentinel-hub vpn-sentinel-probe").splitlines()
+        self.assertEqual([line.strip() for line in told], [f"{version} ii"] * 2)
+
+    def test_08b_the_next_upgrade_asks_nothing_although_there_are_other_settings(self) -> None:
+        settings = self.machine.root / "etc/vpn-sentinel/probe.toml"
+        written = settings.read_text()
+        self.install(self.newer)
+        self.assert_installed(older_package.NEWER)
+        self.assertEqual(settings.read_text(), written)
+        self.assertIn("One setting more", self.shell("cat /usr/share/doc/vpn-sentinel-probe/examples/probe.toml"))
+
+    def test_08c_probes_start_after_tunnels_and_stop_before_them(self) -> None:
+        """Debian's own units and those of the package; only what they run is replaced. A tunnel stands when somebody writes to its pipe."""
+        self.machine("systemctl", "stop", PROBE)
+        probes = ["vpn-sentinel-probe.service", "vpn-sentinel-probe@order.service"]
+        tunnels = ["wg-quick@one.service", "openvpn-client@two.service", "openvpn-server@three.service", "openvpn@four.service"]
+        folder = self.machine.root / "etc/systemd/system"
+        drop_ins = {}
+        for unit in (*probes, *tunnels):
+            wait = "" if unit in probes else "read line </run/tunnel-%i; "
+            drop_ins[unit] = ("[Service]\nType=oneshot\nRemainAfterExit=yes\nRestart=no\nWatchdogSec=0\nWorkingDirectory=/\nExecStop=\nExecReload=\n"
+                              f"ExecStart=\nExecStart=+/bin/sh -c '{wait}echo start %N >>/run/order'\nExecStop=+/bin/sh -c 'echo stop %N >>/run/order'\n")
+        for unit, text in drop_ins.items():
+            (folder / f"{unit}.d").mkdir()
+            (folder / f"{unit}.d/test.conf").write_text(text)
+        for tunnel in tunnels:
+            pipe = f"/run/tunnel-{tunnel.split('@')[1].removesuffix('.service')}"
+            units = f"{tunnel} {' '.join(probes)}"
+            # All stop together, as at a shutdown.
+            (folder / "order.target").write_text(f"[Unit]\nWants={units}\nPropagatesStopTo={units} vpn-sentinel-tunnels.target\n")
+            self.shell(f"mkfifo {pipe}; systemctl daemon-reload; systemctl start --no-block order.target")
+            wait_until(lambda tunnel=tunnel: self.show(tunnel, "ActiveState") == "activating", 10, f"{tunnel} starts")
+            wait_until(lambda: self.show("vpn-sentinel-netns@order.service", "ActiveState") == "active", 10, "the namespace is there")
+            self.assertEqual([self.show(probe, "ActiveState") for probe in probes], ["inactive", "inactive"], tunnel)
+            self.shell(f"echo up >{pipe}")
+            wait_until(lambda: {self.show(probe, "ActiveState") for probe in probes} == {"active"}, 10, "the probes start")
+            self.machine("systemctl", "stop", "order.target")
+            wait_until(lambda tunnel=tunnel: self.show(tunnel, "ActiveState") == "inactive", 10, f"{tunnel} stops")
+            told = [line.split("@")[0] for line in self.shell("cat /run/order; rm /run/order").splitlines()]
+            name, probe = tunnel.split("@")[0], "vpn-sentinel-probe"
+            self.assertEqual(told, [f"start {name}", *[f"start {probe}"] * 2, *[f"stop {probe}"] * 2, f"stop {name}"])
+            wait_until(lambda: self.show("vpn-sentinel-tunnels.target", "ActiveState") == "inactive", 10, "nobody waits for tunnels any more")
+        self.assertNotIn("ordering cycle", self.machine("journalctl", "-o", "cat", "--no-pager"))
+        for unit in drop_ins:
+            shutil.rmtree(folder / f"{unit}.d")
+        (folder / "order.target").unlink()
+        self.shell("rm /run/tunnel-*; systemctl daemon-reload; systemctl stop vpn-sentinel-netns@order.service")
+        self.machine("systemctl", "start", PROBE)
+
+    def rights(self, unit: str) -> dict[str, int]:
+        """The sets of all threads; one that looks at something just now is waited for."""
+        tasks = f"/proc/{self.show(unit, 'MainPID')}/task"
+        told = {}
+
+        def at_rest() -> bool:
+            for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+                told[name] = 0
+                for mask in self.shell(f"sed -n 's/^{name}:.//p' {tasks}/*/status").split():
+                    told[name] |= int(mask, 16)
+            return told["CapEff"] & (RIGHTS_TO_LOOK | SYS_ADMIN) == 0
+
+        wait_until(at_rest, 10, f"the rights of {unit} rest", 0.01)
+        return told
+
+    def test_08d_rights_rest_until_they_are_needed_and_some_are_given_up(self) -> None:
+        kept = NET_ADMIN | BPF_AND_PERFMON | RIGHTS_TO_LOOK | SYS_ADMIN
+        self.assertEqual(self.rights(PROBE), {"CapInh": 0, "CapAmb": 0, "CapBnd": kept, "CapPrm": kept, "CapEff": NET_ADMIN | BPF_AND_PERFMON})
+        # The machine's own namespace need not be entered, and nobody is to be named.
+        own = "vpn-sentinel-probe.service"
+        self.shell(f"mkdir -p /run/systemd/system/{own}.d; printf '[Service]\\nExecStart=\\nExecStart=/usr/bin/vpn-sentinel-probe run --netns self"
+                   f" --client-id own --connections off\\n' >/run/systemd/system/{own}.d/test.conf; systemctl daemon-reload; systemctl start {own}")
+        told = self.rights(own)
+        self.assertEqual((told["CapPrm"], told["CapEff"]), (NET_ADMIN | RIGHTS_TO_LOOK, NET_ADMIN))
+        self.shell(f"systemctl stop {own}; rm -r /run/systemd/system/{own}.d; systemctl daemon-reload")
+        self.assertNotIn("rights that are not needed", self.machine("journalctl", "-o", "cat", "--no-pager"))
 
     def test_09_the_sample_service_runs_inside_and_only_while_somebody_watches(self) -> None:
         self.shell("""mkdir -p /etc/netns/vpn; echo nameserver 198.51.100.1 > /etc/netns/vpn/resolv.conf
@@ -419,7 +452,9 @@ def main() -> int:
     # A commit that comes between two packings would be another date.
     newest = run(["git", "-c", f"safe.directory={PACKAGING.parent}", "-C", str(PACKAGING), "log", "-1", "--format=%ct"])
     os.environ.setdefault("SOURCE_DATE_EPOCH", newest.strip())
-    Debian.old, Debian.new = make_debs("0.0.9"), make_debs("0.1.0")
+    Debian.new = make_debs("0.1.0")
+    Debian.old = older_package.older(Debian.new, BUILD / "debian-packages/older")
+    Debian.newer = older_package.newer(Debian.new, BUILD / "debian-packages/newer")
     try:
         tree = debian_tree.make(BUILD / "debian-tree", debian_tree.needed_packages(Debian.new))
         print(f"the tree was made or found in {time.monotonic() - started:.0f} s")
