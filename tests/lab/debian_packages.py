@@ -9,12 +9,9 @@ The first run makes the tree with debootstrap from the archive that this machine
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
-import re
 import shutil
-import subprocess
 import sys
 import time
 import unittest
@@ -23,13 +20,14 @@ from pathlib import Path
 import debian_tree
 import older_package
 import readme_install
+from debian_case import HUB, PROBE
+from debian_files import Packages, make_debs
 from debian_tree import Booted
+from debian_units import UnitsOnDebian
 from process import LabError, run, wait_until
 
 BUILD = Path()
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
-PROBE = "vpn-sentinel-probe@vpn.service"
-HUB = "vpn-sentinel-hub.service"
 KEY = "key-of-the-packages-0123456789abcdef"
 OFF = """liveness_interval = "0"
 whoami_servers = "none"
@@ -44,89 +42,10 @@ stun_servers = "none"
 large_packets = false
 latency_drop = 0
 """
-ASK = """import sys, urllib.request
-request = urllib.request.Request("http://127.0.0.1:5000/api/v1" + sys.argv[1], headers={"X-API-Key": sys.argv[2]} if sys.argv[2] else {})
-sys.stdout.write(urllib.request.urlopen(request, timeout=5).read().decode())
-"""
-# linux/capability.h
-DAC_OVERRIDE, DAC_READ_SEARCH, NET_ADMIN, SYS_PTRACE, SYS_ADMIN = (1 << number for number in (1, 2, 12, 19, 21))
-RIGHTS_TO_LOOK = DAC_OVERRIDE | DAC_READ_SEARCH | SYS_PTRACE
-BPF_AND_PERFMON = 1 << 38 | 1 << 39
-# What belongs to dpkg, systemd and the day, not to a package.
-NOT_OURS = re.compile(
-    r"/(var/(lib/dpkg|lib/apt|lib/systemd|log|cache|tmp)|tmp|root|run|proc|sys|dev|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/\.pwd\.lock)"
-)
 
 
-def make_debs(version: str) -> list[Path]:
-    output = BUILD / "debian-packages" / version
-    shutil.rmtree(output, ignore_errors=True)
-    run([sys.executable, str(PACKAGING / "make_debs.py"), "--build", str(BUILD), "--manuals", str(BUILD / "manuals"), "--version", version,
-         "--output", str(output)], timeout=180)
-    return sorted(output.glob("*.deb"))
-
-
-class Debian(unittest.TestCase):
+class Debian(UnitsOnDebian):
     """The numbers in the names are the order: each step finds what the one before has left."""
-
-    machine: Booted
-    old: list[Path]
-    new: list[Path]
-    newer: list[Path]
-    clean: set[str]
-    key = ""
-
-    def shell(self, text: str, check: bool = True) -> str:
-        return self.machine("sh", "-ec", text, check=check)
-
-    def show(self, unit: str, name: str) -> str:
-        return self.machine("systemctl", "show", "-P", name, unit).strip()
-
-    def ask(self, path: str) -> dict:
-        return json.loads(self.machine.in_network(sys.executable, "-c", ASK, path, self.key))
-
-    def state(self) -> str:
-        try:
-            return self.ask("/clients/office")["state"]
-        except LabError:
-            return "unknown"
-
-    def wait_for(self, state: str, seconds: float = 20) -> None:
-        wait_until(lambda: self.state() == state, seconds, f"the hub shows {state}", 0.05)
-
-    def install(self, debs: list[Path], options: str = "") -> None:
-        folder = self.machine.root / "root/debs"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        for deb in debs:
-            shutil.copy(deb, folder)
-        # Where dpkg has to ask it finds nobody, and fails.
-        self.shell(f"dpkg {options} -i /root/debs/*.deb </dev/null")
-
-    def files(self) -> set[str]:
-        found = self.shell("find / -xdev -not -type l -o -xdev -type l").splitlines()
-        return {name for name in found if not NOT_OURS.match(name)}
-
-    def tables(self) -> str:
-        return self.shell("ip netns exec vpn nft list tables")
-
-    def seconds_to_verdict(self) -> tuple[float, float]:
-        """From the program's start to READY=1, and to its first verdict."""
-        started = int(self.show(PROBE, "ExecMainStartTimestampMonotonic")) / 1e6
-        ready = int(self.show(PROBE, "ActiveEnterTimestampMonotonic")) / 1e6
-        verdict = 0.0
-
-        def told() -> bool:
-            nonlocal verdict
-            pid = self.show(PROBE, "MainPID")
-            journal = self.machine("journalctl", "-o", "json", f"_PID={pid}", "--no-pager")
-            lines = [json.loads(line) for line in journal.splitlines()]
-            found = [line for line in lines if "event=verdict" in str(line["MESSAGE"])]
-            verdict = int(found[0]["__MONOTONIC_TIMESTAMP"]) / 1e6 if found else 0.0
-            return bool(found)
-
-        wait_until(told, 20, "the first verdict", 0.2)
-        return ready - started, verdict - started
 
     def test_00_what_readme_tells_to_type_installs_and_starts_it(self) -> None:
         type(self).clean = self.files()
@@ -287,10 +206,6 @@ class Debian(unittest.TestCase):
         self.assertLessEqual(incidents, {(one["id"], one["start"]) for one in self.ask("/incidents")["incidents"]})
         self.wait_for("contained")
 
-    def assert_installed(self, version: str) -> None:
-        told = self.shell("dpkg-query -W -f '${Version} ${db:Status-Abbrev}\\n' vpn-sentinel-hub vpn-sentinel-probe").splitlines()
-        self.assertEqual([line.strip() for line in told], [f"{version} ii"] * 2)
-
     def test_08b_the_next_upgrade_asks_nothing_although_there_are_other_settings(self) -> None:
         settings = self.machine.root / "etc/vpn-sentinel/probe.toml"
         written = settings.read_text()
@@ -298,71 +213,6 @@ class Debian(unittest.TestCase):
         self.assert_installed(older_package.NEWER)
         self.assertEqual(settings.read_text(), written)
         self.assertIn("One setting more", self.shell("cat /usr/share/doc/vpn-sentinel-probe/examples/probe.toml"))
-
-    def test_08c_probes_start_after_tunnels_and_stop_before_them(self) -> None:
-        """Debian's own units and those of the package; only what they run is replaced. A tunnel stands when somebody writes to its pipe."""
-        self.machine("systemctl", "stop", PROBE)
-        probes = ["vpn-sentinel-probe.service", "vpn-sentinel-probe@order.service"]
-        tunnels = ["wg-quick@one.service", "openvpn-client@two.service", "openvpn-server@three.service", "openvpn@four.service"]
-        folder = self.machine.root / "etc/systemd/system"
-        drop_ins = {}
-        for unit in (*probes, *tunnels):
-            wait = "" if unit in probes else "read line </run/tunnel-%i; "
-            drop_ins[unit] = ("[Service]\nType=oneshot\nRemainAfterExit=yes\nRestart=no\nWatchdogSec=0\nWorkingDirectory=/\nExecStop=\nExecReload=\n"
-                              f"ExecStart=\nExecStart=+/bin/sh -c '{wait}echo start %N >>/run/order'\nExecStop=+/bin/sh -c 'echo stop %N >>/run/order'\n")
-        for unit, text in drop_ins.items():
-            (folder / f"{unit}.d").mkdir()
-            (folder / f"{unit}.d/test.conf").write_text(text)
-        for tunnel in tunnels:
-            pipe = f"/run/tunnel-{tunnel.split('@')[1].removesuffix('.service')}"
-            units = f"{tunnel} {' '.join(probes)}"
-            # All stop together, as at a shutdown.
-            (folder / "order.target").write_text(f"[Unit]\nWants={units}\nPropagatesStopTo={units} vpn-sentinel-tunnels.target\n")
-            self.shell(f"mkfifo {pipe}; systemctl daemon-reload; systemctl start --no-block order.target")
-            wait_until(lambda tunnel=tunnel: self.show(tunnel, "ActiveState") == "activating", 10, f"{tunnel} starts")
-            wait_until(lambda: self.show("vpn-sentinel-netns@order.service", "ActiveState") == "active", 10, "the namespace is there")
-            self.assertEqual([self.show(probe, "ActiveState") for probe in probes], ["inactive", "inactive"], tunnel)
-            self.shell(f"echo up >{pipe}")
-            wait_until(lambda: {self.show(probe, "ActiveState") for probe in probes} == {"active"}, 10, "the probes start")
-            self.machine("systemctl", "stop", "order.target")
-            wait_until(lambda tunnel=tunnel: self.show(tunnel, "ActiveState") == "inactive", 10, f"{tunnel} stops")
-            told = [line.split("@")[0] for line in self.shell("cat /run/order; rm /run/order").splitlines()]
-            name, probe = tunnel.split("@")[0], "vpn-sentinel-probe"
-            self.assertEqual(told, [f"start {name}", *[f"start {probe}"] * 2, *[f"stop {probe}"] * 2, f"stop {name}"])
-            wait_until(lambda: self.show("vpn-sentinel-tunnels.target", "ActiveState") == "inactive", 10, "nobody waits for tunnels any more")
-        self.assertNotIn("ordering cycle", self.machine("journalctl", "-o", "cat", "--no-pager"))
-        for unit in drop_ins:
-            shutil.rmtree(folder / f"{unit}.d")
-        (folder / "order.target").unlink()
-        self.shell("rm /run/tunnel-*; systemctl daemon-reload; systemctl stop vpn-sentinel-netns@order.service")
-        self.machine("systemctl", "start", PROBE)
-
-    def rights(self, unit: str) -> dict[str, int]:
-        """The sets of all threads; one that looks at something just now is waited for."""
-        tasks = f"/proc/{self.show(unit, 'MainPID')}/task"
-        told = {}
-
-        def at_rest() -> bool:
-            for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-                told[name] = 0
-                for mask in self.shell(f"sed -n 's/^{name}:.//p' {tasks}/*/status").split():
-                    told[name] |= int(mask, 16)
-            return told["CapEff"] & (RIGHTS_TO_LOOK | SYS_ADMIN) == 0
-
-        wait_until(at_rest, 10, f"the rights of {unit} rest", 0.01)
-        return told
-
-    def test_08d_rights_rest_until_they_are_needed_and_some_are_given_up(self) -> None:
-        kept = NET_ADMIN | BPF_AND_PERFMON | RIGHTS_TO_LOOK | SYS_ADMIN
-        self.assertEqual(self.rights(PROBE), {"CapInh": 0, "CapAmb": 0, "CapBnd": kept, "CapPrm": kept, "CapEff": NET_ADMIN | BPF_AND_PERFMON})
-        # The machine's own namespace need not be entered, and nobody is to be named.
-        own = "vpn-sentinel-probe.service"
-        self.shell(f"mkdir -p /run/systemd/system/{own}.d; printf '[Service]\\nExecStart=\\nExecStart=/usr/bin/vpn-sentinel-probe run --netns self"
-                   f" --client-id own --connections off\\n' >/run/systemd/system/{own}.d/test.conf; systemctl daemon-reload; systemctl start {own}")
-        told = self.rights(own)
-        self.assertEqual((told["CapPrm"], told["CapEff"]), (NET_ADMIN | RIGHTS_TO_LOOK, NET_ADMIN))
-        self.shell(f"systemctl stop {own}; rm -r /run/systemd/system/{own}.d; systemctl daemon-reload")
-        self.assertNotIn("rights that are not needed", self.machine("journalctl", "-o", "cat", "--no-pager"))
 
     def test_09_the_sample_service_runs_inside_and_only_while_somebody_watches(self) -> None:
         self.shell("""mkdir -p /etc/netns/vpn; echo nameserver 198.51.100.1 > /etc/netns/vpn/resolv.conf
@@ -396,46 +246,6 @@ class Debian(unittest.TestCase):
         self.assertEqual(self.shell("systemctl --failed --no-legend"), "")
 
 
-class Packages(unittest.TestCase):
-    """Without a tree."""
-
-    def test_the_same_build_gives_the_same_bytes(self) -> None:
-        def sums(debs: list[Path]) -> list[str]:
-            return [hashlib.sha256(deb.read_bytes()).hexdigest() for deb in debs]
-
-        first = sums(Debian.new)
-        self.assertEqual(first, sums(make_debs("0.1.0")))
-        for deb in Debian.new:
-            size = run(["dpkg-deb", "-f", str(deb), "Installed-Size"]).strip()
-            print(f"\n  {deb.name}: {deb.stat().st_size / 1024:.0f} KiB, installed {size} KiB", end="")
-        print()
-
-    def test_readme_s_commands_can_build_them(self) -> None:
-        source = debian_tree.mirror()
-        if source is None:
-            self.skipTest("apt on this machine names no archive of its own release")
-        self.assertEqual([command.split()[0] for command in readme_install.build_as_told(*source)], ["apt", "cmake", "cmake"])
-
-    def test_lintian_finds_neither_errors_nor_warnings(self) -> None:
-        if shutil.which("lintian") is None:
-            self.skipTest("lintian is not installed (packaging/packages-check.txt)")
-        debs = [str(deb) for deb in Debian.new]
-        done = subprocess.run(["lintian", "--fail-on=error,warning", *debs], capture_output=True, text=True, timeout=180)
-        self.assertEqual(done.returncode, 0, done.stdout)
-
-    def test_shells_and_the_pages_reader_understand_what_was_written(self) -> None:
-        manuals = BUILD / "manuals"
-        for shell in ("bash", "zsh", "fish"):
-            if shutil.which(shell) is None:
-                print(f"\n  SKIPPED: there is no {shell}")
-                continue
-            for file in (manuals / shell).iterdir():
-                run([shell, "-n", str(file)])
-        names = run(["bash", "-c", f". {manuals}/bash/vpn-sentinel-probe; COMP_WORDS=(vpn-sentinel-probe killswitch ''); COMP_CWORD=2; "
-                     "_vpn_sentinel_probe; echo ${COMPREPLY[*]}"]).split()
-        self.assertLessEqual({"arm", "disarm", "status", "--all", "--netns"}, set(names))
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, required=True)
@@ -452,7 +262,8 @@ def main() -> int:
     # A commit that comes between two packings would be another date.
     newest = run(["git", "-c", f"safe.directory={PACKAGING.parent}", "-C", str(PACKAGING), "log", "-1", "--format=%ct"])
     os.environ.setdefault("SOURCE_DATE_EPOCH", newest.strip())
-    Debian.new = make_debs("0.1.0")
+    Packages.build, Packages.debs = BUILD, make_debs(BUILD, "0.1.0")
+    Debian.new = Packages.debs
     Debian.old = older_package.older(Debian.new, BUILD / "debian-packages/older")
     Debian.newer = older_package.newer(Debian.new, BUILD / "debian-packages/newer")
     try:

@@ -116,7 +116,8 @@ class Booted:
         run(["mount", "-t", "overlay", "overlay", "-o", layers, str(self.root)])
         self._mounted = True
         argv = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", f"--directory={self.root}", "--private-network"]
-        argv += ["--console=pipe", "--resolv-conf=off", "--timezone=off", f"--machine=vs{os.getpid()}", "--capability=CAP_NET_ADMIN,CAP_BPF,CAP_PERFMON"]
+        argv += ["--console=pipe", "--resolv-conf=off", "--timezone=off", f"--machine=vs{os.getpid()}"]
+        argv += ["--capability=CAP_NET_ADMIN,CAP_BPF,CAP_PERFMON"]
         environment = {**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
         self._process = spawn(argv, self._folder / "console.log", True, env=environment)
         wait_until(self._found, 30, "systemd starts in the tree", 0.05)
