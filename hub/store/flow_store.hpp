@@ -81,7 +81,7 @@ class FlowReader {
   virtual ~FlowReader() = default;
   /// {"totals","gaps","top_countries","top_processes","bytes_over_time"} as in openapi.json.
   [[nodiscard]] virtual Result<nlohmann::json> stats(const FlowQuery& query) = 0;
-  /// What went by the tunnel and outside, with most bytes first.
+  /// What went outside, then what went by the tunnel, each with most bytes first.
   [[nodiscard]] virtual Result<std::vector<FlowArc>> arcs(const FlowQuery& query) = 0;
   /// Kinds of flows with what they came to, newest kind first ("Flow" of openapi.json).
   [[nodiscard]] virtual Result<Page> history(const FlowPageQuery& query) = 0;

@@ -192,14 +192,16 @@ function OverTime({ stats }: { stats: FlowStats }) {
   return (
     <Panel title="Over time">
       <KeptSince from={stats.from} since={stats.kept_since} />
-      {hasNumbers(rates) ? (
-        <Chart title="Bytes per second" data={rates} word={rate} lines={lines} {...span} />
-      ) : (
-        <p class="quiet">No bytes were counted in this time.</p>
-      )}
-      {hasNumbers(opened) && (
-        <Chart title={`Connections opened per ${stats.resolution}`} data={opened} word={whole} lines={lines} {...span} />
-      )}
+      <div class="charts">
+        {hasNumbers(rates) ? (
+          <Chart title="Bytes per second" data={rates} word={rate} lines={lines} {...span} />
+        ) : (
+          <p class="quiet">No bytes were counted in this time.</p>
+        )}
+        {hasNumbers(opened) && (
+          <Chart title={`Connections opened per ${stats.resolution}`} data={opened} word={whole} lines={lines} {...span} />
+        )}
+      </div>
     </Panel>
   );
 }
