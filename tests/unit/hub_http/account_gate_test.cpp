@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(on_loopback_without_users_nobody_is_asked) {
 }
 
 BOOST_AUTO_TEST_CASE(what_a_proxy_passes_on_is_not_open_though_it_comes_from_loopback) {
-  access = std::make_shared<Access>(AccessRules{}, Access::Options{true, mono_now, {}});
+  access = std::make_shared<Access>(AccessRules{}, Access::Options{true, 16, 16, mono_now, {}});
   start([](AccountDoor& made) { made.open = true; });
   for (const auto* name : {"X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded"}) {
     BOOST_TEST_CONTEXT(name) {
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(with_users_data_needs_a_log_in_also_on_loopback_and_ends_wi
 }
 
 BOOST_AUTO_TEST_CASE(probes_go_on_to_report_with_their_keys_and_on_open_loopback_without) {
-  access = std::make_shared<Access>(AccessRules{}, Access::Options{true, mono_now, {}});
+  access = std::make_shared<Access>(AccessRules{}, Access::Options{true, 16, 16, mono_now, {}});
   open();
   BOOST_TEST(pass(api(), report()) == 200);
   BOOST_TEST(pass(api(), get("/api/v1/clients")) == 401);  // reading is for people who have logged in
