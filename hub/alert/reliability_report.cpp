@@ -232,7 +232,8 @@ std::string report_html(const ReliabilityReport& report) {
   std::string html = fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width,initial-scale=1\">"
-      "<title>VPN Sentinel, {0}</title><style>{1}</style></head><body><main>\n<h1>VPN Sentinel, {0}</h1>\n<p>{2} to {3} ({4}), made {5}</p>\n",
+      "<title>VPN Sentinel, {0}</title><style>{1}</style></head><body><main>\n<h1>VPN Sentinel, {0}</h1>\n<p>{2} to {3} ({4}), made "
+      "{5}</p>\n",
       escaped(report.title), style, report.zone.text(report.period.from), report.zone.text(report.period.to), escaped(report.zone.name()),
       report.zone.text(report.made));
   const auto clients = std::ranges::count_if(report.subjects, [](const auto& subject) { return !is_group(subject); });
