@@ -288,14 +288,13 @@ void add(Traffic& sum, const Traffic& more) {
   sum.uncounted += more.uncounted;
 }
 
-/// `arcs`: outside first, so that what is cut is not red.
+/// `arcs`: outside first, so that what is cut is red only when there are more of these than are told.
 json map_json(const std::vector<FlowArc>& arcs, const Origins& origins) {
   auto list = json::array();
   TrafficByWay unplaced;
   bool more = false;
   for (const auto& arc : arcs) {
-    auto to = place_json(arc.country);
-    if (to.is_null()) {
+    if (!country_place(arc.country)) {
       add(arc.outside ? unplaced.outside : unplaced.tunnel, arc.traffic);
       continue;
     }
@@ -306,7 +305,7 @@ json map_json(const std::vector<FlowArc>& arcs, const Origins& origins) {
     list.push_back({{"client_id", arc.client_id},
                     {"outside", arc.outside},
                     {"from", place_json(origins.of(arc))},
-                    {"to", std::move(to)},
+                    {"to", place_json(arc.country)},
                     {"traffic", traffic_json(arc.traffic)}});
   }
   return {{"arcs", std::move(list)}, {"unplaced", traffic_json(unplaced)}, {"more", more}};

@@ -65,8 +65,8 @@ struct Counted {
 
 /// What a tunnel had carried when the report was made.
 struct Carried {
-  /// Reports that are further apart say nothing of the time between them.
-  static constexpr std::chrono::hours longest{24};
+  /// Reports that are further apart say nothing of the time between them: what came after a silence would be spread over it.
+  static constexpr std::chrono::hours longest{1};
 
   std::string tunnel;
   WallTime since{};  ///< of the tunnel: one that was made anew counts anew; 1970: not told

@@ -150,6 +150,15 @@ BOOST_AUTO_TEST_CASE(the_top_is_by_bytes_and_nobody_is_null) {
   BOOST_TEST(arcs[1].country == "NL");
 }
 
+BOOST_AUTO_TEST_CASE(arcs_outside_the_tunnel_stand_first_however_little_they_carried) {
+  add(batch("a", 1, {row("curl", "tunnel", 1'000), row("curl", "outside", 5)}));
+  check(store->write());
+  const auto arcs = take(take(store->open_reader())->arcs(last_day()));
+  BOOST_TEST_REQUIRE(arcs.size() == 2U);
+  BOOST_TEST(arcs[0].outside);
+  BOOST_TEST(!arcs[1].outside);
+}
+
 BOOST_AUTO_TEST_CASE(gaps_are_added_up_and_are_those_of_the_clients_that_are_asked_about) {
   auto with_gaps = batch("a", 1, {});
   with_gaps.gaps = {2, 3, 4};

@@ -172,6 +172,11 @@ void what_a_tunnel_carried_is_a_mean_of_the_time_between_its_reports(const Store
     BOOST_TEST((coarse.at("traffic_bytes_per_s") == json{{"rx", 3000.0 / 70}, {"tx", 200.0 / 70}}));
     BOOST_TEST((coarse.at("handshake_age_s") == json{{"mean", 26.4}, {"max", 60}}));
   }
+  // What came after a silence is not spread over it.
+  add_and_roll_up(*store, {carrying(report("silent", "b", 1, State::secure, at(0)), 0, 0, 1),
+                           carrying(report("silent", "b", 2, State::secure, at(36'000)), 5, 0, 1),
+                           carrying(report("silent", "b", 3, State::secure, at(36'010)), 1'000'005, 0, 1)});
+  BOOST_TEST(samples_of(*store, "silent", Resolution::hour).back().at("traffic_bytes_per_s").at("rx") == 100'000.0);
   // A late report splits the time in which it lies.
   add_and_roll_up(*store, {carrying(report("late", "b", 1, State::secure, at(0)), 0, 0, 1),
                            carrying(report("late", "b", 3, State::secure, at(100)), 1'000, 0, 1),
