@@ -1,5 +1,7 @@
 #include "hub/state/incident.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -9,8 +11,51 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr std::size_t most_incident_findings = 100;
+constexpr std::size_t most_incident_programs = 20;
+constexpr std::size_t most_program_text = 300;
 
 State worse(State left, State right) { return badness(left) >= badness(right) ? left : right; }
+
+/// "curl (pid 7, uid 0) to 192.0.2.1": whom evidence of process_outside names. Of several it lists all, else it tells about the one.
+std::vector<std::string> programs_in(const nlohmann::json& evidence) {
+  std::vector<std::string> programs;
+  const auto part = [&evidence](const char* key) {
+    const auto place = evidence.find(key);
+    if (place == evidence.end()) return std::string();
+    return place->is_string() ? place->get<std::string>() : place->dump();
+  };
+  const auto list = evidence.find("programs");
+  if (list != evidence.end() && list->is_array()) {
+    for (const auto& program : *list) {
+      if (program.is_string()) programs.push_back(program.get<std::string>().substr(0, most_program_text));
+    }
+  } else if (evidence.contains("process")) {
+    auto text = fmt::format("{} (pid {}, uid {}) to {}", part("process"), part("pid"), part("uid"), part("destination"));
+    programs.push_back(text.substr(0, most_program_text));
+  }
+  return programs;
+}
+
+/// The newest evidence, with the programs that were named before. True: one is new.
+bool take_programs(nlohmann::json& known, const nlohmann::json& newest) {
+  auto all = programs_in(known);
+  const auto before = all.size();
+  const bool knew_of_more = known.contains("more_programs");
+  bool more = knew_of_more;
+  for (auto& program : programs_in(newest)) {
+    if (std::ranges::find(all, program) != all.end()) continue;
+    if (all.size() < most_incident_programs) {
+      all.push_back(std::move(program));
+    } else {
+      more = true;
+    }
+  }
+  const bool learnt = all.size() > before || more != knew_of_more;
+  known = newest;
+  if (all.size() > 1) known["programs"] = std::move(all);
+  if (more) known["more_programs"] = true;
+  return learnt;
+}
 
 /// True: something new was learnt, newer evidence alone is not.
 bool add_findings(Incident& incident, const std::vector<Finding>& findings) {
@@ -26,7 +71,11 @@ bool add_findings(Incident& incident, const std::vector<Finding>& findings) {
     learnt = learnt || finding.severity > known->severity;
     known->severity = std::max(known->severity, finding.severity);
     if (finding.since != WallTime{}) known->since = std::min(known->since, finding.since);
-    known->evidence = finding.evidence;
+    if (finding.code == "process_outside") {
+      learnt = take_programs(known->evidence, finding.evidence) || learnt;
+    } else {
+      known->evidence = finding.evidence;
+    }
   }
   return learnt;
 }

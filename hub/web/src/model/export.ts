@@ -13,7 +13,7 @@ export function cell(value: unknown): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Who sent outside, as the findings name them. */
+/** Who sent outside, as the findings name them, and that there were others. */
 function programsOf(findings: Finding[]): string[] {
   const names = findings.flatMap(({ evidence }) => {
     if (Array.isArray(evidence.programs)) return evidence.programs.filter((each) => typeof each === "string");
@@ -21,7 +21,8 @@ function programsOf(findings: Finding[]): string[] {
     const ids = (["pid", "uid"] as const).flatMap((key) => (evidence[key] === undefined ? [] : [`${key} ${String(evidence[key])}`]));
     return [ids.length > 0 ? `${evidence.process} (${ids.join(", ")})` : evidence.process];
   });
-  return [...new Set(names)];
+  const others = findings.some(({ evidence }) => evidence.more_programs === true || evidence.unattributed !== undefined);
+  return [...new Set(names), ...(others ? ["others that are not named"] : [])];
 }
 
 const seconds = (incident: Incident, now: number): number =>

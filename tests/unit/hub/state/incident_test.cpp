@@ -150,4 +150,26 @@ BOOST_AUTO_TEST_CASE(a_late_report_takes_back_danger_that_was_none) {
   BOOST_TEST((filled[0].end == at(30)));
 }
 
+BOOST_FIXTURE_TEST_CASE(an_incident_names_all_programs_that_sent_not_the_first_or_the_last_alone, Bench) {
+  const auto sent_by = [&](std::uint64_t seq, const char* name, int pid) {
+    auto admitted = test::report("a", "b", seq, State::danger, at(static_cast<double>(seq)));
+    admitted.report.findings = {finding("process_outside", Severity::danger, at(1))};
+    admitted.report.findings[0].evidence = {{"process", name}, {"pid", pid}, {"uid", 0}, {"destination", "192.0.2.1"}};
+    report(admitted);
+  };
+  sent_by(1, "curl", 7);
+  sent_by(2, "wget", 8);
+  using nlohmann::json;
+  const json both{"curl (pid 7, uid 0) to 192.0.2.1", "wget (pid 8, uid 0) to 192.0.2.1"};
+  BOOST_TEST(last().findings[0].evidence.at("programs") == both);
+  BOOST_TEST(last().findings[0].evidence.at("process") == "wget");
+  const auto saves = saved.size();
+  sent_by(3, "curl", 7);
+  BOOST_TEST(saved.size() == saves);
+  for (int pid = 100; pid < 130; ++pid) sent_by(static_cast<std::uint64_t>(pid), "spawned", pid);
+  BOOST_TEST(last().findings[0].evidence.at("programs").size() == 20U);
+  report(test::report("a", "b", 500, State::secure, at(500)));
+  BOOST_TEST(last().findings[0].evidence.at("more_programs") == true);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
