@@ -82,6 +82,21 @@ test("the first exit address is the one that held when the span begins, with its
   ]);
 });
 
+test("an address that was told without a change of its own is listed all the same", () => {
+  const moved = (minute, address, kind, previous = undefined) =>
+    change(minute, "secure", "secure", { kind, public_ip: address, previous_address: previous });
+  const list = (...asked) => exits(...asked).map((exit) => [exit.address, exit.from === null ? null : (exit.from - time(0)) / 60_000]);
+  // It connected without one.
+  assert.deepEqual(list([moved(5, "", "connected"), moved(9, "b", "address_changed", "a")], [], time(0), "b"), [
+    ["a", null],
+    ["b", 9],
+  ]);
+  assert.deepEqual(list([moved(5, "a", "connected")], [], time(0), "b"), [
+    ["a", 5],
+    ["b", null],
+  ]);
+});
+
 const sample = (minute, more = {}) => ({
   start: at(minute),
   length_s: 60,

@@ -131,6 +131,7 @@ export class WorldMap {
         continue;
       }
       shown.arc = arc;
+      for (const layer of shown.layers) if (layer.isTooltipOpen()) layer.getTooltip()?.update();
       if (shown.weight === weight) continue;
       shown.weight = weight;
       for (const layer of shown.layers) layer.setStyle(layer instanceof CircleMarker ? { radius: radiusOf(weight) } : { weight });

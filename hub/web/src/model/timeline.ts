@@ -39,7 +39,7 @@ export function shares(parts: Stretch[]): Record<string, number> {
 
 export interface Exit {
   address: string;
-  /** Null: it was there before anything that is known. */
+  /** Null: nobody knows when it began. */
   from: number | null;
 }
 
@@ -52,13 +52,15 @@ export function exits(changes: Change[], earlier: Change[], from: number, now: s
   const result: Exit[] = [];
   for (const [place, change] of known.entries()) {
     const at = Date.parse(change.at);
-    if (place === 0 && change.previous_address) result.push({ address: change.previous_address, from: null });
+    const before = change.previous_address;
+    if (before && before !== result.at(-1)?.address) result.push({ address: before, from: null });
     const address = change.public_ip;
     if (!address || address === result.at(-1)?.address) continue;
     const begins = place > 0 || change.kind === "connected" || Boolean(change.previous_address);
     result.push({ address, from: begins ? at : null });
   }
-  if (result.length === 0 && now) result.push({ address: now, from: null });
-  const inForce = result.findLastIndex((exit) => exit.from === null || exit.from <= from);
+  // An address that is told without a change of it.
+  if (now && now !== result.at(-1)?.address) result.push({ address: now, from: null });
+  const inForce = result.findLastIndex((exit, place) => (exit.from === null ? place === 0 : exit.from <= from));
   return result.slice(Math.max(inForce, 0));
 }

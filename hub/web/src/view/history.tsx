@@ -91,7 +91,8 @@ function ChangeList({ changes, more }: { changes: Change[]; more: boolean }) {
 
 /** `complete`: no change after `from` is missing. */
 function Exits({ list, from, complete }: { list: Exit[]; from: number; complete: boolean }) {
-  const since = (exit: Exit): string => {
+  const since = (exit: Exit, place: number): string => {
+    if (exit.from === null && place > 0) return "since a time that was not told";
     if (exit.from === null && !complete) return "before the changes that are listed";
     const inForce = exit.from === null || exit.from < from ? ", in force when this time begins" : "";
     return `since ${exit.from === null ? `before ${briefTime(from)}` : briefTime(exit.from)}${inForce}`;
@@ -100,9 +101,9 @@ function Exits({ list, from, complete }: { list: Exit[]; from: number; complete:
     <>
       <h3>Exit addresses</h3>
       <ul class="addresses">
-        {list.map((exit) => (
-          <li key={exit.from}>
-            <span class="address">{exit.address}</span> <span class="quiet">{since(exit)}</span>
+        {list.map((exit, place) => (
+          <li key={`${exit.address} ${exit.from}`}>
+            <span class="address">{exit.address}</span> <span class="quiet">{since(exit, place)}</span>
           </li>
         ))}
       </ul>
@@ -133,7 +134,8 @@ export function History({ client }: { client: Client }) {
   );
   const listed = answer.value;
   // Beyond changes that are not listed nothing goes on.
-  const addresses = listed ? exits(listed.items, listed.more ? [] : listed.earlier, listed.from, client.public_ip ?? "") : [];
+  // A group has those of its members.
+  const addresses = listed && !client.members ? exits(listed.items, listed.more ? [] : listed.earlier, listed.from, client.public_ip ?? "") : [];
   return (
     <Panel
       title="Timeline"
