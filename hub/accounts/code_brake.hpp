@@ -1,6 +1,7 @@
 /// Slows down guessing at one-time codes: after a few wrong ones each further one makes its user wait twice as long, up to an hour. Only
-/// who knows the password gets here, so nobody else can make a user wait; and a recovery code, which cannot be guessed, never waits. Pure;
-/// one thread at a time.
+/// who knows the password gets here, so nobody else can make a user wait. A recovery code, which cannot be guessed, does not wait for its
+/// user's wrong codes, and what only looks like one is not counted here; the limit of its address holds for both. Pure; one thread at a
+/// time.
 #pragma once
 
 #include <chrono>
@@ -23,7 +24,7 @@ class CodeBrake {
 
   /// How long until a code of this user is looked at again.
   [[nodiscard]] std::optional<std::chrono::nanoseconds> wait(std::int64_t user, MonoTime now) const;
-  /// A wrong code that was looked at.
+  /// A wrong code that was looked at and is worth guessing.
   void failed(std::int64_t user, MonoTime now);
   void succeeded(std::int64_t user) { users_.erase(user); }
 

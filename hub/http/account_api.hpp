@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 
-#include "hub/accounts/code_brake.hpp"
 #include "hub/http/account_body.hpp"
 #include "hub/http/account_routes.hpp"
 
@@ -116,7 +115,6 @@ class AccountApi : public std::enable_shared_from_this<AccountApi> {
 
   const std::shared_ptr<const AccountDoor> door_;
   const KeyAdmin keys_;
-  CodeBrake code_brake_;           ///< on the thread of changes
   TokenBuckets failure_lines_{1};  ///< of the audit log
 };
 

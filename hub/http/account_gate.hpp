@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hub/accounts/accounts.hpp"
+#include "hub/accounts/code_brake.hpp"
 #include "hub/http/auth.hpp"
 #include "hub/log/log_ring.hpp"
 
@@ -23,6 +24,7 @@ struct AccountDoor {
   std::string forward_auth_header = {};             ///< names the user; empty: none does
   std::vector<IpPrefix> forward_auth_proxies = {};  ///< from whom alone it counts
   const LogRing* log = nullptr;                     ///< the hub's own; null: there is none to show
+  std::shared_ptr<CodeBrake> code_brake = std::make_shared<CodeBrake>();  ///< on the thread of changes; one, wherever a log-in arrives
 };
 
 /// Does the caller's browser speak HTTPS, to us or to a trusted proxy (X-Forwarded-Proto)?

@@ -36,9 +36,11 @@ Response too_many_codes(std::chrono::nanoseconds wait) {
   const auto seconds = std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
   const auto time = seconds < 120 ? fmt::format("{} s", seconds) : fmt::format("{} min", (seconds + 59) / 60);
   auto response = json_response(
-      429, {{"error", "Too many failed logins"},
-            {"message", fmt::format("Too many wrong codes for this user: the next one is looked at in {}, a recovery code at once", time)},
-            {"code_required", true}});
+      429,
+      {{"error", "Too many failed logins"},
+       {"message",
+        fmt::format("Too many wrong codes for this user: the next one is looked at in {}; a recovery code does not wait for that", time)},
+       {"code_required", true}});
   response.headers.emplace_back("Retry-After", std::to_string(seconds));
   return response;
 }
@@ -97,7 +99,7 @@ void AccountApi::complete(const AccountCall& call, const User& user, const Attem
   const bool queued =
       accounts().change([self = shared_from_this(), call, user, attempt, actor, time](AccountFile& file) -> Accounts::Reply {
         const bool guessable = !user.totp_secret.empty() && !attempt.code.empty() && !looks_like_recovery_code(attempt.code);
-        if (const auto wait = guessable ? self->code_brake_.wait(user.id, time) : std::nullopt) {
+        if (const auto wait = guessable ? self->door_->code_brake->wait(user.id, time) : std::nullopt) {
           self->failed(call, user.name);
           return [call, wait] { call.answer(too_many_codes(*wait)); };
         }
@@ -106,7 +108,7 @@ void AccountApi::complete(const AccountCall& call, const User& user, const Attem
         if (!login) return [call, error = login.error()] { call.answer(failed_response(error)); };
         switch (login->result) {
           case LoginResult::ok:
-            self->code_brake_.succeeded(user.id);
+            self->door_->code_brake->succeeded(user.id);
             self->door_->access->dashboard_logins().succeeded(call.address, time);
             return [self, call, user, attempt, login = *login, &limits] {
               if (attempt.kind == LoginKind::session) return call.answer(self->logged_in(call, 200, login.secret));
@@ -115,7 +117,7 @@ void AccountApi::complete(const AccountCall& call, const User& user, const Attem
           case LoginResult::code_required:
             return [call] { call.answer(code_failed(true)); };
           case LoginResult::code_wrong:
-            self->code_brake_.failed(user.id, time);
+            if (guessable) self->door_->code_brake->failed(user.id, time);
             self->failed(call, user.name);
             return [call] { call.answer(code_failed(false)); };
           case LoginResult::wrong:

@@ -264,7 +264,7 @@ test("with an authenticator the log-in asks for a code, and takes a recovery cod
   await field(page, "Code").press("Enter");
   await alert(page).getByText("The code is wrong").waitFor();
   await isFocused(page, "code");
-  const message = "Too many wrong codes for this user: the next one is looked at in 30 s, a recovery code at once";
+  const message = "Too many wrong codes for this user: the next one is looked at in 30 s; a recovery code does not wait for that";
   await page.route("**/api/v1/login", (route) =>
     route.fulfill({ status: 429, headers: { "Retry-After": "30" }, json: { error: "Too many failed logins", message, code_required: true } }),
   );

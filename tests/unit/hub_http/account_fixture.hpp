@@ -71,7 +71,12 @@ struct AccountApiFixture {
     AccountDoor made{*accounts, access};
     if (change) change(made);
     door = std::make_shared<const AccountDoor>(std::move(made));
-    service = account_service(door, key_admin(), "/api/v1", {find_address(access), refuse_other_sites()});
+    service = make_service();
+  }
+
+  /// What one listener serves.
+  [[nodiscard]] Service make_service() {
+    return account_service(door, key_admin(), "/api/v1", {find_address(access), refuse_other_sites()});
   }
 
   [[nodiscard]] Answer ask(FakeRequest request) const {

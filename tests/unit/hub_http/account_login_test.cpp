@@ -248,6 +248,45 @@ BOOST_AUTO_TEST_CASE(wrong_codes_make_their_user_wait_longer_and_longer_and_nobo
   BOOST_TEST(guess(code_at(secret, 1)).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(who_guesses_codes_at_two_listeners_has_no_more_tries_than_at_one) {
+  open();
+  const auto anna = logged_in("anna");
+  const auto secret = from_base32(post("/session/totp", {{"password", usual_password}}, anna).body["secret"]);
+  BOOST_TEST(post("/session/totp/confirm", {{"code", code_at(secret, 0)}}, anna).status == 200);
+  auto other = make_service();
+  auto attempt = credentials_of("anna");
+  attempt["code"] = "000000";
+  for (unsigned i = 0; i < CodeBrake::free_tries; ++i) {
+    BOOST_TEST(post("/login", attempt).status == 401);
+    std::swap(service, other);
+  }
+  attempt["code"] = code_at(secret, 1);
+  for (int i = 0; i < 2; ++i) {
+    BOOST_TEST(post("/login", attempt).status == 429);
+    std::swap(service, other);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_only_looks_like_a_recovery_code_makes_nobody_wait_longer) {
+  auto time = std::make_shared<std::atomic<std::int64_t>>(0);
+  Access::Options options;
+  options.now = [time] { return MonoTime{std::chrono::hours{1} + std::chrono::seconds{*time}}; };
+  access = std::make_shared<Access>(AccessRules{}, std::move(options));
+  open();
+  const auto anna = logged_in("anna");
+  const auto secret = from_base32(post("/session/totp", {{"password", usual_password}}, anna).body["secret"]);
+  BOOST_TEST(post("/session/totp/confirm", {{"code", code_at(secret, 0)}}, anna).status == 200);
+  auto attempt = credentials_of("anna");
+  const auto guess = [&](const std::string& code) {
+    *time += 6;  // as fast as the address may
+    attempt["code"] = code;
+    return post("/login", attempt);
+  };
+  for (unsigned i = 0; i < CodeBrake::free_tries; ++i) BOOST_TEST(guess("000000").status == 401);
+  for (int i = 0; i < 4; ++i) BOOST_TEST(guess("ABCD-EFGH-2345").status == 401);
+  BOOST_TEST(guess(code_at(secret, 1)).status == 200);
+}
+
 BOOST_AUTO_TEST_CASE(a_new_password_needs_the_old_one_and_ends_the_other_log_ins) {
   open();
   const auto here = logged_in("victor");

@@ -18,7 +18,7 @@ function LogIn() {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.codeRequired && error.status === 401) return setWithCode(true);
-      // Not counted down: a recovery code is taken at once.
+      // Not counted down: a recovery code does not wait for it.
       if (error.status === 429 && withCode && error.codeRequired) throw new FieldFault("code", error.message);
       if (error.status === 401) throw new FieldFault(withCode && /code/i.test(error.message) ? "code" : "password", error.message);
       throw error;
