@@ -1,5 +1,7 @@
 #include "hub/accounts/accounts.hpp"
 
+#include <sodium.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -131,7 +133,10 @@ std::optional<Identity> Accounts::by_name(std::string_view name) const {
   if (user == nullptr) return std::nullopt;
   auto identity = identity_of(*user, Identity::By::forward_auth);
   identity.credential = user->name;
-  identity.until = options_.now() + options_.limits.access_token;
+  // Up to a minute less by chance, so that the pages of many users do not all come again in the same moment.
+  const std::chrono::milliseconds most_less = std::min<std::chrono::seconds>(options_.limits.access_token / 10, std::chrono::minutes{1});
+  const std::chrono::milliseconds less{randombytes_uniform(static_cast<std::uint32_t>(most_less.count()) + 1)};
+  identity.until = options_.now() + options_.limits.access_token - less;
   identity.csrf = csrf_token(all->signing_key, identity.by, user->name);
   return identity;
 }

@@ -2,7 +2,7 @@
 
 import type { ActiveFlows, FlowMap, FlowStats } from "./model/flows";
 import type { SubjectReliability } from "./model/reliability";
-import { secondsToWait, sessionOf, type Session } from "./model/session";
+import { loggedOut, secondsToWait, sessionOf, type Session } from "./model/session";
 import type { About, Change, Incident, IncidentDetail, Mute, Sample, StoredReport } from "./model/types";
 
 export const root = "/api/v1";
@@ -61,10 +61,17 @@ export async function send<T>(method: "POST" | "PUT" | "DELETE", path: string, b
   return answerOf<T>(answer);
 }
 
-export const askSession = async (): Promise<Session> =>
-  sessionOf(
-    await answerOf(await fetch(`${root}/session`, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(longestAnswer) })),
-  );
+/** A proxy that leads to its own log-in instead of passing the question on has ended the log-in; an answer of the hub is JSON. */
+export async function askSession(): Promise<Session> {
+  const answer = await fetch(`${root}/session`, {
+    headers: { Accept: "application/json" },
+    redirect: "manual",
+    signal: AbortSignal.timeout(longestAnswer),
+  });
+  const json = /^application\/json\b/i.test(answer.headers.get("Content-Type") ?? "");
+  if (answer.type === "opaqueredirect" || (!json && (answer.ok || answer.status === 401 || answer.status === 403))) return loggedOut;
+  return sessionOf(await answerOf(answer));
+}
 
 /** `code`: of the authenticator, or a recovery code; only who has one is asked for it. */
 export const logIn = async (user: string, password: string, code?: string): Promise<Session> =>

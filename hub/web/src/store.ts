@@ -47,6 +47,7 @@ export class Store {
         // The hub refuses or closes (1008) the channel of a log-in that has ended; a browser tells the page too little of that.
         this.askSession();
       },
+      renewed: () => this.askSession(),
     });
     access.changed = () => this.askSession();
     this.askSession();

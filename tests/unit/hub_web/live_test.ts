@@ -15,6 +15,7 @@ beforeEach(() => {
     message: (message) => told.push(message.type),
     live: () => told.push("live"),
     lost: () => told.push("lost"),
+    renewed: () => told.push("renewed"),
   });
   live.open();
 });
@@ -77,12 +78,12 @@ for (const [how, say] of [
     assert.equal(told.at(-1), "live");
   });
 
-test("a connection that the hub wants anew is replaced without a break, and only for as long as silence may last", () => {
+test("a connection that the hub wants anew is replaced while it counts as live, and only for as long as silence may last", () => {
   newest().hears(snapshot);
   newest().breaks(4001);
   assert.equal(browser.sockets.length, 2);
   newest().hears(snapshot);
-  assert.deepEqual(told, ["snapshot", "live", "snapshot"]);
+  assert.deepEqual(told, ["snapshot", "live", "renewed", "snapshot"]);
   newest().breaks(4001);
   silence(12);
   assert.equal(told.includes("lost"), false);

@@ -26,7 +26,11 @@ beforeEach(() => {
 
 /** The oldest question that has no answer yet gets one, and what follows from it happens. */
 async function answered(session) {
-  asked.shift().answer(new Response(JSON.stringify(session)));
+  await answeredBy(Response.json(session));
+}
+
+async function answeredBy(response) {
+  asked.shift().answer(response);
   await new Promise((done) => setImmediate(done));
 }
 
@@ -75,6 +79,38 @@ test("a break of the network ends no log-in, and keeps what was known, as the pa
   browser.clock.advance(500);
   hears();
   assert.equal(store.live, true);
+});
+
+test("a channel that the hub wants anew asks who looks by now", async () => {
+  await answered(anna);
+  hears();
+  browser.sockets[0].breaks(4001);
+  assert.equal(asked.length, 1);
+  await answered({ ...anna, user: { ...anna.user, name: "ben" } });
+  assert.equal(store.fleet.clients.size, 0);
+  assert.equal(store.session.user.name, "ben");
+});
+
+const html = (status) => new Response("<h1>Log in here</h1>", { status, headers: { "Content-Type": "text/html" } });
+const redirect = Object.defineProperty(new Response(), "type", { value: "opaqueredirect" });
+
+for (const [how, response] of [["leads elsewhere", redirect], ["answers with its page", html(200)], ["refuses with its page", html(401)]] as const)
+  test(`a proxy that ${how} when it is asked who looks has ended the log-in`, async () => {
+    await answered(anna);
+    hears();
+    browser.sockets[0].breaks();
+    await answeredBy(response);
+    assert.equal(store.fleet.clients.size, 0);
+    assert.equal(store.ended, true);
+  });
+
+test("a proxy that does not reach the hub ends no log-in", async () => {
+  await answered(anna);
+  hears();
+  browser.sockets[0].breaks();
+  await answeredBy(html(502));
+  assert.equal(store.session.user.name, "anna");
+  assert.equal(store.fleet.clients.size, 1);
 });
 
 test("an answer that was on its way while somebody logged out does not bring him back", async () => {

@@ -9,13 +9,16 @@ const mostPause = 15000;
 const mostSilence = 12000;
 // Before the first snapshot, which may be large and the line slow.
 const mostWait = 30000;
-/** The hub closes with it what was opened by a word that has ended: who still may opens another one, and nothing is lost meanwhile. */
+/** The hub closes with it what was opened by a word that has ended: who still may opens another one, and what is shown stays meanwhile, for
+ * as long as silence may last. */
 const renewCode = 4001;
 
 export interface LiveHandlers {
   message(message: Message): void;
   live(): void;
   lost(): void;
+  /** The word that opened it has ended, and another connection is begun: who looks may be somebody else by now. */
+  renewed(): void;
 }
 
 export class Live {
@@ -97,6 +100,8 @@ export class Live {
     if (socket !== this.#socket) return;
     this.#leave(socket);
     this.#connect();
+    // Last: who hears it may close the channel for good.
+    this.on.renewed();
   }
 
   #leave(socket: WebSocket): void {

@@ -20,6 +20,9 @@ export interface Session {
   setup_possible: boolean;
 }
 
+/** Of whom nobody says anything. */
+export const loggedOut: Session = { state: "login", user: null, csrf: null, setup_possible: false };
+
 const sessionStates = ["open", "basic", "setup", "login", "in"];
 export const roles: Role[] = ["viewer", "operator", "admin"];
 
