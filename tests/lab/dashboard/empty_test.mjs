@@ -23,8 +23,8 @@ after(async () => {
 
 const field = (page, label) => page.getByLabel(label, { exact: true });
 
-async function open(user, more = {}) {
-  const opened = await openPage(browser, hub.page, { expected: /401|WebSocket connection/, ...more });
+async function open(user, more = {}, at = hub) {
+  const opened = await openPage(browser, at.page, { expected: /401|WebSocket connection/, ...more });
   await field(opened.page, "User").fill(user);
   await field(opened.page, "Password").fill(password);
   await field(opened.page, "Password").press("Enter");
@@ -96,6 +96,29 @@ test("the command is for the name that was typed, also on a phone", async () => 
   await page.getByText("Run this as root on the machine of cellar.").waitFor();
   await fitsIn(page, 360);
   await close();
+});
+
+test("a code is made once by two presses, and stays on the screen when the first client reports", async () => {
+  const own = await Hub.start(hubBinary, { VPN_SENTINEL_ADMIN_USER: "anna", VPN_SENTINEL_ADMIN_PASSWORD: password });
+  try {
+    const { page, close } = await open("anna", {}, own);
+    await page.getByRole("button", { name: "Make a code" }).click();
+    const command = await page.locator("#empty .once code").textContent();
+    await page.getByRole("button", { name: "Make a code" }).click();
+    await page.getByText("The client needs a name").waitFor();
+    assert.equal((await ask(page, "GET", "/enrolments")).enrolments.length, 1);
+    await own.report("first", healthy(0));
+    await rowOf(page, "first").waitFor();
+    await page.getByRole("heading", { name: "A new probe" }).waitFor();
+    assert.equal(await page.locator("#empty .once code").textContent(), command);
+    assert.deepEqual(await axeFindings(page), []);
+    await page.locator("#empty").getByRole("button", { name: "Close" }).click();
+    await page.locator("#empty").waitFor({ state: "detached" });
+    await rowOf(page, "first").waitFor();
+    await close();
+  } finally {
+    await own.stop();
+  }
 });
 
 test("who may not make keys is told who can", async () => {

@@ -38,7 +38,7 @@ function ByHand({ children }: { children: ComponentChildren }) {
   );
 }
 
-function HowTo({ about, session }: { about: About; session: Session | null }) {
+function HowTo({ about, session, made }: { about: About; session: Session | null; made: () => void }) {
   if (about.api_port === 0)
     return <p class="failure">The API of this hub is switched off (VPN_SENTINEL_SERVER_API_PORT=0): no probe can report.</p>;
   if (!isAtLeast(session, "operator"))
@@ -51,7 +51,7 @@ function HowTo({ about, session }: { about: About; session: Session | null }) {
   return (
     <>
       <p>Make a code: the command that is shown then fetches a fresh key with it and writes it into the probe's settings.</p>
-      <NewProbe client={firstClient} />
+      <NewProbe client={firstClient} made={made} />
       <details>
         <summary>With a key that you have already</summary>
         <ByHand>{runCommand(about)}</ByHand>
@@ -60,13 +60,27 @@ function HowTo({ about, session }: { about: About; session: Session | null }) {
   );
 }
 
-export function Empty() {
+interface EmptyProps {
+  /** Somebody reports by now: it stays for the code that it shows. */
+  reported: boolean;
+  made: () => void;
+  close: () => void;
+}
+
+export function Empty({ reported, made, close }: EmptyProps) {
   const { about, session } = useStore();
   return (
     <section id="empty" class="empty">
-      <h2>No client yet</h2>
+      <h2>{reported ? "A new probe" : "No client yet"}</h2>
       <p>Start a probe on the machine that runs the VPN. It appears here within a second.</p>
-      {about ? <HowTo about={about} session={session} /> : <p>…</p>}
+      {about ? <HowTo about={about} session={session} made={made} /> : <p>…</p>}
+      {reported && (
+        <p class="acts">
+          <button type="button" onClick={close}>
+            Close
+          </button>
+        </p>
+      )}
       <p class="quiet">
         A client of the Python VPNSentinel works too: point its <code>VPN_SENTINEL_URL</code> at this hub. It cannot see routes, so its best
         light is yellow.

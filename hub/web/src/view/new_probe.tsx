@@ -28,6 +28,8 @@ export function NewProbe({ made: tell = () => {}, client }: NewProbeProps) {
     if (!client_id.trim()) throw new FieldFault("client_id", "The client needs a name");
     setMade(await addEnrolment(client_id.trim(), group.trim()));
     form.reset();
+    // The name to begin with has its code: a second press must not make another one of it.
+    for (const name of form.querySelectorAll<HTMLInputElement>("[name=client_id]")) name.value = "";
     tell();
   };
   return (

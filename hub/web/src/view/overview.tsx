@@ -201,6 +201,8 @@ export function Overview() {
   const store = useStore();
   const [view, setView] = useState<View>(lastView);
   const [layout, setLayout] = useState(() => remembered(layoutKey) ?? "table");
+  // A code is shown once: whoever reports meanwhile does not take it from the screen.
+  const [codeShown, setCodeShown] = useState(false);
   const wide = useWide();
   const change = (part: Partial<View>): void => setView((before) => (lastView = { ...before, ...part }));
   const toggle = (state: string | null): void =>
@@ -217,16 +219,20 @@ export function Overview() {
   const chosen = select(all, view);
   const [drawn, rest] = useGradual(chosen.length);
   const seen = chosen.slice(0, drawn);
+  const empty = (
+    <Empty key="empty" reported={clients.length > 0} made={() => setCodeShown(true)} close={() => setCodeShown(false)} />
+  );
   if (clients.length === 0)
     return (
       <>
         <h1 class="hidden">Overview</h1>
-        {store.lastHeard !== null ? <Empty /> : <p class="starting">Not live: connecting…</p>}
+        {store.lastHeard !== null ? empty : <p class="starting">Not live: connecting…</p>}
       </>
     );
   return (
     <>
       <h1 class="hidden">Overview</h1>
+      {codeShown && empty}
       <Verdict all={all} />
       <Cards totals={store.fleet.totals(store.clock.now())} chosen={view.states} toggle={toggle} />
       <HubLine />
