@@ -71,6 +71,45 @@ test("the status page follows what happens, in the viewer's time, and says when 
   await close();
 });
 
+test("a status page that slept, or that Back brings again, claims nothing old, and asks at once and once", async () => {
+  const { page, close } = await openPage(browser, statusPage(), { expected: /ERR_|Failed to load/ });
+  await page.clock.install();
+  await page.reload();
+  await page.locator("#overall[data-state=unknown]").waitFor();
+  let asked = 0;
+  let let_go;
+  let held;
+  await page.route("**/status-page?whole", (route) => {
+    ++asked;
+    return held.then(() => route.continue());
+  });
+  const wakings = {
+    "a second later": () => page.clock.runFor(1000),
+    "Back": () => page.evaluate(() => void dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }))),
+    "a look at it": () => page.evaluate(() => void document.dispatchEvent(new Event("visibilitychange"))),
+  };
+  for (const [how, wake] of Object.entries(wakings)) {
+    held = new Promise((done) => (let_go = done));
+    asked = 0;
+    const now = await page.evaluate(() => Date.now());
+    await page.clock.pauseAt(now + 100);
+    await page.clock.setSystemTime(now + 3_600_000);
+    assert.equal(await page.locator("#late").isVisible(), false, how);
+    await wake();
+    await page.getByText("Not live: no answer.").waitFor({ timeout: 5000 });
+    assert.equal(await page.locator("[data-state]:not([data-state=offline])").count(), 0, how);
+    let_go();
+    await page.locator("#overall[data-state=unknown]").waitFor({ timeout: 5000 });
+    assert.equal(asked, 1, how);
+    await page.clock.fastForward(31_000);
+    await page.clock.runFor(1000);
+    await page.locator("#late").waitFor({ state: "hidden" });
+    assert.equal(asked, 2, `${how}: one loop`);
+    await page.clock.resume();
+  }
+  await close();
+});
+
 test("when the hub has ended nobody stands on the status page as protected, until it is back", async () => {
   const own = await Hub.start(hubBinary, { VPN_SENTINEL_STATUS_PAGE: "nas,cellar" });
   try {
@@ -114,6 +153,7 @@ test("the status page fits a small phone, axe-core finds nothing in either theme
   await page.goto(statusPage());
   await page.getByText(" UTC").waitFor();
   await page.getByText("1 of 4 is never heard of.").waitFor();
+  assert.equal(await page.getByRole("link", { name: "Show it without JavaScript" }).count(), 0);
   assert.equal(await lines(page).count(), 4);
   assert.equal(await page.locator("meta[http-equiv=refresh]").getAttribute("content"), "30");
   await context.close();
