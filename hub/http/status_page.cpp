@@ -85,6 +85,7 @@ std::string headline_of(const std::vector<StatusLine>& lines) {
 constexpr std::string_view with_script =
     "<noscript><meta http-equiv=\"refresh\" content=\"0; url=/status-page?whole\"></noscript>\n"
     "<script type=\"module\" src=\"/status-page.js\"></script>";
+constexpr std::string_view led_by_hand = "<noscript><p><a href=\"/status-page?whole\">Show it without JavaScript</a></p></noscript>\n";
 constexpr std::string_view by_itself = "<meta http-equiv=\"refresh\" content=\"30\">";
 
 /// `live`: without any claim, which the script alone brings and takes away; else whole, for browsers that run none.
@@ -108,10 +109,10 @@ std::string page_of(std::string_view title, const std::vector<StatusLine>& lines
       "<link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"/status-page.css\">\n</head>\n<body>\n<main>\n<h1>{0}</h1>\n"
       "<p id=\"overall\" role=\"status\" data-state=\"{1}\">{2}.</p>\n<p id=\"late\" role=\"alert\" hidden>Not live: no answer. "
       "Nobody knows how it is now.</p>\n"
-      "<ul id=\"list\">{3}</ul>\n"
+      "{6}<ul id=\"list\">{3}</ul>\n"
       "<p id=\"asked\" class=\"quiet\">{5}</p>\n</main>\n</body>\n</html>\n",
       html_escaped(title), live ? "offline" : worst_of(lines), live ? "Not known yet" : headline_of(lines), items,
-      live ? with_script : by_itself, live ? "The hub has not been asked yet." : asked);
+      live ? with_script : by_itself, live ? "The hub has not been asked yet." : asked, live ? led_by_hand : "");
 }
 
 nlohmann::json json_of(std::string_view title, const std::vector<StatusLine>& lines, WallTime now) {

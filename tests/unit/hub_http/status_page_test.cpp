@@ -126,6 +126,8 @@ BOOST_AUTO_TEST_CASE(before_its_script_has_asked_the_page_claims_nothing) {
   const auto whole = whole_page();
   BOOST_TEST(has(whole, "Not protected"));
   BOOST_TEST(has(whole, "<meta http-equiv=\"refresh\" content=\"30\">"));
+  BOOST_TEST(has(page, "<noscript><p><a href=\"/status-page?whole\">"));
+  BOOST_TEST(!has(whole, "<noscript"));
   BOOST_TEST(!has(whole, "<script"));
 }
 
