@@ -155,6 +155,14 @@ std::string warning_of_plain_log_in(const std::vector<Endpoint>& dashboard, bool
          "VPN_SENTINEL_SERVER_TRUSTED_PROXIES names.";
 }
 
+std::string warning_of_arrived_plain_log_in() {
+  return "Since the hub's start a log-in came from another machine by plain HTTP, at the dashboard or the API: its password could be read "
+         "on "
+         "the way. "
+         "Let nobody reach the hub past the proxy with HTTPS (bind to loopback), and let that proxy send X-Forwarded-Proto; or set "
+         "VPN_SENTINEL_TLS_CERT_PATH and VPN_SENTINEL_TLS_KEY_PATH.";
+}
+
 bool is_one_place(const std::vector<Endpoint>& left, const std::vector<Endpoint>& right) {
   return !left.empty() && left.front().port != 0 && std::ranges::is_permutation(left, right);
 }

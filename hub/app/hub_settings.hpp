@@ -90,9 +90,13 @@ struct HubConfig {
 /// Whether two services share their listeners: the same addresses in any order. Port 0 is a free port for each, and so never shared.
 [[nodiscard]] bool is_one_place(const std::vector<Endpoint>& left, const std::vector<Endpoint>& right);
 
-/// What is not safe about a dashboard that other machines reach without HTTPS; empty: nothing. A trusted proxy may speak it.
+/// What is not safe about a dashboard that other machines reach without HTTPS; empty: nothing that the settings show. A trusted proxy may
+/// speak it.
 [[nodiscard]] std::string warning_of_plain_log_in(const std::vector<Endpoint>& dashboard, bool tls,
                                                   const std::vector<IpPrefix>& trusted_proxies);
+
+/// When one has arrived so, whatever the settings let expect.
+[[nodiscard]] std::string warning_of_arrived_plain_log_in();
 
 /// True when a socket can be bound to ::1.
 [[nodiscard]] bool machine_has_ipv6();

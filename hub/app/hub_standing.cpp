@@ -91,6 +91,7 @@ HubFacts Hub::facts() const {
   facts.live_pages = now.live_listeners;
   facts.limits = limits_of(config_);
   auto warning = warning_of_plain_log_in(config_.dashboard_endpoints, tls_ != nullptr, access_->rules()->trusted_proxies);
+  if (warning.empty() && door_->plain_log_in->load(std::memory_order_relaxed)) warning = warning_of_arrived_plain_log_in();
   if (!warning.empty()) facts.warnings.push_back(std::move(warning));
   if (own_exit_) {
     facts.exit = own_exit_->exit();

@@ -70,6 +70,7 @@ class AccountApi : public std::enable_shared_from_this<AccountApi> {
   };
   void log_in(AccountCall& call);
   void log_in_for_jwt(AccountCall& call);
+  void note_if_plain(const AccountCall& call) const;
   void begin_log_in(AccountCall& call, LoginKind kind);
   void verify(const AccountCall& call, const Attempt& attempt);
   void complete(const AccountCall& call, const User& user, const Attempt& attempt);

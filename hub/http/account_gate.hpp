@@ -1,6 +1,7 @@
 /// Who is asking, by an account: cookie of a session, API token, JWT, or the word of a trusted proxy. And the gates that ask for it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@ struct AccountDoor {
   std::vector<IpPrefix> forward_auth_proxies = {};  ///< from whom alone it counts
   const LogRing* log = nullptr;                     ///< the hub's own; null: there is none to show
   std::shared_ptr<CodeBrake> code_brake = std::make_shared<CodeBrake>();  ///< on the thread of changes; one, wherever a log-in arrives
+  /// A password has come from another machine without HTTPS. Any thread.
+  std::shared_ptr<std::atomic<bool>> plain_log_in = std::make_shared<std::atomic<bool>>(false);
 };
 
 /// Does the caller's browser speak HTTPS, to us or to a trusted proxy (X-Forwarded-Proto)?

@@ -68,7 +68,13 @@ Response AccountApi::jwt_response(const User& user, const std::string& family, c
 void AccountApi::log_in(AccountCall& call) { begin_log_in(call, LoginKind::session); }
 void AccountApi::log_in_for_jwt(AccountCall& call) { begin_log_in(call, LoginKind::jwt); }
 
+/// Whether a proxy speaks HTTPS is known only when somebody comes through it, or past it.
+void AccountApi::note_if_plain(const AccountCall& call) const {
+  if (!call.secure && !call.address.is_loopback()) door_->plain_log_in->store(true, std::memory_order_relaxed);
+}
+
 void AccountApi::begin_log_in(AccountCall& call, LoginKind kind) {
+  note_if_plain(call);
   AccountBody body(call.request, {"user", "password", "code"});
   Attempt attempt;
   attempt.user = body.text("user", 1, longest_user);
@@ -143,6 +149,7 @@ void AccountApi::add_first(const AccountCall& call, const std::string& name, con
 
 /// The token's hash goes with the first user, so that it works once.
 void AccountApi::set_up(AccountCall& call) {
+  note_if_plain(call);
   AccountBody body(call.request, {"token", "user", "password"});
   const auto token = body.text("token", 1, longest_token);
   const auto name = body.text("user", 1, longest_user);

@@ -237,9 +237,27 @@ BOOST_AUTO_TEST_CASE(a_live_page_ends_with_its_session) {
   BOOST_TEST(close_code(page) == 1008);
 }
 
+BOOST_AUTO_TEST_CASE(the_hub_s_page_tells_of_a_log_in_that_came_by_plain_http_at_either_listener) {
+  auto made = with_admin();
+  made.trusted_proxies = {IpPrefix::parse("127.0.0.1").value()};
+  for (const auto* const listener : {"dashboard", "api"}) {
+    start(made);
+    log_in("anna");
+    BOOST_TEST(told(ask("GET", "/hub"))["warnings"].empty());
+    const auto body = json{{"user", "anna"}, {"password", password}}.dump();
+    RawClient client(endpoint_of(*hub, listener));
+    client.send(
+        "POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 192.0.2.7\r\nContent-Type: application/json\r\n"
+        "Content-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body);
+    BOOST_TEST(status_of(client.read_reply()) == 200);
+    BOOST_TEST(told(ask("GET", "/hub"))["warnings"].dump().find("by plain HTTP, at the dashboard or the API") != std::string::npos);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(what_a_jwt_or_a_proxy_s_word_has_opened_ends_with_it) {
   auto made = with_admin();
-  made.session_limits.access_token = std::chrono::seconds{3};
+  made.session_limits.access_token = std::chrono::seconds{10};
   made.forward_auth_header = "Remote-User";
   made.forward_auth_proxies = {IpPrefix::parse("127.0.0.1").value()};
   start(made);

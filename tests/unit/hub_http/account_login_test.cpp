@@ -287,6 +287,27 @@ BOOST_AUTO_TEST_CASE(what_only_looks_like_a_recovery_code_makes_nobody_wait_long
   BOOST_TEST(guess(code_at(secret, 1)).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(a_password_that_came_from_another_machine_without_https_is_remembered) {
+  AccessRules rules;
+  rules.trusted_proxies = {IpPrefix::parse("192.0.2.1").value()};
+  access = std::make_shared<Access>(std::move(rules), Access::Options{});
+  open();
+  using Headers = std::map<std::string, std::string>;
+  const auto plain_after = [&](const std::string& path, const std::string& peer, const Headers& headers) {
+    door->plain_log_in->store(false);
+    static_cast<void>(ask({"POST", path, "", credentials_of("anna").dump(), peer, headers}));
+    return door->plain_log_in->load();
+  };
+  const Headers through_proxy{{"X-Forwarded-For", "198.51.100.7"}, {"X-Forwarded-Proto", "http"}};
+  const Headers by_https{{"X-Forwarded-For", "198.51.100.7"}, {"X-Forwarded-Proto", "https"}};
+  for (const auto* const path : {"/login", "/jwt", "/setup"}) {
+    BOOST_TEST(!plain_after(path, "127.0.0.1", {}), path);
+    BOOST_TEST(!plain_after(path, "192.0.2.1", by_https), path);
+    BOOST_TEST(plain_after(path, "192.0.2.1", through_proxy), path);
+    BOOST_TEST(plain_after(path, "192.0.2.2", by_https), path);  // past the proxy, and nobody's word
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_new_password_needs_the_old_one_and_ends_the_other_log_ins) {
   open();
   const auto here = logged_in("victor");
