@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/firewall/leak_rules.hpp"
 #include "netns/firewall/nft_generation.hpp"
 #include "netns/firewall/nft_question.hpp"
@@ -172,8 +173,9 @@ class Reader {
   std::size_t elements_ = 0;
 };
 
-/// Of the thread that asks: it may be in another namespace than the process.
+/// Of the thread that asks: it may be in another namespace than the process. Only root reads these files.
 Result<void> read_names(const char* path, std::string_view family, std::vector<std::string>& names) {
+  const RaisedCapabilities raised(rights_to_look);
   const Fd file{::open(path, O_RDONLY | O_CLOEXEC)};
   if (!file && errno == ENOENT) return {};  // the kernel has none
   if (!file) return fail(system_error(errno, path));
