@@ -170,10 +170,11 @@ constexpr std::array finding_rows{
     FindingText{"latency_changed", information, "Packets come back much sooner than they used to.",
                 "Normal when the VPN has moved to a nearer server. If it has not, they may take a way past the tunnel: compare the exit "
                 "address and the routes."},
-    FindingText{
-        "kill_switch_absent", information, "No firewall rule is known to hold packets back if the tunnel fails.",
-        "Use the VPN's kill switch, or vpn-sentinel-probe killswitch arm. The evidence names the rules that let packets out, or that "
-        "could not be decided. Who relies on rules sets VPN_SENTINEL_REQUIRE_KILL_SWITCH=true, and this becomes a warning."},
+    FindingText{"kill_switch_absent", information, "No firewall rule is known to hold packets back if the tunnel fails.",
+                "Use the VPN's kill switch, or vpn-sentinel-probe killswitch arm. The evidence names the rules that let packets out or "
+                "could not be "
+                "decided, or why none could be looked at. Who relies on rules sets VPN_SENTINEL_REQUIRE_KILL_SWITCH=true, and this becomes "
+                "a warning."},
     FindingText{
         "kill_switch_changed", warning, "Somebody changed the firewall rules that held packets back if the tunnel fails.",
         "Look at the evidence for who and when. If the rules do not hold any more, restart the VPN so that it makes them anew; if that "

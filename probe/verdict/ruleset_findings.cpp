@@ -56,8 +56,8 @@ std::vector<Finding> judge_ruleset(const Observation& seen) {
   }
   if (rules.held_before) {
     add("kill_switch_changed", change_of(rules), Severity::warning);
-  } else if (rules.why_not.empty() || seen.require_kill_switch) {
-    // That it could not be looked at is no finding of its own where nobody relies on it.
+  } else {
+    // Also when it could not be looked at: that is never fine.
     add("kill_switch_absent", evidence_of(rules), seen.require_kill_switch ? Severity::warning : Severity::information);
   }
   return findings;

@@ -14,9 +14,10 @@ import unittest
 from datetime import datetime
 from pathlib import Path
 
+import netns
 import suite
 from lab import Lab
-from network import WEB
+from network import SERVER, WEB
 from stack import API, KEY, Live, Stack, wait_for
 from tracing import wait_joined
 
@@ -107,8 +108,8 @@ class EndToEnd(unittest.TestCase):
         # No limit: a loaded machine would break it. In peace it is far below the second that is promised.
         print(f"\n  first packet -> named on Telegram {(message['mono_ns'] - sent) / 1e6:.1f} ms")
 
-    def test_a_probe_that_is_not_root_sees_with_the_rights_of_its_unit_what_root_sees(self) -> None:
-        """Rights that rest are raised for each look: at namespaces, root's programs and their sockets. Without eBPF owners are looked for."""
+    def start_as_unit(self, **more: str) -> None:
+        """A probe that is not root, with the rights of its unit: those that rest are raised for each look."""
         self.stack.kill_probe()
         rights = ",".join(f"+{name}" for name in ("sys_admin", "net_admin", "sys_ptrace", "dac_read_search", "dac_override"))
         as_unit = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", f"--bounding-set=-all,{rights}",
@@ -116,12 +117,37 @@ class EndToEnd(unittest.TestCase):
         self.lab.folder.chmod(0o711)
         for file in (self.stack.folder("probe"), *self.stack.folder("probe").rglob("*")):
             os.chown(file, 65534, 65534)
-        self.stack.start_probe(as_unit, VPN_SENTINEL_CONNECTIONS="sock_diag")
+        self.stack.start_probe(as_unit, **more)
         self.probe_log("state=secure")
+
+    def test_a_probe_with_the_rights_of_its_unit_names_whose_program_leaks(self) -> None:
+        """A namespace, root's programs and their sockets are looked at; without eBPF owners are looked for."""
+        self.start_as_unit(VPN_SENTINEL_CONNECTIONS="sock_diag")
         self.assertNotIn("not permitted", self.newest_log().read_text())
         text = "import socket, time; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, 25, b'eth0'); began = time.monotonic_ns()\n"
         leaker, sent = self.leak(f"{text}s.connect(({WEB['v4']!r}, 443)); print(began, flush=True); time.sleep(1000)")
         self.assertIn(f"pid={leaker.pid}", self.stack.wait_telegram("hidden-leaker", after=sent, seconds=30)["params"]["text"])
+
+    def test_a_probe_with_the_rights_of_its_unit_sees_that_rules_which_held_were_taken_away(self) -> None:
+        def found(code: str) -> dict | None:
+            return next((one for one in self.stack.client()["findings"] if one["code"] == code), None)
+
+        absent, changed = "kill_switch_absent", "kill_switch_changed"
+        netns.nft(self.lab.netns("vpn"), f"""table inet lab_held {{
+            chain output {{
+            type filter hook output priority 0; policy drop;
+            oifname != "eth0" accept
+            ip daddr {SERVER} accept
+            }}
+            }}
+            """)
+        self.start_as_unit()
+        wait_for("the rules hold", lambda: self.stack.state() == "secure" and found(absent) is None)
+        self.lab.exec("vpn", ["nft", "delete", "table", "inet", "lab_held"])
+        finding = wait_for(changed, lambda: found(changed))
+        self.assertEqual((finding["severity"], finding["evidence"]["verdict"]), ("warning", "lets_out"))
+        self.assertTrue(finding["evidence"]["changed_by"].startswith("nft (pid "), finding)
+        wait_for("a warning", lambda: self.stack.state() == "warning")
 
     def test_with_bpf_forbidden_the_probe_says_what_it_can_no_longer_see(self) -> None:
         self.stack.probe.terminate()

@@ -38,15 +38,23 @@ BOOST_AUTO_TEST_CASE(rules_that_hold_are_no_finding_and_those_that_do_not_are_in
   BOOST_TEST(judge_ruleset(seen_with(Rules::undecided))[0].evidence["verdict"] == "undecided");
 }
 
-BOOST_AUTO_TEST_CASE(who_relies_on_rules_is_warned_also_when_they_could_not_be_looked_at) {
+BOOST_AUTO_TEST_CASE(rules_that_could_not_be_looked_at_are_told_and_who_relies_on_them_is_warned) {
   auto seen = seen_with(Rules::lets_out);
   seen.require_kill_switch = true;
   BOOST_TEST(told(seen) == "kill_switch_absent warning");
   seen = seen_with(Rules::undecided);
   seen.ruleset->why_not = "no right";
-  BOOST_TEST(told(seen).empty());
+  BOOST_TEST(told(seen) == "kill_switch_absent information");
+  BOOST_TEST(judge_ruleset(seen)[0].evidence["error"] == "no right");
   seen.require_kill_switch = true;
   BOOST_TEST(told(seen) == "kill_switch_absent warning");
+}
+
+BOOST_AUTO_TEST_CASE(rules_that_were_changed_and_cannot_be_looked_at_any_more_keep_their_warning) {
+  auto seen = seen_with(Rules::undecided);
+  seen.ruleset->held_before = true;
+  seen.ruleset->why_not = "no right";
+  BOOST_TEST(told(seen) == "kill_switch_changed warning");
   BOOST_TEST(judge_ruleset(seen)[0].evidence["error"] == "no right");
 }
 
