@@ -34,7 +34,7 @@ void rest_capabilities(CapabilitySet resting) noexcept;
 [[nodiscard]] Result<CapabilitySet> permitted_capabilities();
 
 /// As long as it lives the calling thread has those of `wanted` that are permitted; at its end those that rested rest again. Without any
-/// the call that needs it says so. No thread that outlives it should be started meanwhile.
+/// the call that needs it says so. No thread that outlives it should be started meanwhile; that of patient_look may, when it hangs.
 class RaisedCapabilities {
  public:
   explicit RaisedCapabilities(CapabilitySet wanted) noexcept;

@@ -16,8 +16,8 @@ namespace vpn_sentinel {
 inline constexpr std::size_t most_hanging_looks = 32;
 
 /// Runs `look` on a thread made for it and waits at most `patience`. `look` must own all that it uses: after timed_out it goes on by
-/// itself, and what it brings late is closed. As long as it hangs, no other look of the same `whose` ("process 4242") is begun: timed_out
-/// at once; overrun: too many others hang.
+/// itself, with the rights that the caller had raised, and what it brings late is closed. As long as it hangs, no other look of the same
+/// `whose` ("process 4242") is begun: timed_out at once; overrun: too many others hang.
 [[nodiscard]] Result<Fd> patient_look(const std::string& whose, std::chrono::milliseconds patience, std::function<Result<Fd>()> look);
 
 }  // namespace vpn_sentinel

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/base/clock.hpp"
 #include "netns/namespace/container_process.hpp"
 #include "netns/sockets/process_files.hpp"
@@ -71,6 +72,7 @@ class SocketSource : public ConnectionSource {
   };
 
   void add_owners(const SocketTable& table, Batch& batch) {
+    const RaisedCapabilities raised(rights_to_look);
     if (!are_known(table)) find_owners(table);
     for (std::size_t i = 0; i < table.sockets.size(); ++i) {
       const auto& entry = table.sockets[i];

@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "netns/base/capabilities.hpp"
 #include "netns/base/random.hpp"
 #include "netns/netlink/route_lookup.hpp"
 #include "probe/connections/flow_batcher.hpp"
@@ -184,7 +183,6 @@ void FlowWatch::look() {
     auto looker = weak.lock();
     Looked looked;
     if (looker) {
-      const RaisedCapabilities raised(rights_to_look);
       const auto begun = mono_now();
       looker->why = looker->look(*ground);
       if (due) looked.batch = looker->batch();

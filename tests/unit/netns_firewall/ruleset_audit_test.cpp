@@ -1,15 +1,9 @@
 #include "netns/firewall/ruleset_audit.hpp"
 
-#include <sys/fsuid.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <boost/test/unit_test.hpp>
-#include <thread>
 
-#include "netns/base/capabilities.hpp"
 #include "netns/firewall/kill_switch.hpp"
+#include "tests/unit/netns/support/unit_rights.hpp"
 #include "tests/unit/netns_firewall/audited_namespace.hpp"
 
 using namespace vpn_sentinel;
@@ -263,18 +257,10 @@ BOOST_AUTO_TEST_CASE(rules_of_the_old_iptables_leave_it_undecided) {
 
 BOOST_AUTO_TEST_CASE(tables_of_the_old_iptables_are_read_by_who_is_not_root_and_whose_rights_rest) {
   AuditedNamespace space;
-  const auto before = effective_capabilities().value();
-  std::thread([&] {
-    BOOST_TEST_REQUIRE(keep_capabilities(before, rights_to_look).has_value());
-    // Of this thread alone, unlike setgroups(3).
-    BOOST_TEST_REQUIRE(::syscall(SYS_setgroups, 0, nullptr) == 0);
-    ::setfsgid(65534);
-    ::setfsuid(65534);
+  with_rights_of_a_unit([&] {
     const auto legacy = audit::read_legacy_tables(space.net.client.get());
     BOOST_TEST(legacy.has_value(), why(legacy));
-    BOOST_TEST((effective_capabilities().value() & rights_to_look) == 0U);
-  }).join();
-  ::prctl(PR_SET_DUMPABLE, 1);  // of the whole process, and ends with a change of the user
+  });
 }
 
 BOOST_AUTO_TEST_CASE(too_many_rules_are_undecided_and_not_read_to_their_end) {

@@ -14,6 +14,7 @@
 #include "probe/connections/leaking_programs.hpp"
 #include "probe/connections/sources.hpp"
 #include "tests/unit/netns/support/test_namespace.hpp"
+#include "tests/unit/netns/support/unit_rights.hpp"
 
 using namespace vpn_sentinel;
 using namespace std::chrono_literals;
@@ -158,6 +159,16 @@ BOOST_FIXTURE_TEST_CASE(a_new_socket_has_its_owner_at_once_and_one_that_was_hand
   }
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_probe_that_is_not_root_and_whose_rights_rest_finds_the_program_of_another_user, Leaking) {
+  space.run("bash -c 'exec 3<>/dev/udp/203.0.113.7/444; exec sleep 20' > /dev/null 2>&1 &");
+  const auto source = make_socket_source(space.get());
+  with_rights_of_a_unit([&] {
+    std::optional<Program> owner;
+    for (const auto until = mono_now() + 15s; !owner && mono_now() < until;) owner = owner_now(*source);
+    BOOST_TEST((owner && owner->pid != ::getpid()));
+  });
 }
 
 BOOST_FIXTURE_TEST_CASE(the_source_tells_way_and_owner_of_each_socket, Leaking) {
