@@ -41,10 +41,10 @@ class Packages(unittest.TestCase):
             print(f"\n  {deb.name}: {deb.stat().st_size / 1024:.0f} KiB, installed {size} KiB", end="")
         print()
 
-    def test_readme_s_commands_can_build_them(self) -> None:
+    def test_readme_s_commands_name_packages_of_the_archive_and_a_target_of_the_build(self) -> None:
         source = debian_tree.mirror()
         if source is None:
-            self.skipTest("apt on this machine names no archive of its own release")
+            self.skipTest("apt on this machine has no list of its own release (apt-get update)")
         self.assertEqual([command.split()[0] for command in readme_install.build_as_told(*source)], ["apt", "cmake", "cmake"])
 
     def test_lintian_finds_neither_errors_nor_warnings(self) -> None:

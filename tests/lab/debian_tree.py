@@ -28,7 +28,7 @@ def missing() -> str | None:
 
 
 def mirror() -> tuple[str, str] | None:
-    """Suite and address, as this machine's own apt has them."""
+    """Suite and address, as this machine's own apt has them; none without the list of its packages, which apt then does not name."""
     try:
         told = run(["apt-get", "indextargets", "--format", "$(CODENAME) $(SITE) $(COMPONENT)", "Created-By: Packages"])
     except (LabError, FileNotFoundError):
@@ -59,7 +59,7 @@ def make(folder: Path, packages: list[str]) -> Path:
     """The tree with these packages, made if there is none yet. Raises LabError."""
     source = mirror()
     if source is None:
-        raise LabError("apt on this machine names no archive of its own release")
+        raise LabError("apt on this machine has no list of its own release (apt-get update)")
     tree = folder / hashlib.sha256(" ".join([*source, *packages]).encode()).hexdigest()[:12]
     if tree.exists():
         return tree
