@@ -23,7 +23,10 @@ while (1) { sleep 5; $systemd->send("WATCHDOG=1"); }
 """
 # From the newest schema back to the sixth: hub/store/migrations.cpp.
 BACK = """DROP TABLE presence; DROP TABLE comments; DROP TABLE kept; DROP TRIGGER incident_removed;
-ALTER TABLE boots DROP COLUMN gone_until; ALTER TABLE boots DROP COLUMN gone_received; PRAGMA user_version = 6"""
+ALTER TABLE boots DROP COLUMN gone_until; ALTER TABLE boots DROP COLUMN gone_received;
+ALTER TABLE samples DROP COLUMN handshakes; ALTER TABLE samples DROP COLUMN handshake_sum; ALTER TABLE samples DROP COLUMN handshake_max;
+ALTER TABLE samples DROP COLUMN traffic_time; ALTER TABLE samples DROP COLUMN rx_bytes; ALTER TABLE samples DROP COLUMN tx_bytes;
+PRAGMA user_version = 6"""
 
 
 def _repack(deb: Path, version: str, into: Path, change: Callable[[Path], None]) -> Path:
