@@ -17,6 +17,19 @@ constexpr TokenBuckets::Pace line_pace{std::chrono::seconds{10}, 6};
 constexpr std::chrono::hours known_for{24};
 constexpr std::chrono::minutes told_for{10};
 
+/// What must be left to those that are more urgent, of a bucket of `rate` tokens.
+unsigned reserve_of(Urgency urgency, unsigned rate, unsigned cost) {
+  switch (urgency) {
+    case Urgency::low:
+      return std::max(rate / 4, std::min(rate / 2, longest_report));
+    case Urgency::middle:
+      return cost > 1 ? std::min(rate / 16, longest_report) : 0;
+    case Urgency::high:
+      break;
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::optional<nanoseconds> LoginBrake::wait(const IpAddress& address, MonoTime now) const {
@@ -58,13 +71,12 @@ void Access::replace(AccessRules rules) {
   rules_.swap(fresh);
 }
 
-std::optional<nanoseconds> Access::charge(const BucketKey& who, std::size_t body_bytes, bool gives_way) {
+std::optional<nanoseconds> Access::charge(const BucketKey& who, std::size_t body_bytes, Urgency urgency) {
   const unsigned rate = rate_limit_;
   if (rate == 0) return std::nullopt;
   const TokenBuckets::Pace pace{nanoseconds{std::chrono::minutes{1}} / rate, rate};
   const auto cost = 1 + static_cast<unsigned>((body_bytes == 0 ? 0 : body_bytes - 1) / bytes_per_token);
-  const auto left_to_reports = std::max(rate / 4, std::min(rate / 2, longest_report));
-  return requests_.take(who, pace, cost, gives_way ? left_to_reports : 0, options_.now());
+  return requests_.take(who, pace, cost, reserve_of(urgency, rate, cost), options_.now());
 }
 
 }  // namespace vpn_sentinel

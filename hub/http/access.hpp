@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -44,6 +45,13 @@ class LoginBrake {
   TokenBuckets lines_{1};
 };
 
+/// What goes first where the tokens are few.
+enum class Urgency : std::uint8_t {
+  low,     ///< leaves a quarter of the bucket, and where there is as much what the longest report costs: flows, replays of what went on
+  middle,  ///< leaves what the longest report costs, of a small bucket a sixteenth, unless it costs one token itself: replays of changes
+  high,    ///< live reports and whatever else is asked
+};
+
 class Access {
  public:
   struct Options {
@@ -64,10 +72,8 @@ class Access {
 
   [[nodiscard]] const Options& options() const noexcept { return options_; }
   /// Takes what a request with a body of `body_bytes` costs: one token, and one more for each started 4 KiB after the first, so that a
-  /// batch of reports costs about a fifth of what they would cost one by one. What `gives_way` must leave a quarter of the bucket, and
-  /// where there is as much what the longest report costs: reports behind the same NAT go before flows and before what is replayed.
-  /// Otherwise the time until there is enough.
-  [[nodiscard]] std::optional<std::chrono::nanoseconds> charge(const BucketKey& who, std::size_t body_bytes, bool gives_way = false);
+  /// batch of reports costs about a fifth of what they would cost one by one. Otherwise the time until there is enough.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> charge(const BucketKey& who, std::size_t body_bytes, Urgency urgency);
   [[nodiscard]] LoginBrake& api_logins() noexcept { return api_logins_; }
   [[nodiscard]] LoginBrake& dashboard_logins() noexcept { return dashboard_logins_; }
 

@@ -140,9 +140,10 @@ std::optional<Response> pass_brake(Access& access, LoginBrake& logins, std::stri
 /// What is worth less than a report, and reports of what went on as it was. The reports are looked at only when there is no room for all.
 std::optional<std::chrono::nanoseconds> charge(Access& access, const BucketKey& who, const Request& request) {
   const bool flows = request.method == "POST" && request.path.ends_with("/connections");
-  const bool batch = request.method == "POST" && request.path.ends_with(events_path(""));
-  const auto wait = access.charge(who, request.body.size(), flows || batch);
-  return wait && batch && tells_changes(request.body) ? access.charge(who, request.body.size()) : wait;
+  // A large one is asked for by its headers first, and charged for what it is when it is here.
+  const bool batch = request.method == "POST" && request.path.ends_with(events_path("")) && !request.body.empty();
+  const auto wait = access.charge(who, request.body.size(), flows || batch ? Urgency::low : Urgency::high);
+  return wait && batch && tells_changes(request.body) ? access.charge(who, request.body.size(), Urgency::middle) : wait;
 }
 
 Response key_wrong() { return error_response(403, "Authentication failed", "Invalid API key"); }

@@ -4,6 +4,7 @@
 
 #include "hub/app/forget_request.hpp"
 #include "hub/app/key_commands.hpp"
+#include "hub/ingest/admission.hpp"
 #include "hub_fixture.hpp"
 #include "raw_client.hpp"
 
@@ -12,12 +13,12 @@ namespace {
 
 std::string key_header(const std::string& key) { return "X-API-Key: " + key + "\r\n"; }
 
-std::string batch(std::size_t reports, const std::string& client = "office-1") {
+std::string batch(std::size_t reports, const std::string& client = "office-1", const std::string& more = {}) {
   std::string body = R"({"reports":[)";
   for (std::size_t i = 0; i < reports; ++i) {
     body +=
-        (i == 0 ? "" : ",") + (R"({"schema":2,"client_id":")" + client + R"(","boot_id":"b","seq":)") + std::to_string(i + 1) +
-        R"(,"timestamp":"2026-11-21T10:00:00Z","lease_s":30,"state":"warning","findings":[{"code":"dns_unverifiable","severity":"warning",)"
+        (i == 0 ? "" : ",") + (R"({"schema":2,"client_id":")" + client + R"(","boot_id":"b","seq":)") + std::to_string(i + 1) + "," + more +
+        R"("timestamp":"2026-11-21T10:00:00Z","lease_s":30,"state":"warning","findings":[{"code":"dns_unverifiable","severity":"warning",)"
         R"("since":"2026-11-21T10:00:00Z","evidence":{"note":")" +
         std::string(1000, 'x') + "\"}}]}";
   }
@@ -114,6 +115,22 @@ BOOST_AUTO_TEST_CASE(a_large_batch_without_a_key_is_refused_before_its_body_is_s
   RawClient probe(endpoint_of(hub, "api"));
   probe.send(head + key_header("k") + "\r\n");
   BOOST_TEST(status_of(probe.read_reply(false)) == 100);
+}
+
+BOOST_AUTO_TEST_CASE(a_large_batch_of_changes_passes_where_flows_have_to_wait) {
+  auto limited = config();
+  limited.rate_limit = 100;
+  Hub hub(limited);
+  const auto body = batch(55, "office-1", R"("trigger":"change",)");
+  BOOST_REQUIRE(body.size() > max_report_bytes);
+  RawClient client(endpoint_of(hub, "api"));
+  const auto status = [&](const std::string& request) {
+    client.send(request);
+    return status_of(client.read_reply());
+  };
+  while (status(post_to("/api/v1/connections", "{}")) != 429) {
+  }
+  BOOST_TEST(status(post_to("/api/v1/events", body)) == 200);
 }
 
 BOOST_AUTO_TEST_CASE(a_large_body_of_unknown_length_is_refused) {
@@ -294,7 +311,7 @@ BOOST_AUTO_TEST_CASE(dashboard_and_health_pages_have_an_allow_list_and_a_rate_of
   BOOST_TEST(status(api, "/api/v1/clients", "X-Forwarded-For: 203.0.113.9\r\n") != 429);
 }
 
-BOOST_AUTO_TEST_CASE(the_rate_limit_holds_for_the_api_and_can_be_changed_and_health_has_none) {
+BOOST_AUTO_TEST_CASE(the_rate_limit_of_the_api_is_its_own_and_can_be_changed) {
   auto limited = config();
   limited.rate_limit = 3;
   limited.health_endpoints = limited.api_endpoints;

@@ -273,6 +273,22 @@ BOOST_AUTO_TEST_CASE(a_batch_gives_way_unless_it_tells_a_change) {
   BOOST_TEST(door.status(gate, sent_to("/api/v1/keepalive", std::string(10 * 4096, 'x'))) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(replayed_changes_leave_room_for_the_longest_live_report) {
+  AccessRules rules;
+  rules.rate_limit = 6000;
+  const Door door(rules);
+  const auto gate = limit_rate(door.access);
+  for (const std::size_t tokens : {256U, 2U}) {
+    const auto replayed = sent_to("/api/v1/events", batch_of("change", tokens));
+    while (door.status(gate, replayed) == 0) {
+    }
+  }
+  // A batch that costs no more than a live report is as good as one.
+  BOOST_TEST(door.status(gate, sent_to("/api/v1/events", R"({"reports":[{"trigger":"change"}]})")) == 0);
+  BOOST_TEST(door.status(gate, sent_to("/api/v1/keepalive", std::string(max_report_bytes - 4096, 'x'))) == 0);
+  BOOST_TEST(door.status(gate, {.peer = "192.0.2.7"}) == 429);
+}
+
 BOOST_AUTO_TEST_CASE(the_own_machine_is_spared_and_whoever_a_proxy_passes_on_is_not) {
   AccessRules rules;
   rules.allowed = {IpPrefix::parse("198.51.100.0/24").value(), IpPrefix::parse("2001:db8::/32").value()};
