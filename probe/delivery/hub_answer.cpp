@@ -39,6 +39,12 @@ std::string words_of(const json& parsed) {
   return words.empty() ? words : fmt::format(" ({})", words);
 }
 
+/// As our hub refuses a client that it does not know yet.
+bool has_no_room(long status, const json& body) {
+  const auto error = body.is_object() ? body.find("error") : body.end();
+  return status == 507 && error != body.end() && *error == "Too many clients";
+}
+
 bool is_success(long status) { return status >= 200 && status < 300; }
 
 /// As the Python original's hub and ours take a report.
@@ -94,6 +100,7 @@ HubAnswer read_answer(const HttpResponse& response) {
   if (response.retry_after && (status == 429 || status == 503 || status == 507)) {
     answer.wait = std::clamp<std::chrono::milliseconds>(*response.retry_after, std::chrono::milliseconds{0}, longest_wait);
   }
+  answer.no_room = has_no_room(status, body);
   return answer;
 }
 

@@ -21,6 +21,7 @@ struct HubAnswer {
   Kind kind = Kind::failed;
   Error error;                                    ///< not for acknowledged: status, the hub's own words, and the setting to check
   std::optional<std::chrono::milliseconds> wait;  ///< Retry-After of 429, 503 and 507, at most five minutes
+  bool no_room = false;                           ///< for this client; those that the hub knows are taken
 };
 
 [[nodiscard]] HubAnswer read_answer(const HttpResponse& response);

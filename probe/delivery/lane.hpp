@@ -59,6 +59,7 @@ struct Lane {
   bool has_other_path = false;                      ///< beside those that were tried
   Error failure;                                    ///< of this try: the reason of each path
   bool heard = false;                               ///< in this try some hub has answered
+  bool unwanted = false;                            ///< in this try some hub had no room for this client, whatever it does for others
   std::optional<std::chrono::milliseconds> demand;  ///< of this try: the longest Retry-After
 };
 

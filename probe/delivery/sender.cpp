@@ -159,6 +159,7 @@ class Core : public std::enable_shared_from_this<Core> {
     lane.hubs = choice_.order(lane.is_change, mono_now());
     lane.failure = {};
     lane.heard = false;
+    lane.unwanted = false;
     lane.demand.reset();
     lane.kicked = false;
     lane.demanded_wait = false;
@@ -271,7 +272,9 @@ class Core : public std::enable_shared_from_this<Core> {
     const auto& name = channels_[lane.hubs.front()]->name();
     lane.heard = true;
     note_failure(lane, channels_.size() == 1 ? answer.error : Error{answer.error.kind, fmt::format("{}: {}", name, answer.error.message)});
-    if (answer.wait) lane.demand = std::max(lane.demand.value_or(milliseconds{0}), *answer.wait);
+    lane.unwanted = lane.unwanted || answer.no_room;
+    const bool others_may_take_it = answer.no_room && lane.hubs.size() > 1;
+    if (answer.wait && !others_may_take_it) lane.demand = std::max(lane.demand.value_or(milliseconds{0}), *answer.wait);
     if (status == 429) return try_later(client, lane, lane.failure);
     try_next_hub(client, lane);
   }
@@ -285,7 +288,8 @@ class Core : public std::enable_shared_from_this<Core> {
   void finish(Client& client, Lane& lane, DeliveryPath path, const std::vector<HubAnswer>& answers) {
     const auto hub = lane.hubs.front();
     client.trust[hub].worked(path, lane.tried.size() > 1, mono_now());
-    choice_.answered(hub, mono_now());
+    // What a hub has against this client alone sends no other client away from it.
+    if (!lane.unwanted) choice_.answered(hub, mono_now());
     const auto reports = std::exchange(lane.reports, {});
     const HubAnswer* kept = nullptr;
     for (std::size_t i = 0; i < reports.size(); ++i) {

@@ -90,6 +90,28 @@ BOOST_AUTO_TEST_CASE(a_hub_that_cannot_store_is_followed_by_the_next_but_one_tha
   BOOST_TEST(hub.seqs() == "1");
 }
 
+BOOST_AUTO_TEST_CASE(a_hub_without_room_for_one_client_keeps_the_others) {
+  hub.answer = [](const Received& report) {
+    if (report.body.at("client_id") == "a") return Answer{};
+    return Answer{507, "Retry-After: 60\r\n", R"({"error":"Too many clients","message":"m"})"};
+  };
+  start();
+  sender->submit(change(1));
+  BOOST_TEST_REQUIRE(run_until_events(1));
+  sender->submit(change(2, "new"));
+  BOOST_TEST_REQUIRE(run_until_events(2));
+  BOOST_TEST(event(1) == "delivered new 2 uplink");
+  sender->submit(change(3));
+  BOOST_TEST_REQUIRE(run_until_events(3));
+  BOOST_TEST(second.seqs() == "2");
+  // The next hub may be back before the one without room wants to be asked again.
+  second.answer = [](const Received&) { return Answer{500, ""}; };
+  sender->submit(change(4, "new"));
+  BOOST_TEST_REQUIRE(run_until_events(4));
+  BOOST_TEST(event(3) == "failed new");
+  BOOST_TEST((waits.back() < std::chrono::seconds{60}));
+}
+
 BOOST_AUTO_TEST_CASE(when_none_answers_the_reason_of_each_is_told_and_the_longest_wait_kept) {
   hub.answer = [](const Received&) { return Answer{503, "Retry-After: 40\r\n"}; };
   second.answer = [](const Received&) { return Answer{500, ""}; };
