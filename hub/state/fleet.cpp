@@ -130,7 +130,8 @@ ClientState Fleet::after_report(const ClientState* before, const Admitted& admit
   ClientState after;
   after.client_id = report.client_id;
   after.first_seen = before != nullptr ? before->first_seen : admitted.received;
-  after.key = before != nullptr ? before->key : admitted.key;
+  // The shared key has no name: nor has the key of a client that was stored before keys were noted.
+  after.key = before != nullptr && !before->key.empty() ? before->key : admitted.key;
   after.last_seen = true_at(admitted);
   after.source_address = admitted.source_address;
   after.last_report = report;
@@ -304,7 +305,10 @@ const ClientState& Fleet::put(Snapshot client) {
   }
   auto& place = clients_[client->client_id];
   before_.try_emplace(client->client_id, place);
-  if (!place && !client->is_group()) room_.add(client->key);
+  if (!client->is_group() && (!place || place->key != client->key)) {
+    if (place) room_.remove(place->key);
+    room_.add(client->key);
+  }
   place = std::move(client);
   return *place;
 }

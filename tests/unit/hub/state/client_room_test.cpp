@@ -60,6 +60,24 @@ BOOST_AUTO_TEST_CASE(a_client_counts_for_the_key_that_told_it_first) {
   BOOST_TEST((fleet.room_for(from("k", "b")) == Verdict::key_is_full));
 }
 
+BOOST_AUTO_TEST_CASE(a_client_of_a_database_without_keys_counts_for_the_key_that_it_comes_with) {
+  auto fleet = fleet_with({10, 1});
+  fleet.apply(from("", "a"));
+  BOOST_TEST((fleet.room_for(from("", "b")) == Verdict::key_is_full));
+  fleet.begin();
+  fleet.apply(from("k", "a", 2));
+  BOOST_TEST((fleet.room_for(from("", "b")) == Verdict::free));
+  BOOST_TEST((fleet.room_for(from("k", "b")) == Verdict::key_is_full));
+  fleet.take_back();
+  BOOST_TEST(fleet.find("a")->key.empty());
+  BOOST_TEST((fleet.room_for(from("", "b")) == Verdict::key_is_full));
+  BOOST_TEST((fleet.room_for(from("k", "b")) == Verdict::free));
+  fleet.apply(from("k", "a", 2));
+  fleet.forget("a");
+  BOOST_TEST((fleet.room_for(from("", "b")) == Verdict::free));
+  BOOST_TEST((fleet.room_for(from("k", "b")) == Verdict::free));
+}
+
 BOOST_AUTO_TEST_CASE(who_is_forgotten_or_was_never_stored_makes_room) {
   auto fleet = fleet_with({1, 1});
   fleet.begin();
