@@ -23,10 +23,14 @@ constexpr std::array setting_rows{
                "each 4 KiB of a body count as one; 0: no limit",
                0, 6'000'000},
     SettingRow{"max_clients", "VPN_SENTINEL_SERVER_MAX_CLIENTS", Type::integer, "100000",
-               "Clients that the hub knows at most; reports of new ones are refused then, those of known ones are taken; 0: no limit", 0,
-               10'000'000},
-    SettingRow{"clients_per_key", "VPN_SENTINEL_SERVER_CLIENTS_PER_KEY", Type::integer, "10000",
-               "Of these, clients that one key has told first, the shared key like any other; 0: no limit", 0, 10'000'000},
+               "Clients that the hub knows at most; reports of new ones are refused then, those of known ones are taken; 0: no limit; "
+               "a change needs a restart",
+               0, 10'000'000},
+    SettingRow{
+        "clients_per_key", "VPN_SENTINEL_SERVER_CLIENTS_PER_KEY", Type::integer, "10000",
+        "Of these, clients that one key has told first, the shared key like any other: raise it before a larger fleet with one key is "
+        "upgraded; 0: no limit; a change needs a restart",
+        0, 10'000'000},
     SettingRow{"dashboard_enabled", "VPN_SENTINEL_SERVER_WEB_DASHBOARD_ENABLED", Type::boolean, "true", "Serve the dashboard"},
     SettingRow{"dashboard_port", "VPN_SENTINEL_SERVER_DASHBOARD_PORT", Type::integer, "8080",
                "Port of the dashboard, may be the API's; 0 switches it off", 0, 65535},
@@ -34,8 +38,10 @@ constexpr std::array setting_rows{
         "dashboard_bind", "VPN_SENTINEL_DASHBOARD_BIND", Type::list, "",
         "Addresses of the dashboard; empty: all with users or a password, loopback without; elsewhere than on loopback it always asks "
         "for a log-in"},
-    SettingRow{"dashboard_allowed_ips", "VPN_SENTINEL_DASHBOARD_ALLOWED_IPS", Type::list, "",
-               "Addresses and networks (CIDR) that may open the dashboard, badges and the status page aside; empty: all"},
+    SettingRow{
+        "dashboard_allowed_ips", "VPN_SENTINEL_DASHBOARD_ALLOWED_IPS", Type::list, "",
+        "Addresses and networks (CIDR) that may open the dashboard, badges and the status page aside; empty: all; log-in and data are "
+        "served by the API, too: see VPN_SENTINEL_SERVER_ALLOWED_IPS"},
     SettingRow{"dashboard_rate_limit", "VPN_SENTINEL_DASHBOARD_RATE_LIMIT", Type::integer, "6000",
                "Requests per minute, as many at once, of one address (IPv6: /64) to the dashboard; 0: no limit", 0, 6'000'000},
     SettingRow{"dashboard_password", "VPN_SENTINEL_DASHBOARD_PASSWORD", Type::secret, "",
@@ -56,7 +62,8 @@ constexpr std::array setting_rows{
                "Addresses of the health pages; empty: all with an API key, loopback without"},
     SettingRow{
         "health_allowed_ips", "VPN_SENTINEL_HEALTH_ALLOWED_IPS", Type::list, "",
-        "Addresses and networks (CIDR) that may ask for the health pages and /metrics; empty: all; the hub's own machine always may"},
+        "Addresses and networks (CIDR) that may ask for the health pages and /metrics; empty: all; /health/startup stays open, and the "
+        "hub's own machine may ask for /health unless it is a trusted proxy; a proxy on this machine must send X-Forwarded-For"},
     SettingRow{"health_rate_limit", "VPN_SENTINEL_HEALTH_RATE_LIMIT", Type::integer, "600",
                "Requests per minute, as many at once, of one address (IPv6: /64) to the health pages, but for the hub's own machine; 0: no "
                "limit",

@@ -233,9 +233,13 @@ Gate limit_rate(std::shared_ptr<Access> access) {
   };
 }
 
-Gate spare_own_machine(std::vector<Gate> gates, std::vector<IpAddress> own) {
-  return [gates = std::move(gates), own = std::move(own)](Request& request) -> std::optional<Response> {
-    return is_own_machine(request, own) ? std::nullopt : pass_gates(gates, request);
+Gate spare_own_machine(std::shared_ptr<const Access> access, std::vector<Gate> gates, std::vector<IpAddress> own) {
+  return [access = std::move(access), gates = std::move(gates), own = std::move(own)](Request& request) -> std::optional<Response> {
+    const bool asks_for_health = request.path == "/health" || request.path.starts_with("/health/");
+    const auto peer = IpAddress::parse(request.peer_address);
+    const bool is_proxy = peer && is_one_of(unmapped(*peer), access->rules()->trusted_proxies);
+    const bool spared = asks_for_health && !is_proxy && is_own_machine(request, own);
+    return spared ? std::nullopt : pass_gates(gates, request);
   };
 }
 

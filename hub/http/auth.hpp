@@ -48,8 +48,9 @@ class Gate {
 /// 429 with Retry-After when the address asks too much.
 [[nodiscard]] Gate limit_rate(std::shared_ptr<Access> access);
 
-/// All of these but for requests that is_own_machine(): a health check of the machine itself is always answered.
-[[nodiscard]] Gate spare_own_machine(std::vector<Gate> gates, std::vector<IpAddress> own);
+/// All of these but for requests for /health… that is_own_machine(): a health check of the machine itself is always answered. A trusted
+/// proxy is none, though it stands there: whom it passes on without a word is not known.
+[[nodiscard]] Gate spare_own_machine(std::shared_ptr<const Access> access, std::vector<Gate> gates, std::vector<IpAddress> own);
 
 /// 401 without `X-API-Key: KEY` or `Authorization: Bearer KEY`, 403 with a wrong one or when a key that may not read reads, 429 when the
 /// address sent too many wrong ones or when a client's key asks too much. A generated key that is right always passes: it cannot be

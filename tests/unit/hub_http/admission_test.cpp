@@ -296,9 +296,11 @@ BOOST_AUTO_TEST_CASE(dashboard_and_health_pages_have_an_allow_list_and_a_rate_of
   BOOST_TEST(header_of(refused, "Retry-After") == "20");
   // The machine's own checks are not counted; what a proxy passes on is.
   RawClient health(endpoint_of(hub, "health"));
-  for (int i = 0; i < 10; ++i) BOOST_TEST(status(health, i % 2 == 0 ? "/health" : "/metrics") == 200);
+  for (int i = 0; i < 10; ++i) BOOST_TEST(status(health, i % 2 == 0 ? "/health" : "/health/ready") == 200);
+  BOOST_TEST(status(health, "/metrics") == 403);
   const std::string proxied = "X-Forwarded-For: 192.0.2.7\r\n";
   BOOST_TEST(status(health, "/health", proxied) == 403);
+  BOOST_TEST(status(health, "/health/startup", proxied) == 200);
   limited.trusted_proxies = {IpPrefix::parse("127.0.0.1").value()};
   limited.dashboard_access = {};
   hub.apply_access(limited);
@@ -306,7 +308,7 @@ BOOST_AUTO_TEST_CASE(dashboard_and_health_pages_have_an_allow_list_and_a_rate_of
   for (int i = 0; i < 2; ++i) BOOST_TEST(status(health, "/metrics", proxied) == 200);
   BOOST_TEST(status(health, "/metrics", proxied) == 429);
   BOOST_TEST(status(health, "/health", "X-Forwarded-For: 198.51.100.7\r\n") == 403);
-  BOOST_TEST(status(health, "/health") == 200);
+  BOOST_TEST(status(health, "/health") == 403);
   RawClient api(endpoint_of(hub, "api"));
   BOOST_TEST(status(api, "/api/v1/clients", "X-Forwarded-For: 203.0.113.9\r\n") != 429);
 }

@@ -294,11 +294,11 @@ BOOST_AUTO_TEST_CASE(the_own_machine_is_spared_and_whoever_a_proxy_passes_on_is_
   rules.allowed = {IpPrefix::parse("198.51.100.0/24").value(), IpPrefix::parse("2001:db8::/32").value()};
   rules.rate_limit = 1;
   const Door door(rules);
-  const auto gate = spare_own_machine({find_address(door.access), allow_addresses(door.access), limit_rate(door.access)},
+  const auto gate = spare_own_machine(door.access, {find_address(door.access), allow_addresses(door.access), limit_rate(door.access)},
                                       {IpAddress::parse("192.0.2.1").value()});
   for (const auto* const peer : {"127.0.0.1", "::1", "::ffff:127.0.0.1", "192.0.2.1"}) {
-    for (int i = 0; i < 3; ++i) BOOST_TEST(door.status(gate, {.peer = peer}) == 0);
-    BOOST_TEST(door.status(gate, {.peer = peer, .headers = {{"X-Forwarded-For", "127.0.0.1"}}}) == 403);
+    for (int i = 0; i < 3; ++i) BOOST_TEST(door.status(gate, {.path = "/health", .peer = peer}) == 0);
+    BOOST_TEST(door.status(gate, {.path = "/health", .peer = peer, .headers = {{"X-Forwarded-For", "127.0.0.1"}}}) == 403);
   }
   for (const auto* const peer : {"198.51.100.7", "2001:db8::7"}) {
     BOOST_TEST(door.status(gate, {.peer = peer}) == 0);
@@ -307,6 +307,13 @@ BOOST_AUTO_TEST_CASE(the_own_machine_is_spared_and_whoever_a_proxy_passes_on_is_
   }
   BOOST_TEST(door.status(gate, {.peer = "192.0.2.2"}) == 403);
   BOOST_TEST(door.status(gate, {.peer = "2001:db9::7"}) == 403);
+  // No more than its health.
+  BOOST_TEST(door.status(gate, {.path = "/metrics", .peer = "127.0.0.1"}) == 403);
+  BOOST_TEST(door.status(gate, {.path = "/healthy", .peer = "127.0.0.1"}) == 403);
+  rules.trusted_proxies = {IpPrefix::parse("127.0.0.1").value()};
+  door.access->replace(rules);
+  for (const auto* const peer : {"127.0.0.1", "::ffff:127.0.0.1"}) BOOST_TEST(door.status(gate, {.path = "/health", .peer = peer}) == 403);
+  BOOST_TEST(door.status(gate, {.path = "/health/ready", .peer = "::1"}) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(each_client_key_has_a_limit_of_its_own_wherever_it_comes_from) {
