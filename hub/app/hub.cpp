@@ -182,7 +182,12 @@ void Hub::watch_hub() {
   const auto findings =
       hub_watch_.look(now, mono_now(), tls_ ? tls_->warnings(now) : std::vector<std::string>(), counters_.without_room.get());
   if (!findings) return;
-  for (const auto& [what, trouble, sentence] : *findings) desk_->on_hub(what, trouble, sentence, now);
+  for (const auto& [what, trouble, sentence] : *findings) {
+    desk_->on_hub(what, trouble, sentence, now);
+    if (what == HubWatch::room_for_clients && std::exchange(without_room_, trouble) != trouble) {
+      log(LogLevel::warning, "room_for_clients", {{"message", sentence}});
+    }
+  }
 }
 
 bool Hub::turn() {

@@ -108,6 +108,7 @@ class Hub {
   HubConfig config_;  ///< its part that apply_access() takes over is the one in force
   KeyFileWatch key_file_;
   HubWatch hub_watch_;
+  bool without_room_ = false;                 ///< as the log has told
   std::shared_ptr<Access> access_;            ///< of the API, and all keys and log-ins
   std::shared_ptr<Access> dashboard_access_;  ///< addresses and rate only, so the next
   std::shared_ptr<Access> health_access_;

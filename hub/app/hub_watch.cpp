@@ -47,8 +47,8 @@ HubWatch::Finding HubWatch::look_at_room(std::uint64_t without_room, MonoTime mo
   const bool trouble = refused_ && mono - *refused_ < without_room_for;
   constexpr auto sentence =
       "New clients are refused, those that are known are not. Remove some (vpn-sentinel-hub client forget ID), or raise "
-      "VPN_SENTINEL_SERVER_MAX_CLIENTS or VPN_SENTINEL_SERVER_CLIENTS_PER_KEY.";
-  return {"room for clients", trouble, trouble ? sentence : "New clients are taken."};
+      "VPN_SENTINEL_SERVER_MAX_CLIENTS or VPN_SENTINEL_SERVER_CLIENTS_PER_KEY and restart the hub.";
+  return {room_for_clients, trouble, trouble ? sentence : "New clients are taken."};
 }
 
 }  // namespace vpn_sentinel

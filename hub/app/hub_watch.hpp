@@ -24,6 +24,8 @@ class HubWatch {
   /// Whoever is refused tries again: so long without, and there is room again.
   static constexpr std::chrono::minutes without_room_for{10};
 
+  static constexpr auto room_for_clients = "room for clients";
+
   struct Finding {
     std::string what;
     bool trouble = false;

@@ -276,6 +276,23 @@ BOOST_AUTO_TEST_CASE(too_many_clients_are_refused_in_every_layout_and_a_removal_
   BOOST_TEST(status_of(client.read_reply()) == 200);
 }
 
+BOOST_AUTO_TEST_CASE(that_new_clients_are_refused_is_logged_once) {
+  auto limited = config();
+  limited.client_limits = {1, 0};
+  Hub hub(limited);
+  set_log_level(LogLevel::warning);
+  int told = 0;
+  const LogWatch watch(
+      [&told](LogLevel, std::string_view event, std::span<const LogField>) { told += event == "room_for_clients" ? 1 : 0; });
+  RawClient client(endpoint_of(hub, "api"));
+  for (const auto* const body : {R"({"client_id":"a"})", R"({"client_id":"b"})"}) {
+    client.send(post(body));
+    static_cast<void>(client.read_reply());
+  }
+  for (int i = 0; i < 2; ++i) static_cast<void>(hub.turn());
+  BOOST_TEST(told == 1);
+}
+
 BOOST_AUTO_TEST_CASE(dashboard_and_health_pages_have_an_allow_list_and_a_rate_of_their_own) {
   auto limited = config();
   limited.health_endpoints = limited.api_endpoints;
