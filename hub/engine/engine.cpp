@@ -27,6 +27,12 @@ constexpr microseconds longest_pause{1'000'000};
 constexpr microseconds flush_pause{10'000};
 /// A turn that took longer than this, sleep of the machine included: the hub could hear nobody, so silence proves nothing.
 constexpr microseconds blind_after{5'000'000};
+/// A transaction of refused or known reports only succeeds on a full disk, too.
+bool wrote_nothing(const Work& work, const Written& written) {
+  return work.alerts.empty() && work.results.empty() && written.changes.empty() &&
+         std::ranges::find(written.results, SubmitResult::stored) == written.results.end();
+}
+
 /// What waits for a store that fails, at most.
 constexpr std::size_t most_kept = 10'000;
 template <typename T>
@@ -158,7 +164,11 @@ class EngineThread final : public Engine {
     // After trouble nobody is silent before there was a chance to be heard.
     auto written = writer_.write(work, now, may_expire());
     if (!written) return failed(std::move(work), written.error(), now);
-    if (!now_healthy()) writer_.grant_grace(now);
+    if (!healthy_ && wrote_nothing(work, *written)) {
+      try_again(now);
+    } else if (!now_healthy()) {
+      writer_.grant_grace(now);
+    }
     committed(std::move(work), std::move(*written), now);
   }
 

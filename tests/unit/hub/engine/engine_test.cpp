@@ -101,6 +101,26 @@ BOOST_AUTO_TEST_CASE(a_silent_client_goes_offline_by_itself_at_its_deadline) {
   BOOST_TEST(record.changes().back() == "came_back");
 }
 
+BOOST_AUTO_TEST_CASE(new_clients_that_find_no_room_do_not_make_a_failing_store_well) {
+  const auto shelf = std::make_shared<Shelf>();
+  Record record;
+  FleetPolicy policy;
+  policy.limits = {1, 0};
+  const auto engine = start(std::make_unique<MemoryStore>(shelf), record.hooks(), policy);
+  BOOST_TEST((submit(*engine, now_report("a", 1)) == SubmitResult::stored));
+  shelf->report_fails = true;
+  shelf->client_fails = true;
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::store_failed));
+  BOOST_TEST((submit(*engine, now_report("new", 1)) == SubmitResult::too_many_clients));
+  BOOST_TEST((submit(*engine, now_report("a", 1)) == SubmitResult::store_failed));
+  BOOST_TEST(!engine->healthy());
+  BOOST_TEST(record.troubles().size() == 1U);
+  shelf->report_fails = false;
+  shelf->client_fails = false;
+  BOOST_TEST((submit(*engine, now_report("a", 2)) == SubmitResult::stored));
+  BOOST_TEST(engine->healthy());
+}
+
 BOOST_AUTO_TEST_CASE(a_danger_that_cannot_be_stored_is_shown_and_the_engine_says_so_once) {
   const auto shelf = std::make_shared<Shelf>();
   Record record;

@@ -20,6 +20,7 @@ struct Shelf {
   std::atomic<bool> begin_fails{false};
   std::atomic<bool> report_fails{false};
   std::atomic<bool> change_fails{false};
+  std::atomic<bool> client_fails{false};
   std::atomic<bool> commit_fails{false};
   std::atomic<Error::Kind> failure{Error::Kind::failed};  ///< of a commit
   std::atomic<int> commits{0};
@@ -122,6 +123,7 @@ class MemoryStore final : public Store {
   }
   Result<Neighbours> load_neighbours(const Report&) override { return Neighbours{}; }
   Result<void> save_client(const ClientState& client) override {
+    if (shelf_->client_fails) return fail(Error::Kind::failed, "the disk is full");
     draft_.clients[client.client_id] = client;
     return {};
   }
