@@ -81,14 +81,31 @@ ClientSnapshot Display::refuse_group(const Fleet& fleet, const ClientState& memb
   const bool silent = shown->state == State::offline || is_overdue(*shown, now);
   if (silent) shown = nullptr;
   group.lease_deadline = std::max(group.lease_deadline, member.lease_deadline);
+  if (std::ranges::find(group.members, member.client_id, &GroupMember::client_id) == group.members.end()) {
+    group.members.push_back({member.client_id, member.state, member.since, true});
+  }
   if (silent || member.state > group.state) {
     group.state = member.state;
     group.since = now;
     group.findings = member.findings;
   }
-  auto view = std::make_shared<const ClientState>(not_stored(std::move(group), shown, now));
-  refused_[client_id] = view;
-  return view;
+  refused_[client_id] = std::make_shared<const ClientState>(not_stored(std::move(group), shown, now));
+  return refused_view(fleet, refused_[client_id], now);
+}
+
+/// The members of a group as they are shown themselves: what one said, or that it is silent, must not look better beside the others.
+ClientSnapshot Display::refused_view(const Fleet& fleet, const ClientSnapshot& refused, WallTime now) const {
+  if (!refused->is_group()) return refused;
+  auto group = *refused;
+  for (auto& member : group.members) {
+    const auto said = refused_.find(member.client_id);
+    const auto* client = said != refused_.end() ? said->second.get() : fleet.find(member.client_id);
+    if (client == nullptr) continue;
+    const bool silent = is_overdue(*client, now);
+    member.state = silent ? State::offline : client->state;
+    member.since = silent ? client->lease_deadline : client->since;
+  }
+  return std::make_shared<const ClientState>(std::move(group));
 }
 
 void Display::stored(const std::vector<WaitingReport>& reports, const std::vector<SubmitResult>& results) {
@@ -120,7 +137,9 @@ ClientSnapshot Display::look(const Fleet& fleet, const ClientSnapshot& stored, W
   const auto& client_id = stored->client_id;
   silent_.erase(client_id);
   if (stored->state == State::offline) refused_.erase(client_id);
-  if (const auto refused = refused_.find(client_id); refused != refused_.end()) return refused->second;
+  if (const auto refused = refused_.find(client_id); refused != refused_.end()) {
+    return refused_view(fleet, refused->second, now);
+  }
   if (!is_overdue(*stored, now)) return stored->is_group() ? look_at_group(fleet, stored, now) : stored;
   silent_.insert(client_id);
   return std::make_shared<const ClientState>(gone_silent(*stored));

@@ -30,6 +30,7 @@ class Display {
 
  private:
   [[nodiscard]] ClientSnapshot refuse_group(const Fleet& fleet, const ClientState& member, WallTime now);
+  [[nodiscard]] ClientSnapshot refused_view(const Fleet& fleet, const ClientSnapshot& refused, WallTime now) const;
   void forget_group_of(const std::string& group);
   [[nodiscard]] ClientSnapshot look(const Fleet& fleet, const ClientSnapshot& stored, WallTime now);
   [[nodiscard]] static ClientSnapshot look_at_group(const Fleet& fleet, const ClientSnapshot& group, WallTime now);
