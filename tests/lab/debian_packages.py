@@ -231,6 +231,9 @@ class Debian(UnitsOnDebian):
         # The namespace outlives the unit, so that its tables can be looked at.
         self.shell("touch /run/held; mount --bind /run/netns/vpn /run/held")
         self.machine("systemctl", "start", PROBE)
+        # One that fails takes the guard away from nobody.
+        self.shell("! TMPDIR=/nowhere dpkg --remove vpn-sentinel-probe")
+        self.assertEqual(self.show(PROBE, "ActiveState"), "active")
         self.shell("dpkg --remove vpn-sentinel-probe vpn-sentinel-hub")
         self.assertEqual(self.shell("nsenter --net=/run/held nft list tables"), "")
         self.shell("umount /run/held; rm /run/held")

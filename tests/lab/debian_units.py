@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from debian_case import PROBE, OnDebian
+from debian_case import HUB, PROBE, OnDebian
 from process import wait_until
 
 # linux/capability.h
@@ -46,6 +46,7 @@ class UnitsOnDebian(OnDebian):
             name, probe = tunnel.split("@")[0], "vpn-sentinel-probe"
             self.assertEqual(told, [f"start {name}", *[f"start {probe}"] * 2, *[f"stop {probe}"] * 2, f"stop {name}"])
             wait_until(lambda: self.show("vpn-sentinel-tunnels.target", "ActiveState") == "inactive", 10, "nobody waits for tunnels any more")
+        self.assert_a_hanging_tunnel_is_not_waited_for(tunnels[0], probes)
         self.assertNotIn("ordering cycle", self.machine("journalctl", "-o", "cat", "--no-pager"))
         # Who does not want the order takes it away.
         self.assertIn("vpn-sentinel-tunnels.target", self.show(tunnels[0], "Before").split())
@@ -59,6 +60,43 @@ class UnitsOnDebian(OnDebian):
         (folder / "order.target").unlink()
         self.shell("rm /run/tunnel-*; systemctl daemon-reload; systemctl stop vpn-sentinel-netns@order.service")
         self.machine("systemctl", "start", PROBE)
+
+    def assert_a_hanging_tunnel_is_not_waited_for(self, tunnel: str, probes: list[str]) -> None:
+        """By default a minute, here a second; and not at all by a probe that is started again meanwhile."""
+        self.assertEqual(self.show("vpn-sentinel-tunnels.target", "JobTimeoutUSec"), "1min")
+        shorter = self.machine.root / "etc/systemd/system/vpn-sentinel-tunnels.target.d/test.conf"
+        shorter.parent.mkdir(parents=True)
+        shorter.write_text("[Unit]\nJobTimeoutSec=1\n")
+        self.machine("systemctl", "daemon-reload")
+        self.machine("systemctl", "start", "--no-block", tunnel, *probes)
+        wait_until(lambda: {self.show(probe, "ActiveState") for probe in probes} == {"active"}, 10, "the probes start without the tunnel")
+        self.assertEqual(self.show(tunnel, "ActiveState"), "activating")
+        self.machine("systemctl", "stop", tunnel, *probes)
+        shutil.rmtree(shorter.parent)
+        self.shell("rm /run/order; systemctl daemon-reload; systemctl reset-failed")
+
+    def test_08e_a_probe_is_started_again_while_the_hub_is_starting(self) -> None:
+        slow = self.machine.root / f"etc/systemd/system/{HUB}.d/test.conf"
+        slow.parent.mkdir(parents=True)
+        slow.write_text("[Service]\nExecStart=\nExecStart=/bin/sleep infinity\n")
+        self.machine("systemctl", "daemon-reload")
+        self.machine("systemctl", "restart", "--no-block", HUB)
+        wait_until(lambda: self.show(HUB, "ActiveState") == "activating", 10, "the hub is starting")
+        own = "vpn-sentinel-probe.service"
+        own_settings = self.machine.root / f"etc/systemd/system/{own}.d/test.conf"
+        own_settings.parent.mkdir(parents=True)
+        own_settings.write_text("[Service]\nExecStart=\nExecStart=/usr/bin/vpn-sentinel-probe run --netns self --client-id own\n")
+        self.machine("systemctl", "daemon-reload")
+        self.machine("systemctl", "start", own)
+        before = self.show(own, "MainPID")
+        self.machine("systemctl", "kill", "-s", "KILL", own)
+        wait_until(lambda: self.show(own, "ActiveState") == "active" and self.show(own, "MainPID") != before, 10, "the probe runs again")
+        self.assertEqual(self.show(HUB, "ActiveState"), "activating")
+        self.machine("systemctl", "stop", own)
+        shutil.rmtree(slow.parent)
+        shutil.rmtree(own_settings.parent)
+        self.machine("systemctl", "daemon-reload")
+        self.machine("systemctl", "restart", HUB)
 
     def rights(self, unit: str) -> dict[str, int]:
         """The sets of all threads; one that looks at something just now is waited for."""
