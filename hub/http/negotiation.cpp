@@ -49,12 +49,17 @@ std::string tag_of(std::string_view text) {
   return fmt::format("\"{}\"", hex.data());
 }
 
-Content::Content(std::string type, std::string text, std::string tag, std::string packed)
-    : type_(std::move(type)), text_(std::move(text)), tag_(tag.empty() ? tag_of(text_) : std::move(tag)), packed_(std::move(packed)) {}
+Content::Content(std::string type, std::string text, std::string tag)
+    : type_(std::move(type)), own_text_(std::move(text)), text_(own_text_), tag_(tag.empty() ? tag_of(text_) : std::move(tag)) {}
 
-const std::string& Content::packed() const {
+Content::Content(std::string type, Lasting lasting)
+    : type_(std::move(type)), text_(lasting.text), tag_(tag_of(text_)), packed_(lasting.packed) {}
+
+std::string_view Content::packed() const {
   std::call_once(once_, [this] {
-    if (packed_.empty()) packed_ = gzipped(text_);
+    if (!packed_.empty()) return;
+    own_packed_ = gzipped(text_);
+    packed_ = own_packed_;
   });
   return packed_;
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 #include "hub/http/server.hpp"
 
@@ -13,22 +14,30 @@ namespace vpn_sentinel {
 /// What is answered, with its tag. Packed at most once, when the first asks for it, if it was not packed before.
 class Content {
  public:
-  /// `tag`: the ETag with its quotes, of the content as it is unpacked; empty: made of the text. `packed`: the text by gzip; empty: it will
-  /// be.
-  Content(std::string type, std::string text, std::string tag = {}, std::string packed = {});
+  struct Lasting {
+    std::string_view text;
+    std::string_view packed;  ///< by gzip
+  };
+
+  /// `tag`: the ETag with its quotes, of the content as it is unpacked; empty: made of the text.
+  Content(std::string type, std::string text, std::string tag = {});
+  /// Of a text that outlives this, as does its packed form; no form: it is made.
+  Content(std::string type, Lasting lasting);
 
   [[nodiscard]] const std::string& type() const noexcept { return type_; }
-  [[nodiscard]] const std::string& text() const noexcept { return text_; }
-  [[nodiscard]] const std::string& packed() const;
+  [[nodiscard]] std::string_view text() const noexcept { return text_; }
+  [[nodiscard]] std::string_view packed() const;
   /// Another form is another representation, and a strong tag must tell them apart.
   [[nodiscard]] std::string tag(bool is_packed) const;
 
  private:
   std::string type_;
-  std::string text_;
+  std::string own_text_;
+  std::string_view text_;  ///< `own_text_`, or a lasting one
   std::string tag_;
   mutable std::once_flag once_;
-  mutable std::string packed_;
+  mutable std::string own_packed_;
+  mutable std::string_view packed_;
 };
 
 /// A strong tag of some bytes.

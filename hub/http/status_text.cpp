@@ -32,7 +32,7 @@ void StatusText::write(std::vector<Snapshot> clients) {
     while (old < clients_.size() && clients_[old]->client_id < clients[i]->client_id) ++old;
     const bool same = old < clients_.size() && clients_[old] == clients[i];
     const auto record = same ? std::string() : record_of(*clients[i]);
-    const auto words = same ? std::string_view(content_->text()).substr(places_[old].start, places_[old].length) : std::string_view(record);
+    const auto words = same ? content_->text().substr(places_[old].start, places_[old].length) : std::string_view(record);
     if (words.empty()) continue;
     if (text.size() > 1) text += ',';
     places[i] = {text.size(), words.size()};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <new>
 
 #include "netns/base/random.hpp"
 
@@ -38,7 +39,11 @@ BucketKey bucket_of(std::string_view name) noexcept { return {std::hash<std::str
 
 MomentTable::MomentTable(std::size_t entries)
     : seed_(random_u64()), sets_(std::max<std::size_t>(1, (entries + shard_count * ways - 1) / (shard_count * ways))) {
-  for (auto& shard : shards_) shard.slots.resize(sets_ * ways);
+  const auto of_shard = sets_ * ways;
+  slots_.reset(static_cast<Slot*>(std::calloc(shard_count * of_shard, sizeof(Slot))));  // NOLINT(*-no-malloc): it touches no page
+  if (!slots_) throw std::bad_alloc();
+  const std::span all(slots_.get(), shard_count * of_shard);
+  for (std::size_t i = 0; i < shard_count; ++i) shards_.at(i).slots = all.subspan(i * of_shard, of_shard);
 }
 
 MomentTable::Place MomentTable::place_of(const BucketKey& key) const {

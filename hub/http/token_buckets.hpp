@@ -5,10 +5,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "netns/base/clock.hpp"
 #include "netns/base/ip.hpp"
@@ -30,7 +32,7 @@ struct BucketKey {
 /// One moment per key, for a fixed number of keys. When a new key finds no place, it takes that of the earliest moment among a few.
 class MomentTable {
  public:
-  /// At least `entries` keys, 24 bytes each.
+  /// At least `entries` keys, 24 bytes each; of which a page of memory is used when a key of it first is.
   explicit MomentTable(std::size_t entries);
 
   /// `change` gets the key's moment (MonoTime::min() for a new key), under a lock.
@@ -48,13 +50,17 @@ class MomentTable {
  private:
   static constexpr std::size_t shard_count = 16;
   static constexpr std::size_t ways = 8;  ///< places that one key may have
+  /// All bits zero: an empty one.
   struct Slot {
     BucketKey key;
-    MonoTime moment = MonoTime::min();
+    MonoTime moment;
   };
   struct alignas(64) Shard {
     mutable std::mutex mutex;
-    std::vector<Slot> slots;
+    std::span<Slot> slots;
+  };
+  struct FreeSlots {
+    void operator()(Slot* slots) const noexcept { std::free(slots); }  // NOLINT(*-no-malloc): calloc(3) touches no page
   };
   struct Place {
     std::size_t shard;
@@ -65,6 +71,7 @@ class MomentTable {
 
   std::uint64_t seed_;  ///< so that nobody can choose addresses that share places
   std::size_t sets_;    ///< of one shard
+  std::unique_ptr<Slot, FreeSlots> slots_;
   std::array<Shard, shard_count> shards_;
 };
 

@@ -9,6 +9,7 @@
 
 #include "hub/state/exit_paths.hpp"
 #include "hub/state/exposure.hpp"
+#include "netns/base/boxed_optional.hpp"
 #include "netns/base/clock.hpp"
 #include "probe/report/report.hpp"
 #include "probe/verdict/finding.hpp"
@@ -52,7 +53,7 @@ struct ClientState {
   std::optional<std::chrono::microseconds> heard_after;
   std::string known_address;               ///< last public address that was known; reports without one keep it
   std::vector<std::string> retired_boots;  ///< boots that others followed: their late reports are history
-  std::optional<Twin> twin;                ///< not stored: the next reports tell again
+  BoxedOptional<Twin> twin;                ///< not stored: the next reports tell again
   PathAddresses paths;                     ///< stored: by the uplink reports come at changes only
   /// The hub's clock less the probe's, the way included: the smallest of late.
   std::optional<std::chrono::microseconds> clock_skew;

@@ -39,7 +39,7 @@ std::pair<int, std::uint64_t> rank(const LeakReport& leak) {
 }
 
 template <typename Part>
-void take_worse(std::optional<Part>& known, const std::optional<Part>& other) {
+void take_worse(BoxedOptional<Part>& known, const BoxedOptional<Part>& other) {
   if (other && (!known || rank(*other) > rank(*known))) known = other;
 }
 

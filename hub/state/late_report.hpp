@@ -19,7 +19,7 @@ struct StoredReport {
   std::uint64_t seq = 0;
   State state = State::warning;
   WallTime time{};  ///< when it was true
-  std::optional<LeakReport> leak = {};
+  BoxedOptional<LeakReport> leak = {};
   friend bool operator==(const StoredReport&, const StoredReport&) = default;
 };
 

@@ -9,7 +9,7 @@ const LeakReport& nothing_counted() {
   return none;
 }
 
-bool counts(const std::optional<LeakReport>& leak) { return leak && leak->counting; }
+bool counts(const BoxedOptional<LeakReport>& leak) { return leak && leak->counting; }
 
 LeakStep step_to(const Report& report, const LeakReport& now) { return {report.client_id, report.boot_id, report.seq, &now, 0, nullptr}; }
 
@@ -28,7 +28,7 @@ void begin_with_nothing(LeakStep& step) { begin_with(step, step.seq - 1, nothing
 struct Earlier {
   std::uint64_t seq = 0;
   WallTime time{};
-  const std::optional<LeakReport>& leak;
+  const BoxedOptional<LeakReport>& leak;
 };
 
 /// The meter of the step did not count yet when the earlier report was made. `now`: when the report of the step was. Of a clock that runs
@@ -41,7 +41,7 @@ bool began_after(const LeakStep& step, WallTime now, const Earlier& earlier) {
 
 /// A probe that makes its meter anew adds what the new one counts to what the old one had counted. One that began with nothing and has
 /// passed the old numbers looks the same: then it is less than what left, and told as such.
-bool goes_on(const LeakReport& now, const std::optional<LeakReport>& earlier) {
+bool goes_on(const LeakReport& now, const BoxedOptional<LeakReport>& earlier) {
   return counts(earlier) && now.packets >= earlier->packets && now.bytes >= earlier->bytes;
 }
 

@@ -108,7 +108,7 @@ Exposure decode_exposure(const json& list) {
   return exposure;
 }
 
-std::optional<LeakReport> decode_leak_text(std::string_view text) {
+BoxedOptional<LeakReport> decode_leak_text(std::string_view text) {
   const auto object = json::parse(text, nullptr, false);
   if (!object.is_object()) return std::nullopt;
   try {

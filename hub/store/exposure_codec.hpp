@@ -14,6 +14,6 @@ namespace vpn_sentinel {
 [[nodiscard]] Exposure decode_exposure(const nlohmann::json& list);
 
 /// `text`: member "leak" of a stored report. Nullopt: there is none, or another version wrote it.
-[[nodiscard]] std::optional<LeakReport> decode_leak_text(std::string_view text);
+[[nodiscard]] BoxedOptional<LeakReport> decode_leak_text(std::string_view text);
 
 }  // namespace vpn_sentinel

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "netns/base/boxed_optional.hpp"
 #include "netns/base/clock.hpp"
 
 namespace vpn_sentinel {
@@ -107,6 +108,10 @@ class ObjectWriter {
   }
   template <std::size_t Size, typename T>
   void put(const char (&name)[Size], const std::optional<T>& value) {
+    if (value) put(name, *value);
+  }
+  template <std::size_t Size, typename T>
+  void put(const char (&name)[Size], const BoxedOptional<T>& value) {
     if (value) put(name, *value);
   }
   template <std::size_t Size>

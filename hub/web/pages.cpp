@@ -33,11 +33,11 @@ std::string content_type(std::string_view name) {
 /// Their names have the hash of their content.
 bool is_hashed(std::string_view name) { return name.ends_with(".js") || name.ends_with(".css"); }
 
-std::string packed_form(std::string_view name) {
+std::string_view packed_form(std::string_view name) {
   const auto packed = std::string(name) + ".gz";
   const auto assets = web_assets();
   const auto found = std::ranges::find(assets, packed, &Asset::name);
-  return found == assets.end() ? std::string() : std::string(found->body);
+  return found == assets.end() ? std::string_view() : found->body;
 }
 
 Response page_response(const Request& request, const Content& content, bool for_good) {
@@ -51,8 +51,7 @@ Response page_response(const Request& request, const Content& content, bool for_
 }
 
 void add_page(Router& router, const Asset& asset, std::string path) {
-  const auto content =
-      std::make_shared<const Content>(content_type(asset.name), std::string(asset.body), std::string(), packed_form(asset.name));
+  const auto content = std::make_shared<const Content>(content_type(asset.name), Content::Lasting{asset.body, packed_form(asset.name)});
   router.add("GET", std::move(path),
              [content, for_good = is_hashed(asset.name)](const Request& request, std::string_view, const Respond& respond) {
                respond(page_response(request, *content, for_good));

@@ -149,7 +149,7 @@ KillSwitchReport kill_switch_report(const KillSwitchView& kill_switch) {
 
 RulesetReport ruleset_report(const RulesetView& ruleset) { return {word_of(ruleset.verdict), ruleset.changed_by, ruleset.changed_at}; }
 
-std::optional<UdpExitReport> udp_exit_report(const UdpView& udp) {
+BoxedOptional<UdpExitReport> udp_exit_report(const UdpView& udp) {
   UdpExitReport report;
   if (udp.in_v4.address) report.v4 = udp.in_v4.address->to_string();
   if (udp.in_v6.address) report.v6 = udp.in_v6.address->to_string();

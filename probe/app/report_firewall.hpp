@@ -21,7 +21,7 @@ namespace vpn_sentinel {
 [[nodiscard]] KillSwitchReport kill_switch_report(const KillSwitchView& kill_switch);
 [[nodiscard]] RulesetReport ruleset_report(const RulesetView& ruleset);
 /// Nullopt: no server told an address.
-[[nodiscard]] std::optional<UdpExitReport> udp_exit_report(const UdpView& udp);
+[[nodiscard]] BoxedOptional<UdpExitReport> udp_exit_report(const UdpView& udp);
 [[nodiscard]] MtuReport mtu_report(const LargePacketsView& large_packets);
 
 }  // namespace vpn_sentinel

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "netns/base/boxed_optional.hpp"
 #include "netns/base/clock.hpp"
 #include "probe/verdict/finding.hpp"
 
@@ -170,12 +171,12 @@ struct Report {
   std::optional<TunnelReport> tunnel;
   std::optional<ExitReport> exit;
   std::optional<DnsReport> dns;
-  std::optional<LeakReport> leak;               ///< absent: not looked at
-  std::optional<KillSwitchReport> kill_switch;  ///< absent: not asked for
-  std::optional<RulesetReport> ruleset;         ///< absent: not looked at
-  std::optional<UdpExitReport> udp_exit;
-  std::optional<MtuReport> mtu;
-  std::optional<PeersReport> peers;  ///< absent: not asked for
+  BoxedOptional<LeakReport> leak;               ///< absent: not looked at
+  BoxedOptional<KillSwitchReport> kill_switch;  ///< absent: not asked for
+  BoxedOptional<RulesetReport> ruleset;         ///< absent: not looked at
+  BoxedOptional<UdpExitReport> udp_exit;
+  BoxedOptional<MtuReport> mtu;
+  BoxedOptional<PeersReport> peers;  ///< absent: not asked for
   std::optional<double> latency_ms;
   friend bool operator==(const Report&, const Report&) = default;
 };

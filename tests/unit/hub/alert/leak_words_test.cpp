@@ -15,7 +15,7 @@ using test::report;
 namespace {
 
 /// The change that goes from one state to the next.
-Change change_between(State from, State to, std::optional<KillSwitchReport> kill_switch = {}) {
+Change change_between(State from, State to, BoxedOptional<KillSwitchReport> kill_switch = {}) {
   Fleet fleet{FleetPolicy{}};
   fleet.apply(report("office", "b", 1, from, at(0)));
   auto next = report("office", "b", 2, to, at(12));

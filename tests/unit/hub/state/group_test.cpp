@@ -272,7 +272,7 @@ BOOST_AUTO_TEST_CASE(a_leak_that_one_member_sees_is_a_change_of_the_group) {
 
 BOOST_AUTO_TEST_CASE(what_only_some_look_at_is_told_by_the_one_to_whom_it_looks_worst) {
   Watch watch;
-  const auto tell = [&](const std::string& client_id, std::uint64_t seq, const std::string& kill_switch, std::optional<LeakReport> leak) {
+  const auto tell = [&](const std::string& client_id, std::uint64_t seq, const std::string& kill_switch, BoxedOptional<LeakReport> leak) {
     auto admitted = in_group(report(client_id, "boot", seq, contained, at(static_cast<double>(seq))), "office");
     if (!kill_switch.empty()) admitted.report.kill_switch = KillSwitchReport{"armed", kill_switch, {}, {}, 0};
     admitted.report.leak = std::move(leak);
