@@ -186,6 +186,7 @@ class EngineThread final : public Engine {
     }
     hand_on(flow_.admit(std::move(written.alerts)));
     refill_alerts();
+    forgotten(written.removed);
     display_.stored(work.reports, written.results);
     show(written.changes, written.touched, now);
     for (std::size_t i = 0; i < work.reports.size(); ++i) finish(work.reports[i], written.results[i]);

@@ -57,6 +57,7 @@ Result<Written> Writer::write(const Work& work, WallTime now, bool expire) {
     return fail(done.error());
   }
   note_saved(now);
+  for (const auto& client_id : written.removed) unsaved_.erase(client_id);
   written.touched = publish(touched_);
   return written;
 }
@@ -139,6 +140,7 @@ Result<void> Writer::fill(const Work& work, WallTime now, bool expire, Written& 
   judge_groups(touched_, now, written);
   if (auto done = add_changes(written, now); !done) return done;
   if (auto done = add_histories(now); !done) return done;
+  if (auto done = remove_emptied_groups(now, written); !done) return done;
   for (const auto& alert : work.alerts) {
     if (auto done = add_alert(alert, written); !done) return done;
   }
@@ -200,6 +202,18 @@ Result<const Admitted*> Writer::store_report(const Admitted& admitted) {
     held = &renamed;
   }
   return nullptr;
+}
+
+Result<void> Writer::remove_emptied_groups(WallTime now, Written& written) {
+  for (auto& client_id : groups_.take_emptied()) {
+    if (fleet_.find(client_id) != nullptr) continue;  // somebody has joined it since
+    if (auto done = store_->remove_client(client_id); !done) return done;
+    remember_incident(client_id);
+    if (auto done = save_incident(incidents_.forget(client_id, now)); !done) return done;
+    if (desk_) desk_->forget(client_id);
+    written.removed.push_back(std::move(client_id));
+  }
+  return {};
 }
 
 void Writer::judge_groups(std::set<std::string>& about, WallTime now, Written& written) {

@@ -30,7 +30,8 @@ struct Written {
   std::vector<SubmitResult> results;  ///< one per report, in order
   std::vector<Change> changes;        ///< without those that late reports add to the history: they are no news for who looks at the present
   std::vector<ClientSnapshot> touched;
-  std::vector<StoredAlert> alerts;  ///< with their ids
+  std::vector<StoredAlert> alerts;   ///< with their ids
+  std::vector<std::string> removed;  ///< groups that nobody is in any more
 };
 
 class Writer {
@@ -83,6 +84,7 @@ class Writer {
  private:
   Result<void> fill(const Work& work, WallTime now, bool expire, Written& written);
   /// The groups of the clients in `about`, which may be touched_. What is touched with them joins it.
+  [[nodiscard]] Result<void> remove_emptied_groups(WallTime now, Written& written);
   void judge_groups(std::set<std::string>& about, WallTime now, Written& written);
   Result<void> add_reports(const std::vector<WaitingReport>& reports, Written& written, WallTime now);
   /// The report as it was stored; null: it was stored before. A machine that is set back to a snapshot, or copied, sends other reports

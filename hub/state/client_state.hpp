@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -9,7 +10,6 @@
 
 #include "hub/state/exit_paths.hpp"
 #include "hub/state/exposure.hpp"
-#include "netns/base/boxed_optional.hpp"
 #include "netns/base/clock.hpp"
 #include "probe/report/report.hpp"
 #include "probe/verdict/finding.hpp"
@@ -25,9 +25,9 @@ struct GroupMember {
   friend bool operator==(const GroupMember&, const GroupMember&) = default;
 };
 
-/// Another probe that reports under the same name: the one of both that did not report last.
+/// Another probe that reports under the same name: one of those that did not report last.
 struct Twin {
-  std::string boot_id;
+  std::string boot_id;  ///< empty: a Python client
   std::string source_address;
   State state = State::warning;
   std::vector<Finding> findings;
@@ -36,6 +36,8 @@ struct Twin {
   WallTime shown_until{};
   friend bool operator==(const Twin&, const Twin&) = default;
 };
+
+inline constexpr std::size_t most_twins = 4;
 
 struct ClientState {
   std::string client_id;
@@ -53,7 +55,7 @@ struct ClientState {
   std::optional<std::chrono::microseconds> heard_after;
   std::string known_address;               ///< last public address that was known; reports without one keep it
   std::vector<std::string> retired_boots;  ///< boots that others followed: their late reports are history
-  BoxedOptional<Twin> twin;                ///< not stored: the next reports tell again
+  std::vector<Twin> twins;                 ///< at most most_twins
   PathAddresses paths;                     ///< stored: by the uplink reports come at changes only
   /// The hub's clock less the probe's, the way included: the smallest of late.
   std::optional<std::chrono::microseconds> clock_skew;

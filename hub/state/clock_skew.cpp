@@ -14,7 +14,8 @@ constexpr std::chrono::seconds tolerated{30};
 
 void note_clock(const ClientState* before, const Admitted& admitted, ClientState& after) {
   using std::chrono::abs;
-  if (before != nullptr && before->clock_skew && admitted.received - before->clock_measured < remembered) {
+  const bool same_start = before != nullptr && before->last_report.boot_id == admitted.report.boot_id;
+  if (same_start && before->clock_skew && admitted.received - before->clock_measured < remembered) {
     after.clock_skew = before->clock_skew;
     after.clock_measured = before->clock_measured;
   }

@@ -137,6 +137,12 @@ ClientState Fleet::after_report(const ClientState* before, const Admitted& admit
   after.last_report = report;
   after.known_address = known_exit(before, report).address;
   if (before != nullptr) after.retired_boots = retire_boot(*before, report);
+  if (ends_on_purpose(report) && leave_to_twins(before, admitted, after)) {
+    after.since = beginning(before, after, time);
+    after.heard_after = listened_;
+    after.paths = before->paths;
+    return after;
+  }
   if (ends_on_purpose(report)) {
     const auto last_state = before != nullptr && before->state == State::offline ? before->state_before_offline
                             : before != nullptr                                  ? std::optional(before->state)
@@ -152,7 +158,7 @@ ClientState Fleet::after_report(const ClientState* before, const Admitted& admit
   }
   note_clock(before, admitted, after);
   note_exit_paths(before, admitted, policy_.public_addresses, after);
-  if (before != nullptr && !ends_on_purpose(report)) note_twin(*before, admitted, after);
+  if (before != nullptr && !ends_on_purpose(report)) note_twins(*before, admitted, after);
   after.heard_after = after.lease_deadline > admitted.received || before == nullptr ? listened_ : before->heard_after;
   if (was_silent && !ends_on_purpose(report) && age_when_sent(report) > lease_of(report)) {
     after = still_silent(before, after);
@@ -215,6 +221,7 @@ void Fleet::restore(std::vector<ClientState> clients, WallTime now) {
     const bool has_lease = client.state != State::offline && !client.is_group();
     if (has_lease) client.lease_deadline = std::min(client.lease_deadline, now + patience_with(client.last_report));
     client.heard_after = std::min(client.heard_after.value_or(listened_), listened_);
+    keep_twins(client, now, patience_with(client.last_report));
     put(std::move(client));
   }
   grant_grace(now);
@@ -241,9 +248,9 @@ void Fleet::shift_leases(std::chrono::microseconds by, WallTime now) {
     client.lease_deadline += by;
     if (!client.is_group()) client.lease_deadline = std::min(client.lease_deadline, now + patience_with(client.last_report));
     client.clock_measured += by;
-    if (client.twin) {
-      client.twin->lease_deadline += by;
-      client.twin->shown_until += by;
+    for (auto& twin : client.twins) {
+      twin.lease_deadline += by;
+      twin.shown_until += by;
     }
     before_.try_emplace(client_id, place);
     place = std::make_shared<const ClientState>(client);
@@ -275,6 +282,7 @@ void Fleet::forget(const std::string& client_id) {
   const auto found = clients_.find(client_id);
   if (found == clients_.end()) return;
   if (!found->second->is_group()) room_.remove(found->second->key);
+  before_.try_emplace(client_id, found->second);
   clients_.erase(found);
 }
 

@@ -114,12 +114,15 @@ void Groups::rebuild(const Fleet& fleet) {
   members_.clear();
   again_.clear();
   disagrees_since_.clear();
+  emptied_.clear();
   std::set<std::string> affected;
   for (const auto& [client_id, client] : fleet.clients()) note(client_id, client->last_report.group, affected);
   // Whatever changed while nobody looked is found at once.
   for (const auto& group : affected) again_[group] = WallTime{};
   for (const auto& [client_id, client] : fleet.clients()) {
     if (!client->is_group()) continue;
+    // One that is left without members goes, too.
+    again_.try_emplace(client_id.substr(group_client_id({}).size()), WallTime{});
     const auto told = std::ranges::find(client->findings, "group_disagrees", &Finding::code);
     if (told != client->findings.end()) disagrees_since_[client_id] = told->since;
   }
@@ -172,12 +175,15 @@ std::optional<Change> Groups::judge_one(Fleet& fleet, const std::string& group, 
   for (const auto& member_id : members_[group]) {
     if (const auto* member = fleet.find(member_id)) members.push_back(member);
   }
-  const auto* before = fleet.find(group_client_id(group));
+  const auto client_id = group_client_id(group);
+  const auto* before = fleet.find(client_id);
   if (members.empty()) {
     members_.erase(group);
-    if (before == nullptr) return std::nullopt;
+    disagrees_since_.erase(client_id);
+    if (before != nullptr) emptied_.push_back(client_id);
+    fleet.forget(client_id);
+    return std::nullopt;
   }
-  const auto client_id = group_client_id(group);
   const auto known = disagrees_since_.find(client_id);
   const auto since = known == disagrees_since_.end() ? std::nullopt : std::optional(known->second);
   auto verdict = judge_group(rules_.of(group), members, now, since);

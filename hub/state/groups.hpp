@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hub/state/fleet.hpp"
@@ -29,6 +30,8 @@ class Groups {
   /// Empty when nobody is in it.
   [[nodiscard]] std::set<std::string> members_of(const std::string& group) const;
   [[nodiscard]] const GroupRule& rule_of(const std::string& group) const { return rules_.of(group); }
+  /// Groups that nobody is in any more, by their ids: judge() has taken them out of the fleet, without a change. Once each.
+  [[nodiscard]] std::vector<std::string> take_emptied() { return std::exchange(emptied_, {}); }
   /// Clients that are known no longer.
   void forget(const std::vector<std::string>& client_ids);
   /// When judge() has something to do although nobody reports.
@@ -43,6 +46,7 @@ class Groups {
   std::map<std::string, std::set<std::string>> members_;
   std::map<std::string, WallTime> again_;
   std::map<std::string, WallTime> disagrees_since_;
+  std::vector<std::string> emptied_;
 };
 
 }  // namespace vpn_sentinel

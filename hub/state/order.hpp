@@ -6,8 +6,10 @@
 namespace vpn_sentinel {
 
 /// Within one boot the sequence number decides. A boot that was never seen is newer when its clock says so, when its report is fresh (a
-/// corrected clock must not hide a restarted probe), or when the client is silent anyway. A boot that another followed is history, unless
-/// it plainly lives: two probes under one name must show, not hide each other.
+/// corrected clock must not hide a restarted probe), or when the client is silent anyway; but one whose clock contradicts what was measured
+/// may be a repeated old one, and ends nothing that is bad until the client would be silent. A boot that another followed is history,
+/// unless it plainly lives: two probes under one name must show, not hide each other. Python clients keep no queue: what arrives is the
+/// latest.
 [[nodiscard]] bool is_newer(const Report& report, WallTime received, const ClientState& known);
 
 [[nodiscard]] bool is_retired(const std::vector<std::string>& retired_boots, const std::string& boot_id);

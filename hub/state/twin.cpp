@@ -1,6 +1,7 @@
 #include "hub/state/twin.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "hub/state/exit_paths.hpp"
 #include "hub/state/order.hpp"
@@ -27,41 +28,95 @@ std::vector<Finding> own_findings(const ClientState& before) {
 }
 
 /// The probe of `before`, which is not the one that reports now.
-Twin twin_from(const ClientState& before, const Admitted& admitted) {
+Twin twin_from(const ClientState& before, WallTime now) {
   Twin twin;
   twin.boot_id = before.last_report.boot_id;
   twin.source_address = before.source_address;
   twin.findings = own_findings(before);
   twin.state = std::max(before.last_report.state.value_or(State::warning), state_of(twin.findings));
   twin.lease_deadline = before.lease_deadline;
-  twin.first_noticed = before.twin ? before.twin->first_noticed : admitted.received;
-  twin.shown_until = admitted.received + shown_after;
+  twin.first_noticed = now;
+  for (const auto& known : before.twins) twin.first_noticed = std::min(twin.first_noticed, known.first_noticed);
+  twin.shown_until = now + shown_after;
   return twin;
+}
+
+/// A start that another one followed is there again, and the other one has not gone.
+bool came_back(const ClientState& before, const Report& report) {
+  return before.last_report.boot_id != report.boot_id && is_retired(before.retired_boots, report.boot_id) &&
+         before.state != State::offline && before.last_report.trigger != "stop";
+}
+
+/// All but the one that reports.
+std::vector<Twin> others(const ClientState& before, const Admitted& admitted) {
+  auto twins = before.twins;
+  const auto remove = [&](const std::string& boot_id) { std::erase_if(twins, [&](const Twin& twin) { return twin.boot_id == boot_id; }); };
+  std::erase_if(twins, [&](const Twin& twin) { return twin.shown_until <= admitted.received; });
+  remove(admitted.report.boot_id);
+  if (!came_back(before, admitted.report)) return twins;
+  auto twin = twin_from(before, admitted.received);
+  const auto known = std::ranges::find(twins, twin.boot_id, &Twin::boot_id);
+  if (known != twins.end()) twin.lease_deadline = std::max(twin.lease_deadline, known->lease_deadline);
+  remove(twin.boot_id);
+  twins.push_back(std::move(twin));
+  if (twins.size() > most_twins) twins.erase(std::ranges::min_element(twins, {}, &Twin::lease_deadline));
+  return twins;
+}
+
+/// What those see whose lease lasts.
+void add_sights(WallTime now, ClientState& after) {
+  for (const auto& twin : after.twins) {
+    if (twin.lease_deadline <= now) continue;
+    add_missing(after.findings, twin.findings);
+    after.state = std::max(after.state, twin.state);
+  }
+}
+
+/// A Python client has no name of its own.
+std::string name_of_start(const std::string& boot_id) { return boot_id.empty() ? "python" : boot_id; }
+
+void tell_duplicate(std::vector<std::string> boots, std::vector<std::string> addresses, ClientState& after) {
+  auto since = WallTime::max();
+  for (const auto& twin : after.twins) {
+    boots.push_back(name_of_start(twin.boot_id));
+    addresses.push_back(twin.source_address);
+    since = std::min(since, twin.first_noticed);
+  }
+  after.findings.push_back(hub_finding(code, since, {{"boots", boots}, {"addresses", addresses}}));
+  after.state = std::max(after.state, state_of(after.findings));
 }
 
 }  // namespace
 
-void note_twin(const ClientState& before, const Admitted& admitted, ClientState& after) {
-  const auto& report = admitted.report;
-  const auto& last = before.last_report.boot_id;
-  const bool other_boot = !last.empty() && last != report.boot_id;
-  const bool came_back = other_boot && is_retired(before.retired_boots, report.boot_id) && before.state != State::offline;
-  if (came_back) {
-    after.twin = twin_from(before, admitted);
-  } else if (before.twin && before.twin->shown_until > admitted.received) {
-    after.twin = before.twin;
-    if (before.twin->boot_id == report.boot_id) after.twin.reset();
+void note_twins(const ClientState& before, const Admitted& admitted, ClientState& after) {
+  after.twins = others(before, admitted);
+  if (after.twins.empty()) return;
+  add_sights(admitted.received, after);
+  tell_duplicate({name_of_start(admitted.report.boot_id)}, {admitted.source_address}, after);
+}
+
+bool leave_to_twins(const ClientState* before, const Admitted& admitted, ClientState& after) {
+  if (before == nullptr || before->state == State::offline) return false;
+  auto living = others(*before, admitted);
+  std::erase_if(living, [&](const Twin& twin) { return twin.lease_deadline <= admitted.received; });
+  if (living.empty()) return false;
+  after.twins = std::move(living);
+  after.state = State::secure;
+  after.findings.clear();
+  add_sights(admitted.received, after);
+  for (const auto& twin : after.twins) after.lease_deadline = std::max(after.lease_deadline, twin.lease_deadline);
+  if (after.twins.size() > 1) tell_duplicate({}, {}, after);
+  return true;
+}
+
+void keep_twins(ClientState& client, WallTime now, std::chrono::microseconds patience) {
+  if (client.twins.empty()) return;
+  // The one that reported last is another's twin as soon as that one reports.
+  client.twins.push_back(twin_from(client, now));
+  for (auto& twin : client.twins) {
+    twin.lease_deadline = now + patience;
+    twin.shown_until = now + std::max<std::chrono::microseconds>(patience, shown_after);
   }
-  if (!after.twin) return;
-  const auto& twin = *after.twin;
-  if (twin.lease_deadline > admitted.received) {
-    add_missing(after.findings, twin.findings);
-    after.state = std::max(after.state, twin.state);
-  }
-  after.findings.push_back(
-      hub_finding(code, twin.first_noticed,
-                  {{"boots", {report.boot_id, twin.boot_id}}, {"addresses", {admitted.source_address, twin.source_address}}}));
-  after.state = std::max(after.state, state_of(after.findings));
 }
 
 }  // namespace vpn_sentinel

@@ -1,4 +1,4 @@
-/// Two probes that report under one name. Pure.
+/// Probes that report under one name. Pure.
 #pragma once
 
 #include "hub/ingest/admission.hpp"
@@ -6,9 +6,16 @@
 
 namespace vpn_sentinel {
 
-/// A start of a probe that another one followed reports again, and lives: then two run at once (a mere restart never goes back). From then
-/// on `after` is what both see: the worse state, the findings of both, and duplicate_client_id, until one of them has been silent for a
-/// while.
-void note_twin(const ClientState& before, const Admitted& admitted, ClientState& after);
+/// A start of a probe that another one followed reports again, and lives: then two run at once (a mere restart never goes back). All Python
+/// clients together are one start. From then on `after` is what all see: the worst state, the findings of all, and duplicate_client_id,
+/// until only one has been heard for a while.
+void note_twins(const ClientState& before, const Admitted& admitted, ClientState& after);
+
+/// A probe says that it stops. True: others under its name go on, and `after` is what they see. False: it was the only one, and `after` is
+/// as it was.
+[[nodiscard]] bool leave_to_twins(const ClientState* before, const Admitted& admitted, ClientState& after);
+
+/// The hub could hear nobody until `now`: whoever was there may still be. `patience`: with each.
+void keep_twins(ClientState& client, WallTime now, std::chrono::microseconds patience);
 
 }  // namespace vpn_sentinel

@@ -37,6 +37,29 @@ Finding decode_finding(const json& object) {
   return finding;
 }
 
+Twin decode_twin(const json& object) {
+  Twin twin;
+  twin.boot_id = object.at("boot_id").get<std::string>();
+  twin.source_address = object.at("source_address").get<std::string>();
+  twin.state = parse_state(object.at("state").get<std::string>()).value_or(State::warning);
+  for (const auto& finding : object.at("findings")) twin.findings.push_back(decode_finding(finding));
+  twin.lease_deadline = time_of(object.at("lease_deadline").get<std::int64_t>());
+  twin.first_noticed = time_of(object.at("first_noticed").get<std::int64_t>());
+  twin.shown_until = time_of(object.at("shown_until").get<std::int64_t>());
+  return twin;
+}
+
+void append_twin(JsonText& out, const Twin& twin) {
+  ObjectWriter object(out);
+  object.put("boot_id", twin.boot_id);
+  object.put("source_address", twin.source_address);
+  object.put("state", to_string(twin.state));
+  append_list(object.key("findings"), twin.findings, [&out](const Finding& finding) { append(out, finding); });
+  object.put("lease_deadline", number_of(twin.lease_deadline));
+  object.put("first_noticed", number_of(twin.first_noticed));
+  object.put("shown_until", number_of(twin.shown_until));
+}
+
 Report decode_last_report(const json& object, const std::string& client_id) {
   if (auto report = decode_report(object)) return std::move(*report);
   Report report;
@@ -70,6 +93,10 @@ ClientState decode_client(const json& object) {
   }
   client.known_address = object.at("known_address").get<std::string>();
   client.retired_boots = object.at("retired_boots").get<std::vector<std::string>>();
+  // Absent where there are none, and in files of older versions.
+  if (const auto twins = object.find("twins"); twins != object.end()) {
+    for (const auto& twin : *twins) client.twins.push_back(decode_twin(twin));
+  }
   client.paths = {address_of(object, "tunnel_path"), address_of(object, "uplink_path"), address_of(object, "shared_path"),
                   address_of(object, "hub_exit")};
   client.rule = object.value("rule", std::string());
@@ -154,6 +181,9 @@ std::string encode_client_text(const ClientState& client) {
     if (client.heard_after) object.put("heard_after", client.heard_after->count());
     object.put("known_address", client.known_address);
     append_list(object.key("retired_boots"), client.retired_boots, [&out](const std::string& boot) { append(out, boot); });
+    if (!client.twins.empty()) {
+      append_list(object.key("twins"), client.twins, [&out](const Twin& twin) { append_twin(out, twin); });
+    }
     if (client.paths.tunnel) object.put("tunnel_path", client.paths.tunnel->to_string());
     if (client.paths.uplink) object.put("uplink_path", client.paths.uplink->to_string());
     if (client.paths.shared) object.put("shared_path", client.paths.shared->to_string());

@@ -274,6 +274,26 @@ BOOST_AUTO_TEST_CASE(a_group_is_stored_with_the_report_that_changed_it_or_not_at
   BOOST_TEST((bench.shelf->content.clients.at("group:office").state == State::danger));
 }
 
+BOOST_AUTO_TEST_CASE(a_group_that_everybody_has_left_is_removed_with_the_report_that_left_it_or_not_at_all) {
+  Bench bench;
+  BOOST_REQUIRE(bench.write({member("a", 1, State::danger, at(0))}).has_value());
+  BOOST_TEST(bench.shelf->content.clients.contains("group:office"));
+  auto alone = member("a", 2, State::danger, at(1));
+  alone.report.group.clear();
+  bench.shelf->commit_fails = true;
+  BOOST_TEST(!bench.write({alone}, at(1)).has_value());
+  BOOST_TEST((bench.writer.fleet().find("group:office")->state == State::danger));
+  bench.shelf->commit_fails = false;
+  const auto written = bench.write({alone}, at(2));
+  BOOST_TEST((written.value().removed == std::vector<std::string>{"group:office"}));
+  BOOST_TEST(written->alerts.empty());
+  BOOST_TEST((bench.writer.fleet().find("group:office") == nullptr));
+  BOOST_TEST(!bench.shelf->content.clients.contains("group:office"));
+  for (const auto& [id, incident] : bench.shelf->content.incidents) {
+    if (incident.client_id == "group:office") BOOST_TEST(incident.end.has_value());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_danger_that_begins_and_ends_within_one_transaction_is_told_by_the_group_and_only_by_it) {
   Bench bench;
   BOOST_REQUIRE(bench.write({member("a", 1, State::secure, at(0))}).has_value());

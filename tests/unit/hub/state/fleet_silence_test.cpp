@@ -233,10 +233,10 @@ BOOST_AUTO_TEST_CASE(the_times_of_a_twin_move_with_the_clock_too) {
   fleet.apply(report("a", "b", 1, State::secure, at(0)));
   fleet.apply(report("a", "c", 1, State::danger, at(5)));
   fleet.apply(report("a", "b", 2, State::secure, at(6)));
-  const auto twin = fleet.find("a")->twin.value();
+  const auto twin = fleet.find("a")->twins.at(0);
   fleet.shift_leases(std::chrono::hours{1}, at(3607));
-  BOOST_TEST((fleet.find("a")->twin->lease_deadline == twin.lease_deadline + std::chrono::hours{1}));
-  BOOST_TEST((fleet.find("a")->twin->shown_until == twin.shown_until + std::chrono::hours{1}));
+  BOOST_TEST((fleet.find("a")->twins.at(0).lease_deadline == twin.lease_deadline + std::chrono::hours{1}));
+  BOOST_TEST((fleet.find("a")->twins.at(0).shown_until == twin.shown_until + std::chrono::hours{1}));
   fleet.apply(report("a", "b", 3, State::secure, at(3608)));
   BOOST_TEST((fleet.find("a")->state == State::danger));
 }

@@ -319,10 +319,31 @@ BOOST_AUTO_TEST_CASE(the_group_never_expires_by_itself_and_readers_see_when_all_
 BOOST_AUTO_TEST_CASE(a_client_that_changes_its_group_leaves_the_old_one) {
   Watch watch;
   (void)watch.take(in_group(report("a", "boot", 1, danger, at(0)), "office"));
-  const auto changes = watch.take(in_group(report("a", "boot", 2, danger, at(1)), "home"));
-  BOOST_TEST_REQUIRE(changes.size() == 2U);
-  BOOST_TEST((watch.office().state == offline));
+  (void)watch.take(in_group(report("b", "boot", 1, secure, at(0)), "office"));
+  (void)watch.take(in_group(report("a", "boot", 2, danger, at(1)), "home"));
+  BOOST_TEST((watch.office().state == secure));
   BOOST_TEST((watch.fleet.find("group:home")->state == danger));
+  BOOST_TEST(watch.groups.take_emptied().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_group_that_everybody_has_left_is_gone_without_an_alarm) {
+  Watch watch;
+  (void)watch.take(in_group(report("a", "boot", 1, danger, at(0)), "office"));
+  const auto changes = watch.take(report("a", "boot", 2, danger, at(1)));
+  BOOST_TEST(changes.empty());
+  BOOST_TEST((watch.fleet.find("group:office") == nullptr));
+  BOOST_TEST((watch.groups.take_emptied() == std::vector<std::string>{"group:office"}));
+  BOOST_TEST(watch.groups.take_emptied().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_group_without_members_that_was_stored_goes_after_a_restart) {
+  Watch before;
+  (void)before.take(in_group(report("a", "boot", 1, danger, at(0)), "office"));
+  Watch watch;
+  watch.fleet.restore({before.office()}, at(1));
+  watch.groups.rebuild(watch.fleet);
+  BOOST_TEST(watch.judge({}, at(1)).empty());
+  BOOST_TEST((watch.groups.take_emptied() == std::vector<std::string>{"group:office"}));
 }
 
 BOOST_AUTO_TEST_CASE(after_a_restart_the_groups_are_known_and_judged_at_once) {

@@ -83,6 +83,95 @@ BOOST_AUTO_TEST_CASE(ten_minutes_after_one_of_them_was_taken_away_it_is_over) {
   BOOST_TEST((watch.take(report("vpn", "a", 4, secure, at(607))).state == secure));
 }
 
+BOOST_AUTO_TEST_CASE(of_three_probes_the_danger_of_one_is_never_hidden) {
+  Watch watch;
+  (void)watch.take(report("vpn", "a", 1, danger, at(0)));
+  (void)watch.take(report("vpn", "b", 1, secure, at(1)));
+  (void)watch.take(report("vpn", "c", 1, secure, at(2)));
+  for (std::uint64_t round = 2; round < 5; ++round) {
+    const auto now = static_cast<double>(round) * 10;
+    BOOST_TEST((watch.take(report("vpn", "a", round, danger, at(now))).state == danger));
+    BOOST_TEST((watch.take(report("vpn", "b", round, secure, at(now + 1))).state == danger));
+    BOOST_TEST((watch.take(report("vpn", "c", round, secure, at(now + 2))).state == danger));
+    BOOST_TEST(watch.fleet.find("vpn")->findings.back().evidence["boots"].size() == 3U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(as_many_as_are_remembered_take_turns) {
+  Watch watch;
+  for (std::uint64_t round = 1; round < 4; ++round) {
+    for (int probe = 0; probe < 9; ++probe) {
+      const auto now = at(static_cast<double>(round) * 10 + probe);
+      (void)watch.take(report("vpn", "boot-" + std::to_string(probe), round, secure, now));
+      BOOST_TEST(watch.fleet.find("vpn")->twins.size() <= most_twins);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(who_stops_takes_nothing_away_from_what_the_other_sees) {
+  Watch watch;
+  (void)watch.take(report("vpn", "a", 1, danger, at(0)));
+  (void)watch.take(report("vpn", "b", 1, secure, at(5)));
+  (void)watch.take(report("vpn", "a", 2, danger, at(6)));
+  auto stop = report("vpn", "b", 2, secure, at(7));
+  stop.report.trigger = "stop";
+  const auto& left = watch.take(stop);
+  BOOST_TEST((left.state == danger));
+  BOOST_TEST(has(left, "default_route_outside"));
+  BOOST_TEST(!has(left, "probe_stopped"));
+  BOOST_TEST(!has(left, "duplicate_client_id"));
+  BOOST_TEST((left.lease_deadline > at(30)));
+  const auto& alone = watch.take(report("vpn", "a", 3, danger, at(8)));
+  BOOST_TEST(!has(alone, "duplicate_client_id"));
+  stop = report("vpn", "a", 4, danger, at(9));
+  stop.report.trigger = "stop";
+  BOOST_TEST((watch.take(stop).state == offline));
+}
+
+BOOST_AUTO_TEST_CASE(who_stops_beside_one_that_is_silent_is_offline) {
+  Watch watch;
+  (void)watch.take(report("vpn", "a", 1, danger, at(0)));
+  (void)watch.take(report("vpn", "b", 1, secure, at(5)));
+  (void)watch.take(report("vpn", "a", 2, danger, at(6)));
+  (void)watch.take(report("vpn", "b", 2, secure, at(60)));
+  auto stop = report("vpn", "b", 3, secure, at(61));
+  stop.report.trigger = "stop";
+  BOOST_TEST((watch.take(stop).state == offline));
+}
+
+BOOST_AUTO_TEST_CASE(a_python_client_beside_a_probe_is_told_and_hides_no_danger) {
+  Watch watch;
+  (void)watch.take(original("vpn", warning, at(0)));
+  (void)watch.take(report("vpn", "a", 1, danger, at(5)));
+  const auto& both = watch.take(original("vpn", warning, at(6)));
+  BOOST_TEST((both.state == danger));
+  BOOST_TEST_REQUIRE(has(both, "duplicate_client_id"));
+  BOOST_TEST((both.findings.back().evidence["boots"] == nlohmann::json::array({"python", "a"})));
+  BOOST_TEST((watch.take(report("vpn", "a", 2, danger, at(7))).state == danger));
+  BOOST_TEST((watch.take(original("vpn", warning, at(8))).state == danger));
+}
+
+BOOST_AUTO_TEST_CASE(a_probe_that_replaced_a_python_client_is_alone) {
+  Watch watch;
+  (void)watch.take(original("vpn", warning, at(0)));
+  (void)watch.take(report("vpn", "a", 1, secure, at(5)));
+  BOOST_TEST((watch.take(report("vpn", "a", 2, secure, at(6))).state == secure));
+}
+
+BOOST_AUTO_TEST_CASE(a_hub_that_starts_again_knows_what_the_other_saw) {
+  Watch before;
+  (void)before.take(report("vpn", "a", 1, danger, at(0)));
+  (void)before.take(report("vpn", "b", 1, secure, at(5)));
+  (void)before.take(report("vpn", "a", 2, danger, at(6)));
+  Watch watch;
+  // For longer than their leases.
+  watch.fleet.restore({*before.fleet.find("vpn")}, at(100));
+  const auto& after = watch.take(report("vpn", "b", 2, secure, at(101)));
+  BOOST_TEST((after.state == danger));
+  BOOST_TEST(has(after, "duplicate_client_id"));
+  BOOST_TEST(has(after, "default_route_outside"));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 namespace {
@@ -122,6 +211,16 @@ BOOST_AUTO_TEST_CASE(a_clock_that_was_set_shows_after_ten_minutes) {
   BOOST_TEST(has(client, "clock_skewed"));
   const auto& corrected = watch.take(skewed(at(610), 0s, 3));
   BOOST_TEST(!has(corrected, "clock_skewed"));
+}
+
+BOOST_AUTO_TEST_CASE(of_a_new_start_the_difference_is_its_own) {
+  Watch watch;
+  (void)watch.take(skewed(at(0), 1s));
+  auto restarted = skewed(at(10), 7200s);
+  restarted.report.boot_id = "b";
+  const auto& client = watch.take(restarted);
+  BOOST_TEST((client.clock_skew == 7200s));
+  BOOST_TEST(has(client, "clock_skewed"));
 }
 
 BOOST_AUTO_TEST_CASE(a_report_that_names_no_time_of_sending_tells_nothing) {

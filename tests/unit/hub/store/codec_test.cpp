@@ -53,6 +53,17 @@ BOOST_AUTO_TEST_CASE(a_client_comes_back_as_it_was) {
   BOOST_TEST((*decoded == client));
 }
 
+BOOST_AUTO_TEST_CASE(other_probes_of_the_same_name_come_back_too) {
+  Fleet fleet{FleetPolicy{}};
+  fleet.apply(test::report("a", "b", 1, State::danger, at(0)));
+  fleet.apply(test::report("a", "c", 1, State::secure, at(1)));
+  fleet.apply(test::report("a", "b", 2, State::danger, at(2)));
+  BOOST_REQUIRE_EQUAL(fleet.find("a")->twins.size(), 1U);
+  const auto decoded = decode_client_text(encode_client_text(*fleet.find("a")));
+  BOOST_REQUIRE(decoded.has_value());
+  BOOST_TEST((*decoded == *fleet.find("a")));
+}
+
 BOOST_AUTO_TEST_CASE(a_client_of_the_python_original_comes_back_too) {
   Fleet fleet{FleetPolicy{}};
   fleet.apply(test::original("a", State::warning, at(0)));
