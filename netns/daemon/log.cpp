@@ -69,6 +69,20 @@ Result<LogLevel> parse_log_level(std::string_view text) {
   return fail(Error::Kind::invalid, fmt::format("'{}': expected debug, info, warning or error", text));
 }
 
+std::string_view to_string(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::error:
+      break;
+  }
+  return "error";
+}
+
 void init_log(LogLevel level) {
   auto logger = std::make_shared<spdlog::logger>("vpn-sentinel", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   logger->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc));

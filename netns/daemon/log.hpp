@@ -19,6 +19,7 @@ enum class LogLevel { debug, info, warning, error };
 
 /// "debug", "info", "warning", "error".
 [[nodiscard]] Result<LogLevel> parse_log_level(std::string_view text);
+[[nodiscard]] std::string_view to_string(LogLevel level);
 
 void init_log(LogLevel level);
 void set_log_level(LogLevel level);

@@ -240,7 +240,7 @@ void Daemon::reload_settings() {
     return;
   }
   set_log_level(fresh->log_level);
-  log(LogLevel::info, "reloaded", {{"log_level", "applied"}});
+  log(LogLevel::info, "reloaded", {{"log_level", to_string(fresh->log_level)}});
   auto changed = changed_settings(config_, *fresh);
   std::erase(changed, "VPN_SENTINEL_LOG_LEVEL");
   if (changed.empty()) return;

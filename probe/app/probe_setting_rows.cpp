@@ -182,7 +182,8 @@ constexpr std::array rows{
                "Days after which a report that a hub has not acknowledged is given up: hubs know their numbers for a week", 1, 7},
     SettingRow{"outbox_mb", "VPN_SENTINEL_OUTBOX_MB", Type::integer, "64",
                "Size in MiB of the reports that may wait for a hub; beyond it the oldest are given up", 1, 4096},
-    SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info", "debug, info, warning or error; SIGHUP reads it again"},
+    SettingRow{"log_level", "VPN_SENTINEL_LOG_LEVEL", Type::text, "info",
+               "debug, info, warning or error; SIGHUP reads it again from the file"},
 };
 
 }  // namespace

@@ -12,6 +12,7 @@ BOOST_AUTO_TEST_CASE(each_level_has_its_word) {
   BOOST_TEST((parse_log_level("warning").value() == LogLevel::warning));
   BOOST_TEST((parse_log_level("warn").value() == LogLevel::warning));
   BOOST_TEST((parse_log_level("error").value() == LogLevel::error));
+  for (const auto* const word : {"debug", "info", "warning", "error"}) BOOST_TEST(to_string(parse_log_level(word).value()) == word);
 }
 
 BOOST_AUTO_TEST_CASE(another_word_is_told_with_the_good_ones) {

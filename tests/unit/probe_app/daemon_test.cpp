@@ -261,7 +261,8 @@ BOOST_AUTO_TEST_CASE(settings_that_sighup_does_not_take_over_are_named_in_the_lo
   const auto reload = [&]() -> Result<ProbeConfig> {
     auto fresh = config;
     BOOST_TEST(fresh.settings.front().set("check_interval", "1m", "test").has_value());
-    BOOST_TEST(fresh.settings.front().set("log_level", "warning", "test").has_value());
+    BOOST_TEST(fresh.settings.front().set("log_level", "debug", "test").has_value());
+    fresh.log_level = LogLevel::debug;
     ::kill(::getpid(), SIGTERM);
     return fresh;
   };
@@ -270,6 +271,7 @@ BOOST_AUTO_TEST_CASE(settings_that_sighup_does_not_take_over_are_named_in_the_lo
   BOOST_TEST(log.count("restart_needed") == 1U);
   BOOST_TEST(log.count("VPN_SENTINEL_CHECK_INTERVAL") == 1U);
   BOOST_TEST(log.count("VPN_SENTINEL_LOG_LEVEL") == 0U);
+  BOOST_TEST(log.count("event=reloaded log_level=debug") == 1U);
 }
 
 BOOST_AUTO_TEST_CASE(a_hub_that_is_gone_does_not_hold_up_the_stop_and_gets_its_reports_at_the_next_start) {
