@@ -12,6 +12,7 @@
 #include "netns/sockets/tunnel_facts.hpp"
 #include "probe/app/doctor.hpp"
 #include "probe/app/doctor_netlink.hpp"
+#include "probe/app/print_layers.hpp"
 #include "probe/checks/resolver_path.hpp"
 #include "probe/watch/container_finder.hpp"
 #include "probe/watch/observe.hpp"
@@ -32,7 +33,8 @@ constexpr DoctorTopic pattern_topic{"namespaces", "watching what this pattern ma
 constexpr DoctorTopic enter_topic{"entering", "sockets inside the namespace", "it is not watched",
                                   "AmbientCapabilities=CAP_SYS_ADMIN in the unit, or a probe that shares the namespace", true};
 constexpr DoctorTopic look_topic{"looking", "routes and look-ups inside the namespace", "nothing can be judged", "", true};
-constexpr DoctorTopic tunnel_topic{"tunnel", "telling inside from outside", "the state is danger or contained until the tunnel is there",
+constexpr DoctorTopic tunnel_topic{"tunnel", "telling inside from outside",
+                                   "the state is danger or contained until the tunnel is there and up",
                                    "start the VPN, or name its interface in VPN_SENTINEL_TUNNEL"};
 constexpr DoctorTopic owner_topic{"tunnel's program", "learning the VPN server's address, and the WireGuard control socket",
                                   "the server's address has to be configured (VPN_SENTINEL_ENDPOINT)",
@@ -107,7 +109,8 @@ class TargetDoctor {
     if (tunnel == nullptr) {
       return bad(tunnel_topic, {Error::Kind::not_found, target_.tunnels.empty() ? "no link looks like a tunnel" : "no link has that name"});
     }
-    good(tunnel_topic, fmt::format("{} ({}), {}", tunnel->name, tunnel->kind, tunnel->is_up() ? "up" : "down"));
+    const TunnelView view{tunnel->name, tunnel->kind, tunnel->index, takes_packets(*tunnel), tunnel->carrier, false};
+    lines_.push_back(doctor_line(group_, tunnel_topic, view.up ? Status::ok : Status::missing, tunnel_state(view)));
     TunnelPrograms programs;
     tell_facts(read_tunnel_facts(inside, space.identity(), tunnel->name, tunnel->kind, programs, mono_now()), tunnel->kind);
   }

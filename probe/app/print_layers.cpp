@@ -24,10 +24,7 @@ std::string tunnel_text(const Observation& seen) {
     return seen.expected_tunnel.empty() ? "no tunnel interface found" : fmt::format("{} does not exist", seen.expected_tunnel);
   }
   const auto& tunnel = *seen.tunnel;
-  auto text = fmt::format("{} ({}), {}", tunnel.name, tunnel.kind.empty() ? "kind unknown" : tunnel.kind, tunnel.up ? "up" : "down");
-  text += tunnel.has_address ? ", with an address" : ", no address";
-  if (!tunnel.up && tunnel.carrier == false) text += ", its program has ended";
-  return text;
+  return tunnel_state(tunnel) + (tunnel.has_address ? ", with an address" : ", no address");
 }
 
 std::string tunnel_rows(const CheckView& view) {
@@ -120,6 +117,11 @@ std::string print_details(const std::vector<std::string>& lines) {
   for (std::size_t i = 0; i < shown; ++i) text += print_row("", "  " + lines[i]);
   if (lines.size() > shown) text += print_row("", fmt::format("  and {} more", lines.size() - shown));
   return text;
+}
+
+std::string tunnel_state(const TunnelView& tunnel) {
+  const auto* const state = tunnel.up ? "up" : tunnel.carrier == false ? "down, its program has ended" : "down";
+  return fmt::format("{} ({}), {}", tunnel.name, tunnel.kind.empty() ? "kind unknown" : tunnel.kind, state);
 }
 
 std::string print_links(const CheckView& view) {

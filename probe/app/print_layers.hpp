@@ -17,6 +17,8 @@ inline constexpr std::size_t most_shown_lines = 8;
 /// At most most_shown_lines of `lines`, indented below a row, then how many there are beside them.
 [[nodiscard]] std::string print_details(const std::vector<std::string>& lines);
 
+/// "wg0 (wireguard), up", "tun0 (tun), down, its program has ended".
+[[nodiscard]] std::string tunnel_state(const TunnelView& tunnel);
 /// Namespace, tunnel, its servers and program, uplinks.
 [[nodiscard]] std::string print_links(const CheckView& view);
 /// Where ordinary packets go, for each family, with a line as of ip-route(8) get for each way.

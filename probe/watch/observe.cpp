@@ -43,7 +43,7 @@ void observe_uplinks(const Snapshot& snapshot, const Link* tunnel, Learnt& learn
   for (const auto& link : snapshot.links) {
     if (!is_uplink(snapshot, link, tunnel)) continue;
     seen.uplinks.push_back(link.name);
-    any_works = any_works || (link.is_up() && link.carrier.value_or(true));
+    any_works = any_works || takes_packets(link);
   }
   // Without any uplink from the start the tunnel's packets travel in another namespace (WireGuard moved in): nothing is lost then.
   seen.uplink_lost = !any_works && (learnt.had_uplink || !seen.uplinks.empty());
@@ -208,8 +208,8 @@ class Looker {
 };
 
 TunnelView view_of(const Link& tunnel, const Snapshot& snapshot) {
-  const bool up = tunnel.is_up() && tunnel.carrier.value_or(true);
-  return TunnelView{tunnel.name, tunnel.kind, tunnel.index, up, tunnel.carrier, has_global_address(snapshot, tunnel.index)};
+  return TunnelView{tunnel.name,           tunnel.kind,    tunnel.index,
+                    takes_packets(tunnel), tunnel.carrier, has_global_address(snapshot, tunnel.index)};
 }
 
 /// Configured endpoints and told ones are certain. Else those host routes count that were there when the tunnel began to carry; one that
@@ -308,7 +308,7 @@ void observe_other_tunnels(const Snapshot& snapshot, const TargetPolicy& policy,
   if (policy.tunnel_rule != TunnelRule::all) return;
   for (const auto& pattern : policy.tunnels) {
     const bool works = std::ranges::any_of(snapshot.links, [&](const Link& link) {
-      return is_named(link, {pattern}) && !is_stranger(link, learnt.tunnel) && link.is_up() && link.carrier.value_or(true) &&
+      return is_named(link, {pattern}) && !is_stranger(link, learnt.tunnel) && takes_packets(link) &&
              has_global_address(snapshot, link.index);
     });
     if (!works) seen.other_tunnels_down.push_back(pattern);
@@ -342,6 +342,8 @@ void observe_tunnel(const Snapshot& snapshot, const Link* tunnel, std::uint32_t 
 }
 
 }  // namespace
+
+bool takes_packets(const Link& link) { return link.is_up() && link.carrier.value_or(true); }
 
 Result<std::uint32_t> routed_index(RouteLookup& look_up) {
   const std::array question{RouteQuestion{public_addresses().front(), {}}};

@@ -51,6 +51,9 @@ struct Learnt {
 /// The link by which a public address goes now, to tell the tunnel from other interfaces of its kind; 0: none.
 [[nodiscard]] Result<std::uint32_t> routed_index(RouteLookup& look_up);
 
+/// Whether it takes packets: switched on, and not without carrier. A tun has none once its program has ended.
+[[nodiscard]] bool takes_packets(const Link& link);
+
 /// Kernel facts only; liveness and check results are added by the caller. `generation` is the snapshot's, 0 when it has none. Updates
 /// `learnt`.
 [[nodiscard]] Observation observe(const Snapshot& snapshot, std::uint64_t generation, RouteLookup& look_up, const TargetPolicy& policy,

@@ -1,5 +1,9 @@
 // Targets that name no file by themselves: what patterns and containers stand for must be found as the daemon finds it.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,6 +63,29 @@ ProbeConfig config_of(NamespaceRef netns, const std::string& client_id) {
   config.targets = {target};
   config.data_dir = "/tmp";
   return config;
+}
+
+std::string detail(const nlohmann::json& report, std::string_view group, std::string_view name) {
+  for (const auto& line : report.at("lines")) {
+    if (line.at("group") == group && line.at("name") == name) return line.at("detail");
+  }
+  return {};
+}
+
+/// As the program of a VPN holds it.
+Fd hold_tun(const std::string& name, const NamespaceRef& netns) {
+  Fd held;
+  const auto space = NetNamespace::open(netns);
+  BOOST_REQUIRE(space);
+  const auto inside = space->run_inside([&] {
+    held = Fd(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
+    ifreq request{};
+    request.ifr_flags = IFF_TUN | IFF_NO_PI;
+    name.copy(request.ifr_name, IFNAMSIZ - 1);
+    if (::ioctl(held.get(), TUNSETIFF, &request) != 0) held = Fd();
+  });
+  BOOST_REQUIRE((inside && held));
+  return held;
 }
 
 /// A process that crun's state names as the first one of a container, as `podman --cgroups=disabled` leaves it.
@@ -126,6 +153,23 @@ BOOST_AUTO_TEST_CASE(a_container_that_nobody_can_be_asked_about_cannot_be_watche
   const auto report = doctor(config_of({NamespaceRef::Kind::container, "vs-no-such-container"}, "office"));
   BOOST_TEST(report.at("exit_code") == 4);
   BOOST_TEST(status(report, "target office", "namespace") == "missing");
+}
+
+BOOST_AUTO_TEST_CASE(a_tun_that_no_program_holds_is_as_down_as_check_says) {
+  const test::NamedNamespace space("doctor-tun");
+  space.make();
+  test::run_command_line(fmt::format("ip -n {0} tuntap add dev tun9 mode tun && ip -n {0} link set tun9 up", space.name()));
+  const auto config = config_of(space.ref(), "office");
+  const auto gone = doctor(config);
+  BOOST_TEST(status(gone, "target office", "tunnel") == "missing");
+  BOOST_TEST(detail(gone, "target office", "tunnel") == "tun9 (tun), down, its program has ended");
+  BOOST_TEST(gone.at("exit_code") == 1);
+  const auto program = hold_tun("tun9", space.ref());
+  const auto held = doctor(config);
+  BOOST_TEST(status(held, "target office", "tunnel") == "ok");
+  BOOST_TEST(detail(held, "target office", "tunnel") == "tun9 (tun), up");
+  test::run_command_line(fmt::format("ip -n {} link set tun9 down", space.name()));
+  BOOST_TEST(detail(doctor(config), "target office", "tunnel") == "tun9 (tun), down");
 }
 
 BOOST_AUTO_TEST_CASE(the_hard_limit_of_open_files_counts_because_the_probe_raises_the_soft_one) {
