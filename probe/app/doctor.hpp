@@ -17,6 +17,7 @@
 namespace vpn_sentinel {
 
 struct ResolverSource;
+struct RunningProbe;
 
 /// One thing that was looked at.
 struct DoctorLine {
@@ -55,14 +56,15 @@ struct DoctorTopic {
 
 /// 0: nothing is missing; 1: something that is not required is missing or could not be looked at; 4: something required.
 [[nodiscard]] int doctor_exit_code(const std::vector<DoctorLine>& lines);
-/// For people; a good line is short, a bad one says everything. Pure.
-[[nodiscard]] std::string print_doctor(const std::vector<DoctorLine>& lines, const Style& style);
-/// {"version", "exit_code", "lines": [{"group", "name", "status", "required", "detail", "used_for", "lost", "remedy"}]}. Pure.
-[[nodiscard]] nlohmann::json doctor_json(const std::vector<DoctorLine>& lines);
+/// For people; a good line is short, a bad one says everything. `note` stands above all. Pure.
+[[nodiscard]] std::string print_doctor(const std::vector<DoctorLine>& lines, const Style& style, std::string_view note = {});
+/// {"version", "exit_code", "note", "lines": [{"group", "name", "status", "required", "detail", "used_for", "lost", "remedy"}]}. Pure.
+[[nodiscard]] nlohmann::json doctor_json(const std::vector<DoctorLine>& lines, std::string_view note = {});
 
 /// From the text of /proc/self/status (proc(5): CapEff, CapBnd). `foreign`: some target is another namespace than the probe's. Pure.
-/// `traced`: for some target eBPF is wanted.
-[[nodiscard]] std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign, bool traced = true);
+/// `traced`: for some target eBPF is wanted. `running`: what it lacks is missing, whoever asks; nullptr: none is known.
+[[nodiscard]] std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign, bool traced = true,
+                                                       const RunningProbe* running = nullptr);
 /// `own` opens sockets in the probe's namespace.
 [[nodiscard]] std::vector<DoctorLine> kernel_lines(const SocketOpener& own);
 /// What the targets want of what can be done without.

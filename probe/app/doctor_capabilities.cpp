@@ -2,11 +2,11 @@
 #include <linux/capability.h>
 
 #include <array>
-#include <charconv>
-#include <cstdint>
 #include <optional>
 
+#include "netns/base/capabilities.hpp"
 #include "probe/app/doctor.hpp"
+#include "probe/app/doctor_running.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -60,37 +60,40 @@ constexpr std::array<Capability, 9> capabilities{{
     {CAP_NET_BROADCAST, {"CAP_NET_BROADCAST", "", "", ""}, false, true},
 }};
 
-/// The mask in the line "KEY:\t000001ffffffffff".
-std::optional<std::uint64_t> mask_of(std::string_view status, std::string_view key) {
-  const auto at = status.find(fmt::format("\n{}:\t", key));
-  if (at == std::string_view::npos) return std::nullopt;
-  const auto digits = status.substr(at + key.size() + 3, 16);
-  std::uint64_t mask = 0;
-  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), mask, 16);
-  if (error != std::errc{} || stop == digits.data()) return std::nullopt;
-  return mask;
-}
-
 std::string remedy_for(std::string_view name, bool in_bounding_set) {
   if (in_bounding_set) return fmt::format("AmbientCapabilities={} in the unit, or run as root", name);
   return fmt::format("AmbientCapabilities={0} and CapabilityBoundingSet={0} in the unit", name);
 }
 
+/// What the doctor has and the probe does not.
+std::string lack_of(const RunningProbe& running, const Capability& capability, bool in_bounding_set) {
+  const bool may_be_given_up = in_bounding_set && (capability.for_foreign_only || capability.for_tracer_only);
+  return fmt::format("the running probe (pid {}) lacks it: {}", running.pid,
+                     may_be_given_up   ? "not given, or given up because its settings had no use for it when it started"
+                     : in_bounding_set ? "not permitted, but in the bounding set"
+                                       : "not in the bounding set");
+}
+
 }  // namespace
 
-std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign, bool traced) {
-  const auto effective = mask_of(status, "CapEff");
-  const auto bounding = mask_of(status, "CapBnd");
+std::vector<DoctorLine> capability_lines(std::string_view status, bool foreign, bool traced, const RunningProbe* running) {
+  const auto effective = capability_mask(status, "CapEff");
+  const auto bounding = capability_mask(status, "CapBnd");
   std::vector<DoctorLine> lines;
   for (const auto& capability : capabilities) {
     const bool needed = (foreign || !capability.for_foreign_only) && (traced || !capability.for_tracer_only);
     auto line = doctor_line("capabilities", capability.topic, Status::could_not_look, "/proc/self/status does not tell");
     line.required = line.required && needed;
     if (effective && bounding) {
-      const bool has = (*effective >> capability.number & 1U) != 0;
-      const bool may = (*bounding >> capability.number & 1U) != 0;
+      const auto bit = capability_bit(capability.number);
+      const bool lacks = running != nullptr && (*effective & bit) != 0 && (rights_of(*running) & bit) == 0;
+      const bool has = (*effective & bit) != 0 && !lacks;
+      const bool may = ((lacks ? capability_mask(running->status, "CapBnd").value_or(0) : *bounding) & bit) != 0;
       line.status = has ? Status::ok : needed ? Status::missing : Status::not_needed;
-      line.detail = has ? "effective" : may ? "not effective, but in the bounding set" : "not in the bounding set";
+      line.detail = has     ? "effective"
+                    : lacks ? lack_of(*running, capability, may)
+                    : may   ? "not effective, but in the bounding set"
+                            : "not in the bounding set";
       line.remedy = remedy_for(line.name, may);
     }
     lines.push_back(capability.unused ? not_used_yet(std::move(line)) : std::move(line));

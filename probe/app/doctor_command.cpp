@@ -1,16 +1,19 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
+#include "netns/base/capabilities.hpp"
 #include "netns/daemon/settings.hpp"
 #include "netns/namespace/net_namespace.hpp"
 #include "probe/app/commands.hpp"
 #include "probe/app/doctor.hpp"
 #include "probe/app/doctor_hub.hpp"
 #include "probe/app/doctor_places.hpp"
+#include "probe/app/doctor_running.hpp"
 #include "probe/app/output.hpp"
 #include "probe/app/target_names.hpp"
 
@@ -38,7 +41,7 @@ ProbeConfig with_namespaces_of_patterns(ProbeConfig config, std::vector<DoctorLi
   return config;
 }
 
-std::vector<DoctorLine> examine(const ProbeConfig& given, bool ask_hub) {
+std::vector<DoctorLine> examine(const ProbeConfig& given, bool ask_hub, const std::string& status, const RunningProbe* running) {
   const auto place = place_of(read_environment(), [](const std::string& path) { return std::filesystem::exists(path); });
   std::vector<DoctorLine> unmatched;
   const auto config = with_namespaces_of_patterns(given, unmatched);
@@ -47,7 +50,7 @@ std::vector<DoctorLine> examine(const ProbeConfig& given, bool ask_hub) {
   // The namespaces of a pattern are foreign ones whenever they come.
   // What is wanted of a pattern's namespaces is wanted also while there are none.
   const auto wishes = wishes_of(given.targets);
-  auto lines = capability_lines(own_status(), !unmatched.empty() || std::ranges::any_of(spaces, is_foreign), wishes.traced);
+  auto lines = capability_lines(status, !unmatched.empty() || std::ranges::any_of(spaces, is_foreign), wishes.traced, running);
   const auto add = [&](std::vector<DoctorLine> more) { std::ranges::move(more, std::back_inserter(lines)); };
   const auto own = NetNamespace::open(NamespaceRef{});
   if (own) {
@@ -69,11 +72,18 @@ std::vector<DoctorLine> examine(const ProbeConfig& given, bool ask_hub) {
 }  // namespace
 
 int doctor_command(const ProbeConfig& config, bool json, bool ask_hub) {
-  const auto lines = examine(config, ask_hub);
+  const auto running = find_running_probe(config);
+  const auto status = own_status();
+  const bool root = ::geteuid() == 0;
+  // Everything is tried as the daemon would: also what needs a right that has no line of its own, and files of its user.
+  const auto taken = running ? take_rights_of(*running) : Result<void>{};
+  const RaisedCapabilities raised(root && running && taken ? rights_of(*running) : 0);
+  const auto lines = examine(config, ask_hub, status, running ? &*running : nullptr);
+  const auto note = root ? note_for_root(running, taken, std::filesystem::exists("/run/systemd/system")) : std::string();
   if (json) {
-    print_out(fmt::format("{}\n", doctor_json(lines).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)));
+    print_out(fmt::format("{}\n", doctor_json(lines, note).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)));
   } else {
-    print_out(print_doctor(lines, style_of_stdout()));
+    print_out(print_doctor(lines, style_of_stdout(), note));
   }
   return doctor_exit_code(lines);
 }

@@ -98,10 +98,10 @@ int doctor_exit_code(const std::vector<DoctorLine>& lines) {
   return std::ranges::any_of(lines, is_bad) ? 1 : 0;
 }
 
-std::string print_doctor(const std::vector<DoctorLine>& lines, const Style& style) {
+std::string print_doctor(const std::vector<DoctorLine>& lines, const Style& style, std::string_view note) {
   std::size_t width = 0;
   for (const auto& line : lines) width = std::max(width, line.name.size());
-  std::string text;
+  std::string text = note.empty() ? std::string() : fmt::format("{}\n", note);
   std::string group;
   for (const auto& line : lines) {
     if (line.group != group) text += fmt::format("{}{}\n", text.empty() ? "" : "\n", paint(line.group, "1", style));
@@ -111,7 +111,7 @@ std::string print_doctor(const std::vector<DoctorLine>& lines, const Style& styl
   return text + fmt::format("\n{}\n", summary(doctor_exit_code(lines)));
 }
 
-nlohmann::json doctor_json(const std::vector<DoctorLine>& lines) {
+nlohmann::json doctor_json(const std::vector<DoctorLine>& lines, std::string_view note) {
   auto list = nlohmann::json::array();
   for (const auto& line : lines) {
     list.push_back({{"group", line.group},
@@ -123,7 +123,7 @@ nlohmann::json doctor_json(const std::vector<DoctorLine>& lines) {
                     {"lost", line.lost},
                     {"remedy", line.remedy}});
   }
-  return {{"version", VPN_SENTINEL_VERSION}, {"exit_code", doctor_exit_code(lines)}, {"lines", std::move(list)}};
+  return {{"version", VPN_SENTINEL_VERSION}, {"exit_code", doctor_exit_code(lines)}, {"note", note}, {"lines", std::move(list)}};
 }
 
 }  // namespace vpn_sentinel

@@ -54,6 +54,19 @@ Result<Fd> listen_in(const std::string& folder) {
   return listener;
 }
 
+Result<Fd> connect_to(const std::string& folder) {
+  const auto opened = open_folder(folder);
+  auto socket = make_socket();
+  if (!opened || !socket) return fail(error_of(errno, folder));
+  const auto address = address_in(opened);
+  // A Unix socket that does not block is connected at once, or its queue is full: nobody accepts.
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == EAGAIN) return fail(Error::Kind::timed_out, "the daemon answers nobody: it hangs, or the machine has no time for it");
+    return fail(error_of(errno, folder));
+  }
+  return socket;
+}
+
 std::chrono::milliseconds left_until(MonoTime deadline) {
   return std::max(std::chrono::ceil<std::chrono::milliseconds>(deadline - mono_now()), std::chrono::milliseconds{0});
 }
@@ -117,16 +130,17 @@ bool HealthSocket::answer_waiting() {
 
 Result<std::string> ask_health(const std::string& folder, std::chrono::milliseconds patience) {
   const auto deadline = mono_now() + patience;
-  const auto opened = open_folder(folder);
-  const auto socket = make_socket();
-  if (!opened || !socket) return fail(error_of(errno, folder));
-  const auto address = address_in(opened);
-  // A Unix socket that does not block is connected at once, or its queue is full: nobody accepts.
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (errno == EAGAIN) return fail(Error::Kind::timed_out, "the daemon answers nobody: it hangs, or the machine has no time for it");
-    return fail(error_of(errno, folder));
-  }
-  return read_answer(socket, folder, deadline);
+  return connect_to(folder).and_then([&](const Fd& socket) { return read_answer(socket, folder, deadline); });
+}
+
+Result<pid_t> pid_of_daemon(const std::string& folder) {
+  const auto socket = connect_to(folder);
+  if (!socket) return fail(socket.error());
+  // unix(7): of whoever listens, as it was when it began to.
+  ucred listener{};
+  socklen_t size = sizeof listener;
+  if (::getsockopt(socket->get(), SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0) return fail(error_of(errno, folder));
+  return listener.pid;
 }
 
 }  // namespace vpn_sentinel

@@ -3,6 +3,8 @@
 /// stalls would stall the loop.
 #pragma once
 
+#include <sys/types.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -42,5 +44,7 @@ class HealthSocket {
 /// What the daemon of `folder` answers. Blocks, at most `patience`. Errors: not_found (no daemon has run there), unreachable (none runs
 /// now), timed_out (it hangs), not_permitted (another user's), failed.
 [[nodiscard]] Result<std::string> ask_health(const std::string& folder, std::chrono::milliseconds patience);
+/// Of that daemon; 0 where the caller's PID namespace does not have it. Asks nothing and does not block. Errors: as of ask_health.
+[[nodiscard]] Result<pid_t> pid_of_daemon(const std::string& folder);
 
 }  // namespace vpn_sentinel

@@ -2,15 +2,22 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <boost/asio/io_context.hpp>
 #include <boost/test/unit_test.hpp>
+#include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "netns/base/capabilities.hpp"
 #include "probe/app/commands.hpp"
 #include "probe/app/doctor.hpp"
 #include "probe/app/doctor_netlink.hpp"
+#include "probe/app/health_socket.hpp"
 #include "tests/unit/netns/support/test_namespace.hpp"
 #include "tests/unit/probe_app/own_namespace.hpp"
 
@@ -78,6 +85,45 @@ class Named {
 
  private:
   std::string name_;
+};
+
+/// A process that answers at `folder` as a daemon does, as another user, with `rights` of those that this process has.
+class OtherDaemon {
+ public:
+  static constexpr unsigned user = 65534;
+  OtherDaemon(std::string folder, CapabilitySet rights) : folder_(std::move(folder)) {
+    std::filesystem::create_directory(folder_);
+    BOOST_REQUIRE(::chown(folder_.c_str(), user, user) == 0 && ::chmod(folder_.c_str(), 0700) == 0);
+    int ends[2];
+    BOOST_REQUIRE_EQUAL(::pipe(ends), 0);
+    process_ = ::fork();
+    if (process_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || ::setgid(user) != 0 || ::setuid(user) != 0) ::_exit(99);
+      if (!keep_capabilities(rights)) ::_exit(99);
+      boost::asio::io_context io{1};
+      const auto socket = HealthSocket::open(io, folder_, [] { return std::string("healthy\n"); });
+      if (!socket || ::write(ends[1], "x", 1) != 1) ::_exit(99);
+      io.run();
+      ::_exit(0);
+    }
+    ::close(ends[1]);
+    char ready = 0;
+    BOOST_REQUIRE_EQUAL(::read(ends[0], &ready, 1), 1);
+    ::close(ends[0]);
+  }
+  OtherDaemon(const OtherDaemon&) = delete;
+  OtherDaemon& operator=(const OtherDaemon&) = delete;
+  ~OtherDaemon() {
+    ::kill(process_, SIGKILL);
+    ::waitpid(process_, nullptr, 0);
+    std::filesystem::remove_all(folder_);
+  }
+  [[nodiscard]] pid_t pid() const { return process_; }
+
+ private:
+  std::string folder_;
+  pid_t process_ = 0;
 };
 
 /// The number that nf_tables gives to its newest set of rules; every change of anything makes a new one.
@@ -156,6 +202,26 @@ BOOST_FIXTURE_TEST_CASE(a_data_folder_that_cannot_be_written_is_told_and_nothing
   config.data_dir = fmt::format("/tmp/vs{}-doctor/data", ::getpid());
   BOOST_TEST(doctor(config, false).status("data folder") == "ok");
   BOOST_TEST(::access(config.data_dir.c_str(), F_OK) != 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(where_a_probe_runs_root_is_shown_the_rights_of_that_one, Named) {
+  config.data_dir = fmt::format("/tmp/vs{}-doctor-running", ::getpid());
+  constexpr auto all = ~CapabilitySet{0};
+  {
+    const OtherDaemon daemon(config.data_dir, all & ~capability_bit(CAP_NET_ADMIN) & ~capability_bit(CAP_DAC_OVERRIDE));
+    const auto run = doctor(config, true);
+    BOOST_TEST(run.report["note"] == fmt::format("These are the rights of the running probe (pid {}).", daemon.pid()));
+    BOOST_TEST(run.code == 1);
+    for (const auto* name : {"CAP_NET_ADMIN", "CAP_DAC_OVERRIDE"}) BOOST_TEST(run.status(name) == "missing", name);
+    // Tried as that one would, and not told from root's.
+    for (const auto* name : {"nftables", "netdev egress", "nftables quota", "conntrack"}) BOOST_TEST(run.status(name) != "ok", name);
+    for (const auto* name : {"CAP_SYS_ADMIN", "entering", "looking", "data folder"}) BOOST_TEST(run.status(name) == "ok", name);
+  }
+  const OtherDaemon daemon(config.data_dir, all & ~capability_bit(CAP_SYS_ADMIN));
+  const auto run = doctor(config, true);
+  BOOST_TEST(run.code == 4);
+  for (const auto* name : {"CAP_SYS_ADMIN", "entering"}) BOOST_TEST(run.status(name) != "ok", name);
+  for (const auto* name : {"CAP_NET_ADMIN", "nftables"}) BOOST_TEST(run.status(name) == "ok", name);
 }
 
 BOOST_AUTO_TEST_CASE(the_experiments_leave_nftables_as_it_was) {

@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "probe/app/doctor_places.hpp"
+#include "probe/app/doctor_running.hpp"
 
 using namespace vpn_sentinel;
 
@@ -177,6 +178,51 @@ BOOST_AUTO_TEST_CASE(the_remedy_depends_on_the_bounding_set) {
   BOOST_TEST(!has(named(capability_lines(status_text(none, all), true), "CAP_NET_ADMIN").remedy, "CapabilityBoundingSet"));
   const auto outside = named(capability_lines(status_text(none, none), true), "CAP_NET_ADMIN");
   BOOST_TEST(has(outside.remedy, "CapabilityBoundingSet=CAP_NET_ADMIN"));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_running_probe_lacks_is_missing_although_root_has_it) {
+  constexpr auto without_net_admin = "000001ffffffefff";
+  const RunningProbe running{42, status_text(without_net_admin, without_net_admin), false};
+  const auto lines = capability_lines(status_text(all, all), true, true, &running);
+  const auto& right = named(lines, "CAP_NET_ADMIN");
+  BOOST_TEST((right.status == Status::missing));
+  BOOST_TEST(right.detail == "the running probe (pid 42) lacks it: not in the bounding set");
+  const auto own = named(capability_lines(status_text(without_net_admin, without_net_admin), true), "CAP_NET_ADMIN");
+  BOOST_TEST(right.lost == own.lost);
+  BOOST_TEST(right.remedy == own.remedy);
+  BOOST_TEST(doctor_exit_code(lines) == 1);
+  for (const auto& line : lines) {
+    if (line.name != "CAP_NET_ADMIN" && !is_unused(line)) BOOST_TEST((line.status == Status::ok), line.name);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(what_the_running_probe_gave_up_for_want_of_use_is_no_lack_when_asked_about_other_targets) {
+  // 21 is CAP_SYS_ADMIN: a probe of its own namespace has no use for it.
+  constexpr auto without_sys_admin = "000001ffffdfffff";
+  RunningProbe running{42, status_text(without_sys_admin, all), false};
+  const auto right = [&] { return named(capability_lines(status_text(all, all), true, true, &running), "CAP_SYS_ADMIN"); };
+  BOOST_TEST((right().status == Status::missing));
+  BOOST_TEST(has(right().detail, "given up because its settings had no use for it"));
+  BOOST_TEST((named(capability_lines(status_text(all, all), false, true, &running), "CAP_SYS_ADMIN").status == Status::not_needed));
+  running.other_targets = true;
+  BOOST_TEST((right().status == Status::ok));
+  running.status = status_text(without_sys_admin, without_sys_admin);
+  BOOST_TEST((right().status == Status::missing));
+}
+
+BOOST_AUTO_TEST_CASE(a_probe_whose_permitted_set_is_not_told_has_what_its_bounding_set_has) {
+  BOOST_TEST(rights_of({42, "Name:\tprobe\nCapBnd:\t0000000000001000\n", false}) == capability_bit(CAP_NET_ADMIN));
+  BOOST_TEST(rights_of({42, "Name:\tprobe\nCapPrm:\t0000000000000000\nCapBnd:\t0000000000001000\n", false}) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(whose_rights_they_are_stands_above_all) {
+  BOOST_TEST(note_for_root(std::nullopt, {}, true).starts_with("These are root's rights, and the unit gives the probe fewer"));
+  BOOST_TEST(note_for_root(std::nullopt, {}, false) == "");
+  BOOST_TEST(note_for_root(RunningProbe{42, "", false}, {}, true) == "These are the rights of the running probe (pid 42).");
+  BOOST_TEST(has(note_for_root(RunningProbe{42, "", false}, fail(Error::Kind::failed, "setgroups"), true), "(pid 42) could not be tried"));
+  BOOST_TEST(print_doctor({sample(Status::ok)}, {}, "These are root's rights.").starts_with("These are root's rights.\n\nkernel\n"));
+  BOOST_TEST(doctor_json({}, "These are root's rights.")["note"] == "These are root's rights.");
+  BOOST_TEST(doctor_json({})["note"] == "");
 }
 
 BOOST_AUTO_TEST_CASE(the_place_is_told_by_what_engines_leave_in_a_container) {
