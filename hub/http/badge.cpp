@@ -7,7 +7,6 @@
 
 #include "hub/http/keyring.hpp"
 #include "hub/http/negotiation.hpp"
-#include "hub/http/parameters.hpp"
 #include "hub/http/reply.hpp"
 #include "hub/state/view.hpp"
 
@@ -72,11 +71,11 @@ void add_badge_route(Router& router, const Engine& engine, std::vector<std::stri
   named.clients = std::move(patterns);
   router.add("GET", "/badge/{id}.svg",
              [&engine, named = std::move(named)](const Request& request, std::string_view part, const Respond& respond) {
-               const auto id = percent_decoded(part);
-               const auto client = id ? engine.client(*id) : nullptr;
+               const std::string id(part);
+               const auto client = engine.client(id);
                // Who may not be seen and who is not there look alike.
-               if (!client || !named.may_report(*id)) return respond(error_response(404, "Not found", "There is no such badge"));
-               Response response{200, "image/svg+xml", badge_svg(*id, badge_look(client.get(), wall_now())), {}};
+               if (!client || !named.may_report(id)) return respond(error_response(404, "Not found", "There is no such badge"));
+               Response response{200, "image/svg+xml", badge_svg(id, badge_look(client.get(), wall_now())), {}};
                response.headers = {{"Content-Security-Policy", page_policy("")}, {"X-Content-Type-Options", "nosniff"}};
                negotiated(request, respond)(std::move(response));
              });

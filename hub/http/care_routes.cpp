@@ -11,7 +11,6 @@
 #include "hub/http/account_body.hpp"
 #include "hub/http/care_call.hpp"
 #include "hub/http/negotiation.hpp"
-#include "hub/http/parameters.hpp"
 #include "hub/http/reply.hpp"
 #include "hub/state/care.hpp"
 #include "hub/state/group.hpp"
@@ -77,22 +76,20 @@ class CareApi {
     });
   }
 
-  void mute(const Request& request, std::string_view path, const Respond& respond) {
+  void mute(const Request& request, std::string_view subject, const Respond& respond) {
     AccountBody body(request, {"minutes", "reason"});
     const auto minutes = body.number("minutes", 1, Mute::longest_minutes);
     auto reason = body.optional_text("reason", 1, longest_reason).value_or("");
-    const auto subject = percent_decoded(path).value_or("");
     if (!is_subject(subject)) body.refuse("subject", "a client id, or group:NAME");
     if (body.refusal()) return respond(*body.refusal());
     const auto begin = now();
-    Mute wish{subject, std::nullopt, care_actor(request).who, begin, std::move(reason)};
+    Mute wish{std::string(subject), std::nullopt, care_actor(request).who, begin, std::move(reason)};
     if (minutes) wish.until = begin + std::chrono::minutes{*minutes};
-    carry_out(request, {MuteOrder{std::move(wish)}, "muted", subject}, respond);
+    carry_out(request, {MuteOrder{std::move(wish)}, "muted", std::string(subject)}, respond);
   }
 
-  void unmute(const Request& request, std::string_view path, const Respond& respond) {
-    const auto subject = percent_decoded(path).value_or("");
-    carry_out(request, {UnmuteOrder{subject}, "unmuted", subject.substr(0, longest_reason)}, respond);
+  void unmute(const Request& request, std::string_view subject, const Respond& respond) {
+    carry_out(request, {UnmuteOrder{std::string(subject)}, "unmuted", std::string(subject.substr(0, longest_reason))}, respond);
   }
 
   void announce(const Request& request, const Respond& respond) {

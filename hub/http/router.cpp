@@ -3,11 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "hub/http/parameters.hpp"
 #include "hub/http/reply.hpp"
 
 namespace vpn_sentinel {
+namespace {
+
+/// One segment of a path, decoded once. Nullopt: a malformed escape, or control characters, which no name has.
+std::optional<std::string> decoded_segment(std::string_view segment) {
+  auto text = percent_decoded(segment);
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
+  if (text && std::ranges::any_of(*text, is_control)) text.reset();
+  return text;
+}
+
+}  // namespace
 
 void Router::add(std::string method, std::string pattern, Handler handler) {
   Route route{std::move(method), pattern, std::move(pattern), {}, false, std::move(handler)};
@@ -46,7 +59,12 @@ void Router::handle(const Request& request, Respond respond) const {
   for (const auto& route : routes_) {
     std::string_view parameter;
     if (!matches(route, request.path, parameter)) continue;
-    if (route.method == request.method) return route.handler(request, parameter, std::move(respond));
+    if (route.method == request.method) {
+      const auto decoded = decoded_segment(parameter);
+      if (decoded) return route.handler(request, *decoded, std::move(respond));
+      return respond(
+          error_response(400, "Bad request", "The path must have two hexadecimal digits after each % and no control characters"));
+    }
     allowed += fmt::format("{}{}", allowed.empty() ? "" : ", ", route.method == "GET" ? "GET, HEAD" : route.method);
   }
   if (allowed.empty()) return respond(error_response(404, "Not found", "Nothing is served at this path"));

@@ -13,13 +13,14 @@ namespace vpn_sentinel {
 
 class Router {
  public:
-  /// `parameter`: what stands for {…} in the pattern; valid during the call only.
+  /// `parameter`: what stands for {…} in the pattern, percent-decoded, so that it may hold a '/'; valid during the call only.
   using Handler = std::function<void(const Request& request, std::string_view parameter, Respond respond)>;
 
   /// `pattern`: "/api/v1/clients/{id}/history"; at most one {…}, which stands for one path segment that is not empty.
   void add(std::string method, std::string pattern, Handler handler);
 
-  /// 404 for an unknown path, 405 with Allow for an unknown method, both JSON. OPTIONS tells the methods.
+  /// 404 for an unknown path, 405 with Allow for an unknown method, 400 for a {…} with a malformed escape or control characters, all JSON.
+  /// OPTIONS tells the methods. Routes are chosen by the path as it was sent, as gates are: an escape leads to no other one.
   void handle(const Request& request, Respond respond) const;
   /// True when something is served at this path, whatever the method.
   [[nodiscard]] bool serves(std::string_view path) const;

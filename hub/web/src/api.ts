@@ -136,8 +136,7 @@ export async function all<T>(path: string, field: string, asked: Asked, most: nu
   return { items, more: cursor !== undefined, next: cursor };
 }
 
-// A group's id has a ':', which the hub takes as it stands.
-const client = (id: string, what: string): string => `/clients/${encodeURIComponent(id).replaceAll("%3A", ":")}/${what}`;
+const client = (id: string, what: string): string => `/clients/${encodeURIComponent(id)}/${what}`;
 
 export const askAbout = (): Promise<About> => get<About>("/hub.json");
 
@@ -209,7 +208,7 @@ export const acknowledge = (id: number, note: string): Promise<unknown> =>
 export const takeAcknowledgementBack = (id: number): Promise<unknown> => send("DELETE", ofIncident(id, "acknowledge"));
 export const comment = (id: number, text: string): Promise<unknown> => send("POST", ofIncident(id, "comments"), { text });
 
-const ofMute = (subject: string): string => `/mutes/${encodeURIComponent(subject).replaceAll("%3A", ":")}`;
+const ofMute = (subject: string): string => `/mutes/${encodeURIComponent(subject)}`;
 export const askMutes = async (signal?: AbortSignal): Promise<Mute[]> => (await get<{ mutes: Mute[] }>(`${root}/mutes`, signal)).mutes;
 /** `minutes`: absent, until it is taken back. */
 export const mute = (subject: string, reason: string, minutes?: number): Promise<unknown> =>

@@ -60,6 +60,17 @@ BOOST_AUTO_TEST_CASE(a_page_of_one_state_has_a_next_only_when_more_of_that_state
   BOOST_TEST(ids_of(json("/clients", "state=offline")).empty());
 }
 
+BOOST_AUTO_TEST_CASE(an_id_may_come_in_escapes) {
+  engine.add(client_of("group:office", State::secure));
+  for (const auto* path : {"/clients/group:office", "/clients/group%3Aoffice", "/clients/group%3aoffic%65", "/clients/%61"}) {
+    BOOST_TEST_CONTEXT(path) { BOOST_TEST(get(path).status == 200); }
+  }
+  BOOST_TEST(get("/clients/group%3Aoffice/history").status == 200);
+  BOOST_TEST(engine.reader.asked.client_id == "group:office");
+  BOOST_TEST(get("/clients/a%2Fhistory").status == 404);
+  BOOST_TEST(get("/clients/%FF%c3").status == 404);  // no UTF-8
+}
+
 BOOST_AUTO_TEST_CASE(questions_reach_the_store_as_they_were_asked) {
   const std::string range = "from=2026-11-21T10:00:00Z&to=2026-11-21T11:00:00%2B01:00";
   BOOST_TEST(get("/clients/a/history", range).status == 400);  // from 10:00Z to 10:00Z there is nothing

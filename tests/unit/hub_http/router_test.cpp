@@ -54,6 +54,31 @@ BOOST_AUTO_TEST_CASE(paths_that_only_look_alike_are_not_found) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_parameter_is_decoded_once) {
+  BOOST_TEST(ask("GET", "/clients/group%3Ag").body == "one group:g");
+  BOOST_TEST(ask("GET", "/clients/group%3ag/history").body == "history group:g");
+  BOOST_TEST(ask("GET", "/clients/grp%31").body == "one grp1");
+  BOOST_TEST(ask("GET", "/clients/%2531").body == "one %31");
+}
+
+BOOST_AUTO_TEST_CASE(an_escape_leads_to_no_other_route) {
+  BOOST_TEST(ask("GET", "/clients/a%2Fhistory").body == "one a/history");
+  BOOST_TEST(ask("GET", "/clients/..%2F..").body == "one ../..");
+  for (const auto* path : {"/cl%69ents", "/clients%2Fa", "/%63lients/a", "/clients/a/h%69story"}) {
+    BOOST_TEST_CONTEXT(path) {
+      BOOST_TEST(ask("GET", path).status == 404);
+      BOOST_TEST(!example().serves(path));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_malformed_escape_and_control_characters_are_refused) {
+  for (const auto* path :
+       {"/clients/%", "/clients/a%2", "/clients/%zz", "/clients/%-1", "/clients/%00", "/clients/a%0a", "/clients/%7f/history"}) {
+    BOOST_TEST_CONTEXT(path) { BOOST_TEST(ask("GET", path).status == 400); }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_wrong_method_is_told_the_right_ones) {
   const auto one = ask("PUT", "/clients/a");
   BOOST_TEST(one.status == 405);
