@@ -265,6 +265,14 @@ bool clamp_times(Report& report, WallTime now) {
   return is_replaced;
 }
 
+/// A finding that does not say since when is as old as its report, by the hub's clock, and not of 1970.
+void fill_since(Report& report, WallTime now) {
+  const auto told = now - age_when_sent(report);
+  for (auto& finding : report.findings) {
+    if (finding.since == WallTime{}) finding.since = told;
+  }
+}
+
 /// The Python original sends at once or not at all: a time far from now is its clock's mistake, not a delay.
 void trust_arrival(Report& report, WallTime now) {
   if (report.timestamp && std::chrono::abs(now - *report.timestamp) > longest_transfer) report.timestamp = now;
@@ -310,6 +318,7 @@ Checked fill(const Value& object, Admitted& admitted) {
     report.sent_at = now;  // how long it waited is told by nobody: what is old by our clock must not pass for the present
   }
   admitted.time_is_replaced = clamp_times(report, now);
+  fill_since(report, now);
   if (!*ours) judge_original(report, report.timestamp.value_or(now));
   return {};
 }

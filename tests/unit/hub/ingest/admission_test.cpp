@@ -234,6 +234,24 @@ BOOST_AUTO_TEST_CASE(times_more_than_five_minutes_ahead_become_the_hubs) {
   BOOST_TEST((near.value().report.timestamp == at(240)));
 }
 
+BOOST_AUTO_TEST_CASE(a_finding_that_does_not_say_since_when_is_as_old_as_its_report) {
+  auto body = ours();
+  body["state"] = "danger";
+  body["findings"] = {{{"code", "tunnel_down"}, {"severity", "danger"}},
+                      {{"code", "dns_unverifiable"}, {"severity", "warning"}, {"since", nullptr}},
+                      {{"code", "exit_changed"}, {"severity", "information"}, {"since", "2026-11-21T09:00:00Z"}}};
+  const auto since = [](const json& report, std::size_t index) {
+    return admit(report.dump(), "", at(7)).value().report.findings.at(index).since;
+  };
+  const auto told = at(0) + std::chrono::microseconds{123456};
+  BOOST_TEST((since(body, 0) == told && since(body, 1) == told && since(body, 2) == at(-3600)));
+  BOOST_TEST((since(without(body, "timestamp"), 0) == at(7)));
+  auto late = with(body, "/timestamp"_json_pointer, "1970-01-01T00:05:00Z");  // its clock has not been set
+  late["sent_at"] = "1970-01-01T00:05:03Z";
+  BOOST_TEST((since(late, 0) == at(4)));
+  BOOST_TEST((since(with(body, "/timestamp"_json_pointer, "2027-01-01T00:00:00Z"), 0) == at(7)));  // a clock that is far ahead
+}
+
 BOOST_AUTO_TEST_CASE(unknown_keys_are_ignored) {
   BOOST_TEST(rejection_of(with(ours(), "/future"_json_pointer, {1, 2}).dump()).status == 200);
 }
