@@ -50,7 +50,7 @@ void check_keywords(const json& schema, const std::string& place, Problems& prob
   static const std::set<std::string> known{"$ref",        "type",     "required",    "properties", "additionalProperties",
                                            "items",       "maxItems", "uniqueItems", "enum",       "const",
                                            "minimum",     "maximum",  "pattern",     "format",     "anyOf",
-                                           "description", "default"};
+                                           "description", "default",  "if",          "then",       "dependentRequired"};
   for (const auto& [keyword, rest] : schema.items()) {
     if (!known.contains(keyword)) problems.push_back(fmt::format("{}: the schema uses '{}', which is not checked", place, keyword));
   }
@@ -78,6 +78,7 @@ void SchemaChecker::walk(const json& value, const json& reference, const std::st
     const auto fits = [&](const json& each) { return check(value, each).empty(); };
     if (!std::ranges::any_of(schema["anyOf"], fits)) problems.push_back(place + ": fits none of anyOf: " + value.dump());
   }
+  if (schema.contains("if") && check(value, schema["if"]).empty()) walk(value, schema["then"], place, problems);
   if (value.is_array()) {
     if (schema.contains("maxItems") && value.size() > schema["maxItems"]) problems.push_back(place + ": too many items");
     if (schema.value("uniqueItems", false) && std::set<json>(value.begin(), value.end()).size() < value.size())
@@ -89,6 +90,13 @@ void SchemaChecker::walk(const json& value, const json& reference, const std::st
   if (!value.is_object()) return;
   for (const auto& name : schema.value("required", json::array())) {
     if (!value.contains(name.get<std::string>())) problems.push_back(fmt::format("{}: {} is missing", place, name.dump()));
+  }
+  const auto dependent = schema.value("dependentRequired", json::object());
+  for (const auto& [name, others] : dependent.items()) {
+    for (const auto& other : others) {
+      if (value.contains(name) && !value.contains(other.get<std::string>()))
+        problems.push_back(fmt::format("{}: {} is missing beside {}", place, other.dump(), name));
+    }
   }
   const auto properties = schema.value("properties", json::object());
   for (const auto& [name, each] : value.items()) {

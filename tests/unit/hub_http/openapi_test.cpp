@@ -320,6 +320,46 @@ BOOST_AUTO_TEST_CASE(every_documented_parameter_is_taken_and_no_other) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_report_fits_the_document_exactly_when_the_hub_takes_it) {
+  const auto good = json::parse(report(1, "danger", danger_finding));
+  const std::vector<std::pair<std::string, bool>> changes{{R"({})", true},
+                                                          {R"({"seq":9223372036854775807})", true},
+                                                          {R"({"seq":9223372036854775808})", false},
+                                                          {R"({"seq":0})", false},
+                                                          {R"({"seq":null})", false},
+                                                          {R"({"lease_s":604800})", true},
+                                                          {R"({"lease_s":604801})", false},
+                                                          {R"({"lease_s":0})", false},
+                                                          {R"({"boot_id":"B-1"})", true},
+                                                          {R"({"boot_id":"a b"})", false},
+                                                          {R"({"boot_id":""})", false},
+                                                          {R"({"boot_id":null})", false},
+                                                          {R"({"state":null})", false},
+                                                          {R"({"state":null,"trigger":"stop"})", true},
+                                                          {R"({"trigger":"Drop Table"})", false},
+                                                          {R"({"latency_ms":86400000})", true},
+                                                          {R"({"latency_ms":86400001})", false},
+                                                          {R"({"findings":[{"code":"tunnel_down","severity":"danger"}]})", true},
+                                                          {R"({"findings":[{"code":"Tunnel down","severity":"danger"}]})", false},
+                                                          {R"({"schema":null})", false},
+                                                          {R"({"schema":null,"boot_id":null,"state":null})", false},
+                                                          {R"({"schema":null,"boot_id":null,"findings":null})", false},
+                                                          {R"({"schema":null,"boot_id":null,"state":null,"findings":null})", true},
+                                                          {R"({"schema":1,"boot_id":null,"seq":null,"state":null})", true}};
+  int number = 1;
+  for (const auto& [change, fits] : changes) {
+    auto body = good;
+    body["seq"] = ++number;
+    body.merge_patch(json::parse(change));  // null takes a member away
+    const auto reply = post(body.dump());
+    BOOST_TEST_CONTEXT(change << ": " << reply) {
+      BOOST_TEST(status_of(reply) == (fits ? 200 : 400));
+      BOOST_TEST(checker.check(body, document["components"]["schemas"]["Report"]).empty() == fits);
+    }
+    check(reply, "/keepalive", "post");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(every_route_is_documented) {
   FakeEngine engine;
   const auto broker = Broker::make();
@@ -393,6 +433,11 @@ BOOST_AUTO_TEST_CASE(the_checker_finds_what_does_not_fit) {
     BOOST_TEST_CONTEXT(wrong) { BOOST_TEST(!checker.check(json::parse(wrong), schema).empty()); }
   }
   BOOST_TEST(!checker.check(1, json::parse(R"({"oneOf":[]})")).empty());
+  const json with_condition = json::parse(R"({"dependentRequired":{"b":["a"]},"if":{"required":["a"]},"then":{"required":["c"]}})");
+  for (const auto* right : {"{}", R"({"a":1,"c":1})", R"({"c":1})"}) BOOST_TEST(checker.check(json::parse(right), with_condition).empty());
+  for (const auto* wrong : {R"({"a":1})", R"({"b":1})", R"({"b":1,"c":1})"}) {
+    BOOST_TEST(!checker.check(json::parse(wrong), with_condition).empty());
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
