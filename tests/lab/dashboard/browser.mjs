@@ -85,4 +85,5 @@ export const rowOf = (page, id) => page.locator("#clients > *", { has: page.getB
 export const areListed = (page, count) => page.waitForFunction((all) => document.querySelectorAll("#clients > *").length === all, count);
 export const isTitled = (page, pattern) => page.waitForFunction((text) => new RegExp(text).test(document.title), pattern.source);
 /** Charts and maps follow the window in the frame after: so long may a page be wider than it. */
-export const fitsIn = (page, width) => page.waitForFunction((limit) => document.documentElement.scrollWidth <= limit, width);
+export const fitsIn = (page, width, timeout = 30_000) =>
+  page.waitForFunction((limit) => document.documentElement.scrollWidth <= limit, width, { timeout });
