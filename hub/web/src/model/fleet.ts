@@ -1,7 +1,7 @@
 // What the page knows: all clients, the latest changes, the hub's clock. Pure: fed with messages and times, it touches no document.
 
 import type { Client, LiveChange, Message } from "./types";
-import { states } from "./words";
+import { groupName, states } from "./words";
 
 const mostChanges = 50;
 // The hub says "offline" at the deadline; a page may be this late in hearing it before it takes matters into its own hands.
@@ -45,10 +45,19 @@ export class Fleet {
     return this.isOverdue(client, now) ? "overdue" : client.state;
   }
 
-  /** Clients per state, groups among them: each has a light of its own. */
+  /** Clients per state. Groups have a light of their own, and are no more clients. */
   totals(now: number): Record<string, number> {
+    return this.#perState(now, (id) => groupName(id) === null);
+  }
+
+  groupTotals(now: number): Record<string, number> {
+    return this.#perState(now, (id) => groupName(id) !== null);
+  }
+
+  #perState(now: number, counts: (id: string) => boolean): Record<string, number> {
     const totals: Record<string, number> = Object.fromEntries(Object.keys(states).map((state) => [state, 0]));
     for (const client of this.clients.values()) {
+      if (!counts(client.client_id)) continue;
       const state = this.shownState(client, now);
       totals[state] = (totals[state] ?? 0) + 1;
     }

@@ -6,7 +6,7 @@ import { logOut } from "../api";
 import { accountAddress, overviewAddress, placeOf, settingsAddress, type Place } from "../model/place";
 import { mayRead, viewerOf, type Session } from "../model/session";
 import { duration, viewersZone } from "../model/times";
-import { stateText } from "../model/words";
+import { worstText } from "../model/verdict";
 import { useStore, store } from "../store";
 import { applyTheme, chosenTheme, type Theme } from "../theme";
 import { AccountPage } from "./account_page";
@@ -138,9 +138,9 @@ function Page({ place }: { place: Place }) {
 function title(): string {
   if (!mayRead(store.session)) return "VPN Sentinel";
   if (!store.live) return "(not live) VPN Sentinel";
-  const totals = store.fleet.totals(store.clock.now());
-  const worst = ["danger", "contained", "warning", "offline", "overdue"].find((state) => (totals[state] ?? 0) > 0);
-  return worst ? `${totals[worst]} ${stateText(worst).word.toLowerCase()} – VPN Sentinel` : "VPN Sentinel";
+  const now = store.clock.now();
+  const worst = worstText(store.fleet.totals(now), store.fleet.groupTotals(now));
+  return worst ? `${worst} – VPN Sentinel` : "VPN Sentinel";
 }
 
 function Frame({ session }: { session: Session }) {

@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { groupsOf, select, sortKeys, tagsOf, wholeView, type Shown, type SortKey, type View } from "../model/filter";
+import { counted } from "../model/times";
 import { changeText, states, stateText } from "../model/words";
 import { useStore } from "../store";
 import { remember, remembered } from "../theme";
@@ -22,20 +23,27 @@ const wideEnough = "(min-width: 900px)";
 
 interface CardsProps {
   totals: Record<string, number>;
+  groups: Record<string, number>;
   chosen: string[];
   toggle: (state: string | null) => void;
 }
 
+const sum = (totals: Record<string, number>): number => Object.values(totals).reduce((whole, count) => whole + count, 0);
+
+/** A group is none of the clients that are counted, and is found by the same card. */
+const Groups = ({ count }: { count?: number }) => (count ? <span class="also">+ {counted(count, "group")}</span> : null);
+
 /** Each card is also the filter for its state. */
-function Cards({ totals, chosen, toggle }: CardsProps) {
-  const whole = Object.values(totals).reduce((sum, count) => sum + count, 0);
-  const order = ["secure", "warning", "contained", "danger", "offline", ...Object.keys(totals).filter((state) => !(state in states))];
+function Cards({ totals, groups, chosen, toggle }: CardsProps) {
+  const others = Object.keys({ ...totals, ...groups }).filter((state) => !(state in states));
+  const order = ["secure", "warning", "contained", "danger", "offline", ...others];
   return (
     <ul id="totals" class="cards" aria-label="Clients by state; each is a filter">
       <li>
         <button type="button" class="card" data-state="all" aria-pressed={chosen.length === 0} onClick={() => toggle(null)}>
-          <span class="count">{whole}</span>
+          <span class="count">{sum(totals)}</span>
           <span class="name">Total</span>
+          <Groups count={sum(groups)} />
         </button>
       </li>
       {order.map((state) => (
@@ -43,14 +51,15 @@ function Cards({ totals, chosen, toggle }: CardsProps) {
           <button
             type="button"
             class="card"
-            data-state={totals[state] ? state : "nobody"}
+            data-state={totals[state] || groups[state] ? state : "nobody"}
             aria-pressed={chosen.includes(state)}
             onClick={() => toggle(state)}
           >
-            <span class="count">{totals[state]}</span>
+            <span class="count">{totals[state] ?? 0}</span>
             <span class="name">
               <span aria-hidden="true">{stateText(state).sign}</span> {stateText(state).word}
             </span>
+            <Groups count={groups[state]} />
           </button>
         </li>
       ))}
@@ -213,6 +222,7 @@ export function Overview() {
     remember(layoutKey, chosen);
     setLayout(chosen);
   };
+  const now = store.clock.now();
   const clients = [...store.fleet.clients.values()];
   const all: Shown[] = clients.map((client) => store.shown(client));
   const mutes = useMutes();
@@ -234,7 +244,7 @@ export function Overview() {
       <h1 class="hidden">Overview</h1>
       {codeShown && empty}
       <Verdict all={all} />
-      <Cards totals={store.fleet.totals(store.clock.now())} chosen={view.states} toggle={toggle} />
+      <Cards totals={store.fleet.totals(now)} groups={store.fleet.groupTotals(now)} chosen={view.states} toggle={toggle} />
       <HubLine />
       <section id="fleet" aria-labelledby="fleet-title">
         <h2 id="fleet-title" class="hidden">

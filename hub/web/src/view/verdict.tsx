@@ -1,6 +1,7 @@
 // One sentence that says whether anything is wrong.
 
 import type { Shown } from "../model/filter";
+import { isGroup, sentence, wrongOf, type Wrong } from "../model/verdict";
 import { stateText } from "../model/words";
 import { useStore } from "../store";
 import { Name } from "./parts";
@@ -21,12 +22,23 @@ function Names({ shown }: { shown: Shown[] }) {
   );
 }
 
-const sentences: Record<string, (count: number) => string> = {
-  danger: (count) => `${count === 1 ? "1 client is" : `${count} clients are`} exposed`,
-  warning: (count) => `${count === 1 ? "1 client has" : `${count} clients have`} a warning`,
-  contained: (count) => `${count === 1 ? "1 client has" : `${count} clients have`} no tunnel, and nothing leaves`,
-  offline: (count) => `${count === 1 ? "1 client is" : `${count} clients are`} silent`,
-};
+function Told({ wrong: { state, clients, groups } }: { wrong: Wrong }) {
+  return (
+    <>
+      {clients.length > 0 && (
+        <>
+          {sentence(state, clients.length, "client")}: <Names shown={clients} />
+        </>
+      )}
+      {clients.length > 0 && groups.length > 0 && "; "}
+      {groups.length > 0 && (
+        <>
+          {sentence(state, groups.length, "group")}: <Names shown={groups} />
+        </>
+      )}
+    </>
+  );
+}
 
 /** The worst state is the headline; what else is not right follows, worst first. */
 export function Verdict({ all }: { all: Shown[] }) {
@@ -37,37 +49,37 @@ export function Verdict({ all }: { all: Shown[] }) {
         <strong>Not live: nobody knows how things stand now.</strong>
       </p>
     );
-  const order = ["danger", "contained", "warning", "offline"];
-  const kindOf = (state: string): string => (state === "overdue" ? "offline" : state);
-  const wrong = order
-    .map((state) => ({ state, shown: all.filter((each) => kindOf(each.state) === state) }))
-    .filter(({ shown }) => shown.length > 0);
-  const other = all.filter((each) => kindOf(each.state) !== "secure" && !order.includes(kindOf(each.state)));
-  if (other.length > 0) wrong.unshift({ state: other[0]!.state, shown: other });
-  if (wrong.length === 0) {
+  const [first, ...rest] = wrongOf(all);
+  if (!first) {
+    const clients = all.filter((each) => !isGroup(each)).length;
+    // A group whose clients are not there is no proof of anything.
+    if (clients === 0)
+      return (
+        <p class="verdict" data-state="none">
+          <strong>No client is known</strong>
+        </p>
+      );
     return (
       <p class="verdict" data-state="secure">
         <span class="sign" aria-hidden="true">
           ✓
         </span>
-        <strong>{all.length === 1 ? "The client is secure." : `All ${all.length} clients are secure.`}</strong>
+        <strong>{clients === 1 ? "The client is secure." : `All ${clients} clients are secure.`}</strong>
       </p>
     );
   }
-  const [first, ...rest] = wrong;
   return (
-    <div class="verdict" data-state={first!.state}>
+    <div class="verdict" data-state={first.state}>
       <span class="sign" aria-hidden="true">
-        {stateText(first!.state).sign}
+        {stateText(first.state).sign}
       </span>
       <p>
         <strong>
-          {(sentences[first!.state] ?? ((count: number) => `${count}: ${stateText(first!.state).word}`))(first!.shown.length)}:{" "}
-          <Names shown={first!.shown} />
+          <Told wrong={first} />
         </strong>
-        {rest.map(({ state, shown }) => (
-          <span key={state} class="more">
-            {sentences[state]!(shown.length)}: <Names shown={shown} />
+        {rest.map((wrong) => (
+          <span key={wrong.state} class="more">
+            <Told wrong={wrong} />
           </span>
         ))}
       </p>
