@@ -106,8 +106,10 @@ class AccountFile {
 
   [[nodiscard]] Result<std::pair<Enrolment, std::string>> add_enrolment(const NewEnrolment& enrolment, WallTime now, const Actor& actor);
   [[nodiscard]] Result<void> remove_enrolment(std::int64_t id, const Actor& actor);
-  /// Uses the code up; nullopt: wrong, used or expired. `use` makes the key within the transaction: when it fails the code stays good.
+  /// Uses the code up; nullopt: wrong, used or expired. Within the transaction `look` tells whether there is a key that gives way, and
+  /// `use` makes the new one: when one of them fails the code stays good.
   [[nodiscard]] Result<std::optional<Enrolment>> redeem(const std::string& code, WallTime now, const Actor& actor,
+                                                        const std::function<Result<bool>(const Enrolment&)>& look,
                                                         const std::function<Result<void>(const Enrolment&)>& use);
 
   [[nodiscard]] Result<void> note(const Actor& actor, std::string_view action, std::string_view target);

@@ -124,6 +124,7 @@ Result<void> AccountFile::remove_enrolment(std::int64_t id, const Actor& actor) 
 }
 
 Result<std::optional<Enrolment>> AccountFile::redeem(const std::string& code, WallTime now, const Actor& actor,
+                                                     const std::function<Result<bool>(const Enrolment&)>& look,
                                                      const std::function<Result<void>(const Enrolment&)>& use) {
   std::optional<Enrolment> found;
   auto done = in_transaction([&]() -> Result<void> {
@@ -137,9 +138,12 @@ Result<std::optional<Enrolment>> AccountFile::redeem(const std::string& code, Wa
         },
         hash_secret(plain_code(code)), number_of(now));
     if (!looked || !found) return looked;
+    const auto replaces = look(*found);
+    if (!replaces) return fail(replaces.error());
     return run("DELETE FROM enrolments WHERE id = ?1", found->id)
         .and_then(any_rows)
         .and_then([&] { return write_audit(actor, "enrolled", found->client_id); })
+        .and_then([&] { return *replaces ? write_audit(actor, "key_replaced", found->client_id) : Result<void>{}; })
         .and_then([&] { return use(*found); });
   });
   if (!done) return fail(done.error());

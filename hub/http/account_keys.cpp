@@ -70,6 +70,19 @@ KeyGrant grant_for(const Enrolment& enrolment) {
   return grant;
 }
 
+/// Whether there is a key that gives way to the one of an enrolled probe. An Error when that one lets do more than this client's probe
+/// needs: its holders would be refused from then on.
+Result<bool> replaces_key(const KeyAdmin& admin, const std::string& client_id) {
+  const auto keys = admin.list();
+  if (!keys) return fail(keys.error());
+  const auto old = std::ranges::find(*keys, client_id, [](const ClientKey& each) { return each.grant.name; });
+  if (old == keys->end()) return false;
+  if (!old->grant.may_read && old->grant.clients == std::vector{client_id}) return true;
+  return fail(
+      Error::Kind::invalid,
+      fmt::format("There is a key '{}' that is for other clients, or reads; revoke it first, or choose another client id", client_id));
+}
+
 }  // namespace
 
 void AccountApi::list_keys(AccountCall& call) {
@@ -143,6 +156,7 @@ void AccountApi::add_enrolment(AccountCall& call) {
   if (auto refused = refuse_more_than_own(*call.identity, grant)) return call.answer(std::move(*refused));
   enrolment.expires = now() + std::chrono::minutes{minutes.value_or(usual_minutes)};
   change(call, [self = shared_from_this(), call, enrolment](AccountFile& file) -> Result<Response> {
+    if (const auto replaces = replaces_key(self->keys_, enrolment.client_id); !replaces) return fail(replaces.error());
     const auto made = file.add_enrolment(enrolment, self->now(), call.actor);
     if (!made) return fail(made.error());
     auto answer = enrolment_json(made->first);
@@ -157,7 +171,8 @@ void AccountApi::remove_enrolment(AccountCall& call) {
   change(call, [call, id = *id](AccountFile& file) { return file.remove_enrolment(id, call.actor).map(done_response); });
 }
 
-/// A probe that was installed anew gets a new key in the place of its old one: whoever made the code wanted that.
+/// A probe that was installed anew gets a new key in the place of its old one: whoever made the code wanted that. A key for others that has
+/// come since is looked for again.
 void AccountApi::enrol(AccountCall& call) {
   AccountBody body(call.request, {"code"});
   const auto code = body.text("code", 1, longest_enrolment_code);
@@ -165,10 +180,11 @@ void AccountApi::enrol(AccountCall& call) {
   if (brake(call)) return;
   change(call, [self = shared_from_this(), call, code](AccountFile& file) -> Result<Response> {
     std::string key;
+    const auto look = [&](const Enrolment& enrolment) { return replaces_key(self->keys_, enrolment.client_id); };
     const auto use = [&](const Enrolment& enrolment) {
       return self->keys_.put(grant_for(enrolment)).map([&key](std::string made) { key = std::move(made); });
     };
-    const auto enrolment = file.redeem(code, self->now(), call.actor, use);
+    const auto enrolment = file.redeem(code, self->now(), call.actor, look, use);
     if (!enrolment) return fail(enrolment.error());
     if (*enrolment) return json_response(200, {{"client_id", (*enrolment)->client_id}, {"group", (*enrolment)->group}, {"key", key}});
     self->failed(call, "");

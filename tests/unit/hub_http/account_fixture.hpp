@@ -125,6 +125,7 @@ struct AccountApiFixture {
       return std::string("vs_rotated");
     };
     admin.put = [this](const KeyGrant& grant) -> Result<std::string> {
+      std::erase_if(keys, [&](const ClientKey& other) { return other.grant.name == grant.name; });
       keys.push_back({grant, {}, wall_now()});
       return std::string("vs_enrolled");
     };

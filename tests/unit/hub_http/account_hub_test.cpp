@@ -121,6 +121,10 @@ BOOST_AUTO_TEST_CASE(every_answer_of_accounts_is_as_documented) {
   BOOST_TEST(status_of(ask("POST", "/enrol", json{{"code", enrolment["code"]}}.dump())) == 200);
   BOOST_TEST(status_of(ask("POST", "/enrol", json{{"code", enrolment["code"]}}.dump())) == 403);
   BOOST_TEST(status_of(ask("DELETE", "/enrolments/{id}", "", "7")) == 404);
+  const auto conflicting = told(ask("POST", "/enrolments", R"({"client_id":"lab"})"));
+  BOOST_TEST(status_of(ask("POST", "/keys", R"({"name":"lab","clients":["lab-*"],"read":true})")) == 201);
+  BOOST_TEST(status_of(ask("POST", "/enrolments", R"({"client_id":"lab"})")) == 409);
+  BOOST_TEST(status_of(ask("POST", "/enrol", json{{"code", conflicting["code"]}}.dump())) == 409);
   const auto tokens = told(ask("POST", "/jwt", json{{"user", "anna"}, {"password", password}}.dump()));
   const auto next = told(ask("POST", "/jwt/refresh", json{{"refresh_token", tokens["refresh_token"]}}.dump()));
   BOOST_TEST(status_of(ask("POST", "/jwt/revoke", json{{"refresh_token", next["refresh_token"]}}.dump())) == 200);

@@ -214,6 +214,41 @@ BOOST_AUTO_TEST_CASE(a_probe_enrols_once_with_the_code_and_gets_a_key_for_itself
   BOOST_TEST(post("/enrolments", {{"client_id", "a b"}}, oscar).status == 400);
 }
 
+BOOST_AUTO_TEST_CASE(an_enrolment_takes_the_place_of_the_same_machine_s_key_and_of_no_other) {
+  open();
+  const auto oscar = logged_in("oscar");
+  const auto anna = logged_in("anna");
+  const auto make = [&](const json& clients, bool read) {
+    BOOST_TEST(post("/keys", {{"name", "office"}, {"clients", clients}, {"read", read}}, anna).status == 201);
+  };
+  const auto code = [&] { return post("/enrolments", {{"client_id", "office"}}, oscar); };
+  const std::vector<std::pair<json, bool>> others{
+      {{"office-vpn", "lab-*"}, true}, {{"office*"}, false}, {{"office"}, true}, {{"office", "lab"}, false}, {json::array(), true}};
+  for (const auto& [clients, read] : others) {
+    BOOST_TEST_CONTEXT(clients << read) {
+      const auto before = code().body["code"];
+      make(clients, read);
+      const auto kept = keys[0];
+      for (const auto& refused : {code(), post("/enrol", {{"code", before}})}) {
+        BOOST_TEST(refused.status == 409);
+        BOOST_TEST(refused.body["message"].get<std::string>().find("revoke it first") != std::string::npos);
+      }
+      BOOST_TEST((keys == std::vector{kept}));
+      BOOST_TEST(ask({"DELETE", "/keys/office", "", "", "127.0.0.1", anna}).status == 200);
+      BOOST_TEST(post("/enrol", {{"code", before}}).status == 200);  // it has stayed good
+      BOOST_TEST(ask({"DELETE", "/keys/office", "", "", "127.0.0.1", anna}).status == 200);
+    }
+  }
+  BOOST_TEST(get("/audit", anna).body.dump().find("key_replaced") == std::string::npos);
+  make({"office"}, false);
+  BOOST_TEST(post("/enrol", {{"code", code().body["code"]}}).status == 200);
+  BOOST_REQUIRE(keys.size() == 1U);
+  BOOST_TEST(keys[0].grant.groups.has_value());
+  const auto row = get("/audit", anna).body["audit"][0];
+  BOOST_TEST(row["action"] == "key_replaced");
+  BOOST_TEST(row["target"] == "office");
+}
+
 BOOST_AUTO_TEST_CASE(what_was_done_stands_in_the_audit_log_without_secrets) {
   open();
   const auto anna = logged_in("anna");

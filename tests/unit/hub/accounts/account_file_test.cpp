@@ -216,16 +216,19 @@ BOOST_AUTO_TEST_CASE(refresh_tokens_end_with_their_log_in) {
 BOOST_AUTO_TEST_CASE(an_enrolment_is_redeemed_once_in_time_and_only_when_the_key_was_made) {
   auto file = open();
   const auto made = file.add_enrolment({"office", "berlin", now + std::chrono::hours{1}}, now, tester).value();
+  const auto none = [](const Enrolment&) { return Result<bool>{false}; };
+  const auto other = [](const Enrolment&) { return Result<bool>{fail(Error::Kind::invalid, "another key")}; };
   const auto fine = [](const Enrolment&) { return Result<void>{}; };
   const auto full = [](const Enrolment&) { return Result<void>{fail(Error::Kind::no_space, "the disk is full")}; };
-  BOOST_TEST(!file.redeem("wrong", now, tester, fine).value().has_value());
-  BOOST_TEST(!file.redeem(made.second, now + std::chrono::hours{1}, tester, fine).value().has_value());
-  BOOST_TEST(!file.redeem(made.second, now, tester, full));
-  const auto redeemed = file.redeem(made.second, now, tester, fine).value();
+  BOOST_TEST(!file.redeem("wrong", now, tester, none, fine).value().has_value());
+  BOOST_TEST(!file.redeem(made.second, now + std::chrono::hours{1}, tester, none, fine).value().has_value());
+  BOOST_TEST(!file.redeem(made.second, now, tester, none, full));
+  BOOST_TEST(!file.redeem(made.second, now, tester, other, fine));
+  const auto redeemed = file.redeem(made.second, now, tester, none, fine).value();
   BOOST_REQUIRE(redeemed.has_value());
   BOOST_TEST(redeemed->client_id == "office");
   BOOST_TEST(redeemed->group == "berlin");
-  BOOST_TEST(!file.redeem(made.second, now, tester, fine).value().has_value());
+  BOOST_TEST(!file.redeem(made.second, now, tester, none, fine).value().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(tokens_belong_to_their_user) {
