@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -79,7 +80,7 @@ void HubChannel::post_flows(std::string packed, DeliveryPath path, const Deliver
   http_.send(std::move(request), std::move(handler));
 }
 
-void HubChannel::post(std::vector<Report> reports, DeliveryPath path, const DeliveryPaths& ways, bool is_last, Handler handler) {
+void HubChannel::post(std::vector<Report> reports, DeliveryPath path, const DeliveryPaths& ways, Patience patience, Handler handler) {
   const auto now = wall_now();
   for (auto& report : reports) {
     report.path = to_string(path);
@@ -87,8 +88,8 @@ void HubChannel::post(std::vector<Report> reports, DeliveryPath path, const Deli
   }
   auto request = request_of(reports);
   if (path == DeliveryPath::tunnel) return post_in_tunnel(std::move(request), ways, std::move(handler));
-  request.timeout = hub_.timeout;
-  if (!is_last) request.connect_timeout = hub_.uplink_connect;
+  request.timeout = patience == Patience::brief ? std::min(hub_.timeout, hub_.tunnel_timeout) : hub_.timeout;
+  if (patience != Patience::full) request.connect_timeout = hub_.uplink_connect;
   request.open_socket = *ways.uplink;
   // Every client's uplink is the probe's own namespace, so all share the connections: a change is one round trip.
   request.fresh_connection = false;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,9 +23,16 @@ class HubChannel : public std::enable_shared_from_this<HubChannel> {
   /// `url`: one of `hub`'s.
   HubChannel(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, HubAddress hub, const std::string& url);
 
-  /// One report, or several as a batch. Their `path` is set to `path`, `sent_at` to now. `ways` has the opener of `path`. `is_last`: there
-  /// is no other path to be tried after it. The handler is called once, never from inside post(); not at all when the channel is gone.
-  void post(std::vector<Report> reports, DeliveryPath path, const DeliveryPaths& ways, bool is_last, Handler handler);
+  /// With the uplink; the tunnel has its own time-out always.
+  enum class Patience : std::uint8_t {
+    full,           ///< there is no other path to be tried after it
+    quick_connect,  ///< there is one
+    brief,          ///< another hub is in use, this one is looked at only
+  };
+
+  /// One report, or several as a batch. Their `path` is set to `path`, `sent_at` to now. `ways` has the opener of `path`. The handler is
+  /// called once, never from inside post(); not at all when the channel is gone.
+  void post(std::vector<Report> reports, DeliveryPath path, const DeliveryPaths& ways, Patience patience, Handler handler);
 
   /// A flow batch as JSON, packed by gzip; as post() otherwise.
   void post_flows(std::string packed, DeliveryPath path, const DeliveryPaths& ways, Handler handler);

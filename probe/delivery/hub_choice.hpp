@@ -27,6 +27,9 @@ class HubChoice {
     return hubs;
   }
 
+  /// The one that answered last.
+  [[nodiscard]] std::size_t current() const noexcept { return current_; }
+
   void answered(std::size_t hub, MonoTime now) noexcept {
     if (hub == current_) return;
     current_ = hub;

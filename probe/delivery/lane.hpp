@@ -55,6 +55,7 @@ struct Lane {
   std::vector<Report> reports;                      ///< in flight
   std::size_t most_reports = 256;                   ///< of the next batch: fewer while a large one does not pass
   std::deque<std::size_t> hubs;                     ///< of this try: the one that is asked and those to ask after it
+  bool looks_back = false;                          ///< that one is not the one in use: it may cost little, for the lease runs
   std::vector<DeliveryPath> tried;                  ///< to that hub
   bool has_other_path = false;                      ///< beside those that were tried
   Error failure;                                    ///< of this try: the reason of each path

@@ -41,7 +41,7 @@ class Core : public std::enable_shared_from_this<Core> {
         hooks_(std::move(hooks)),
         http_(http),
         channels_(channels_of(io, http, dns, hub)),
-        choice_(channels_.size(), Sender::look_back),
+        choice_(channels_.size(), hub.look_back),
         drain_timer_(io) {}
 
   /// What earlier runs left goes first.
@@ -157,6 +157,7 @@ class Core : public std::enable_shared_from_this<Core> {
     lane.timer.cancel();
     lane.state = Lane::State::in_flight;
     lane.hubs = choice_.order(lane.is_change, mono_now());
+    lane.looks_back = lane.hubs.front() != choice_.current();
     lane.failure = {};
     lane.heard = false;
     lane.unwanted = false;
@@ -210,7 +211,10 @@ class Core : public std::enable_shared_from_this<Core> {
     const auto path = *next;
     lane.tried.push_back(path);
     lane.has_other_path = lane.tried.size() < order.size();
-    channels_[hub]->post(lane.reports, path, ways, lane.patient || !lane.has_other_path,
+    const auto patience = lane.looks_back                        ? HubChannel::Patience::brief
+                          : lane.patient || !lane.has_other_path ? HubChannel::Patience::full
+                                                                 : HubChannel::Patience::quick_connect;
+    channels_[hub]->post(lane.reports, path, ways, patience,
                          [weak = weak_from_this(), id = client.id, is_change = lane.is_change, path](const Result<HttpResponse>& response) {
                            const auto self = weak.lock();
                            if (!self) return;
@@ -221,7 +225,10 @@ class Core : public std::enable_shared_from_this<Core> {
 
   void try_next_hub(Client& client, Lane& lane) {
     lane.hubs.pop_front();
-    if (!lane.hubs.empty()) return begin_with_hub(client, lane);
+    if (!lane.hubs.empty()) {
+      lane.looks_back = lane.looks_back && lane.hubs.front() != choice_.current();
+      return begin_with_hub(client, lane);
+    }
     try_later(client, lane, lane.heard ? lane.failure : with_hint(lane.failure));
   }
 
@@ -263,19 +270,19 @@ class Core : public std::enable_shared_from_this<Core> {
   void path_failed(Client& client, Lane& lane, DeliveryPath path, const HubAnswer& answer) {
     lane.heard = true;
     note_failure(lane, Error{answer.error.kind, fmt::format("{}: {}", to_string(path), answer.error.message)});
-    if (answer.wait) lane.demand = std::max(lane.demand.value_or(milliseconds{0}), *answer.wait);
+    if (answer.wait && !lane.looks_back) lane.demand = std::max(lane.demand.value_or(milliseconds{0}), *answer.wait);
     try_next_path(client, lane);
   }
 
-  /// The hub answered, but does not take it now. That it is asked too often is no reason to ask the next one.
+  /// The hub answered, but does not take it now. That it is asked too often is no reason to ask the next one, unless that one is in use.
   void hub_failed(Client& client, Lane& lane, const HubAnswer& answer, long status) {
     const auto& name = channels_[lane.hubs.front()]->name();
     lane.heard = true;
     note_failure(lane, channels_.size() == 1 ? answer.error : Error{answer.error.kind, fmt::format("{}: {}", name, answer.error.message)});
     lane.unwanted = lane.unwanted || answer.no_room;
-    const bool others_may_take_it = answer.no_room && lane.hubs.size() > 1;
+    const bool others_may_take_it = (answer.no_room || lane.looks_back) && lane.hubs.size() > 1;
     if (answer.wait && !others_may_take_it) lane.demand = std::max(lane.demand.value_or(milliseconds{0}), *answer.wait);
-    if (status == 429) return try_later(client, lane, lane.failure);
+    if (status == 429 && !lane.looks_back) return try_later(client, lane, lane.failure);
     try_next_hub(client, lane);
   }
 

@@ -34,6 +34,9 @@ struct HubAddress {
   std::chrono::milliseconds timeout{10'000};        ///< uplink path
   std::chrono::milliseconds tunnel_timeout{3'000};  ///< in-tunnel path, before the uplink is tried
   std::chrono::milliseconds uplink_connect{2'000};  ///< for the connection by the uplink while the tunnel is still to be tried
+  /// After so long with another hub a keepalive tries the better ones again: within the 60 s in which a hub that has restarted tells nobody
+  /// offline.
+  std::chrono::milliseconds look_back{20'000};
 };
 
 /// The two ways out for one client.
@@ -60,7 +63,6 @@ class Sender {
   static constexpr std::size_t few = 3;                          ///< so many changes go one by one
   static constexpr std::size_t most_batch = 256;                 ///< reports in one request
   static constexpr std::size_t most_batch_bytes = 900UL * 1024;  ///< of JSON, as it waits; the hub takes 1 MiB
-  static constexpr std::chrono::minutes look_back{5};            ///< after so long with another hub a keepalive tries the better ones again
 
   /// `http` and `outbox` outlive the sender.
   [[nodiscard]] static std::unique_ptr<Sender> make(boost::asio::io_context& io, HttpClient& http, DnsClient& dns, Outbox& outbox,

@@ -43,6 +43,16 @@ BOOST_AUTO_TEST_CASE(after_a_while_one_keepalive_looks_whether_a_better_hub_is_b
   BOOST_TEST((choice.order(false, start + std::chrono::seconds{120}) == Order{0, 1}));
 }
 
+BOOST_AUTO_TEST_CASE(a_hub_that_was_away_for_a_moment_is_looked_at_within_the_grace_after_its_restart) {
+  constexpr std::chrono::seconds interval{15};
+  constexpr std::chrono::seconds grace{60};
+  HubChoice choice(2, HubAddress{}.look_back);
+  choice.answered(1, MonoTime{});
+  std::chrono::seconds at = interval;
+  while (choice.order(false, MonoTime{} + at).front() != 0) at += interval;
+  BOOST_TEST((at <= grace / 2));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_SUITE(sender_hubs, TwoHubs)
@@ -110,6 +120,62 @@ BOOST_AUTO_TEST_CASE(a_hub_without_room_for_one_client_keeps_the_others) {
   BOOST_TEST_REQUIRE(run_until_events(4));
   BOOST_TEST(event(3) == "failed new");
   BOOST_TEST((waits.back() < std::chrono::seconds{60}));
+}
+
+BOOST_AUTO_TEST_CASE(a_keepalive_goes_back_to_the_first_and_takes_the_changes_with_it) {
+  address.look_back = std::chrono::milliseconds{0};
+  hub.stop();
+  start();
+  sender->submit(change(1));
+  BOOST_TEST_REQUIRE(run_until_events(1));
+  sender->submit(keepalive(2));  // looks, and it is not there yet
+  BOOST_TEST_REQUIRE(run_until_events(2));
+  hub.start();
+  sender->submit(change(3));
+  BOOST_TEST_REQUIRE(run_until_events(3));
+  sender->submit(keepalive(4));
+  BOOST_TEST_REQUIRE(run_until_events(4));
+  sender->submit(change(5));
+  BOOST_TEST_REQUIRE(run_until_events(5));
+  BOOST_TEST(second.seqs() == "1 2 3");
+  BOOST_TEST(hub.seqs() == "4 5");
+  BOOST_TEST(failures.empty());
+  BOOST_TEST(outbox->size() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(looking_back_at_a_hub_that_does_not_answer_costs_a_keepalive_little_and_a_change_nothing) {
+  address.look_back = std::chrono::milliseconds{0};
+  address.tunnel_timeout = std::chrono::milliseconds{300};
+  address.timeout = std::chrono::seconds{15};
+  hub.answer = [](const Received&) { return Answer{503, ""}; };
+  start();
+  sender->submit(change(1));
+  BOOST_TEST_REQUIRE(run_until_events(1));
+  hub.answer = [](const Received&) { return std::nullopt; };
+  const auto before = hub.received.size();
+  const auto begin = mono_now();
+  sender->submit(keepalive(2));
+  BOOST_TEST_REQUIRE(run_until([&] { return hub.received.size() > before; }));
+  sender->submit(change(3));
+  BOOST_TEST_REQUIRE(run_until_events(3));
+  BOOST_TEST(event(1) == "delivered a 3 uplink");
+  BOOST_TEST(event(2).starts_with("delivered a 2"));
+  BOOST_TEST((mono_now() - begin < std::chrono::seconds{5}));
+  BOOST_TEST(second.seqs() == "1 3 2");
+  BOOST_TEST(failures.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_better_hub_that_is_asked_too_often_keeps_no_keepalive_from_the_one_in_use) {
+  address.look_back = std::chrono::milliseconds{0};
+  hub.answer = [](const Received&) { return Answer{503, ""}; };
+  start();
+  sender->submit(change(1));
+  BOOST_TEST_REQUIRE(run_until_events(1));
+  hub.answer = [](const Received&) { return Answer{429, "Retry-After: 60\r\n"}; };
+  sender->submit(keepalive(2));
+  BOOST_TEST_REQUIRE(run_until_events(2));
+  BOOST_TEST(event(1).starts_with("delivered a 2"));
+  BOOST_TEST(second.seqs() == "1 2");
 }
 
 BOOST_AUTO_TEST_CASE(when_none_answers_the_reason_of_each_is_told_and_the_longest_wait_kept) {
