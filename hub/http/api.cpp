@@ -37,6 +37,10 @@ Response refused_response(const Rejection& rejection) {
 }
 
 void take_report(Engine& engine, const Request& request, Respond respond) {
+  if (auto packed = refuse_packed(request)) {
+    packed->refused_reports = 1;
+    return respond(std::move(*packed));
+  }
   auto admitted = admit_for(request.caller, request.body, request.source(), wall_now());
   if (!admitted) return respond(refused_response(admitted.error()));
   // Shared: copying it would copy all that the layers before have wrapped into it.

@@ -9,6 +9,7 @@
 
 #include "hub/http/keyring.hpp"
 #include "hub/http/reply.hpp"
+#include "hub/http/target.hpp"
 
 namespace vpn_sentinel {
 namespace {
@@ -72,11 +73,35 @@ class Batch {
   Respond respond_;
 };
 
+/// The first coding of a Content-Encoding header (RFC 9110 8.4) that is not identity; empty: there is none.
+std::string_view packing_of(std::string_view header) {
+  while (!header.empty()) {
+    const auto end = std::min(header.find(','), header.size());
+    auto coding = header.substr(0, end);
+    header.remove_prefix(std::min(end + 1, header.size()));
+    while (coding.starts_with(' ') || coding.starts_with('\t')) coding.remove_prefix(1);
+    while (coding.ends_with(' ') || coding.ends_with('\t')) coding.remove_suffix(1);
+    if (!coding.empty() && !equal_ignoring_case(coding, "identity")) return coding;
+  }
+  return {};
+}
+
 Outcome refused(const Rejection& rejection) { return {rejection.status, rejection.error, rejection.message}; }
 
 }  // namespace
 
 std::string events_path(const std::string& prefix) { return prefix + "/events"; }
+
+std::optional<Response> refuse_packed(const Request& request) {
+  constexpr std::size_t most_repeated = 40;
+  const auto codings = request.all_lines("Content-Encoding");
+  const auto packing = packing_of(codings);
+  if (packing.empty()) return std::nullopt;
+  auto response = error_response(415, "Unsupported encoding",
+                                 fmt::format("Content-Encoding: expected identity or none, got {}", packing.substr(0, most_repeated)));
+  response.headers.emplace_back("Accept-Encoding", "identity");
+  return response;
+}
 
 tl::expected<Admitted, Rejection> admit_for(const Caller& caller, std::string_view body, const std::string& source, WallTime now) {
   auto admitted = admit(body, source, now);
@@ -96,6 +121,7 @@ tl::expected<Admitted, Rejection> admit_for(const Caller& caller, std::string_vi
 }
 
 void take_events(Engine& engine, const Request& request, const Respond& respond) {
+  if (auto packed = refuse_packed(request)) return respond(std::move(*packed));
   const auto reports = split_batch(request.body);
   if (!reports) return respond(error_response(reports.error().status, reports.error().error, reports.error().message));
   const auto batch = std::make_shared<Batch>(reports->size(), respond);

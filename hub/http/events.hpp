@@ -1,6 +1,7 @@
 /// POST {prefix}/events: a probe's outbox, many reports in one request.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "hub/engine/engine.hpp"
@@ -10,6 +11,9 @@
 namespace vpn_sentinel {
 
 [[nodiscard]] std::string events_path(const std::string& prefix);
+
+/// 415 for a body that is packed (Content-Encoding): reports come as they are.
+[[nodiscard]] std::optional<Response> refuse_packed(const Request& request);
 
 /// admit(), and then 403 when the caller's key may not report for that client, or for its group (by the same list of names).
 [[nodiscard]] tl::expected<Admitted, Rejection> admit_for(const Caller& caller, std::string_view body, const std::string& source,

@@ -61,6 +61,19 @@ BOOST_AUTO_TEST_CASE(a_report_is_acknowledged_only_after_it_is_stored) {
   BOOST_TEST(parse_rfc3339(json["server_time"].get<std::string>()).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_packed_report_is_refused_by_the_name_of_its_coding) {
+  for (const std::string path : {"keepalive", "events"}) {
+    ask({.method = "POST", .path = "/api/v1/" + path, .body = "\x1f\x8b", .headers = {{"Content-Encoding", " identity, GZip"}}});
+    BOOST_TEST(answers.back().status == 415);
+    BOOST_TEST(answers.back().body.find("Content-Encoding: expected identity or none, got GZip") != std::string::npos);
+    BOOST_TEST(header(answers.back(), "Accept-Encoding") == "identity");
+  }
+  for (const std::string coding : {"", "identity", "Identity, ,identity"}) {
+    ask({.method = "POST", .path = "/api/v1/keepalive", .body = R"({"client_id":"a"})", .headers = {{"Content-Encoding", coding}}});
+  }
+  BOOST_TEST(engine.submitted.size() == 3U);
+}
+
 BOOST_AUTO_TEST_CASE(a_duplicate_is_acknowledged_because_it_is_stored_already) {
   post(R"({"client_id":"office"})");
   engine.submitted[0].second(SubmitResult::duplicate);

@@ -360,6 +360,16 @@ BOOST_AUTO_TEST_CASE(a_report_fits_the_document_exactly_when_the_hub_takes_it) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_packed_report_is_answered_as_documented) {
+  for (const std::string path : {"/keepalive", "/events"}) {
+    auto peer = connect("api");
+    peer.send("POST /api/v1" + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b");
+    const auto reply = peer.read_reply();
+    BOOST_TEST(status_of(reply) == 415);
+    check(reply, path, "post");
+  }
+}
+
 BOOST_AUTO_TEST_CASE(every_route_is_documented) {
   FakeEngine engine;
   const auto broker = Broker::make();
