@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -121,6 +122,7 @@ void Hub::load_engine(const HubConfig& config) {
   policy.default_lease = config.client_timeout;
   policy.groups = config.groups;
   policy.public_addresses = config.public_addresses;
+  originals_compared_ = !config.public_addresses.empty();
   policy.limits = config.client_limits;
   auto engine = Engine::load(std::move(*store), policy, std::move(hooks), std::move(options));
   if (!engine) throw FatalError(exit_cannot_create, fmt::format("the database cannot be read: {}", engine.error().message));
@@ -145,9 +147,22 @@ void Hub::open_flows(FlowEngineOptions options) {
   flows_.open(*counted_flow_engine_);
 }
 
+/// The Python original's server knows its own address by itself: who comes from there misses its red bypass.
+void Hub::warn_of_originals(const std::vector<std::shared_ptr<const ClientState>>& touched) {
+  if (originals_compared_) return;
+  const auto original = std::ranges::find_if(touched, [](const auto& client) { return client && client->last_report.schema == 1; });
+  if (original == touched.end()) return;
+  originals_compared_ = true;
+  log(LogLevel::warning, "exit_not_compared",
+      {{"client", (*original)->client_id},
+       {"reason", "a Python client reports, and whether its exit is the hub's own address cannot be told"},
+       {"hint", "set VPN_SENTINEL_SERVER_PUBLIC_ADDRESSES"}});
+}
+
 void Hub::on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched) {
   feed_.committed(changes, touched);
   for (const auto& change : changes) log_change(change);
+  warn_of_originals(touched);
 }
 
 /// The file stays until it is done, so that a crash loses no wish.

@@ -100,6 +100,7 @@ class Hub {
   [[nodiscard]] std::size_t alerts_waiting() const;
   void tell_store_trouble();
   void watch_hub();
+  void warn_of_originals(const std::vector<std::shared_ptr<const ClientState>>& touched);
   void on_committed(const std::vector<Change>& changes, const std::vector<std::shared_ptr<const ClientState>>& touched);
 
   LogRing log_;
@@ -126,6 +127,7 @@ class Hub {
   ReportClock report_clock_;
   std::atomic<bool> forgetting_{false};  ///< a wish is under way
   HubCounters counters_;
+  bool originals_compared_ = false;  ///< with the hub's own addresses, or the log has told that they are not; the engine's thread's
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Engine> counted_engine_;   ///< the same, for what brings reports
   std::unique_ptr<FlowEngine> flow_engine_;  ///< of the thread that opens it, until that has ended

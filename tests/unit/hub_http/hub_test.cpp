@@ -1,6 +1,7 @@
 // The whole hub over real sockets: report in, acknowledged, shown, told live, kept over a restart.
 #include "hub/app/hub.hpp"
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/test/unit_test.hpp>
@@ -38,6 +39,32 @@ BOOST_AUTO_TEST_CASE(a_report_is_kept_shown_and_survives_a_restart) {
   RawClient client(endpoint_of(second, "dashboard"));
   client.send(get("/api/v1/clients"));
   BOOST_TEST(body_of(client.read_reply()).find("\"client_id\":\"office\"") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_log_tells_once_that_exits_of_python_clients_are_not_compared_with_the_hubs_own_address) {
+  set_log_level(LogLevel::warning);
+  std::atomic<int> told{0};
+  const LogWatch watch([&](LogLevel, std::string_view event, std::span<const LogField>) { told += event == "exit_not_compared" ? 1 : 0; });
+  const auto ours = R"({"schema":2,"client_id":"new","boot_id":"b","seq":1,"state":"secure","lease_s":60})";
+  const auto told_by = [&](const HubConfig& config) {
+    told = 0;
+    {
+      Hub hub(config);
+      RawClient client(endpoint_of(hub, "api"));
+      client.send(post(ours));
+      BOOST_TEST(status_of(client.read_reply()) == 200);
+      BOOST_TEST(told.load() == 0);
+      for (int i = 0; i < 2; ++i) {
+        client.send(post(report));
+        BOOST_TEST(status_of(client.read_reply()) == 200);
+      }
+    }
+    return told.load();
+  };
+  auto with_address = config();
+  with_address.public_addresses = {IpPrefix::parse("203.0.113.7/32").value()};
+  BOOST_TEST(told_by(with_address) == 0);
+  BOOST_TEST(told_by(config()) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(the_key_is_asked_for_before_the_body_is_looked_at) {
