@@ -36,6 +36,12 @@ Result<void> AccountFile::end_log_ins(std::int64_t user, const std::string& kept
       .and_then(any_rows);
 }
 
+Result<void> AccountFile::end_tokens(std::int64_t user, const std::string& name, const Actor& actor) {
+  return run("DELETE FROM tokens WHERE user = ?1", user).and_then([&](std::int64_t removed) {
+    return removed > 0 ? write_audit(actor, "tokens_removed", name) : Result<void>{};
+  });
+}
+
 Result<void> AccountFile::add_user(const std::string& name, Role role, const std::string& password, bool only_first, const Actor& actor) {
   return in_transaction([&]() -> Result<void> {
     const auto users = number("SELECT count(*) FROM users");
@@ -73,7 +79,9 @@ Result<void> AccountFile::set_password(const std::string& name, const std::strin
     auto changed = run("UPDATE users SET password = ?2 WHERE id = ?1 AND (?3 = '' OR password = ?3)", *id, password, old);
     if (!changed) return fail(changed.error());
     if (*changed == 0) return fail(Error::Kind::invalid, "The password was changed meanwhile");
-    return end_log_ins(*id, kept).and_then([&] { return write_audit(actor, "password_changed", name); });
+    return end_log_ins(*id, kept).and_then([&] { return old.empty() ? end_tokens(*id, name, actor) : Result<void>{}; }).and_then([&] {
+      return write_audit(actor, "password_changed", name);
+    });
   });
 }
 

@@ -40,6 +40,7 @@ struct NewToken {
   std::string name;
   Scopes scopes;
   std::optional<WallTime> expires;
+  std::string password = {};  ///< the hash that was compared and that the user must still have; empty: any
 };
 
 struct NewEnrolment {
@@ -61,7 +62,8 @@ class AccountFile {
   /// `password`: its hash. `only_first`: invalid unless there are no users; what had to be known for it is forgotten.
   [[nodiscard]] Result<void> add_user(const std::string& name, Role role, const std::string& password, bool only_first, const Actor& actor);
   [[nodiscard]] Result<void> set_role(const std::string& name, Role role, const Actor& actor);
-  /// Ends the user's log-ins but `kept` (a session's hash). `old`: the hash that it must still have; empty: any.
+  /// Ends the user's log-ins but `kept` (a session's hash). `old`: the hash that it must still have, of who changes his own; empty:
+  /// somebody else sets it, which ends the user's API tokens, too.
   [[nodiscard]] Result<void> set_password(const std::string& name, const std::string& password, const std::string& kept,
                                           const std::string& old, const Actor& actor);
   [[nodiscard]] Result<void> remove_user(const std::string& name, const Actor& actor);
@@ -134,6 +136,7 @@ class AccountFile {
   [[nodiscard]] Result<std::int64_t> user_number(const std::string& name);
   [[nodiscard]] Result<void> require_admin();
   [[nodiscard]] Result<void> end_log_ins(std::int64_t user, const std::string& kept);
+  [[nodiscard]] Result<void> end_tokens(std::int64_t user, const std::string& name, const Actor& actor);
   [[nodiscard]] Result<LoginResult> check_code(std::int64_t user, const std::string& code, WallTime now);
   [[nodiscard]] Result<void> make_session(const User& user, Login& login, WallTime now);
   [[nodiscard]] Result<void> make_family(const User& user, Login& login, const SessionLimits& limits, WallTime now);

@@ -63,6 +63,9 @@ Result<std::pair<ApiToken, std::string>> AccountFile::add_token(const NewToken& 
     const auto user = user_number(token.user);
     if (!user) return fail(user.error());
     made.user = *user;
+    const auto same = number("SELECT count(*) FROM users WHERE id = ?1 AND (?2 = '' OR password = ?2)", *user, token.password);
+    if (!same) return fail(same.error());
+    if (*same == 0) return fail(Error::Kind::invalid, "The password was changed meanwhile");
     const auto count = number("SELECT count(*) FROM tokens WHERE user = ?1", *user);
     if (!count) return fail(count.error());
     if (*count >= static_cast<std::int64_t>(most_tokens_of_user)) {

@@ -171,7 +171,7 @@ int add_user_command(const CommandLine& line) {
 int user_password_command(const CommandLine& line) {
   const auto password = require(ask_password());
   require(set_user_password(data_dir_of(line), line.user, password));
-  fmt::print("The password of '{}' is changed; all log-ins have ended.\n", line.user.name);
+  fmt::print("The password of '{}' is changed; all log-ins and API tokens have ended.\n", line.user.name);
   return 0;
 }
 
@@ -204,7 +204,7 @@ void add_user_commands(CLI::App& app, CommandLine& line, Command& chosen) {
       ->add_option("ROLE", line.user.role, role_help)
       ->required();
   users->add_subcommand("list", "List the users")->callback([&chosen] { chosen = list_users_command; });
-  add("password", "Change a password and end all log-ins of the user", user_password_command)
+  add("password", "Change a password and end all log-ins and API tokens of the user", user_password_command)
       ->add_flag("--remove-totp", line.user.remove_totp, "Also forget the authenticator and its recovery codes");
   add("role", "Change what a user may do", user_role_command)->add_option("ROLE", line.user.role, role_help)->required();
   add("remove", "Remove a user with the tokens", remove_user_command);

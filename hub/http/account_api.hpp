@@ -36,7 +36,7 @@ class AccountApi : public std::enable_shared_from_this<AccountApi> {
   enum class Means : std::uint8_t {
     any,
     no_api_token,  ///< it must not make itself another one, or change its user's secrets
-    person,        ///< neither by an API token nor by a JWT: who sets passwords of others or makes users can log in as them
+    person,        ///< neither by an API token nor by a JWT: what is made outlives them, or opens more (users, their passwords, tokens)
   };
   struct Row {
     std::string_view method;
@@ -95,6 +95,7 @@ class AccountApi : public std::enable_shared_from_this<AccountApi> {
   void remove_user(AccountCall& call);
   void list_tokens(AccountCall& call);
   void add_token(AccountCall& call);
+  void make_token(const AccountCall& call, const NewToken& token);
   void remove_token(AccountCall& call);
   void list_audit(AccountCall& call);
 

@@ -66,7 +66,7 @@ std::vector<AccountApi::Row> AccountApi::rows() {
       {"PUT", "/users/{name}", Role::admin, person, &Api::change_user},
       {"DELETE", "/users/{name}", Role::admin, person, &Api::remove_user},
       {"GET", "/tokens", Role::viewer, any, &Api::list_tokens},
-      {"POST", "/tokens", Role::viewer, no_token, &Api::add_token},
+      {"POST", "/tokens", Role::viewer, person, &Api::add_token},
       {"DELETE", "/tokens/{id}", Role::viewer, any, &Api::remove_token},
       {"GET", "/keys", Role::operator_, any, &Api::list_keys},
       {"POST", "/keys", Role::operator_, any, &Api::add_key},

@@ -137,18 +137,31 @@ void AccountApi::list_tokens(AccountCall& call) {
   call.answer(json_response(200, {{"tokens", std::move(list)}}));
 }
 
+/// A token outlives the log-in, which somebody may have stolen: whoever makes one knows the password. A proxy's users need not have one
+/// here.
 void AccountApi::add_token(AccountCall& call) {
-  AccountBody body(call.request, {"name", "scopes", "expires_days"});
+  AccountBody body(call.request, {"name", "scopes", "expires_days", "password"});
   NewToken token;
   token.user = call.identity->user;
   token.name = body.text("name", 1, longest_token_name);
   token.scopes = read_scopes(body);
   const auto days = body.number("expires_days", 1, longest_days);
+  const bool by_proxy = call.identity->by == Identity::By::forward_auth;
+  const auto password = by_proxy ? std::string() : body.text("password", 1, longest_password);
   if (body.refusal()) return call.answer(*body.refusal());
   if (token.scopes.report && !call.identity->may_act_as(Role::operator_)) {
     return call.answer(error_response(403, "Access denied", "scopes: to report needs the role operator"));
   }
   if (days) token.expires = now() + std::chrono::hours{24 * *days};
+  if (by_proxy) return make_token(call, token);
+  with_password(call, password, [self = shared_from_this(), call, token](const User& user) {
+    auto wanted = token;
+    wanted.password = user.password;
+    self->make_token(call, wanted);
+  });
+}
+
+void AccountApi::make_token(const AccountCall& call, const NewToken& token) {
   change(call, [self = shared_from_this(), call, token](AccountFile& file) -> Result<Response> {
     const auto made = file.add_token(token, self->now(), call.actor);
     if (!made) return fail(made.error());

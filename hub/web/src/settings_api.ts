@@ -52,9 +52,9 @@ export interface Token {
 
 export const askTokens = async (signal?: AbortSignal): Promise<Token[]> =>
   (await get<{ tokens: Token[] }>(`${root}/tokens`, signal)).tokens;
-/** With the token itself, which the hub tells once. `days`: absent, it does not end by itself. */
-export const addToken = (name: string, scopes: string[], days?: number): Promise<Token & { token: string }> =>
-  send("POST", "/tokens", { name, scopes, expires_days: days });
+/** With the token itself, which the hub tells once. `days`: absent, it does not end by itself. `password`: absent when a proxy names the user. */
+export const addToken = (name: string, scopes: string[], days?: number, password?: string): Promise<Token & { token: string }> =>
+  send("POST", "/tokens", { name, scopes, expires_days: days, password });
 export const removeToken = (id: number): Promise<unknown> => send("DELETE", named("tokens", id));
 
 export interface AuditRow {

@@ -81,7 +81,7 @@ test("a script in what people type is refused, or stored and shown as text", asy
     ["POST", "/maintenance", { name: "n", clients: [script], from: soon(0), to: soon(60) }, "400 clients"],
     ["POST", "/incidents/1/comments", { text: script }, "201"],
     ["POST", "/incidents/1/acknowledge", { note: script }, "200"],
-    ["POST", "/tokens", { name: script, scopes: ["read"] }, "201"],
+    ["POST", "/tokens", { name: script, scopes: ["read"], password }, "201"],
     ["POST", "/keys", { name: script, clients: ["evil"], read: false }, "400 name"],
     ["POST", "/keys", { name: "k", clients: [script], read: false }, "400 clients"],
     ["POST", "/users", { name: script, role: "viewer", password }, "400 name"],
@@ -116,7 +116,7 @@ test("names, tags and groups that no hub would take stay text, too", async () =>
     ["/keys", { name: "k", clients: ["evil"], read: true }],
     ["/users", { name: "victor", role: "viewer", password }],
     ["/enrolments", { client_id: "new", group: "builders" }],
-    ["/tokens", { name: "t", scopes: ["read"] }],
+    ["/tokens", { name: "t", scopes: ["read"], password }],
   ])
     assert.equal(await send(page, "POST", path, body), "201", path);
   assert.equal(await send(page, "PUT", "/rules/leaks", { name: "leaks", on: "state", states: ["danger"], clients: ["evil"], groups: ["builders"] }), "200");

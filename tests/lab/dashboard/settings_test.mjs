@@ -86,6 +86,12 @@ test("a token is told once, opens what its rights say, and nothing when it is re
   await logIn(page);
   await field(page, "Name").fill("backup-script");
   await button(page, "Make a token").click();
+  await page.getByRole("alert").getByText("The password is missing").waitFor();
+  await field(page, "Your password").fill("wrong horse 42");
+  await button(page, "Make a token").click();
+  await page.getByRole("alert").getByText("The password is wrong").waitFor();
+  await field(page, "Your password").fill(password);
+  await button(page, "Make a token").click();
   const token = await page.locator(".once code").textContent();
   const ask = async () => (await fetch(`http://127.0.0.1:${hub.apiPort}/api/v1/clients`, { headers: { Authorization: `Bearer ${token}` } })).status;
   assert.equal(await ask(), 200);

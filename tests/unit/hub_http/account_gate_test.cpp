@@ -133,7 +133,7 @@ BOOST_AUTO_TEST_CASE(a_token_reads_or_reports_by_its_scope) {
   access->replace(rules);
   open();
   const auto make = [this](const nlohmann::json& scopes) {
-    const auto answer = post("/tokens", {{"name", "t"}, {"scopes", scopes}}, logged_in("oscar"));
+    const auto answer = post("/tokens", {{"name", "t"}, {"scopes", scopes}, {"password", usual_password}}, logged_in("oscar"));
     return Headers{{"X-API-Key", answer.body["token"].get<std::string>()}};
   };
   const auto reads = make({"read"});

@@ -107,7 +107,8 @@ BOOST_AUTO_TEST_CASE(every_answer_of_accounts_is_as_documented) {
   BOOST_TEST(status_of(ask("POST", "/users", R"({"name":"bert"})")) == 400);
   BOOST_TEST(status_of(ask("PUT", "/users/{name}", R"({"role":"operator"})", "bert")) == 200);
   BOOST_TEST(status_of(ask("PUT", "/users/{name}", R"({"role":"viewer"})", "anna")) == 409);
-  const auto token = told(ask("POST", "/tokens", R"({"name":"t","scopes":["read"]})"));
+  const auto token = told(ask("POST", "/tokens", R"({"name":"t","scopes":["read"],"password":"a long password"})"));
+  BOOST_TEST(status_of(ask("POST", "/tokens", R"({"name":"t","scopes":["read"],"password":"wrong one"})")) == 403);
   BOOST_TEST(status_of(ask("GET", "/tokens")) == 200);
   BOOST_TEST(status_of(ask("DELETE", "/tokens/{id}", "", token["id"].dump())) == 200);
   BOOST_TEST(status_of(ask("DELETE", "/tokens/{id}", "", "x")) == 404);

@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(the_roles_of_the_routes_are_these) {
 BOOST_AUTO_TEST_CASE(a_token_may_do_what_its_scopes_say_within_the_role_of_its_user) {
   open();
   const auto make = [this](const std::string& user, const json& scopes) {
-    const auto answer = post("/tokens", {{"name", "t"}, {"scopes", scopes}}, logged_in(user));
+    const auto answer = post("/tokens", {{"name", "t"}, {"scopes", scopes}, {"password", usual_password}}, logged_in(user));
     BOOST_REQUIRE(answer.status == 201);
     return Headers{{"Authorization", "Bearer " + answer.body["token"].get<std::string>()}};
   };
@@ -70,16 +70,17 @@ BOOST_AUTO_TEST_CASE(a_token_may_do_what_its_scopes_say_within_the_role_of_its_u
   BOOST_TEST(post("/keys", key, make("victor", {"manage"})).status == 403);
   BOOST_TEST(post("/keys", key, make("oscar", {"report", "manage"})).status == 201);
   // No token makes another one, or changes the secrets of its user.
-  BOOST_TEST(post("/tokens", {{"name", "t"}, {"scopes", {"read"}}}, make("anna", {"read", "manage"})).status == 403);
+  BOOST_TEST(
+      post("/tokens", {{"name", "t"}, {"scopes", {"read"}}, {"password", usual_password}}, make("anna", {"read", "manage"})).status == 403);
   BOOST_TEST(post("/session/password", {{"old", usual_password}, {"new", "another one"}}, make("anna", {"manage"})).status == 403);
-  BOOST_TEST(post("/tokens", {{"name", "t"}, {"scopes", {"report"}}}, logged_in("victor")).status == 403);
+  BOOST_TEST(post("/tokens", {{"name", "t"}, {"scopes", {"report"}}, {"password", usual_password}}, logged_in("victor")).status == 403);
   BOOST_TEST(get("/users", {{"Authorization", "Bearer vst_wrong"}}).status == 401);
 }
 
 BOOST_AUTO_TEST_CASE(a_token_makes_no_key_that_may_do_more_than_itself) {
   open();
   const auto make = [this](const json& scopes) {
-    const auto answer = post("/tokens", {{"name", "t"}, {"scopes", scopes}}, logged_in("oscar"));
+    const auto answer = post("/tokens", {{"name", "t"}, {"scopes", scopes}, {"password", usual_password}}, logged_in("oscar"));
     BOOST_REQUIRE(answer.status == 201);
     return Headers{{"Authorization", "Bearer " + answer.body["token"].get<std::string>()}};
   };
@@ -114,7 +115,8 @@ BOOST_AUTO_TEST_CASE(a_token_makes_no_key_that_may_do_more_than_itself) {
 BOOST_AUTO_TEST_CASE(users_are_made_changed_and_removed_by_a_log_in_and_by_no_token) {
   open();
   const auto anna = logged_in("anna");
-  const auto token = post("/tokens", {{"name", "t"}, {"scopes", {"read", "report", "manage"}}}, anna).body["token"];
+  const auto token =
+      post("/tokens", {{"name", "t"}, {"scopes", {"read", "report", "manage"}}, {"password", usual_password}}, anna).body["token"];
   const auto jwt = post("/jwt", {{"user", "anna"}, {"password", usual_password}}).body["access_token"];
   for (const auto& bearer : {token, jwt}) {
     const Headers headers{{"Authorization", "Bearer " + bearer.get<std::string>()}};
@@ -128,6 +130,47 @@ BOOST_AUTO_TEST_CASE(users_are_made_changed_and_removed_by_a_log_in_and_by_no_to
   BOOST_TEST(post("/login", {{"user", "anna"}, {"password", usual_password}}).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(a_log_in_that_somebody_has_stolen_makes_no_token_without_the_password) {
+  open();
+  const auto victor = logged_in("victor");
+  json wish{{"name", "t"}, {"scopes", {"read"}}};
+  BOOST_TEST(post("/tokens", wish, victor).status == 400);
+  wish["password"] = "another password";
+  BOOST_TEST(post("/tokens", wish, victor).status == 403);
+  wish["password"] = usual_password;
+  const auto jwt = post("/jwt", {{"user", "victor"}, {"password", usual_password}}).body["access_token"].get<std::string>();
+  BOOST_TEST(post("/tokens", wish, {{"Authorization", "Bearer " + jwt}}).status == 403);
+  BOOST_TEST(get("/tokens", victor).body["tokens"].empty());
+  BOOST_TEST(post("/tokens", wish, victor).status == 201);
+}
+
+BOOST_AUTO_TEST_CASE(whom_a_proxy_names_makes_a_token_without_a_password) {
+  open([](AccountDoor& made) {
+    made.forward_auth_header = "Remote-User";
+    made.forward_auth_proxies = {IpPrefix::parse("127.0.0.1").value()};
+  });
+  const Headers named{{"Remote-User", "victor"}};
+  const auto csrf = get("/session", named).body["csrf"].get<std::string>();
+  BOOST_TEST(post("/tokens", {{"name", "t"}, {"scopes", {"read"}}}, named).status == 403);
+  BOOST_TEST(post("/tokens", {{"name", "t"}, {"scopes", {"read"}}}, {{"Remote-User", "victor"}, {"X-CSRF-Token", csrf}}).status == 201);
+}
+
+BOOST_AUTO_TEST_CASE(a_password_that_an_admin_sets_ends_the_tokens_and_an_own_one_does_not) {
+  open();
+  const auto oscar = logged_in("oscar");
+  const auto made = post("/tokens", {{"name", "t"}, {"scopes", {"read"}}, {"password", usual_password}}, oscar);
+  BOOST_REQUIRE(made.status == 201);
+  const Headers token{{"Authorization", "Bearer " + made.body["token"].get<std::string>()}};
+  BOOST_TEST(post("/session/password", {{"old", usual_password}, {"new", "another password"}}, oscar).status == 200);
+  BOOST_TEST(get("/keys", token).status == 200);
+  const auto anna = logged_in("anna");
+  BOOST_TEST(ask({"PUT", "/users/oscar", "", R"({"role":"operator"})", "127.0.0.1", anna}).status == 200);
+  BOOST_TEST(get("/keys", token).status == 200);
+  BOOST_TEST(ask({"PUT", "/users/oscar", "", R"({"password":"a third password"})", "127.0.0.1", anna}).status == 200);
+  BOOST_TEST(get("/keys", token).status == 401);
+  BOOST_TEST(get("/audit", anna).body.dump().find("tokens_removed") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_wrong_token_is_not_passed_over_for_a_right_cookie) {
   open();
   auto anna = logged_in("anna");
@@ -137,7 +180,8 @@ BOOST_AUTO_TEST_CASE(a_wrong_token_is_not_passed_over_for_a_right_cookie) {
 
 BOOST_AUTO_TEST_CASE(tokens_are_seen_and_removed_by_their_owner_and_by_admins) {
   open();
-  const auto made = post("/tokens", {{"name", "t"}, {"scopes", {"read"}}, {"expires_days", 1}}, logged_in("oscar"));
+  const auto made =
+      post("/tokens", {{"name", "t"}, {"scopes", {"read"}}, {"expires_days", 1}, {"password", usual_password}}, logged_in("oscar"));
   BOOST_REQUIRE(made.status == 201);
   BOOST_TEST(get("/tokens", logged_in("victor")).body["tokens"].empty());
   BOOST_TEST(get("/tokens", logged_in("oscar")).body["tokens"].size() == 1U);

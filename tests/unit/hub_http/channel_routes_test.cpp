@@ -103,7 +103,8 @@ BOOST_AUTO_TEST_CASE(only_an_operator_may_test_on_each_listener) {
   BOOST_TEST(status_of(test("good")) == 403);
   log_in("olga");
   BOOST_TEST(status_of(test("good")) == 200);
-  const auto token = json::parse(body_of(ask("POST", "/tokens", R"({"name":"t","scopes":["read","manage"]})")))["token"];
+  const auto token =
+      json::parse(body_of(ask("POST", "/tokens", R"({"name":"t","scopes":["read","manage"],"password":"a long password"})")))["token"];
   rights = "X-API-Key: " + token.get<std::string>() + "\r\n";
   BOOST_TEST(status_of(test("good", "", "api")) == 200);
 }

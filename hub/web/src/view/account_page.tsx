@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 
 import { beginTotp, changePassword, confirmTotp, removeTotp, type TotpSecret } from "../api";
+import { settingsAddress } from "../model/place";
 import { checkPassword, FieldFault, type User } from "../model/session";
 import { store, useStore } from "../store";
 import { SetUp } from "./door";
@@ -28,6 +29,9 @@ function Password({ user }: { user: User }) {
         <Field name="new" label="New password" secret autocomplete="new-password" hint="At least 10 letters or signs" />
         <Field name="again" label="New password again" secret autocomplete="new-password" />
       </Form>
+      <p class="quiet">
+        It ends your other log-ins. Your API tokens go on: revoke them at <a href={settingsAddress("tokens")}>API tokens</a>.
+      </p>
       <p role="status">{done && "The password is changed; your other log-ins have ended."}</p>
     </Panel>
   );

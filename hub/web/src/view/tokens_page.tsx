@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 
-import { FieldFault, isAtLeast } from "../model/session";
+import { FieldFault, isAtLeast, type User } from "../model/session";
 import { addToken, askTokens, removeToken, type Token } from "../settings_api";
 import { useStore } from "../store";
 import { Act, Fault, useFault } from "./act";
@@ -25,13 +25,22 @@ const lifetimes: [string, string][] = [
   ["", "until it is revoked"],
 ];
 
-function NewToken({ made, operator }: { made: (told: Token & { token: string }) => void; operator: boolean }) {
+interface NewTokenProps {
+  user: User | null;
+  operator: boolean;
+  made: (told: Token & { token: string }) => void;
+}
+
+function NewToken({ user, operator, made }: NewTokenProps) {
+  // Whom a proxy names may have no password here.
+  const secret = user?.by !== "forward_auth";
   const send = async (fields: Fields, form: HTMLFormElement): Promise<void> => {
     const name = (fields.name ?? "").trim();
     if (!name) throw new FieldFault("name", "The token needs a name");
     const wanted = scopes.map(([scope]) => scope).filter((scope) => fields[scope] !== undefined);
     if (wanted.length === 0) throw new FieldFault("name", "The token needs at least one right");
-    made(await addToken(name, wanted, fields.days ? Number(fields.days) : undefined));
+    if (secret && !fields.password) throw new FieldFault("password", "The password is missing");
+    made(await addToken(name, wanted, fields.days ? Number(fields.days) : undefined, fields.password));
     form.reset();
   };
   return (
@@ -48,6 +57,12 @@ function NewToken({ made, operator }: { made: (told: Token & { token: string }) 
           ))}
       </fieldset>
       <Choice name="days" label="It counts for" options={lifetimes} />
+      {secret && (
+        <>
+          <input class="hidden" name="username" value={user?.name} autocomplete="username" tabIndex={-1} aria-hidden="true" readOnly />
+          <Field name="password" label="Your password" secret autocomplete="current-password" />
+        </>
+      )}
     </Form>
   );
 }
@@ -109,7 +124,7 @@ export function TokensPage() {
         </ul>
       </Panel>
       <Panel title="New token" id="new-token-panel">
-        <NewToken made={show} operator={isAtLeast(session, "operator")} />
+        <NewToken user={session?.user ?? null} operator={isAtLeast(session, "operator")} made={show} />
       </Panel>
     </>
   );

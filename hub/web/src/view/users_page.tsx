@@ -49,7 +49,7 @@ function NewPassword({ name, done }: { name: string; done: () => void }) {
         label="New password"
         secret
         autocomplete="new-password"
-        hint="All log-ins of this user end, and the old password counts no more"
+        hint="All log-ins and API tokens of this user end, and the old password counts no more"
         focus
       />
       <Field name="again" label="New password again" secret autocomplete="new-password" />
@@ -121,7 +121,7 @@ function Entry({ account: { name, role, totp, created }, me, change, failed }: E
           name={name}
           done={() => {
             setPassword(false);
-            void change(() => Promise.resolve(), `${name} has a new password; all older log-ins have ended.`);
+            void change(() => Promise.resolve(), `${name} has a new password; all older log-ins and API tokens have ended.`);
           }}
         />
       )}

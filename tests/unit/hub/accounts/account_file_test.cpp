@@ -243,6 +243,16 @@ BOOST_AUTO_TEST_CASE(tokens_belong_to_their_user) {
   BOOST_TEST(file.load().value().tokens.empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_password_that_was_changed_meanwhile_makes_no_token) {
+  auto file = open();
+  add(file, "anna", Role::admin);
+  const auto before = user_of(file, "anna").password;
+  BOOST_REQUIRE(file.add_token({"anna", "t", {true, false, false}, std::nullopt, before}, now, tester).has_value());
+  BOOST_REQUIRE(file.set_password("anna", "new", "", "", tester).has_value());
+  BOOST_TEST(file.load().value().tokens.empty());
+  BOOST_TEST((file.add_token({"anna", "t", {true, false, false}, std::nullopt, before}, now, tester).error().kind == Error::Kind::invalid));
+}
+
 BOOST_AUTO_TEST_CASE(what_has_expired_is_removed) {
   auto file = open();
   add(file, "anna", Role::admin);
