@@ -27,13 +27,16 @@ struct GroupMember {
 
 /// Another probe that reports under the same name: one of those that did not report last.
 struct Twin {
-  std::string boot_id;  ///< empty: a Python client
+  std::string boot_id;  ///< empty: a Python client, which is known by its source address
   std::string source_address;
   State state = State::warning;
   std::vector<Finding> findings;
   WallTime lease_deadline{};  ///< its state counts until then
   WallTime first_noticed{};
   WallTime shown_until{};
+  /// How often one of two Python clients took the place of the other. A client whose exit changes looks the same at first.
+  int turns = 0;
+  [[nodiscard]] bool is_sure() const noexcept { return !boot_id.empty() || turns >= 2; }
   friend bool operator==(const Twin&, const Twin&) = default;
 };
 

@@ -1,6 +1,7 @@
 #include "hub/state/twin.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "hub/state/exit_paths.hpp"
@@ -47,17 +48,36 @@ bool came_back(const ClientState& before, const Report& report) {
          before.state != State::offline && before.last_report.trigger != "stop";
 }
 
+/// Python clients have no starts: another one, or the same by another exit.
+bool is_another_python(const ClientState& before, const Admitted& admitted) {
+  return before.last_report.boot_id.empty() && admitted.report.boot_id.empty() && before.source_address != admitted.source_address &&
+         before.state != State::offline;
+}
+
+bool is_of(const Twin& twin, const std::string& boot_id, const std::string& source_address) {
+  return twin.boot_id == boot_id && (!boot_id.empty() || twin.source_address == source_address);
+}
+
+/// Takes out what is known of a start.
+std::optional<Twin> take(std::vector<Twin>& twins, const std::string& boot_id, const std::string& source_address) {
+  const auto found = std::ranges::find_if(twins, [&](const Twin& twin) { return is_of(twin, boot_id, source_address); });
+  if (found == twins.end()) return std::nullopt;
+  auto taken = std::move(*found);
+  twins.erase(found);
+  return taken;
+}
+
 /// All but the one that reports.
 std::vector<Twin> others(const ClientState& before, const Admitted& admitted) {
   auto twins = before.twins;
-  const auto remove = [&](const std::string& boot_id) { std::erase_if(twins, [&](const Twin& twin) { return twin.boot_id == boot_id; }); };
   std::erase_if(twins, [&](const Twin& twin) { return twin.shown_until <= admitted.received; });
-  remove(admitted.report.boot_id);
-  if (!came_back(before, admitted.report)) return twins;
+  const auto itself = take(twins, admitted.report.boot_id, admitted.source_address);
+  const bool another_python = is_another_python(before, admitted);
+  if (!another_python && !came_back(before, admitted.report)) return twins;
   auto twin = twin_from(before, admitted.received);
-  const auto known = std::ranges::find(twins, twin.boot_id, &Twin::boot_id);
-  if (known != twins.end()) twin.lease_deadline = std::max(twin.lease_deadline, known->lease_deadline);
-  remove(twin.boot_id);
+  const auto known = take(twins, twin.boot_id, twin.source_address);
+  if (known) twin.lease_deadline = std::max(twin.lease_deadline, known->lease_deadline);
+  twin.turns = another_python ? (itself ? itself->turns + 1 : 0) : 2;
   twins.push_back(std::move(twin));
   if (twins.size() > most_twins) twins.erase(std::ranges::min_element(twins, {}, &Twin::lease_deadline));
   return twins;
@@ -66,7 +86,7 @@ std::vector<Twin> others(const ClientState& before, const Admitted& admitted) {
 /// What those see whose lease lasts.
 void add_sights(WallTime now, ClientState& after) {
   for (const auto& twin : after.twins) {
-    if (twin.lease_deadline <= now) continue;
+    if (twin.lease_deadline <= now || !twin.is_sure()) continue;
     add_missing(after.findings, twin.findings);
     after.state = std::max(after.state, twin.state);
   }
@@ -78,6 +98,7 @@ std::string name_of_start(const std::string& boot_id) { return boot_id.empty() ?
 void tell_duplicate(std::vector<std::string> boots, std::vector<std::string> addresses, ClientState& after) {
   auto since = WallTime::max();
   for (const auto& twin : after.twins) {
+    if (!twin.is_sure()) continue;
     boots.push_back(name_of_start(twin.boot_id));
     addresses.push_back(twin.source_address);
     since = std::min(since, twin.first_noticed);
@@ -90,7 +111,7 @@ void tell_duplicate(std::vector<std::string> boots, std::vector<std::string> add
 
 void note_twins(const ClientState& before, const Admitted& admitted, ClientState& after) {
   after.twins = others(before, admitted);
-  if (after.twins.empty()) return;
+  if (std::ranges::none_of(after.twins, &Twin::is_sure)) return;
   add_sights(admitted.received, after);
   tell_duplicate({name_of_start(admitted.report.boot_id)}, {admitted.source_address}, after);
 }
@@ -98,7 +119,7 @@ void note_twins(const ClientState& before, const Admitted& admitted, ClientState
 bool leave_to_twins(const ClientState* before, const Admitted& admitted, ClientState& after) {
   if (before == nullptr || before->state == State::offline) return false;
   auto living = others(*before, admitted);
-  std::erase_if(living, [&](const Twin& twin) { return twin.lease_deadline <= admitted.received; });
+  std::erase_if(living, [&](const Twin& twin) { return !twin.is_sure() || twin.lease_deadline <= admitted.received; });
   if (living.empty()) return false;
   after.twins = std::move(living);
   after.state = State::secure;

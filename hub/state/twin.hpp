@@ -6,9 +6,10 @@
 
 namespace vpn_sentinel {
 
-/// A start of a probe that another one followed reports again, and lives: then two run at once (a mere restart never goes back). All Python
-/// clients together are one start. From then on `after` is what all see: the worst state, the findings of all, and duplicate_client_id,
-/// until only one has been heard for a while.
+/// A start of a probe that another one followed reports again, and lives: then two run at once (a mere restart never goes back). Beside a
+/// probe all Python clients are one start; among themselves they are told by their source addresses, when these have taken turns more often
+/// than an exit that changes. From then on `after` is what all see: the worst state, the findings of all, and duplicate_client_id, until
+/// only one has been heard for a while.
 void note_twins(const ClientState& before, const Admitted& admitted, ClientState& after);
 
 /// A probe says that it stops. True: others under its name go on, and `after` is what they see. False: it was the only one, and `after` is

@@ -151,6 +151,30 @@ BOOST_AUTO_TEST_CASE(a_python_client_beside_a_probe_is_told_and_hides_no_danger)
   BOOST_TEST((watch.take(original("vpn", warning, at(8))).state == danger));
 }
 
+BOOST_AUTO_TEST_CASE(two_python_clients_that_take_turns_are_told_once) {
+  Watch watch;
+  std::size_t changes = 0;
+  for (int round = 0; round < 10; ++round) {
+    for (const std::string address : {"192.0.2.7", "192.0.2.8"}) {
+      const auto now = at(round * 60 + (address == "192.0.2.8" ? 5 : 0));
+      changes = watch.fleet.apply(from(with_address(original("vpn", warning, now), address), address)).size();
+      if (round >= 2) BOOST_TEST(changes == 0U);
+    }
+  }
+  const auto& both = *watch.fleet.find("vpn");
+  BOOST_TEST_REQUIRE(has(both, "duplicate_client_id"));
+  BOOST_TEST((both.findings.back().evidence["addresses"] == nlohmann::json::array({"192.0.2.8", "192.0.2.7"})));
+}
+
+BOOST_AUTO_TEST_CASE(a_python_client_whose_exit_changes_and_comes_back_is_alone) {
+  Watch watch;
+  for (const auto& [address, time] : {std::pair{"192.0.2.7", 0}, {"192.0.2.8", 300}, {"192.0.2.7", 600}, {"192.0.2.7", 900}}) {
+    const auto& client = watch.take(from(with_address(original("vpn", warning, at(time)), address), address));
+    BOOST_TEST(!has(client, "duplicate_client_id"));
+    BOOST_TEST(client.known_address == address);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_probe_that_replaced_a_python_client_is_alone) {
   Watch watch;
   (void)watch.take(original("vpn", warning, at(0)));
