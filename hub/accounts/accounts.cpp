@@ -161,6 +161,28 @@ bool Accounts::holds(const Identity& identity) {
   return true;
 }
 
+void Accounts::end_session(AccountFile& file, const std::string& hash, const Actor& actor) {
+  auto without = *directory();
+  without.sessions.erase(hash);
+  {
+    const std::lock_guard lock(mutex_);
+    directory_ = std::make_shared<const Directory>(std::move(without));
+  }
+  const auto written = file.end_session(hash, actor);
+  if (written) return;
+  ended_.emplace(hash, actor);
+  options_.on_trouble(written.error());
+}
+
+Result<void> Accounts::write_ended(AccountFile& file) {
+  while (!ended_.empty()) {
+    const auto first = ended_.begin();
+    if (auto written = file.end_session(first->first, first->second); !written) return written;
+    ended_.erase(first);
+  }
+  return {};
+}
+
 const std::string& Accounts::nobodys_hash() {
   if (nobodys_hash_.empty()) nobodys_hash_ = hash_password(random_secret(), options_.cost);
   return nobodys_hash_;
@@ -205,6 +227,8 @@ void Accounts::reload() {
     return options_.on_changed();  // what has ended by itself ends nevertheless
   }
   version_ = file_.version().value_or("");
+  // What the file has lost otherwise needs no end any more.
+  std::erase_if(ended_, [&](const auto& each) { return fresh->sessions.erase(each.first) == 0; });
   {
     const std::lock_guard lock(mutex_);
     std::erase_if(seen_, [&](const auto& each) { return !fresh->sessions.contains(each.first); });
@@ -227,7 +251,8 @@ void Accounts::keep_house() {
       const std::lock_guard lock(mutex_);
       seen.assign(seen_.begin(), seen_.end());
     }
-    auto done = seen.empty() ? Result<void>{} : file.note_seen(seen);
+    auto done = write_ended(file);
+    if (done && !seen.empty()) done = file.note_seen(seen);
     if (done) done = file.clean(options_.limits, options_.now());
     if (!done) options_.on_trouble(done.error());
     return {};

@@ -60,6 +60,9 @@ class Accounts {
   using Job = std::function<Reply(AccountFile&)>;
   [[nodiscard]] bool change(Job job) { return changes_.try_push(std::move(job)); }
 
+  /// On the thread of changes. The session counts no more, also when the file cannot be written: then that is done when it can be again.
+  void end_session(AccountFile& file, const std::string& hash, const Actor& actor);
+
   /// `job` on the thread of passwords. False: too many wait.
   [[nodiscard]] bool hash(std::function<void()> job) { return passwords_.try_push(std::move(job)); }
   /// A hash that nobody's password has: who is unknown takes as long as who is known. Slow; on the thread of passwords.
@@ -76,6 +79,7 @@ class Accounts {
   void reload();
   void look();
   void keep_house();
+  [[nodiscard]] Result<void> write_ended(AccountFile& file);
   [[nodiscard]] Identity identity_of(const User& user, Identity::By by) const;
   void note_seen(const std::string& hash, WallTime now);
   [[nodiscard]] WallTime seen(const std::string& hash) const;
@@ -86,6 +90,7 @@ class Accounts {
   mutable std::mutex mutex_;
   std::shared_ptr<const Directory> directory_;
   std::unordered_map<std::string, WallTime> seen_;
+  std::unordered_map<std::string, Actor> ended_;  ///< sessions that the file still has, and who ended them; of the thread of changes
   std::string nobodys_hash_;
   MonoTime next_look_{};
   MonoTime next_housekeeping_{};

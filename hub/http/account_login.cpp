@@ -180,8 +180,8 @@ void AccountApi::log_out(AccountCall& call) {
   if (identity.by != Identity::By::session) {
     return call.answer(error_response(409, "Conflict", "This is no log-in of the hub: end it where it began, or by POST /jwt/revoke"));
   }
-  change(call, [identity, gone, actor = call.actor](AccountFile& file) -> Result<Response> {
-    if (auto ended = file.end_session(identity.credential, actor); !ended) return fail(ended.error());
+  change(call, [self = shared_from_this(), identity, gone, actor = call.actor](AccountFile& file) -> Result<Response> {
+    self->accounts().end_session(file, identity.credential, actor);
     auto response = done_response();
     response.headers.emplace_back("Set-Cookie", gone);
     return response;

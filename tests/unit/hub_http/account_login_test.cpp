@@ -129,6 +129,17 @@ BOOST_AUTO_TEST_CASE(a_log_out_ends_the_session_on_the_hub_too) {
   BOOST_TEST(get("/users", anna).status == 401);
 }
 
+BOOST_AUTO_TEST_CASE(a_log_out_ends_the_session_also_when_it_cannot_be_written) {
+  open();
+  const auto anna = logged_in("anna");
+  auto disk = Database::open(account_file_path(folder)).value();
+  BOOST_REQUIRE(disk.execute("CREATE TRIGGER full BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'full'); END").has_value());
+  const auto answer = ask({"POST", "/logout", "", "", "127.0.0.1", anna});
+  BOOST_TEST(answer.status == 200);
+  BOOST_TEST(answer.cookie.find("Max-Age=0") != std::string::npos);
+  BOOST_TEST(get("/users", anna).status == 401);
+}
+
 BOOST_AUTO_TEST_CASE(what_changes_something_needs_the_csrf_token_of_this_session) {
   open();
   auto anna = logged_in("anna");

@@ -91,6 +91,35 @@ BOOST_AUTO_TEST_CASE(a_session_ends_however_much_it_is_used) {
   BOOST_TEST(!accounts->by_session(login.secret));
 }
 
+BOOST_AUTO_TEST_CASE(a_log_out_counts_at_once_and_is_written_when_the_file_can_be_written_again) {
+  const auto login = log_in();
+  const auto other = log_in();
+  auto disk = Database::open(path()).value();
+  BOOST_REQUIRE(disk.execute("CREATE TRIGGER full BEFORE DELETE ON sessions BEGIN SELECT RAISE(ABORT, 'full'); END").has_value());
+  const auto identity = accounts->by_session(login.secret);
+  BOOST_REQUIRE(identity.has_value());
+  const auto end = [&](AccountFile& file) {
+    accounts->end_session(file, identity->credential, tester);
+    return true;
+  };
+  BOOST_TEST(changed(end));
+  const auto nothing = [](AccountFile&) { return true; };
+  for (int i = 0; i < 2; ++i) {
+    BOOST_TEST(!accounts->by_session(login.secret));
+    BOOST_TEST(!accounts->holds(*identity));
+    BOOST_TEST(changed(nothing));  // the file, which still has it, is read again
+  }
+  BOOST_TEST(accounts->by_session(other.secret).has_value());
+  BOOST_TEST(open().load().value().sessions.contains(identity->credential));
+  BOOST_REQUIRE(disk.execute("DROP TRIGGER full").has_value());
+  accounts->turn();
+  BOOST_TEST(changed(nothing));
+  auto file = open();
+  BOOST_TEST(!file.load().value().sessions.contains(identity->credential));
+  BOOST_TEST(file.audit(0, 1).value().at(0).action == "logged_out");
+  BOOST_TEST(accounts->by_session(other.secret).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(a_role_that_was_taken_is_gone_at_once) {
   const auto login = log_in();
   static_cast<void>(changed([](AccountFile& file) {
