@@ -46,3 +46,33 @@ test("two clients in danger in a group of their own are two, in the headline, th
   await page.locator(".verdict", { hasText: /2 clients are exposed: a2, a3$/ }).waitFor();
   await close();
 });
+
+test("a member is never greener in its group than it is itself, also when the group's message says so", async () => {
+  await hub.report("a1", healthy(0));
+  for (const id of ["a2", "a3"]) await hub.report(id, exposed(1));
+  const { page, close } = await openPage(browser, hub.page);
+  // The group as it was told before its members changed.
+  const late = (client) => ({ ...client, members: client.members?.map((member) => ({ ...member, state: "secure" })) });
+  await page.routeWebSocket(/\/live$/, (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((text) => {
+      const message = JSON.parse(text);
+      if (message.clients) message.clients = message.clients.map(late);
+      if (message.client) message.client = late(message.client);
+      socket.send(JSON.stringify(message));
+    });
+  });
+  await page.reload();
+  await isLive(page);
+  const row = page.locator("#clients > *", { hasText: "Rule:" });
+  const members = async () => (await row.locator(".member").allInnerTexts()).slice(1);
+  assert.deepEqual(await members(), ["a2: Danger", "a3: Danger"]);
+  await hub.report("a2", healthy(1, { group: "gg" }));
+  await row.getByText("a2: Secure").waitFor();
+  await hub.report("a2", exposed(1));
+  await row.getByText("a2: Danger").waitFor();
+  await page.goto(`${hub.page}#/clients/group%3Agg`);
+  for (const id of ["a2", "a3"]) await page.locator(".members li", { hasText: id }).locator(".light[data-state=danger]").waitFor();
+  assert.equal(await page.locator(".members .light[data-state=secure]").count(), 0);
+  await close();
+});

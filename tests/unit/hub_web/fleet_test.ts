@@ -77,3 +77,19 @@ test("a deadline that cannot be read is no deadline that lies ahead", () => {
   const fleet = fleetOf([client("a", now, { lease_deadline: "soon" })]);
   assert.equal(fleet.isOverdue(fleet.clients.get("a"), now), true);
 });
+
+test("a member of a group is shown as the worse of what the group and its own messages say, and never greener", () => {
+  const words = ["secure", "warning", "contained", "offline", "danger", "of a later hub"];
+  for (const own of words)
+    for (const told of words) {
+      const fleet = fleetOf([client("a", now, { state: own })]);
+      const shown = fleet.memberState({ client_id: "a", state: told, sees: true }, now);
+      assert.ok(words.indexOf(shown) >= Math.max(words.indexOf(own), words.indexOf(told)), `${own}, ${told}: ${shown}`);
+    }
+  const fleet = fleetOf([client("a", now)]);
+  const member = (id, state) => fleet.memberState({ client_id: id, state, sees: true }, now + 60_000);
+  assert.equal(member("a", "secure"), "overdue");
+  assert.equal(member("a", "contained"), "overdue");
+  assert.equal(member("a", "danger"), "danger");
+  assert.equal(member("unknown", "danger"), "danger");
+});

@@ -1,7 +1,7 @@
 // What the page knows: all clients, the latest changes, the hub's clock. Pure: fed with messages and times, it touches no document.
 
-import type { Client, LiveChange, Message } from "./types";
-import { groupName, states } from "./words";
+import type { Client, LiveChange, Member, Message } from "./types";
+import { groupName, states, worseState } from "./words";
 
 const mostChanges = 50;
 // The hub says "offline" at the deadline; a page may be this late in hearing it before it takes matters into its own hands.
@@ -43,6 +43,12 @@ export class Fleet {
   /** "overdue" for one whose report is late, else its state: nobody is counted as what it was. */
   shownState(client: Client, now: number): string {
     return this.isOverdue(client, now) ? "overdue" : client.state;
+  }
+
+  /** A group tells of its members in its own message: none is shown better than the client itself is. */
+  memberState(member: Member, now: number): string {
+    const own = this.clients.get(member.client_id);
+    return own ? worseState(member.state, this.shownState(own, now)) : member.state;
   }
 
   /** Clients per state. Groups have a light of their own, and are no more clients. */

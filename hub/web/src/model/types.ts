@@ -91,7 +91,14 @@ export interface Client extends Told {
   reported_at?: string;
   clock_skew_ms?: number;
   rule?: string;
-  members?: { client_id: string; state: State; since: string; sees: boolean }[];
+  members?: Member[];
+}
+
+export interface Member {
+  client_id: string;
+  state: State;
+  since: string;
+  sees: boolean;
 }
 
 export interface Change {

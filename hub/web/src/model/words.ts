@@ -33,6 +33,15 @@ export function stateRank(state: string): number {
   return Object.keys(states).indexOf(state);
 }
 
+// What nobody knows now is graver than what is contained: that would be a promise.
+const gravity = ["secure", "warning", "contained", "overdue", "offline", "danger"];
+
+/** Of two states of the same client the one that promises less; what this page does not know promises nothing. */
+export function worseState(a: string, b: string): string {
+  const rank = (state: string): number => (gravity.includes(state) ? gravity.indexOf(state) : gravity.length);
+  return rank(a) >= rank(b) ? a : b;
+}
+
 /** "dns_egress_outside" -> "DNS egress outside". */
 export function codeText(code: string): string {
   const text = String(code)

@@ -1,7 +1,8 @@
 // What table and tiles show of a client.
 
-import type { Client } from "../model/types";
+import type { Client, Member } from "../model/types";
 import { byGravity, countryOf, dnsLight, exitAddresses, meaningOf, placeText, stateText } from "../model/words";
+import { useStore } from "../store";
 import { Flag } from "./flag";
 import { Name } from "./parts";
 
@@ -14,10 +15,20 @@ export function NameCell({ client, current, muted }: { client: Client; current: 
       {client.group && <span class="quiet small tag">{client.group}</span>}
       <Tags tags={client.tags} />
       {client.rule && <span class="quiet small member">Rule: {client.rule}</span>}
-      {client.members?.map((member) => (
+      {client.members && <Members members={client.members} current={current} />}
+    </>
+  );
+}
+
+/** Drawn with each change of the fleet, not of the group alone. */
+function Members({ members, current }: { members: Member[]; current: boolean }) {
+  const { fleet, clock } = useStore();
+  return (
+    <>
+      {members.map((member) => (
         <span key={member.client_id} class="quiet small member">
           {member.client_id}: {current ? "" : "was "}
-          {stateText(member.state).word}
+          {stateText(fleet.memberState(member, clock.now())).word}
           {member.sees ? "" : " (cannot see)"}
         </span>
       ))}

@@ -207,13 +207,14 @@ export function ClientPage({ id }: { id: string }) {
 }
 
 function Members({ client, current }: { client: Client; current: boolean }) {
+  const { fleet, clock } = useStore();
   return (
     <Panel title="Probes of the group">
       <p class="quiet">Rule: {client.rule}</p>
       <ul class="members">
         {client.members?.map((member) => (
           <li key={member.client_id}>
-            <Name id={member.client_id} /> <Light state={member.state} current={current} />
+            <Name id={member.client_id} /> <Light state={fleet.memberState(member, clock.now())} current={current} />
             <span class="quiet">
               for <For since={member.since} />
               {member.sees ? "" : ", cannot see"}
