@@ -21,7 +21,12 @@ export class ApiError extends Error {
 }
 
 /** What calls need of the log-in, and whom they tell that it has ended or is another one. */
-export const access = { csrf: null as string | null, changed: (): void => {} };
+export const access = {
+  csrf: null as string | null,
+  changed: (): void => {},
+  /** What may not be read (403), and was asked about already: who may not see it for good does not ask for ever. */
+  refused: new Set<string>(),
+};
 
 // An answer that does not come must not keep the page from asking again.
 const longestAnswer = 10_000;
@@ -42,7 +47,11 @@ async function answerOf<T>(answer: Response): Promise<T> {
 
 export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   const answer = await fetch(path, { signal, headers: { Accept: "application/json" } });
-  if (answer.status === 401) access.changed();
+  const [what] = path.split("?") as [string];
+  const { refused } = access;
+  if (answer.status === 401 || (answer.status === 403 && !refused.has(what))) access.changed();
+  if (answer.status === 403) refused.add(what);
+  else if (answer.ok) refused.delete(what);
   return answerOf<T>(answer);
 }
 

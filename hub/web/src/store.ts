@@ -70,7 +70,7 @@ export class Store {
         // An answer that was on its way while somebody logged in or out is older than what is known.
         if (this.#answers === before) this.setSession(session);
       })
-      .catch(() => {})
+      .catch(() => access.refused.clear())
       .finally(() => {
         this.#asking = false;
         if (this.#askAgain) this.askSession();

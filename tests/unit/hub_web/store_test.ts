@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
+import { access, get } from "../../../hub/web/src/api";
 import { sessionOf } from "../../../hub/web/src/model/session";
 import { Store } from "../../../hub/web/src/store";
 import { client } from "./client.mjs";
@@ -14,6 +15,7 @@ const anna = { state: "in", user: { name: "anna", role: "viewer", totp: false, b
 const login = { state: "login", user: null, csrf: null, setup_possible: false };
 
 beforeEach(() => {
+  access.refused.clear();
   browser = openBrowser();
   asked = [];
   Object.assign(globalThis, {
@@ -155,4 +157,23 @@ test("a viewer's clock that is set back makes nobody's report young again", asyn
   browser.clock.advance(25_000);
   assert.equal(store.live, false);
   assert.equal(store.shown(office).state, "overdue");
+});
+
+test("a read that is refused asks once who looks by now, and again only after it was answered or nobody told", async () => {
+  await answered({ ...anna, user: { ...anna.user, role: "admin" } });
+  const read = async (status) => {
+    const result = get("/api/v1/users?limit=5").catch((error) => error.status);
+    await answeredBy(Response.json({}, { status }));
+    await result;
+    return asked.map((each) => each.path);
+  };
+  assert.deepEqual(await read(200), []);
+  assert.deepEqual(await read(403), ["/api/v1/session"]);
+  await answered(anna);
+  assert.equal(store.session.user.role, "viewer");
+  assert.deepEqual(await read(403), []);
+  assert.deepEqual(await read(200), []);
+  assert.deepEqual(await read(403), ["/api/v1/session"]);
+  await answeredBy(html(502));
+  assert.deepEqual(await read(403), ["/api/v1/session"]);
 });
