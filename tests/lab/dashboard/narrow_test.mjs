@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 
 import { axeFindings, fitsIn, hubBinary, isLive, openBrowser, openPage, settled } from "./browser.mjs";
 import { finding, healthy } from "./clients.mjs";
+import { flowAnswers } from "./flows.mjs";
 import { Hub } from "./hub.mjs";
 
 const name = "client-".repeat(15).slice(0, 100);
@@ -59,5 +60,18 @@ test("a long name of a group leaves room for the search and the layout beside it
   const tiles = await box(page.getByRole("button", { name: "Tiles" }));
   assert.ok(search.width >= 260, `the search is ${search.width} px wide`);
   assert.ok(tiles.y < search.y + search.height, "the layout stands in a row of its own");
+  await close();
+});
+
+test("a phone shows where connections go without a table that must be pushed aside", async () => {
+  const { page, close } = await openPage(browser, hub.page, { width: 360, height: 780 });
+  await page.route("**/api/v1/connections/**", (route) => route.fulfill({ json: flowAnswers(route.request().url()) }));
+  await page.goto(`${hub.page}#/connections`);
+  const table = page.getByRole("region", { name: "Connections, a table" });
+  await table.getByText("203.0.113.80").waitFor();
+  const [wide, room] = await table.evaluate((each) => [each.scrollWidth, each.clientWidth]);
+  assert.ok(wide <= room, `the table is ${wide} px wide in ${room}`);
+  assert.equal(await table.getByRole("cell", { name: /203\.0\.113\.80/ }).count(), 1);
+  assert.deepEqual(await axeFindings(page), []);
   await close();
 });

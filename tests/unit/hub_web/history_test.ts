@@ -158,10 +158,15 @@ const incident = (more = {}) => ({
   ...more,
 });
 
-test("a cell with a comma, a quote or a line break is quoted, and one that would be a formula is text", () => {
+test("a text is quoted, and what would be a formula is text, wherever a spreadsheet splits", () => {
   assert.equal(cell('a,"b"'), '"a,""b"""');
   assert.equal(cell("a\nb"), '"a\nb"');
-  for (const bad of ["=1+1", "+1", "-1", "@x", "\tx"]) assert.equal(cell(bad), `'${bad}`);
+  for (const bad of ["=1+1", "+1", "-1", "@x", "\tx", "＝1+1"]) assert.equal(cell(bad), `"'${bad}"`);
+  assert.equal(cell("x;=1+1"), `"x;'=1+1"`);
+  assert.equal(cell(" =1+1"), `" '=1+1"`);
+  assert.equal(cell("x\t=1"), `"x\t'=1"`);
+  assert.equal(cell('x;"=1"'), `"x;""'=1"""`);
+  assert.equal(cell("office-vpn at 2026-11-21"), '"office-vpn at 2026-11-21"');
   assert.equal(cell(-1), "-1");
 });
 

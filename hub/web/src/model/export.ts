@@ -3,14 +3,16 @@
 import type { Finding, Incident } from "./types";
 import { destinationText } from "./words";
 
-// A cell that begins so is run as a formula by spreadsheets, and ids and evidence come from the network.
-const formula = /^[=+\-@\t\r]/;
+// What a spreadsheet runs as a formula: such a sign at the beginning, or behind any separator that it may split at. Ids and evidence come from
+// the network.
+const formula = /(^|[;,\t\r\n])([\s"]*)(?=[=+\-@＝＋－＠])/g;
 
 export function cell(value: unknown): string {
   if (typeof value === "number") return String(value);
-  let text = value === null || value === undefined ? "" : String(value);
-  if (formula.test(text)) text = `'${text}`;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const text = value === null || value === undefined ? "" : String(value);
+  if (text === "") return "";
+  const harmless = text.replace(/^(?=[\t\r])/, "'").replace(formula, "$1$2'");
+  return `"${harmless.replaceAll('"', '""')}"`;
 }
 
 /** Who sent outside, as the findings name them, and that there were others. */

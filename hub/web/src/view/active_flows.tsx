@@ -12,51 +12,67 @@ export function Active({ active, current }: { active: ActiveFlows; current: bool
   return (
     <Panel title="Connections now">
       <div class="scroll" role="region" aria-label="Connections, a table" tabIndex={0}>
-        <table>
-          <thead>
-            <tr>
+        <table class="cardlike" role="table">
+          <thead role="rowgroup">
+            <tr role="row">
               {["Way", "Client", "Program", "Far end", "Protocol", "Country", "Open", "Sent", "Received", "Seen"].map((name) => (
-                <th key={name} scope="col">
+                <th key={name} scope="col" role="columnheader">
                   {name}
                 </th>
               ))}
             </tr>
           </thead>
-          <tbody>
+          <tbody role="rowgroup">
             {active.flows.map((flow, place) => {
               const way = wayOf(flow.way);
               return (
-                <tr key={place} data-way={flow.way}>
-                  <td>
-                    <span class="dns" data-how={current ? way.how : "past"}>
-                      {way.word}
+                <tr key={place} role="row" data-way={flow.way}>
+                  <td role="cell" data-label="Way">
+                    <span>
+                      <span class="dns" data-how={current ? way.how : "past"}>
+                        {way.word}
+                      </span>
+                      {flow.interface && <span class="quiet small"> {flow.interface}</span>}
                     </span>
-                    {flow.interface && <span class="quiet small"> {flow.interface}</span>}
                   </td>
-                  <th scope="row">
-                    <Name id={flow.client_id} />
+                  <th scope="row" role="rowheader" data-label="Client">
+                    <span>
+                      <Name id={flow.client_id} />
+                    </span>
                   </th>
-                  <td>{programText(flow)}</td>
-                  <td class="address">
-                    {flow.direction === "in" ? "from " : ""}
-                    {farEnd(flow)}
-                    {flow.listener ? ` at ${flow.listener}` : ""}
+                  <td role="cell" data-label="Program">
+                    <span>{programText(flow)}</span>
                   </td>
-                  <td>{flow.protocol.toUpperCase()}</td>
-                  <td>
+                  <td class="address" role="cell" data-label="Far end">
+                    <span>
+                      {flow.direction === "in" ? "from " : ""}
+                      {farEnd(flow)}
+                      {flow.listener ? ` at ${flow.listener}` : ""}
+                    </span>
+                  </td>
+                  <td role="cell" data-label="Protocol">
+                    {flow.protocol.toUpperCase()}
+                  </td>
+                  <td role="cell" data-label="Country">
                     {flow.country ? (
-                      <>
+                      <span>
                         <Flag country={flow.country} />
                         {countryName(flow.country)}
-                      </>
+                      </span>
                     ) : (
                       <span class="quiet">not told</span>
                     )}
                   </td>
-                  <td>{flow.open ?? "–"}</td>
-                  <td>{flow.bytes_out === undefined ? "not counted" : byteText(flow.bytes_out)}</td>
-                  <td>{flow.bytes_in === undefined ? "not counted" : byteText(flow.bytes_in)}</td>
-                  <td>
+                  <td role="cell" data-label="Open">
+                    {flow.open ?? "–"}
+                  </td>
+                  <td role="cell" data-label="Sent">
+                    {flow.bytes_out === undefined ? "not counted" : byteText(flow.bytes_out)}
+                  </td>
+                  <td role="cell" data-label="Received">
+                    {flow.bytes_in === undefined ? "not counted" : byteText(flow.bytes_in)}
+                  </td>
+                  <td role="cell" data-label="Seen">
                     <Ago at={flow.last_seen} />
                   </td>
                 </tr>
