@@ -111,7 +111,7 @@ test("an incident is acknowledged with a note, everybody sees it, and it can be 
   await page.locator(".incidents tr", { hasText: "office-vpn" }).getByText(`acknowledged by ${admin}`).waitFor();
   const [download] = await Promise.all([page.waitForEvent("download"), button(page, "Export CSV").click()]);
   const csv = await readFile(await download.path(), "utf8");
-  assert.match(csv.split("\n").find((line) => line.startsWith(`${id},`)), new RegExp(`,${admin},2`));
+  assert.match(csv.split("\n").find((line) => line.startsWith(`${id},`)), new RegExp(`,"${admin}","2`));
   await page.goto(hub.page + hash);
   await button(page, "Take it back that it is acknowledged").click();
   await panel(page, "acknowledgement").getByText("Nobody has.").waitFor();
