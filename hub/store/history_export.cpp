@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 #include <utility>
@@ -23,14 +24,29 @@ using nlohmann::json;
 std::string json_text(std::string_view text) { return json(text).dump(-1, ' ', false, json::error_handler_t::replace); }
 std::string time_text(const Statement& row, int column) { return json_text(to_rfc3339(time_of(row.integer(column)))); }
 
-/// A cell that begins so is run as a formula by spreadsheets, and names come from the network.
-bool looks_like_formula(std::string_view text) {
-  return !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos;
+/// Spreadsheets run a formula that begins so, and names come from the network.
+bool begins_formula(std::string_view text) {
+  constexpr std::array<std::string_view, 8> signs{"=", "+", "-", "@", "＝", "＋", "－", "＠"};
+  return std::ranges::any_of(signs, [&](std::string_view sign) { return text.starts_with(sign); });
+}
+
+/// Nothing of it is a formula, at the beginning or behind any separator that a spreadsheet may split at.
+std::string harmless(std::string_view text) {
+  constexpr std::string_view separators = ";,\t\r\n";
+  std::string harmless = text.starts_with('\t') || text.starts_with('\r') ? "'" : "";
+  bool begins = true;
+  for (; !text.empty(); text.remove_prefix(1)) {
+    if (begins && begins_formula(text)) harmless += '\'';
+    const bool is_blank = text[0] == ' ' || text[0] == '"';
+    begins = separators.find(text[0]) != std::string_view::npos || (begins && is_blank);
+    harmless += text[0];
+  }
+  return harmless;
 }
 
 /// RFC 4180.
 std::string cell(std::string_view text) {
-  std::string cell = looks_like_formula(text) ? "'" + std::string(text) : std::string(text);
+  auto cell = harmless(text);
   if (cell.find_first_of(",\"\r\n") == std::string::npos) return cell;
   for (std::size_t at = cell.find('"'); at != std::string::npos; at = cell.find('"', at + 2)) cell.insert(at, 1, '"');
   return '"' + cell + '"';
