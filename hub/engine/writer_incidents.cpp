@@ -78,10 +78,11 @@ Result<void> Writer::grow_incidents(const LeakSteps::Entry& entry) {
 
 Result<void> Writer::see_incidents() {
   for (const auto& client_id : touched_) {
-    const auto& client = *fleet_.find(client_id);
-    if (client.state == State::secure && incidents_.find(client_id) == nullptr) continue;
+    const auto* client = fleet_.find(client_id);
+    if (client == nullptr) continue;  // a group that everybody has left within the transaction
+    if (client->state == State::secure && incidents_.find(client_id) == nullptr) continue;
     remember_incident(client_id);
-    if (auto done = save_incident(incidents_.see(client)); !done) return done;
+    if (auto done = save_incident(incidents_.see(*client)); !done) return done;
   }
   return {};
 }

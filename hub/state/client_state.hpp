@@ -25,10 +25,14 @@ struct GroupMember {
   friend bool operator==(const GroupMember&, const GroupMember&) = default;
 };
 
+/// So often two Python clients take each other's place until it is sure that they are two, and not one whose exit changes.
+inline constexpr int sure_turns = 4;
+
 /// Another probe that reports under the same name: one of those that did not report last.
 struct Twin {
   std::string boot_id;  ///< empty: a Python client, which is known by its source address
   std::string source_address;
+  std::string exit;  ///< that it told last; empty: none
   State state = State::warning;
   std::vector<Finding> findings;
   WallTime lease_deadline{};  ///< its state counts until then
@@ -36,7 +40,7 @@ struct Twin {
   WallTime shown_until{};
   /// How often one of two Python clients took the place of the other. A client whose exit changes looks the same at first.
   int turns = 0;
-  [[nodiscard]] bool is_sure() const noexcept { return !boot_id.empty() || turns >= 2; }
+  [[nodiscard]] bool is_sure() const noexcept { return !boot_id.empty() || turns >= sure_turns; }
   friend bool operator==(const Twin&, const Twin&) = default;
 };
 

@@ -86,9 +86,7 @@ std::vector<Change> changes_between(const ClientState* before, const ClientState
   const bool was_silent = before == nullptr || before->state == State::offline;
   if (was_silent && after.state == State::offline) return past_changes(before, after, admitted);
   if (before == nullptr) return {change_to(Change::Kind::connected, after, admitted)};
-  // Of two Python clients each has its own exit: that they take turns is told once.
-  const bool takes_turns = admitted.report.boot_id.empty() && std::ranges::any_of(after.twins, &Twin::is_sure);
-  const bool moved = !takes_turns && known_exit(before, admitted.report).moved;
+  const bool moved = !is_known_exit_of_twin(*before, admitted) && known_exit(before, admitted.report).moved;
   std::vector<std::string> news;
   if (before->state == after.state && !moved && !finding_changed_in_standing_warning(*before, after)) {
     news = codes_that_came(*before, after);

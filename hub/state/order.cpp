@@ -28,7 +28,8 @@ bool is_newer(const Report& report, WallTime received, const ClientState& known)
   const auto time = report.timestamp.value_or(received);
   const bool later = time > last.timestamp.value_or(known.last_seen);
   const bool is_fresh = (report.sent_at ? age_when_sent(report) : received - time) <= fresh;
-  if (is_retired(known.retired_boots, report.boot_id)) return later && is_fresh;
+  // Of a Python client's clock nothing is known.
+  if (is_retired(known.retired_boots, report.boot_id)) return is_fresh && (later || last.boot_id.empty());
   if (later || known.state == State::offline || last.boot_id.empty()) return true;
   return is_fresh && (sent_now(report, received, known) || believed_state(report) >= known.state);
 }

@@ -33,6 +33,7 @@ Twin twin_from(const ClientState& before, WallTime now) {
   Twin twin;
   twin.boot_id = before.last_report.boot_id;
   twin.source_address = before.source_address;
+  twin.exit = before.last_report.public_ip.value_or(std::string());
   twin.findings = own_findings(before);
   twin.state = std::max(before.last_report.state.value_or(State::warning), state_of(twin.findings));
   twin.lease_deadline = before.lease_deadline;
@@ -51,7 +52,7 @@ bool came_back(const ClientState& before, const Report& report) {
 /// Python clients have no starts: another one, or the same by another exit.
 bool is_another_python(const ClientState& before, const Admitted& admitted) {
   return before.last_report.boot_id.empty() && admitted.report.boot_id.empty() && before.source_address != admitted.source_address &&
-         before.state != State::offline;
+         before.last_report.public_ip != admitted.report.public_ip && before.state != State::offline;
 }
 
 bool is_of(const Twin& twin, const std::string& boot_id, const std::string& source_address) {
@@ -77,7 +78,7 @@ std::vector<Twin> others(const ClientState& before, const Admitted& admitted) {
   auto twin = twin_from(before, admitted.received);
   const auto known = take(twins, twin.boot_id, twin.source_address);
   if (known) twin.lease_deadline = std::max(twin.lease_deadline, known->lease_deadline);
-  twin.turns = another_python ? (itself ? itself->turns + 1 : 0) : 2;
+  twin.turns = another_python ? (itself ? itself->turns + 1 : 0) : sure_turns;
   twins.push_back(std::move(twin));
   if (twins.size() > most_twins) twins.erase(std::ranges::min_element(twins, {}, &Twin::lease_deadline));
   return twins;
@@ -116,6 +117,12 @@ void note_twins(const ClientState& before, const Admitted& admitted, ClientState
   tell_duplicate({name_of_start(admitted.report.boot_id)}, {admitted.source_address}, after);
 }
 
+bool is_known_exit_of_twin(const ClientState& before, const Admitted& admitted) {
+  return std::ranges::any_of(before.twins, [&](const Twin& twin) {
+    return twin.is_sure() && is_of(twin, admitted.report.boot_id, admitted.source_address) && twin.exit == admitted.report.public_ip;
+  });
+}
+
 bool leave_to_twins(const ClientState* before, const Admitted& admitted, ClientState& after) {
   if (before == nullptr || before->state == State::offline) return false;
   auto living = others(*before, admitted);
@@ -131,9 +138,10 @@ bool leave_to_twins(const ClientState* before, const Admitted& admitted, ClientS
 }
 
 void keep_twins(ClientState& client, WallTime now, std::chrono::microseconds patience) {
+  if (client.state == State::offline) client.twins.clear();  // all had been silent for long, or had stopped
   if (client.twins.empty()) return;
   // The one that reported last is another's twin as soon as that one reports.
-  client.twins.push_back(twin_from(client, now));
+  if (client.last_report.trigger != "stop") client.twins.push_back(twin_from(client, now));
   for (auto& twin : client.twins) {
     twin.lease_deadline = now + patience;
     twin.shown_until = now + std::max<std::chrono::microseconds>(patience, shown_after);

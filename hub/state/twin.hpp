@@ -12,6 +12,9 @@ namespace vpn_sentinel {
 /// only one has been heard for a while.
 void note_twins(const ClientState& before, const Admitted& admitted, ClientState& after);
 
+/// It is one of those that take turns, and its exit is the one that it told before: that is no change of the exit.
+[[nodiscard]] bool is_known_exit_of_twin(const ClientState& before, const Admitted& admitted);
+
 /// A probe says that it stops. True: others under its name go on, and `after` is what they see. False: it was the only one, and `after` is
 /// as it was.
 [[nodiscard]] bool leave_to_twins(const ClientState* before, const Admitted& admitted, ClientState& after);

@@ -46,6 +46,7 @@ Twin decode_twin(const json& object) {
   twin.lease_deadline = time_of(object.at("lease_deadline").get<std::int64_t>());
   twin.first_noticed = time_of(object.at("first_noticed").get<std::int64_t>());
   twin.shown_until = time_of(object.at("shown_until").get<std::int64_t>());
+  twin.exit = object.at("exit").get<std::string>();
   twin.turns = object.at("turns").get<int>();
   return twin;
 }
@@ -59,6 +60,7 @@ void append_twin(JsonText& out, const Twin& twin) {
   object.put("lease_deadline", number_of(twin.lease_deadline));
   object.put("first_noticed", number_of(twin.first_noticed));
   object.put("shown_until", number_of(twin.shown_until));
+  object.put("exit", twin.exit);
   object.put("turns", twin.turns);
 }
 

@@ -294,6 +294,26 @@ BOOST_AUTO_TEST_CASE(a_group_that_everybody_has_left_is_removed_with_the_report_
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_group_may_be_joined_and_left_within_one_transaction) {
+  Bench bench;
+  auto alone = member("a", 2, State::danger, at(1));
+  alone.report.group.clear();
+  const auto written = bench.write({member("a", 1, State::danger, at(0)), alone}, at(1));
+  BOOST_REQUIRE(written.has_value());
+  BOOST_TEST((bench.writer.fleet().find("group:office") == nullptr));
+  BOOST_TEST(!bench.shelf->content.clients.contains("group:office"));
+  const auto again = bench.write({member("a", 3, State::danger, at(2)), member("b", 1, State::secure, at(2))}, at(2));
+  BOOST_REQUIRE(again.has_value());
+  BOOST_TEST((bench.writer.fleet().find("group:office")->state == State::danger));
+  auto left = member("a", 4, State::danger, at(3));
+  left.report.group.clear();
+  auto right = member("b", 2, State::secure, at(3));
+  right.report.group.clear();
+  BOOST_REQUIRE(bench.write({left, right, member("b", 3, State::secure, at(4))}, at(4)).has_value());
+  BOOST_TEST((bench.writer.fleet().find("group:office")->state == State::secure));
+  BOOST_TEST(bench.shelf->content.clients.contains("group:office"));
+}
+
 BOOST_AUTO_TEST_CASE(a_danger_that_begins_and_ends_within_one_transaction_is_told_by_the_group_and_only_by_it) {
   Bench bench;
   BOOST_REQUIRE(bench.write({member("a", 1, State::secure, at(0))}).has_value());

@@ -158,12 +158,32 @@ BOOST_AUTO_TEST_CASE(two_python_clients_that_take_turns_are_told_once) {
     for (const std::string address : {"192.0.2.7", "192.0.2.8"}) {
       const auto now = at(round * 60 + (address == "192.0.2.8" ? 5 : 0));
       changes = watch.fleet.apply(from(with_address(original("vpn", warning, now), address), address)).size();
-      if (round >= 2) BOOST_TEST(changes == 0U);
+      if (round >= 3) BOOST_TEST(changes == 0U);
     }
   }
   const auto& both = *watch.fleet.find("vpn");
   BOOST_TEST_REQUIRE(has(both, "duplicate_client_id"));
   BOOST_TEST((both.findings.back().evidence["addresses"] == nlohmann::json::array({"192.0.2.8", "192.0.2.7"})));
+  // An exit that really moves is told, by whichever address it shows.
+  const auto home = watch.fleet.apply(from(with_address(original("vpn", warning, at(601)), "203.0.113.9"), "192.0.2.7"));
+  BOOST_TEST_REQUIRE(home.size() == 1U);
+  BOOST_TEST((home[0].kind == Change::Kind::address_changed));
+  BOOST_TEST(watch.fleet.apply(from(with_address(original("vpn", warning, at(602)), "203.0.113.8"), "203.0.113.8")).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_probe_whose_clock_is_slow_is_believed_beside_a_python_client) {
+  Watch watch;
+  auto slow = [](std::uint64_t seq, State state, double now) {
+    auto admitted = late(report("vpn", "a", seq, state, at(now - 120)), at(now));
+    admitted.report.sent_at = at(now - 120);
+    return admitted;
+  };
+  (void)watch.take(slow(1, secure, 0));
+  for (std::uint64_t round = 1; round < 5; ++round) {
+    const auto now = static_cast<double>(round) * 60;
+    (void)watch.take(original("vpn", warning, at(now)));
+    BOOST_TEST((watch.take(slow(round + 1, danger, now + 10)).state == danger));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_python_client_whose_exit_changes_and_comes_back_is_alone) {
@@ -194,6 +214,27 @@ BOOST_AUTO_TEST_CASE(a_hub_that_starts_again_knows_what_the_other_saw) {
   BOOST_TEST((after.state == danger));
   BOOST_TEST(has(after, "duplicate_client_id"));
   BOOST_TEST(has(after, "default_route_outside"));
+}
+
+BOOST_AUTO_TEST_CASE(a_hub_that_starts_again_wakes_nobody_who_had_gone) {
+  Watch before;
+  (void)before.take(report("vpn", "a", 1, danger, at(0)));
+  (void)before.take(report("vpn", "b", 1, secure, at(5)));
+  (void)before.take(report("vpn", "a", 2, danger, at(6)));
+  auto stop = report("vpn", "a", 3, danger, at(7));
+  stop.report.trigger = "stop";
+  Watch stopped;
+  (void)before.take(stop);
+  stopped.fleet.restore({*before.fleet.find("vpn")}, at(8));
+  BOOST_TEST((stopped.take(report("vpn", "b", 2, secure, at(9))).state == secure));
+
+  (void)before.take(report("vpn", "a", 4, danger, at(10)));
+  (void)before.take(report("vpn", "b", 3, secure, at(11)));
+  (void)before.fleet.expire(at(100));
+  BOOST_TEST_REQUIRE((before.fleet.find("vpn")->state == offline));
+  Watch watch;
+  watch.fleet.restore({*before.fleet.find("vpn")}, at(100'000));
+  BOOST_TEST((watch.take(report("vpn", "c", 1, secure, at(100'001))).state == secure));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
