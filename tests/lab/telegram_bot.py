@@ -315,10 +315,11 @@ class TelegramBot(unittest.TestCase):
     def test_commands_written_while_telegram_is_down_are_answered_when_it_is_back(self) -> None:
         self.start_afresh()
         for mode in ("500", "refuse"):
+            # A question that is being held back may still bring the command.
+            before = len(self.api.sent("Pong!"))
             self.api.mode(mode)
             self.api.write("/ping")
             wait_for("the trouble", lambda: "event=bot_does_not_listen" in self.log())
-            before = len(self.api.sent("Pong!"))
             self.api.mode("ok")
             wait_for("the answer", lambda before=before: len(self.api.sent("Pong!")) == before + 1)
         self.assertNotIn(TOKEN.partition(":")[2], self.log())
