@@ -83,8 +83,8 @@ class Writer {
 
  private:
   Result<void> fill(const Work& work, WallTime now, bool expire, Written& written);
-  /// The groups of the clients in `about`, which may be touched_. What is touched with them joins it.
   [[nodiscard]] Result<void> remove_emptied_groups(WallTime now, Written& written);
+  /// The groups of the clients in `about`, which may be touched_. What is touched with them joins it.
   void judge_groups(std::set<std::string>& about, WallTime now, Written& written);
   Result<void> add_reports(const std::vector<WaitingReport>& reports, Written& written, WallTime now);
   /// The report as it was stored; null: it was stored before. A machine that is set back to a snapshot, or copied, sends other reports

@@ -16,25 +16,11 @@ constexpr std::size_t usual_lines = 200;
 constexpr std::size_t longest_text = 200;
 constexpr std::int64_t largest_id = INT64_MAX - 1;
 
-std::string_view word_of(LogLevel level) {
-  switch (level) {
-    case LogLevel::debug:
-      return "debug";
-    case LogLevel::info:
-      return "info";
-    case LogLevel::warning:
-      return "warning";
-    case LogLevel::error:
-      break;
-  }
-  return "error";
-}
-
 json line_json(const LogLine& line) {
   auto fields = json::array();
   for (const auto& [key, value] : line.fields) fields.push_back({{"name", key}, {"value", value}});
   return {
-      {"id", line.id}, {"at", to_rfc3339(line.at)}, {"level", word_of(line.level)}, {"event", line.event}, {"fields", std::move(fields)}};
+      {"id", line.id}, {"at", to_rfc3339(line.at)}, {"level", to_string(line.level)}, {"event", line.event}, {"fields", std::move(fields)}};
 }
 
 LogQuery read_query(Parameters& parameters) {

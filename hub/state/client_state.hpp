@@ -62,7 +62,7 @@ struct ClientState {
   std::optional<std::chrono::microseconds> heard_after;
   std::string known_address;               ///< last public address that was known; reports without one keep it
   std::vector<std::string> retired_boots;  ///< boots that others followed: their late reports are history
-  std::vector<Twin> twins;                 ///< at most most_twins
+  std::vector<Twin> twins;                 ///< at most most_twins; after a restart of the hub, until a report, itself among them
   PathAddresses paths;                     ///< stored: by the uplink reports come at changes only
   /// The hub's clock less the probe's, the way included: the smallest of late.
   std::optional<std::chrono::microseconds> clock_skew;

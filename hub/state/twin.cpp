@@ -139,9 +139,13 @@ bool leave_to_twins(const ClientState* before, const Admitted& admitted, ClientS
 
 void keep_twins(ClientState& client, WallTime now, std::chrono::microseconds patience) {
   if (client.state == State::offline) client.twins.clear();  // all had been silent for long, or had stopped
-  if (client.twins.empty()) return;
-  // The one that reported last is another's twin as soon as that one reports.
-  if (client.last_report.trigger != "stop") client.twins.push_back(twin_from(client, now));
+  if (std::ranges::none_of(client.twins, &Twin::is_sure)) return;
+  // The one that reported last is another's twin as soon as that one reports. It may be there already: by a start before this one.
+  const auto known = take(client.twins, client.last_report.boot_id, client.source_address);
+  if (client.last_report.trigger != "stop") {
+    client.twins.push_back(twin_from(client, now));
+    if (known) client.twins.back().turns = known->turns;
+  }
   for (auto& twin : client.twins) {
     twin.lease_deadline = now + patience;
     twin.shown_until = now + std::max<std::chrono::microseconds>(patience, shown_after);

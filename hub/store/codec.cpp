@@ -37,15 +37,28 @@ Finding decode_finding(const json& object) {
   return finding;
 }
 
+std::vector<Finding> decode_findings(const json& list) {
+  std::vector<Finding> findings;
+  findings.reserve(list.size());
+  for (const auto& finding : list) findings.push_back(decode_finding(finding));
+  return findings;
+}
+
+WallTime decode_time(const json& object, const char* key) { return time_of(object.at(key).get<std::int64_t>()); }
+
+void append_findings(JsonText& out, const std::vector<Finding>& findings) {
+  append_list(out, findings, [&out](const Finding& finding) { append(out, finding); });
+}
+
 Twin decode_twin(const json& object) {
   Twin twin;
   twin.boot_id = object.at("boot_id").get<std::string>();
   twin.source_address = object.at("source_address").get<std::string>();
   twin.state = parse_state(object.at("state").get<std::string>()).value_or(State::warning);
-  for (const auto& finding : object.at("findings")) twin.findings.push_back(decode_finding(finding));
-  twin.lease_deadline = time_of(object.at("lease_deadline").get<std::int64_t>());
-  twin.first_noticed = time_of(object.at("first_noticed").get<std::int64_t>());
-  twin.shown_until = time_of(object.at("shown_until").get<std::int64_t>());
+  twin.findings = decode_findings(object.at("findings"));
+  twin.lease_deadline = decode_time(object, "lease_deadline");
+  twin.first_noticed = decode_time(object, "first_noticed");
+  twin.shown_until = decode_time(object, "shown_until");
   twin.exit = object.at("exit").get<std::string>();
   twin.turns = object.at("turns").get<int>();
   return twin;
@@ -56,7 +69,7 @@ void append_twin(JsonText& out, const Twin& twin) {
   object.put("boot_id", twin.boot_id);
   object.put("source_address", twin.source_address);
   object.put("state", to_string(twin.state));
-  append_list(object.key("findings"), twin.findings, [&out](const Finding& finding) { append(out, finding); });
+  append_findings(object.key("findings"), twin.findings);
   object.put("lease_deadline", number_of(twin.lease_deadline));
   object.put("first_noticed", number_of(twin.first_noticed));
   object.put("shown_until", number_of(twin.shown_until));
@@ -82,11 +95,11 @@ ClientState decode_client(const json& object) {
   ClientState client;
   client.client_id = object.at("client_id").get<std::string>();
   client.state = parse_state(object.at("state").get<std::string>()).value_or(State::offline);
-  for (const auto& finding : object.at("findings")) client.findings.push_back(decode_finding(finding));
-  client.since = time_of(object.at("since").get<std::int64_t>());
-  client.first_seen = time_of(object.at("first_seen").get<std::int64_t>());
-  client.last_seen = time_of(object.at("last_seen").get<std::int64_t>());
-  client.lease_deadline = time_of(object.at("lease_deadline").get<std::int64_t>());
+  client.findings = decode_findings(object.at("findings"));
+  client.since = decode_time(object, "since");
+  client.first_seen = decode_time(object, "first_seen");
+  client.last_seen = decode_time(object, "last_seen");
+  client.lease_deadline = decode_time(object, "lease_deadline");
   if (object.contains("state_before_offline")) {
     client.state_before_offline = parse_state(object.at("state_before_offline").get<std::string>());
   }
@@ -112,13 +125,13 @@ ClientState decode_client(const json& object) {
 Incident decode_incident(const json& object) {
   Incident incident;
   incident.client_id = object.at("client_id").get<std::string>();
-  incident.start = time_of(object.at("start").get<std::int64_t>());
-  if (!object.at("end").is_null()) incident.end = time_of(object.at("end").get<std::int64_t>());
+  incident.start = decode_time(object, "start");
+  if (!object.at("end").is_null()) incident.end = decode_time(object, "end");
   incident.worst = parse_state(object.at("worst").get<std::string>()).value_or(State::offline);
   incident.state = parse_state(object.at("state").get<std::string>()).value_or(State::offline);
-  incident.since = time_of(object.at("since").get<std::int64_t>());
+  incident.since = decode_time(object, "since");
   incident.exposed = std::chrono::microseconds{object.at("exposed").get<std::int64_t>()};
-  for (const auto& finding : object.at("findings")) incident.findings.push_back(decode_finding(finding));
+  incident.findings = decode_findings(object.at("findings"));
   if (const auto exposure = object.find("exposure"); exposure != object.end()) incident.exposure = decode_exposure(*exposure);
   incident.exposure.gaps = object.value("exposure_gaps", false);
   if (const auto found = object.find("acknowledged"); found != object.end()) incident.acknowledged = parse_acknowledgement(*found);
@@ -174,7 +187,7 @@ std::string encode_client_text(const ClientState& client) {
     ObjectWriter object(out);
     object.put("client_id", client.client_id);
     object.put("state", to_string(client.state));
-    append_list(object.key("findings"), client.findings, [&out](const Finding& finding) { append(out, finding); });
+    append_findings(object.key("findings"), client.findings);
     object.put("since", number_of(client.since));
     object.put("first_seen", number_of(client.first_seen));
     object.put("last_seen", number_of(client.last_seen));

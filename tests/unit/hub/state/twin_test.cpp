@@ -216,6 +216,35 @@ BOOST_AUTO_TEST_CASE(a_hub_that_starts_again_knows_what_the_other_saw) {
   BOOST_TEST(has(after, "default_route_outside"));
 }
 
+BOOST_AUTO_TEST_CASE(a_hub_that_starts_again_and_again_makes_nobody_his_own_twin) {
+  Watch before;
+  (void)before.take(report("vpn", "a", 1, danger, at(0)));
+  (void)before.take(report("vpn", "b", 1, secure, at(5)));
+  (void)before.take(report("vpn", "a", 2, danger, at(6)));
+  auto client = *before.fleet.find("vpn");
+  for (int start = 0; start < 20; ++start) {
+    Fleet fleet{FleetPolicy{}};
+    fleet.restore({client}, at(7 + start));
+    client = *fleet.find("vpn");
+    BOOST_TEST(client.twins.size() == 2U);
+  }
+  Watch watch;
+  watch.fleet.restore({client}, at(30));
+  const auto& both = watch.take(report("vpn", "a", 3, danger, at(31)));
+  BOOST_TEST_REQUIRE(both.twins.size() == 1U);
+  BOOST_TEST(both.twins[0].boot_id == "b");
+}
+
+BOOST_AUTO_TEST_CASE(an_exit_that_changed_is_no_twin_of_the_probe_that_replaced_it_by_a_restart_of_the_hub) {
+  Watch before;
+  (void)before.take(from(with_address(original("vpn", warning, at(0)), "192.0.2.7"), "192.0.2.7"));
+  (void)before.take(from(with_address(original("vpn", warning, at(60)), "192.0.2.8"), "192.0.2.8"));
+  (void)before.take(report("vpn", "a", 1, secure, at(70)));
+  Watch watch;
+  watch.fleet.restore({*before.fleet.find("vpn")}, at(75));
+  BOOST_TEST((watch.take(report("vpn", "b", 1, secure, at(80))).state == secure));
+}
+
 BOOST_AUTO_TEST_CASE(a_hub_that_starts_again_wakes_nobody_who_had_gone) {
   Watch before;
   (void)before.take(report("vpn", "a", 1, danger, at(0)));
