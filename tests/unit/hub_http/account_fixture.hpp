@@ -18,6 +18,10 @@ namespace vpn_sentinel {
 inline constexpr PasswordCost cheap{1, 8192};
 inline const std::string usual_password = "a long password";
 
+inline nlohmann::json credentials_of(const std::string& user, const std::string& password = usual_password) {
+  return {{"user", user}, {"password", password}};
+}
+
 struct Answer {
   int status = 0;
   nlohmann::json body;

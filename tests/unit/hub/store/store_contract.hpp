@@ -30,6 +30,7 @@ struct ContractCase {
 
 /// Parts of it, each in a file of its own.
 [[nodiscard]] std::vector<ContractCase> removal_contract();
+[[nodiscard]] std::vector<ContractCase> roll_up_contract();
 [[nodiscard]] std::vector<ContractCase> query_contract();
 [[nodiscard]] std::vector<ContractCase> numbers_contract();
 [[nodiscard]] std::vector<ContractCase> kept_contract();

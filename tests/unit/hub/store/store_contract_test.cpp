@@ -201,7 +201,7 @@ const std::vector<ContractCase>& store_contract() {
         CASE(waiting_alerts_come_in_order_and_in_portions),
         CASE(any_text_survives),
     };
-    for (const auto& part : {removal_contract(), query_contract(), numbers_contract(), kept_contract()})
+    for (const auto& part : {removal_contract(), roll_up_contract(), query_contract(), numbers_contract(), kept_contract()})
       all.insert(all.end(), part.begin(), part.end());
     return all;
   }();

@@ -41,4 +41,18 @@ inline json changes_of(Store& store, const std::string& client_id, std::size_t m
   return take(take(store.open_reader())->history(question)).items;
 }
 
+inline void add_and_roll_up(Store& store, const std::vector<Admitted>& reports) {
+  check(store.begin());
+  for (const auto& admitted : reports) BOOST_TEST(take(store.add_report(admitted)));
+  check(store.commit());
+  while (take(store.roll_up())) continue;
+}
+
+inline json samples_of(Store& store, const std::string& client_id, Resolution resolution) {
+  SampleQuery question;
+  question.client_id = client_id;
+  question.resolution = resolution;
+  return take(take(store.open_reader())->samples(question)).items;
+}
+
 }  // namespace vpn_sentinel::test
