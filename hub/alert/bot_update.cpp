@@ -15,7 +15,7 @@ constexpr std::size_t most_person_name = 48;
 constexpr std::size_t most_data = 64;
 constexpr std::size_t most_press_id = 64;
 /// Telegram's 4096 characters of at most four bytes.
-constexpr std::size_t most_text = std::size_t{4096} * 4;
+constexpr std::size_t longest_text = std::size_t{4096} * 4;
 /// The last second of the year 9999.
 constexpr std::int64_t latest_second = 253'402'300'799;
 
@@ -53,8 +53,8 @@ std::string cut(std::string text) {
 std::string user_name(const json& user) {
   const auto username = text_of(user, "username", most_person_name);
   if (!username.empty()) return "@" + without_control_characters(username);
-  const auto first = text_of(user, "first_name", most_text);
-  const auto last = text_of(user, "last_name", most_text);
+  const auto first = text_of(user, "first_name", longest_text);
+  const auto last = text_of(user, "last_name", longest_text);
   const auto name = cut(without_control_characters(last.empty() ? first : first + " " + last));
   return fmt::format("{} ({})", name.empty() ? "somebody" : name, number(user, "id").value_or(0));
 }
@@ -72,7 +72,7 @@ bool read_place(const json& message, BotUpdate& update) {
   // Of a message that the server has forgotten the date is 0.
   const auto date = number(message, "date").value_or(0);
   if (date > 0 && date <= latest_second) update.sent = WallTime{std::chrono::seconds{date}};
-  update.text = text_of(message, "text", most_text);
+  update.text = text_of(message, "text", longest_text);
   return true;
 }
 

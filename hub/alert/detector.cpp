@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "hub/state/hints.hpp"
+
 namespace vpn_sentinel {
 namespace {
 
@@ -11,14 +13,6 @@ namespace {
 constexpr double mad_scale = 1.4826;
 constexpr double least_deviation_ms = 1;
 constexpr double least_deviation_share = 0.05;
-
-/// Of at least one value.
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return (*middle + *std::max_element(values.begin(), middle)) / 2;
-}
 
 }  // namespace
 

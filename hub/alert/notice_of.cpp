@@ -18,12 +18,12 @@ using Kind = Notice::Kind;
 using Line = Notice::Line;
 
 /// Characters of whatever comes from outside.
-constexpr std::size_t most_text = 120;
+constexpr std::size_t most_clipped = 120;
 constexpr std::size_t most_evidence = 300;
 constexpr std::size_t most_evidence_lines = 8;
 constexpr std::chrono::seconds late_notice{60};
 
-std::string clip(std::string_view text) { return shortened(text, most_text); }
+std::string clip(std::string_view text) { return shortened(text, most_clipped); }
 
 bool has_danger(const std::vector<Finding>& findings, std::string_view code) {
   return std::ranges::any_of(findings, [code](const Finding& each) { return each.code == code && each.severity == Severity::danger; });

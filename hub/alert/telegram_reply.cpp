@@ -36,7 +36,7 @@ const json& parameters_of(const json& body) {
   return found != body.end() && found->is_object() ? *found : none;
 }
 
-std::optional<seconds> pause_of(const json& parameters, std::optional<seconds> header) {
+std::optional<seconds> telegram_pause(const json& parameters, std::optional<seconds> header) {
   const auto found = parameters.find("retry_after");
   if (found != parameters.end() && found->is_number()) header = seconds{static_cast<long>(std::min(found->get<double>(), 86'400.0))};
   if (!header) return std::nullopt;
@@ -80,7 +80,7 @@ TelegramReply read_telegram_reply(long status, std::string_view body, std::optio
 
   TelegramReply reply;
   reply.kind = kind_of(status, ok_of(answer), description);
-  reply.pause = pause_of(parameters, retry_after);
+  reply.pause = telegram_pause(parameters, retry_after);
   if (const auto moved = parameters.find("migrate_to_chat_id"); moved != parameters.end() && moved->is_number_integer()) {
     reply.kind = TelegramReply::Kind::chat_moved;
     reply.new_chat_id = std::to_string(moved->get<std::int64_t>());

@@ -1,5 +1,6 @@
 #include "hub/http/status_text.hpp"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "hub/http/reply.hpp"
@@ -10,7 +11,7 @@ namespace {
 /// "id":{…}
 std::string record_of(const ClientState& client) {
   if (client.state == State::offline) return {};
-  auto text = to_text({{client.client_id, to_status_json(client)}});
+  auto text = to_text(nlohmann::json{{client.client_id, to_status_json(client)}});
   return text.substr(1, text.size() - 3);  // without the braces and the end of the line
 }
 

@@ -1,7 +1,6 @@
 # vpn_sentinel_library(NAME SOURCES a.cpp… [ALONE b.cpp…] HEADERS a.hpp… [PUBLIC libs…] [PRIVATE libs…])
-#   One library target per folder. Headers lie beside their sources and are included from the root ("netns/base/fd.hpp"). A source includes
-#   its own header first, so that compiling it shows that the header needs no other (packaging/tidy does so without precompiled headers);
-#   headers without a source are compiled alone by the target all_verify_interface_header_sets.
+#   One library target per folder. Headers lie beside their sources and are included from the root ("netns/base/fd.hpp"). The target
+#   all_verify_interface_header_sets compiles each header alone, to show that it needs no other.
 #   With VPN_SENTINEL_UNITY the SOURCES of a folder are compiled together, so a name of an anonymous namespace occurs once in its folder;
 #   those in ALONE and generated ones are not.
 
@@ -34,21 +33,7 @@ function(vpn_sentinel_library name)
   list(APPEND ARG_SOURCES ${ARG_ALONE})
   if(ARG_SOURCES)
     add_library(${name} STATIC)
-    set(alone "")
-    foreach(header IN LISTS ARG_HEADERS)
-      string(REGEX REPLACE "\\.hpp$" ".cpp" source "${header}")
-      if(NOT source IN_LIST ARG_SOURCES)
-        list(APPEND alone "${header}")
-      endif()
-    endforeach()
-    set(paired ${ARG_HEADERS})
-    if(alone)
-      list(REMOVE_ITEM paired ${alone})
-    endif()
-    target_sources(${name} PRIVATE ${ARG_SOURCES}
-                   PUBLIC FILE_SET HEADERS BASE_DIRS "${CMAKE_SOURCE_DIR}" FILES ${paired}
-                          FILE_SET alone TYPE HEADERS BASE_DIRS "${CMAKE_SOURCE_DIR}" FILES ${alone})
-    set_target_properties(${name} PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY alone)
+    target_sources(${name} PRIVATE ${ARG_SOURCES} PUBLIC FILE_SET HEADERS BASE_DIRS "${CMAKE_SOURCE_DIR}" FILES ${ARG_HEADERS})
     target_link_libraries(${name} PUBLIC standard_settings ${ARG_PUBLIC} PRIVATE standard_warnings ${ARG_PRIVATE})
     use_precompiled_headers(${name} precompiled_product)
     list(LENGTH together count)

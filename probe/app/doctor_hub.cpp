@@ -20,14 +20,14 @@ constexpr std::chrono::milliseconds longest_answer{5'000};
 /// Ways of one hub that are tried: the uplink and some namespaces.
 constexpr std::size_t most_ways = 4;
 
-struct Way {
+struct HubWay {
   std::string words;
   SocketOpener opener;
   std::vector<Endpoint> resolvers;  ///< asked inside the namespace; empty: the process's own resolver
 };
 
-std::vector<Way> ways_of(const ProbeConfig& config, const std::vector<Result<NetNamespace>>& spaces) {
-  std::vector<Way> ways;
+std::vector<HubWay> ways_of(const ProbeConfig& config, const std::vector<Result<NetNamespace>>& spaces) {
+  std::vector<HubWay> ways;
   const auto own = NetNamespace::open(NamespaceRef{});
   if (config.hub_path != "tunnel" && own) ways.push_back({"by the uplink", with_own_priority(own->opener()), {}});
   if (config.hub_path == "uplink") return ways;
@@ -49,7 +49,7 @@ struct Asked {
 
 class Asker {
  public:
-  Asked ask(HttpRequest request, const Way& way, int schema) {
+  Asked ask(HttpRequest request, const HubWay& way, int schema) {
     const auto progress = std::make_shared<HttpProgress>();
     request.progress = progress;
     request.open_socket = way.opener;
@@ -72,7 +72,7 @@ class Asker {
 
  private:
   /// A name is asked inside the namespace, as reports do it: the process's resolver would ask outside of it.
-  Result<void> find_addresses(HttpRequest& request, const Way& way, MonoTime deadline) {
+  Result<void> find_addresses(HttpRequest& request, const HubWay& way, MonoTime deadline) {
     const auto url = HttpUrl::parse(request.url);
     if (!url || url->literal || way.resolvers.empty()) return {};
     Result<std::vector<IpAddress>> found = fail(Error::Kind::timed_out, "no resolver answered in time");
@@ -119,7 +119,7 @@ struct Found {
 };
 
 /// The first way by which the hub answers, else what the first one came to: it is the better one where both are there.
-std::optional<Found> ask_by_ways(Asker& asker, const HttpRequest& question, const std::vector<Way>& ways, int schema) {
+std::optional<Found> ask_by_ways(Asker& asker, const HttpRequest& question, const std::vector<HubWay>& ways, int schema) {
   std::optional<Found> first;
   for (const auto& way : ways) {
     auto asked = asker.ask(question, way, schema);

@@ -7,12 +7,11 @@
 #include <string>
 #include <utility>
 
+#include "netns/base/dns_ports.hpp"
 #include "probe/watch/tunnel_finder.hpp"
 
 namespace vpn_sentinel {
 namespace {
-
-constexpr std::uint16_t dns_port = 53;
 
 class Ways {
  public:
