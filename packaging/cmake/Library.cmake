@@ -6,10 +6,11 @@
 
 option(VPN_SENTINEL_UNITY "Compile some sources of a folder together: a whole build takes a fraction of the time" OFF)
 set(unity_batch 20)
+set(unity_batch_of_tests 7)  # one of them is changed and compiled again all the time
 
 # Makes the target compile `sources` (names in this folder) some at a time. CMake's own UNITY_BUILD writes where the checkout lies into the
 # files it makes, with which a compiler cache is of no use to another checkout.
-function(compile_together target sources)
+function(compile_together target sources unity_batch)
   set_source_files_properties(${sources} PROPERTIES HEADER_FILE_ONLY ON)
   file(RELATIVE_PATH folder "${CMAKE_SOURCE_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
   list(LENGTH sources count)
@@ -38,7 +39,7 @@ function(vpn_sentinel_library name)
     use_precompiled_headers(${name} precompiled_product)
     list(LENGTH together count)
     if(VPN_SENTINEL_UNITY AND count GREATER 1)
-      compile_together(${name} "${together}")
+      compile_together(${name} "${together}" ${unity_batch})
     endif()
   else()
     add_library(${name} INTERFACE)
@@ -53,12 +54,16 @@ if(CMAKE_CROSSCOMPILING)
   set(test_timeout 1800)
 endif()
 
-# vpn_sentinel_unit_test(NAME SOURCES a_test.cpp… LINK libs… [LABELS l…])
-#   One Boost.Test executable and one CTest entry; exit code 77 means SKIPPED (the reason is in the output).
+# vpn_sentinel_unit_test(NAME SOURCES a_test.cpp… [ALONE b_test.cpp…] LINK libs… [LABELS l…])
+#   One Boost.Test executable and one CTest entry; exit code 77 means SKIPPED (the reason is in the output). ALONE: as above.
 #   The label "pure" marks tests without sockets, files and threads: what .ci/run repeats under sanitizers.
 function(vpn_sentinel_unit_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LINK;LABELS")
-  add_executable(${name} "${CMAKE_SOURCE_DIR}/tests/support/main.cpp" ${ARG_SOURCES})
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;ALONE;LINK;LABELS")
+  add_executable(${name} "${CMAKE_SOURCE_DIR}/tests/support/main.cpp" ${ARG_SOURCES} ${ARG_ALONE})
+  list(LENGTH ARG_SOURCES count)
+  if(VPN_SENTINEL_UNITY AND count GREATER 1)
+    compile_together(${name} "${ARG_SOURCES}" ${unity_batch_of_tests})
+  endif()
   target_link_libraries(${name} PRIVATE standard_settings standard_warnings dep_boost_test ${ARG_LINK})
   use_precompiled_headers(${name} precompiled_tests)
   # It defines what Boost.Test's headers look at.

@@ -29,13 +29,6 @@ struct Answer {
   std::string seconds;  ///< Retry-After
 };
 
-inline std::string header_in(const Response& response, const std::string& name) {
-  for (const auto& [key, value] : response.headers) {
-    if (key == name) return value;
-  }
-  return {};
-}
-
 struct AccountApiFixture {
   std::string folder;
   std::vector<ClientKey> keys;

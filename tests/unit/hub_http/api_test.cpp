@@ -29,13 +29,6 @@ struct Api {
   void post(const std::string& body) { ask({.method = "POST", .path = "/api/v1/keepalive", .body = body, .peer = "192.0.2.7"}); }
 };
 
-std::string header(const Response& response, std::string_view name) {
-  for (const auto& [key, value] : response.headers) {
-    if (key == name) return value;
-  }
-  return {};
-}
-
 BOOST_FIXTURE_TEST_SUITE(api, Api)
 
 BOOST_AUTO_TEST_CASE(the_prefix_follows_the_rule_of_the_original) {
@@ -66,7 +59,7 @@ BOOST_AUTO_TEST_CASE(a_packed_report_is_refused_by_the_name_of_its_coding) {
     ask({.method = "POST", .path = "/api/v1/" + path, .body = "\x1f\x8b", .headers = {{"Content-Encoding", " identity, GZip"}}});
     BOOST_TEST(answers.back().status == 415);
     BOOST_TEST(answers.back().body.find("Content-Encoding: expected identity or none, got GZip") != std::string::npos);
-    BOOST_TEST(header(answers.back(), "Accept-Encoding") == "identity");
+    BOOST_TEST(header_in(answers.back(), "Accept-Encoding") == "identity");
   }
   for (const std::string coding : {"", "identity", "Identity, ,identity"}) {
     ask({.method = "POST", .path = "/api/v1/keepalive", .body = R"({"client_id":"a"})", .headers = {{"Content-Encoding", coding}}});
@@ -88,7 +81,7 @@ BOOST_AUTO_TEST_CASE(a_report_that_was_not_stored_is_answered_with_503_and_when_
   BOOST_TEST_REQUIRE(answers.size() == 2);
   for (const auto& answer : answers) {
     BOOST_TEST(answer.status == 503);
-    BOOST_TEST(!header(answer, "Retry-After").empty());
+    BOOST_TEST(!header_in(answer, "Retry-After").empty());
   }
 }
 
@@ -101,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_full_disk_is_507_and_every_refusal_says_why_and_what_to_d
   const std::vector<std::pair<int, std::string>> expected{{507, "disk is full"}, {503, "may not write"}, {503, "log says why"}};
   for (std::size_t i = 0; i < expected.size(); ++i) {
     BOOST_TEST(answers[i].status == expected[i].first);
-    BOOST_TEST(!header(answers[i], "Retry-After").empty());
+    BOOST_TEST(!header_in(answers[i], "Retry-After").empty());
     BOOST_TEST((nlohmann::json::parse(answers[i].body)["message"].get<std::string>().find(expected[i].second) != std::string::npos));
   }
 }
@@ -113,7 +106,7 @@ BOOST_AUTO_TEST_CASE(a_new_client_without_room_is_507_and_the_setting_is_named) 
   const std::vector<std::string> settings{"VPN_SENTINEL_SERVER_MAX_CLIENTS", "VPN_SENTINEL_SERVER_CLIENTS_PER_KEY"};
   for (std::size_t i = 0; i < settings.size(); ++i) {
     BOOST_TEST(answers.at(i).status == 507);
-    BOOST_TEST(header(answers[i], "Retry-After") == "60");
+    BOOST_TEST(header_in(answers[i], "Retry-After") == "60");
     const auto json = nlohmann::json::parse(answers[i].body);
     BOOST_TEST(json["error"] == "Too many clients");
     BOOST_TEST((json["message"].get<std::string>().find(settings[i]) != std::string::npos));

@@ -1,9 +1,10 @@
-/// A request as a route sees it, from a few words.
+/// A request as a route sees it, from a few words, and what is read in its answer.
 #pragma once
 
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "hub/http/server.hpp"
 #include "hub/http/target.hpp"
@@ -40,5 +41,13 @@ struct FakeRequest {
     return request;
   }
 };
+
+/// The first of this name; empty: there is none.
+inline std::string header_in(const Response& response, std::string_view name) {
+  for (const auto& [key, value] : response.headers) {
+    if (key == name) return value;
+  }
+  return {};
+}
 
 }  // namespace vpn_sentinel

@@ -19,8 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 using std::string;
 
-string get(std::string_view path) { return "GET " + string(path) + " HTTP/1.1\r\nHost: hub\r\n\r\n"; }
-
 IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 
 BOOST_AUTO_TEST_SUITE(limits)
@@ -48,7 +46,7 @@ BOOST_AUTO_TEST_CASE(when_all_connections_are_busy_a_new_one_is_told_to_come_bac
   ServerFixture hub(options);
   auto first = hub.connect();
   auto second = hub.connect();
-  for (auto* client : {&first, &second}) client->send(get("/later"));
+  for (auto* client : {&first, &second}) client->send(get_request("/later"));
   const auto answer_first = hub.take_waiting();
   const auto answer_second = hub.take_waiting();
   const auto refused = hub.connect().read_reply();
@@ -60,7 +58,7 @@ BOOST_AUTO_TEST_CASE(when_all_connections_are_busy_a_new_one_is_told_to_come_bac
   second.close();
   BOOST_TEST(eventually([&] {
     auto again = hub.connect();
-    again.send(get("/echo"));
+    again.send(get_request("/echo"));
     return status_of(again.read_reply()) == 200;
   }));
 }
@@ -70,19 +68,19 @@ BOOST_AUTO_TEST_CASE(the_connection_that_is_idle_longest_makes_room_and_a_busy_o
   options.max_connections = 3;
   ServerFixture hub(options, 1);
   auto busy = hub.connect();
-  busy.send(get("/later"));
+  busy.send(get_request("/later"));
   const auto answer = hub.take_waiting();
   auto older = hub.connect();
   auto newer = hub.connect();
   for (auto* client : {&newer, &older, &newer}) {
-    client->send(get("/echo"));
+    client->send(get_request("/echo"));
     BOOST_TEST(status_of(client->read_reply()) == 200);
   }
   auto last = hub.connect();
-  last.send(get("/echo"));
+  last.send(get_request("/echo"));
   BOOST_TEST(status_of(last.read_reply()) == 200);
   BOOST_TEST(older.closed_within(1s));
-  newer.send(get("/echo"));
+  newer.send(get_request("/echo"));
   BOOST_TEST(status_of(newer.read_reply()) == 200);
   answer(Response{200, "text/plain", "done", {}});
   BOOST_TEST(body_of(busy.read_reply()) == "done");
@@ -94,19 +92,19 @@ BOOST_AUTO_TEST_CASE(who_says_nothing_makes_room_before_those_who_were_served) {
   options.unfinished_patience = 20ms;
   ServerFixture hub(options, 1);
   auto served = hub.connect();
-  served.send(get("/echo"));
+  served.send(get_request("/echo"));
   BOOST_TEST(status_of(served.read_reply()) == 200);
   auto silent = hub.connect();
   auto other = hub.connect();
   // Both are new at first, and then the served one would have to go: not before they have been silent for a while.
   BOOST_TEST(!silent.closed_within(50ms));
   auto newcomer = hub.connect();
-  newcomer.send(get("/echo"));
+  newcomer.send(get_request("/echo"));
   BOOST_TEST(status_of(newcomer.read_reply()) == 200);
   BOOST_TEST(silent.closed_within(1s));
-  served.send(get("/echo"));
+  served.send(get_request("/echo"));
   BOOST_TEST(status_of(served.read_reply()) == 200);
-  other.send(get("/echo"));
+  other.send(get_request("/echo"));
   BOOST_TEST(status_of(other.read_reply()) == 200);
 }
 
@@ -117,7 +115,7 @@ BOOST_AUTO_TEST_CASE(idle_connections_of_every_thread_make_room) {
   std::deque<RawClient> clients;
   for (int i = 0; i < 64; ++i) {  // which thread the kernel gives a connection to is chance
     clients.push_back(hub.connect());
-    clients.back().send(get("/echo"));
+    clients.back().send(get_request("/echo"));
     BOOST_TEST(status_of(clients.back().read_reply()) == 200);
   }
 }
@@ -128,16 +126,16 @@ BOOST_AUTO_TEST_CASE(one_address_does_not_take_all_connections) {
   ServerFixture hub(options);
   auto first = hub.connect();
   auto second = hub.connect_from("127.0.0.1");
-  for (auto* client : {&first, &second}) client->send(get("/later"));
+  for (auto* client : {&first, &second}) client->send(get_request("/later"));
   const std::array answers{hub.take_waiting(), hub.take_waiting()};
   BOOST_TEST(status_of(hub.connect().read_reply()) == 503);
   auto other = hub.connect_from("127.0.0.2");
-  other.send(get("/echo"));
+  other.send(get_request("/echo"));
   BOOST_TEST(status_of(other.read_reply()) == 200);
   for (const auto& answer : answers) answer(Response{200, "text/plain", "done", {}});
   for (auto* client : {&first, &second}) BOOST_TEST(body_of(client->read_reply()) == "done");
   auto again = hub.connect();
-  again.send(get("/echo"));
+  again.send(get_request("/echo"));
   BOOST_TEST(status_of(again.read_reply()) == 200);
 }
 
@@ -148,19 +146,19 @@ BOOST_AUTO_TEST_CASE(an_address_with_all_its_connections_open_makes_room_among_i
     ServerFixture hub(options, threads);
     auto stranger = hub.connect_from("127.0.0.2");
     auto busy = hub.connect();
-    busy.send(get("/later"));
+    busy.send(get_request("/later"));
     const auto answer = hub.take_waiting();
     auto older = hub.connect();
     auto newer = hub.connect();
     for (auto* client : {&stranger, &newer, &older, &newer}) {
-      client->send(get("/echo"));
+      client->send(get_request("/echo"));
       BOOST_TEST(status_of(client->read_reply()) == 200);
     }
     auto last = hub.connect();
-    last.send(get("/echo"));
+    last.send(get_request("/echo"));
     BOOST_TEST(status_of(last.read_reply()) == 200);
     if (threads == 1) BOOST_TEST(older.closed_within(1s));  // each thread knows the ages of its own
-    stranger.send(get("/echo"));
+    stranger.send(get_request("/echo"));
     BOOST_TEST(status_of(stranger.read_reply()) == 200);
     answer(Response{200, "text/plain", "done", {}});
     BOOST_TEST(body_of(busy.read_reply()) == "done");
@@ -173,7 +171,7 @@ BOOST_AUTO_TEST_CASE(unfinished_headers_make_room_oldest_first_however_they_drip
   options.unfinished_patience = 50ms;
   ServerFixture hub(options, 1);
   auto served = hub.connect();
-  served.send(get("/echo"));
+  served.send(get_request("/echo"));
   BOOST_TEST(status_of(served.read_reply()) == 200);
   auto drip = hub.connect();
   drip.send("GET /echo HTTP/1.1\r\n");
@@ -185,12 +183,12 @@ BOOST_AUTO_TEST_CASE(unfinished_headers_make_room_oldest_first_however_they_drip
     BOOST_TEST(!drip.closed_within(10ms));
   }
   auto newcomer = hub.connect();
-  newcomer.send(get("/echo"));
+  newcomer.send(get_request("/echo"));
   BOOST_TEST(status_of(newcomer.read_reply()) == 200);
   BOOST_TEST(drip.closed_within(1s));
   later.send("\r\n");
   BOOST_TEST(status_of(later.read_reply()) == 200);
-  served.send(get("/echo"));
+  served.send(get_request("/echo"));
   BOOST_TEST(status_of(served.read_reply()) == 200);
 }
 
@@ -200,7 +198,7 @@ BOOST_AUTO_TEST_CASE(headers_that_have_only_just_begun_do_not_make_room) {
   options.unfinished_patience = 1h;
   ServerFixture hub(options, 1);
   auto slow = hub.connect();
-  slow.send(get("/echo") + "GET /echo HTTP/1.1\r\n");
+  slow.send(get_request("/echo") + "GET /echo HTTP/1.1\r\n");
   BOOST_TEST(status_of(slow.read_reply()) == 200);
   BOOST_TEST(status_of(hub.connect().read_reply()) == 503);
   slow.send("Host: hub\r\n\r\n");
@@ -247,7 +245,7 @@ Fd connect_plainly(const Endpoint& server) {
   sockaddr_storage address{};
   const auto length = server.to_sockaddr(address);
   BOOST_TEST_REQUIRE(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0);
-  BOOST_TEST(send(fd.get(), get("/echo").data(), get("/echo").size(), MSG_NOSIGNAL) > 0);
+  BOOST_TEST(send(fd.get(), get_request("/echo").data(), get_request("/echo").size(), MSG_NOSIGNAL) > 0);
   return fd;
 }
 
@@ -270,7 +268,7 @@ BOOST_AUTO_TEST_CASE(without_descriptors_the_server_waits_and_does_not_spin) {
 BOOST_AUTO_TEST_CASE(without_descriptors_an_idle_connection_makes_room) {
   ServerFixture hub({}, 1);
   auto idle = hub.connect();
-  idle.send(get("/echo"));
+  idle.send(get_request("/echo"));
   BOOST_TEST(status_of(idle.read_reply()) == 200);
   const FewFiles few(1);
   const auto client = connect_plainly(hub.endpoint());

@@ -10,8 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 using std::string;
 
-string get(std::string_view path) { return "GET " + string(path) + " HTTP/1.1\r\nHost: hub\r\n\r\n"; }
-
 BOOST_AUTO_TEST_SUITE(peer_limits)
 
 BOOST_AUTO_TEST_CASE(a_hundred_headers_are_taken_and_more_are_not) {
@@ -66,7 +64,7 @@ BOOST_AUTO_TEST_CASE(unfinished_bodies_hold_no_more_memory_than_allowed) {
   BOOST_TEST(status_of(first.read_reply()) == 200);
   auto third = hub.connect();
   third.send(head + string(30'000, 'x'));
-  small.send(get("/echo"));
+  small.send(get_request("/echo"));
   BOOST_TEST(status_of(small.read_reply()) == 200);
   third.send("x");
   BOOST_TEST(status_of(third.read_reply()) == 200);
@@ -79,7 +77,7 @@ BOOST_AUTO_TEST_CASE(a_peer_that_reads_a_reply_drop_by_drop_is_cut_off) {
   ServerFixture hub(options);
   auto client = hub.connect();
   client.shrink_receive_buffer();
-  client.send(get("/big"));
+  client.send(get_request("/big"));
   const auto start = std::chrono::steady_clock::now();
   std::size_t taken = 0;
   for (std::size_t count = 1; count > 0;) {
@@ -95,9 +93,9 @@ BOOST_AUTO_TEST_CASE(a_peer_that_reads_a_reply_drop_by_drop_is_cut_off) {
 BOOST_AUTO_TEST_CASE(pipelined_requests_are_not_read_while_one_is_answered) {
   ServerFixture hub;
   auto client = hub.connect();
-  client.send(get("/later"));
+  client.send(get_request("/later"));
   const auto answer = hub.take_waiting();
-  const auto sent = client.send_until_blocked(get("/echo"), 64 * 1024 * 1024);
+  const auto sent = client.send_until_blocked(get_request("/echo"), 64 * 1024 * 1024);
   BOOST_TEST(sent < 64U * 1024 * 1024);  // the kernel's buffers are full: the server takes no more
   answer(Response{200, "text/plain", "first", {}});
   BOOST_TEST(body_of(client.read_reply()) == "first");
@@ -110,7 +108,7 @@ BOOST_AUTO_TEST_CASE(a_thousand_idle_and_a_hundred_dripping_connections_disturb_
   std::deque<RawClient> held;
   for (int i = 0; i < 1000; ++i) {
     held.push_back(hub.connect());
-    held.back().send(get("/echo"));
+    held.back().send(get_request("/echo"));
   }
   for (auto& client : held) BOOST_TEST_REQUIRE(status_of(client.read_reply()) == 200);
   for (int i = 0; i < 100; ++i) {
@@ -120,12 +118,12 @@ BOOST_AUTO_TEST_CASE(a_thousand_idle_and_a_hundred_dripping_connections_disturb_
   auto client = hub.connect();
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < 100; ++i) {
-    client.send(get("/echo"));
+    client.send(get_request("/echo"));
     BOOST_TEST_REQUIRE(status_of(client.read_reply()) == 200);
   }
   BOOST_TEST((std::chrono::steady_clock::now() - start < 2s));
   for (std::size_t i = 0; i < 1000; i += 99) {
-    held[i].send(get("/echo"));
+    held[i].send(get_request("/echo"));
     BOOST_TEST(status_of(held[i].read_reply()) == 200);
   }
 }

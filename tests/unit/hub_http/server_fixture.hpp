@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -42,6 +43,8 @@ class ServerFixture {
   std::weak_ptr<void> subscription_;
   std::unique_ptr<Server> server_;
 };
+
+inline std::string get_request(std::string_view path) { return "GET " + std::string(path) + " HTTP/1.1\r\nHost: hub\r\n\r\n"; }
 
 /// Asks until it is true, for at most five seconds.
 [[nodiscard]] bool eventually(const std::function<bool()>& condition);

@@ -10,8 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 using std::string;
 
-string get(std::string_view path) { return "GET " + string(path) + " HTTP/1.1\r\nHost: hub\r\n\r\n"; }
-
 string post(std::string_view path, std::string_view body) {
   return "POST " + string(path) + " HTTP/1.1\r\nHost: hub\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + string(body);
 }
@@ -33,7 +31,7 @@ BOOST_AUTO_TEST_CASE(a_connection_serves_one_request_after_another) {
 BOOST_AUTO_TEST_CASE(every_reply_carries_the_security_headers) {
   ServerFixture hub;
   auto client = hub.connect();
-  client.send(get("/echo"));
+  client.send(get_request("/echo"));
   const auto reply = client.read_reply();
   BOOST_TEST(header_of(reply, "X-Content-Type-Options") == "nosniff");
   BOOST_TEST(header_of(reply, "Referrer-Policy") == "no-referrer");
@@ -44,7 +42,7 @@ BOOST_AUTO_TEST_CASE(every_reply_carries_the_security_headers) {
 BOOST_AUTO_TEST_CASE(pipelined_requests_are_answered_in_order_also_when_the_first_takes_longer) {
   ServerFixture hub;
   auto client = hub.connect();
-  client.send(get("/later") + post("/echo", "second") + get("/thread") + get("/echo?n=4"));
+  client.send(get_request("/later") + post("/echo", "second") + get_request("/thread") + get_request("/echo?n=4"));
   hub.take_waiting()(Response{200, "text/plain", "first", {}});
   BOOST_TEST(body_of(client.read_reply()) == "first");
   BOOST_TEST(body_of(client.read_reply()) == "POST /echo  second ");
@@ -78,7 +76,7 @@ BOOST_AUTO_TEST_CASE(head_is_get_without_the_body) {
   const auto reply = client.read_reply(false);
   BOOST_TEST(status_of(reply) == 200);
   BOOST_TEST(header_of(reply, "Content-Length") == "12");  // of "GET /echo   "
-  client.send(get("/echo"));
+  client.send(get_request("/echo"));
   BOOST_TEST(body_of(client.read_reply()) == "GET /echo   ");
 }
 
@@ -112,7 +110,7 @@ BOOST_AUTO_TEST_CASE(expect_100_continue_is_answered_before_the_body) {
 BOOST_AUTO_TEST_CASE(leading_slashes_are_collapsed) {
   ServerFixture hub;
   auto client = hub.connect();
-  client.send(get("//api/v1/keepalive"));
+  client.send(get_request("//api/v1/keepalive"));
   BOOST_TEST(body_of(client.read_reply()) == "GET /api/v1/keepalive   ");
 }
 
@@ -163,11 +161,11 @@ BOOST_AUTO_TEST_CASE(what_is_no_request_is_refused_with_the_right_status_and_clo
 BOOST_AUTO_TEST_CASE(a_route_that_throws_answers_500_and_tells_nothing) {
   ServerFixture hub;
   auto client = hub.connect();
-  client.send(get("/throw"));
+  client.send(get_request("/throw"));
   const auto reply = client.read_reply();
   BOOST_TEST(status_of(reply) == 500);
   BOOST_TEST(body_of(reply) == "{\"error\":\"Internal server error\"}\n");
-  client.send(get("/echo"));
+  client.send(get_request("/echo"));
   BOOST_TEST(status_of(client.read_reply()) == 200);
 }
 

@@ -11,8 +11,6 @@
 
 namespace vpn_sentinel {
 
-inline std::string get(std::string_view path) { return "GET " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\n\r\n"; }
-
 struct TlsFixture : Certificates {
   std::shared_ptr<TlsCredentials> credentials = load(ClientCertificates::off);
 
@@ -29,7 +27,7 @@ struct TlsFixture : Certificates {
 };
 
 /// The status of an answer, 0 when TLS or the connection failed.
-inline int ask(RawClient& client, const TlsWishes& wishes, const std::string& request = get("/echo")) {
+inline int ask(RawClient& client, const TlsWishes& wishes, const std::string& request = get_request("/echo")) {
   if (!client.start_tls(wishes)) return 0;
   client.send(request);
   return status_of(client.read_reply());

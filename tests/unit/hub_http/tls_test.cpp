@@ -19,7 +19,7 @@ BOOST_AUTO_TEST_CASE(a_connection_serves_one_request_after_another) {
   auto client = hub.connect();
   BOOST_TEST_REQUIRE(client.start_tls(verifying()));
   for (int i = 0; i < 3; ++i) {
-    client.send("POST /echo?a=1 HTTP/1.1\r\nHost: hub\r\nContent-Length: 5\r\n\r\nhello" + get("/thread"));
+    client.send("POST /echo?a=1 HTTP/1.1\r\nHost: hub\r\nContent-Length: 5\r\n\r\nhello" + get_request("/thread"));
     BOOST_TEST(body_of(client.read_reply()) == "POST /echo a=1 hello ");
     BOOST_TEST(body_of(client.read_reply()) == "GET /thread   ");
   }
@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(big_bodies_and_big_replies_arrive_whole) {
   BOOST_TEST_REQUIRE(client.start_tls());
   client.send("POST /echo HTTP/1.1\r\nHost: hub\r\nContent-Length: 2000000\r\n\r\n" + string(2'000'000, 'x'));
   BOOST_TEST(body_of(client.read_reply()).size() == 2'000'000 + string("POST /echo   ").size());
-  client.send(get("/big"));
+  client.send(get_request("/big"));
   BOOST_TEST(body_of(client.read_reply()).size() == 8 * 1024 * 1024);
   client.send("GET /echo HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n");
   BOOST_TEST(status_of(client.read_reply()) == 200);
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(renegotiation_is_refused) {
 BOOST_AUTO_TEST_CASE(plain_http_at_the_tls_port_is_told_so) {
   ServerFixture hub(options());
   auto client = hub.connect();
-  client.send(get("/echo"));
+  client.send(get_request("/echo"));
   const auto reply = client.read_reply();
   BOOST_TEST(status_of(reply) == 400);
   BOOST_TEST(body_of(reply).find("https://") != string::npos);
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(time_limits_and_places_are_those_of_plain_connections) {
   auto slow = hub.connect();
   slow.shrink_receive_buffer();
   BOOST_TEST(slow.start_tls());
-  slow.send(get("/big"));
+  slow.send(get_request("/big"));
   BOOST_TEST(slow.read_bytes(8).size() == 8);
   BOOST_TEST(eventually([&] { return ask(hub, {}) == 200; }));
 }
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(an_unfinished_handshake_and_one_without_a_request_make_room
   auto second = hub.connect();
   BOOST_TEST(ask(second, {}) == 200);
   BOOST_TEST(silent.read_bytes(1).empty());
-  served.send(get("/echo"));
+  served.send(get_request("/echo"));
   BOOST_TEST(status_of(served.read_reply()) == 200);
 }
 
@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_new_certificate_is_shown_to_new_connections_and_old_ones_
   stop = true;
   for (auto& thread : load) thread.join();
   BOOST_TEST(failed == 0);
-  old.send(get("/echo"));
+  old.send(get_request("/echo"));
   BOOST_TEST(status_of(old.read_reply()) == 200);
   const auto shown = [](const RawClient& client) {
     return string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(X509_get0_notAfter(SSL_get0_peer_certificate(client.tls())))));

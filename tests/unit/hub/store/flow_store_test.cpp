@@ -5,20 +5,13 @@
 
 #include "hub/store/sqlite.hpp"
 #include "tests/unit/hub/make.hpp"
+#include "tests/unit/hub/store/store_contract_tools.hpp"
 #include "tests/unit/hub/store/temporary_directory.hpp"
 
 namespace vpn_sentinel::test {
 namespace {
 
 using nlohmann::json;
-
-template <typename T>
-T take(Result<T> result) {
-  BOOST_REQUIRE_MESSAGE(result.has_value(), (result ? "" : result.error().message));
-  return std::move(*result);
-}
-
-void check(const Result<void>& result) { BOOST_REQUIRE_MESSAGE(result.has_value(), (result ? "" : result.error().message)); }
 
 FlowRow row(const std::string& program, const std::string& way, std::uint64_t out, WallTime when = at(0)) {
   FlowRow row;

@@ -6,10 +6,9 @@
 #include <vector>
 
 #include "probe/verdict/judge.hpp"
+#include "tests/unit/probe/make_ip.hpp"
 
 namespace vpn_sentinel::test {
-
-inline IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 
 inline WallTime at(int seconds) { return WallTime{} + std::chrono::seconds{1'700'000'000 + seconds}; }
 

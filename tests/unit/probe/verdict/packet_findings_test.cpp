@@ -6,12 +6,12 @@
 #include <boost/test/unit_test.hpp>
 
 #include "probe/verdict/judge.hpp"
+#include "tests/unit/probe/make_ip.hpp"
 
 using namespace vpn_sentinel;
+using namespace vpn_sentinel::test;
 
 namespace {
-
-IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 
 struct Counting {
   Observation seen;

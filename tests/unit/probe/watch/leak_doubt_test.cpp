@@ -4,15 +4,16 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "tests/unit/probe/make_ip.hpp"
+
 using namespace vpn_sentinel;
+using namespace vpn_sentinel::test;
 using namespace std::chrono_literals;
 using Telling = LeakTally::Telling;
 
 BOOST_TEST_DONT_PRINT_LOG_VALUE(LeakTally::Telling)
 
 namespace {
-
-IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 
 /// A meter, a program that is asked, and a clock.
 struct Doubted {

@@ -4,12 +4,13 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "tests/unit/probe/make_ip.hpp"
+
 using namespace vpn_sentinel;
+using namespace vpn_sentinel::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 
 /// A meter whose packets have 100 bytes, and a clock.
 struct Counted {

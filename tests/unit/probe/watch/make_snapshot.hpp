@@ -8,10 +8,10 @@
 #include <string>
 
 #include "netns/monitor/snapshot.hpp"
+#include "tests/unit/probe/make_ip.hpp"
 
 namespace vpn_sentinel::test {
 
-inline IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 inline IpPrefix prefix(std::string_view text) { return IpPrefix::parse(text).value(); }
 
 inline Link link(std::uint32_t index, std::string name, std::string kind, bool up = true) {
